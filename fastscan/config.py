@@ -1,0 +1,141 @@
+"""Reading TOML that people write: every key is checked, and every error names the file and the key.
+
+A `Table` hands out its keys one by one, converted and validated; `done` then refuses the keys that nobody
+asked for.  Inside the package, what came through here is trusted.
+"""
+
+import math
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from fastscan.errors import FastscanError, unknown
+from fastscan.units import quantity
+
+Converted = TypeVar("Converted")
+
+
+def read_toml(path: Path) -> "Table":
+    """The TOML file as a `Table`; a file that can't be read or parsed is a `FastscanError`."""
+    try:
+        return Table(tomllib.loads(path.read_bytes().decode()), str(path))
+    except OSError as error:
+        raise FastscanError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise FastscanError(f"{path}: not a text file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise FastscanError(f"{path}: {error}") from None
+
+
+class Table:
+    """One table of a configuration file.
+
+    Parameters
+    ----------
+    entries : dict
+        As tomllib gives them.
+    where : str
+        File and table, for error messages.
+    """
+
+    def __init__(self, entries: dict[str, Any], where: str) -> None:
+        self._entries = entries
+        self._where = where
+        self._asked: set[str] = set()
+
+    def error(self, key: str, problem: object) -> FastscanError:
+        """The error to raise for a key of this table."""
+        return FastscanError(f"{self._where}: {key}: {problem}")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def done(self, known: Iterable[str] = ()) -> None:
+        """Refuse keys that nobody asked for and that aren't otherwise known."""
+        known = {*self._asked, *known}
+        for key in self._entries:
+            if key not in known:
+                raise FastscanError(f"{self._where}: {unknown('key', key, known)}")
+
+    def checked(self, key: str, convert: Callable[[], Converted]) -> Converted:
+        """What `convert` returns; its error is told as one of a key of this table."""
+        try:
+            return convert()
+        except FastscanError as error:
+            raise self.error(key, error) from None
+
+    def take(self, key: str, kinds: type | tuple[type, ...], expected: str) -> Any:
+        """The value of a key that must be there and of a kind."""
+        self._asked.add(key)
+        if key not in self._entries:
+            raise self.error(key, f"missing; it must be {expected}")
+        value = self._entries[key]
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise self.error(key, f"must be {expected}, not {value!r}")
+        return value
+
+    def text(self, key: str, default: str | None = None) -> str:
+        if key not in self and default is not None:
+            self._asked.add(key)
+            return default
+        value: str = self.take(key, str, "a text")
+        return value
+
+    def choice(self, key: str, choices: Iterable[str], default: str | None = None) -> str:
+        choices = tuple(choices)
+        value = self.text(key, default)
+        if value not in choices:
+            raise self.error(key, unknown("value", value, choices))
+        return value
+
+    def number(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> float:
+        return self._checked_number(key, self.take(key, (int, float), "a number"), minimum, maximum)
+
+    def positive(self, key: str) -> float:
+        return self.number(key, minimum=math.ulp(0.0))
+
+    def numbers(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> tuple[float, ...]:
+        values = self.take(key, list, "a list of numbers")
+        if not values:
+            raise self.error(key, "the list is empty")
+        return tuple(self._checked_number(key, value, minimum, maximum) for value in values)
+
+    def _checked_number(self, key: str, value: object, minimum: float, maximum: float) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            raise self.error(key, f"must be a finite number, not {value!r}")
+        if not minimum <= value <= maximum:
+            bound = "positive" if minimum == math.ulp(0.0) else f"between {minimum:g} and {maximum:g}"
+            raise self.error(key, f"must be {bound}, not {value!r}")
+        return float(value)
+
+    def quantity(self, key: str, kind: str, default: str | None = None) -> float:
+        """A positive quantity with a unit, in the base unit of its kind."""
+        text = self.text(key, default)
+        value = self.checked(key, lambda: quantity(text, kind))
+        if value <= 0:
+            raise self.error(key, f"must be positive, not {text!r}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.take(key, list, "a list of texts")
+        if not values:
+            raise self.error(key, "the list is empty")
+        for value in values:
+            if not isinstance(value, str):
+                raise self.error(key, f"must be a list of texts, not {value!r} in it")
+            if values.count(value) > 1:
+                raise self.error(key, f"{value!r} is there twice")
+        return tuple(values)
+
+    def table(self, key: str, default: dict[str, Any] | None = None) -> Self:
+        if key not in self and default is not None:
+            self._asked.add(key)
+            return type(self)(default, f"{self._where}: [{key}]")
+        return type(self)(self.take(key, dict, "a table"), f"{self._where}: [{key}]")
+
+    def tables(self, key: str) -> tuple[Self, ...]:
+        values = self.take(key, list, f"one or more tables [[{key}]]")
+        if not values or not all(isinstance(value, dict) for value in values):
+            raise self.error(key, f"must be one or more tables [[{key}]]")
+        return tuple(type(self)(value, f"{self._where}: [[{key}]] {n}") for n, value in enumerate(values, 1))

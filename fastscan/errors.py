@@ -1,0 +1,20 @@
+"""The one exception of fastscan, raised wherever a user's input or a store can't be used.
+
+Its text is one line that says what is wrong and, where there is one, the remedy.  The command line prints it
+and exits with 2; in Python it is a `ValueError`.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class FastscanError(ValueError):
+    """Input, file or store that can't be used; the message is one line for the user."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> FastscanError:
+    """Error for a name that isn't known, with the nearest known one or, failing that, the choice."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(known)
+    return FastscanError(f"unknown {kind} {name!r}; {hint}")

@@ -1,0 +1,170 @@
+"""The grid file: which experiments and models, over which axes, stored how.
+
+Everything a user can get wrong is found here, before anything is computed or written.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastscan import experiments, models
+from fastscan.config import Table, read_toml
+from fastscan.experiments import Experiment
+from fastscan.typing import Array
+from fastscan.units import M_ZPRIME_UNITS, UNITS
+
+# name -> (units or none, smallest value or none, whether the smallest value itself is allowed)
+AXES: dict[str, tuple[dict[str, float] | None, float | None, bool]] = {
+    "beta": (UNITS["angle"], None, True),
+    "m_zprime": (M_ZPRIME_UNITS, 0.0, False),
+    "sigma_sys": (None, 0.0, True),
+    "luminosity": (None, 0.0, False),
+}
+DTYPES = ("float32", "float64")
+LONGEST_AXIS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis as the file gives it: `values`, or `num` points from `start` to `stop`.
+
+    `factor` turns its unit into rad or GeV.
+    """
+
+    values: tuple[float, ...] = ()
+    start: float = 0.0
+    stop: float = 0.0
+    num: int = 0
+    spacing: str = "linear"
+    unit: str = "1"
+    factor: float = 1.0
+
+    def points(self) -> Array:
+        """The axis' points, in rad, GeV or without unit."""
+        if self.values:
+            return np.array(self.values) * self.factor
+        space = np.geomspace if self.spacing == "log" else np.linspace
+        return space(self.start, self.stop, self.num) * self.factor
+
+    def described(self) -> dict[str, object]:
+        """The axis as the file gives it, for a store's identity: nothing in it is computed."""
+        range_keys = ("start", "stop", "num", "spacing")
+        given: dict[str, object] = (
+            {"values": list(self.values)} if self.values else {key: getattr(self, key) for key in range_keys}
+        )
+        return {**given, "unit": self.unit}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid file, checked.  Axes that it leaves out are absent from `axes`; sizes are in bytes."""
+
+    title: str
+    experiments: tuple[Experiment, ...]
+    models: tuple[str, ...]
+    axes: dict[str, Axis]
+    dtype: str
+    chunk_size: int
+    task_size: int
+
+
+def load(path: str | Path) -> Grid:
+    """Read and check a grid file.
+
+    Parameters
+    ----------
+    path : str or Path
+        TOML file; paths of experiments in it count from its directory.
+
+    Raises
+    ------
+    FastscanError
+        One line that names the file and the key that is missing, unknown or wrong.
+
+    Examples
+    --------
+    >>> grid = load("grids/coherent-csi.toml")
+    >>> grid.axes["m_zprime"].points()[[0, -1]]
+    array([  10., 2000.])
+    """
+    table = read_toml(Path(path))
+    grid = Grid(
+        title=table.text("title", default=""),
+        experiments=_experiments(table, Path(path).parent),
+        models=_models(table),
+        axes=_axes(table),
+        **_storage(table.table("store", default={})),
+    )
+    table.done()
+    return grid
+
+
+def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:
+    loaded: dict[str, Experiment] = {}
+    for name in table.texts("experiments"):
+        experiment = table.checked("experiments", lambda name=name: experiments.load(name, directory))
+        if experiment.name in loaded:
+            raise table.error("experiments", f"two are named {experiment.name!r}")
+        loaded[experiment.name] = experiment
+    return tuple(loaded.values())
+
+
+def _models(table: Table) -> tuple[str, ...]:
+    names = table.texts("models")
+    for name in names:
+        table.checked("models", lambda name=name: models.has_beta(name))
+    return names
+
+
+def _axes(table: Table) -> dict[str, Axis]:
+    axes = table.table("axes")
+    parsed = {name: _axis(axes.table(name), *AXES[name]) for name in AXES if name in axes}
+    axes.done(known=AXES)
+    with_beta = [name for name in table.texts("models") if models.has_beta(name)]
+    if "m_zprime" not in parsed:
+        raise axes.error("m_zprime", "missing; every grid needs this axis")
+    if with_beta and "beta" not in parsed:
+        raise axes.error("beta", "missing; model 'e6' needs this axis")
+    if not with_beta and "beta" in parsed:
+        raise axes.error("beta", "no model of this grid uses this axis; only 'e6' does")
+    return parsed
+
+
+def _axis(table: Table, units: dict[str, float] | None, smallest: float | None, inclusive: bool) -> Axis:
+    unit = table.choice("unit", units or ["1"], default=None if units else "1")
+    factor = units[unit] if units else 1.0
+    if "values" in table:
+        axis = Axis(values=table.numbers("values"), unit=unit, factor=factor)
+    else:
+        spacing = table.choice("spacing", ["linear", "log"], default="linear")
+        num = table.take("num", int, f"a whole number of points, at most {LONGEST_AXIS}")
+        if not 1 <= num <= LONGEST_AXIS:
+            raise table.error("num", f"must be a whole number from 1 to {LONGEST_AXIS}, not {num}")
+        axis = Axis((), table.number("start"), table.number("stop"), num, spacing, unit, factor)
+        if spacing == "log" and min(axis.start, axis.stop) <= 0:
+            raise table.error("start", "must be positive, and stop too, where spacing is 'log'")
+        if axis.start > axis.stop:
+            raise table.error("stop", f"must not be below start ({axis.start:g}), but is {axis.stop:g}")
+        if (axis.num == 1) != (axis.start == axis.stop):
+            raise table.error("num", "must be 1 where start equals stop, and only there")
+    table.done()
+    key = "values" if axis.values else "start"
+    points = axis.points()
+    low = float(points.min())
+    if smallest is not None and (low < smallest or (low == smallest and not inclusive)):
+        raise table.error(key, f"must be {'zero or ' * inclusive}positive, not {low / factor:g}")
+    if (np.diff(points) <= 0).any():
+        raise table.error(key, "must increase from each point to the next")
+    return axis
+
+
+def _storage(table: Table) -> dict[str, Any]:
+    storage = {
+        "dtype": table.choice("dtype", DTYPES, default="float32"),
+        "chunk_size": int(table.quantity("chunk", "size", default="16 MiB")),
+        "task_size": int(table.quantity("task", "size", default="16 MiB")),
+    }
+    table.done()
+    return storage

@@ -1,0 +1,193 @@
+"""The arithmetic of a scan: couplings -> rates -> chi2, compiled by numba.
+
+A column is a line of the grid along M_Z'.  On it the sums over bins that a chi2 needs are polynomials in
+gamma = (M_Z / M_Z')^2; `polynomials` makes them from Gram matrices and couplings, `chi2_block` fills a block of
+a grid from them, and `chi2_columns` single columns.  Every experiment is a Gram matrix and every model a kappa,
+so there are no cases here.  A combination of experiments ("members") is the sum of its members' chi2.
+
+Each grid point is computed by one thread, by the same operations wherever its block begins or ends: results
+depend neither on threads nor on blocks, to the last bit.
+"""
+
+import threading
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+
+SUMS = 3  # S_dd, D and S_mm of PHYSICS.md section 8
+BASIS = 4  # 1 and the changes of g1^2, g1 g2 and g2^2
+POWERS = 5  # of gamma: each sum is a quartic
+TILE_POINTS = 65536  # grid points that a thread computes in one go: 0.5 MiB of float64
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a scalar formula or a serial kernel, with the options that all kernels share.
+
+    error_model "numpy" lets loops vectorise, nogil lets dask's threads run side by side, the cache spares the
+    next process the compilation.  No fastmath: it would delete NaNs and reorder sums.
+    """
+    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+class Kernel:
+    """One source, compiled twice.
+
+    `serial` releases the GIL and is for processes that run several tasks in threads, `parallel` spreads over
+    numba's threads and is for processes that do one thing at a time.  The lock is there because numba's
+    workqueue layer, the only one that every platform has, aborts the process when two threads enter it.
+    """
+
+    _lock = threading.Lock()
+
+    def __init__(self, function: FunctionType) -> None:
+        self.serial = jit(function)
+        twin = FunctionType(function.__code__, function.__globals__, function.__name__)
+        twin.__qualname__ = f"{function.__qualname__}_parallel"  # numba caches by qualified name
+        self._parallel = njit(cache=True, nogil=True, error_model="numpy", parallel=True)(twin)
+
+    def parallel(self, *arguments: Any) -> Any:
+        with self._lock:
+            return self._parallel(*arguments)
+
+
+@jit
+def quadratic_form(form, a, b):
+    """a^T form b."""
+    total = 0.0
+    for i in range(BASIS):
+        for j in range(BASIS):
+            total += a[i] * form[i, j] * b[j]
+    return total
+
+
+@jit
+def quartic(c, x):
+    """Polynomial of degree 4 with coefficients c, lowest first."""
+    return (((c[4] * x + c[3]) * x + c[2]) * x + c[1]) * x + c[0]
+
+
+@jit
+def chi2_point(s_dd, det, s_mm, weight, pull):
+    """chi2 with its normalisation nuisance minimised out: weight (S_dd + D t) / (1 + S_mm t), t = pull.
+
+    Every term is at least zero, and sigma_sys = 0 is a regular point.  The textbook form, with the sums scaled
+    to a luminosity, is S_dd - sigma^2 S_dm^2 / (1 + sigma^2 S_mm).
+    """
+    return weight * (s_dd + det * pull) / (1.0 + s_mm * pull)
+
+
+@jit
+def polynomials(gram, g_sm, kappa):
+    """Each sum over bins as a quartic in gamma.
+
+    With g = g_SM + gamma kappa the basis (1, changes of g1^2, g1 g2, g2^2) is e0 + gamma first + gamma^2 second:
+    written as changes, so that no digits are lost near the Standard Model.
+
+    Parameters
+    ----------
+    gram : float64 (members, SUMS, BASIS, BASIS)
+    g_sm : float64 (members, 2)
+    kappa : float64 (members, betas, 2)
+
+    Returns
+    -------
+    float64 (members, betas, SUMS, POWERS)
+    """
+    members, betas = kappa.shape[:2]
+    out = np.empty((members, betas, SUMS, POWERS))
+    zeroth, first, second = np.zeros(BASIS), np.zeros(BASIS), np.zeros(BASIS)
+    zeroth[0] = 1.0
+    for n in range(members):
+        g1, g2 = g_sm[n]
+        for b in range(betas):
+            k1, k2 = kappa[n, b]
+            first[1], first[2], first[3] = 2.0 * g1 * k1, g1 * k2 + g2 * k1, 2.0 * g2 * k2
+            second[1], second[2], second[3] = k1 * k1, k1 * k2, k2 * k2
+            for s in range(SUMS):
+                form, c = gram[n, s], out[n, b, s]
+                c[0] = quadratic_form(form, zeroth, zeroth)
+                c[1] = 2.0 * quadratic_form(form, zeroth, first)
+                c[2] = quadratic_form(form, first, first) + 2.0 * quadratic_form(form, zeroth, second)
+                c[3] = 2.0 * quadratic_form(form, first, second)
+                c[4] = quadratic_form(form, second, second)
+    return out
+
+
+@jit
+def column_sums(coefficients, gamma):
+    """S_dd, D and S_mm at gamma; clipped, because rounding can make a sum of squares negative."""
+    return (
+        max(quartic(coefficients[0], gamma), 0.0),
+        max(quartic(coefficients[1], gamma), 0.0),
+        max(quartic(coefficients[2], gamma), 0.0),
+    )
+
+
+def _chi2_block(coefficients, gamma, weight, pull, tile, out):
+    """Fill a block of a grid with chi2.
+
+    Parameters
+    ----------
+    coefficients : float64 (members, betas, SUMS, POWERS)
+        Of `polynomials`.
+    gamma : float64 (masses,)
+    weight, pull : float64 (members, settings)
+        lam_e and lam_e sigma_sys^2 of each member at each pair of sigma_sys and luminosity.
+    tile : int
+        Points that a thread computes in one go; the result doesn't depend on it.
+    out : float64 or float32 (betas, masses, settings)
+        Filled; computed in float64 whatever it is.
+    """
+    members, betas = coefficients.shape[:2]
+    masses, settings = gamma.size, weight.shape[1]
+    width = min(settings, tile)
+    height = max(1, tile // width)
+    rows = betas * masses
+    across = (settings + width - 1) // width
+    for t in prange((rows + height - 1) // height * across):
+        row, left = t // across * height, t % across * width
+        right = min(left + width, settings)
+        total = np.empty(right - left)
+        for r in range(row, min(row + height, rows)):
+            b, m = r // masses, r % masses
+            total[:] = 0.0
+            for n in range(members):
+                s_dd, det, s_mm = column_sums(coefficients[n, b], gamma[m])
+                for k in range(right - left):
+                    total[k] += chi2_point(s_dd, det, s_mm, weight[n, left + k], pull[n, left + k])
+            for k in range(right - left):
+                out[b, m, left + k] = total[k]
+
+
+def _chi2_columns(coefficients, column, gamma, weight, pull):
+    """chi2 along columns, each with its own beta, sigma_sys and luminosity.
+
+    Parameters
+    ----------
+    coefficients : float64 (members, betas, SUMS, POWERS)
+        Of `polynomials`.
+    column : intp (columns,)
+        Index of the column's beta.
+    gamma : float64 (columns, masses)
+    weight, pull : float64 (members, columns)
+
+    Returns
+    -------
+    float64 (columns, masses)
+    """
+    columns, masses = gamma.shape
+    out = np.zeros((columns, masses))
+    for i in prange(columns):
+        for n in range(coefficients.shape[0]):
+            for m in range(masses):
+                s_dd, det, s_mm = column_sums(coefficients[n, column[i]], gamma[i, m])
+                out[i, m] += chi2_point(s_dd, det, s_mm, weight[n, i], pull[n, i])
+    return out
+
+
+chi2_block = Kernel(_chi2_block)
+chi2_columns = Kernel(_chi2_columns)

@@ -1,0 +1,310 @@
+"""From counts to chi2: the statistics of each experiment as Gram matrices, and the likelihood built from them.
+
+A `Likelihood` is one model's chi2 in one experiment or in the sum of several, as a handful of numbers: a store
+carries it, workers and queries use it, and nobody builds it twice.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastscan import arguments, kernels, models, rates
+from fastscan import experiments as _experiments
+from fastscan.errors import FastscanError, unknown
+from fastscan.experiments import Experiment, Measured
+from fastscan.typing import Array, IntArray
+
+SigmaSys = ArrayLike | Mapping[str, ArrayLike] | None
+Experiments = str | Experiment | Sequence[str | Experiment]
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What a chi2 compares, bin by bin at the reference luminosity.
+
+    `data` and `background` (the part that scales with the signal's normalisation) are expectations or counts,
+    `variance` is the counting part, and `spread` that part of the variance which grows with the luminosity
+    squared, relative to the counting part.
+    """
+
+    data: Array
+    background: Array
+    variance: Array
+    spread: float
+
+
+def measured_counts(statistics: Measured) -> Counts:
+    """Counted events after background subtraction (Eq. 21).
+
+    Minimising over the background's own nuisance is exactly an addition to the variance.
+    """
+    variance = statistics.observed + statistics.background + 2 * statistics.steady_state
+    return Counts(
+        data=np.array([statistics.observed - statistics.background]),
+        background=np.zeros(1),
+        variance=np.array([variance]),
+        spread=(statistics.background_error * statistics.background) ** 2 / variance,
+    )
+
+
+def features(couplings: Array) -> Array:
+    """(g1^2, g1 g2, g2^2) of couplings of shape (..., 2): what a response multiplies."""
+    g1, g2 = couplings[..., 0], couplings[..., 1]
+    return np.stack([g1**2, g1 * g2, g2**2], axis=-1)
+
+
+def gram_matrices(response: Array, g_sm: Array, counts: Counts) -> Array:
+    """Sums over bins as quadratic forms in e = (1, changes of g1^2, g1 g2, g2^2).
+
+    With d = data - m and m = N + background, each over the square root of the variance:
+
+        S_dd = sum d^2,  D = S_dd S_mm - (sum d m)^2,  S_mm = sum m^2
+
+    D is written as a sum over pairs of bins, (data_i m_j - data_j m_i)^2, in which nothing cancels: it is never
+    negative, and zero for one bin.
+
+    Parameters
+    ----------
+    response : array, shape (bins, 3)
+        Of `fastscan.rates.response`.
+    g_sm : array, shape (2,)
+        Standard Model couplings.
+    counts : Counts
+        What is compared.
+
+    Returns
+    -------
+    array, shape (3, 4, 4)
+        The forms of S_dd, D and S_mm: S = e^T form e.
+    """
+    error = np.sqrt(counts.variance)
+    data = counts.data / error
+    model = np.column_stack([response @ features(g_sm) + counts.background, response]) / error[:, None]
+    difference = -model
+    difference[:, 0] += data
+    i, j = np.triu_indices(data.size, k=1)
+    pairs = data[i, None] * model[j] - data[j, None] * model[i]
+    return np.stack([vectors.T @ vectors for vectors in (difference, pairs, model)])
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """chi2 of one model in one experiment, or in several ("members") whose chi2 add up.
+
+    Attributes
+    ----------
+    members : tuple of str
+        Names of the experiments.
+    response : array, shape (members, 3)
+        Events over all bins, see `fastscan.rates.response`.
+    gram : array, shape (members, 3, 4, 4)
+        See `gram_matrices`.
+    g_sm : array, shape (members, 2)
+        Standard Model couplings.
+    kappa : array, shape (members, betas, 2)
+        Shift of the couplings per gamma.
+    spread, sigma_sys : array, shape (members,)
+        See `Counts`; each experiment's own systematic error.
+    """
+
+    members: tuple[str, ...]
+    response: Array
+    gram: Array
+    g_sm: Array
+    kappa: Array
+    spread: Array
+    sigma_sys: Array
+
+    def coefficients(self, betas: slice = slice(None)) -> Array:
+        """Polynomials in gamma of `fastscan.kernels.polynomials`, at some of the betas."""
+        kappa = np.ascontiguousarray(self.kappa[:, betas])
+        coefficients: Array = kernels.polynomials(self.gram, self.g_sm, kappa)
+        return coefficients
+
+    def events(self, gamma: Array, beta_index: IntArray) -> Array:
+        """Signal events of all members together, where gamma and the index of beta broadcast."""
+        total = np.zeros(np.broadcast_shapes(gamma.shape, beta_index.shape))
+        for response, g_sm, kappa in zip(self.response, self.g_sm, self.kappa, strict=True):
+            total += features(g_sm + gamma[..., None] * kappa[beta_index]) @ response
+        return total
+
+    def settings(self, sigma_sys: SigmaSys, luminosity: ArrayLike) -> tuple[Array, Array]:
+        """The kernels' weight and pull, shape (members, ...), of systematic errors and luminosities.
+
+        lam_e = lam / (1 + lam r) and t = lam_e sigma_sys^2.
+        """
+        lam = arguments.positive("luminosity", luminosity)
+        values = [*self._sigmas(sigma_sys)]
+        shape = np.broadcast_shapes(lam.shape, *(value.shape for value in values))
+        weight, pull = np.empty((2, len(self.members), *shape))
+        for n, sigma in enumerate(values):
+            weight[n] = lam / (1 + lam * self.spread[n])
+            pull[n] = weight[n] * sigma**2
+        return weight, pull
+
+    def _sigmas(self, sigma_sys: SigmaSys) -> Iterable[Array]:
+        """Each member's systematic error: its own, a common one, or by name."""
+        named = sigma_sys if isinstance(sigma_sys, Mapping) else dict.fromkeys(self.members, sigma_sys)
+        for name in named:
+            if name not in self.members:
+                raise unknown("experiment in sigma_sys", name, self.members)
+        for member, own in zip(self.members, self.sigma_sys, strict=True):
+            given = named.get(member)
+            yield arguments.not_negative("sigma_sys", own if given is None else given)
+
+
+def build(experiments: Sequence[Experiment], model: str, beta: Array | None) -> Likelihood:
+    """The likelihood of a model in experiments, over betas of shape (betas,) in rad (``e6`` only)."""
+    if not experiments:
+        raise FastscanError("no experiment given")
+    for first, second in itertools.combinations([experiment.name for experiment in experiments], 2):
+        if first == second:
+            raise FastscanError(f"experiment {first!r} is there twice")
+    parts = []
+    for experiment in experiments:
+        response, g_sm = rates.response(experiment), models.sm_couplings(experiment.channel)
+        counts = measured_counts(experiment.statistics)
+        parts.append(
+            (
+                response.sum(axis=0),
+                gram_matrices(response, g_sm, counts),
+                g_sm,
+                models.kappa(model, experiment.channel, beta),
+                counts.spread,
+                experiment.statistics.sigma_sys,
+            )
+        )
+    names = tuple(experiment.name for experiment in experiments)
+    return Likelihood(names, *(np.array(column) for column in zip(*parts, strict=True)))
+
+
+def prepare(experiments: Experiments, model: str, beta: ArrayLike | None) -> tuple[Likelihood, IntArray]:
+    """The likelihood at the betas that a caller gives, and the index of each, in their shape."""
+    one = isinstance(experiments, str | Experiment)
+    loaded = [_experiments.load(experiment) for experiment in ([experiments] if one else experiments)]  # type: ignore[list-item]
+    angles = None if beta is None else arguments.finite("beta", beta)
+    likelihood = build(loaded, model, None if angles is None else angles.ravel())
+    shape = () if angles is None else angles.shape
+    return likelihood, np.arange(likelihood.kappa.shape[1]).reshape(shape)
+
+
+def events(
+    experiment: str | Experiment,
+    model: str,
+    *,
+    m_zprime: ArrayLike,
+    beta: ArrayLike | None = None,
+    luminosity: ArrayLike = 1.0,
+) -> Array:
+    """Expected signal events, all bins together.
+
+    Everything after the model broadcasts.
+
+    Parameters
+    ----------
+    experiment : str or Experiment
+        Name (see ``fastscan experiments``), path to a TOML file, or `Experiment`.
+    model : str
+        Name, see ``fastscan models``.
+    m_zprime : array_like
+        Mass of the Z' in GeV, positive; ``inf`` is the Standard Model.
+    beta : array_like, optional
+        E6 mixing angle in rad; needed by ``e6``, and by no other model.
+    luminosity : array_like
+        Factor on the exposure.
+
+    Returns
+    -------
+    array
+        Events, of the arguments' common shape.
+
+    Raises
+    ------
+    FastscanError
+        For unknown names and values that aren't positive or finite.
+
+    References
+    ----------
+    Eq. 16 of arXiv:2002.01482.
+
+    Examples
+    --------
+    >>> events("coherent-csi", "chi", m_zprime=[200, float("inf")]).round(2)
+    array([276.4 , 180.12])
+    """
+    likelihood, beta_index = prepare(experiment, model, beta)
+    gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
+    result: Array = likelihood.events(gamma, beta_index) * arguments.positive("luminosity", luminosity)
+    return result
+
+
+def chi2(
+    experiments: Experiments,
+    model: str,
+    *,
+    m_zprime: ArrayLike,
+    beta: ArrayLike | None = None,
+    sigma_sys: SigmaSys = None,
+    luminosity: ArrayLike = 1.0,
+) -> Array:
+    """chi2 with every nuisance minimised out (Eq. 21).
+
+    Everything after the model broadcasts.
+
+    Parameters
+    ----------
+    experiments : str, Experiment or sequence of them
+        Several are combined: their chi2 add up, each with its own nuisances.
+    model : str
+        Name, see ``fastscan models``.
+    m_zprime : array_like
+        Mass of the Z' in GeV, positive; ``inf`` is the Standard Model.
+    beta : array_like, optional
+        E6 mixing angle in rad; needed by ``e6``, and by no other model.
+    sigma_sys : array_like or mapping, optional
+        Relative error of the signal's normalisation; left out, each experiment's own.  A mapping gives it by
+        experiment, and the unnamed keep their own.
+    luminosity : array_like
+        Factor on the exposure; measured data are scaled, deficit and all.
+
+    Returns
+    -------
+    array
+        Of the arguments' common shape.
+
+    Raises
+    ------
+    FastscanError
+        For unknown names and values that are negative, zero or not finite.
+
+    References
+    ----------
+    Eq. 21 of arXiv:2002.01482, after COHERENT, arXiv:1708.01294.
+
+    Examples
+    --------
+    >>> chi2("coherent-csi", "chi", m_zprime=[100, 200]).round(4)
+    array([8.7036, 2.7347])
+    """
+    likelihood, beta_index = prepare(experiments, model, beta)
+    gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
+    weight, pull = likelihood.settings(sigma_sys, luminosity)
+    shape = np.broadcast_shapes(gamma.shape, beta_index.shape, weight.shape[1:])
+    result: Array = kernels.chi2_columns.parallel(
+        likelihood.coefficients(),
+        np.broadcast_to(beta_index, shape).ravel(),
+        np.broadcast_to(gamma, shape).reshape(-1, 1).copy(),
+        flattened(weight, shape),
+        flattened(pull, shape),
+    )
+    return result.reshape(shape)
+
+
+def flattened(by_member: Array, shape: tuple[int, ...]) -> Array:
+    """(members, ...) broadcast to (members, *shape), flattened to (members, points)."""
+    members = len(by_member)
+    aligned = by_member.reshape(members, *(1,) * (len(shape) - by_member.ndim + 1), *by_member.shape[1:])
+    return np.broadcast_to(aligned, (members, *shape)).reshape(members, -1).copy()

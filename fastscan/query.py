@@ -1,0 +1,454 @@
+"""Limits and allowed intervals: where Delta chi2 crosses a threshold along M_Z'.
+
+Columns of chi2 along log M_Z' are computed from a likelihood on a ladder of masses, which finds every extremum;
+between extrema chi2 is monotonic, so each crossing has a bracket, and is refined there.  The ladder follows the
+size of the couplings' shift, not a grid: no answer depends on the grid that a store was scanned on.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import elementwise
+from scipy.stats import chi2 as chi2_distribution
+
+from fastscan import arguments, kernels, likelihood
+from fastscan.constants import M_Z_GEV
+from fastscan.errors import FastscanError
+from fastscan.experiments import load
+from fastscan.likelihood import Experiments, Likelihood, SigmaSys
+from fastscan.store import Cube, group_names, read, read_root
+from fastscan.typing import Array, IntArray
+
+CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
+LADDER = np.geomspace(1e6, 1e-9, 481)  # largest shift of a coupling, gamma |kappa|: 64 masses a decade
+BATCH = 1024  # columns at a time, which bounds the memory whatever their number
+
+OK, NO_SENSITIVITY, SM_DISFAVOURED, OUTSIDE_AXIS = "ok", "no_sensitivity", "sm_disfavoured", "outside_axis"
+Status = NDArray[np.str_]
+
+
+def threshold(cl: float, dof: int) -> float:
+    """Delta chi2 at a confidence level.
+
+    Examples
+    --------
+    >>> round(threshold(0.90, 1), 6), round(threshold(0.90, 2), 6)
+    (2.705543, 4.60517)
+    """
+    if not 0 < cl < 1:
+        raise FastscanError(f"cl must be a probability between 0 and 1, not {cl:g}")
+    if dof != int(dof) or dof < 1:
+        raise FastscanError(f"dof must be a whole number from 1 on, not {dof:g}")
+    return float(chi2_distribution.isf(1 - cl, dof))
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Columns of chi2 along M_Z', each at a beta, and each member's weight and pull.
+
+    Shapes: coefficients and scale as of `Likelihood`, per beta; beta_index (columns,); weight and pull
+    (members, columns).
+    """
+
+    coefficients: Array
+    scale: Array
+    beta_index: IntArray
+    weight: Array
+    pull: Array
+
+    @classmethod
+    def of(cls, model: Likelihood, beta_index: IntArray, weight: Array, pull: Array) -> "Columns":
+        largest = np.abs(model.kappa).max(axis=(0, 2))
+        scale = np.where(largest > 0, largest, 1.0)
+        return cls(model.coefficients(), scale, beta_index, weight, pull)
+
+    def batches(self) -> Iterator["Columns"]:
+        for start in range(0, self.beta_index.size, BATCH):
+            yield self.take(np.arange(start, min(start + BATCH, self.beta_index.size)))
+
+    def take(self, chosen: IntArray) -> "Columns":
+        return Columns(
+            self.coefficients,
+            self.scale,
+            self.beta_index[chosen],
+            np.ascontiguousarray(self.weight[:, chosen]),
+            np.ascontiguousarray(self.pull[:, chosen]),
+        )
+
+    def chi2(self, log_mass: Array) -> Array:
+        """chi2 at log M_Z' (GeV) of shape (columns, masses)."""
+        gamma = np.exp(2 * (np.log(M_Z_GEV) - log_mass))
+        result: Array = kernels.chi2_columns.parallel(
+            self.coefficients, self.beta_index, gamma, self.weight, self.pull
+        )
+        return result
+
+    def chi2_at(self, log_mass: Array, column: Array) -> Array:
+        """chi2 at points, each in a column given by its index: for scipy's elementwise solvers."""
+        return self.take(column.astype(np.intp)).chi2(log_mass[:, None])[:, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class Crossings:
+    """Every crossing in some columns: column and mass (GeV), ascending; and whether each column allows the SM."""
+
+    column: IntArray
+    mass: Array
+    sm_allowed: NDArray[np.bool_]
+
+
+def find_crossings(columns: Columns, delta: float) -> Crossings:
+    """Where Delta chi2 = chi2 - inf over all gamma >= 0 crosses a threshold, at 1 GeV or more."""
+    ladder = np.log(M_Z_GEV) + 0.5 * np.log(columns.scale[columns.beta_index, None] / LADDER)
+    value = columns.chi2(ladder)
+    sm = columns.chi2(np.full((len(ladder), 1), np.inf))[:, 0]
+
+    which, at, extreme = _extrema(columns, ladder, value)
+    lowest = np.minimum(sm, value.min(axis=1))
+    np.minimum.at(lowest, which, extreme)
+    excess = np.concatenate([value.ravel(), extreme])
+    column = np.concatenate([np.repeat(np.arange(len(ladder)), LADDER.size), which])
+    position = np.concatenate([ladder.ravel(), at])
+    order = np.lexsort([position, column])
+    column, position = column[order], position[order]
+    above = excess[order] - lowest[column] > delta
+
+    change = np.flatnonzero((above[1:] != above[:-1]) & (column[1:] == column[:-1]))
+    column = column[change]
+    root = elementwise.find_root(
+        lambda x, c: columns.chi2_at(x, c) - lowest[c.astype(np.intp)] - delta,
+        (position[change], position[change + 1]),
+        args=(column.astype(float),),
+    )
+    kept = root.x >= np.log(CONTACT_GEV)
+    return Crossings(column[kept], np.exp(root.x[kept]), sm - lowest <= delta)
+
+
+def _extrema(columns: Columns, ladder: Array, value: Array) -> tuple[IntArray, Array, Array]:
+    """Local minima and maxima of each column: column, log mass, chi2."""
+    here, before, after = value[:, 1:-1], value[:, :-2], value[:, 2:]
+    sign = ((here < before) & (here <= after)).astype(float) - ((here > before) & (here >= after))
+    column, rung = np.nonzero(sign)
+    found = elementwise.find_minimum(
+        lambda x, c, s: s * columns.chi2_at(x, c),
+        (ladder[column, rung], ladder[column, rung + 1], ladder[column, rung + 2]),
+        args=(column.astype(float), sign[column, rung]),
+    )
+    return column, found.x, columns.chi2_at(found.x, column.astype(float))
+
+
+def column_limits(columns: Columns, delta: float) -> tuple[Array, Status]:
+    """Lower limit (GeV, nan: none) and status of each column."""
+    limits, states = [], []
+    for batch in columns.batches():
+        crossings = find_crossings(batch, delta)
+        top = np.full(batch.beta_index.size, np.nan)
+        np.fmax.at(top, crossings.column, crossings.mass)
+        status = np.where(crossings.sm_allowed, OK, SM_DISFAVOURED)
+        status[np.isnan(top)] = NO_SENSITIVITY
+        limits.append(np.where(status == OK, top, np.nan))
+        states.append(status)
+    return np.concatenate(limits), np.concatenate(states)
+
+
+def limits_of(
+    model: Likelihood,
+    beta_index: IntArray,
+    sigma_sys: SigmaSys,
+    luminosity: ArrayLike,
+    cl: float = 0.90,
+    dof: int = 1,
+) -> tuple[Array, Status]:
+    """Limits and statuses from a likelihood, where beta's index, sigma_sys and luminosity broadcast."""
+    delta = threshold(cl, dof)
+    weight, pull = model.settings(sigma_sys, luminosity)
+    shape = arguments.broadcast(beta=beta_index, settings=weight[0])
+    columns = Columns.of(
+        model,
+        np.broadcast_to(beta_index, shape).ravel(),
+        likelihood.flattened(weight, shape),
+        likelihood.flattened(pull, shape),
+    )
+    limits, status = column_limits(columns, delta)
+    return limits.reshape(shape), status.reshape(shape)
+
+
+@overload
+def limit(
+    experiments: Experiments,
+    model: str,
+    *,
+    beta: ArrayLike | None = ...,
+    sigma_sys: SigmaSys = ...,
+    luminosity: ArrayLike = ...,
+    cl: float = ...,
+    dof: int = ...,
+    with_status: Literal[False] = ...,
+) -> Array: ...
+@overload
+def limit(
+    experiments: Experiments,
+    model: str,
+    *,
+    beta: ArrayLike | None = ...,
+    sigma_sys: SigmaSys = ...,
+    luminosity: ArrayLike = ...,
+    cl: float = ...,
+    dof: int = ...,
+    with_status: Literal[True],
+) -> tuple[Array, Status]: ...
+def limit(
+    experiments: Experiments,
+    model: str,
+    *,
+    beta: ArrayLike | None = None,
+    sigma_sys: SigmaSys = None,
+    luminosity: ArrayLike = 1.0,
+    cl: float = 0.90,
+    dof: int = 1,
+    with_status: bool = False,
+) -> Array | tuple[Array, Status]:
+    """Lower limit on M_Z': the largest mass at which Delta chi2 crosses the quantile of chi2.
+
+    Delta chi2 is taken above the infimum over all M_Z'.  beta, sigma_sys and luminosity broadcast.
+
+    Parameters
+    ----------
+    experiments : str, Experiment or sequence of them
+        Several are combined.
+    model, beta, sigma_sys, luminosity
+        As in `chi2`.
+    cl : float
+        Confidence level, a probability.
+    dof : int
+        Degrees of freedom of the quantile: 1 for a limit on M_Z' alone.
+    with_status : bool
+        Also return why there is a limit or none.
+
+    Returns
+    -------
+    limit : array
+        GeV; nan where there is none.
+    status : array of str
+        ``ok``; ``no_sensitivity``, nothing at 1 GeV or more is excluded; ``sm_disfavoured``, the data exclude
+        the Standard Model and with it all large masses, see `intervals`.
+
+    Raises
+    ------
+    FastscanError
+        As `chi2`, and for a cl outside (0, 1) or a dof below 1.
+
+    References
+    ----------
+    Table 3 of arXiv:2002.01482.
+
+    Examples
+    --------
+    >>> limit("coherent-csi", "chi").round(1)
+    np.float64(195.3)
+    >>> limit("coherent-csi", "psi", with_status=True)
+    (np.float64(nan), np.str_('no_sensitivity'))
+    """
+    prepared, beta_index = likelihood.prepare(experiments, model, beta)
+    limits, status = limits_of(prepared, beta_index, sigma_sys, luminosity, cl, dof)
+    return (limits[()], status[()]) if with_status else limits[()]
+
+
+def intervals(
+    experiments: Experiments,
+    model: str,
+    *,
+    beta: float | None = None,
+    sigma_sys: SigmaSys = None,
+    luminosity: float = 1.0,
+    cl: float = 0.90,
+    dof: int = 1,
+    m_min: float = 1.0,
+    m_max: float = 20000.0,
+) -> list[tuple[float, float]]:
+    """Every allowed interval of M_Z' between m_min and m_max; scalar arguments only.
+
+    Parameters
+    ----------
+    experiments, model, beta, sigma_sys, luminosity, cl, dof
+        As in `limit`.
+    m_min, m_max : float
+        Range of masses in GeV; m_min at least 1, where the contact interaction ends.
+
+    Returns
+    -------
+    list of (low, high)
+        In GeV, ascending.  An open end is m_min or ``inf``.
+
+    Raises
+    ------
+    FastscanError
+        As `limit`, and for arguments that aren't scalars or an empty range.
+
+    Examples
+    --------
+    Where the Z' interferes destructively, light masses can be allowed again:
+
+    >>> from math import radians
+    >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "e6", beta=radians(100))]
+    [(8.91, 11.22), (19.62, inf)]
+    """
+    if not CONTACT_GEV <= m_min < m_max:
+        raise FastscanError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")
+    prepared, beta_index = likelihood.prepare(experiments, model, beta)
+    weight, pull = prepared.settings(sigma_sys, luminosity)
+    if beta_index.ndim or weight.ndim > 1:
+        raise FastscanError("intervals takes scalars; call it once per point")
+    return intervals_of(
+        Columns.of(prepared, beta_index.reshape(1), weight[:, None], pull[:, None]),
+        threshold(cl, dof),
+        m_min,
+        m_max,
+    )[0]
+
+
+def point_limit(
+    experiment: str,
+    model: str,
+    *,
+    beta: float | None = None,
+    sigma_sys: float | None = None,
+    luminosity: float = 1.0,
+    cl: float = 0.90,
+    dof: int = 1,
+) -> dict[str, Any]:
+    """One limit as a record of `store_limits`, with ``allowed_gev``, every allowed interval, beside it.
+
+    An open upper end is None.
+    """
+    loaded = load(experiment)
+    point: dict[str, Any] = {
+        "beta": beta,
+        "sigma_sys": sigma_sys,
+        "luminosity": luminosity,
+        "cl": cl,
+        "dof": dof,
+    }
+    value, status = limit(loaded, model, **point, with_status=True)
+    return {
+        "experiment": loaded.name,
+        "model": model,
+        "beta_rad": beta,
+        "sigma_sys": loaded.statistics.sigma_sys if sigma_sys is None else sigma_sys,
+        "luminosity": luminosity,
+        "cl": cl,
+        "dof": dof,
+        "limit_gev": None if np.isnan(value) else float(value),
+        "status": str(status),
+        "allowed_gev": [
+            (low, None if high == np.inf else high) for low, high in intervals(loaded, model, **point)
+        ],
+    }
+
+
+def limits_in_store(
+    location: str,
+    groups: Sequence[str] = (),
+    *,
+    beta: Sequence[float] | Literal["axis"] = "axis",
+    sigma_sys: Sequence[float] | Literal["axis"] | None = None,
+    luminosity: Sequence[float] | Literal["axis"] = (1.0,),
+    cl: float = 0.90,
+    dof: int = 1,
+) -> list[dict[str, Any]]:
+    """`store_limits` of some groups of a store, or of all; "axis" stands for the values of a group's own axis."""
+    root = read_root(location)
+    records = []
+    for name in groups or group_names(root):
+        cube = read(root, name)
+        records += store_limits(
+            cube,
+            beta=None if beta == "axis" or not cube.has_beta else np.asarray(beta),
+            sigma_sys=cube.axes["sigma_sys"] if sigma_sys == "axis" else sigma_sys,  # type: ignore[arg-type]
+            luminosity=cube.axes["luminosity"] if luminosity == "axis" else luminosity,  # type: ignore[arg-type]
+            cl=cl,
+            dof=dof,
+        )
+    return records
+
+
+def store_limits(
+    cube: Cube,
+    *,
+    beta: Array | None = None,
+    sigma_sys: ArrayLike | None = None,
+    luminosity: ArrayLike | None = None,
+    cl: float = 0.90,
+    dof: int = 1,
+) -> list[dict[str, Any]]:
+    """Limits from the likelihood that a group of a store carries, one record a point.
+
+    Exact at any sigma_sys and luminosity; left out, they are each experiment's own and 1.  beta (rad) must be on
+    the group's axis; left out, every beta on it is there.  A limit outside the group's M_Z' axis is told, and
+    marked as such.
+
+    Returns
+    -------
+    list of dict
+        Keys ``experiment``, ``model``, ``beta_rad`` (None without beta), ``sigma_sys``, ``luminosity``, ``cl``,
+        ``dof``, ``limit_gev`` (None where there is none) and ``status``.
+    """
+    experiment, model = cube.name.split("/")
+    own = cube.likelihood.sigma_sys
+    betas = np.arange(cube.layout.shape[0]) if beta is None else _on_axis(cube, beta)
+    sigmas = own if sigma_sys is None else np.asarray(sigma_sys)
+    factors = np.ones(1) if luminosity is None else np.asarray(luminosity)
+    limits, states = limits_of(
+        cube.likelihood, betas[:, None, None], sigmas[None, :, None], factors[None, None, :], cl, dof
+    )
+    mass = cube.axes["m_zprime"]
+    states = np.where((limits < mass.min()) | (limits > mass.max()), OUTSIDE_AXIS, states)
+    return [
+        {
+            "experiment": experiment,
+            "model": model,
+            "beta_rad": float(cube.axes["beta"][betas[b]]) if cube.has_beta else None,
+            "sigma_sys": float(sigmas[s]),
+            "luminosity": float(factors[f]),
+            "cl": cl,
+            "dof": dof,
+            "limit_gev": None if np.isnan(limits[b, s, f]) else float(limits[b, s, f]),
+            "status": str(states[b, s, f]),
+        }
+        for b, s, f in np.ndindex(limits.shape)
+    ]
+
+
+def _on_axis(cube: Cube, beta: Array) -> IntArray:
+    """Indices of betas on a group's axis."""
+    if not cube.has_beta:
+        raise FastscanError(f"{cube.name} has no beta")
+    axis = cube.axes["beta"]
+    nearest = np.abs(axis - beta[:, None]).argmin(axis=1)
+    missed = np.flatnonzero(np.abs(axis[nearest] - beta) > 1e-9)
+    if missed.size:
+        wanted, there = np.degrees(beta[missed[0]]), np.degrees(axis[nearest[missed[0]]])
+        raise FastscanError(
+            f"beta = {wanted:g} deg is not on the axis of {cube.name}; the nearest is {there:g} deg"
+        )
+    return nearest
+
+
+def intervals_of(
+    columns: Columns, delta: float, m_min: float, m_max: float
+) -> list[list[tuple[float, float]]]:
+    """Allowed intervals of every column."""
+    result = []
+    for batch in columns.batches():
+        crossings = find_crossings(batch, delta)
+        for column, allowed in enumerate(crossings.sm_allowed):
+            ends = [*crossings.mass[crossings.column == column], *([np.inf] if allowed else [])]
+            if len(ends) % 2:
+                ends.insert(0, m_min)  # allowed down to where the contact form ends
+            pairs = zip(ends[::2], ends[1::2], strict=True)
+            clipped = ((max(low, m_min), high if high == np.inf else min(high, m_max)) for low, high in pairs)
+            result.append([(float(low), float(high)) for low, high in clipped if low < min(high, m_max)])
+    return result

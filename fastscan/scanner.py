@@ -1,0 +1,267 @@
+"""A scan: the grid cut into tasks, the tasks run by dask, each task's chunks computed and written.
+
+No formula and no file format stands here.  Without a client, tasks run in threads of this process; with one,
+wherever it sends them.
+"""
+
+import functools
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dask.threaded
+import numpy as np
+import zarr
+from dask.callbacks import Callback
+from dask.system import CPU_COUNT
+from numpy.typing import NDArray
+
+from fastscan import grid, kernels, likelihood, models, nuclei, store
+from fastscan.errors import FastscanError
+from fastscan.experiments import Experiment
+from fastscan.grid import Grid
+from fastscan.store import Cube, Index, Layout
+from fastscan.typing import Array
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+PHYSICS_VERSION = 1  # raise it when a formula changes a number
+Progress = Callable[[int, int], object]  # called with the points done so far and the points to do
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know: which store, which group (and its hash), which of its tasks."""
+
+    location: str
+    group: str
+    hash: str
+    number: int
+
+
+def scan(
+    grid: str | Path | Grid,
+    store: str | Path,
+    *,
+    client: "Client | None" = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> zarr.Group:
+    """Compute chi2 and events over a grid and store them.
+
+    Memory stays bounded by the tasks in flight, whatever the grid's size.
+
+    Parameters
+    ----------
+    grid : str, Path or Grid
+        A grid file, or what `fastscan.grid.load` made of it.
+    store : str or Path
+        Where to write: a new directory.
+    client : distributed.Client, optional
+        A dask client whose workers do the work; left out, this process's cores do.
+    resume : bool
+        Continue a store: compute what is missing, and add groups that aren't there.
+    overwrite : bool
+        Replace a store.  What isn't a fastscan store is never deleted.
+    progress : callable, optional
+        Called after each task with the points done so far and the points to do.
+
+    Returns
+    -------
+    zarr.Group
+        Root of the finished store; see `open`.
+
+    Raises
+    ------
+    FastscanError
+        For a wrong grid, a store that exists, a place that can't be written or is too small.
+    """
+    cubes = plan(grid)
+    return run(cubes, str(store), client=client, resume=resume, overwrite=overwrite, progress=progress)
+
+
+def plan(source: str | Path | Grid) -> list[Cube]:
+    """The cubes of a grid, one for each experiment and model, with their likelihoods."""
+    checked = source if isinstance(source, Grid) else grid.load(source)
+    return [
+        _cube(checked, experiment, model) for experiment in checked.experiments for model in checked.models
+    ]
+
+
+def _cube(source: Grid, experiment: Experiment, model: str) -> Cube:
+    has_beta = models.has_beta(model)
+    axes = {name: axis.points() for name, axis in source.axes.items()}
+    axes.setdefault("sigma_sys", np.array([experiment.statistics.sigma_sys]))
+    axes.setdefault("luminosity", np.ones(1))
+    if not has_beta:
+        axes["beta"] = np.zeros(1)
+    shape = tuple(axes[name].size for name in store.DIMENSIONS)
+    itemsize = np.dtype(source.dtype).itemsize
+    chunks = chunk_shape(shape, source.chunk_size // itemsize)
+    chunks_per_task = max(1, source.task_size // (math.prod(chunks) * itemsize))
+    return Cube(
+        name=f"{experiment.name}/{model}",
+        title=source.title,
+        references=experiment.references,
+        identity={
+            "physics_version": PHYSICS_VERSION,
+            "experiment": {"name": experiment.name, "sha256": experiment.digest},
+            "isotopes": {"sha256": nuclei.isotopes_digest()},
+            "model": model,
+            "axes": {
+                name: axis.described() for name, axis in source.axes.items() if has_beta or name != "beta"
+            },
+            "dtype": source.dtype,
+            "chunks": list(chunks),
+            "chunks_per_task": chunks_per_task,
+        },
+        configuration={"experiments": [asdict(experiment)]},
+        axes=axes,
+        has_beta=has_beta,
+        layout=Layout(
+            shape=shape,
+            chunks=chunks,
+            chunks_per_task=chunks_per_task,
+            dtype=source.dtype,
+        ),
+        likelihood=likelihood.build([experiment], model, axes["beta"] if has_beta else None),
+    )
+
+
+def chunk_shape(shape: Sequence[int], points: int) -> Index:
+    """Chunks of at most so many points, as equal as can be.
+
+    The M_Z' axis is cut last, so that a limit is read from whole columns.
+
+    Examples
+    --------
+    >>> chunk_shape((361, 400, 31, 4), 4_000_000)
+    (73, 400, 31, 4)
+    """
+    chunks = list(shape)
+    for axis in (0, 2, 3, 1):
+        others = math.prod(chunks) // chunks[axis]
+        most = max(1, min(chunks[axis], points // others))
+        chunks[axis] = math.ceil(shape[axis] / math.ceil(shape[axis] / most))
+    return tuple(chunks)
+
+
+def run(
+    cubes: Sequence[Cube],
+    location: str,
+    *,
+    client: "Client | None" = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> zarr.Group:
+    """Create the cubes' groups, run the tasks that aren't done, and finish the store."""
+    store.require_space(location, sum(cube.layout.size for cube in cubes))
+    root = store.create(location, overwrite=overwrite, resume=resume)
+    for cube in cubes:
+        store.add(root, cube)
+    tasks = [
+        Task(os.path.abspath(location), cube.name, cube.hash, number)
+        for cube in cubes
+        for number in sorted(set(range(cube.layout.tasks)) - store.done_tasks(root, cube.name))
+    ]
+    sizes = {cube.name: cube.layout for cube in cubes}
+    to_do = sum(sizes[task.group].task_points(task.number) for task in tasks)
+    done = 0
+
+    def report(points: int) -> None:
+        nonlocal done
+        done += points
+        if progress is not None:
+            progress(done, to_do)
+
+    try:
+        if client is None:
+            _run_in_threads(tasks, report)
+        else:
+            _run_on_cluster(client, tasks, report)
+    except OSError as error:
+        raise FastscanError(
+            f"{location}: {error.strerror or error}; what is done is kept, --resume continues"
+        ) from None
+    store.finish(root)
+    return store.read_root(location)
+
+
+def _run_in_threads(tasks: Sequence[Task], report: Callable[[int], None]) -> None:
+    graph = {f"task-{n}": (compute, task, False) for n, task in enumerate(tasks)}
+    with Callback(posttask=lambda key, result, graph, state, worker: report(result)):
+        dask.threaded.get(graph, list(graph), num_workers=CPU_COUNT)
+
+
+def _run_on_cluster(client: "Client", tasks: Sequence[Task], report: Callable[[int], None]) -> None:
+    from distributed import as_completed
+
+    alone = all(threads == 1 for threads in client.nthreads().values())
+    futures = client.map(compute, tasks, parallel=alone, pure=False)
+    for future in as_completed(futures):
+        report(future.result())
+        future.release()
+
+
+def compute(task: Task, parallel: bool) -> int:
+    """Compute and write the chunks of a task, then its record; returns its number of points.
+
+    parallel: whether this process runs one task at a time, so that the kernel may use all its threads.
+    """
+    root, cube = _open(task.location, task.group, task.hash)
+    checksums: dict[str, str] = {}
+    points = 0
+    for index in cube.layout.indices(task.number):
+        block = chi2_block(cube, index, parallel)
+        checksums |= store.write_chunk(root, cube, "chi2", index, block)
+        if index[2:] == (0, 0):
+            checksums |= store.write_chunk(root, cube, "events", index, events_block(cube, index))
+        points += block.size
+    store.write_record(root, cube, task.number, checksums)
+    return points
+
+
+@functools.lru_cache(maxsize=64)
+def _open(location: str, group: str, expected_hash: str) -> tuple[zarr.Group, Cube]:
+    """A group as a worker sees it, opened once per process."""
+    root = store.read_root(location, writable=True)
+    cube = store.read(root, group)
+    if cube.hash != expected_hash:
+        raise FastscanError(f"{location}: {group} was replaced by another run")
+    return root, cube
+
+
+def chi2_block(
+    cube: Cube, index: Index, parallel: bool, tile: int = kernels.TILE_POINTS
+) -> NDArray[np.floating]:
+    """chi2 over the part of a cube that a chunk covers, in the cube's dtype."""
+    beta, mass, sigma, lum = cube.layout.region(index)
+    weight, pull = cube.likelihood.settings(
+        cube.axes["sigma_sys"][sigma, None], cube.axes["luminosity"][None, lum]
+    )
+    members, *settings = weight.shape
+    betas, masses = beta.stop - beta.start, mass.stop - mass.start
+    out = np.empty((betas, masses, math.prod(settings)), cube.layout.dtype)
+    fill = kernels.chi2_block.parallel if parallel else kernels.chi2_block.serial
+    fill(
+        cube.likelihood.coefficients(beta),
+        models.gamma(cube.axes["m_zprime"][mass]),
+        weight.reshape(members, -1),
+        pull.reshape(members, -1),
+        tile,
+        out,
+    )
+    return out.reshape(betas, masses, *settings)
+
+
+def events_block(cube: Cube, index: Index) -> Array:
+    """Events over the part of a cube that a chunk covers."""
+    beta, mass, _, _ = cube.layout.region(index)
+    gamma = models.gamma(cube.axes["m_zprime"][mass])
+    return cube.likelihood.events(gamma[None, :], np.arange(beta.start, beta.stop)[:, None])

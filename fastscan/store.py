@@ -1,0 +1,441 @@
+"""The life of a store: create its groups, write chunks, record what is done, finish; and read it back.
+
+A store is ordinary zarr v3 that xarray opens.  A group ``<experiment>/<model>`` holds
+
+    chi2(beta, m_zprime, sigma_sys, luminosity)   events(beta, m_zprime)   and one 1-D array an axis
+    likelihood/                                   the arrays of `fastscan.likelihood.Likelihood`
+    chi2/done.<task>.json                         one record a task, written after its chunks
+
+An uncompressed chunk is its bytes: they go to zarr's own `Store`, which writes them atomically.  What is done is
+recorded, never inferred from the files that are there.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+import platform
+import shutil
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+import zarr
+from numpy.typing import NDArray
+from zarr.buffer.cpu import Buffer
+from zarr.core.sync import sync  # zarr's own way from its async stores to threads
+from zarr.errors import ZarrUserWarning
+from zarr.storage import LocalStore
+
+from fastscan.errors import FastscanError, unknown
+from fastscan.likelihood import Likelihood
+from fastscan.typing import Array
+
+if TYPE_CHECKING:
+    import xarray
+
+FORMAT = 1
+FORMAT_KEY = "fastscan_format"
+DIMENSIONS = ("beta", "m_zprime", "sigma_sys", "luminosity")
+ATTRIBUTES = {
+    "beta": {"units": "rad", "long_name": "E6 mixing angle"},
+    "m_zprime": {"units": "GeV", "long_name": "mass of the Z'"},
+    "sigma_sys": {"units": "1", "long_name": "relative systematic error of the signal normalisation"},
+    "luminosity": {"units": "1", "long_name": "factor on the exposure"},
+    "chi2": {"units": "1", "long_name": "chi2, minimised over the nuisances"},
+    "events": {"units": "1", "long_name": "expected signal events at luminosity 1"},
+}
+LIKELIHOOD_DIMENSIONS = {
+    "response": ("member", "feature"),
+    "gram": ("member", "sum", "row", "column"),
+    "g_sm": ("member", "coupling"),
+    "kappa": ("member", "beta", "coupling"),
+    "spread": ("member",),
+    "sigma_sys": ("member",),
+}
+
+Index = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a cube is cut: its shape and its chunks' over DIMENSIONS, and how many chunks a task writes."""
+
+    shape: Index
+    chunks: Index
+    chunks_per_task: int
+    dtype: str
+
+    def _counts(self) -> list[int]:
+        return [math.ceil(size / chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
+
+    @property
+    def tasks(self) -> int:
+        return math.ceil(math.prod(self._counts()) / self.chunks_per_task)
+
+    @property
+    def points(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the stored cube."""
+        return self.points * np.dtype(self.dtype).itemsize
+
+    def task_points(self, task: int) -> int:
+        """Points of the cube that a task computes."""
+        return sum(math.prod(part.stop - part.start for part in self.region(i)) for i in self.indices(task))
+
+    def indices(self, task: int) -> Iterator[Index]:
+        """Indices of the chunks of a task."""
+        everything = itertools.product(*map(range, self._counts()))
+        yield from itertools.islice(
+            everything, task * self.chunks_per_task, (task + 1) * self.chunks_per_task
+        )  # type: ignore[misc]
+
+    def region(self, index: Index) -> tuple[slice, slice, slice, slice]:
+        """The part of the cube that a chunk covers; a chunk at the edge covers less than it holds."""
+        return tuple(  # type: ignore[return-value]
+            slice(i * chunk, min((i + 1) * chunk, size))
+            for i, chunk, size in zip(index, self.chunks, self.shape, strict=True)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Cube:
+    """A group of a store: what is in it, and how it is cut.
+
+    `identity` says what the numbers follow from, as the user gave it; its hash decides whether two runs are the
+    same; `configuration` is what became of the experiments' files.  Models other than e6 have no beta: their arrays lack that dimension, while `axes` and `layout` keep
+    it with length 1.
+    """
+
+    name: str
+    title: str
+    references: tuple[str, ...]
+    identity: dict[str, Any]
+    configuration: dict[str, Any]
+    axes: dict[str, Array]
+    has_beta: bool
+    layout: Layout
+    likelihood: Likelihood
+
+    @property
+    def hash(self) -> str:
+        text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        return DIMENSIONS if self.has_beta else DIMENSIONS[1:]
+
+    def stored(self, over_dimensions: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape or index without the beta that isn't stored."""
+        return over_dimensions if self.has_beta else over_dimensions[1:]
+
+
+def create(location: str, *, overwrite: bool, resume: bool) -> zarr.Group:
+    """The root of a new store, or of one that is to be continued or replaced.
+
+    Raises
+    ------
+    FastscanError
+        Where something is there and neither resume nor overwrite was asked for; where it is no fastscan store,
+        or holds files that fastscan didn't write; where the place can't be written.
+    """
+    path = _local(location)
+    try:
+        if _is_store(location):
+            if not (overwrite or resume):
+                raise FastscanError(f"{location} exists; --resume continues it, --overwrite replaces it")
+            if overwrite:
+                _clear(path)
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise FastscanError(f"{location} exists and is no fastscan store; it is left as it is")
+        return zarr.open_group(LocalStore(path), mode="a", zarr_format=3, attributes={FORMAT_KEY: FORMAT})
+    except OSError as error:
+        raise FastscanError(f"{location} can't be written: {error.strerror or error}") from None
+
+
+def require_space(location: str, size: int) -> None:
+    """Refuse what can't fit on the disk."""
+    there = next(
+        path for path in (_local(location).absolute(), *_local(location).absolute().parents) if path.exists()
+    )
+    usage = shutil.disk_usage(there)
+    if 0 < usage.total and usage.free < size:
+        raise FastscanError(
+            f"{location} needs {size / 1e6:.1f} MB, but only {usage.free / 1e6:.1f} MB are free"
+        )
+
+
+def _local(location: str) -> Path:
+    if "://" in location:
+        raise FastscanError(f"{location}: only paths on this machine are supported so far")
+    return Path(location)
+
+
+def _is_store(location: str) -> bool:
+    try:
+        return read_root(location) is not None
+    except FastscanError:
+        return False
+
+
+def _clear(path: Path) -> None:
+    """Delete the groups of a store, unless something that fastscan didn't write lies between them."""
+    groups = [entry for entry in path.iterdir() if entry.name != "zarr.json"]
+    inner = [entry for group in groups if group.is_dir() for entry in group.iterdir()]
+    for entry in groups + inner:
+        if entry.name != "zarr.json" and not (entry / "zarr.json").is_file():
+            raise FastscanError(f"{entry} is nothing that fastscan wrote; nothing was deleted")
+    for group in groups:
+        shutil.rmtree(group)
+
+
+def add(root: zarr.Group, cube: Cube) -> None:
+    """Create the group of a cube, or find it there with the same hash; the attributes come last."""
+    group = root.require_group(cube.name)
+    if "hash" in group.attrs:
+        if group.attrs["hash"] != cube.hash:
+            changed = ", ".join(_differences(group.attrs["identity"], cube.identity))
+            raise FastscanError(
+                f"{cube.name} is there from another run: {changed} differ; nothing was changed"
+            )
+        return
+    for name in cube.dimensions:
+        _put_array(group, name, cube.axes[name], (name,))
+    for name, dtype, rank in (("chi2", cube.layout.dtype, 4), ("events", "float64", 2)):
+        group.create_array(
+            name,
+            shape=cube.stored(cube.layout.shape[:rank]),
+            chunks=cube.stored(cube.layout.chunks[:rank]),
+            dtype=dtype,
+            fill_value=math.nan,
+            compressors=None,
+            chunk_key_encoding={"name": "default", "separator": "."},
+            dimension_names=cube.stored(DIMENSIONS[:rank]),  # type: ignore[arg-type]
+            attributes=ATTRIBUTES[name],
+            overwrite=True,
+        )
+    carried = group.require_group("likelihood")
+    for field in fields(Likelihood):
+        if field.name in LIKELIHOOD_DIMENSIONS:
+            values = getattr(cube.likelihood, field.name)
+            _put_array(carried, field.name, values, LIKELIHOOD_DIMENSIONS[field.name])
+    group.update_attributes(
+        {
+            "Conventions": "CF-1.11",
+            "title": cube.title,
+            "source": f"fastscan {version('fastscan')}",
+            "references": list(cube.references),
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
+            },
+            "members": list(cube.likelihood.members),
+            "configuration": cube.configuration,
+            "identity": cube.identity,
+            "hash": cube.hash,
+        }
+    )
+
+
+def _put_array(group: zarr.Group, name: str, values: Array, dimensions: tuple[str, ...]) -> None:
+    group.create_array(
+        name,
+        data=values,
+        chunks=tuple(max(1, size) for size in values.shape),
+        compressors=None,
+        dimension_names=dimensions,
+        attributes=ATTRIBUTES.get(name, {}),
+        overwrite=True,
+    )
+
+
+def _differences(one: Any, other: Any, name: str = "") -> list[str]:
+    """Names of the entries in which two identities differ."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [] if one == other else [name]
+    return [
+        different
+        for key in sorted({*one, *other})
+        for different in _differences(one.get(key), other.get(key), f"{name}.{key}".strip("."))
+    ]
+
+
+def read_root(location: str, writable: bool = False) -> zarr.Group:
+    """The root group of a store; what isn't one is a `FastscanError`."""
+    path = _local(location)
+    problem: object = "no fastscan store"
+    try:
+        # not consolidated: that metadata would hide groups of a scan that is still running
+        store = LocalStore(path, read_only=not writable)
+        root = zarr.open_group(store, mode="r+" if writable else "r", zarr_format=3, use_consolidated=False)
+        found = root.attrs.get(FORMAT_KEY)
+        if found == FORMAT:
+            return root
+        if found is not None:
+            problem = f"a store of format {found}, while this fastscan reads format {FORMAT}"
+    except FileNotFoundError:
+        if not path.exists():
+            raise FastscanError(f"{location} does not exist") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"no readable store: {str(error).splitlines()[0]}"
+    raise FastscanError(f"{location} is {problem}")
+
+
+def group_names(root: zarr.Group) -> list[str]:
+    """Names of the groups ``<experiment>/<model>``."""
+    return sorted(f"{outer}/{inner}" for outer, group in root.groups() for inner, _ in group.groups())
+
+
+def read(root: zarr.Group, name: str) -> Cube:
+    """A group of a store, with the likelihood that it carries."""
+    if name not in group_names(root):
+        raise unknown("group", name, group_names(root))
+    try:
+        group = root[name]
+        attributes: dict[str, Any] = dict(group.attrs)
+        cube_array = group["chi2"]
+        has_beta = len(cube_array.shape) == len(DIMENSIONS)
+        head = () if has_beta else (1,)
+        arrays = {key: np.asarray(group[f"likelihood/{key}"]) for key in LIKELIHOOD_DIMENSIONS}
+        return Cube(
+            name=name,
+            title=attributes["title"],
+            references=tuple(attributes["references"]),
+            identity=attributes["identity"],
+            configuration=attributes["configuration"],
+            axes={axis: np.asarray(group[axis]) for axis in (DIMENSIONS if has_beta else DIMENSIONS[1:])},
+            has_beta=has_beta,
+            layout=Layout(
+                shape=(*head, *cube_array.shape),
+                chunks=(*head, *cube_array.chunks),
+                chunks_per_task=attributes["identity"]["chunks_per_task"],
+                dtype=str(cube_array.dtype),
+            ),
+            likelihood=Likelihood(tuple(attributes["members"]), **arrays),
+        )
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise FastscanError(f"group {name} is half-written or damaged: {error}") from None
+
+
+def write_chunk(
+    root: zarr.Group, cube: Cube, array: str, index: Index, block: NDArray[Any]
+) -> dict[str, str]:
+    """Write one chunk and return its key and checksum.
+
+    The block must be what the chunk covers; at the edge of the cube the rest of the chunk is NaN.
+    """
+    rank = {"chi2": 4, "events": 2}[array]
+    covered = tuple(part.stop - part.start for part in cube.layout.region(index)[:rank])
+    chunk = cube.layout.chunks[:rank]
+    assert block.shape == covered, f"block {block.shape} is not aligned with chunk {index} of {array}"
+    if covered != chunk:
+        padded = np.full(chunk, np.nan, block.dtype)
+        padded[tuple(map(slice, covered))] = block
+        block = padded
+    data = np.ascontiguousarray(block, block.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+    key = f"{array}/c." + ".".join(map(str, cube.stored(index[:rank])))
+    sync(root.store.set(f"{cube.name}/{key}", Buffer.from_array_like(data)))
+    return {key: xxhash.xxh3_64_hexdigest(data)}
+
+
+def write_record(root: zarr.Group, cube: Cube, task: int, checksums: dict[str, str]) -> None:
+    """Record a task as done, with the checksums of its chunks; called after they are written."""
+    record = json.dumps({"hash": cube.hash, "chunks": checksums}, indent=0).encode()
+    sync(root.store.set(f"{cube.name}/chi2/done.{task}.json", Buffer.from_bytes(record)))
+
+
+def done_tasks(root: zarr.Group, name: str) -> set[int]:
+    """Numbers of the tasks that are recorded as done."""
+
+    async def listed() -> set[int]:
+        keys = [key async for key in root.store.list_dir(f"{name}/chi2")]
+        return {int(key.split(".")[1]) for key in keys if key.startswith("done.") and key.endswith(".json")}
+
+    return sync(listed())
+
+
+def finish(root: zarr.Group) -> None:
+    """Consolidate the metadata, so that a plain ``xarray.open_zarr`` works."""
+    with warnings.catch_warnings():
+        # consolidated metadata is zarr-python's convention, not yet in the v3 specification
+        warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
+        zarr.consolidate_metadata(root.store)
+
+
+def describe(location: str) -> list[dict[str, Any]]:
+    """What each group of a store holds: axes, points, bytes, tasks in all and done, and what made it."""
+    root = read_root(location)
+    described = []
+    for name in group_names(root):
+        cube = read(root, name)
+        attributes = root[name].attrs
+        described.append(
+            {
+                "group": name,
+                "title": cube.title,
+                "axes": {
+                    axis: {
+                        "size": points.size,
+                        "first": float(points[0]),
+                        "last": float(points[-1]),
+                        "units": ATTRIBUTES[axis]["units"],
+                    }
+                    for axis, points in cube.axes.items()
+                },
+                "points": cube.layout.points,
+                "dtype": cube.layout.dtype,
+                "bytes": cube.layout.size,
+                "chunks": list(cube.stored(cube.layout.chunks)),
+                "tasks": cube.layout.tasks,
+                "tasks_done": len(done_tasks(root, name)),
+                "source": attributes["source"],
+                "hash": cube.hash,
+                "references": cube.references,
+            }
+        )
+    return described
+
+
+def open(store: str | zarr.Group, group: str) -> "xarray.Dataset":
+    """A group of a store as an xarray Dataset, read lazily.
+
+    Parameters
+    ----------
+    store : str or zarr.Group
+        Path of a store, or what `scan` returned.
+    group : str
+        ``<experiment>/<model>``.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``chi2(beta, m_zprime, sigma_sys, luminosity)`` and ``events(beta, m_zprime)`` with their axes; ``beta``
+        (rad) only for e6, ``m_zprime`` in GeV.
+
+    Raises
+    ------
+    FastscanError
+        Where the store or the group is missing, damaged or not complete, or xarray isn't installed.
+    """
+    try:
+        import xarray
+    except ImportError:
+        raise FastscanError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
+    root = store if isinstance(store, zarr.Group) else read_root(str(store))
+    cube = read(root, group)
+    missing = cube.layout.tasks - len(done_tasks(root, group))
+    if missing:
+        raise FastscanError(
+            f"{group} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume"
+        )
+    dataset: xarray.Dataset = xarray.open_zarr(root.store, group=group, consolidated=False)
+    return dataset

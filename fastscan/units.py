@@ -1,0 +1,55 @@
+"""Units as people write them, converted once, at the boundary.
+
+Inside fastscan energies are in MeV, lengths in m, masses in kg, times in s, angles in rad and sizes in bytes;
+only M_Z' is in GeV, as in every table of limits.
+"""
+
+import math
+import re
+
+from fastscan.errors import FastscanError
+
+UNITS: dict[str, dict[str, float]] = {
+    "energy": {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6},
+    "length": {"cm": 1e-2, "m": 1.0, "km": 1e3},
+    "mass": {"g": 1e-3, "kg": 1.0, "t": 1e3},
+    "time": {"s": 1.0, "h": 3600.0, "d": 86400.0, "yr": 365 * 86400.0},
+    "angle": {"rad": 1.0, "deg": math.pi / 180},
+    "size": {"B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30},
+}
+M_ZPRIME_UNITS = {name: UNITS["energy"][name] / UNITS["energy"]["GeV"] for name in ("MeV", "GeV", "TeV")}
+
+_QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*")
+
+
+def quantity(text: object, kind: str) -> float:
+    """Value of a quantity such as ``"14.57 kg"``, in the base unit of its kind.
+
+    Parameters
+    ----------
+    text : str
+        A number and a unit.
+    kind : str
+        A key of `UNITS`.
+
+    Raises
+    ------
+    FastscanError
+        Where the text isn't a number with a unit of this kind.
+
+    Examples
+    --------
+    >>> quantity("250 keV", "energy")
+    0.25
+    """
+    choice = ", ".join(UNITS[kind])
+    match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
+    try:
+        value = float(match[1]) if match else math.nan
+    except ValueError:  # two decimal points
+        value = math.nan
+    if match is None or not math.isfinite(value):
+        raise FastscanError(f"{text!r} is no {kind}: write a number and a unit ({choice})")
+    if match[2] not in UNITS[kind]:
+        raise FastscanError(f"{text!r} has no unit of {kind}: use one of {choice}")
+    return value * UNITS[kind][match[2]]
