@@ -42,10 +42,10 @@ def _checked(
     return array
 
 
-def broadcast(**arguments: Array) -> tuple[int, ...]:
-    """Common shape of arguments; where they have none, an error that names their shapes."""
+def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Common shape of arguments; where they have none, an error that names them."""
     try:
-        return np.broadcast_shapes(*(array.shape for array in arguments.values()))
+        return np.broadcast_shapes(*shapes.values())
     except ValueError:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in arguments.items())
-        raise FastscanError(f"shapes that do not broadcast: {shapes}") from None
+        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise FastscanError(f"shapes that do not broadcast: {told}") from None

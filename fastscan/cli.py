@@ -22,7 +22,7 @@ NO_LIMIT = {
 }
 
 
-class Angle(click.ParamType):
+class Angle(click.ParamType):  # type: ignore[type-arg]
     """An angle with its unit."""
 
     name = "angle"
@@ -34,12 +34,12 @@ class Angle(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class Points(click.ParamType):
+class Points(click.ParamType):  # type: ignore[type-arg]
     """Values separated by commas, or the word "axis" for those of the store's axis."""
 
     name = "values"
 
-    def __init__(self, each: click.ParamType) -> None:
+    def __init__(self, each: "click.ParamType[Any]") -> None:
         self.each = each
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -121,7 +121,7 @@ def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
         def progress(done: int, to_do: int) -> None:
             bar.length = to_do
             speed = f"{count(done / (time.perf_counter() - started))} points/s"
-            bar.update(done - bar.pos, speed)  # type: ignore[arg-type]
+            bar.update(done - bar.pos, speed)
 
         scanner.run(cubes, store, resume=resume, overwrite=overwrite, progress=progress)
     records = [record for cube in cubes for record in query.store_limits(cube)]

@@ -7,10 +7,12 @@ experiment stands in code.  Quantities are kept in the base units of `fastscan.u
 import hashlib
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from fastscan import nuclei
 from fastscan.config import Table, read_toml
 from fastscan.errors import FastscanError, unknown
 
@@ -134,6 +136,7 @@ def _parse(name: str, table: Table, digest: str) -> Experiment:
 
 def _parse_target(table: Table) -> Target:
     target = Target(table.text("compound"), table.quantity("mass", "mass"))
+    table.checked("compound", partial(nuclei.parse_formula, target.compound))
     table.done()
     return target
 

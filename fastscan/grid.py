@@ -4,6 +4,7 @@ Everything a user can get wrong is found here, before anything is computed or wr
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def load(path: str | Path) -> Grid:
 def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:
     loaded: dict[str, Experiment] = {}
     for name in table.texts("experiments"):
-        experiment = table.checked("experiments", lambda name=name: experiments.load(name, directory))
+        experiment = table.checked("experiments", partial(experiments.load, name, directory))
         if experiment.name in loaded:
             raise table.error("experiments", f"two are named {experiment.name!r}")
         loaded[experiment.name] = experiment
@@ -114,7 +115,7 @@ def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:
 def _models(table: Table) -> tuple[str, ...]:
     names = table.texts("models")
     for name in names:
-        table.checked("models", lambda name=name: models.has_beta(name))
+        table.checked("models", partial(models.has_beta, name))
     return names
 
 

@@ -43,15 +43,19 @@ class Kernel:
 
     _lock = threading.Lock()
 
-    def __init__(self, function: FunctionType) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.serial = jit(function)
-        twin = FunctionType(function.__code__, function.__globals__, function.__name__)
+        twin = FunctionType(function.__code__, globals(), function.__name__)
         twin.__qualname__ = f"{function.__qualname__}_parallel"  # numba caches by qualified name
         self._parallel = njit(cache=True, nogil=True, error_model="numpy", parallel=True)(twin)
 
     def parallel(self, *arguments: Any) -> Any:
         with self._lock:
             return self._parallel(*arguments)
+
+    def of_size(self, points: int) -> Callable[..., Any]:
+        """The twin for so many points: waking threads costs more than a few points do."""
+        return self.parallel if points > TILE_POINTS else self.serial
 
 
 @jit

@@ -5,6 +5,7 @@ carries it, workers and queries use it, and nobody builds it twice.
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan import arguments, kernels, models, rates
-from fastscan import experiments as _experiments
 from fastscan.errors import FastscanError, unknown
-from fastscan.experiments import Experiment, Measured
+from fastscan.experiments import Experiment, Measured, load
 from fastscan.typing import Array, IntArray
 
 SigmaSys = ArrayLike | Mapping[str, ArrayLike] | None
@@ -126,7 +126,7 @@ class Likelihood:
 
     def events(self, gamma: Array, beta_index: IntArray) -> Array:
         """Signal events of all members together, where gamma and the index of beta broadcast."""
-        total = np.zeros(np.broadcast_shapes(gamma.shape, beta_index.shape))
+        total = np.zeros(arguments.broadcast(m_zprime=gamma.shape, beta=beta_index.shape))
         for response, g_sm, kappa in zip(self.response, self.g_sm, self.kappa, strict=True):
             total += features(g_sm + gamma[..., None] * kappa[beta_index]) @ response
         return total
@@ -137,8 +137,11 @@ class Likelihood:
         lam_e = lam / (1 + lam r) and t = lam_e sigma_sys^2.
         """
         lam = arguments.positive("luminosity", luminosity)
-        values = [*self._sigmas(sigma_sys)]
-        shape = np.broadcast_shapes(lam.shape, *(value.shape for value in values))
+        values = list(self._sigmas(sigma_sys))
+        shape = arguments.broadcast(
+            luminosity=lam.shape,
+            **{f"sigma_sys of {m}": s.shape for m, s in zip(self.members, values, strict=True)},
+        )
         weight, pull = np.empty((2, len(self.members), *shape))
         for n, sigma in enumerate(values):
             weight[n] = lam / (1 + lam * self.spread[n])
@@ -183,8 +186,8 @@ def build(experiments: Sequence[Experiment], model: str, beta: Array | None) -> 
 
 def prepare(experiments: Experiments, model: str, beta: ArrayLike | None) -> tuple[Likelihood, IntArray]:
     """The likelihood at the betas that a caller gives, and the index of each, in their shape."""
-    one = isinstance(experiments, str | Experiment)
-    loaded = [_experiments.load(experiment) for experiment in ([experiments] if one else experiments)]  # type: ignore[list-item]
+    given = [experiments] if isinstance(experiments, str | Experiment) else experiments
+    loaded = [load(experiment) for experiment in given]
     angles = None if beta is None else arguments.finite("beta", beta)
     likelihood = build(loaded, model, None if angles is None else angles.ravel())
     shape = () if angles is None else angles.shape
@@ -292,8 +295,10 @@ def chi2(
     likelihood, beta_index = prepare(experiments, model, beta)
     gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
     weight, pull = likelihood.settings(sigma_sys, luminosity)
-    shape = np.broadcast_shapes(gamma.shape, beta_index.shape, weight.shape[1:])
-    result: Array = kernels.chi2_columns.parallel(
+    shape = arguments.broadcast(
+        m_zprime=gamma.shape, beta=beta_index.shape, sigma_sys_and_luminosity=weight.shape[1:]
+    )
+    result: Array = kernels.chi2_columns.of_size(math.prod(shape))(
         likelihood.coefficients(),
         np.broadcast_to(beta_index, shape).ravel(),
         np.broadcast_to(gamma, shape).reshape(-1, 1).copy(),

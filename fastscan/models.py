@@ -112,7 +112,8 @@ def channel_couplings(chiral: Chiral, channel: str) -> Array:
     """The pair of couplings that a channel sees, shape (..., 2)."""
     if channel == "nu-e":
         return np.stack(chiral["e"], axis=-1)
-    return nucleons(sum(chiral["u"]), sum(chiral["d"]))
+    (u_left, u_right), (d_left, d_right) = chiral["u"], chiral["d"]
+    return nucleons(u_left + u_right, d_left + d_right)
 
 
 def sm_couplings(channel: str) -> Array:

@@ -1,19 +1,14 @@
-"""Nuclei: natural isotopes, how many of them a detector holds, and their form factor."""
+"""Nuclei: natural isotopes, and how many of them a detector holds."""
 
 import csv
 import functools
 import hashlib
-import math
 import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-import numpy as np
-from scipy.special import spherical_in, spherical_jn
-
-from fastscan.constants import ATOMIC_MASS_UNIT, AVOGADRO, HBARC_MEV_FM, M_ELECTRON
+from fastscan.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 from fastscan.errors import FastscanError, unknown
-from fastscan.typing import Array
 
 ISOTOPES_FILE = files("fastscan") / "data" / "isotopes.csv"
 _FORMULA_PART = re.compile(r"([A-Z][a-z]?)([0-9]*)")
@@ -30,7 +25,7 @@ class Isotope:
     abundance: float
 
     @property
-    def N(self) -> int:  # noqa: N802
+    def N(self) -> int:  # noqa: N802 the physics writes N
         """Number of neutrons."""
         return self.A - self.Z
 
@@ -111,43 +106,3 @@ def targets(compound: str, mass_kg: float) -> list[tuple[Isotope, float]]:
         ),
         key=lambda target: (target[0].Z, target[0].A),
     )
-
-
-def form_factor(momentum_mev: Array, A: int) -> Array:
-    """Symmetrised Fermi form factor F(Q) of a nucleus (Eqs. 4, 5).
-
-    Parameters
-    ----------
-    momentum_mev : array
-        Momentum transfer Q in MeV, not negative.
-    A : int
-        Mass number.
-
-    Returns
-    -------
-    array
-        Of the same shape, F(0) = 1.
-
-    Notes
-    -----
-    With x = pi Q a and y = Q c (c = 1.23 A^(1/3) - 0.60 fm, a = 0.52 fm) the textbook form is
-
-        F = 3 / (y (y^2 + x^2)) * x / sinh(x) * (x sin(y) / tanh(x) - y cos(y))
-
-    whose last bracket loses all digits as Q -> 0.  Spherical Bessel functions i, j hold its two small
-    differences: x / tanh(x) - 1 = x i1(x) / i0(x), sin(y) / y - cos(y) = y j1(y).  Reference: D. W. L. Sprung
-    and J. Martorell, J. Phys. A 30 (1997) 6525.
-
-    Examples
-    --------
-    >>> form_factor(np.array([0.0, 50.0]), 133).round(6)
-    array([1.      , 0.614036])
-    """
-    q = np.asarray(momentum_mev, float) / HBARC_MEV_FM
-    x = math.pi * 0.52 * q
-    y = (1.23 * A ** (1 / 3) - 0.60) * q
-    i0, i1 = spherical_in(0, x), spherical_in(1, x)
-    j0, j1 = spherical_jn(0, y), spherical_jn(1, y)
-    with np.errstate(invalid="ignore"):
-        factor = 3 / (y**2 + x**2) * (x * i1 / i0 * j0 + y * j1) / i0
-    return np.where(q == 0, 1.0, factor)

@@ -7,20 +7,22 @@ size of the couplings' shift, not a grid: no answer depends on the grid that a s
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import elementwise
-from scipy.stats import chi2 as chi2_distribution
+from scipy.special import chdtri  # inverse of the chi2 distribution's survival function
 
 from fastscan import arguments, kernels, likelihood
 from fastscan.constants import M_Z_GEV
 from fastscan.errors import FastscanError
 from fastscan.experiments import load
 from fastscan.likelihood import Experiments, Likelihood, SigmaSys
-from fastscan.store import Cube, group_names, read, read_root
 from fastscan.typing import Array, IntArray
+
+if TYPE_CHECKING:
+    from fastscan.store import Cube
 
 CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
 LADDER = np.geomspace(1e6, 1e-9, 481)  # largest shift of a coupling, gamma |kappa|: 64 masses a decade
@@ -42,7 +44,7 @@ def threshold(cl: float, dof: int) -> float:
         raise FastscanError(f"cl must be a probability between 0 and 1, not {cl:g}")
     if dof != int(dof) or dof < 1:
         raise FastscanError(f"dof must be a whole number from 1 on, not {dof:g}")
-    return float(chi2_distribution.isf(1 - cl, dof))
+    return float(chdtri(dof, 1 - cl))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ class Columns:
     def chi2(self, log_mass: Array) -> Array:
         """chi2 at log M_Z' (GeV) of shape (columns, masses)."""
         gamma = np.exp(2 * (np.log(M_Z_GEV) - log_mass))
-        result: Array = kernels.chi2_columns.parallel(
+        result: Array = kernels.chi2_columns.of_size(log_mass.size)(
             self.coefficients, self.beta_index, gamma, self.weight, self.pull
         )
         return result
@@ -98,6 +100,12 @@ class Crossings:
     column: IntArray
     mass: Array
     sm_allowed: NDArray[np.bool_]
+
+    def largest(self) -> Array:
+        """The largest mass in each column, nan where there is no crossing."""
+        top = np.full(self.sm_allowed.size, np.nan)
+        np.fmax.at(top, self.column, self.mass)
+        return top
 
 
 def find_crossings(columns: Columns, delta: float) -> Crossings:
@@ -142,16 +150,12 @@ def _extrema(columns: Columns, ladder: Array, value: Array) -> tuple[IntArray, A
 
 def column_limits(columns: Columns, delta: float) -> tuple[Array, Status]:
     """Lower limit (GeV, nan: none) and status of each column."""
-    limits, states = [], []
-    for batch in columns.batches():
-        crossings = find_crossings(batch, delta)
-        top = np.full(batch.beta_index.size, np.nan)
-        np.fmax.at(top, crossings.column, crossings.mass)
-        status = np.where(crossings.sm_allowed, OK, SM_DISFAVOURED)
-        status[np.isnan(top)] = NO_SENSITIVITY
-        limits.append(np.where(status == OK, top, np.nan))
-        states.append(status)
-    return np.concatenate(limits), np.concatenate(states)
+    found = [find_crossings(batch, delta) for batch in columns.batches()]
+    top = [crossings.largest() for crossings in found]
+    limits = np.concatenate([np.empty(0), *top])
+    sm_allowed = np.concatenate([np.empty(0, bool), *(crossings.sm_allowed for crossings in found)])
+    status = np.where(np.isnan(limits), NO_SENSITIVITY, np.where(sm_allowed, OK, SM_DISFAVOURED))
+    return np.where(status == OK, limits, np.nan), status
 
 
 def limits_of(
@@ -165,7 +169,7 @@ def limits_of(
     """Limits and statuses from a likelihood, where beta's index, sigma_sys and luminosity broadcast."""
     delta = threshold(cl, dof)
     weight, pull = model.settings(sigma_sys, luminosity)
-    shape = arguments.broadcast(beta=beta_index, settings=weight[0])
+    shape = arguments.broadcast(beta=beta_index.shape, sigma_sys_and_luminosity=weight[0].shape)
     columns = Columns.of(
         model,
         np.broadcast_to(beta_index, shape).ravel(),
@@ -360,6 +364,8 @@ def limits_in_store(
     dof: int = 1,
 ) -> list[dict[str, Any]]:
     """`store_limits` of some groups of a store, or of all; "axis" stands for the values of a group's own axis."""
+    from fastscan.store import group_names, read, read_root  # zarr, which other queries do without
+
     root = read_root(location)
     records = []
     for name in groups or group_names(root):
@@ -367,8 +373,8 @@ def limits_in_store(
         records += store_limits(
             cube,
             beta=None if beta == "axis" or not cube.has_beta else np.asarray(beta),
-            sigma_sys=cube.axes["sigma_sys"] if sigma_sys == "axis" else sigma_sys,  # type: ignore[arg-type]
-            luminosity=cube.axes["luminosity"] if luminosity == "axis" else luminosity,  # type: ignore[arg-type]
+            sigma_sys=cube.axes["sigma_sys"] if sigma_sys == "axis" else sigma_sys,
+            luminosity=cube.axes["luminosity"] if luminosity == "axis" else luminosity,
             cl=cl,
             dof=dof,
         )
@@ -376,7 +382,7 @@ def limits_in_store(
 
 
 def store_limits(
-    cube: Cube,
+    cube: "Cube",
     *,
     beta: Array | None = None,
     sigma_sys: ArrayLike | None = None,
@@ -422,12 +428,12 @@ def store_limits(
     ]
 
 
-def _on_axis(cube: Cube, beta: Array) -> IntArray:
+def _on_axis(cube: "Cube", beta: Array) -> IntArray:
     """Indices of betas on a group's axis."""
     if not cube.has_beta:
         raise FastscanError(f"{cube.name} has no beta")
     axis = cube.axes["beta"]
-    nearest = np.abs(axis - beta[:, None]).argmin(axis=1)
+    nearest: IntArray = np.abs(axis - beta[:, None]).argmin(axis=1)
     missed = np.flatnonzero(np.abs(axis[nearest] - beta) > 1e-9)
     if missed.size:
         wanted, there = np.degrees(beta[missed[0]]), np.degrees(axis[nearest[missed[0]]])

@@ -5,6 +5,7 @@ Because no coupling depends on energy, the counts in a bin are an exact quadrati
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -50,10 +51,10 @@ def scatterings(experiment: Experiment, isotope: nuclei.Isotope, spectrum: Spect
     energies, fluences = spectrum.quadrature(cross_sections.minimum_energy(T, mass) for T in knots)
     reach = cross_sections.maximum_recoil(energies, mass)
     total = 0.0
-    for low, high in zip(knots, knots[1:], strict=False):
+    for low, high in itertools.pairwise(knots):
         recoils, widths = gauss_legendre(np.minimum(low, reach), np.minimum(high, reach))
         seen = efficiency(experiment.detector, recoils) * (
-            nuclei.form_factor(cross_sections.momentum_transfer(recoils, mass), isotope.A) ** 2
+            cross_sections.form_factor(cross_sections.momentum_transfer(recoils, mass), isotope.A) ** 2
         )
         rate = cross_sections.cevns(recoils, energies[:, None], mass)
         total += float(fluences @ np.sum(widths * seen * rate, axis=-1))

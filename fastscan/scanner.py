@@ -195,16 +195,18 @@ def run(
 
 def _run_in_threads(tasks: Sequence[Task], report: Callable[[int], None]) -> None:
     graph = {f"task-{n}": (compute, task, False) for n, task in enumerate(tasks)}
-    with Callback(posttask=lambda key, result, graph, state, worker: report(result)):
+    with Callback(  # type: ignore[no-untyped-call]
+        posttask=lambda key, result, graph, state, worker: report(result)
+    ):
         dask.threaded.get(graph, list(graph), num_workers=CPU_COUNT)
 
 
 def _run_on_cluster(client: "Client", tasks: Sequence[Task], report: Callable[[int], None]) -> None:
     from distributed import as_completed
 
-    alone = all(threads == 1 for threads in client.nthreads().values())
+    alone = all(threads == 1 for threads in client.nthreads().values())  # type: ignore[no-untyped-call]
     futures = client.map(compute, tasks, parallel=alone, pure=False)
-    for future in as_completed(futures):
+    for future in as_completed(futures):  # type: ignore[no-untyped-call]
         report(future.result())
         future.release()
 

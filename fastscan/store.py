@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import xxhash
@@ -38,11 +38,12 @@ from fastscan.typing import Array
 
 if TYPE_CHECKING:
     import xarray
+    from zarr.core.common import JSON
 
 FORMAT = 1
 FORMAT_KEY = "fastscan_format"
 DIMENSIONS = ("beta", "m_zprime", "sigma_sys", "luminosity")
-ATTRIBUTES = {
+ATTRIBUTES: "dict[str, dict[str, JSON]]" = {
     "beta": {"units": "rad", "long_name": "E6 mixing angle"},
     "m_zprime": {"units": "GeV", "long_name": "mass of the Z'"},
     "sigma_sys": {"units": "1", "long_name": "relative systematic error of the signal normalisation"},
@@ -59,7 +60,8 @@ LIKELIHOOD_DIMENSIONS = {
     "sigma_sys": ("member",),
 }
 
-Index = tuple[int, int, int, int]
+Index = tuple[int, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,11 @@ class Layout:
         everything = itertools.product(*map(range, self._counts()))
         yield from itertools.islice(
             everything, task * self.chunks_per_task, (task + 1) * self.chunks_per_task
-        )  # type: ignore[misc]
+        )
 
-    def region(self, index: Index) -> tuple[slice, slice, slice, slice]:
+    def region(self, index: Index) -> tuple[slice, ...]:
         """The part of the cube that a chunk covers; a chunk at the edge covers less than it holds."""
-        return tuple(  # type: ignore[return-value]
+        return tuple(
             slice(i * chunk, min((i + 1) * chunk, size))
             for i, chunk, size in zip(index, self.chunks, self.shape, strict=True)
         )
@@ -132,10 +134,10 @@ class Cube:
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        return DIMENSIONS if self.has_beta else DIMENSIONS[1:]
+        return self.stored(DIMENSIONS)
 
-    def stored(self, over_dimensions: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape or index without the beta that isn't stored."""
+    def stored(self, over_dimensions: tuple[T, ...]) -> tuple[T, ...]:
+        """Names, shape or index without the beta that isn't stored."""
         return over_dimensions if self.has_beta else over_dimensions[1:]
 
 
@@ -168,7 +170,7 @@ def require_space(location: str, size: int) -> None:
         path for path in (_local(location).absolute(), *_local(location).absolute().parents) if path.exists()
     )
     usage = shutil.disk_usage(there)
-    if 0 < usage.total and usage.free < size:
+    if usage.total > 0 and usage.free < size:
         raise FastscanError(
             f"{location} needs {size / 1e6:.1f} MB, but only {usage.free / 1e6:.1f} MB are free"
         )
@@ -219,7 +221,7 @@ def add(root: zarr.Group, cube: Cube) -> None:
             fill_value=math.nan,
             compressors=None,
             chunk_key_encoding={"name": "default", "separator": "."},
-            dimension_names=cube.stored(DIMENSIONS[:rank]),  # type: ignore[arg-type]
+            dimension_names=cube.stored(DIMENSIONS[:rank]),
             attributes=ATTRIBUTES[name],
             overwrite=True,
         )
@@ -300,19 +302,22 @@ def read(root: zarr.Group, name: str) -> Cube:
     if name not in group_names(root):
         raise unknown("group", name, group_names(root))
     try:
-        group = root[name]
-        attributes: dict[str, Any] = dict(group.attrs)
-        cube_array = group["chi2"]
+        attributes: dict[str, Any] = dict(root[name].attrs)
+        cube_array = _array(root, f"{name}/chi2")
         has_beta = len(cube_array.shape) == len(DIMENSIONS)
         head = () if has_beta else (1,)
-        arrays = {key: np.asarray(group[f"likelihood/{key}"]) for key in LIKELIHOOD_DIMENSIONS}
+        arrays = {key: np.asarray(_array(root, f"{name}/likelihood/{key}")) for key in LIKELIHOOD_DIMENSIONS}
         return Cube(
             name=name,
             title=attributes["title"],
             references=tuple(attributes["references"]),
             identity=attributes["identity"],
             configuration=attributes["configuration"],
-            axes={axis: np.asarray(group[axis]) for axis in (DIMENSIONS if has_beta else DIMENSIONS[1:])},
+            axes={
+                axis: np.asarray(_array(root, f"{name}/{axis}"))
+                for axis in DIMENSIONS
+                if has_beta or axis != "beta"
+            },
             has_beta=has_beta,
             layout=Layout(
                 shape=(*head, *cube_array.shape),
@@ -324,6 +329,13 @@ def read(root: zarr.Group, name: str) -> Cube:
         )
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise FastscanError(f"group {name} is half-written or damaged: {error}") from None
+
+
+def _array(root: zarr.Group, path: str) -> "zarr.Array[Any]":
+    array = root[path]
+    if not isinstance(array, zarr.Array):
+        raise KeyError(f"{path} is no array")
+    return array
 
 
 def write_chunk(
@@ -344,7 +356,7 @@ def write_chunk(
     data = np.ascontiguousarray(block, block.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
     key = f"{array}/c." + ".".join(map(str, cube.stored(index[:rank])))
     sync(root.store.set(f"{cube.name}/{key}", Buffer.from_array_like(data)))
-    return {key: xxhash.xxh3_64_hexdigest(data)}
+    return {key: xxhash.xxh3_64_hexdigest(data.data)}
 
 
 def write_record(root: zarr.Group, cube: Cube, task: int, checksums: dict[str, str]) -> None:

@@ -247,12 +247,19 @@ def low_energy_column(name: str) -> list[float]:
     return [float(row[name]) for row in rows("reactor_low_energy.csv")]
 
 
+@lru_cache
+def mueller_coefficients(isotope: str) -> list[float]:
+    """alpha_1 to alpha_6 of a fissile isotope."""
+    row = next(row for row in rows("reactor_mueller.csv") if row["isotope"] == isotope)
+    return [float(row[f"alpha{k}"]) for k in range(1, 7)]
+
+
 def fission_spectrum(isotope: str, energy_mev: float) -> float:
     """Antineutrinos per MeV and fission of one isotope."""
+    if energy_mev > REACTOR_END:
+        return 0.0
     if energy_mev >= REACTOR_SWITCH:
-        row = next(row for row in rows("reactor_mueller.csv") if row["isotope"] == isotope)
-        exponent = sum(float(row[f"alpha{k}"]) * energy_mev ** (k - 1) for k in range(1, 7))
-        return math.exp(exponent) if energy_mev <= REACTOR_END else 0.0
+        return math.exp(sum(a * energy_mev**k for k, a in enumerate(mueller_coefficients(isotope))))
     return float(np.interp(energy_mev, low_energy_column("energy_mev"), low_energy_column(isotope), left=0.0))
 
 
@@ -400,16 +407,25 @@ def chi2(
     excess = luminosity * excess_per_bin(experiment, coupling_shift(row.channel, model, m_zprime, beta))
     background = (0.0 if row.channel == "nu-e" else BACKGROUND_FRACTION) * standard
     counted = standard > 0  # 51Cr: no bins above the largest recoil
+    # The normalisation is counted from a = 0, or from a = -1 where the Z' dominates and a is close to -1: either
+    # choice alone loses digits in the other's range, as data - prediction is then a difference of large numbers.
+    centre = -1.0 if sigma > 0 and excess.sum() > standard.sum() else 0.0
+    first_pull = centre / sigma if sigma > 0 else 0.0
 
-    def residuals(pull: Array) -> Array:
+    def residuals(step: Array) -> Array:
+        """(data - prediction) / error and the pulls, a = centre + sigma step[0]."""
         if experiment == "coherent-csi":  # Eq. 21: measured counts, signal and neutron nuisances
-            neutrons = luminosity * CSI_NEUTRONS * (1 + CSI_NEUTRON_SIGMA * pull[1])
-            missing = luminosity * CSI_MEASURED - (standard + excess) * (1 + sigma * pull[0]) - neutrons
+            signal, neutrons = (
+                standard + excess,
+                luminosity * CSI_NEUTRONS * (1 + CSI_NEUTRON_SIGMA * step[1]),
+            )
+            missing = luminosity * CSI_MEASURED - neutrons - signal * (1 + centre) - signal * sigma * step[0]
             variance = np.array([luminosity * (CSI_MEASURED + CSI_NEUTRONS + 2 * CSI_STEADY)])
-        else:  # Eqs. 22, 23: the data are the SM and the background, so that data - prediction is -excess
-            missing = -excess - (standard + excess + background) * sigma * pull[0]
-            variance = standard + background
-        return np.concatenate([missing[counted] / np.sqrt(variance[counted]), pull])
+        else:  # Eqs. 22, 23: the data are the SM and the background, and data - prediction at a = 0 is -excess
+            variance = data = standard + background
+            missing = (data if centre else -excess) - (data + excess) * sigma * step[0]
+        pulls = [first_pull + step[0], *step[1:]]
+        return np.concatenate([missing[counted] / np.sqrt(variance[counted]), pulls])
 
     # The residuals are linear in the nuisances: a least-squares solver minimises their squares. Its error
     # changes the minimum only in second order, since the sum is evaluated where the solver landed.
@@ -431,16 +447,6 @@ def combined_chi2(
 ) -> float:  # fmt: skip
     """Sum over the experiments, each with its own nuisances (Fig. 6)."""
     return math.fsum(chi2(name, model, m_zprime, beta, sigma_sys, luminosity) for name in experiments)
-
-
-def scan_grid(experiments: Sequence[str], model: str, beta: float | None, low: float, high: float) -> Array:
-    """ln(mass): the range asked for, and shifts of 1e-6 to 1e3 in each channel, where the minima can be."""
-    grids = [np.linspace(math.log(low), math.log(high), 800)]
-    for channel in {EXPERIMENTS[name].channel for name in experiments}:
-        size = math.hypot(*coupling_shift(channel, model, M_Z_GEV, beta))
-        if size > 1e-12:  # below this, rounding: no sensitivity
-            grids.append(math.log(M_Z_GEV) + np.log(size * np.logspace(-3, 6, 800)) / 2)
-    return np.unique(np.concatenate(grids))
 
 
 def crossings(
@@ -467,7 +473,13 @@ def crossings(
         )
         return np.array([found.x])
 
-    x, y = sampled(scan_grid(experiments, model, beta, m_low, m_high), [])
+    # The range asked for, and in each channel shifts of 1e-6 to 1e3, where minima and islands can be.
+    grids = [np.linspace(math.log(m_low), math.log(m_high), 800)]
+    for channel in {EXPERIMENTS[name].channel for name in experiments}:
+        size = math.hypot(*coupling_shift(channel, model, M_Z_GEV, beta))
+        if size > 1e-12:  # below this, rounding: no sensitivity
+            grids.append(math.log(M_Z_GEV) + np.log(size * np.logspace(-3, 6, 800)) / 2)
+    x, y = sampled(grids[0], grids[1:])
     # Finer around each extremum, as those of a narrow island can be closer than the grid; then the extrema.
     x, y = sampled(x, [np.linspace(x[i - 1], x[i + 1], 66) for i in turning_points()])
     x, y = sampled(x, [extremum(x[i - 1], x[i], x[i + 1]) for i in turning_points()])

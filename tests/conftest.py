@@ -1,0 +1,58 @@
+"""Fixtures and strategies shared by the tests."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+settings.register_profile(
+    "fastscan", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+)
+settings.load_profile("fastscan")
+
+MODELS = ["chi", "psi", "eta", "lr", "lr-nc", "e6"]
+
+masses = st.floats(1.0, 20000.0)
+sigmas = st.one_of(st.just(0.0), st.floats(1e-4, 1.0))
+luminosities = st.floats(1.0, 1000.0)
+angles = st.floats(0.0, math.pi)
+
+
+@st.composite
+def model_points(draw: st.DrawFn) -> tuple[str, float | None]:
+    """A model and, for e6, a beta."""
+    model = draw(st.sampled_from(MODELS))
+    return model, draw(angles) if model == "e6" else None
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Write a text file and return its path."""
+
+    def write_file(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write_file
+
+
+GRID = """
+experiments = ["coherent-csi"]
+models = ["chi", "e6"]
+
+[axes]
+beta = { start = 0, stop = 180, num = 13, unit = "deg" }
+m_zprime = { start = 20, stop = 2000, num = 37, spacing = "log", unit = "GeV" }
+sigma_sys = { start = 0.0, stop = 0.3, num = 7 }
+luminosity = { values = [1, 10, 1000] }
+"""
+
+
+@pytest.fixture
+def grid_file(write: Callable[[str, str], Path]) -> Path:
+    """A grid of 24,000 points."""
+    return write("grid.toml", GRID)

@@ -1,0 +1,119 @@
+import math
+
+import numpy as np
+import pytest
+from conftest import GRID
+
+from fastscan import grid
+from fastscan.errors import FastscanError
+
+
+def test_axes_are_in_rad_and_gev(write) -> None:  # type: ignore[no-untyped-def]
+    axes = grid.load(write("grid.toml", GRID)).axes
+    assert axes["beta"].points()[[0, -1]].tolist() == [0.0, math.pi]
+    assert axes["m_zprime"].points() == pytest.approx(np.geomspace(20, 2000, 37))
+    assert axes["luminosity"].points().tolist() == [1.0, 10.0, 1000.0]
+
+
+def test_masses_can_be_in_tev(write) -> None:  # type: ignore[no-untyped-def]
+    axis = 'm_zprime = { values = [0.05, 0.5], unit = "TeV" }'
+    loaded = grid.load(write("grid.toml", f'experiments=["coherent-csi"]\nmodels=["lr"]\n[axes]\n{axis}'))
+    assert loaded.axes["m_zprime"].points() == pytest.approx([50, 500])
+    assert set(loaded.axes) == {"m_zprime"}
+
+
+def test_experiments_of_the_user_count_from_the_grid_file(write, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    text = (grid.experiments.BUILT_IN / "coherent-csi.toml").read_text()
+    (tmp_path / "sub").mkdir()
+    write("sub/mine.toml", text)
+    loaded = grid.load(write("sub/grid.toml", GRID.replace('"coherent-csi"', '"mine.toml"')))
+    assert [experiment.name for experiment in loaded.experiments] == ["mine"]
+
+
+BETA = 'beta = { start = 0, stop = 180, num = 13, unit = "deg" }'
+MASS = 'm_zprime = { start = 20, stop = 2000, num = 37, spacing = "log", unit = "GeV" }'
+SIGMA = "sigma_sys = { start = 0.0, stop = 0.3, num = 7 }"
+LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('"coherent-csi"', '"coherent-cis"', r"experiments: .*did you mean 'coherent-csi'"),
+        ('["coherent-csi"]', "[]", "experiments: the list is empty"),
+        ('["coherent-csi"]', '["coherent-csi", "coherent-csi"]', "there twice"),
+        ('["coherent-csi"]', "[3]", "experiments: must be a list of texts"),
+        ('["coherent-csi"]', '"coherent-csi"', "experiments: must be a list of texts"),
+        ('"coherent-csi"', '"mine.toml"', "mine.toml: No such file"),
+        ('"chi"', '"chii"', "models: unknown model 'chii'; did you mean 'chi'"),
+        ('["chi", "e6"]', "[]", "models: the list is empty"),
+        ("models =", "modles =", "models: missing"),
+        ("[axes]", "[axis]", "axes: missing"),
+        (MASS, "", r"m_zprime: missing"),
+        (BETA, "", r"beta: missing; model 'e6' needs"),
+        ('["chi", "e6"]', '["chi"]', "beta: no model of this grid uses this axis"),
+        ("sigma_sys =", "sigma_sis =", "unknown key 'sigma_sis'; did you mean 'sigma_sys'"),
+        ("[axes]", 'color = "red"\n[axes]', "unknown key 'color'"),
+        ('"deg"', '"degrees"', "unit: unknown value 'degrees'; did you mean 'deg'"),
+        ('unit = "GeV"', 'unit = "kg"', "unit: unknown value 'kg'; known: GeV, MeV, TeV"),
+        (', unit = "GeV"', "", "unit: missing"),
+        ("start = 20,", "start = -20,", "must be positive"),
+        (
+            'start = 20, stop = 2000, num = 37, spacing = "log"',
+            "start = -20, stop = 2000, num = 37",
+            "positive, not -20",
+        ),
+        ("start = 20, stop = 2000", "start = 2000, stop = 20", "stop: must not be below start"),
+        ("start = 20,", "start = nan,", "start: must be a finite number"),
+        ("start = 20,", "start = inf,", "start: must be a finite number"),
+        ("start = 20,", "start = true,", "start: must be a number"),
+        ("num = 37", "num = 0", "num: must be a whole number from 1"),
+        ("num = 37", "num = 1", "num: must be 1 where start equals stop"),
+        ("num = 37", "num = 3.5", "num: must be a whole number"),
+        ("num = 37", "num = 10000000000000", "num: must be a whole number from 1 to 10000000"),
+        ('"log"', '"logarithmic"', "spacing: unknown value 'logarithmic'"),
+        (
+            "start = 0.0, stop = 0.3, num = 7",
+            "start = -0.1, stop = 0.3, num = 7",
+            "zero or positive, not -0.1",
+        ),
+        ("start = 0.0, stop = 0.3, num = 7", "values = [0.3, 0.1]", "values: must increase"),
+        ("start = 0.0, stop = 0.3, num = 7", "values = [0.1, 0.1]", "values: must increase"),
+        ("start = 0.0, stop = 0.3, num = 7", "values = [0.1, nan]", "values: must be a finite number"),
+        ("start = 0.0, stop = 0.3, num = 7", "values = []", "values: the list is empty"),
+        ("start = 0.0, stop = 0.3, num = 7", "values = [0.1], num = 3", "unknown key 'num'"),
+        (SIGMA, 'sigma_sys = { values = [0.1], unit = "GeV" }', "unit: unknown value 'GeV'"),
+        (SIGMA, "sigma_sys = 0.1", "sigma_sys: must be a table"),
+        ("[1, 10, 1000]", "[0, 1]", "values: must be positive, not 0"),
+        (LUMINOSITY, LUMINOSITY + '\n[store]\ndtype = "float16"', "dtype: unknown value 'float16'"),
+        (LUMINOSITY, LUMINOSITY + '\n[store]\nchunk = "16"', "chunk: '16' has no unit of size"),
+        (LUMINOSITY, LUMINOSITY + '\n[store]\nchunk = "-1 MiB"', "chunk: must be positive"),
+        (
+            LUMINOSITY,
+            LUMINOSITY + '\n[store]\nchunks = "1 MiB"',
+            "unknown key 'chunks'; did you mean 'chunk'",
+        ),
+        ("[axes]", "[axes", "Expected"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(old: str, new: str, problem: str, write) -> None:  # type: ignore[no-untyped-def]
+    assert old in GRID
+    path = write("grid.toml", GRID.replace(old, new, 1))
+    with pytest.raises(FastscanError, match=problem) as caught:
+        grid.load(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_no_grids(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "binary.toml").write_bytes(bytes(range(256)))
+    for name, problem in {
+        "binary.toml": "not a text file",
+        "absent.toml": "No such file",
+        ".": "Is a directory",
+    }.items():
+        with pytest.raises(FastscanError, match=problem):
+            grid.load(tmp_path / name)
+    (tmp_path / "empty.toml").write_text("")
+    with pytest.raises(FastscanError, match="experiments: missing"):
+        grid.load(tmp_path / "empty.toml")

@@ -1,0 +1,86 @@
+"""The same numbers, to the last bit, whatever runs them."""
+
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastscan import experiments, kernels, likelihood, models
+
+BETA = np.linspace(0, np.pi, 9)
+GAMMA = models.gamma(np.geomspace(5, 3000, 23))
+
+
+def prepared(members: int = 1):  # type: ignore[no-untyped-def]
+    one = likelihood.build([experiments.load("coherent-csi")], "e6", BETA)
+    return np.repeat(one.coefficients(), members, axis=0), *(
+        np.repeat(setting.reshape(1, -1), members, axis=0)
+        for setting in one.settings(np.linspace(0, 0.3, 5)[:, None], np.array([1.0, 10.0, 1000.0]))
+    )
+
+
+def block(tile: int, dtype: str = "float64", parallel: bool = False, members: int = 1) -> np.ndarray:  # type: ignore[type-arg]
+    coefficients, weight, pull = prepared(members)
+    out = np.full((BETA.size, GAMMA.size, weight.shape[1]), np.nan, dtype)
+    fill = kernels.chi2_block.parallel if parallel else kernels.chi2_block.serial
+    fill(coefficients, GAMMA, weight, pull, tile, out)
+    return out
+
+
+@given(st.integers(1, 5000), st.booleans())
+@settings(max_examples=30)
+def test_tile_and_twin_change_no_bit(tile: int, parallel: bool) -> None:
+    assert block(tile, parallel=parallel).tobytes() == block(10**9).tobytes()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_change_no_bit(threads: int) -> None:
+    if threads > numba.config.NUMBA_NUM_THREADS:
+        pytest.skip("this machine has one core")
+    before = numba.get_num_threads()
+    numba.set_num_threads(threads)
+    try:
+        assert block(64, parallel=True).tobytes() == block(10**9).tobytes()
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_columns_and_blocks_agree_to_the_last_bit() -> None:
+    coefficients, weight, pull = prepared()
+    b, k = (index.ravel() for index in np.indices((BETA.size, weight.shape[1])))
+    gamma = np.tile(GAMMA, (b.size, 1))
+    arguments = coefficients, b, gamma, weight[:, k].copy(), pull[:, k].copy()
+    expected = np.moveaxis(block(64), 1, 2).reshape(b.size, GAMMA.size)
+    assert kernels.chi2_columns.serial(*arguments).tobytes() == expected.tobytes()
+    assert kernels.chi2_columns.parallel(*arguments).tobytes() == expected.tobytes()
+
+
+def test_float32_is_the_rounded_float64() -> None:
+    assert block(64, "float32").tobytes() == block(64).astype("float32").tobytes()
+
+
+def test_members_add_up() -> None:
+    assert block(64, members=3) == pytest.approx(3 * block(64), rel=1e-15)
+
+
+def test_polynomials_are_the_sums() -> None:
+    """The quartics in gamma equal the quadratic forms that they expand."""
+    one = likelihood.build([experiments.load("coherent-csi")], "e6", BETA)
+    coefficients = one.coefficients()
+    for b, kappa in enumerate(one.kappa[0]):
+        for gamma in GAMMA:
+            changes = likelihood.features(one.g_sm[0] + gamma * kappa) - likelihood.features(one.g_sm[0])
+            e = np.array([1.0, *changes])
+            sums = np.einsum("i,sij,j->s", e, one.gram[0], e)
+            powers = gamma ** np.arange(kernels.POWERS)
+            assert coefficients[0, b] @ powers == pytest.approx(sums, rel=1e-10, abs=1e-8)
+
+
+def test_kernels_import_numba_and_numpy_only() -> None:
+    source = Path(kernels.__file__).read_text()
+    imports = [line for line in source.splitlines() if line.startswith(("import", "from"))]
+    allowed = {"threading", "collections.abc", "types", "typing", "numpy", "numba"}
+    assert {line.split()[1] for line in imports} <= allowed

@@ -1,0 +1,36 @@
+import math
+
+import pytest
+
+from fastscan.errors import FastscanError
+from fastscan.units import M_ZPRIME_UNITS, quantity
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("14.57 kg", "mass", 14.57),
+        ("1 t", "mass", 1000.0),
+        ("100eV", "energy", 1e-4),
+        ("2.5e3 GeV", "energy", 2.5e6),
+        ("19.3 m", "length", 19.3),
+        ("1 yr", "time", 365 * 86400.0),
+        ("180 deg", "angle", math.pi),
+        ("-90deg", "angle", -math.pi / 2),
+        ("16 MiB", "size", 2.0**24),
+    ],
+)
+def test_a_quantity_is_read_in_its_base_unit(text: str, kind: str, value: float) -> None:
+    assert quantity(text, kind) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "kg", "14.57", "14.57 m", "1.2.3 kg", "1e999 kg", "nan kg", "१ kg", 14.57, None]
+)
+def test_what_is_no_mass_is_refused_with_the_units_of_mass(text: object) -> None:
+    with pytest.raises(FastscanError, match="g, kg, t"):
+        quantity(text, "mass")
+
+
+def test_a_mass_axis_converts_to_gev() -> None:
+    assert M_ZPRIME_UNITS == {"MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
