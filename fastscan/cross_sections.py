@@ -55,7 +55,7 @@ def form_factor(momentum_mev: Array, A: int) -> Array:
     Examples
     --------
     >>> form_factor(np.array([0.0, 50.0]), 133).round(6)
-    array([1.      , 0.614036])
+    array([1.      , 0.775693])
     """
     q = np.asarray(momentum_mev, float) / HBARC_MEV_FM
     x = math.pi * 0.52 * q

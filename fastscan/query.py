@@ -298,7 +298,7 @@ def intervals(
 
     >>> from math import radians
     >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "e6", beta=radians(100))]
-    [(8.91, 11.22), (19.62, inf)]
+    [(14.46, 16.83), (36.13, inf)]
     """
     if not CONTACT_GEV <= m_min < m_max:
         raise FastscanError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")

@@ -16,7 +16,6 @@ import dask.threaded
 import numpy as np
 import zarr
 from dask.callbacks import Callback
-from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 from fastscan import grid, kernels, likelihood, models, nuclei, store
@@ -198,7 +197,7 @@ def _run_in_threads(tasks: Sequence[Task], report: Callable[[int], None]) -> Non
     with Callback(  # type: ignore[no-untyped-call]
         posttask=lambda key, result, graph, state, worker: report(result)
     ):
-        dask.threaded.get(graph, list(graph), num_workers=CPU_COUNT)
+        dask.threaded.get(graph, list(graph))  # as many threads as dask is configured for: the cores
 
 
 def _run_on_cluster(client: "Client", tasks: Sequence[Task], report: Callable[[int], None]) -> None:

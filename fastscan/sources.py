@@ -65,7 +65,7 @@ def prompt_energy() -> float:
     Examples
     --------
     >>> round(prompt_energy(), 4)
-    29.7922
+    29.7921
     """
     return (M_PION**2 - M_MUON**2) / (2 * M_PION)
 

@@ -159,7 +159,13 @@ def create(location: str, *, overwrite: bool, resume: bool) -> zarr.Group:
                 _clear(path)
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise FastscanError(f"{location} exists and is no fastscan store; it is left as it is")
-        return zarr.open_group(LocalStore(path), mode="a", zarr_format=3, attributes={FORMAT_KEY: FORMAT})
+        return zarr.open_group(
+            LocalStore(path),
+            mode="a",
+            zarr_format=3,
+            attributes={FORMAT_KEY: FORMAT},
+            use_consolidated=False,
+        )
     except OSError as error:
         raise FastscanError(f"{location} can't be written: {error.strerror or error}") from None
 
@@ -190,7 +196,7 @@ def _is_store(location: str) -> bool:
 
 
 def _clear(path: Path) -> None:
-    """Delete the groups of a store, unless something that fastscan didn't write lies between them."""
+    """Delete what a store holds, unless something that fastscan didn't write lies between them."""
     groups = [entry for entry in path.iterdir() if entry.name != "zarr.json"]
     inner = [entry for group in groups if group.is_dir() for entry in group.iterdir()]
     for entry in groups + inner:
@@ -198,6 +204,7 @@ def _clear(path: Path) -> None:
             raise FastscanError(f"{entry} is nothing that fastscan wrote; nothing was deleted")
     for group in groups:
         shutil.rmtree(group)
+    (path / "zarr.json").unlink()  # last, so that until then this is a store that can be overwritten again
 
 
 def add(root: zarr.Group, cube: Cube) -> None:

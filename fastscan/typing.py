@@ -1,4 +1,4 @@
-"""Types shared by the numerical modules."""
+"""Types of arrays, shared by the numerical modules."""
 
 from typing import TypeAlias
 

@@ -13,6 +13,7 @@ settings.register_profile(
 )
 settings.load_profile("fastscan")
 
+Write = Callable[[str, str], Path]
 MODELS = ["chi", "psi", "eta", "lr", "lr-nc", "e6"]
 
 masses = st.floats(1.0, 20000.0)
@@ -29,7 +30,7 @@ def model_points(draw: st.DrawFn) -> tuple[str, float | None]:
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Callable[[str, str], Path]:
+def write(tmp_path: Path) -> Write:
     """Write a text file and return its path."""
 
     def write_file(name: str, text: str) -> Path:
@@ -53,6 +54,6 @@ luminosity = { values = [1, 10, 1000] }
 
 
 @pytest.fixture
-def grid_file(write: Callable[[str, str], Path]) -> Path:
+def grid_file(write: Write) -> Path:
     """A grid of 24,000 points."""
     return write("grid.toml", GRID)

@@ -1,4 +1,5 @@
 import pytest
+from conftest import Write
 
 from fastscan import experiments
 from fastscan.errors import FastscanError
@@ -11,7 +12,7 @@ def test_every_experiment_of_the_package_loads() -> None:
         assert experiments.load(name).name == name
 
 
-def test_a_user_file_is_named_after_itself(write) -> None:  # type: ignore[no-untyped-def]
+def test_a_user_file_is_named_after_itself(write: Write) -> None:
     mine = experiments.load(str(write("my-csi.toml", TEXT)))
     assert mine.name == "my-csi"
     assert mine.targets == experiments.load("coherent-csi").targets
@@ -44,7 +45,7 @@ def test_a_user_file_is_named_after_itself(write) -> None:  # type: ignore[no-un
         ("title", "titel", "title: missing"),
     ],
 )
-def test_what_is_wrong_names_the_file_and_the_key(old: str, new: str, problem: str, write) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_wrong_names_the_file_and_the_key(old: str, new: str, problem: str, write: Write) -> None:
     assert old in TEXT
     path = write("mine.toml", TEXT.replace(old, new, 1))
     with pytest.raises(FastscanError, match=problem) as caught:

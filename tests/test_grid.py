@@ -1,28 +1,29 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import GRID
+from conftest import GRID, Write
 
 from fastscan import grid
 from fastscan.errors import FastscanError
 
 
-def test_axes_are_in_rad_and_gev(write) -> None:  # type: ignore[no-untyped-def]
+def test_axes_are_in_rad_and_gev(write: Write) -> None:
     axes = grid.load(write("grid.toml", GRID)).axes
     assert axes["beta"].points()[[0, -1]].tolist() == [0.0, math.pi]
     assert axes["m_zprime"].points() == pytest.approx(np.geomspace(20, 2000, 37))
     assert axes["luminosity"].points().tolist() == [1.0, 10.0, 1000.0]
 
 
-def test_masses_can_be_in_tev(write) -> None:  # type: ignore[no-untyped-def]
+def test_masses_can_be_in_tev(write: Write) -> None:
     axis = 'm_zprime = { values = [0.05, 0.5], unit = "TeV" }'
     loaded = grid.load(write("grid.toml", f'experiments=["coherent-csi"]\nmodels=["lr"]\n[axes]\n{axis}'))
     assert loaded.axes["m_zprime"].points() == pytest.approx([50, 500])
     assert set(loaded.axes) == {"m_zprime"}
 
 
-def test_experiments_of_the_user_count_from_the_grid_file(write, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_experiments_of_the_user_count_from_the_grid_file(write: Write, tmp_path: Path) -> None:
     text = (grid.experiments.BUILT_IN / "coherent-csi.toml").read_text()
     (tmp_path / "sub").mkdir()
     write("sub/mine.toml", text)
@@ -96,7 +97,7 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
         ("[axes]", "[axes", "Expected"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(old: str, new: str, problem: str, write) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_wrong_is_told_in_one_line(old: str, new: str, problem: str, write: Write) -> None:
     assert old in GRID
     path = write("grid.toml", GRID.replace(old, new, 1))
     with pytest.raises(FastscanError, match=problem) as caught:
@@ -105,7 +106,7 @@ def test_what_is_wrong_is_told_in_one_line(old: str, new: str, problem: str, wri
     assert "\n" not in str(caught.value)
 
 
-def test_files_that_are_no_grids(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_files_that_are_no_grids(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(bytes(range(256)))
     for name, problem in {
         "binary.toml": "not a text file",

@@ -14,7 +14,7 @@ BETA = np.linspace(0, np.pi, 9)
 GAMMA = models.gamma(np.geomspace(5, 3000, 23))
 
 
-def prepared(members: int = 1):  # type: ignore[no-untyped-def]
+def prepared(members: int = 1):
     one = likelihood.build([experiments.load("coherent-csi")], "e6", BETA)
     return np.repeat(one.coefficients(), members, axis=0), *(
         np.repeat(setting.reshape(1, -1), members, axis=0)
@@ -22,7 +22,7 @@ def prepared(members: int = 1):  # type: ignore[no-untyped-def]
     )
 
 
-def block(tile: int, dtype: str = "float64", parallel: bool = False, members: int = 1) -> np.ndarray:  # type: ignore[type-arg]
+def block(tile: int, dtype: str = "float64", parallel: bool = False, members: int = 1) -> np.ndarray:
     coefficients, weight, pull = prepared(members)
     out = np.full((BETA.size, GAMMA.size, weight.shape[1]), np.nan, dtype)
     fill = kernels.chi2_block.parallel if parallel else kernels.chi2_block.serial

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import naive
 import numpy as np
 import pytest
@@ -61,7 +63,7 @@ def test_empty_arrays_give_empty_answers() -> None:
     assert fastscan.events(CSI, "chi", m_zprime=[]).shape == (0,)
 
 
-def user_copy(tmp_path, name: str, **replaced: str) -> str:  # type: ignore[no-untyped-def]
+def user_copy(tmp_path: Path, name: str, **replaced: str) -> str:
     text = (experiments.BUILT_IN / "coherent-csi.toml").read_text()
     for old, new in replaced.items():
         assert old in text
@@ -71,7 +73,7 @@ def user_copy(tmp_path, name: str, **replaced: str) -> str:  # type: ignore[no-u
     return str(path)
 
 
-def test_a_combination_is_the_sum_each_with_its_own_nuisances(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_combination_is_the_sum_each_with_its_own_nuisances(tmp_path: Path) -> None:
     other = user_copy(
         tmp_path, "other", **{"observed = 142": "observed = 155", "sigma_sys = 0.28": "sigma_sys = 0.1"}
     )
@@ -92,7 +94,7 @@ def test_the_gram_form_is_the_textbook_chi2_for_any_number_of_bins(
     bins: int,
     random,
     sigma: float,
-    luminosity: float,  # type: ignore[no-untyped-def]
+    luminosity: float,
 ) -> None:
     rng = np.random.default_rng(random.getrandbits(32))
     response = rng.uniform(0, 50, (bins, 3))
@@ -137,7 +139,7 @@ def test_one_bin_has_no_determinant() -> None:
 )
 def test_bad_arguments_are_told(arguments: dict[str, object], problem: str) -> None:
     with pytest.raises(FastscanError, match=problem):
-        fastscan.chi2(CSI, "chi", **arguments)  # type: ignore[arg-type]
+        fastscan.chi2(CSI, "chi", **arguments)
 
 
 def test_bad_experiments_are_told() -> None:

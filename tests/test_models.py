@@ -14,7 +14,7 @@ CHANNELS = ["cevns", "nu-e"]
 INSENSITIVE = math.pi - math.atan(9 / math.sqrt(15))  # tan(beta) = -9 / sqrt(15)
 
 
-def kappa(model: str, channel: str, beta: float | None) -> np.ndarray:  # type: ignore[type-arg]
+def kappa(model: str, channel: str, beta: float | None) -> np.ndarray:
     return models.kappa(model, channel, None if beta is None else np.array([beta]))[0]
 
 

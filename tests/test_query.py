@@ -3,7 +3,7 @@ import math
 import naive
 import numpy as np
 import pytest
-from conftest import angles, luminosities, model_points, sigmas
+from conftest import Write, angles, luminosities, model_points, sigmas
 from hypothesis import example, given, settings
 
 import fastscan
@@ -86,12 +86,12 @@ def test_inside_an_interval_delta_chi2_is_below_the_threshold(
     beta: float, sigma: float, luminosity: float
 ) -> None:
     point = {"beta": beta, "sigma_sys": sigma, "luminosity": luminosity}
-    allowed = fastscan.intervals(CSI, "e6", **point)  # type: ignore[arg-type]
+    allowed = fastscan.intervals(CSI, "e6", **point)
     if not allowed:  # only where the whole range lies beyond what a contact interaction excludes
-        assert fastscan.limit(CSI, "e6", with_status=True, **point)[1] == "no_sensitivity"  # type: ignore[arg-type]
+        assert fastscan.limit(CSI, "e6", with_status=True, **point)[1] == "no_sensitivity"
         return
     grid = np.concatenate([np.geomspace(1, 20000, 500), [end for pair in allowed for end in pair]])
-    chi2 = fastscan.chi2(CSI, "e6", m_zprime=grid, **point)  # type: ignore[arg-type]
+    chi2 = fastscan.chi2(CSI, "e6", m_zprime=grid, **point)
     inside = np.zeros(grid.size, bool)
     for low, high in allowed:
         inside |= (grid > low * (1 + 1e-9)) & (grid < high * (1 - 1e-9))
@@ -113,10 +113,10 @@ def test_where_there_is_no_sensitivity() -> None:
 
 def test_where_the_data_disfavour_the_standard_model() -> None:
     point = {"beta": math.radians(100), "sigma_sys": 0.01, "luminosity": 10.0}
-    limit, status = fastscan.limit(CSI, "e6", with_status=True, **point)  # type: ignore[arg-type]
+    limit, status = fastscan.limit(CSI, "e6", with_status=True, **point)
     assert np.isnan(limit)
     assert status == "sm_disfavoured"
-    allowed = fastscan.intervals(CSI, "e6", **point)  # type: ignore[arg-type]
+    allowed = fastscan.intervals(CSI, "e6", **point)
     assert len(allowed) == 2
     assert allowed[-1][1] < 100
     crossings = naive.crossings([CSI], "e6", math.radians(100), 0.01, 10.0)
@@ -169,7 +169,7 @@ def test_a_limit_does_not_depend_on_how_columns_are_batched(monkeypatch: pytest.
 @pytest.mark.parametrize(
     "axis", [(10, 2000, 100), (10, 2000, 1000), (37, 900, 100), (190, 200, 2), (1, 20000, 3)]
 )
-def test_a_limit_does_not_depend_on_the_mass_axis(axis: tuple[float, float, int], write) -> None:  # type: ignore[no-untyped-def]
+def test_a_limit_does_not_depend_on_the_mass_axis(axis: tuple[float, float, int], write: Write) -> None:
     start, stop, num = axis
     grid = write(
         "grid.toml",
@@ -185,7 +185,7 @@ def test_a_limit_does_not_depend_on_the_mass_axis(axis: tuple[float, float, int]
     assert record["status"] == "ok"
 
 
-def test_a_limit_outside_the_axis_is_said_to_be_outside(write) -> None:  # type: ignore[no-untyped-def]
+def test_a_limit_outside_the_axis_is_said_to_be_outside(write: Write) -> None:
     grid = write(
         "grid.toml",
         """
@@ -216,7 +216,7 @@ def test_a_limit_outside_the_axis_is_said_to_be_outside(write) -> None:  # type:
 )
 def test_bad_arguments_are_told(arguments: dict[str, float], problem: str) -> None:
     with pytest.raises(FastscanError, match=problem):
-        fastscan.limit(CSI, "chi", **arguments)  # type: ignore[call-overload]
+        fastscan.limit(CSI, "chi", **arguments)
 
 
 @pytest.mark.parametrize("ends", [(0.5, 100.0), (200.0, 100.0), (math.nan, 100.0)])
@@ -229,4 +229,4 @@ def test_intervals_takes_scalars_only() -> None:
     with pytest.raises(FastscanError, match="scalars"):
         fastscan.intervals(CSI, "chi", sigma_sys=[0.1, 0.2])
     with pytest.raises(FastscanError, match="scalars"):
-        fastscan.intervals(CSI, "e6", beta=[0.1, 0.2])  # type: ignore[arg-type]
+        fastscan.intervals(CSI, "e6", beta=[0.1, 0.2])

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import naive
 import numpy as np
 import pytest
@@ -50,7 +52,7 @@ def test_the_cross_section_vanishes_at_the_largest_recoil_of_a_heavy_target() ->
     assert abs(cross_sections.cevns(end, energy, mass)) < 1e-3 * cross_sections.cevns(end / 2, energy, mass)
 
 
-def test_changing_the_unit_of_length_in_a_file_changes_nothing(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_changing_the_unit_of_length_in_a_file_changes_nothing(tmp_path: Path) -> None:
     text = (experiments.BUILT_IN / "coherent-csi.toml").read_text()
     other = tmp_path / "other.toml"
     for old, new in {"14.57 kg": "14570 g", "19.3 m": "0.0193 km", "308.1 d": "7394.4 h"}.items():

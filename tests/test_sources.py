@@ -17,7 +17,7 @@ def test_prompt_line() -> None:
 
 
 @pytest.mark.parametrize("spectrum", [sources.michel_nu_e, sources.michel_nubar_mu])
-def test_michel_spectra_are_normalised(spectrum) -> None:  # type: ignore[no-untyped-def]
+def test_michel_spectra_are_normalised(spectrum) -> None:
     assert quad(lambda energy: float(spectrum(np.array(energy))), 0, END)[0] == pytest.approx(1.0, rel=1e-12)
 
 

@@ -1,0 +1,219 @@
+"""The commands as a user runs them: the installed script in a process of its own."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from conftest import GRID
+
+FASTSCAN = str(Path(sysconfig.get_path("scripts")) / "fastscan")
+REPOSITORY = Path(__file__).parent.parent
+
+
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [FASTSCAN, *map(str, arguments)], check=False, capture_output=True, text=True, cwd=cwd
+    )
+
+
+def ok(*arguments: object, cwd: Path | None = None) -> str:
+    done = run(*arguments, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("scanned")
+    (place / "grid.toml").write_text(GRID)
+    ok("scan", "grid.toml", "-o", "out.zarr", cwd=place)
+    return place / "out.zarr"
+
+
+def test_the_scan_of_the_readme(tmp_path: Path) -> None:
+    done = run("scan", REPOSITORY / "grids/coherent-csi.toml", "-o", tmp_path / "results/coherent-csi.zarr")
+    assert done.returncode == 0, done.stderr
+    table = [line.split() for line in done.stdout.splitlines()[1:]]
+    assert table[:6] == [
+        ["experiment", "model", "sigma_sys", "limit"],
+        ["coherent-csi", "chi", "0.28", "195.3", "GeV"],
+        ["coherent-csi", "psi", "0.28", "no", "sensitivity"],
+        ["coherent-csi", "eta", "0.28", "149.1", "GeV"],
+        ["coherent-csi", "lr", "0.28", "112.8", "GeV"],
+        ["coherent-csi", "lr-nc", "0.28", "112.8", "GeV"],
+    ]
+    assert "over 181 beta" in done.stdout
+    assert "9.2 M points" in done.stderr
+    assert "\r" not in done.stderr  # no progress bar where nobody looks
+
+
+def test_limits_as_a_table(scanned: Path) -> None:
+    lines = ok("limits", scanned, "--group", "coherent-csi/chi").splitlines()
+    assert lines[0] == "Lower limits on M_Z' at 90 % CL (1 dof):"
+    assert lines[2].split() == ["coherent-csi", "chi", "0.28", "1", "195.3", "GeV"]
+
+
+def test_limits_for_machines(scanned: Path) -> None:
+    chosen = (
+        "--sigma-sys",
+        "0.01,0.2",
+        "--luminosity",
+        "axis",
+        "--beta",
+        "0deg,105deg",
+        "--cl",
+        0.95,
+        "--dof",
+        2,
+    )
+    records = json.loads(ok("limits", scanned, *chosen, "--json"))
+    assert len(records) == 6 + 12
+    assert {(record["cl"], record["dof"]) for record in records} == {(0.95, 2)}
+    for record in records:
+        assert (record["limit_gev"] is None) == (record["status"] in ("no_sensitivity", "sm_disfavoured"))
+    assert {record["status"] for record in records} == {"ok", "sm_disfavoured", "outside_axis"}
+    rows = list(csv.DictReader(io.StringIO(ok("limits", scanned, *chosen, "--csv"))))
+    assert len(rows) == len(records)
+    assert [row["limit_gev"] for row in rows] == [str(record["limit_gev"] or "") for record in records]
+
+
+def test_one_limit(scanned: Path) -> None:
+    assert ok("limit", "coherent-csi", "chi", "--sigma-sys", 0.1) == (
+        "coherent-csi, chi: M_Z' > 348.6 GeV  (90 % CL, 1 dof, sigma_sys 0.1, L/L0 1)\n"
+    )
+    assert "psi: no sensitivity" in ok("limit", "coherent-csi", "psi")
+    interfering = ok("limit", "coherent-csi", "e6", "--beta", "100deg").splitlines()
+    assert interfering[1] == "allowed: 14.46 to 16.83 GeV, above 36.13 GeV"
+    disfavoured = ok(
+        "limit", "coherent-csi", "e6", "--beta", "100deg", "--sigma-sys", 0.01, "--luminosity", 10
+    )
+    assert "none: the data disfavour the Standard Model" in disfavoured
+    assert "allowed: 15.57 to 16.02 GeV, 50.14 to 76.32 GeV" in disfavoured
+    record = json.loads(ok("limit", "coherent-csi", "psi", "--json"))
+    assert record["limit_gev"] is None
+    assert record["status"] == "no_sensitivity"
+    assert record["allowed_gev"] == [[1.0, None]]
+
+
+def test_info(scanned: Path) -> None:
+    text = ok("info", scanned)
+    assert "coherent-csi/e6" in text
+    assert "complete" in text
+    chi, e6 = json.loads(ok("info", scanned, "--json"))
+    assert (chi["points"], e6["points"]) == (37 * 21, 13 * 37 * 21)
+    assert e6["axes"]["m_zprime"] == {"size": 37, "first": 20.0, "last": 2000.0, "units": "GeV"}
+    assert e6["tasks_done"] == e6["tasks"] == 1
+
+
+def test_experiments_and_models() -> None:
+    assert "coherent-csi" in ok("experiments")
+    assert [each["name"] for each in json.loads(ok("experiments", "--json"))] == ["coherent-csi"]
+    assert [each["name"] for each in json.loads(ok("models", "--json"))] == [
+        "chi",
+        "psi",
+        "eta",
+        "lr",
+        "lr-nc",
+        "e6",
+    ]
+    assert "left-right" in ok("models")
+
+
+@pytest.mark.parametrize("command", ["", "scan", "limit", "limits", "info", "experiments", "models"])
+def test_help(command: str) -> None:
+    text = ok(*filter(None, [command]), "--help")
+    assert text.startswith("Usage: fastscan")
+    if command in ("scan", "limit", "limits", "info"):
+        assert "Example" in text
+
+
+def test_without_arguments_it_shows_the_help() -> None:
+    assert ok() == ok("--help")
+
+
+BAD = [
+    (["limit", "coherent-cis", "chi"], "unknown experiment 'coherent-cis'; did you mean 'coherent-csi'?"),
+    (["limit", "coherent-csi", "chii"], "unknown model 'chii'; did you mean 'chi'?"),
+    (["limit", "coherent-csi", "e6"], "model 'e6' needs beta"),
+    (["limit", "coherent-csi", "e6", "--beta", "95"], "'95' has no unit of angle: use one of rad, deg"),
+    (["limit", "coherent-csi", "chi", "--beta", "95deg"], "model 'chi' has no beta"),
+    (["limit", "coherent-csi", "chi", "--sigma-sys", "-0.1"], "sigma_sys must be zero or positive"),
+    (["limit", "coherent-csi", "chi", "--sigma-sys", "nan"], "sigma_sys must be zero or positive"),
+    (["limit", "coherent-csi", "chi", "--luminosity", "0"], "luminosity must be positive"),
+    (["limit", "coherent-csi", "chi", "--cl", "90"], "cl must be a probability"),
+    (["limit", "coherent-csi", "chi", "--sigma", "0.1"], "No such option"),
+    (["limit", "coherent-csi"], "Missing argument 'MODEL'"),
+    (["limt", "coherent-csi"], "No such command 'limt'"),
+    (["limit", "absent.toml", "chi"], "absent.toml: No such file or directory"),
+    (["limit", "gríd\N{SNOWMAN}", "chi"], "unknown experiment"),
+    (["limits", "absent.zarr"], "absent.zarr does not exist"),
+    (["limits", "."], ". is no fastscan store"),
+    (["info", "grid.toml"], "grid.toml is no fastscan store"),
+    (["limits", "out.zarr", "--beta", "1deg"], "the nearest is 0 deg"),
+    (["limits", "out.zarr", "--beta", ""], "'' is no angle"),
+    (["limits", "out.zarr", "--sigma-sys", "0.1,x"], "'x' is not a valid float"),
+    (["limits", "out.zarr", "--group", "coherent-csi/e5"], "did you mean 'coherent-csi/e6'?"),
+    (["limits", "out.zarr", "--json", "--csv"], "--json and --csv exclude each other"),
+    (["scan", "absent.toml", "-o", "new.zarr"], "absent.toml: No such file or directory"),
+    (["scan", "grid.toml"], "Missing option '-o'"),
+    (
+        ["scan", "grid.toml", "-o", "out.zarr"],
+        "out.zarr exists; --resume continues it, --overwrite replaces it",
+    ),
+    (["scan", "grid.toml", "-o", ".", "--overwrite"], ". exists and is no fastscan store"),
+    (["scan", "grid.toml", "-o", "grid.toml/out.zarr"], "can't be written"),
+    (["scan", "grid.toml", "-o", "out.zarr", "--resume", "--overwrite"], "exclude each other"),
+    (["scan", "grid.toml", "-o", "s3://bucket/out.zarr"], "only paths on this machine"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "problem"), BAD)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], problem: str, scanned: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in scanned.parent.rglob("*")}
+    done = run(*arguments, cwd=scanned.parent)
+    assert done.returncode == 2
+    (*plan, line) = done.stderr.splitlines()
+    assert line.startswith("fastscan: ")
+    assert problem in line
+    assert all("points" in each for each in plan)  # what a scan says it is about to do
+    assert done.stdout == ""
+    assert {path: path.stat().st_mtime_ns for path in scanned.parent.rglob("*")} == before
+
+
+@pytest.mark.parametrize("arguments", ["['--help']", "['experiments']", "['scan', '--help']"])
+def test_what_needs_no_numbers_imports_no_numerical_package(arguments: str) -> None:
+    program = f"""
+import sys
+from fastscan import cli
+cli.cli.main({arguments}, standalone_mode=False)
+heavy = {{"numba", "numpy", "scipy", "zarr", "dask", "distributed"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_one_limit_imports_neither_storage_nor_scheduler() -> None:
+    program = """
+import sys, fastscan
+fastscan.limit("coherent-csi", "chi")
+heavy = {"zarr", "dask", "distributed", "xarray"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_reader_that_stops_early_is_no_error(scanned: Path) -> None:
+    """`fastscan limits ... | head -1`"""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [FASTSCAN, "limits", scanned], check=False, stdout=write, stderr=subprocess.PIPE, text=True
+    )
+    os.close(write)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,152 @@
+"""Scans with real dask, threads and worker processes: the same cube, to the last bit."""
+
+import math
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+from conftest import GRID, Write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastscan
+from fastscan import scanner
+
+GROUPS = ("coherent-csi/chi", "coherent-csi/e6")
+
+
+def cubes(path: Path) -> dict[str, bytes]:
+    """Decoded arrays of every group."""
+    return {
+        f"{group}/{name}": fastscan.open(str(path), group)[name].values.tobytes()
+        for group in GROUPS
+        for name in ("chi2", "events")
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    place = tmp_path_factory.mktemp("undisturbed")
+    (place / "grid.toml").write_text(GRID)
+    fastscan.scan(place / "grid.toml", place / "out.zarr")
+    return cubes(place / "out.zarr")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_cube_is_chi2_and_events_at_its_points(dtype: str, write: Write, tmp_path: Path) -> None:
+    root = fastscan.scan(write("g.toml", f'{GRID}\n[store]\ndtype = "{dtype}"'), tmp_path / "out.zarr")
+    for group in GROUPS:
+        cube = fastscan.open(root, group)
+        e6 = "beta" in cube.coords
+        at = {
+            "m_zprime": cube.m_zprime.values[:, None, None],
+            "beta": cube.beta.values[:, None, None, None] if e6 else None,
+        }
+        chi2 = fastscan.chi2(
+            "coherent-csi",
+            group.split("/")[1],
+            **at,
+            sigma_sys=cube.sigma_sys.values[:, None],
+            luminosity=cube.luminosity.values,
+        )
+        assert cube.chi2.values.tobytes() == chi2.astype(dtype).tobytes()
+        events = fastscan.events("coherent-csi", group.split("/")[1], **at)[..., 0, 0]
+        assert cube.events.values.tobytes() == events.tobytes()
+
+
+@given(
+    chunk=st.integers(4, 40_000),
+    task=st.integers(4, 100_000),
+    threads=st.sampled_from([1, 2]),
+)
+@settings(max_examples=12)
+def test_chunk_task_and_threads_change_no_bit(
+    chunk: int, task: int, threads: int, undisturbed: dict[str, bytes]
+) -> None:
+    chunk = max(chunk, 200)  # thousands of files are no better test than hundreds
+    with tempfile.TemporaryDirectory() as place, dask.config.set(num_workers=threads):
+        grid = Path(place) / "grid.toml"
+        grid.write_text(GRID + f'\n[store]\nchunk = "{chunk} B"\ntask = "{task} B"')
+        fastscan.scan(grid, Path(place) / "out.zarr")
+        assert cubes(Path(place) / "out.zarr") == undisturbed
+
+
+@given(st.lists(st.integers(1, 50), min_size=4, max_size=4), st.integers(1, 10_000))
+def test_chunks_hold_no_more_than_asked_and_keep_mass_whole(shape: list[int], points: int) -> None:
+    chunks = scanner.chunk_shape(shape, points)
+    assert math.prod(chunks) <= points
+    assert all(1 <= chunk <= size for chunk, size in zip(chunks, shape, strict=True))
+    assert chunks[1] == shape[1] or chunks == (1, chunks[1], 1, 1)
+
+
+@pytest.mark.parametrize("threads_per_worker", [1, 2])
+def test_worker_processes_change_no_bit(
+    threads_per_worker: int, grid_file: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=threads_per_worker, processes=True, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        fastscan.scan(grid_file, tmp_path / "out.zarr", client=client)
+    assert cubes(tmp_path / "out.zarr") == undisturbed
+
+
+def test_resume_computes_what_is_missing_and_nothing_else(
+    write: Write, tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    grid = write("g.toml", GRID + '\n[store]\nchunk = "4 KiB"\ntask = "4 KiB"')
+    fastscan.scan(grid, tmp_path / "out.zarr")
+    task = tmp_path / "out.zarr/coherent-csi/e6/chi2"
+    untouched = {file: file.stat().st_mtime_ns for file in task.iterdir()}
+    for number, chunk in ((3, "c.3.0.0.0"), (7, "c.7.0.0.0")):
+        (task / f"done.{number}.json").unlink()
+        (task / chunk).write_bytes(b"half-written")
+    calls: list[tuple[int, int]] = []
+    fastscan.scan(grid, tmp_path / "out.zarr", resume=True, progress=lambda *done: calls.append(done))
+    assert calls == [(37 * 21, 2 * 37 * 21), (2 * 37 * 21, 2 * 37 * 21)]
+    rewritten = {file.name for file in task.iterdir() if untouched.get(file) != file.stat().st_mtime_ns}
+    assert rewritten == {"done.3.json", "c.3.0.0.0", "done.7.json", "c.7.0.0.0"}
+    assert cubes(tmp_path / "out.zarr") == undisturbed
+
+
+def test_resume_adds_groups_and_continues_the_others(grid_file: Path, write: Write, tmp_path: Path) -> None:
+    fastscan.scan(grid_file, tmp_path / "out.zarr")
+    more = write("more.toml", GRID.replace('["chi", "e6"]', '["lr", "e6"]'))
+    calls: list[tuple[int, int]] = []
+    root = fastscan.scan(more, tmp_path / "out.zarr", resume=True, progress=lambda *done: calls.append(done))
+    assert calls == [(37 * 21, 37 * 21)]  # lr alone
+    assert {group for group, _ in root["coherent-csi"].groups()} == {"chi", "e6", "lr"}
+
+
+def test_a_large_grid_is_scanned_in_constant_memory(write: Write, tmp_path: Path) -> None:
+    """64 million points: a cube of 256 MB, and less than that above what the libraries need."""
+    grid = write(
+        "big.toml",
+        """
+        experiments = ["coherent-csi"]
+        models = ["e6"]
+        [axes]
+        beta = { start = 0, stop = 180, num = 400, unit = "deg" }
+        m_zprime = { start = 10, stop = 2000, num = 400, spacing = "log", unit = "GeV" }
+        sigma_sys = { start = 0, stop = 0.3, num = 100 }
+        luminosity = { values = [1, 10, 100, 1000] }
+        """,
+    )
+    program = f"""
+import resource, fastscan
+fastscan.scan({str(grid)!r}, {str(tmp_path / "big.zarr")!r})
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    peak_kib = int(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
+    assert peak_kib < 500 * 1024
+    chunks = list((tmp_path / "big.zarr/coherent-csi/e6/chi2").glob("c.*"))
+    assert sum(chunk.stat().st_size for chunk in chunks) == 4 * 64_000_000
+    assert np.isfinite(np.fromfile(chunks[-1], "f4")).all()

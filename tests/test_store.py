@@ -1,0 +1,218 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import xxhash
+import zarr
+from conftest import GRID, Write
+
+import fastscan
+from fastscan import scanner, store
+from fastscan.errors import FastscanError
+
+E6 = "coherent-csi/e6"
+
+
+@pytest.fixture
+def scanned(grid_file: Path, tmp_path: Path) -> Path:
+    fastscan.scan(grid_file, tmp_path / "out.zarr")
+    return tmp_path / "out.zarr"
+
+
+def everything(path: Path) -> dict[str, bytes]:
+    """Every file below a directory."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_plain_xarray_opens_it(scanned: Path) -> None:
+    cube = xr.open_zarr(scanned, group=E6)
+    assert cube.chi2.dims == ("beta", "m_zprime", "sigma_sys", "luminosity")
+    assert cube.events.dims == ("beta", "m_zprime")
+    assert cube.chi2.shape == (13, 37, 7, 3)
+    assert (cube.chi2.dtype, cube.events.dtype) == ("float32", "float64")
+    units = {"beta": "rad", "m_zprime": "GeV", "sigma_sys": "1", "luminosity": "1"}
+    assert {name: cube[name].attrs["units"] for name in cube.coords} == units
+    assert all(cube[name].attrs["long_name"] for name in [*cube.coords, "chi2", "events"])
+    near = cube.chi2.sel(m_zprime=195, sigma_sys=0.1, luminosity=1, beta=0, method="nearest")
+    assert np.isfinite(near.values)
+
+
+def test_models_without_beta_lack_that_dimension(scanned: Path) -> None:
+    cube = fastscan.open(str(scanned), "coherent-csi/chi")
+    assert cube.chi2.dims == ("m_zprime", "sigma_sys", "luminosity")
+    assert cube.events.dims == ("m_zprime",)
+
+
+def test_omitted_axes_have_length_one(write: Write, tmp_path: Path) -> None:
+    grid = write(
+        "g.toml",
+        'experiments=["coherent-csi"]\nmodels=["lr"]\n[axes]\nm_zprime={values=[100.0, 200.0], unit="GeV"}\n',
+    )
+    root = fastscan.scan(grid, tmp_path / "out.zarr")
+    cube = fastscan.open(root, "coherent-csi/lr")
+    assert cube.chi2.shape == (2, 1, 1)
+    assert cube.sigma_sys.values.tolist() == [0.28]
+    assert cube.luminosity.values.tolist() == [1.0]
+
+
+def test_a_group_says_what_made_it(scanned: Path) -> None:
+    attributes = xr.open_zarr(scanned, group=E6).attrs
+    assert attributes["source"] == f"fastscan {store.version('fastscan')}"
+    assert "arXiv:1708.01294" in attributes["references"]
+    assert attributes["identity"]["axes"]["beta"]["unit"] == "deg"
+    assert attributes["configuration"]["experiments"][0]["statistics"]["observed"] == 142
+    assert len(attributes["hash"]) == 64
+    assert zarr.open_group(scanned, mode="r").attrs.asdict() == {"fastscan_format": 1}
+
+
+def test_records_hold_the_checksum_of_every_chunk(scanned: Path) -> None:
+    records = [json.loads(path.read_text()) for path in (scanned / E6 / "chi2").glob("done.*.json")]
+    checksums = {key: value for record in records for key, value in record["chunks"].items()}
+    chunks = {str(path.relative_to(scanned / E6)): path for path in (scanned / E6).glob("*/c.*")}
+    assert set(checksums) == {name for name in chunks if name.startswith(("chi2", "events"))}
+    for key, checksum in checksums.items():
+        assert xxhash.xxh3_64_hexdigest(chunks[key].read_bytes()) == checksum
+
+
+def test_edge_chunks_are_padded_with_nan(write: Write, tmp_path: Path) -> None:
+    grid = write("g.toml", GRID + '\n[store]\nchunk = "30 KiB"\ndtype = "float64"')
+    fastscan.scan(grid, tmp_path / "out.zarr")
+    array = zarr.open_group(tmp_path / "out.zarr", mode="r")[E6]["chi2"]
+    assert array.chunks == (4, 37, 7, 3)
+    edge = np.frombuffer((tmp_path / "out.zarr" / E6 / "chi2/c.3.0.0.0").read_bytes()).reshape(array.chunks)
+    assert np.isfinite(edge[:1]).all()
+    assert np.isnan(edge[1:]).all()
+    assert np.isfinite(array[:]).all()
+
+
+def test_a_block_that_is_no_chunk_is_not_written(scanned: Path) -> None:
+    root = store.read_root(str(scanned), writable=True)
+    cube = store.read(root, E6)
+    with pytest.raises(AssertionError, match="not aligned"):
+        store.write_chunk(root, cube, "chi2", (0, 0, 0, 0), np.zeros((2, 37, 7, 3), "f4"))
+
+
+def test_the_likelihood_comes_back_as_it_was(scanned: Path, grid_file: Path) -> None:
+    root = store.read_root(str(scanned))
+    for planned in scanner.plan(grid_file):
+        carried = store.read(root, planned.name)
+        assert carried.hash == planned.hash
+        assert carried.likelihood.members == planned.likelihood.members
+        for name in store.LIKELIHOOD_DIMENSIONS:
+            assert getattr(carried.likelihood, name).tobytes() == getattr(planned.likelihood, name).tobytes()
+
+
+def test_an_existing_store_is_refused_and_left_as_it_is(scanned: Path, grid_file: Path) -> None:
+    before = everything(scanned)
+    with pytest.raises(FastscanError, match="exists; --resume continues it, --overwrite replaces it"):
+        fastscan.scan(grid_file, scanned)
+    assert everything(scanned) == before
+
+
+def test_overwrite_replaces_the_whole_store(scanned: Path, write: Write) -> None:
+    other = write("other.toml", GRID.replace('["chi", "e6"]', '["lr", "e6"]').replace("num = 13", "num = 5"))
+    root = fastscan.scan(other, scanned, overwrite=True)
+    assert store.group_names(root) == ["coherent-csi/e6", "coherent-csi/lr"]
+    assert xr.open_zarr(scanned, group=E6).chi2.shape[0] == 5
+
+
+@pytest.mark.parametrize("option", [{}, {"overwrite": True}, {"resume": True}])
+def test_what_is_no_store_is_never_touched(option: dict[str, bool], grid_file: Path, tmp_path: Path) -> None:
+    directory, file, array = tmp_path / "thesis", tmp_path / "notes.txt", tmp_path / "theirs.zarr"
+    directory.mkdir()
+    (directory / "chapter1.tex").write_text("...")
+    file.write_text("...")
+    zarr.create_array(array, shape=3, dtype="f8")[:] = 1.0
+    before = everything(tmp_path)
+    for path in (directory, file, array):
+        with pytest.raises(FastscanError, match="no fastscan store"):
+            fastscan.scan(grid_file, path, **option)
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("foreign", ["notes.txt", "coherent-csi/notes.txt", "mine/data.csv"])
+def test_overwrite_stops_at_files_that_fastscan_did_not_write(
+    foreign: str, scanned: Path, grid_file: Path
+) -> None:
+    (scanned / foreign).parent.mkdir(exist_ok=True)
+    (scanned / foreign).write_text("...")
+    before = everything(scanned)
+    with pytest.raises(FastscanError, match="nothing that fastscan wrote; nothing was deleted"):
+        fastscan.scan(grid_file, scanned, overwrite=True)
+    assert everything(scanned) == before
+
+
+def test_an_empty_directory_is_used(grid_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    fastscan.scan(grid_file, tmp_path / "empty")
+
+
+def test_an_unwritable_place_is_told(grid_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file" / "out.zarr", Path("/proc/out.zarr")):
+        with pytest.raises(FastscanError, match="can't be written"):
+            fastscan.scan(grid_file, place)
+
+
+def test_a_grid_larger_than_the_disk_is_refused(write: Write, tmp_path: Path) -> None:
+    huge = (
+        GRID.replace("num = 13", "num = 100000")
+        .replace("num = 37", "num = 1000000")
+        .replace("num = 7", "num = 1000")
+    )
+    with pytest.raises(FastscanError, match=r"needs \d+\.\d MB, but only"):
+        fastscan.scan(write("huge.toml", huge), tmp_path / "out.zarr")
+    assert not (tmp_path / "out.zarr").exists()
+
+
+def test_another_grid_in_the_same_group_is_refused_with_what_differs(scanned: Path, write: Write) -> None:
+    before = everything(scanned)
+    other = write("other.toml", GRID.replace("num = 7", "num = 9") + '\n[store]\ndtype = "float64"')
+    with pytest.raises(FastscanError, match=r"axes\.sigma_sys\.num, chunks, chunks_per_task, dtype differ"):
+        fastscan.scan(other, scanned, resume=True)
+    assert everything(scanned) == before
+
+
+def test_an_incomplete_group_is_not_opened(scanned: Path) -> None:
+    (scanned / E6 / "chi2" / "done.0.json").unlink()
+    with pytest.raises(FastscanError, match="lacks 1 of 1 tasks"):
+        fastscan.open(str(scanned), E6)
+
+
+def test_what_can_not_be_opened_is_told(scanned: Path, tmp_path: Path) -> None:
+    for location, problem in {
+        str(tmp_path / "absent.zarr"): "does not exist",
+        str(tmp_path): "no fastscan store",
+        str(tmp_path / "grid.toml"): "no fastscan store",
+    }.items():
+        with pytest.raises(FastscanError, match=problem):
+            fastscan.open(location, E6)
+    with pytest.raises(FastscanError, match="did you mean 'coherent-csi/e6'"):
+        fastscan.open(str(scanned), "coherent-csi/e5")
+    (scanned / "zarr.json").write_text("{not json")
+    with pytest.raises(FastscanError, match="no readable store"):
+        fastscan.open(str(scanned), E6)
+
+
+@pytest.mark.parametrize("damage", ["likelihood/gram/zarr.json", "chi2/zarr.json", "m_zprime/zarr.json"])
+def test_a_damaged_group_is_told(damage: str, scanned: Path) -> None:
+    (scanned / E6 / damage).unlink()
+    with pytest.raises(FastscanError, match="half-written or damaged"):
+        fastscan.open(str(scanned), E6)
+
+
+def test_a_store_of_another_format_is_told(scanned: Path) -> None:
+    root = json.loads((scanned / "zarr.json").read_text())
+    root["attributes"]["fastscan_format"] = 99
+    (scanned / "zarr.json").write_text(json.dumps(root))
+    with pytest.raises(FastscanError, match="format 99"):
+        fastscan.open(str(scanned), E6)
+
+
+def test_a_moved_store_still_answers(scanned: Path, tmp_path: Path) -> None:
+    before = fastscan.open(str(scanned), E6).chi2.values
+    shutil.move(scanned, tmp_path / "moved.zarr")
+    assert fastscan.open(str(tmp_path / "moved.zarr"), E6).chi2.values.tobytes() == before.tobytes()
