@@ -8,6 +8,7 @@ the paper's, section numbers those of PHYSICS.md.
 """
 
 import csv
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -112,8 +113,8 @@ def rows(name: str) -> list[dict[str, str]]:
 def integral(function: Callable[[float], float], edges: Iterable[float]) -> float:
     """From the first to the last edge, one adaptive quadrature per interval so that no kink is inside one."""
     points = sorted(set(edges))
-    pairs = zip(points[:-1], points[1:], strict=True)
-    return math.fsum(quad(function, a, b, epsabs=0.0, epsrel=1e-12, limit=200)[0] for a, b in pairs)
+    pieces = itertools.pairwise(points)
+    return math.fsum(quad(function, a, b, epsabs=0.0, epsrel=1e-12, limit=200)[0] for a, b in pieces)
 
 
 def quark_couplings() -> dict[str, float]:
@@ -198,10 +199,8 @@ def isotopes(symbol: str) -> list[Isotope]:
     """The natural isotopes of an element."""
     of_element = [row for row in rows("isotopes.csv") if row["symbol"] == symbol]
     total = math.fsum(float(row["abundance"]) for row in of_element)
-    return [
-        Isotope(int(row["Z"]), int(row["A"]), float(row["atomic_mass_u"]), float(row["abundance"]) / total)
-        for row in of_element
-    ]
+    columns = [(row["Z"], row["A"], row["atomic_mass_u"], row["abundance"]) for row in of_element]
+    return [Isotope(int(z), int(a), float(mass), float(part) / total) for z, a, mass, part in columns]
 
 
 def nuclei(experiment: str) -> list[tuple[Isotope, float]]:
@@ -362,7 +361,7 @@ def electron_rates(experiment: str) -> Array:
     decays = DECAYS_PER_MCI * row.strength * seconds
     scale = decays * inverse_square / (4 * math.pi) * XENON_ELECTRONS_PER_CM3
     scale *= 2 * G_FERMI**2 * M_ELECTRON / math.pi * CM2_PER_MEV_2
-    bins = zip(CR51_BIN_EDGES[:-1], CR51_BIN_EDGES[1:], strict=True)
+    bins = itertools.pairwise(CR51_BIN_EDGES)
     columns = [sum(part * electron_integrals(e, low, high) for e, part in CR51_LINES) for low, high in bins]
     return np.array(scale * np.array(columns).T)
 
@@ -407,28 +406,26 @@ def chi2(
     excess = luminosity * excess_per_bin(experiment, coupling_shift(row.channel, model, m_zprime, beta))
     background = (0.0 if row.channel == "nu-e" else BACKGROUND_FRACTION) * standard
     counted = standard > 0  # 51Cr: no bins above the largest recoil
-    # The normalisation is counted from a = 0, or from a = -1 where the Z' dominates and a is close to -1: either
-    # choice alone loses digits in the other's range, as data - prediction is then a difference of large numbers.
+    # The normalisation a is counted from 0, or from -1 where the Z' dominates and a is close to -1: either
+    # alone loses digits in the other's range, data - prediction being a difference of large numbers there.
     centre = -1.0 if sigma > 0 and excess.sum() > standard.sum() else 0.0
     first_pull = centre / sigma if sigma > 0 else 0.0
 
     def residuals(step: Array) -> Array:
         """(data - prediction) / error and the pulls, a = centre + sigma step[0]."""
         if experiment == "coherent-csi":  # Eq. 21: measured counts, signal and neutron nuisances
-            signal, neutrons = (
-                standard + excess,
-                luminosity * CSI_NEUTRONS * (1 + CSI_NEUTRON_SIGMA * step[1]),
-            )
-            missing = luminosity * CSI_MEASURED - neutrons - signal * (1 + centre) - signal * sigma * step[0]
+            neutrons = luminosity * CSI_NEUTRONS * (1 + CSI_NEUTRON_SIGMA * step[1])
+            signal = (standard + excess) * (1 + centre) + (standard + excess) * sigma * step[0]
+            missing = luminosity * CSI_MEASURED - signal - neutrons
             variance = np.array([luminosity * (CSI_MEASURED + CSI_NEUTRONS + 2 * CSI_STEADY)])
-        else:  # Eqs. 22, 23: the data are the SM and the background, and data - prediction at a = 0 is -excess
+        else:  # Eqs. 22, 23: the data are the SM and the background, so that at a = 0 they miss -excess
             variance = data = standard + background
             missing = (data if centre else -excess) - (data + excess) * sigma * step[0]
         pulls = [first_pull + step[0], *step[1:]]
         return np.concatenate([missing[counted] / np.sqrt(variance[counted]), pulls])
 
-    # The residuals are linear in the nuisances: a least-squares solver minimises their squares. Its error
-    # changes the minimum only in second order, since the sum is evaluated where the solver landed.
+    # Linear in the nuisances: a least-squares solver minimises the sum of squares. Its error changes the
+    # minimum only in second order, since the sum is evaluated where the solver landed.
     units = np.eye(2 if experiment == "coherent-csi" else 1)
     start = residuals(0 * units[0])
     slopes = np.array([residuals(unit) - start for unit in units]).T
