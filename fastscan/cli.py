@@ -115,7 +115,11 @@ def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
     )
     started = time.perf_counter()
     with click.progressbar(
-        length=points, label="scan", file=sys.stderr, hidden=not sys.stderr.isatty(), item_show_func=str
+        length=points,
+        label="scan",
+        file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
+        item_show_func=lambda speed: speed or "",
     ) as bar:
 
         def progress(done: int, to_do: int) -> None:
