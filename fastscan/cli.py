@@ -48,6 +48,18 @@ class Points(click.ParamType):  # type: ignore[type-arg]
         return [self.each.convert(part, param, ctx) for part in value.split(",")]
 
 
+class SigmaSys(click.ParamType):  # type: ignore[type-arg]
+    """A number, or name=number: (None, number) or (name, number)."""
+
+    name = "sigma"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        name, _, number = value.rpartition("=")
+        return name or None, click.FLOAT.convert(number, param, ctx)
+
+
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Several options as one decorator, in their order."""
 
@@ -103,7 +115,7 @@ def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
-    from fastscan import query, scanner
+    from fastscan import records, scanner
 
     cubes = scanner.plan(grid)
     points = sum(cube.layout.points for cube in cubes)
@@ -128,24 +140,30 @@ def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
             bar.update(done - bar.pos, speed)
 
         scanner.run(cubes, store, resume=resume, overwrite=overwrite, progress=progress)
-    records = [record for cube in cubes for record in query.store_limits(cube)]
+    found = [each for cube in cubes for each in records.of_cube(cube)]
     click.echo("Lower limits on M_Z' at 90 % CL (1 dof), at each experiment's own sigma_sys:")
-    print_table(("experiment", "model", "sigma_sys", "limit"), summary(records))
+    print_table(("experiment", "model", "sigma_sys", "limit"), summary(found))
 
 
 @cli.command()
-@click.argument("experiment")
+@click.argument("experiments")
 @click.argument("model")
 @click.option("--beta", type=Angle(), help="E6 mixing angle with its unit: 95deg, 1.66rad. For model e6.")
-@click.option("--sigma-sys", type=float, help="Relative systematic error; left out, the experiment's own.")
+@click.option(
+    "--sigma-sys",
+    multiple=True,
+    type=SigmaSys(),
+    metavar="[NAME=]VALUE",
+    help="Relative systematic error, of all or, repeatable, of one; left out, each experiment's own.",
+)
 @click.option("--luminosity", default=1.0, show_default=True, help="Factor on the exposure.")
 @confidence
 @as_json
 def limit(
-    experiment: str,
+    experiments: str,
     model: str,
     beta: float | None,
-    sigma_sys: float | None,
+    sigma_sys: tuple[tuple[str | None, float], ...],
     luminosity: float,
     cl: float,
     dof: int,
@@ -153,24 +171,37 @@ def limit(
 ) -> None:
     """One lower limit on M_Z', without a store.
 
-    EXPERIMENT is a name of `fastscan experiments` or a path to a TOML file, MODEL a name of `fastscan models`.
+    EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML file, or several of them separated by commas,
+    which are combined. MODEL is a name of `fastscan models` or a path to a TOML file with charges.
 
     \b
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
               fastscan limit coherent-csi e6 --beta 100deg
+              fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
     """
-    from fastscan import query
+    from fastscan import records
 
-    found = query.point_limit(
-        experiment, model, beta=beta, sigma_sys=sigma_sys, luminosity=luminosity, cl=cl, dof=dof
+    found = records.of_point(
+        experiments.split(","),
+        model,
+        beta=beta,
+        sigma_sys=records.sigma_of(sigma_sys, experiments.split(",")),
+        luminosity=luminosity,
+        cl=cl,
+        dof=dof,
     )
     if as_json:
         print_json(found)
         return
-    where = f"{experiment}, {model}" + ("" if beta is None else f" at beta = {math.degrees(beta):g} deg")
-    conditions = f"{100 * cl:g} % CL, {dof} dof, sigma_sys {found['sigma_sys']:g}, L/L0 {luminosity:g}"
+    where = f"{found['experiment']}, {found['model']}" + (
+        "" if beta is None else f" at beta = {math.degrees(beta):g} deg"
+    )
     above = "M_Z' > " if found["limit_gev"] else ""
-    click.echo(f"{where}: {above}{limit_text(found)}  ({conditions})")
+    click.echo(f"{where}: {above}{limit_text(found)}  ({conditions(found)})")
+    if found["expected_gev"]:
+        click.echo(
+            f"expected, from the Standard Model's prediction in place of the data: {found['expected_gev']:.1f} GeV"
+        )
     if len(found["allowed_gev"]) > 1 or found["status"] == "sm_disfavoured":
         click.echo("allowed: " + ", ".join(interval_text(*ends) for ends in found["allowed_gev"]))
 
@@ -179,6 +210,9 @@ def limit(
 @click.argument("store", type=click.Path())
 @click.option(
     "--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable."
+)
+@click.option(
+    "--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2."
 )
 @click.option(
     "--beta", type=Points(Angle()), default="axis", show_default=True, help="Angles on the axis: 0deg,95deg."
@@ -195,6 +229,7 @@ def limit(
 def limits(
     store: str,
     groups: tuple[str, ...],
+    combine: str | None,
     beta: Any,
     sigma_sys: Any,
     luminosity: Any,
@@ -206,7 +241,8 @@ def limits(
     """Lower limits on M_Z' from a store.
 
     They come from the likelihood that STORE carries: exact at any sigma_sys and luminosity, on its axes or off
-    them, and the same whatever its grid. One outside the M_Z' axis is marked. Values are separated by commas; the word axis stands for all values of the store's axis.
+    them, and the same whatever its grid. One outside the M_Z' axis is marked. Values are separated by commas; the
+    word axis stands for all values of the store's axis.
 
     \b
     Examples: fastscan limits results/coherent-csi.zarr --sigma-sys 0.1,0.2 --json
@@ -214,30 +250,38 @@ def limits(
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    from fastscan import query
+    if groups and combine:
+        raise click.UsageError("--group and --combine exclude each other")
+    from fastscan import records
 
-    records = query.limits_in_store(
-        store, groups, beta=beta, sigma_sys=sigma_sys, luminosity=luminosity, cl=cl, dof=dof
+    found = records.of_store(
+        store,
+        groups,
+        combined=combine.split(",") if combine else (),
+        beta=beta,
+        sigma_sys=sigma_sys,
+        luminosity=luminosity,
+        cl=cl,
+        dof=dof,
     )
     if as_json:
-        print_json(records)
+        print_json(found)
     elif as_csv:
-        print_csv(records)
+        print_csv(found)
     else:
         click.echo(f"Lower limits on M_Z' at {100 * cl:g} % CL ({dof} dof):")
-        columns = ("experiment", "model", "beta/deg", "sigma_sys", "L/L0", "limit")
         print_table(
-            columns,
+            ("experiment", "model", "beta/deg", "sigma_sys", "L/L0", "limit"),
             [
                 (
-                    record["experiment"],
-                    record["model"],
-                    "" if record["beta_rad"] is None else f"{math.degrees(record['beta_rad']):.6g}",
-                    f"{record['sigma_sys']:g}",
-                    f"{record['luminosity']:g}",
-                    limit_text(record),
+                    each["experiment"],
+                    each["model"],
+                    "" if each["beta_rad"] is None else f"{math.degrees(each['beta_rad']):.6g}",
+                    sigma_text(each),
+                    f"{each['luminosity']:g}",
+                    limit_text(each),
                 )
-                for record in records
+                for each in found
             ],
         )
 
@@ -273,6 +317,29 @@ def info(store: str, as_json: bool) -> None:
         click.echo(
             f"  made by     {group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}"
         )
+
+
+@cli.command()
+@click.argument("what", metavar="EXPERIMENT|STORE")
+def cite(what: str) -> None:
+    """The references to cite for an experiment or a store.
+
+    \b
+    Examples: fastscan cite red100
+              fastscan cite results/coherent-csi.zarr
+    """
+    from pathlib import Path
+
+    from fastscan import experiments as known
+
+    if Path(what).is_dir():
+        from fastscan import store as stores
+
+        references = [each for group in stores.describe(what) for each in group["references"]]
+    else:
+        references = list(known.load(what).references)
+    for reference in dict.fromkeys(references):
+        click.echo(reference)
 
 
 @cli.command()
@@ -312,6 +379,29 @@ def models(as_json: bool) -> None:
         print_table(("model", "description"), [(name, model.description) for name, model in MODELS.items()])
 
 
+@cli.command()
+@click.option(
+    "-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results."
+)
+def paper(directory: str) -> None:
+    """Table 3 of arXiv:2002.01482, computed and published.
+
+    Scans the grid of the table into a store in the directory, or continues it, prints each limit beside the
+    published one, and writes the table there as CSV, JSON and Markdown.
+
+    Example: fastscan paper -o results/paper
+    """
+    from fastscan import paper as recipes
+
+    entries = recipes.table3(directory)
+    click.echo("Lower limits on M_Z' in GeV at 90 % CL (1 dof): computed / published, deviation")
+    rows = recipes.rows(entries)
+    print_table(rows[0], rows[1:])
+    for note in recipes.remarks(entries):
+        click.echo(note)
+    click.echo(f"written to {directory}: " + ", ".join(recipes.FILES))
+
+
 def count(number: float) -> str:
     """A count with the prefix that makes it short.
 
@@ -328,8 +418,24 @@ def limit_text(record: dict[str, Any]) -> str:
     """A limit as a table shows it."""
     if record["limit_gev"] is None:
         return NO_LIMIT[record["status"]]
+    over_g = "" if record["limit_over_g_gev"] is None else f", M_Z'/g' {record['limit_over_g_gev']:.1f} GeV"
     outside = " (outside the axis)" if record["status"] == "outside_axis" else ""
-    return f"{record['limit_gev']:.1f} GeV{outside}"
+    return f"{record['limit_gev']:.1f} GeV{over_g}{outside}"
+
+
+def sigma_text(record: dict[str, Any]) -> str:
+    sigma = record["sigma_sys"]
+    if isinstance(sigma, dict):
+        return ", ".join(f"{name} {value:g}" for name, value in sigma.items())
+    return "own" if sigma is None else f"{sigma:g}"
+
+
+def conditions(record: dict[str, Any]) -> str:
+    """What a limit holds for."""
+    return (
+        f"{100 * record['cl']:g} % CL, {record['dof']} dof, sigma_sys {sigma_text(record)}, "
+        f"L/L0 {record['luminosity']:g}"
+    )
 
 
 def interval_text(low: float, high: float | None) -> str:
@@ -340,7 +446,7 @@ def summary(records: Iterable[dict[str, Any]]) -> list[tuple[str, str, str, str]
     """A row for each experiment and model; over beta, the range of its limits."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for record in records:
-        key = (record["experiment"], record["model"], f"{record['sigma_sys']:g}")
+        key = (record["experiment"], record["model"], sigma_text(record))
         groups.setdefault(key, []).append(record)
     rows = []
     for key, members in groups.items():

@@ -4,6 +4,7 @@ A `Table` hands out its keys one by one, converted and validated; `done` then re
 asked for.  Inside the package, what came through here is trusted.
 """
 
+import itertools
 import math
 import tomllib
 from collections.abc import Callable, Iterable
@@ -51,6 +52,9 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 
+    def names(self) -> list[str]:
+        return list(self._entries)
+
     def done(self, known: Iterable[str] = ()) -> None:
         """Refuse keys that nobody asked for and that aren't otherwise known."""
         known = {*self._asked, *known}
@@ -91,6 +95,30 @@ class Table:
 
     def number(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> float:
         return self._checked_number(key, self.take(key, (int, float), "a number"), minimum, maximum)
+
+    def is_number(self, key: str) -> bool:
+        return isinstance(self._entries.get(key), int | float)
+
+    def flag(self, key: str) -> bool:
+        self._asked.add(key)
+        value = self._entries.get(key)
+        if not isinstance(value, bool):
+            raise self.error(key, f"must be true or false, not {value!r}")
+        return value
+
+    def whole(self, key: str, minimum: int, maximum: int) -> int:
+        """A whole number within bounds."""
+        expected = f"a whole number from {minimum} to {maximum}"
+        value: int = self.take(key, int, expected)
+        if not minimum <= value <= maximum:
+            raise self.error(key, f"must be {expected}, not {value}")
+        return value
+
+    def increasing(self, key: str, minimum: float = -math.inf) -> tuple[float, ...]:
+        values = self.numbers(key, minimum)
+        if any(low >= high for low, high in itertools.pairwise(values)):
+            raise self.error(key, "must increase from each to the next")
+        return values
 
     def positive(self, key: str) -> float:
         return self.number(key, minimum=math.ulp(0.0))

@@ -10,6 +10,7 @@ M_ELECTRON = 0.51099895
 M_MUON = 105.6583755
 M_PION = 139.57039
 ATOMIC_MASS_UNIT = 931.49410242
+JOULE_PER_MEV = 1.602176634e-13
 AVOGADRO = 6.02214076e23  # per mol; one atomic mass unit per nucleus is one gram per mol
 HBARC_MEV_FM = 197.3269804
 CM2_PER_INVERSE_MEV2 = HBARC_MEV_FM**2 * 1e-26  # (hbar c)^2 turns MeV^-2 into cm^2

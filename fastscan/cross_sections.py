@@ -1,4 +1,4 @@
-"""Cross sections, form factor and kinematics of a neutrino scattering off a target at rest.
+"""Cross sections of a neutrino off a nucleus or an electron at rest, and the form factor.
 
 Energies, recoil energies and masses in MeV; arrays broadcast.
 """
@@ -8,18 +8,9 @@ import math
 import numpy as np
 from scipy.special import spherical_in, spherical_jn
 
-from fastscan.constants import CM2_PER_INVERSE_MEV2, G_FERMI, HBARC_MEV_FM
+from fastscan.constants import CM2_PER_INVERSE_MEV2, G_FERMI, HBARC_MEV_FM, M_ELECTRON
+from fastscan.nuclei import Isotope
 from fastscan.typing import Array
-
-
-def maximum_recoil(energy: Array, mass: float) -> Array:
-    """Largest recoil energy that a neutrino gives to a target (Eq. 1), MeV."""
-    return 2 * energy**2 / (mass + 2 * energy)
-
-
-def minimum_energy(recoil: float, mass: float) -> float:
-    """Smallest neutrino energy that gives a recoil energy, MeV: the inverse of `maximum_recoil`."""
-    return (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2
 
 
 def momentum_transfer(recoil: Array, mass: float) -> Array:
@@ -67,17 +58,49 @@ def form_factor(momentum_mev: Array, A: int) -> Array:
     return np.where(q == 0, 1.0, factor)
 
 
-def cevns(recoil: Array, energy: Array, mass: float) -> Array:
-    """Differential cross section of CEvNS per unit of weak charge squared (Eq. 1).
+def cevns(recoil: Array, energy: Array, isotope: Isotope) -> Array:
+    """Differential cross section of CEvNS as coefficients of the squared couplings (Eqs. 1, 2).
 
-        dsigma/dT / Q_W^2 = G_F^2 M / (2 pi) [2 - 2 T/E - M T/E^2]
+        dsigma/dT = G_F^2 M / (2 pi) Q_W^2 [2 - 2 T/E - M T/E^2],   Q_W = (g_p Z + g_n N) F(Q)
 
     Reference: D. Z. Freedman, Phys. Rev. D 9 (1974) 1389.
 
+    Parameters
+    ----------
+    recoil, energy : array
+        Recoil energy T and neutrino energy E in MeV; they broadcast.
+    isotope : Isotope
+        The nucleus.
+
     Returns
     -------
-    array
-        In cm^2 / MeV, for recoils up to `maximum_recoil`.
+    array, shape (..., 3)
+        cm^2 / MeV per unit of g_p^2, g_p g_n and g_n^2, for recoils up to the largest one.
     """
-    strength = G_FERMI**2 * mass / (2 * math.pi) * CM2_PER_INVERSE_MEV2
-    return strength * (2 - 2 * recoil / energy - mass * recoil / energy**2)
+    M, Z, N = isotope.mass_mev, isotope.Z, isotope.N
+    strength = G_FERMI**2 * M / (2 * math.pi) * CM2_PER_INVERSE_MEV2
+    kinematic = 2 - 2 * recoil / energy - M * recoil / energy**2
+    coherent = strength * kinematic * form_factor(momentum_transfer(recoil, M), isotope.A) ** 2
+    return np.stack([Z**2 * coherent, 2 * Z * N * coherent, N**2 * coherent], axis=-1)
+
+
+def neutrino_electron(recoil: Array, energy: Array) -> Array:
+    """Differential cross section off a free electron as coefficients of the squared couplings (Eq. 6).
+
+        dsigma/dT = 2 G_F^2 m_e / pi [g_L^2 + g_R^2 (1 - T/E)^2 - g_L g_R m_e T / E^2]
+
+    Reference: P. Vogel and J. Engel, Phys. Rev. D 39 (1989) 3378.
+
+    Parameters
+    ----------
+    recoil, energy : array
+        Recoil energy T and neutrino energy E in MeV; they broadcast.
+
+    Returns
+    -------
+    array, shape (..., 3)
+        cm^2 / MeV per unit of g_L^2, g_L g_R and g_R^2, for recoils up to the largest one.
+    """
+    strength = 2 * G_FERMI**2 * M_ELECTRON / math.pi * CM2_PER_INVERSE_MEV2
+    terms = [np.ones_like(recoil / energy), -M_ELECTRON * recoil / energy**2, (1 - recoil / energy) ** 2]
+    return strength * np.stack(terms, axis=-1)

@@ -1,30 +1,35 @@
 """What a detector sees of a recoil: its efficiency, and the energies at which that isn't smooth."""
 
+import itertools
+
 import numpy as np
 
-from fastscan.experiments import Detector
+from fastscan.experiments import Constant, Detector, Logistic, Tabulated
 from fastscan.typing import Array
-
-KEV_PER_MEV = 1e3
-
-
-def logistic(x: Array, plateau: float, slope: float, midpoint: float) -> Array:
-    """plateau / (1 + exp(-slope (x - midpoint)))."""
-    return plateau / (1 + np.exp(-slope * (x - midpoint)))
 
 
 def efficiency(detector: Detector, recoil: Array) -> Array:
-    """Probability to accept a nuclear recoil of an energy in MeV.
-
-    The product of a smooth efficiency and of acceptance steps, both functions of photoelectrons.
-    Reference for CsI[Na]: arXiv:1804.09459.
-    """
-    photoelectrons = detector.photoelectrons_per_kev * recoil * KEV_PER_MEV
+    """Probability to accept a recoil of an energy in MeV: a smooth efficiency times acceptance steps."""
     accepted = np.array([0.0, *detector.acceptance, 0.0])
-    step = np.searchsorted(detector.acceptance_edges, photoelectrons, side="right")
-    return accepted[step] * logistic(photoelectrons, detector.plateau, detector.slope, detector.midpoint)
+    step: Array = accepted[np.searchsorted(detector.edges, recoil, side="right")]
+    smooth: Array | float
+    match detector.efficiency:
+        case Constant(value):
+            smooth = value
+        case Logistic(plateau, slope, midpoint, per_mev):
+            smooth = plateau / (1 + np.exp(-slope * (per_mev * recoil - midpoint)))
+        case Tabulated(energies, values):
+            smooth = np.interp(recoil, energies, values)
+    return step * smooth
+
+
+def bins(detector: Detector, largest_recoil: float) -> list[tuple[float, float]]:
+    """The bins that recoils are counted in, in MeV; without any of the detector's own, one from end to end."""
+    edges = detector.bins or (detector.edges[0], min(detector.edges[-1], largest_recoil))
+    return list(itertools.pairwise(edges))
 
 
 def recoil_knots(detector: Detector) -> list[float]:
-    """Recoil energies in MeV, ascending, between which `efficiency` is smooth; it is zero outside."""
-    return [edge / detector.photoelectrons_per_kev / KEV_PER_MEV for edge in detector.acceptance_edges]
+    """Recoil energies in MeV at which `efficiency` isn't smooth."""
+    tabulated = detector.efficiency.energies if isinstance(detector.efficiency, Tabulated) else ()
+    return [*detector.edges, *tabulated]

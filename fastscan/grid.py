@@ -3,6 +3,7 @@
 Everything a user can get wrong is found here, before anything is computed or written.
 """
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from fastscan import experiments, models
+from fastscan import experiments
 from fastscan.config import Table, read_toml
 from fastscan.experiments import Experiment
+from fastscan.models import Model
+from fastscan.models import load as load_model
 from fastscan.typing import Array
 from fastscan.units import M_ZPRIME_UNITS, UNITS
 
@@ -25,6 +28,7 @@ AXES: dict[str, tuple[dict[str, float] | None, float | None, bool]] = {
 }
 DTYPES = ("float32", "float64")
 LONGEST_AXIS = 10_000_000
+_GROUP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,22 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Combination:
+    """Experiments whose chi2 add up under a name; `sigma_sys` is fixed for some, the others follow the axis."""
+
+    name: str
+    experiments: tuple[Experiment, ...]
+    sigma_sys: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Grid:
     """A grid file, checked.  Axes that it leaves out are absent from `axes`; sizes are in bytes."""
 
     title: str
     experiments: tuple[Experiment, ...]
-    models: tuple[str, ...]
+    combinations: tuple[Combination, ...]
+    models: tuple[Model, ...]
     axes: dict[str, Axis]
     dtype: str
     chunk_size: int
@@ -90,12 +104,16 @@ def load(path: str | Path) -> Grid:
     >>> grid.axes["m_zprime"].points()[[0, -1]]
     array([  10., 2000.])
     """
-    table = read_toml(Path(path))
+    table, directory = read_toml(Path(path)), Path(path).parent
+    combined = "combine" in table
+    alone = _experiments(table, directory) if "experiments" in table or not combined else ()
+    models = _models(table, directory)
     grid = Grid(
         title=table.text("title", default=""),
-        experiments=_experiments(table, Path(path).parent),
-        models=_models(table),
-        axes=_axes(table),
+        experiments=alone,
+        combinations=_combinations(table.table("combine"), alone, directory) if combined else (),
+        models=models,
+        axes=_axes(table, with_beta=any(model.has_beta for model in models)),
         **_storage(table.table("store", default={})),
     )
     table.done()
@@ -103,6 +121,7 @@ def load(path: str | Path) -> Grid:
 
 
 def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:
+    """The experiments of a list of names and paths, which must differ in their names."""
     loaded: dict[str, Experiment] = {}
     for name in table.texts("experiments"):
         experiment = table.checked("experiments", partial(experiments.load, name, directory))
@@ -112,18 +131,35 @@ def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:
     return tuple(loaded.values())
 
 
-def _models(table: Table) -> tuple[str, ...]:
-    names = table.texts("models")
-    for name in names:
-        table.checked("models", partial(models.has_beta, name))
-    return names
+def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) -> tuple[Combination, ...]:
+    found = []
+    for name in table.names():
+        entry = table.table(name)
+        if not _GROUP_NAME.fullmatch(name) or name in {experiment.name for experiment in alone}:
+            raise table.error(name, "the name must be of letters, digits, '_', '.', '-', and no experiment's")
+        members = _experiments(entry, directory)
+        fixed = entry.table("sigma_sys", default={})
+        sigma = {each.name: fixed.number(each.name, 0) for each in members if each.name in fixed}
+        fixed.done(known=[each.name for each in members])
+        entry.done()
+        found.append(Combination(name, members, sigma))
+    return tuple(found)
 
 
-def _axes(table: Table) -> dict[str, Axis]:
+def _models(table: Table, directory: Path) -> tuple[Model, ...]:
+    loaded: dict[str, Model] = {}
+    for name in table.texts("models"):
+        model = table.checked("models", partial(load_model, name, directory))
+        if model.name in loaded:
+            raise table.error("models", f"two are named {model.name!r}")
+        loaded[model.name] = model
+    return tuple(loaded.values())
+
+
+def _axes(table: Table, with_beta: bool) -> dict[str, Axis]:
     axes = table.table("axes")
     parsed = {name: _axis(axes.table(name), *AXES[name]) for name in AXES if name in axes}
     axes.done(known=AXES)
-    with_beta = [name for name in table.texts("models") if models.has_beta(name)]
     if "m_zprime" not in parsed:
         raise axes.error("m_zprime", "missing; every grid needs this axis")
     if with_beta and "beta" not in parsed:
@@ -140,9 +176,7 @@ def _axis(table: Table, units: dict[str, float] | None, smallest: float | None, 
         axis = Axis(values=table.numbers("values"), unit=unit, factor=factor)
     else:
         spacing = table.choice("spacing", ["linear", "log"], default="linear")
-        num = table.take("num", int, f"a whole number of points, at most {LONGEST_AXIS}")
-        if not 1 <= num <= LONGEST_AXIS:
-            raise table.error("num", f"must be a whole number from 1 to {LONGEST_AXIS}, not {num}")
+        num = table.whole("num", 1, LONGEST_AXIS)
         axis = Axis((), table.number("start"), table.number("stop"), num, spacing, unit, factor)
         if spacing == "log" and min(axis.start, axis.stop) <= 0:
             raise table.error("start", "must be positive, and stop too, where spacing is 'log'")

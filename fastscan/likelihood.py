@@ -4,20 +4,20 @@ A `Likelihood` is one model's chi2 in one experiment or in the sum of several, a
 carries it, workers and queries use it, and nobody builds it twice.
 """
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan import arguments, kernels, models, rates
 from fastscan.errors import FastscanError, unknown
-from fastscan.experiments import Experiment, Measured, load
+from fastscan.experiments import Experiment, Measured, Projection, load_all
+from fastscan.models import Model
 from fastscan.typing import Array, IntArray
 
-SigmaSys = ArrayLike | Mapping[str, ArrayLike] | None
+SigmaSys = ArrayLike | Mapping[str, ArrayLike | None] | None
 Experiments = str | Experiment | Sequence[str | Experiment]
 
 
@@ -36,18 +36,42 @@ class Counts:
     spread: float
 
 
-def measured_counts(statistics: Measured) -> Counts:
-    """Counted events after background subtraction (Eq. 21).
+def measured_counts(statistics: Measured, signal: Array) -> Counts:
+    """Counted events after background subtraction (Eq. 21), in one bin.
 
     Minimising over the background's own nuisance is exactly an addition to the variance.
     """
-    variance = statistics.observed + statistics.background + 2 * statistics.steady_state
+    predicted = float(signal.sum()) + statistics.background
+    observed = predicted if statistics.observed is None else statistics.observed
+    variance = observed + statistics.background + 2 * statistics.steady_state
     return Counts(
-        data=np.array([statistics.observed - statistics.background]),
+        data=np.array([observed - statistics.background]),
         background=np.zeros(1),
         variance=np.array([variance]),
         spread=(statistics.background_error * statistics.background) ** 2 / variance,
     )
+
+
+def projected_counts(statistics: Projection, signal: Array) -> Counts:
+    """Counts that are the Standard Model's prediction, signal and background (Eqs. 22, 23)."""
+    background = statistics.background * signal
+    scaling = background if statistics.background_scales else np.zeros_like(background)
+    return Counts(data=signal + scaling, background=scaling, variance=signal + background, spread=0.0)
+
+
+def experiment_forms(experiment: Experiment) -> tuple[Array, Array, float]:
+    """Response over all bins, Gram matrices and `Counts.spread` of an experiment.
+
+    Bins in which the Standard Model predicts nothing are dropped.
+    """
+    response, g_sm = rates.response(experiment), models.sm_couplings(experiment.channel)
+    signal = response @ features(g_sm)
+    response, signal = response[signal > 0], signal[signal > 0]
+    if isinstance(experiment.statistics, Measured):
+        counts = measured_counts(experiment.statistics, signal)
+    else:
+        counts = projected_counts(experiment.statistics, signal)
+    return response.sum(axis=0), gram_matrices(response, g_sm, counts), counts.spread
 
 
 def features(couplings: Array) -> Array:
@@ -163,35 +187,44 @@ class Likelihood:
             yield arguments.not_negative("sigma_sys", own if given is None else given)
 
 
-def build(experiments: Sequence[Experiment], model: str, beta: Array | None) -> Likelihood:
+def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
+    """The likelihood whose chi2 is the sum of others', for the same model over the same betas."""
+    members = [member for each in likelihoods for member in each.members]
+    for member in members:
+        if members.count(member) > 1:
+            raise FastscanError(f"experiment {member!r} is there twice")
+    names = [field.name for field in fields(Likelihood) if field.name != "members"]
+    return Likelihood(
+        tuple(members),
+        **{name: np.concatenate([getattr(each, name) for each in likelihoods]) for name in names},
+    )
+
+
+def build(experiments: Sequence[Experiment], model: str | Model, beta: Array | None) -> Likelihood:
     """The likelihood of a model in experiments, over betas of shape (betas,) in rad (``e6`` only)."""
     if not experiments:
         raise FastscanError("no experiment given")
-    for first, second in itertools.combinations([experiment.name for experiment in experiments], 2):
-        if first == second:
-            raise FastscanError(f"experiment {first!r} is there twice")
-    parts = []
-    for experiment in experiments:
-        response, g_sm = rates.response(experiment), models.sm_couplings(experiment.channel)
-        counts = measured_counts(experiment.statistics)
-        parts.append(
-            (
-                response.sum(axis=0),
-                gram_matrices(response, g_sm, counts),
-                g_sm,
-                models.kappa(model, experiment.channel, beta),
-                counts.spread,
-                experiment.statistics.sigma_sys,
-            )
-        )
-    names = tuple(experiment.name for experiment in experiments)
-    return Likelihood(names, *(np.array(column) for column in zip(*parts, strict=True)))
+    return combine([_build_one(experiment, models.load(model), beta) for experiment in experiments])
 
 
-def prepare(experiments: Experiments, model: str, beta: ArrayLike | None) -> tuple[Likelihood, IntArray]:
+def _build_one(experiment: Experiment, model: Model, beta: Array | None) -> Likelihood:
+    response, gram, spread = experiment_forms(experiment)
+    return Likelihood(
+        members=(experiment.name,),
+        response=response[None],
+        gram=gram[None],
+        g_sm=models.sm_couplings(experiment.channel)[None],
+        kappa=models.kappa(model, experiment.channel, beta)[None],
+        spread=np.array([spread]),
+        sigma_sys=np.array([experiment.statistics.sigma_sys]),
+    )
+
+
+def prepare(
+    experiments: Experiments, model: str | Model, beta: ArrayLike | None
+) -> tuple[Likelihood, IntArray]:
     """The likelihood at the betas that a caller gives, and the index of each, in their shape."""
-    given = [experiments] if isinstance(experiments, str | Experiment) else experiments
-    loaded = [load(experiment) for experiment in given]
+    loaded = load_all(experiments)
     angles = None if beta is None else arguments.finite("beta", beta)
     likelihood = build(loaded, model, None if angles is None else angles.ravel())
     shape = () if angles is None else angles.shape
@@ -200,7 +233,7 @@ def prepare(experiments: Experiments, model: str, beta: ArrayLike | None) -> tup
 
 def events(
     experiment: str | Experiment,
-    model: str,
+    model: str | Model,
     *,
     m_zprime: ArrayLike,
     beta: ArrayLike | None = None,
@@ -214,8 +247,8 @@ def events(
     ----------
     experiment : str or Experiment
         Name (see ``fastscan experiments``), path to a TOML file, or `Experiment`.
-    model : str
-        Name, see ``fastscan models``.
+    model : str or Model
+        Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
     m_zprime : array_like
         Mass of the Z' in GeV, positive; ``inf`` is the Standard Model.
     beta : array_like, optional
@@ -250,7 +283,7 @@ def events(
 
 def chi2(
     experiments: Experiments,
-    model: str,
+    model: str | Model,
     *,
     m_zprime: ArrayLike,
     beta: ArrayLike | None = None,
@@ -265,8 +298,8 @@ def chi2(
     ----------
     experiments : str, Experiment or sequence of them
         Several are combined: their chi2 add up, each with its own nuisances.
-    model : str
-        Name, see ``fastscan models``.
+    model : str or Model
+        Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
     m_zprime : array_like
         Mass of the Z' in GeV, positive; ``inf`` is the Standard Model.
     beta : array_like, optional

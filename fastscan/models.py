@@ -1,15 +1,21 @@
 """Models of a heavy Z': every coupling is g(beta, gamma) = g_SM + gamma kappa(beta), gamma = (M_Z / M_Z')^2.
 
 So a model is nothing but a map from beta to kappa, one pair of numbers: (proton, neutron) for CEvNS,
-(left, right) for neutrino-electron scattering.  The pairs are built from the chiral shifts of u, d and e.
+(left, right) for neutrino-electron scattering.  The pairs are built from the chiral shifts of u, d and e.  A
+user's own U(1)' is a TOML file with a table of charges and a strength g'.
 """
 
+import hashlib
 import math
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
+from fastscan.config import Table, read_toml
 from fastscan.constants import (
+    G_FERMI,
     KAPPA_ELECTRON,
     KAPPA_QUARK,
     LAMBDA_D_LEFT,
@@ -27,33 +33,109 @@ from fastscan.typing import Array
 # Charges of Table 1, sqrt(40) Y_chi and sqrt(24) Y_psi; right-handed f carries minus the charge of f^c.
 E6_CHARGES = {"Q": (-1, 1), "u^c": (-1, 1), "e^c": (-1, 1), "d^c": (3, 1), "l": (3, 1)}
 RHO = {"u": RHO_QUARK, "d": RHO_QUARK, "e": RHO_ELECTRON}
+FERMIONS = ("u", "d", "e")
 
 Chiral = dict[str, tuple[Array, Array]]  # fermion -> (left, right)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """A model as `fastscan models` lists it; `direction` is (cos beta, sin beta) where a name fixes it."""
+    """A model of a Z'.
 
+    `direction` is (cos beta, sin beta) where a name fixes it in E6; `g_prime`, `charges` (fermion -> left, right)
+    and `nu` are those of a user's own U(1)', `digest` the SHA-256 of its file.
+    """
+
+    name: str
     description: str
+    references: tuple[str, ...] = ("arXiv:2002.01482",)
     direction: tuple[float, float] | None = None
+    g_prime: float | None = None
+    charges: dict[str, tuple[float, float]] | None = None
+    nu: float = 0.0
+    digest: str = ""
+
+    @property
+    def has_beta(self) -> bool:
+        """Whether the model has the axis beta."""
+        return self.name == "e6" and self.charges is None
 
 
 MODELS = {
-    "chi": Model("E6, U(1)_chi: beta = 0", (1.0, 0.0)),
-    "psi": Model("E6, U(1)_psi: beta = 90 deg; no sensitivity in CEvNS", (0.0, 1.0)),
-    "eta": Model("E6, U(1)_eta: cos(beta) = sqrt(3/8)", (math.sqrt(3 / 8), math.sqrt(5 / 8))),
-    "lr": Model("left-right symmetric, as published: for electrons its rule includes the charged current"),
-    "lr-nc": Model("left-right symmetric, neutral current only, as a Z' acts; the same as lr in CEvNS"),
-    "e6": Model("E6, U(1)_beta over the axis beta: Y = cos(beta) Y_chi + sin(beta) Y_psi"),
+    model.name: model
+    for model in (
+        Model("chi", "E6, U(1)_chi: beta = 0", direction=(1.0, 0.0)),
+        Model("psi", "E6, U(1)_psi: beta = 90 deg; no sensitivity in CEvNS", direction=(0.0, 1.0)),
+        Model("eta", "E6, U(1)_eta: cos(beta) = sqrt(3/8)", direction=(math.sqrt(3 / 8), math.sqrt(5 / 8))),
+        Model(
+            "lr", "left-right symmetric, as published: for electrons its rule includes the charged current"
+        ),
+        Model("lr-nc", "left-right symmetric, neutral current only, as a Z' acts; the same as lr in CEvNS"),
+        Model("e6", "E6, U(1)_beta over the axis beta: Y = cos(beta) Y_chi + sin(beta) Y_psi"),
+    )
 }
 
 
-def has_beta(model: str) -> bool:
-    """Whether the model has the axis beta; an unknown model is a `FastscanError`."""
+def load(model: str | Model, relative_to: Path | None = None) -> Model:
+    """The model of a name, or of a path to a TOML file with a user's own charges.
+
+    Parameters
+    ----------
+    model : str or Model
+        A name of `MODELS`, or a path that ends in ``.toml``; a `Model` is passed through.
+    relative_to : Path, optional
+        Directory from which a relative path counts; left out, the current one.
+
+    Raises
+    ------
+    FastscanError
+        Where the name is unknown, or the file is missing or wrong.
+    """
+    if isinstance(model, Model):
+        return model
+    if not isinstance(model, str):
+        raise FastscanError(f"a model is a name or a path, not {model!r}")
+    if model.endswith(".toml"):
+        return _read((relative_to or Path()) / model)
     if model not in MODELS:
         raise unknown("model", model, MODELS)
-    return model == "e6"
+    return MODELS[model]
+
+
+def _read(path: Path) -> Model:
+    table = read_toml(path)
+    if path.stem in MODELS:
+        raise FastscanError(f"{path}: {path.stem!r} is a built-in model; give the file another name")
+    charges = table.table("charges")
+    model = Model(
+        name=path.stem,
+        description=table.text("title"),
+        references=table.texts("references"),
+        g_prime=table.positive("g_prime"),
+        charges={fermion: _chiral_charges(charges, fermion) for fermion in FERMIONS},
+        nu=_chiral_charges(charges, "nu")[0],
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+    charges.done()
+    table.done()
+    return model
+
+
+def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
+    """Charges of the left- and the right-handed fermion: two numbers, or one for both."""
+    value = table.take(fermion, (int, float, str, list), "a charge, or two: [left, right]")
+    pair = value if isinstance(value, list) else [value, value]
+    try:
+        left, right = (float(Fraction(charge) if isinstance(charge, str) else charge) for charge in pair)
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
+        raise table.error(
+            fermion, f"must be a charge such as -1 or '1/3', or [left, right], not {value!r}"
+        ) from None
+    if not (math.isfinite(left) and math.isfinite(right)):
+        raise table.error(fermion, f"must be finite, not {value!r}")
+    if fermion == "nu" and isinstance(value, list):
+        raise table.error(fermion, "has one charge, that of the left-handed neutrino")
+    return left, right
 
 
 def gamma(m_zprime: Array) -> Array:
@@ -88,6 +170,18 @@ def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:
     }
 
 
+def charge_shifts(g_prime: float, nu: float, charges: dict[str, tuple[float, float]]) -> Chiral:
+    """Shifts of the chiral couplings per gamma from a U(1)'s charges and its strength.
+
+    eps_fP = g'^2 Q_nu Q_fP / (2 sqrt2 G_F M_Z'^2), without radiative corrections.
+    """
+    g_fermi_gev = G_FERMI * 1e6
+    strength = g_prime**2 * nu / (2 * math.sqrt(2) * g_fermi_gev * M_Z_GEV**2)
+    return {
+        f: (np.array([strength * left]), np.array([strength * right])) for f, (left, right) in charges.items()
+    }
+
+
 def left_right_shifts(neutral_current_only: bool) -> Chiral:
     """Shifts of the chiral couplings per gamma in the left-right symmetric model (Eqs. 8-10).
 
@@ -103,17 +197,13 @@ def left_right_shifts(neutral_current_only: bool) -> Chiral:
     return shifts
 
 
-def nucleons(u: Array, d: Array) -> Array:
-    """Couplings to proton and neutron from the vector couplings to the quarks, shape (..., 2)."""
-    return np.stack([2 * u + d, u + 2 * d], axis=-1)
-
-
 def channel_couplings(chiral: Chiral, channel: str) -> Array:
     """The pair of couplings that a channel sees, shape (..., 2)."""
     if channel == "nu-e":
         return np.stack(chiral["e"], axis=-1)
     (u_left, u_right), (d_left, d_right) = chiral["u"], chiral["d"]
-    return nucleons(u_left + u_right, d_left + d_right)
+    u, d = u_left + u_right, d_left + d_right
+    return np.stack([2 * u + d, u + 2 * d], axis=-1)
 
 
 def sm_couplings(channel: str) -> Array:
@@ -127,13 +217,13 @@ def sm_couplings(channel: str) -> Array:
     return channel_couplings({f: (np.array(l), np.array(r)) for f, (l, r) in sm_chiral().items()}, channel)
 
 
-def kappa(model: str, channel: str, beta: Array | None = None) -> Array:
+def kappa(model: str | Model, channel: str, beta: Array | None = None) -> Array:
     """Shift of a channel's couplings per gamma = (M_Z / M_Z')^2.
 
     Parameters
     ----------
-    model : str
-        A name of `MODELS`.
+    model : str or Model
+        See `load`.
     channel : {"cevns", "nu-e"}
         Which pair of couplings: (p, n) or (L, R).
     beta : array, shape (betas,), optional
@@ -154,14 +244,18 @@ def kappa(model: str, channel: str, beta: Array | None = None) -> Array:
     >>> kappa("chi", "cevns").round(6)
     array([[-0.233116, -0.466232]])
     """
-    if has_beta(model):
+    model = load(model)
+    if model.has_beta:
         if beta is None:
             raise FastscanError("model 'e6' needs beta")
         shifts = e6_shifts(np.cos(beta), np.sin(beta))
     elif beta is not None:
-        raise FastscanError(f"model {model!r} has no beta; only 'e6' has")
-    elif (direction := MODELS[model].direction) is not None:
-        shifts = e6_shifts(np.array([direction[0]]), np.array([direction[1]]))
+        raise FastscanError(f"model {model.name!r} has no beta; only 'e6' has")
+    elif model.direction is not None:
+        cos_beta, sin_beta = model.direction
+        shifts = e6_shifts(np.array([cos_beta]), np.array([sin_beta]))
+    elif model.charges is not None and model.g_prime is not None:
+        shifts = charge_shifts(model.g_prime, model.nu, model.charges)
     else:
-        shifts = left_right_shifts(neutral_current_only=model == "lr-nc")
+        shifts = left_right_shifts(neutral_current_only=model.name == "lr-nc")
     return channel_couplings(shifts, channel)

@@ -2,7 +2,6 @@
 
 import csv
 import functools
-import hashlib
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -33,11 +32,6 @@ class Isotope:
     def mass_mev(self) -> float:
         """Mass of the nucleus in MeV: the atom's less its electrons'."""
         return self.atomic_mass_u * ATOMIC_MASS_UNIT - self.Z * M_ELECTRON
-
-
-def isotopes_digest() -> str:
-    """SHA-256 of the table of isotopes, which a store's identity names."""
-    return hashlib.sha256(ISOTOPES_FILE.read_bytes()).hexdigest()
 
 
 @functools.cache
@@ -83,8 +77,10 @@ def parse_formula(compound: str) -> dict[str, int]:
     return atoms
 
 
-def targets(compound: str, mass_kg: float) -> list[tuple[Isotope, float]]:
+def targets(compound: str, mass_kg: float, molar_mass: float | None = None) -> list[tuple[Isotope, float]]:
     """Each isotope in a mass of a compound, with the number of its nuclei.
+
+    The molar mass (g/mol) is that of the natural isotopes unless it is given.
 
     Examples
     --------
@@ -92,12 +88,12 @@ def targets(compound: str, mass_kg: float) -> list[tuple[Isotope, float]]:
     [(127, '3.377e+25'), (133, '3.377e+25')]
     """
     atoms = parse_formula(compound)
-    molar_mass = sum(
+    natural = sum(
         count * isotope.abundance * isotope.atomic_mass_u
         for symbol, count in atoms.items()
         for isotope in elements()[symbol]
     )
-    units = mass_kg * 1e3 / molar_mass * AVOGADRO
+    units = mass_kg * 1e3 / (molar_mass or natural) * AVOGADRO
     return sorted(
         (
             (isotope, units * count * isotope.abundance)

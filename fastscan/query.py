@@ -5,9 +5,9 @@ between extrema chi2 is monotonic, so each crossing has a bracket, and is refine
 size of the couplings' shift, not a grid: no answer depends on the grid that a store was scanned on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +17,9 @@ from scipy.special import chdtri  # inverse of the chi2 distribution's survival 
 from fastscan import arguments, kernels, likelihood
 from fastscan.constants import M_Z_GEV
 from fastscan.errors import FastscanError
-from fastscan.experiments import load
 from fastscan.likelihood import Experiments, Likelihood, SigmaSys
+from fastscan.models import Model
 from fastscan.typing import Array, IntArray
-
-if TYPE_CHECKING:
-    from fastscan.store import Cube
 
 CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
 LADDER = np.geomspace(1e6, 1e-9, 481)  # largest shift of a coupling, gamma |kappa|: 64 masses a decade
@@ -183,7 +180,7 @@ def limits_of(
 @overload
 def limit(
     experiments: Experiments,
-    model: str,
+    model: str | Model,
     *,
     beta: ArrayLike | None = ...,
     sigma_sys: SigmaSys = ...,
@@ -195,7 +192,7 @@ def limit(
 @overload
 def limit(
     experiments: Experiments,
-    model: str,
+    model: str | Model,
     *,
     beta: ArrayLike | None = ...,
     sigma_sys: SigmaSys = ...,
@@ -206,7 +203,7 @@ def limit(
 ) -> tuple[Array, Status]: ...
 def limit(
     experiments: Experiments,
-    model: str,
+    model: str | Model,
     *,
     beta: ArrayLike | None = None,
     sigma_sys: SigmaSys = None,
@@ -263,7 +260,7 @@ def limit(
 
 def intervals(
     experiments: Experiments,
-    model: str,
+    model: str | Model,
     *,
     beta: float | None = None,
     sigma_sys: SigmaSys = None,
@@ -312,135 +309,6 @@ def intervals(
         m_min,
         m_max,
     )[0]
-
-
-def point_limit(
-    experiment: str,
-    model: str,
-    *,
-    beta: float | None = None,
-    sigma_sys: float | None = None,
-    luminosity: float = 1.0,
-    cl: float = 0.90,
-    dof: int = 1,
-) -> dict[str, Any]:
-    """One limit as a record of `store_limits`, with ``allowed_gev``, every allowed interval, beside it.
-
-    An open upper end is None.
-    """
-    loaded = load(experiment)
-    point: dict[str, Any] = {
-        "beta": beta,
-        "sigma_sys": sigma_sys,
-        "luminosity": luminosity,
-        "cl": cl,
-        "dof": dof,
-    }
-    value, status = limit(loaded, model, **point, with_status=True)
-    return {
-        "experiment": loaded.name,
-        "model": model,
-        "beta_rad": beta,
-        "sigma_sys": loaded.statistics.sigma_sys if sigma_sys is None else sigma_sys,
-        "luminosity": luminosity,
-        "cl": cl,
-        "dof": dof,
-        "limit_gev": None if np.isnan(value) else float(value),
-        "status": str(status),
-        "allowed_gev": [
-            (low, None if high == np.inf else high) for low, high in intervals(loaded, model, **point)
-        ],
-    }
-
-
-def limits_in_store(
-    location: str,
-    groups: Sequence[str] = (),
-    *,
-    beta: Sequence[float] | Literal["axis"] = "axis",
-    sigma_sys: Sequence[float] | Literal["axis"] | None = None,
-    luminosity: Sequence[float] | Literal["axis"] = (1.0,),
-    cl: float = 0.90,
-    dof: int = 1,
-) -> list[dict[str, Any]]:
-    """`store_limits` of some groups of a store, or of all; "axis" stands for the values of a group's own axis."""
-    from fastscan.store import group_names, read, read_root  # zarr, which other queries do without
-
-    root = read_root(location)
-    records = []
-    for name in groups or group_names(root):
-        cube = read(root, name)
-        records += store_limits(
-            cube,
-            beta=None if beta == "axis" or not cube.has_beta else np.asarray(beta),
-            sigma_sys=cube.axes["sigma_sys"] if sigma_sys == "axis" else sigma_sys,
-            luminosity=cube.axes["luminosity"] if luminosity == "axis" else luminosity,
-            cl=cl,
-            dof=dof,
-        )
-    return records
-
-
-def store_limits(
-    cube: "Cube",
-    *,
-    beta: Array | None = None,
-    sigma_sys: ArrayLike | None = None,
-    luminosity: ArrayLike | None = None,
-    cl: float = 0.90,
-    dof: int = 1,
-) -> list[dict[str, Any]]:
-    """Limits from the likelihood that a group of a store carries, one record a point.
-
-    Exact at any sigma_sys and luminosity; left out, they are each experiment's own and 1.  beta (rad) must be on
-    the group's axis; left out, every beta on it is there.  A limit outside the group's M_Z' axis is told, and
-    marked as such.
-
-    Returns
-    -------
-    list of dict
-        Keys ``experiment``, ``model``, ``beta_rad`` (None without beta), ``sigma_sys``, ``luminosity``, ``cl``,
-        ``dof``, ``limit_gev`` (None where there is none) and ``status``.
-    """
-    experiment, model = cube.name.split("/")
-    own = cube.likelihood.sigma_sys
-    betas = np.arange(cube.layout.shape[0]) if beta is None else _on_axis(cube, beta)
-    sigmas = own if sigma_sys is None else np.asarray(sigma_sys)
-    factors = np.ones(1) if luminosity is None else np.asarray(luminosity)
-    limits, states = limits_of(
-        cube.likelihood, betas[:, None, None], sigmas[None, :, None], factors[None, None, :], cl, dof
-    )
-    mass = cube.axes["m_zprime"]
-    states = np.where((limits < mass.min()) | (limits > mass.max()), OUTSIDE_AXIS, states)
-    return [
-        {
-            "experiment": experiment,
-            "model": model,
-            "beta_rad": float(cube.axes["beta"][betas[b]]) if cube.has_beta else None,
-            "sigma_sys": float(sigmas[s]),
-            "luminosity": float(factors[f]),
-            "cl": cl,
-            "dof": dof,
-            "limit_gev": None if np.isnan(limits[b, s, f]) else float(limits[b, s, f]),
-            "status": str(states[b, s, f]),
-        }
-        for b, s, f in np.ndindex(limits.shape)
-    ]
-
-
-def _on_axis(cube: "Cube", beta: Array) -> IntArray:
-    """Indices of betas on a group's axis."""
-    if not cube.has_beta:
-        raise FastscanError(f"{cube.name} has no beta")
-    axis = cube.axes["beta"]
-    nearest: IntArray = np.abs(axis - beta[:, None]).argmin(axis=1)
-    missed = np.flatnonzero(np.abs(axis[nearest] - beta) > 1e-9)
-    if missed.size:
-        wanted, there = np.degrees(beta[missed[0]]), np.degrees(axis[nearest[missed[0]]])
-        raise FastscanError(
-            f"beta = {wanted:g} deg is not on the axis of {cube.name}; the nearest is {there:g} deg"
-        )
-    return nearest
 
 
 def intervals_of(

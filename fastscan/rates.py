@@ -1,24 +1,38 @@
 """Energy integrals, done once per experiment: the response that turns couplings into event counts.
 
 Because no coupling depends on energy, the counts in a bin are an exact quadratic form in the two couplings
-(g1, g2), (g_p, g_n) for CEvNS:  N = R[0] g1^2 + R[1] g1 g2 + R[2] g2^2  (Eq. 16).
+(g1, g2), which are (g_p, g_n) in CEvNS and (g_L, g_R) in neutrino-electron scattering:
+
+    N = R[0] g1^2 + R[1] g1 g2 + R[2] g2^2      (Eq. 16)
 """
 
 import functools
 import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from fastscan import cross_sections, nuclei, sources
-from fastscan.detectors import efficiency, recoil_knots
-from fastscan.experiments import Experiment
+from fastscan import cross_sections, detectors, nuclei, sources
+from fastscan.constants import M_ELECTRON
+from fastscan.experiments import Detector, Experiment, largest_recoil
+from fastscan.kinematics import maximum_recoil, minimum_energy
 from fastscan.sources import Spectrum, gauss_legendre
 from fastscan.typing import Array
 
 
+@dataclass(frozen=True)
+class Scatterer:
+    """What recoils: how many, their mass (MeV), and dsigma/dT(recoil, energy) of shape (..., 3)."""
+
+    number: float
+    mass: float
+    cross_section: Callable[[Array, Array], Array]
+
+
 @functools.cache
 def response(experiment: Experiment) -> Array:
-    """Coefficients of the squared couplings in each bin's event count at the reference luminosity.
+    """Coefficients of the squared couplings in each bin's event count at luminosity 1.
 
     Parameters
     ----------
@@ -28,34 +42,52 @@ def response(experiment: Experiment) -> Array:
     Returns
     -------
     array, shape (bins, 3)
-        Events per unit of g_p^2, g_p g_n and g_n^2; read-only.  Accurate to 1e-10 relative.
+        Events per unit of g1^2, g1 g2 and g2^2; read-only.  Accurate to 1e-10 relative.
+
+    References
+    ----------
+    Eqs. 16 and 20 of arXiv:2002.01482.
     """
-    spectra = sources.pion_decay_at_rest(experiment.source, experiment.exposure_s)
-    total = np.zeros((1, 3))
-    for target in experiment.targets:
-        for isotope, number in nuclei.targets(target.compound, target.mass_kg):
-            scattered = number * sum(scatterings(experiment, isotope, spectrum) for spectrum in spectra)
-            total += scattered * np.array([isotope.Z**2, 2 * isotope.Z * isotope.N, isotope.N**2])
+    bins = detectors.bins(experiment.detector, largest_recoil(experiment))
+    spectra = sources.spectra(experiment)
+    total = np.zeros((len(bins), 3))
+    for scatterer in scatterers(experiment):
+        for spectrum in spectra:
+            total += scatterer.number * scatterings(experiment.detector, bins, scatterer, spectrum)
     total.setflags(write=False)
     return total
 
 
-def scatterings(experiment: Experiment, isotope: nuclei.Isotope, spectrum: Spectrum) -> float:
-    """Accepted recoils per nucleus and unit of weak charge squared, integrated over E and T.
+def scatterers(experiment: Experiment) -> Iterator[Scatterer]:
+    """The nuclei, or the electrons, of an experiment's targets."""
+    for target in experiment.targets:
+        for isotope, number in nuclei.targets(target.compound, target.mass_kg, target.molar_mass):
+            if experiment.channel == "cevns":
+                cross_section = functools.partial(cross_sections.cevns, isotope=isotope)
+                yield Scatterer(number, isotope.mass_mev, cross_section)
+            else:
+                yield Scatterer(number * isotope.Z, M_ELECTRON, cross_sections.neutrino_electron)
 
-    Split wherever the integrand isn't smooth: at the efficiency's steps, the spectrum's knots, and the energies
-    from which a step is within reach.
+
+def scatterings(
+    detector: Detector, bins: list[tuple[float, float]], scatterer: Scatterer, spectrum: Spectrum
+) -> Array:
+    """Accepted recoils per scatterer in each bin, integrated over E and T, shape (bins, 3).
+
+    Split wherever the integrand isn't smooth: at bin edges, the efficiency's knots, the spectrum's knots, and the
+    neutrino energies from which such a recoil is within reach.
     """
-    mass = isotope.mass_mev
-    knots = recoil_knots(experiment.detector)
-    energies, fluences = spectrum.quadrature(cross_sections.minimum_energy(T, mass) for T in knots)
-    reach = cross_sections.maximum_recoil(energies, mass)
-    total = 0.0
+    knots = sorted({*itertools.chain(*bins), *detectors.recoil_knots(detector)} - {np.inf})
+    energies, fluences = spectrum.quadrature(minimum_energy(T, scatterer.mass) for T in knots)
+    reach = maximum_recoil(energies, scatterer.mass)
+    total = np.zeros((len(bins), 3))
     for low, high in itertools.pairwise(knots):
-        recoils, widths = gauss_legendre(np.minimum(low, reach), np.minimum(high, reach))
-        seen = efficiency(experiment.detector, recoils) * (
-            cross_sections.form_factor(cross_sections.momentum_transfer(recoils, mass), isotope.A) ** 2
-        )
-        rate = cross_sections.cevns(recoils, energies[:, None], mass)
-        total += float(fluences @ np.sum(widths * seen * rate, axis=-1))
+        within = [low >= start and high <= stop for start, stop in bins]
+        reaching = reach > low
+        if not any(within) or not reaching.any():
+            continue
+        recoils, widths = gauss_legendre(low, np.minimum(high, reach[reaching]))
+        accepted = fluences[reaching, None] * widths * detectors.efficiency(detector, recoils)
+        rate = scatterer.cross_section(recoils, energies[reaching, None])
+        total[within.index(True)] += np.sum(accepted[..., None] * rate, axis=(0, 1))
     return total

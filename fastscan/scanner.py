@@ -5,10 +5,12 @@ wherever it sends them.
 """
 
 import functools
+import hashlib
 import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +20,10 @@ import zarr
 from dask.callbacks import Callback
 from numpy.typing import NDArray
 
-from fastscan import grid, kernels, likelihood, models, nuclei, store
+from fastscan import grid, kernels, likelihood, models, store
 from fastscan.errors import FastscanError
-from fastscan.experiments import Experiment
-from fastscan.grid import Grid
+from fastscan.grid import Combination, Grid
+from fastscan.models import Model
 from fastscan.store import Cube, Index, Layout
 from fastscan.typing import Array
 
@@ -85,51 +87,70 @@ def scan(
 
 
 def plan(source: str | Path | Grid) -> list[Cube]:
-    """The cubes of a grid, one for each experiment and model, with their likelihoods."""
+    """The cubes of a grid, one for each experiment or combination and each model, with their likelihoods."""
     checked = source if isinstance(source, Grid) else grid.load(source)
+    alone = [Combination(experiment.name, (experiment,), {}) for experiment in checked.experiments]
     return [
-        _cube(checked, experiment, model) for experiment in checked.experiments for model in checked.models
+        _cube(checked, measured, model, combined)
+        for group, combined in ((alone, False), (checked.combinations, True))
+        for measured in group
+        for model in checked.models
     ]
 
 
-def _cube(source: Grid, experiment: Experiment, model: str) -> Cube:
-    has_beta = models.has_beta(model)
+def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> Cube:
     axes = {name: axis.points() for name, axis in source.axes.items()}
-    axes.setdefault("sigma_sys", np.array([experiment.statistics.sigma_sys]))
+    fixed = measured.sigma_sys
+    if "sigma_sys" not in axes:  # each experiment keeps its own, which for several is no single number
+        own = {each.name: each.statistics.sigma_sys for each in measured.experiments}
+        fixed = own | fixed
+        axes["sigma_sys"] = np.array([np.nan if combined else own[measured.name]])
     axes.setdefault("luminosity", np.ones(1))
-    if not has_beta:
+    if not model.has_beta:
         axes["beta"] = np.zeros(1)
     shape = tuple(axes[name].size for name in store.DIMENSIONS)
     itemsize = np.dtype(source.dtype).itemsize
     chunks = chunk_shape(shape, source.chunk_size // itemsize)
     chunks_per_task = max(1, source.task_size // (math.prod(chunks) * itemsize))
+    references = [each for experiment in measured.experiments for each in experiment.references]
+    described = {
+        name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta
+    }
     return Cube(
-        name=f"{experiment.name}/{model}",
+        name=f"{measured.name}/{model.name}",
         title=source.title,
-        references=experiment.references,
+        references=tuple(dict.fromkeys([*references, *model.references])),
         identity={
             "physics_version": PHYSICS_VERSION,
-            "experiment": {"name": experiment.name, "sha256": experiment.digest},
-            "isotopes": {"sha256": nuclei.isotopes_digest()},
-            "model": model,
-            "axes": {
-                name: axis.described() for name, axis in source.axes.items() if has_beta or name != "beta"
-            },
+            "experiments": {experiment.name: experiment.digest for experiment in measured.experiments},
+            "combined": combined,
+            "fixed_sigma_sys": measured.sigma_sys,
+            "model": model.name,
+            "charges": model.digest,
+            "data": data_digests(),
+            "axes": described,
             "dtype": source.dtype,
             "chunks": list(chunks),
             "chunks_per_task": chunks_per_task,
         },
-        configuration={"experiments": [asdict(experiment)]},
+        configuration={
+            "experiments": [asdict(experiment) for experiment in measured.experiments],
+            "model": asdict(model),
+        },
         axes=axes,
-        has_beta=has_beta,
-        layout=Layout(
-            shape=shape,
-            chunks=chunks,
-            chunks_per_task=chunks_per_task,
-            dtype=source.dtype,
-        ),
-        likelihood=likelihood.build([experiment], model, axes["beta"] if has_beta else None),
+        has_beta=model.has_beta,
+        fixed_sigma=fixed,
+        layout=Layout(shape, chunks, chunks_per_task, source.dtype),
+        likelihood=likelihood.build(measured.experiments, model, axes["beta"] if model.has_beta else None),
     )
+
+
+def data_digests() -> dict[str, str]:
+    """SHA-256 of the package's tables that event counts follow from."""
+    tables = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv")
+    return {
+        name: hashlib.sha256((files("fastscan") / "data" / name).read_bytes()).hexdigest() for name in tables
+    }
 
 
 def chunk_shape(shape: Sequence[int], points: int) -> Index:
@@ -221,7 +242,7 @@ def compute(task: Task, parallel: bool) -> int:
     for index in cube.layout.indices(task.number):
         block = chi2_block(cube, index, parallel)
         checksums |= store.write_chunk(root, cube, "chi2", index, block)
-        if index[2:] == (0, 0):
+        if cube.has_events and index[2:] == (0, 0):
             checksums |= store.write_chunk(root, cube, "events", index, events_block(cube, index))
         points += block.size
     store.write_record(root, cube, task.number, checksums)
@@ -244,7 +265,7 @@ def chi2_block(
     """chi2 over the part of a cube that a chunk covers, in the cube's dtype."""
     beta, mass, sigma, lum = cube.layout.region(index)
     weight, pull = cube.likelihood.settings(
-        cube.axes["sigma_sys"][sigma, None], cube.axes["luminosity"][None, lum]
+        cube.sigma_sys(cube.axes["sigma_sys"][sigma, None]), cube.axes["luminosity"][None, lum]
     )
     members, *settings = weight.shape
     betas, masses = beta.stop - beta.start, mass.stop - mass.start

@@ -3,25 +3,33 @@
 A spectrum offers one thing: nodes and weights with which an integral over neutrino energy becomes a sum.
 """
 
+import csv
+import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Protocol
 
 import numpy as np
 
-from fastscan.constants import M_MUON, M_PION
-from fastscan.experiments import PionDecayAtRest
+from fastscan.constants import JOULE_PER_MEV, M_MUON, M_PION
+from fastscan.experiments import Cylinder, ElectronCapture, Experiment, PionDecayAtRest, Point, Reactor
 from fastscan.typing import Array
 
-NODES = 32  # of a Gauss-Legendre rule on each smooth piece: 64 change no event count by 1e-12
+NODES = 24  # of a Gauss-Legendre rule on each smooth piece: 64 change no response by more than 1e-12
 
 
-def gauss_legendre(low: Array, high: Array) -> tuple[Array, Array]:
+def gauss_legendre(low: Array | float, high: Array) -> tuple[Array, Array]:
     """Nodes and weights on the intervals [low, high], shape (..., NODES)."""
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _rule(NODES)
     half = np.asarray(high - low)[..., None] / 2
     return np.asarray(low)[..., None] + half * (1 + nodes), half * weights
+
+
+@functools.cache
+def _rule(nodes: int) -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(nodes)
 
 
 class Spectrum(Protocol):
@@ -82,13 +90,92 @@ def michel_nubar_mu(energy: Array) -> Array:
     return 64 / M_MUON * x**2 * (3 / 4 - x)
 
 
-def pion_decay_at_rest(source: PionDecayAtRest, exposure_s: float) -> list[Spectrum]:
+def spectra(experiment: Experiment) -> list[Spectrum]:
+    """Fluence of each of a source's neutrinos at the detector, over the experiment's exposure."""
+    dilution = mean_inverse_square(experiment.geometry) / (4 * math.pi) * 1e-4  # per cm^2
+    match experiment.source:
+        case PionDecayAtRest() as source:
+            return pion_decay_at_rest(source, experiment.exposure_s, dilution)
+        case Reactor() as source:
+            return reactor(source, experiment.exposure_s, dilution)
+        case ElectronCapture() as source:
+            return electron_capture(source, experiment.exposure_s, dilution)
+
+
+def mean_inverse_square(geometry: Point | Cylinder) -> float:
+    """Mean of 1/r^2 over a detector, r the distance from the source, in m^-2.
+
+    For a cylinder of volume V and radius R at a distance L, pi/V [G(L + h) - G(L)] with
+    G(z) = z ln(1 + R^2/z^2) + 2 R arctan(z/R)  (after Eq. 20).
+
+    Examples
+    --------
+    >>> round(mean_inverse_square(Cylinder(1.38, 1.38, 1.0)), 6)
+    0.37558
+    """
+    if isinstance(geometry, Point):
+        return 1 / geometry.distance_m**2
+    R, L = geometry.diameter_m / 2, geometry.distance_m
+
+    def G(z: float) -> float:  # noqa: N802 the name of the formula
+        return z * math.log1p((R / z) ** 2) + 2 * R * math.atan(z / R)
+
+    return math.pi / geometry.volume_m3 * (G(L + geometry.height_m) - G(L))
+
+
+def pion_decay_at_rest(source: PionDecayAtRest, exposure_s: float, dilution: float) -> list[Spectrum]:
     """nu_mu, nu_e and nubar_mu of a stopped-pion source (Eq. 17)."""
-    protons = source.protons * exposure_s / source.protons_in_s
-    area_cm2 = 4 * math.pi * (source.baseline_m * 1e2) ** 2
-    fluence = source.neutrinos_per_proton * protons / area_cm2
+    fluence = source.neutrinos_per_proton * source.protons * exposure_s / source.protons_in_s * dilution
     return [
         Line(prompt_energy(), fluence),
         Continuum((0.0, M_MUON / 2), lambda energy: fluence * michel_nu_e(energy)),
         Continuum((0.0, M_MUON / 2), lambda energy: fluence * michel_nubar_mu(energy)),
     ]
+
+
+def fission_spectrum(isotope: str, energy: Array) -> Array:
+    """Antineutrinos per fission and MeV at energies in MeV.
+
+    From 2 MeV on exp(sum_k alpha_k E^(k-1)), Mueller et al., Phys. Rev. C 83 (2011) 054615; below, linear between
+    the points of Vogel and Engel, Phys. Rev. D 39 (1989) 3378, and zero below the first of them.
+    """
+    low = _columns("reactor_low_energy.csv")
+    (alpha,) = (row for row in _rows("reactor_mueller.csv") if row["isotope"] == isotope)
+    high = sum(float(alpha[f"alpha{k}"]) * energy ** (k - 1) for k in range(1, 7))
+    below = np.interp(energy, low["energy_mev"], low[isotope], left=0.0)
+    return np.where(energy < low["energy_mev"][-1], below, np.exp(high))
+
+
+def reactor(source: Reactor, exposure_s: float, dilution: float) -> list[Spectrum]:
+    """nubar_e of a reactor: fissions at its thermal power times the mean spectrum of its fuel; no oscillation."""
+    released = {row["isotope"]: float(row["energy_mev"]) for row in _rows("fission_energy.csv")}
+    energy_per_fission = sum(share * released[fuel] for fuel, share in source.fission_fractions)
+    fissions = source.power_w * exposure_s / (energy_per_fission * JOULE_PER_MEV)
+
+    def density(energy: Array) -> Array:
+        mean = sum(share * fission_spectrum(fuel, energy) for fuel, share in source.fission_fractions)
+        return fissions * dilution * np.asarray(mean)
+
+    low = _columns("reactor_low_energy.csv")["energy_mev"]
+    return [Continuum((*map(float, low), source.endpoint_mev), density)]
+
+
+def electron_capture(source: ElectronCapture, exposure_s: float, dilution: float) -> list[Spectrum]:
+    """Lines of a source that decays while it is measured (Eqs. 18, 19)."""
+    lifetime = source.half_life_s / math.log(2)
+    decays = source.activity_bq * lifetime * -math.expm1(-exposure_s / lifetime)
+    return [Line(energy, share * decays * dilution) for energy, share in source.lines]
+
+
+@functools.cache
+def _rows(name: str) -> list[dict[str, str]]:
+    """Rows of a table in the package's data."""
+    lines = (files("fastscan") / "data" / name).read_text().splitlines()
+    return list(csv.DictReader(line for line in lines if line[0] != "#"))
+
+
+@functools.cache
+def _columns(name: str) -> dict[str, Array]:
+    """Columns of a table of numbers in the package's data."""
+    rows = _rows(name)
+    return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}

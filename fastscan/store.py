@@ -1,6 +1,7 @@
 """The life of a store: create its groups, write chunks, record what is done, finish; and read it back.
 
-A store is ordinary zarr v3 that xarray opens.  A group ``<experiment>/<model>`` holds
+A store is ordinary zarr v3 that xarray opens.  A group ``<experiment>/<model>``, or ``<combination>/<model>``, which
+has no events, holds
 
     chi2(beta, m_zprime, sigma_sys, luminosity)   events(beta, m_zprime)   and one 1-D array an axis
     likelihood/                                   the arrays of `fastscan.likelihood.Likelihood`
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import xxhash
 import zarr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from zarr.buffer.cpu import Buffer
 from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ZarrUserWarning
@@ -113,7 +114,8 @@ class Cube:
     """A group of a store: what is in it, and how it is cut.
 
     `identity` says what the numbers follow from, as the user gave it; its hash decides whether two runs are the
-    same; `configuration` is what became of the experiments' files.  Models other than e6 have no beta: their arrays lack that dimension, while `axes` and `layout` keep
+    same; `configuration` is what became of the experiments' and the model's files.  `fixed_sigma` are systematic
+    errors, by experiment, that don't follow the axis.  Models other than e6 have no beta: their arrays lack that dimension, while `axes` and `layout` keep
     it with length 1.
     """
 
@@ -124,6 +126,7 @@ class Cube:
     configuration: dict[str, Any]
     axes: dict[str, Array]
     has_beta: bool
+    fixed_sigma: dict[str, float]
     layout: Layout
     likelihood: Likelihood
 
@@ -131,6 +134,21 @@ class Cube:
     def hash(self) -> str:
         text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def has_events(self) -> bool:
+        """Whether events are stored: those of one experiment; a combination has none."""
+        return not self.identity["combined"]
+
+    @property
+    def g_prime(self) -> float | None:
+        """The strength of a user's own U(1)', where the limit is one on M_Z' / g'; None for other models."""
+        strength: float | None = self.configuration["model"]["g_prime"]
+        return strength
+
+    def sigma_sys(self, value: ArrayLike | None) -> dict[str, ArrayLike | None]:
+        """Each member's systematic error where the axis has a value, or is left out (None)."""
+        return {name: self.fixed_sigma.get(name, value) for name in self.likelihood.members}
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -220,6 +238,8 @@ def add(root: zarr.Group, cube: Cube) -> None:
     for name in cube.dimensions:
         _put_array(group, name, cube.axes[name], (name,))
     for name, dtype, rank in (("chi2", cube.layout.dtype, 4), ("events", "float64", 2)):
+        if name == "events" and not cube.has_events:
+            continue
         group.create_array(
             name,
             shape=cube.stored(cube.layout.shape[:rank]),
@@ -248,6 +268,7 @@ def add(root: zarr.Group, cube: Cube) -> None:
                 **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
             },
             "members": list(cube.likelihood.members),
+            "fixed_sigma_sys": cube.fixed_sigma,
             "configuration": cube.configuration,
             "identity": cube.identity,
             "hash": cube.hash,
@@ -326,6 +347,7 @@ def read(root: zarr.Group, name: str) -> Cube:
                 if has_beta or axis != "beta"
             },
             has_beta=has_beta,
+            fixed_sigma=attributes["fixed_sigma_sys"],
             layout=Layout(
                 shape=(*head, *cube_array.shape),
                 chunks=(*head, *cube_array.chunks),
@@ -432,7 +454,7 @@ def open(store: str | zarr.Group, group: str) -> "xarray.Dataset":
     store : str or zarr.Group
         Path of a store, or what `scan` returned.
     group : str
-        ``<experiment>/<model>``.
+        ``<experiment>/<model>`` or ``<combination>/<model>``.
 
     Returns
     -------

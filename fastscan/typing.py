@@ -1,9 +1,12 @@
 """Types of arrays, shared by the numerical modules."""
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the modules that only describe experiments do without numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
-IntArray: TypeAlias = NDArray[np.intp]
+    Array: TypeAlias = NDArray[np.float64]
+    IntArray: TypeAlias = NDArray[np.intp]
+else:
+    Array = IntArray = object

@@ -1,6 +1,6 @@
 """Units as people write them, converted once, at the boundary.
 
-Inside fastscan energies are in MeV, lengths in m, masses in kg, times in s, angles in rad and sizes in bytes;
+Inside fastscan energies are in MeV, angles in rad, sizes in bytes, and all else in SI units (m, kg, s, W, Bq);
 only M_Z' is in GeV, as in every table of limits.
 """
 
@@ -14,12 +14,16 @@ UNITS: dict[str, dict[str, float]] = {
     "length": {"cm": 1e-2, "m": 1.0, "km": 1e3},
     "mass": {"g": 1e-3, "kg": 1.0, "t": 1e3},
     "time": {"s": 1.0, "h": 3600.0, "d": 86400.0, "yr": 365 * 86400.0},
+    "power": {"W": 1.0, "kW": 1e3, "MW": 1e6, "GW": 1e9},
+    "activity": {"Bq": 1.0, "GBq": 1e9, "Ci": 3.7e10, "kCi": 3.7e13, "MCi": 3.7e16},
+    "density": {"g/cm3": 1e3, "kg/m3": 1.0},
+    "molar mass": {"g/mol": 1.0},
     "angle": {"rad": 1.0, "deg": math.pi / 180},
     "size": {"B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30},
 }
 M_ZPRIME_UNITS = {name: UNITS["energy"][name] / UNITS["energy"]["GeV"] for name in ("MeV", "GeV", "TeV")}
 
-_QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*")
+_QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z][A-Za-z0-9/]*)?\s*")
 
 
 def quantity(text: object, kind: str) -> float:

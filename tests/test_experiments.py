@@ -33,7 +33,7 @@ def test_a_user_file_is_named_after_itself(write: Write) -> None:
         ('mass = "14.57 kg"', "", "mass: missing"),
         ("[[target]]", "[target]", "target: must be one or more tables"),
         ('channel = "cevns"', 'channel = "cevn"', "channel: unknown value 'cevn'; did you mean 'cevns'"),
-        ('kind = "pion-decay-at-rest"', 'kind = "reactor"', "kind: unknown value 'reactor'"),
+        ('kind = "pion-decay-at-rest"', 'kind = "reakton"', "kind: unknown value 'reakton'; did you mean 'reactor'"),
         ("protons = 1.76e23", "protons = 0", "protons: must be positive, not 0"),
         ("plateau = 0.6655", "plateau = 1.6655", "plateau: must be between 0 and 1"),
         ("edges = [5, 6, 30]", "edges = [5, 30]", "edges: must be one more than the 2 values"),

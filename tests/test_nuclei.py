@@ -1,27 +1,10 @@
 import math
 
 import naive
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fastscan import cross_sections, nuclei
+from fastscan import nuclei
 from fastscan.errors import FastscanError
-
-
-@given(st.floats(0.05, 120.0), st.integers(12, 240))
-def test_form_factor_equals_the_textbook_form(momentum: float, mass_number: int) -> None:
-    # the textbook form loses digits as Q -> 0, where its bracket is a difference of equal numbers
-    lost = 1e-15 / (momentum * mass_number ** (1 / 3) / naive.HBAR_C) ** 2
-    ours = float(cross_sections.form_factor(np.array(momentum), mass_number))
-    assert ours == pytest.approx(naive.form_factor(momentum, mass_number), rel=1e-12, abs=10 * lost)
-
-
-def test_form_factor_is_one_at_rest_and_smooth_towards_it() -> None:
-    small = np.array([0.0, 1e-9, 1e-6, 1e-3])
-    assert cross_sections.form_factor(small, 133) == pytest.approx(1.0, abs=1e-8)
-    assert cross_sections.form_factor(small, 133)[0] == 1.0
 
 
 def test_abundances_add_up_to_one() -> None:

@@ -7,7 +7,7 @@ from conftest import Write, angles, luminosities, model_points, sigmas
 from hypothesis import example, given, settings
 
 import fastscan
-from fastscan import experiments, likelihood, query, scanner
+from fastscan import experiments, likelihood, query, records, scanner
 from fastscan.errors import FastscanError
 
 CSI = "coherent-csi"
@@ -180,7 +180,7 @@ def test_a_limit_does_not_depend_on_the_mass_axis(axis: tuple[float, float, int]
         m_zprime = {{ start = {start}, stop = {stop}, num = {num}, spacing = "log", unit = "GeV" }}
         """,
     )
-    (record,) = query.store_limits(scanner.plan(grid)[0])
+    (record,) = records.of_cube(scanner.plan(grid)[0])
     assert record["limit_gev"] == pytest.approx(float(fastscan.limit(CSI, "chi")), rel=1e-12)
     assert record["status"] == "ok"
 
@@ -195,7 +195,7 @@ def test_a_limit_outside_the_axis_is_said_to_be_outside(write: Write) -> None:
         m_zprime = { values = [150, 180], unit = "GeV" }
         """,
     )
-    chi, eta, psi = (query.store_limits(cube)[0] for cube in scanner.plan(grid))
+    chi, eta, psi = (records.of_cube(cube)[0] for cube in scanner.plan(grid))
     assert (chi["status"], eta["status"], psi["status"]) == ("outside_axis", "outside_axis", "no_sensitivity")
     assert chi["limit_gev"] == pytest.approx(195.3, abs=0.05)
     assert eta["limit_gev"] == pytest.approx(149.1, abs=0.05)

@@ -1,0 +1,180 @@
+"""The results of arXiv:2002.01482 as recipes: Table 3, each entry computed beside the published one."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from fastscan import query, records, scanner
+from fastscan.errors import FastscanError
+from fastscan.experiments import load
+from fastscan.store import Cube
+
+DATA = files("fastscan") / "data"
+GRID = files("fastscan") / "grids" / "table3.toml"
+FILES = ("table3.md", "table3.csv", "table3.json", "table3.zarr")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One limit of Table 3.
+
+    Limits are in GeV, None where there is none; `deviation` is relative to the published limit, and
+    `expected_gev` is the limit with measured data replaced by the Standard Model's prediction.
+    """
+
+    experiment: str
+    model: str
+    computed_gev: float | None
+    status: str
+    published_gev: float | None
+    deviation: float | None
+    expected_gev: float | None
+    cl: float
+    dof: int
+    sigma_sys: float
+    sm_events: float
+    note: str
+
+
+def table3(directory: str | Path) -> list[Entry]:
+    """Scan the grid of Table 3 into a store, or continue it, and write the table beside it.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Gets the files of `FILES`.
+
+    Returns
+    -------
+    list of Entry
+        One for each experiment and model, in the paper's order.
+
+    Raises
+    ------
+    FastscanError
+        Where the directory can't be written, or holds the table's store from other inputs.
+
+    References
+    ----------
+    Table 3 of arXiv:2002.01482.
+    """
+    place = Path(directory)
+    cubes = scanner.plan(str(GRID))
+    scanner.run(cubes, str(place / "table3.zarr"), resume=True)
+    published, notes = published_limits(), notes_by_subject()
+    entries = [_entry(cube, published, notes) for cube in cubes]
+    try:
+        (place / "table3.md").write_text(markdown(entries))
+        (place / "table3.csv").write_text(as_csv(entries))
+        (place / "table3.json").write_text(json.dumps([asdict(entry) for entry in entries], indent=2) + "\n")
+    except OSError as error:
+        raise FastscanError(f"{error.filename} can't be written: {error.strerror}") from None
+    return entries
+
+
+def _entry(cube: Cube, published: dict[tuple[str, str], float], notes: dict[str, str]) -> Entry:
+    (found,) = records.of_cube(cube)
+    experiment, model = found["experiment"], found["model"]
+    computed, paper = found["limit_gev"], published.get((experiment, model))
+    expected = query.limit(load(experiment).expected(), model) if load(experiment).is_measured else np.nan
+    return Entry(
+        experiment=experiment,
+        model=model,
+        computed_gev=computed,
+        status=found["status"],
+        published_gev=paper,
+        deviation=computed / paper - 1 if computed and paper else None,
+        expected_gev=None if np.isnan(expected) else float(expected),
+        cl=found["cl"],
+        dof=found["dof"],
+        sigma_sys=found["sigma_sys"],
+        sm_events=float(cube.likelihood.events(np.zeros(1), np.zeros(1, np.intp))[0]),
+        note="; ".join(notes[subject] for subject in (experiment, model) if subject in notes),
+    )
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    """Rows of a table in the package's data."""
+    lines = (DATA / name).read_text().splitlines()
+    return list(csv.DictReader(line for line in lines if line[0] != "#"))
+
+
+def published_limits() -> dict[tuple[str, str], float]:
+    """The paper's limits in GeV, by experiment and model; those that it leaves empty aren't there.
+
+    Examples
+    --------
+    >>> published_limits()["coherent-csi", "chi"]
+    183.0
+    """
+    return {
+        (experiment, row["model"]): float(limit)
+        for row in _table("table3.csv")
+        for experiment, limit in row.items()
+        if experiment != "model" and limit
+    }
+
+
+def notes_by_subject() -> dict[str, str]:
+    """Why entries differ from the published ones, by experiment or model."""
+    return {row["about"]: row["note"] for row in _table("table3_notes.csv")}
+
+
+def rows(entries: Sequence[Entry]) -> list[list[str]]:
+    """The table as text: a header, then a row for each experiment, with "computed / published, deviation"."""
+    models = list(dict.fromkeys(entry.model for entry in entries))
+    by_name = {(entry.experiment, entry.model): entry for entry in entries}
+    table = [["experiment", "SM events", *models]]
+    for experiment in dict.fromkeys(entry.experiment for entry in entries):
+        cells = [by_name[experiment, model] for model in models]
+        table.append([experiment, f"{cells[0].sm_events:.5g}", *map(_cell, cells)])
+        if any(cell.expected_gev for cell in cells):
+            table.append([f"  {experiment}, expected", "", *(_number(cell.expected_gev) for cell in cells)])
+    return table
+
+
+def _cell(entry: Entry) -> str:
+    text = f"{_number(entry.computed_gev)} / {_number(entry.published_gev, 0)}"
+    return text if entry.deviation is None else f"{text} {100 * entry.deviation:+.1f} %"
+
+
+def _number(limit: float | None, digits: int = 1) -> str:
+    return "-" if limit is None else f"{limit:.{digits}f}"
+
+
+def remarks(entries: Sequence[Entry]) -> list[str]:
+    """A line on each experiment or model that has a note, and one on what stands for no limit."""
+    subjects = {subject for entry in entries for subject in (entry.experiment, entry.model)}
+    lines = [f"{about}: {note}." for about, note in notes_by_subject().items() if about in subjects]
+    return ["-: no sensitivity, or not in the paper.", *lines]
+
+
+def markdown(entries: Sequence[Entry]) -> str:
+    """The table and its remarks as Markdown."""
+    header, *body = rows(entries)
+    lines = [
+        "# Table 3 of arXiv:2002.01482",
+        "",
+        "Lower limits on M_Z' in GeV at 90 % CL (1 dof), each experiment at its own sigma_sys:",
+        "computed / published, deviation.",
+        "",
+        *(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *body)),
+        "",
+        *(f"- {line}" for line in remarks(entries)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(entries: Sequence[Entry]) -> str:
+    """One line an entry, with the fields of `Entry` as columns."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(asdict(entries[0])), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(entry) for entry in entries)
+    return text.getvalue()
