@@ -1,5 +1,6 @@
 """Checks of the numbers that a caller passes: the boundary of the Python interface."""
 
+import reprlib
 from collections.abc import Callable
 
 import numpy as np
@@ -8,25 +9,41 @@ from numpy.typing import ArrayLike, NDArray
 from fastscan.errors import FastscanError
 from fastscan.typing import Array
 
+LIGHTEST_GEV = 1e-3  # far below 1 GeV, where the contact interaction ends; its powers don't overflow
+
+
+def scalar(name: str, value: object, low: float, high: float, whole: bool = False) -> float:
+    """A single number between bounds, which it may not equal unless it must be whole."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = np.nan
+    if not (low <= number <= high and number == int(number) if whole else low < number < high):
+        kind = (
+            f"a whole number from {low:g} to {high:g}" if whole else f"a number between {low:g} and {high:g}"
+        )
+        raise FastscanError(f"{name} must be {kind}, not {reprlib.repr(value)}")
+    return number
+
 
 def finite(name: str, values: ArrayLike) -> Array:
     """Values as an array of finite floats."""
     return _checked(name, values, "finite", np.isfinite)
 
 
-def positive(name: str, values: ArrayLike) -> Array:
-    """Values as an array of positive, finite floats."""
-    return _checked(name, values, "positive and finite", lambda x: (x > 0) & np.isfinite(x))
+def luminosity(values: ArrayLike) -> Array:
+    """Factors on the exposure: positive."""
+    return _checked("luminosity", values, "positive, at most 1e15", lambda x: (x > 0) & (x <= 1e15))
 
 
 def mass(name: str, values: ArrayLike) -> Array:
-    """Values as an array of positive floats, infinity (the Standard Model) included."""
-    return _checked(name, values, "positive", lambda x: x > 0)
+    """Masses in GeV, infinity (the Standard Model) included."""
+    return _checked(name, values, f"at least {LIGHTEST_GEV:g} GeV", lambda x: x >= LIGHTEST_GEV)
 
 
-def not_negative(name: str, values: ArrayLike) -> Array:
-    """Values as an array of finite floats, none below zero."""
-    return _checked(name, values, "zero or positive, and finite", lambda x: (x >= 0) & np.isfinite(x))
+def sigma_sys(values: ArrayLike) -> Array:
+    """Relative errors: zero or positive."""
+    return _checked("sigma_sys", values, "zero or positive, at most 1e6", lambda x: (x >= 0) & (x <= 1e6))
 
 
 def _checked(
@@ -34,8 +51,10 @@ def _checked(
 ) -> Array:
     try:
         array = np.asarray(values, float)
-    except (TypeError, ValueError):
-        raise FastscanError(f"{name} must be a number or an array of numbers, not {values!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise FastscanError(
+            f"{name} must be a number or an array of numbers, not {reprlib.repr(values)}"
+        ) from None
     wrong = array[~allowed(array)]
     if wrong.size:
         raise FastscanError(f"{name} must be {expected}, not {wrong.flat[0]:g}")

@@ -4,8 +4,11 @@ A `Table` hands out its keys one by one, converted and validated; `done` then re
 asked for.  Inside the package, what came through here is trusted.
 """
 
+import hashlib
 import itertools
 import math
+import re
+import reprlib
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,18 +18,30 @@ from fastscan.errors import FastscanError, unknown
 from fastscan.units import quantity
 
 Converted = TypeVar("Converted")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def read_toml(path: Path) -> "Table":
     """The TOML file as a `Table`; a file that can't be read or parsed is a `FastscanError`."""
     try:
-        return Table(tomllib.loads(path.read_bytes().decode()), str(path))
+        content = path.read_bytes()
+        return Table(tomllib.loads(content.decode()), str(path), hashlib.sha256(content).hexdigest())
     except OSError as error:
         raise FastscanError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise FastscanError(f"{path}: not a text file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise FastscanError(f"{path}: {error}") from None
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # not TOML, an absurd number, a path with a NUL, a deep nesting
+        raise FastscanError(f"{str(path)!r}: {str(error) or 'nested too deeply'}") from None
+
+
+def check_name(name: str, path: Path) -> str:
+    """The name that a file gives to a group of a store, if it can be one."""
+    if not NAME.fullmatch(name) or name == "zarr.json":
+        raise FastscanError(f"{str(path)!r}: {name!r} can't name a group; use letters, digits and . _ + -")
+    return name
 
 
 class Table:
@@ -38,9 +53,12 @@ class Table:
         As tomllib gives them.
     where : str
         File and table, for error messages.
+    digest : str
+        SHA-256 of the file.
     """
 
-    def __init__(self, entries: dict[str, Any], where: str) -> None:
+    def __init__(self, entries: dict[str, Any], where: str, digest: str = "") -> None:
+        self.digest = digest
         self._entries = entries
         self._where = where
         self._asked: set[str] = set()
@@ -90,7 +108,7 @@ class Table:
         choices = tuple(choices)
         value = self.text(key, default)
         if value not in choices:
-            raise self.error(key, unknown("value", value, choices))
+            raise self.error(key, unknown(key, value, choices))
         return value
 
     def number(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> float:
@@ -130,8 +148,12 @@ class Table:
         return tuple(self._checked_number(key, value, minimum, maximum) for value in values)
 
     def _checked_number(self, key: str, value: object, minimum: float, maximum: float) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise self.error(key, f"must be a finite number, not {value!r}")
+        try:
+            finite = not isinstance(value, bool) and math.isfinite(value)  # type: ignore[arg-type]
+        except (TypeError, OverflowError):
+            finite = False
+        if not finite or not isinstance(value, int | float):
+            raise self.error(key, f"must be a finite number, not {reprlib.repr(value)}")
         if not minimum <= value <= maximum:
             bound = "positive" if minimum == math.ulp(0.0) else f"between {minimum:g} and {maximum:g}"
             raise self.error(key, f"must be {bound}, not {value!r}")

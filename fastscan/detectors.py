@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from scipy.special import expit
 
 from fastscan.experiments import Constant, Detector, Logistic, Tabulated
 from fastscan.typing import Array
@@ -17,7 +18,7 @@ def efficiency(detector: Detector, recoil: Array) -> Array:
         case Constant(value):
             smooth = value
         case Logistic(plateau, slope, midpoint, per_mev):
-            smooth = plateau / (1 + np.exp(-slope * (per_mev * recoil - midpoint)))
+            smooth = plateau * expit(slope * (per_mev * recoil - midpoint))
         case Tabulated(energies, values):
             smooth = np.interp(recoil, energies, values)
     return step * smooth
@@ -30,6 +31,12 @@ def bins(detector: Detector, largest_recoil: float) -> list[tuple[float, float]]
 
 
 def recoil_knots(detector: Detector) -> list[float]:
-    """Recoil energies in MeV at which `efficiency` isn't smooth."""
-    tabulated = detector.efficiency.energies if isinstance(detector.efficiency, Tabulated) else ()
-    return [*detector.edges, *tabulated]
+    """Recoil energies in MeV between which `efficiency` is smooth enough for a quadrature."""
+    match detector.efficiency:
+        case Tabulated(energies, _):
+            return [*detector.edges, *energies]
+        case Logistic(_, slope, midpoint, per_mev):  # smooth, but it can be steep
+            steps = ((midpoint + n / slope) / per_mev for n in (-32, -16, -8, -4, 0, 4, 8, 16, 32))
+            return [*detector.edges, *(step for step in steps if step > 0)]
+        case Constant():
+            return list(detector.edges)

@@ -4,18 +4,18 @@ An experiment is a TOML file, in the package (`fastscan/data/experiments`) or th
 experiment stands in code.  Quantities are kept in the base units of `fastscan.units`.
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from os import PathLike, fspath
 from pathlib import Path
 from typing import ClassVar
 
 from fastscan import nuclei
-from fastscan.config import Table, read_toml
+from fastscan.config import Table, check_name, read_toml
 from fastscan.constants import M_ELECTRON, M_MUON
 from fastscan.errors import FastscanError, unknown
 from fastscan.kinematics import maximum_recoil
@@ -186,17 +186,22 @@ class Experiment:
         return replace(self, name=f"{self.name}-expected", statistics=replace(self.statistics, observed=None))
 
 
+Experiments = str | PathLike[str] | Experiment | Sequence[str | PathLike[str] | Experiment]
+
+
 def names() -> list[str]:
     """Names of the experiments in the package."""
-    return sorted(entry.name.removesuffix(".toml") for entry in BUILT_IN.iterdir())
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in BUILT_IN.iterdir() if entry.name.endswith(".toml")
+    )
 
 
-def load(experiment: str | Experiment, relative_to: Path | None = None) -> Experiment:
+def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None = None) -> Experiment:
     """The experiment of a name, or of a path to a TOML file.
 
     Parameters
     ----------
-    experiment : str or Experiment
+    experiment : str, path or Experiment
         A name of `names`, or a path that ends in ``.toml``; an `Experiment` is passed through.
     relative_to : Path, optional
         Directory from which a relative path counts; left out, the current one.
@@ -213,8 +218,9 @@ def load(experiment: str | Experiment, relative_to: Path | None = None) -> Exper
     """
     if isinstance(experiment, Experiment):
         return experiment
-    if not isinstance(experiment, str):
+    if not isinstance(experiment, str | PathLike):
         raise FastscanError(f"an experiment is a name or a path, not {experiment!r}")
+    experiment = fspath(experiment)
     if experiment.endswith(".toml"):
         path = (relative_to or Path()) / experiment
     elif experiment in names():
@@ -222,19 +228,19 @@ def load(experiment: str | Experiment, relative_to: Path | None = None) -> Exper
     else:
         raise unknown("experiment", experiment, names())
     table = read_toml(path)
-    parsed = _parse(path.stem, table, hashlib.sha256(path.read_bytes()).hexdigest())
+    parsed = _parse(check_name(path.stem, path), table)
     table.done()
     return parsed
 
 
-def load_all(experiments: str | Experiment | Sequence[str | Experiment]) -> list[Experiment]:
+def load_all(experiments: Experiments) -> list[Experiment]:
     """`load` of one or of several."""
-    if isinstance(experiments, str | Experiment):
+    if isinstance(experiments, str | PathLike | Experiment) or not isinstance(experiments, Sequence):
         return [load(experiments)]
     return [load(experiment) for experiment in experiments]
 
 
-def _parse(name: str, table: Table, digest: str) -> Experiment:
+def _parse(name: str, table: Table) -> Experiment:
     geometry = _parse_geometry(table)
     experiment = Experiment(
         name=name,
@@ -247,7 +253,7 @@ def _parse(name: str, table: Table, digest: str) -> Experiment:
         source=_parse_source(table.table("source")),
         detector=_parse_detector(table.table("detector")),
         statistics=_parse_statistics(table.table("statistics")),
-        digest=digest,
+        digest=table.digest,
     )
     largest, threshold = largest_recoil(experiment), experiment.detector.edges[0]
     if threshold >= largest:

@@ -3,7 +3,7 @@
 Everything a user can get wrong is found here, before anything is computed or written.
 """
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,24 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from fastscan import experiments
-from fastscan.config import Table, read_toml
+from fastscan import arguments, experiments
+from fastscan.config import NAME, Table, read_toml
 from fastscan.experiments import Experiment
 from fastscan.models import Model
 from fastscan.models import load as load_model
 from fastscan.typing import Array
 from fastscan.units import M_ZPRIME_UNITS, UNITS
 
-# name -> (units or none, smallest value or none, whether the smallest value itself is allowed)
-AXES: dict[str, tuple[dict[str, float] | None, float | None, bool]] = {
-    "beta": (UNITS["angle"], None, True),
-    "m_zprime": (M_ZPRIME_UNITS, 0.0, False),
-    "sigma_sys": (None, 0.0, True),
-    "luminosity": (None, 0.0, False),
+# name -> units, and the check of its points, which are then in rad, GeV or without unit
+AXES: dict[str, tuple[dict[str, float], Callable[[Array], Array]]] = {
+    "beta": (UNITS["angle"], partial(arguments.finite, "beta")),
+    "m_zprime": (M_ZPRIME_UNITS, partial(arguments.mass, "m_zprime")),
+    "sigma_sys": ({"1": 1.0}, arguments.sigma_sys),
+    "luminosity": ({"1": 1.0}, arguments.luminosity),
 }
 DTYPES = ("float32", "float64")
 LONGEST_AXIS = 10_000_000
-_GROUP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+SMALLEST_CHUNK, LARGEST_CHUNK = 2**10, 2**30
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
     found = []
     for name in table.names():
         entry = table.table(name)
-        if not _GROUP_NAME.fullmatch(name) or name in {experiment.name for experiment in alone}:
-            raise table.error(name, "the name must be of letters, digits, '_', '.', '-', and no experiment's")
+        if not NAME.fullmatch(name) or name in {experiment.name for experiment in alone}:
+            raise table.error(name, "the name must be of letters, digits and . _ + -, and no experiment's")
         members = _experiments(entry, directory)
         fixed = entry.table("sigma_sys", default={})
         sigma = {each.name: fixed.number(each.name, 0) for each in members if each.name in fixed}
@@ -169,9 +169,9 @@ def _axes(table: Table, with_beta: bool) -> dict[str, Axis]:
     return parsed
 
 
-def _axis(table: Table, units: dict[str, float] | None, smallest: float | None, inclusive: bool) -> Axis:
-    unit = table.choice("unit", units or ["1"], default=None if units else "1")
-    factor = units[unit] if units else 1.0
+def _axis(table: Table, units: dict[str, float], check: Callable[[Array], Array]) -> Axis:
+    unit = table.choice("unit", units, default="1" if "1" in units else None)
+    factor = units[unit]
     if "values" in table:
         axis = Axis(values=table.numbers("values"), unit=unit, factor=factor)
     else:
@@ -186,20 +186,21 @@ def _axis(table: Table, units: dict[str, float] | None, smallest: float | None, 
             raise table.error("num", "must be 1 where start equals stop, and only there")
     table.done()
     key = "values" if axis.values else "start"
-    points = axis.points()
-    low = float(points.min())
-    if smallest is not None and (low < smallest or (low == smallest and not inclusive)):
-        raise table.error(key, f"must be {'zero or ' * inclusive}positive, not {low / factor:g}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = axis.points()
+    table.checked(key, partial(check, points))
+    table.checked(key, partial(arguments.finite, "the axis", points))
     if (np.diff(points) <= 0).any():
         raise table.error(key, "must increase from each point to the next")
     return axis
 
 
 def _storage(table: Table) -> dict[str, Any]:
-    storage = {
-        "dtype": table.choice("dtype", DTYPES, default="float32"),
-        "chunk_size": int(table.quantity("chunk", "size", default="16 MiB")),
-        "task_size": int(table.quantity("task", "size", default="16 MiB")),
-    }
+    sizes = {}
+    for key in ("chunk", "task"):
+        sizes[f"{key}_size"] = int(min(table.quantity(key, "size", default="16 MiB"), 2**62))
+    if not SMALLEST_CHUNK <= sizes["chunk_size"] <= LARGEST_CHUNK:
+        raise table.error("chunk", "must be between 1 KiB and 1 GiB: it is held in memory, and is a file")
+    dtype = table.choice("dtype", DTYPES, default="float32")
     table.done()
-    return storage
+    return {"dtype": dtype, **sizes}

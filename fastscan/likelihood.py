@@ -7,18 +7,18 @@ carries it, workers and queries use it, and nobody builds it twice.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from os import PathLike
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan import arguments, kernels, models, rates
 from fastscan.errors import FastscanError, unknown
-from fastscan.experiments import Experiment, Measured, Projection, load_all
+from fastscan.experiments import Experiment, Experiments, Measured, Projection, load_all
 from fastscan.models import Model
 from fastscan.typing import Array, IntArray
 
 SigmaSys = ArrayLike | Mapping[str, ArrayLike | None] | None
-Experiments = str | Experiment | Sequence[str | Experiment]
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,7 @@ class Likelihood:
 
         lam_e = lam / (1 + lam r) and t = lam_e sigma_sys^2.
         """
-        lam = arguments.positive("luminosity", luminosity)
+        lam = arguments.luminosity(luminosity)
         values = list(self._sigmas(sigma_sys))
         shape = arguments.broadcast(
             luminosity=lam.shape,
@@ -184,7 +184,7 @@ class Likelihood:
                 raise unknown("experiment in sigma_sys", name, self.members)
         for member, own in zip(self.members, self.sigma_sys, strict=True):
             given = named.get(member)
-            yield arguments.not_negative("sigma_sys", own if given is None else given)
+            yield arguments.sigma_sys(own if given is None else given)
 
 
 def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
@@ -232,7 +232,7 @@ def prepare(
 
 
 def events(
-    experiment: str | Experiment,
+    experiment: str | PathLike[str] | Experiment,
     model: str | Model,
     *,
     m_zprime: ArrayLike,
@@ -277,7 +277,9 @@ def events(
     """
     likelihood, beta_index = prepare(experiment, model, beta)
     gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
-    result: Array = likelihood.events(gamma, beta_index) * arguments.positive("luminosity", luminosity)
+    factor = arguments.luminosity(luminosity)
+    arguments.broadcast(m_zprime=gamma.shape, beta=beta_index.shape, luminosity=factor.shape)
+    result: Array = likelihood.events(gamma, beta_index) * factor
     return result
 
 
@@ -333,7 +335,7 @@ def chi2(
     gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
     weight, pull = likelihood.settings(sigma_sys, luminosity)
     shape = arguments.broadcast(
-        m_zprime=gamma.shape, beta=beta_index.shape, sigma_sys_and_luminosity=weight.shape[1:]
+        m_zprime=gamma.shape, beta=beta_index.shape, **{"sigma_sys with luminosity": weight.shape[1:]}
     )
     result: Array = kernels.chi2_columns.of_size(math.prod(shape))(
         likelihood.coefficients(),

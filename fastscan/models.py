@@ -5,15 +5,15 @@ So a model is nothing but a map from beta to kappa, one pair of numbers: (proton
 user's own U(1)' is a TOML file with a table of charges and a strength g'.
 """
 
-import hashlib
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from os import PathLike, fspath
 from pathlib import Path
 
 import numpy as np
 
-from fastscan.config import Table, read_toml
+from fastscan.config import Table, check_name, read_toml
 from fastscan.constants import (
     G_FERMI,
     KAPPA_ELECTRON,
@@ -76,12 +76,12 @@ MODELS = {
 }
 
 
-def load(model: str | Model, relative_to: Path | None = None) -> Model:
+def load(model: str | PathLike[str] | Model, relative_to: Path | None = None) -> Model:
     """The model of a name, or of a path to a TOML file with a user's own charges.
 
     Parameters
     ----------
-    model : str or Model
+    model : str, path or Model
         A name of `MODELS`, or a path that ends in ``.toml``; a `Model` is passed through.
     relative_to : Path, optional
         Directory from which a relative path counts; left out, the current one.
@@ -93,8 +93,9 @@ def load(model: str | Model, relative_to: Path | None = None) -> Model:
     """
     if isinstance(model, Model):
         return model
-    if not isinstance(model, str):
+    if not isinstance(model, str | PathLike):
         raise FastscanError(f"a model is a name or a path, not {model!r}")
+    model = fspath(model)
     if model.endswith(".toml"):
         return _read((relative_to or Path()) / model)
     if model not in MODELS:
@@ -108,13 +109,13 @@ def _read(path: Path) -> Model:
         raise FastscanError(f"{path}: {path.stem!r} is a built-in model; give the file another name")
     charges = table.table("charges")
     model = Model(
-        name=path.stem,
+        name=check_name(path.stem, path),
         description=table.text("title"),
         references=table.texts("references"),
         g_prime=table.positive("g_prime"),
         charges={fermion: _chiral_charges(charges, fermion) for fermion in FERMIONS},
         nu=_chiral_charges(charges, "nu")[0],
-        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+        digest=table.digest,
     )
     charges.done()
     table.done()

@@ -2,7 +2,8 @@
 
 Columns of chi2 along log M_Z' are computed from a likelihood on a ladder of masses, which finds every extremum;
 between extrema chi2 is monotonic, so each crossing has a bracket, and is refined there.  The ladder follows the
-size of the couplings' shift, not a grid: no answer depends on the grid that a store was scanned on.
+size of the couplings' shift, not a grid: no answer depends on the grid that a store was scanned on.  It has
+rungs of its own where a member's S_dd turns, because there extrema can lie closer together than any ladder.
 """
 
 from collections.abc import Iterator
@@ -17,12 +18,14 @@ from scipy.special import chdtri  # inverse of the chi2 distribution's survival 
 from fastscan import arguments, kernels, likelihood
 from fastscan.constants import M_Z_GEV
 from fastscan.errors import FastscanError
-from fastscan.likelihood import Experiments, Likelihood, SigmaSys
+from fastscan.experiments import Experiments
+from fastscan.likelihood import Likelihood, SigmaSys
 from fastscan.models import Model
 from fastscan.typing import Array, IntArray
 
 CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
-LADDER = np.geomspace(1e6, 1e-9, 481)  # largest shift of a coupling, gamma |kappa|: 64 masses a decade
+# Shifts of a coupling, gamma |kappa|: 64 rungs for a decade of mass where chi2 can turn, few below, where it is linear.
+LADDER = np.concatenate([np.geomspace(1e6, 1e-9, 481), np.geomspace(1e-10, 1e-30, 21)])
 BATCH = 1024  # columns at a time, which bounds the memory whatever their number
 
 OK, NO_SENSITIVITY, SM_DISFAVOURED, OUTSIDE_AXIS = "ok", "no_sensitivity", "sm_disfavoured", "outside_axis"
@@ -37,32 +40,28 @@ def threshold(cl: float, dof: int) -> float:
     >>> round(threshold(0.90, 1), 6), round(threshold(0.90, 2), 6)
     (2.705543, 4.60517)
     """
-    if not 0 < cl < 1:
-        raise FastscanError(f"cl must be a probability between 0 and 1, not {cl:g}")
-    if dof != int(dof) or dof < 1:
-        raise FastscanError(f"dof must be a whole number from 1 on, not {dof:g}")
-    return float(chdtri(dof, 1 - cl))
+    probability = arguments.scalar("cl", cl, 0, 1)
+    return float(chdtri(arguments.scalar("dof", dof, 1, 1000, whole=True), 1 - probability))
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
     """Columns of chi2 along M_Z', each at a beta, and each member's weight and pull.
 
-    Shapes: coefficients and scale as of `Likelihood`, per beta; beta_index (columns,); weight and pull
-    (members, columns).
+    Shapes: coefficients as of `Likelihood`; ladder (betas, rungs), log masses in ascending order; beta_index
+    (columns,); weight and pull (members, columns).
     """
 
     coefficients: Array
-    scale: Array
+    ladder: Array
     beta_index: IntArray
     weight: Array
     pull: Array
 
     @classmethod
     def of(cls, model: Likelihood, beta_index: IntArray, weight: Array, pull: Array) -> "Columns":
-        largest = np.abs(model.kappa).max(axis=(0, 2))
-        scale = np.where(largest > 0, largest, 1.0)
-        return cls(model.coefficients(), scale, beta_index, weight, pull)
+        coefficients = model.coefficients()
+        return cls(coefficients, _ladder(model.kappa, coefficients), beta_index, weight, pull)
 
     def batches(self) -> Iterator["Columns"]:
         for start in range(0, self.beta_index.size, BATCH):
@@ -71,7 +70,7 @@ class Columns:
     def take(self, chosen: IntArray) -> "Columns":
         return Columns(
             self.coefficients,
-            self.scale,
+            self.ladder,
             self.beta_index[chosen],
             np.ascontiguousarray(self.weight[:, chosen]),
             np.ascontiguousarray(self.pull[:, chosen]),
@@ -90,13 +89,44 @@ class Columns:
         return self.take(column.astype(np.intp)).chi2(log_mass[:, None])[:, 0]
 
 
+def _ladder(kappa: Array, coefficients: Array) -> Array:
+    """Log masses at which each beta's columns are computed, shape (betas, rungs), ascending."""
+    largest = np.abs(kappa).max(axis=(0, 2))
+    scale = np.where(largest > 0, largest, 1.0)[:, None]
+    gamma = np.concatenate([LADDER / scale, _turning_points(coefficients, scale)], axis=1)
+    return np.sort(np.log(M_Z_GEV) - 0.5 * np.log(gamma), axis=1)
+
+
+def _turning_points(coefficients: Array, scale: Array) -> Array:
+    """gamma > 0 at which a member's S_dd is stationary, shape (betas, 3 members).
+
+    Roots of a cubic, as eigenvalues of its companion matrix.  In place of roots that aren't positive numbers there
+    are rungs of no importance.
+    """
+    slope = coefficients[:, :, 0, 1:] * np.arange(1, 5) * scale ** -np.arange(1.0, 5.0)  # in gamma |kappa|
+    cubic = np.abs(slope[..., 3]) > 1e-14 * np.abs(slope).max(axis=-1)
+    companion = np.zeros((*slope.shape[:2], 3, 3))
+    companion[..., 1, 0] = companion[..., 2, 1] = 1.0
+    companion[..., 2] = -slope[..., :3] / np.where(cubic, slope[..., 3], 1.0)[..., None]
+    roots = np.linalg.eigvals(companion)
+    real = cubic[..., None] & (roots.real > 0) & (np.abs(roots.imag) < 1e-6 * np.abs(roots.real))
+    idle = np.sqrt(LADDER[:3] * LADDER[1:4])
+    found = np.where(real, roots.real, idle)
+    return np.moveaxis(found, 0, 1).reshape(slope.shape[1], -1) / scale
+
+
 @dataclass(frozen=True, eq=False)
 class Crossings:
-    """Every crossing in some columns: column and mass (GeV), ascending; and whether each column allows the SM."""
+    """Every crossing in some columns: column and mass (GeV), ascending.
+
+    For each column, whether it allows the Standard Model, and whether it is `flat`: no mass of 1 GeV or more can be
+    told from another.
+    """
 
     column: IntArray
     mass: Array
     sm_allowed: NDArray[np.bool_]
+    flat: NDArray[np.bool_]
 
     def largest(self) -> Array:
         """The largest mass in each column, nan where there is no crossing."""
@@ -107,7 +137,7 @@ class Crossings:
 
 def find_crossings(columns: Columns, delta: float) -> Crossings:
     """Where Delta chi2 = chi2 - inf over all gamma >= 0 crosses a threshold, at 1 GeV or more."""
-    ladder = np.log(M_Z_GEV) + 0.5 * np.log(columns.scale[columns.beta_index, None] / LADDER)
+    ladder = columns.ladder[columns.beta_index]
     value = columns.chi2(ladder)
     sm = columns.chi2(np.full((len(ladder), 1), np.inf))[:, 0]
 
@@ -115,7 +145,7 @@ def find_crossings(columns: Columns, delta: float) -> Crossings:
     lowest = np.minimum(sm, value.min(axis=1))
     np.minimum.at(lowest, which, extreme)
     excess = np.concatenate([value.ravel(), extreme])
-    column = np.concatenate([np.repeat(np.arange(len(ladder)), LADDER.size), which])
+    column = np.concatenate([np.repeat(np.arange(len(ladder)), ladder.shape[1]), which])
     position = np.concatenate([ladder.ravel(), at])
     order = np.lexsort([position, column])
     column, position = column[order], position[order]
@@ -129,7 +159,11 @@ def find_crossings(columns: Columns, delta: float) -> Crossings:
         args=(column.astype(float),),
     )
     kept = root.x >= np.log(CONTACT_GEV)
-    return Crossings(column[kept], np.exp(root.x[kept]), sm - lowest <= delta)
+    heavy = ladder >= np.log(CONTACT_GEV)
+    highest = np.where(heavy, value, -np.inf).max(axis=1)
+    deepest = np.where(heavy, value, np.inf).min(axis=1)
+    flat = np.maximum(highest, sm) - np.minimum(deepest, sm) <= delta
+    return Crossings(column[kept], np.exp(root.x[kept]), sm - lowest <= delta, flat)
 
 
 def _extrema(columns: Columns, ladder: Array, value: Array) -> tuple[IntArray, Array, Array]:
@@ -151,7 +185,9 @@ def column_limits(columns: Columns, delta: float) -> tuple[Array, Status]:
     top = [crossings.largest() for crossings in found]
     limits = np.concatenate([np.empty(0), *top])
     sm_allowed = np.concatenate([np.empty(0, bool), *(crossings.sm_allowed for crossings in found)])
-    status = np.where(np.isnan(limits), NO_SENSITIVITY, np.where(sm_allowed, OK, SM_DISFAVOURED))
+    flat = np.concatenate([np.empty(0, bool), *(crossings.flat for crossings in found)])
+    insensitive = np.isnan(limits) & (sm_allowed | flat)
+    status = np.where(insensitive, NO_SENSITIVITY, np.where(sm_allowed, OK, SM_DISFAVOURED))
     return np.where(status == OK, limits, np.nan), status
 
 
@@ -166,7 +202,7 @@ def limits_of(
     """Limits and statuses from a likelihood, where beta's index, sigma_sys and luminosity broadcast."""
     delta = threshold(cl, dof)
     weight, pull = model.settings(sigma_sys, luminosity)
-    shape = arguments.broadcast(beta=beta_index.shape, sigma_sys_and_luminosity=weight[0].shape)
+    shape = arguments.broadcast(beta=beta_index.shape, **{"sigma_sys with luminosity": weight[0].shape})
     columns = Columns.of(
         model,
         np.broadcast_to(beta_index, shape).ravel(),
@@ -234,7 +270,7 @@ def limit(
     limit : array
         GeV; nan where there is none.
     status : array of str
-        ``ok``; ``no_sensitivity``, nothing at 1 GeV or more is excluded; ``sm_disfavoured``, the data exclude
+        ``ok``; ``no_sensitivity``, no mass of 1 GeV or more can be excluded; ``sm_disfavoured``, the data exclude
         the Standard Model and with it all large masses, see `intervals`.
 
     Raises
@@ -297,7 +333,10 @@ def intervals(
     >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "e6", beta=radians(100))]
     [(14.46, 16.83), (36.13, inf)]
     """
-    if not CONTACT_GEV <= m_min < m_max:
+    lowest, highest = (
+        arguments.scalar(name, m, 0, np.inf) for name, m in (("m_min", m_min), ("m_max", m_max))
+    )
+    if not CONTACT_GEV <= lowest < highest:
         raise FastscanError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")
     prepared, beta_index = likelihood.prepare(experiments, model, beta)
     weight, pull = prepared.settings(sigma_sys, luminosity)
@@ -306,8 +345,8 @@ def intervals(
     return intervals_of(
         Columns.of(prepared, beta_index.reshape(1), weight[:, None], pull[:, None]),
         threshold(cl, dof),
-        m_min,
-        m_max,
+        lowest,
+        highest,
     )[0]
 
 
@@ -319,7 +358,9 @@ def intervals_of(
     for batch in columns.batches():
         crossings = find_crossings(batch, delta)
         for column, allowed in enumerate(crossings.sm_allowed):
-            ends = [*crossings.mass[crossings.column == column], *([np.inf] if allowed else [])]
+            masses = crossings.mass[crossings.column == column]
+            insensitive = masses.size == 0 and crossings.flat[column]
+            ends = [*masses, *([np.inf] if allowed or insensitive else [])]
             if len(ends) % 2:
                 ends.insert(0, m_min)  # allowed down to where the contact form ends
             pairs = zip(ends[::2], ends[1::2], strict=True)

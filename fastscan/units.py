@@ -48,12 +48,12 @@ def quantity(text: object, kind: str) -> float:
     """
     choice = ", ".join(UNITS[kind])
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
+    if match and match[2] not in UNITS[kind]:
+        raise FastscanError(f"{text!r} has no unit of {kind}: use one of {choice}")
     try:
-        value = float(match[1]) if match else math.nan
+        value = float(match[1]) * UNITS[kind][match[2]] if match else math.nan
     except ValueError:  # two decimal points
         value = math.nan
-    if match is None or not math.isfinite(value):
+    if not math.isfinite(value):
         raise FastscanError(f"{text!r} is no {kind}: write a number and a unit ({choice})")
-    if match[2] not in UNITS[kind]:
-        raise FastscanError(f"{text!r} has no unit of {kind}: use one of {choice}")
-    return value * UNITS[kind][match[2]]
+    return value
