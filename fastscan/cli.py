@@ -20,6 +20,11 @@ NO_LIMIT = {
     "no_sensitivity": "no sensitivity",
     "sm_disfavoured": "none: the data disfavour the Standard Model",
 }
+OVER_BETA = {
+    "outside_axis": "outside the axis",
+    "no_sensitivity": "without sensitivity",
+    "sm_disfavoured": "with the SM disfavoured",
+}
 
 
 class Angle(click.ParamType):  # type: ignore[type-arg]
@@ -118,16 +123,9 @@ def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
     from fastscan import records, scanner
 
     cubes = scanner.plan(grid)
-    points = sum(cube.layout.points for cube in cubes)
-    size = sum(cube.layout.size for cube in cubes)
-    tasks = sum(cube.layout.tasks for cube in cubes)
-    click.echo(
-        f"{len(cubes)} groups, {count(points)} points, {size / 1e6:.1f} MB in {tasks} tasks -> {store}",
-        err=True,
-    )
     started = time.perf_counter()
     with click.progressbar(
-        length=points,
+        length=1,
         label="scan",
         file=sys.stderr,
         hidden=not sys.stderr.isatty(),
@@ -135,7 +133,12 @@ def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
     ) as bar:
 
         def progress(done: int, to_do: int) -> None:
-            bar.length = to_do
+            if done == 0:
+                size = sum(cube.layout.size for cube in cubes)
+                tasks = sum(cube.layout.tasks for cube in cubes)
+                plan = f"{count(to_do)} points to compute; {len(cubes)} groups, {size / 1e6:.1f} MB in {tasks} tasks"
+                click.echo(f"{plan} -> {store}", err=True)
+            bar.length = max(to_do, 1)
             speed = f"{count(done / (time.perf_counter() - started))} points/s"
             bar.update(done - bar.pos, speed)
 
@@ -309,7 +312,8 @@ def info(store: str, as_json: bool) -> None:
             ends = (
                 f"{axis['first']:.6g} to {axis['last']:.6g}" if axis["size"] > 1 else f"{axis['first']:.6g}"
             )
-            click.echo(f"  {name:<11} {axis['size']:>7}  {ends} {axis['units'].replace('1', '')}".rstrip())
+            unit = "" if axis["units"] == "1" else f" {axis['units']}"
+            click.echo(f"  {name:<11} {axis['size']:>7}  {ends}{unit}")
         click.echo(
             f"  points      {count(group['points']):>7}  {group['dtype']}, {group['bytes'] / 1e6:.1f} MB"
         )
@@ -451,13 +455,13 @@ def summary(records: Iterable[dict[str, Any]]) -> list[tuple[str, str, str, str]
     rows = []
     for key, members in groups.items():
         found = sorted((each for each in members if each["limit_gev"]), key=lambda each: each["limit_gev"])
-        if len(members) == 1 or not found:
+        if len(members) == 1:
             text = limit_text(members[0])
         else:
-            outside = sum(each["status"] == "outside_axis" for each in members)
-            text = f"{found[0]['limit_gev']:.1f} to {found[-1]['limit_gev']:.1f} GeV over {len(members)} beta"
-            text += f", {outside} of them outside the axis" * (outside > 0)
-            text += f", none at {len(members) - len(found)}" * (len(found) < len(members))
+            ends = f"{found[0]['limit_gev']:.1f} to {found[-1]['limit_gev']:.1f} GeV" if found else "none"
+            states = [each["status"] for each in members]
+            others = [f"{states.count(s)} {words}" for s, words in OVER_BETA.items() if s in states]
+            text = f"{ends} over {len(members)} beta" + (f" ({', '.join(others)})" if others else "")
         rows.append((*key, text))
     return rows
 
@@ -473,7 +477,9 @@ def print_json(value: object) -> None:
 
 
 def print_csv(records: Sequence[dict[str, Any]]) -> None:
-    writer = csv.DictWriter(sys.stdout, list(records[0]), lineterminator="\n")
+    from fastscan.records import KEYS
+
+    writer = csv.DictWriter(sys.stdout, KEYS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
 
@@ -487,7 +493,7 @@ def main() -> None:
         click.echo(f"fastscan: {' '.join(text.split())}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("fastscan: interrupted; a scan continues with --resume", err=True)
+        click.echo("fastscan: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:  # the reader, head or less, has what it wanted
         sys.stderr.close()

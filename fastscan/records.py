@@ -17,10 +17,23 @@ from fastscan import models, query, store
 from fastscan.errors import FastscanError, unknown
 from fastscan.experiments import load_all
 from fastscan.likelihood import combine
+from fastscan.location import read_root
 from fastscan.store import Cube
 from fastscan.typing import Array, IntArray
 
 Record = dict[str, Any]
+KEYS = (
+    "experiment",
+    "model",
+    "beta_rad",
+    "sigma_sys",
+    "luminosity",
+    "cl",
+    "dof",
+    "limit_gev",
+    "limit_over_g_gev",
+    "status",
+)
 Values = Sequence[float] | Literal["axis"]
 
 
@@ -39,18 +52,9 @@ def record(
 ) -> Record:
     """One record, with None for what isn't there."""
     found = None if np.isnan(limit) else float(limit)
-    return {
-        "experiment": experiment,
-        "model": model,
-        "beta_rad": beta,
-        "sigma_sys": sigma_sys,
-        "luminosity": luminosity,
-        "cl": cl,
-        "dof": dof,
-        "limit_gev": found,
-        "limit_over_g_gev": None if found is None or g_prime is None else found / g_prime,
-        "status": str(status),
-    }
+    over_g = None if found is None or g_prime is None else found / g_prime
+    values = (experiment, model, beta, sigma_sys, luminosity, cl, dof, found, over_g, str(status))
+    return dict(zip(KEYS, values, strict=True))
 
 
 def of_point(
@@ -125,11 +129,11 @@ def of_store(
     `combined` names experiments (or combinations) of the store whose likelihoods are added up, for each model
     that all of them have, instead.
     """
-    root = store.read_root(location)
+    root = read_root(location)
     if combined:
         cubes = _combined(root, combined)
     else:
-        cubes = [store.read(root, name) for name in groups or store.group_names(root)]
+        cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
     records = []
     for cube in cubes:
         records += of_cube(

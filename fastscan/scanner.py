@@ -23,8 +23,11 @@ from numpy.typing import NDArray
 from fastscan import grid, kernels, likelihood, models, store
 from fastscan.errors import FastscanError
 from fastscan.grid import Combination, Grid
+from fastscan.layout import DIMENSIONS, Index, Layout, chunk_shape
+from fastscan.location import create, read_root, require_space, size
+from fastscan.location import exists as location_exists
 from fastscan.models import Model
-from fastscan.store import Cube, Index, Layout
+from fastscan.store import Cube
 from fastscan.typing import Array
 
 if TYPE_CHECKING:
@@ -83,7 +86,7 @@ def scan(
         For a wrong grid, a store that exists, a place that can't be written or is too small.
     """
     cubes = plan(grid)
-    return run(cubes, str(store), client=client, resume=resume, overwrite=overwrite, progress=progress)
+    return run(cubes, os.fspath(store), client=client, resume=resume, overwrite=overwrite, progress=progress)
 
 
 def plan(source: str | Path | Grid) -> list[Cube]:
@@ -108,7 +111,7 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
     axes.setdefault("luminosity", np.ones(1))
     if not model.has_beta:
         axes["beta"] = np.zeros(1)
-    shape = tuple(axes[name].size for name in store.DIMENSIONS)
+    shape = tuple(axes[name].size for name in DIMENSIONS)
     itemsize = np.dtype(source.dtype).itemsize
     chunks = chunk_shape(shape, source.chunk_size // itemsize)
     chunks_per_task = max(1, source.task_size // (math.prod(chunks) * itemsize))
@@ -153,24 +156,6 @@ def data_digests() -> dict[str, str]:
     }
 
 
-def chunk_shape(shape: Sequence[int], points: int) -> Index:
-    """Chunks of at most so many points, as equal as can be.
-
-    The M_Z' axis is cut last, so that a limit is read from whole columns.
-
-    Examples
-    --------
-    >>> chunk_shape((361, 400, 31, 4), 4_000_000)
-    (73, 400, 31, 4)
-    """
-    chunks = list(shape)
-    for axis in (0, 2, 3, 1):
-        others = math.prod(chunks) // chunks[axis]
-        most = max(1, min(chunks[axis], points // others))
-        chunks[axis] = math.ceil(shape[axis] / math.ceil(shape[axis] / most))
-    return tuple(chunks)
-
-
 def run(
     cubes: Sequence[Cube],
     location: str,
@@ -181,40 +166,49 @@ def run(
     progress: Progress | None = None,
 ) -> zarr.Group:
     """Create the cubes' groups, run the tasks that aren't done, and finish the store."""
-    store.require_space(location, sum(cube.layout.size for cube in cubes))
-    root = store.create(location, overwrite=overwrite, resume=resume)
-    for cube in cubes:
-        store.add(root, cube)
+    there = location_exists(location)
+    done = _done(cubes, read_root(location)) if resume and there else {}
+    to_do = sum(cube.layout.points - cube.layout.points_of(done.get(cube.name, ())) for cube in cubes)
+    missing = sum(cube.layout.size - cube.layout.size_of(done.get(cube.name, ())) for cube in cubes)
+    require_space(location, missing - (size(location) if overwrite and there else 0))
+    root = create(location, overwrite=overwrite, resume=resume)
     tasks = [
         Task(os.path.abspath(location), cube.name, cube.hash, number)
         for cube in cubes
-        for number in sorted(set(range(cube.layout.tasks)) - store.done_tasks(root, cube.name))
+        for number in range(cube.layout.tasks)
+        if number not in done.get(cube.name, ())
     ]
-    sizes = {cube.name: cube.layout for cube in cubes}
-    to_do = sum(sizes[task.group].task_points(task.number) for task in tasks)
-    done = 0
+    computed = 0
 
     def report(points: int) -> None:
-        nonlocal done
-        done += points
+        nonlocal computed
+        computed += points
         if progress is not None:
-            progress(done, to_do)
+            progress(computed, to_do)
 
     try:
+        for cube in cubes:
+            if not store.is_there(root, cube):
+                store.add(root, cube)
+        report(0)
         if client is None:
             _run_in_threads(tasks, report)
         else:
             _run_on_cluster(client, tasks, report)
+        store.finish(root, cubes)
     except OSError as error:
-        raise FastscanError(
-            f"{location}: {error.strerror or error}; what is done is kept, --resume continues"
-        ) from None
-    store.finish(root)
-    return store.read_root(location)
+        problem = error.strerror or error
+        raise FastscanError(f"{location}: {problem}; what is done is kept, --resume continues") from None
+    return read_root(location)
+
+
+def _done(cubes: Sequence[Cube], root: zarr.Group) -> dict[str, set[int]]:
+    """Tasks that are recorded as done; groups from another run are refused, before anything is changed."""
+    return {cube.name: store.done_tasks(root, cube.name) for cube in cubes if store.is_there(root, cube)}
 
 
 def _run_in_threads(tasks: Sequence[Task], report: Callable[[int], None]) -> None:
-    graph = {f"task-{n}": (compute, task, False) for n, task in enumerate(tasks)}
+    graph = {f"task-{n}": (compute, task) for n, task in enumerate(tasks)}
     with Callback(  # type: ignore[no-untyped-call]
         posttask=lambda key, result, graph, state, worker: report(result)
     ):
@@ -222,25 +216,28 @@ def _run_in_threads(tasks: Sequence[Task], report: Callable[[int], None]) -> Non
 
 
 def _run_on_cluster(client: "Client", tasks: Sequence[Task], report: Callable[[int], None]) -> None:
-    from distributed import as_completed
+    from distributed import KilledWorker, as_completed
 
-    alone = all(threads == 1 for threads in client.nthreads().values())  # type: ignore[no-untyped-call]
-    futures = client.map(compute, tasks, parallel=alone, pure=False)
-    for future in as_completed(futures):  # type: ignore[no-untyped-call]
-        report(future.result())
-        future.release()
+    futures = client.map(compute, tasks, pure=False)
+    try:
+        for future in as_completed(futures):  # type: ignore[no-untyped-call]
+            report(future.result())
+            future.release()
+    except KilledWorker as error:
+        raise FastscanError(
+            f"workers died over {error.task}; what is done is kept, --resume continues"
+        ) from None
+    finally:
+        client.cancel(futures)  # type: ignore[no-untyped-call]
 
 
-def compute(task: Task, parallel: bool) -> int:
-    """Compute and write the chunks of a task, then its record; returns its number of points.
-
-    parallel: whether this process runs one task at a time, so that the kernel may use all its threads.
-    """
+def compute(task: Task) -> int:
+    """Compute and write the chunks of a task, then its record; returns its number of points."""
     root, cube = _open(task.location, task.group, task.hash)
     checksums: dict[str, str] = {}
     points = 0
     for index in cube.layout.indices(task.number):
-        block = chi2_block(cube, index, parallel)
+        block = chi2_block(cube, index)
         checksums |= store.write_chunk(root, cube, "chi2", index, block)
         if cube.has_events and index[2:] == (0, 0):
             checksums |= store.write_chunk(root, cube, "events", index, events_block(cube, index))
@@ -252,16 +249,14 @@ def compute(task: Task, parallel: bool) -> int:
 @functools.lru_cache(maxsize=64)
 def _open(location: str, group: str, expected_hash: str) -> tuple[zarr.Group, Cube]:
     """A group as a worker sees it, opened once per process."""
-    root = store.read_root(location, writable=True)
+    root = read_root(location, write=True)
     cube = store.read(root, group)
     if cube.hash != expected_hash:
         raise FastscanError(f"{location}: {group} was replaced by another run")
     return root, cube
 
 
-def chi2_block(
-    cube: Cube, index: Index, parallel: bool, tile: int = kernels.TILE_POINTS
-) -> NDArray[np.floating]:
+def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
     """chi2 over the part of a cube that a chunk covers, in the cube's dtype."""
     beta, mass, sigma, lum = cube.layout.region(index)
     weight, pull = cube.likelihood.settings(
@@ -270,13 +265,12 @@ def chi2_block(
     members, *settings = weight.shape
     betas, masses = beta.stop - beta.start, mass.stop - mass.start
     out = np.empty((betas, masses, math.prod(settings)), cube.layout.dtype)
-    fill = kernels.chi2_block.parallel if parallel else kernels.chi2_block.serial
-    fill(
+    kernels.chi2_block.serial(  # tasks run side by side already
         cube.likelihood.coefficients(beta),
         models.gamma(cube.axes["m_zprime"][mass]),
         weight.reshape(members, -1),
         pull.reshape(members, -1),
-        tile,
+        kernels.TILE_POINTS,
         out,
     )
     return out.reshape(betas, masses, *settings)

@@ -11,17 +11,15 @@ An uncompressed chunk is its bytes: they go to zarr's own `Store`, which writes 
 recorded, never inferred from the files that are there.
 """
 
+import functools
 import hashlib
-import itertools
 import json
 import math
 import platform
-import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -31,82 +29,25 @@ from numpy.typing import ArrayLike, NDArray
 from zarr.buffer.cpu import Buffer
 from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ZarrUserWarning
-from zarr.storage import LocalStore
 
 from fastscan.errors import FastscanError, unknown
+from fastscan.layout import (
+    ATTRIBUTES,
+    DIMENSIONS,
+    LEFTOVER,
+    LIKELIHOOD_DIMENSIONS,
+    RECORD,
+    Index,
+    Layout,
+)
 from fastscan.likelihood import Likelihood
+from fastscan.location import Location, read_root, readable
 from fastscan.typing import Array
 
 if TYPE_CHECKING:
     import xarray
-    from zarr.core.common import JSON
 
-FORMAT = 1
-FORMAT_KEY = "fastscan_format"
-DIMENSIONS = ("beta", "m_zprime", "sigma_sys", "luminosity")
-ATTRIBUTES: "dict[str, dict[str, JSON]]" = {
-    "beta": {"units": "rad", "long_name": "E6 mixing angle"},
-    "m_zprime": {"units": "GeV", "long_name": "mass of the Z'"},
-    "sigma_sys": {"units": "1", "long_name": "relative systematic error of the signal normalisation"},
-    "luminosity": {"units": "1", "long_name": "factor on the exposure"},
-    "chi2": {"units": "1", "long_name": "chi2, minimised over the nuisances"},
-    "events": {"units": "1", "long_name": "expected signal events at luminosity 1"},
-}
-LIKELIHOOD_DIMENSIONS = {
-    "response": ("member", "feature"),
-    "gram": ("member", "sum", "row", "column"),
-    "g_sm": ("member", "coupling"),
-    "kappa": ("member", "beta", "coupling"),
-    "spread": ("member",),
-    "sigma_sys": ("member",),
-}
-
-Index = tuple[int, ...]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a cube is cut: its shape and its chunks' over DIMENSIONS, and how many chunks a task writes."""
-
-    shape: Index
-    chunks: Index
-    chunks_per_task: int
-    dtype: str
-
-    def _counts(self) -> list[int]:
-        return [math.ceil(size / chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
-
-    @property
-    def tasks(self) -> int:
-        return math.ceil(math.prod(self._counts()) / self.chunks_per_task)
-
-    @property
-    def points(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the stored cube."""
-        return self.points * np.dtype(self.dtype).itemsize
-
-    def task_points(self, task: int) -> int:
-        """Points of the cube that a task computes."""
-        return sum(math.prod(part.stop - part.start for part in self.region(i)) for i in self.indices(task))
-
-    def indices(self, task: int) -> Iterator[Index]:
-        """Indices of the chunks of a task."""
-        everything = itertools.product(*map(range, self._counts()))
-        yield from itertools.islice(
-            everything, task * self.chunks_per_task, (task + 1) * self.chunks_per_task
-        )
-
-    def region(self, index: Index) -> tuple[slice, ...]:
-        """The part of the cube that a chunk covers; a chunk at the edge covers less than it holds."""
-        return tuple(
-            slice(i * chunk, min((i + 1) * chunk, size))
-            for i, chunk, size in zip(index, self.chunks, self.shape, strict=True)
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +56,8 @@ class Cube:
 
     `identity` says what the numbers follow from, as the user gave it; its hash decides whether two runs are the
     same; `configuration` is what became of the experiments' and the model's files.  `fixed_sigma` are systematic
-    errors, by experiment, that don't follow the axis.  Models other than e6 have no beta: their arrays lack that dimension, while `axes` and `layout` keep
-    it with length 1.
+    errors, by experiment, that don't follow the axis.  Models other than e6 have no beta: their arrays lack that
+    dimension, while `axes` and `layout` keep it with length 1.
     """
 
     name: str
@@ -130,7 +71,7 @@ class Cube:
     layout: Layout
     likelihood: Likelihood
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -159,82 +100,23 @@ class Cube:
         return over_dimensions if self.has_beta else over_dimensions[1:]
 
 
-def create(location: str, *, overwrite: bool, resume: bool) -> zarr.Group:
-    """The root of a new store, or of one that is to be continued or replaced.
-
-    Raises
-    ------
-    FastscanError
-        Where something is there and neither resume nor overwrite was asked for; where it is no fastscan store,
-        or holds files that fastscan didn't write; where the place can't be written.
-    """
-    path = _local(location)
-    try:
-        if _is_store(location):
-            if not (overwrite or resume):
-                raise FastscanError(f"{location} exists; --resume continues it, --overwrite replaces it")
-            if overwrite:
-                _clear(path)
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise FastscanError(f"{location} exists and is no fastscan store; it is left as it is")
-        return zarr.open_group(
-            LocalStore(path),
-            mode="a",
-            zarr_format=3,
-            attributes={FORMAT_KEY: FORMAT},
-            use_consolidated=False,
-        )
-    except OSError as error:
-        raise FastscanError(f"{location} can't be written: {error.strerror or error}") from None
-
-
-def require_space(location: str, size: int) -> None:
-    """Refuse what can't fit on the disk."""
-    there = next(
-        path for path in (_local(location).absolute(), *_local(location).absolute().parents) if path.exists()
-    )
-    usage = shutil.disk_usage(there)
-    if usage.total > 0 and usage.free < size:
-        raise FastscanError(
-            f"{location} needs {size / 1e6:.1f} MB, but only {usage.free / 1e6:.1f} MB are free"
-        )
-
-
-def _local(location: str) -> Path:
-    if "://" in location:
-        raise FastscanError(f"{location}: only paths on this machine are supported so far")
-    return Path(location)
-
-
-def _is_store(location: str) -> bool:
-    try:
-        return read_root(location) is not None
-    except FastscanError:
-        return False
-
-
-def _clear(path: Path) -> None:
-    """Delete what a store holds, unless something that fastscan didn't write lies between them."""
-    groups = [entry for entry in path.iterdir() if entry.name != "zarr.json"]
-    inner = [entry for group in groups if group.is_dir() for entry in group.iterdir()]
-    for entry in groups + inner:
-        if entry.name != "zarr.json" and not (entry / "zarr.json").is_file():
-            raise FastscanError(f"{entry} is nothing that fastscan wrote; nothing was deleted")
-    for group in groups:
-        shutil.rmtree(group)
-    (path / "zarr.json").unlink()  # last, so that until then this is a store that can be overwritten again
-
-
-def add(root: zarr.Group, cube: Cube) -> None:
-    """Create the group of a cube, or find it there with the same hash; the attributes come last."""
-    group = root.require_group(cube.name)
-    if "hash" in group.attrs:
+def is_there(root: zarr.Group, cube: Cube) -> bool:
+    """Whether a store has the group of a cube; one of the same name from another run is a `FastscanError`."""
+    with readable(f"group {cube.name}"):
+        group = root.get(cube.name)
+        if group is None or "hash" not in group.attrs:
+            return False
         if group.attrs["hash"] != cube.hash:
             changed = ", ".join(_differences(group.attrs["identity"], cube.identity))
             raise FastscanError(
                 f"{cube.name} is there from another run: {changed} differ; nothing was changed"
             )
-        return
+        return True
+
+
+def add(root: zarr.Group, cube: Cube) -> None:
+    """Create the group of a cube; the attributes, which make it one, come last."""
+    group = root.require_group(cube.name)
     for name in cube.dimensions:
         _put_array(group, name, cube.axes[name], (name,))
     for name, dtype, rank in (("chi2", cube.layout.dtype, 4), ("events", "float64", 2)):
@@ -281,6 +163,7 @@ def _put_array(group: zarr.Group, name: str, values: Array, dimensions: tuple[st
         name,
         data=values,
         chunks=tuple(max(1, size) for size in values.shape),
+        fill_value=math.nan,
         compressors=None,
         dimension_names=dimensions,
         attributes=ATTRIBUTES.get(name, {}),
@@ -299,53 +182,36 @@ def _differences(one: Any, other: Any, name: str = "") -> list[str]:
     ]
 
 
-def read_root(location: str, writable: bool = False) -> zarr.Group:
-    """The root group of a store; what isn't one is a `FastscanError`."""
-    path = _local(location)
-    problem: object = "no fastscan store"
-    try:
-        # not consolidated: that metadata would hide groups of a scan that is still running
-        store = LocalStore(path, read_only=not writable)
-        root = zarr.open_group(store, mode="r+" if writable else "r", zarr_format=3, use_consolidated=False)
-        found = root.attrs.get(FORMAT_KEY)
-        if found == FORMAT:
-            return root
-        if found is not None:
-            problem = f"a store of format {found}, while this fastscan reads format {FORMAT}"
-    except FileNotFoundError:
-        if not path.exists():
-            raise FastscanError(f"{location} does not exist") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"no readable store: {str(error).splitlines()[0]}"
-    raise FastscanError(f"{location} is {problem}")
-
-
 def group_names(root: zarr.Group) -> list[str]:
-    """Names of the groups ``<experiment>/<model>``."""
-    return sorted(f"{outer}/{inner}" for outer, group in root.groups() for inner, _ in group.groups())
+    """Names of the groups ``<experiment>/<model>`` that have been created."""
+    with readable("the store"):
+        return sorted(
+            f"{outer}/{inner}"
+            for outer, groups in root.groups()
+            for inner, group in groups.groups()
+            if "hash" in group.attrs
+        )
 
 
 def read(root: zarr.Group, name: str) -> Cube:
     """A group of a store, with the likelihood that it carries."""
-    if name not in group_names(root):
-        raise unknown("group", name, group_names(root))
-    try:
-        attributes: dict[str, Any] = dict(root[name].attrs)
+    with readable(f"group {name}"):
+        group = root.get(name)
+        attributes: dict[str, Any] = dict(group.attrs) if isinstance(group, zarr.Group) else {}
+        if "hash" not in attributes:
+            raise unknown("group", name, group_names(root))
         cube_array = _array(root, f"{name}/chi2")
         has_beta = len(cube_array.shape) == len(DIMENSIONS)
         head = () if has_beta else (1,)
-        arrays = {key: np.asarray(_array(root, f"{name}/likelihood/{key}")) for key in LIKELIHOOD_DIMENSIONS}
+        axes = {axis: _values(root, f"{name}/{axis}") for axis in DIMENSIONS if has_beta or axis != "beta"}
+        carried = {key: _values(root, f"{name}/likelihood/{key}") for key in LIKELIHOOD_DIMENSIONS}
         return Cube(
             name=name,
             title=attributes["title"],
             references=tuple(attributes["references"]),
             identity=attributes["identity"],
             configuration=attributes["configuration"],
-            axes={
-                axis: np.asarray(_array(root, f"{name}/{axis}"))
-                for axis in DIMENSIONS
-                if has_beta or axis != "beta"
-            },
+            axes=axes,
             has_beta=has_beta,
             fixed_sigma=attributes["fixed_sigma_sys"],
             layout=Layout(
@@ -354,10 +220,8 @@ def read(root: zarr.Group, name: str) -> Cube:
                 chunks_per_task=attributes["identity"]["chunks_per_task"],
                 dtype=str(cube_array.dtype),
             ),
-            likelihood=Likelihood(tuple(attributes["members"]), **arrays),
+            likelihood=Likelihood(tuple(attributes["members"]), **carried),
         )
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise FastscanError(f"group {name} is half-written or damaged: {error}") from None
 
 
 def _array(root: zarr.Group, path: str) -> "zarr.Array[Any]":
@@ -365,6 +229,14 @@ def _array(root: zarr.Group, path: str) -> "zarr.Array[Any]":
     if not isinstance(array, zarr.Array):
         raise KeyError(f"{path} is no array")
     return array
+
+
+def _values(root: zarr.Group, path: str) -> Array:
+    """A small array, whole; a missing chunk, which reads as NaN, is damage."""
+    values = np.asarray(_array(root, path), float)
+    if np.isnan(values).any():
+        raise KeyError(f"{path} lacks values")
+    return values
 
 
 def write_chunk(
@@ -399,20 +271,29 @@ def done_tasks(root: zarr.Group, name: str) -> set[int]:
 
     async def listed() -> set[int]:
         keys = [key async for key in root.store.list_dir(f"{name}/chi2")]
-        return {int(key.split(".")[1]) for key in keys if key.startswith("done.") and key.endswith(".json")}
+        return {int(match[1]) for key in keys if (match := RECORD.fullmatch(key))}
 
     return sync(listed())
 
 
-def finish(root: zarr.Group) -> None:
-    """Consolidate the metadata, so that a plain ``xarray.open_zarr`` works."""
+def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
+    """Remove what killed writes left in finished groups, and consolidate, so that a plain xarray opens it."""
+
+    async def remove_leftovers() -> None:
+        for cube in cubes:
+            keys = [key async for key in root.store.list_prefix(f"{cube.name}/")]
+            for key in keys:
+                if LEFTOVER.search(key):
+                    await root.store.delete(key)
+
+    sync(remove_leftovers())
     with warnings.catch_warnings():
         # consolidated metadata is zarr-python's convention, not yet in the v3 specification
         warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
         zarr.consolidate_metadata(root.store)
 
 
-def describe(location: str) -> list[dict[str, Any]]:
+def describe(location: Location) -> list[dict[str, Any]]:
     """What each group of a store holds: axes, points, bytes, tasks in all and done, and what made it."""
     root = read_root(location)
     described = []
@@ -446,12 +327,12 @@ def describe(location: str) -> list[dict[str, Any]]:
     return described
 
 
-def open(store: str | zarr.Group, group: str) -> "xarray.Dataset":
+def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     """A group of a store as an xarray Dataset, read lazily.
 
     Parameters
     ----------
-    store : str or zarr.Group
+    store : str, path or zarr.Group
         Path of a store, or what `scan` returned.
     group : str
         ``<experiment>/<model>`` or ``<combination>/<model>``.
@@ -471,7 +352,7 @@ def open(store: str | zarr.Group, group: str) -> "xarray.Dataset":
         import xarray
     except ImportError:
         raise FastscanError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
-    root = store if isinstance(store, zarr.Group) else read_root(str(store))
+    root = store if isinstance(store, zarr.Group) else read_root(store)
     cube = read(root, group)
     missing = cube.layout.tasks - len(done_tasks(root, group))
     if missing:

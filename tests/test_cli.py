@@ -49,7 +49,7 @@ def test_the_scan_of_the_readme(tmp_path: Path) -> None:
         ["coherent-csi", "lr-nc", "0.28", "112.8", "GeV"],
     ]
     assert "over 181 beta" in done.stdout
-    assert "9.2 M points" in done.stderr
+    assert "9.2 M points to compute; 6 groups, 36.9 MB in 8 tasks" in done.stderr
     assert "\r" not in done.stderr  # no progress bar where nobody looks
 
 
@@ -84,12 +84,13 @@ def test_limits_for_machines(scanned: Path) -> None:
 
 
 def test_one_limit(scanned: Path) -> None:
-    assert ok("limit", "coherent-csi", "chi", "--sigma-sys", 0.1) == (
-        "coherent-csi, chi: M_Z' > 348.6 GeV  (90 % CL, 1 dof, sigma_sys 0.1, L/L0 1)\n"
-    )
+    assert ok("limit", "coherent-csi", "chi", "--sigma-sys", 0.1).splitlines() == [
+        "coherent-csi, chi: M_Z' > 348.6 GeV  (90 % CL, 1 dof, sigma_sys 0.1, L/L0 1)",
+        "expected, from the Standard Model's prediction in place of the data: 251.9 GeV",
+    ]
     assert "psi: no sensitivity" in ok("limit", "coherent-csi", "psi")
     interfering = ok("limit", "coherent-csi", "e6", "--beta", "100deg").splitlines()
-    assert interfering[1] == "allowed: 14.46 to 16.83 GeV, above 36.13 GeV"
+    assert interfering[-1] == "allowed: 14.46 to 16.83 GeV, above 36.13 GeV"
     disfavoured = ok(
         "limit", "coherent-csi", "e6", "--beta", "100deg", "--sigma-sys", 0.01, "--luminosity", 10
     )
@@ -113,7 +114,7 @@ def test_info(scanned: Path) -> None:
 
 def test_experiments_and_models() -> None:
     assert "coherent-csi" in ok("experiments")
-    assert [each["name"] for each in json.loads(ok("experiments", "--json"))] == ["coherent-csi"]
+    assert len(json.loads(ok("experiments", "--json"))) == 14
     assert [each["name"] for each in json.loads(ok("models", "--json"))] == [
         "chi",
         "psi",
@@ -146,12 +147,12 @@ BAD = [
     (["limit", "coherent-csi", "chi", "--sigma-sys", "-0.1"], "sigma_sys must be zero or positive"),
     (["limit", "coherent-csi", "chi", "--sigma-sys", "nan"], "sigma_sys must be zero or positive"),
     (["limit", "coherent-csi", "chi", "--luminosity", "0"], "luminosity must be positive"),
-    (["limit", "coherent-csi", "chi", "--cl", "90"], "cl must be a probability"),
+    (["limit", "coherent-csi", "chi", "--cl", "90"], "cl must be a number between 0 and 1, not 90.0"),
     (["limit", "coherent-csi", "chi", "--sigma", "0.1"], "No such option"),
     (["limit", "coherent-csi"], "Missing argument 'MODEL'"),
     (["limt", "coherent-csi"], "No such command 'limt'"),
     (["limit", "absent.toml", "chi"], "absent.toml: No such file or directory"),
-    (["limit", "gríd\N{SNOWMAN}", "chi"], "unknown experiment"),
+    (["limit", "gr\u00edd\N{SNOWMAN}", "chi"], "unknown experiment"),
     (["limits", "absent.zarr"], "absent.zarr does not exist"),
     (["limits", "."], ". is no fastscan store"),
     (["info", "grid.toml"], "grid.toml is no fastscan store"),
@@ -166,7 +167,7 @@ BAD = [
         ["scan", "grid.toml", "-o", "out.zarr"],
         "out.zarr exists; --resume continues it, --overwrite replaces it",
     ),
-    (["scan", "grid.toml", "-o", ".", "--overwrite"], ". exists and is no fastscan store"),
+    (["scan", "grid.toml", "-o", ".", "--overwrite"], ". is no fastscan store; it is left as it is"),
     (["scan", "grid.toml", "-o", "grid.toml/out.zarr"], "can't be written"),
     (["scan", "grid.toml", "-o", "out.zarr", "--resume", "--overwrite"], "exclude each other"),
     (["scan", "grid.toml", "-o", "s3://bucket/out.zarr"], "only paths on this machine"),
@@ -178,10 +179,9 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], problem: st
     before = {path: path.stat().st_mtime_ns for path in scanned.parent.rglob("*")}
     done = run(*arguments, cwd=scanned.parent)
     assert done.returncode == 2
-    (*plan, line) = done.stderr.splitlines()
+    (line,) = done.stderr.splitlines()
     assert line.startswith("fastscan: ")
     assert problem in line
-    assert all("points" in each for each in plan)  # what a scan says it is about to do
     assert done.stdout == ""
     assert {path: path.stat().st_mtime_ns for path in scanned.parent.rglob("*")} == before
 

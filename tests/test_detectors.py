@@ -22,7 +22,7 @@ def test_efficiency_equals_the_naive_one(name: str, recoil_kev: float) -> None:
 
 def test_steps_are_knots() -> None:
     detector = experiments.load("coherent-csi").detector
-    assert [1.17e3 * knot for knot in detectors.recoil_knots(detector)] == pytest.approx([5, 6, 30])
+    assert [1.17e3 * knot for knot in detectors.recoil_knots(detector)[:3]] == pytest.approx([5, 6, 30])
 
 
 def test_a_detector_without_bins_has_one() -> None:

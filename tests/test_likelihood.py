@@ -125,14 +125,14 @@ def test_one_bin_has_no_determinant() -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"m_zprime": -1.0}, "m_zprime must be positive, not -1"),
-        ({"m_zprime": 0.0}, "m_zprime must be positive"),
-        ({"m_zprime": float("nan")}, "m_zprime must be positive, not nan"),
+        ({"m_zprime": -1.0}, "m_zprime must be at least 0.001 GeV, not -1"),
+        ({"m_zprime": 0.0}, "m_zprime must be at least"),
+        ({"m_zprime": float("nan")}, "m_zprime must be at least 0.001 GeV, not nan"),
         ({"m_zprime": "heavy"}, "m_zprime must be a number"),
         ({"m_zprime": 100.0, "sigma_sys": -0.1}, "sigma_sys must be zero or positive"),
         ({"m_zprime": 100.0, "sigma_sys": {"coherent-cs": 0.1}}, "did you mean 'coherent-csi'"),
         ({"m_zprime": 100.0, "luminosity": 0.0}, "luminosity must be positive"),
-        ({"m_zprime": 100.0, "luminosity": float("inf")}, "luminosity must be positive and finite"),
+        ({"m_zprime": 100.0, "luminosity": float("inf")}, "luminosity must be positive, at most"),
         ({"m_zprime": 100.0, "beta": 0.0}, "model 'chi' has no beta"),
         ({"m_zprime": [1.0, 2.0], "sigma_sys": [0.1, 0.2, 0.3]}, "do not broadcast"),
     ],

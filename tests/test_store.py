@@ -10,7 +10,7 @@ import zarr
 from conftest import GRID, Write
 
 import fastscan
-from fastscan import scanner, store
+from fastscan import layout, location, records, scanner, store
 from fastscan.errors import FastscanError
 
 E6 = "coherent-csi/e6"
@@ -89,19 +89,19 @@ def test_edge_chunks_are_padded_with_nan(write: Write, tmp_path: Path) -> None:
 
 
 def test_a_block_that_is_no_chunk_is_not_written(scanned: Path) -> None:
-    root = store.read_root(str(scanned), writable=True)
+    root = location.read_root(scanned, write=True)
     cube = store.read(root, E6)
     with pytest.raises(AssertionError, match="not aligned"):
         store.write_chunk(root, cube, "chi2", (0, 0, 0, 0), np.zeros((2, 37, 7, 3), "f4"))
 
 
 def test_the_likelihood_comes_back_as_it_was(scanned: Path, grid_file: Path) -> None:
-    root = store.read_root(str(scanned))
+    root = location.read_root(str(scanned))
     for planned in scanner.plan(grid_file):
         carried = store.read(root, planned.name)
         assert carried.hash == planned.hash
         assert carried.likelihood.members == planned.likelihood.members
-        for name in store.LIKELIHOOD_DIMENSIONS:
+        for name in layout.LIKELIHOOD_DIMENSIONS:
             assert getattr(carried.likelihood, name).tobytes() == getattr(planned.likelihood, name).tobytes()
 
 
@@ -133,11 +133,21 @@ def test_what_is_no_store_is_never_touched(option: dict[str, bool], grid_file: P
     assert everything(tmp_path) == before
 
 
-@pytest.mark.parametrize("foreign", ["notes.txt", "coherent-csi/notes.txt", "mine/data.csv"])
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "notes.txt",
+        "coherent-csi/notes.txt",
+        "mine/data.csv",
+        "coherent-csi/chi/notes.txt",
+        "mine/arr/c/0",
+        "coherent-csi/chi/chi2/notes.json",
+    ],
+)
 def test_overwrite_stops_at_files_that_fastscan_did_not_write(
     foreign: str, scanned: Path, grid_file: Path
 ) -> None:
-    (scanned / foreign).parent.mkdir(exist_ok=True)
+    (scanned / foreign).parent.mkdir(exist_ok=True, parents=True)
     (scanned / foreign).write_text("...")
     before = everything(scanned)
     with pytest.raises(FastscanError, match="nothing that fastscan wrote; nothing was deleted"):
@@ -183,17 +193,17 @@ def test_an_incomplete_group_is_not_opened(scanned: Path) -> None:
 
 
 def test_what_can_not_be_opened_is_told(scanned: Path, tmp_path: Path) -> None:
-    for location, problem in {
+    for place, problem in {
         str(tmp_path / "absent.zarr"): "does not exist",
         str(tmp_path): "no fastscan store",
         str(tmp_path / "grid.toml"): "no fastscan store",
     }.items():
         with pytest.raises(FastscanError, match=problem):
-            fastscan.open(location, E6)
+            fastscan.open(place, E6)
     with pytest.raises(FastscanError, match="did you mean 'coherent-csi/e6'"):
         fastscan.open(str(scanned), "coherent-csi/e5")
     (scanned / "zarr.json").write_text("{not json")
-    with pytest.raises(FastscanError, match="no readable store"):
+    with pytest.raises(FastscanError, match="half-written or damaged"):
         fastscan.open(str(scanned), E6)
 
 
@@ -216,3 +226,123 @@ def test_a_moved_store_still_answers(scanned: Path, tmp_path: Path) -> None:
     before = fastscan.open(str(scanned), E6).chi2.values
     shutil.move(scanned, tmp_path / "moved.zarr")
     assert fastscan.open(str(tmp_path / "moved.zarr"), E6).chi2.values.tobytes() == before.tobytes()
+
+
+def test_overwrite_stops_at_links(scanned: Path, grid_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (scanned / "aa").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FastscanError, match="nothing was deleted"):
+        fastscan.scan(grid_file, scanned, overwrite=True)
+    assert (scanned / E6 / "zarr.json").is_file()
+
+
+def test_what_a_killed_write_left_behind_is_no_hindrance_and_is_removed(
+    scanned: Path, grid_file: Path
+) -> None:
+    leftover = scanned / E6 / "chi2" / f"c.0.0.0.{'0a' * 16}.partial"
+    leftover.write_bytes(b"half")
+    fastscan.scan(grid_file, scanned, resume=True)
+    assert not leftover.exists()
+    leftover.write_bytes(b"half")
+    fastscan.scan(grid_file, scanned, overwrite=True)
+    assert not leftover.exists()
+
+
+def test_overwrite_leaves_nothing_beside_the_store(scanned: Path, grid_file: Path) -> None:
+    before = sorted(scanned.parent.iterdir())
+    fastscan.scan(grid_file, scanned, overwrite=True)
+    assert sorted(scanned.parent.iterdir()) == before
+
+
+def test_resume_changes_nothing_before_every_group_fits(scanned: Path, write: Write) -> None:
+    before = everything(scanned)
+    other = write("other.toml", GRID.replace('["chi", "e6"]', '["eta", "e6"]').replace("num = 13", "num = 5"))
+    with pytest.raises(FastscanError, match="nothing was changed"):
+        fastscan.scan(other, scanned, resume=True)
+    assert everything(scanned) == before
+
+
+@pytest.mark.parametrize("lost", ["likelihood/gram/c/0/0/0/0", "likelihood/kappa/c/0/0/0", "m_zprime/c/0"])
+def test_a_lost_chunk_of_the_likelihood_is_no_limit(lost: str, scanned: Path) -> None:
+    (scanned / E6 / lost).unlink()
+    with pytest.raises(FastscanError, match="lacks values"):
+        records.of_store(str(scanned))
+
+
+@pytest.mark.parametrize("content", ["{}", "null", "[]", "\x00\x01"])
+@pytest.mark.parametrize("damaged", ["zarr.json", "coherent-csi/zarr.json", "coherent-csi/e6/zarr.json"])
+def test_damaged_metadata_are_told(content: str, damaged: str, scanned: Path) -> None:
+    (scanned / damaged).write_text(content)
+    with pytest.raises(FastscanError):
+        fastscan.open(scanned, E6)
+
+
+def test_a_store_is_not_put_into_a_store(scanned: Path, grid_file: Path) -> None:
+    with pytest.raises(FastscanError, match="inside a store"):
+        fastscan.scan(grid_file, scanned / "sub")
+
+
+def test_odd_places_are_told(grid_file: Path, tmp_path: Path) -> None:
+    for place, problem in {
+        "": "is empty",
+        str(tmp_path / ("x" * 300)): "can't be written",
+        "s3://b/x": "only paths",
+    }.items():
+        with pytest.raises(FastscanError, match=problem):
+            fastscan.scan(grid_file, place)
+    with pytest.raises(FastscanError, match="exclude each other"):
+        fastscan.scan(grid_file, tmp_path / "new.zarr", resume=True, overwrite=True)
+    (tmp_path / "dangling").symlink_to(tmp_path / "target")
+    fastscan.scan(grid_file, tmp_path / "dangling")
+    assert (tmp_path / "target" / "zarr.json").is_file()
+
+
+def test_a_combination_has_chi2_and_no_events(write: Write, tmp_path: Path) -> None:
+    grid = write(
+        "g.toml",
+        """
+        models = ["chi"]
+        [axes]
+        m_zprime = { values = [100, 300, 900], unit = "GeV" }
+        sigma_sys = { values = [0, 0.1] }
+        [combine.fig6]
+        experiments = ["coherent-csi", "connie", "cr51-lxe-c"]
+        sigma_sys = { cr51-lxe-c = 0.0025 }
+        """,
+    )
+    root = fastscan.scan(grid, tmp_path / "out.zarr")
+    cube = fastscan.open(root, "fig6/chi")
+    assert set(cube.data_vars) == {"chi2"}
+    expected = sum(
+        fastscan.chi2(
+            name,
+            "chi",
+            m_zprime=[[100], [300], [900]],
+            sigma_sys=0.0025 if name == "cr51-lxe-c" else [0, 0.1],
+        )
+        for name in ("coherent-csi", "connie", "cr51-lxe-c")
+    )
+    assert cube.chi2.values[..., 0] == pytest.approx(expected, rel=1e-6)
+    carried = records.of_cube(store.read(root, "fig6/chi"), sigma_sys=[0.1])[0]["limit_gev"]
+    given = {"coherent-csi": 0.1, "connie": 0.1, "cr51-lxe-c": 0.0025}
+    assert carried == pytest.approx(float(fastscan.limit(list(given), "chi", sigma_sys=given)), rel=1e-12)
+
+
+def test_likelihoods_of_a_store_combine(write: Write, tmp_path: Path) -> None:
+    grid = write(
+        "g.toml",
+        """
+        experiments = ["coherent-csi", "connie", "cr51-lxe-c"]
+        models = ["chi", "eta"]
+        [axes]
+        m_zprime = { values = [100, 900], unit = "GeV" }
+        """,
+    )
+    fastscan.scan(grid, tmp_path / "out.zarr")
+    names = ["coherent-csi", "connie", "cr51-lxe-c"]
+    found = records.of_store(str(tmp_path / "out.zarr"), combined=names)
+    assert [each["model"] for each in found] == ["chi", "eta"]
+    for each in found:
+        assert each["limit_gev"] == pytest.approx(float(fastscan.limit(names, each["model"])), rel=1e-12)
+    with pytest.raises(FastscanError, match="did you mean 'connie'"):
+        records.of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conie"])
