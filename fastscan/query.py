@@ -110,7 +110,8 @@ def _turning_points(coefficients: Array, scale: Array) -> Array:
     companion[..., 2] = -slope[..., :3] / np.where(cubic, slope[..., 3], 1.0)[..., None]
     roots = np.linalg.eigvals(companion)
     real = cubic[..., None] & (roots.real > 0) & (np.abs(roots.imag) < 1e-6 * np.abs(roots.real))
-    idle = np.sqrt(LADDER[:3] * LADDER[1:4])
+    count = 3 * len(coefficients)
+    idle = np.sqrt(LADDER[:count] * LADDER[1 : count + 1]).reshape(-1, 1, 3)  # between other rungs
     found = np.where(real, roots.real, idle)
     return np.moveaxis(found, 0, 1).reshape(slope.shape[1], -1) / scale
 
@@ -171,12 +172,14 @@ def _extrema(columns: Columns, ladder: Array, value: Array) -> tuple[IntArray, A
     here, before, after = value[:, 1:-1], value[:, :-2], value[:, 2:]
     sign = ((here < before) & (here <= after)).astype(float) - ((here > before) & (here >= after))
     column, rung = np.nonzero(sign)
-    found = elementwise.find_minimum(
-        lambda x, c, s: s * columns.chi2_at(x, c),
-        (ladder[column, rung], ladder[column, rung + 1], ladder[column, rung + 2]),
-        args=(column.astype(float), sign[column, rung]),
-    )
-    return column, found.x, columns.chi2_at(found.x, column.astype(float))
+    with np.errstate(invalid="ignore"):  # a parabola through an extremum that is only rounding
+        found = elementwise.find_minimum(
+            lambda x, c, s: s * columns.chi2_at(x, c),
+            (ladder[column, rung], ladder[column, rung + 1], ladder[column, rung + 2]),
+            args=(column.astype(float), sign[column, rung]),
+        )
+    at = np.where(found.success, found.x, ladder[column, rung + 1])
+    return column, at, columns.chi2_at(at, column.astype(float))
 
 
 def column_limits(columns: Columns, delta: float) -> tuple[Array, Status]:

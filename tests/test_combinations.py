@@ -1,0 +1,165 @@
+"""Several experiments together, and users' own models, against sums of naive chi2."""
+
+import math
+from pathlib import Path
+
+import naive
+import numpy as np
+import pytest
+from conftest import Write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq, minimize_scalar
+
+import fastscan
+from fastscan import experiments, models
+from fastscan.constants import RHO_ELECTRON, RHO_QUARK
+from fastscan.errors import FastscanError
+
+FIG6 = ("coherent-csi", "connie", "cr51-lxe-c")
+GRIDS = Path(__file__).parent.parent / "grids"
+NAMES = experiments.names()
+
+
+@pytest.mark.parametrize("model", ["chi", "eta"])
+@pytest.mark.parametrize("sigma", [0.2, 0.1, 0.05, 0.01, 0.0])
+def test_combined_limits_are_the_minimum_over_the_summed_chi2(model: str, sigma: float) -> None:
+    """Fig. 6: the CEvNS experiments at a common sigma_sys, 51Cr at its own."""
+    sigmas = {"coherent-csi": sigma, "connie": sigma, "cr51-lxe-c": 0.0025}
+
+    def total(log_mass: float) -> float:
+        return sum(naive.chi2(name, model, math.exp(log_mass), None, sigmas[name]) for name in FIG6)
+
+    grid = np.linspace(math.log(20), math.log(20000), 400)
+    best = int(np.argmin([total(x) for x in grid]))
+    around = (grid[max(best - 1, 0)], grid[min(best + 1, 399)])
+    lowest = min(
+        total(math.inf), minimize_scalar(total, bounds=around, method="bounded", options={"xatol": 1e-10}).fun
+    )
+    excess = [total(x) - lowest - 2.705543454095414 for x in grid]
+    last = max(i for i in range(399) if excess[i] > 0 >= excess[i + 1])
+    expected = math.exp(
+        brentq(lambda x: total(x) - lowest - 2.705543454095414, grid[last], grid[last + 1], xtol=1e-13)
+    )
+    assert fastscan.limit(FIG6, model, sigma_sys=sigmas) == pytest.approx(expected, rel=1e-6)
+
+
+@given(
+    st.lists(st.sampled_from(NAMES), min_size=2, max_size=3, unique=True),
+    st.sampled_from(["chi", "eta", "psi", "lr", "lr-nc"]),
+    st.sampled_from([0.0, 0.01, 0.2]),
+    st.sampled_from([1.0, 30.0]),
+)
+@settings(max_examples=5)
+def test_limits_of_combinations_equal_the_naive_ones(
+    names: list[str], model: str, sigma: float, luminosity: float
+) -> None:
+    ours = fastscan.limit(names, model, sigma_sys=sigma, luminosity=luminosity)
+    assert ours == pytest.approx(naive.limit(names, model, None, sigma, luminosity), rel=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("model", ["chi", "eta", "psi", "lr", "lr-nc"])
+def test_limits_of_every_experiment_equal_the_naive_ones(name: str, model: str) -> None:
+    assert fastscan.limit(name, model) == pytest.approx(naive.limit([name], model), rel=1e-6, nan_ok=True)
+
+
+@given(st.sampled_from(NAMES), st.floats(0, math.pi), st.sampled_from([0.0, 0.0025, 0.1]), st.floats(1, 1000))
+@settings(max_examples=8)
+def test_limits_over_beta_equal_the_naive_ones(
+    name: str, beta: float, sigma: float, luminosity: float
+) -> None:
+    ours = fastscan.limit(name, "e6", beta=beta, sigma_sys=sigma, luminosity=luminosity)
+    theirs = naive.limit([name], "e6", beta, sigma, luminosity)
+    assert ours == pytest.approx(theirs, rel=1e-6, nan_ok=True)
+
+
+def test_more_data_is_never_weaker_in_an_expectation() -> None:
+    parts = [experiments.load(name).expected() for name in FIG6]
+    for model in ("chi", "eta", "lr"):
+        assert fastscan.limit(parts, model) >= max(fastscan.limit(part, model) for part in parts)
+
+
+def test_the_expected_limit_of_a_measurement() -> None:
+    """Data that are the prediction: the best fit is the Standard Model, with the prediction's own variance."""
+    expected = experiments.load("coherent-csi").expected()
+    sm = naive.events("coherent-csi", "chi", math.inf)
+    assert fastscan.chi2(expected, "chi", m_zprime=np.inf) == pytest.approx(0, abs=1e-12)
+    mass = 170.0
+    excess = naive.events("coherent-csi", "chi", mass) - sm
+    variance = sm + 6 + 6 + 2 * 405 + (0.25 * 6) ** 2
+    textbook = minimize_scalar(
+        lambda a: (excess + (sm + excess) * a) ** 2 / variance + (a / 0.28) ** 2, bracket=(-0.5, 0.5)
+    ).fun
+    assert fastscan.chi2(expected, "chi", m_zprime=mass) == pytest.approx(textbook, rel=1e-8)
+
+
+@pytest.mark.parametrize("name", ["coherent-csi", "conus", "cr51-lxe-a"])
+def test_e6_through_charges_equals_the_built_in(name: str) -> None:
+    ours = fastscan.limit(name, str(GRIDS / "models/e6-chi.toml"))
+    assert ours == pytest.approx(float(fastscan.limit(name, "chi")), rel=1e-9)
+
+
+def test_the_strength_of_e6() -> None:
+    """PHYSICS.md section 4: g'^2 = (10/3) s2 2 sqrt2 G_F M_Z^2 = 0.2114 for the charges of Table 1."""
+    e6 = models.load(str(GRIDS / "models/e6-chi.toml"))
+    assert e6.g_prime is not None
+    assert 40 * e6.g_prime**2 == pytest.approx(0.2114, abs=5e-5)
+    assert e6.charges is not None
+    assert e6.charges["d"] == pytest.approx((-RHO_QUARK, -3 * RHO_QUARK))
+    assert e6.charges["e"] == pytest.approx((3 * RHO_ELECTRON, RHO_ELECTRON))
+
+
+def test_b_minus_l_couplings() -> None:
+    """Vector charges: 1 to a nucleon and -1 to neutrino and electron, so that kappa follows by hand."""
+    b_l = models.load(str(GRIDS / "models/b-l.toml"))
+    unit = 1 / (2 * math.sqrt(2) * 1.1663787e-5 * 91.1876**2)
+    assert models.kappa(b_l, "cevns")[0] == pytest.approx([-2 * unit, -2 * unit], rel=1e-12)
+    assert models.kappa(b_l, "nu-e")[0] == pytest.approx([unit, unit], rel=1e-12)
+
+
+@given(st.floats(0.01, 3.0))
+@settings(max_examples=10)
+def test_the_limit_is_one_on_the_mass_over_the_strength(strength: float) -> None:
+    b_l = models.load(str(GRIDS / "models/b-l.toml"))
+    scaled = models.Model("scaled", "", g_prime=strength, charges=b_l.charges, nu=b_l.nu)
+    assert fastscan.limit("conus", scaled) / strength == pytest.approx(
+        float(fastscan.limit("conus", b_l)), rel=1e-9
+    )
+
+
+MODEL = (GRIDS / "models/b-l.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("nu = -1 ", 'nu = "a third" ', "nu: must be a charge such as"),
+        ("nu = -1 ", "nu = [-1, -1] ", "nu: has one charge"),
+        ("nu = -1 ", "", "nu: missing"),
+        ("e = -1", "e = [-1]", "e: must be a charge such as"),
+        ("e = -1", "e = nan", "e: must be finite"),
+        ("e = -1", "e = -1\nmu = -1", "unknown key 'mu'"),
+        ('u = "1/3"', 'u = "1/0"', "u: must be a charge such as"),
+        ("g_prime = 1.0", "g_prime = 0", "g_prime: must be positive"),
+        ("g_prime = 1.0", "", "g_prime: missing"),
+        ("title", "name", "title: missing"),
+    ],
+)
+def test_what_is_wrong_with_charges_is_told(old: str, new: str, problem: str, write: Write) -> None:
+    assert old in MODEL
+    path = write("mine.toml", MODEL.replace(old, new, 1))
+    with pytest.raises(FastscanError, match=problem) as caught:
+        models.load(str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_file_can_not_take_a_built_in_name(write: Write) -> None:
+    with pytest.raises(FastscanError, match="built-in"):
+        models.load(str(write("chi.toml", MODEL)))
+
+
+def test_the_commented_example_of_a_detector_works() -> None:
+    limit = fastscan.limit(str(GRIDS / "experiments/my-detector.toml"), "chi")
+    assert 100 < limit < 1000
