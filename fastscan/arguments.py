@@ -19,9 +19,7 @@ def scalar(name: str, value: object, low: float, high: float, whole: bool = Fals
     except (TypeError, ValueError, OverflowError):
         number = np.nan
     if not (low <= number <= high and number == int(number) if whole else low < number < high):
-        kind = (
-            f"a whole number from {low:g} to {high:g}" if whole else f"a number between {low:g} and {high:g}"
-        )
+        kind = f"a whole number from {low:g} to {high:g}" if whole else f"a number between {low:g} and {high:g}"
         raise FastscanError(f"{name} must be {kind}, not {reprlib.repr(value)}")
     return number
 
@@ -46,15 +44,11 @@ def sigma_sys(values: ArrayLike) -> Array:
     return _checked("sigma_sys", values, "zero or positive, at most 1e6", lambda x: (x >= 0) & (x <= 1e6))
 
 
-def _checked(
-    name: str, values: ArrayLike, expected: str, allowed: Callable[[Array], NDArray[np.bool_]]
-) -> Array:
+def _checked(name: str, values: ArrayLike, expected: str, allowed: Callable[[Array], NDArray[np.bool_]]) -> Array:
     try:
         array = np.asarray(values, float)
     except (TypeError, ValueError, OverflowError):
-        raise FastscanError(
-            f"{name} must be a number or an array of numbers, not {reprlib.repr(values)}"
-        ) from None
+        raise FastscanError(f"{name} must be a number or an array of numbers, not {reprlib.repr(values)}") from None
     wrong = array[~allowed(array)]
     if wrong.size:
         raise FastscanError(f"{name} must be {expected}, not {wrong.flat[0]:g}")

@@ -103,18 +103,14 @@ def cli(context: click.Context) -> None:
 
 @cli.command()
 @click.argument("grid", type=click.Path())
-@click.option(
-    "-o", "--output", "store", required=True, type=click.Path(), help="Store to write, a directory."
-)
+@click.option("-o", "--output", "store", required=True, type=click.Path(), help="Store to write, a directory.")
 @click.option("--resume", is_flag=True, help="Continue a store: compute what is missing.")
-@click.option(
-    "--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted."
-)
+@click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
 def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
     """Scan a grid file into a store.
 
-    Computes chi2 over GRID and shows the 90 % limit of each model. Runs on this machine's cores. The limits shown are those at each experiment's own sigma_sys and at
-    luminosity 1; `fastscan limits` gives all others.
+    Computes chi2 over GRID on this machine's cores, and shows the 90 % limit of each model at each experiment's
+    own sigma_sys and at luminosity 1; `fastscan limits` gives all others.
 
     Example: fastscan scan grids/coherent-csi.toml -o results/coherent-csi.zarr
     """
@@ -211,21 +207,11 @@ def limit(
 
 @cli.command()
 @click.argument("store", type=click.Path())
-@click.option(
-    "--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable."
-)
-@click.option(
-    "--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2."
-)
-@click.option(
-    "--beta", type=Points(Angle()), default="axis", show_default=True, help="Angles on the axis: 0deg,95deg."
-)
-@click.option(
-    "--sigma-sys", type=Points(click.FLOAT), help="Values, or 'axis'; left out, each experiment's own."
-)
-@click.option(
-    "--luminosity", type=Points(click.FLOAT), default="1", show_default=True, help="Values, or 'axis'."
-)
+@click.option("--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable.")
+@click.option("--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2.")
+@click.option("--beta", type=Points(Angle()), default="axis", show_default=True, help="Angles on the axis: 0deg,95deg.")
+@click.option("--sigma-sys", type=Points(click.FLOAT), help="Values, or 'axis'; left out, each experiment's own.")
+@click.option("--luminosity", type=Points(click.FLOAT), default="1", show_default=True, help="Values, or 'axis'.")
 @confidence
 @as_json
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
@@ -309,18 +295,12 @@ def info(store: str, as_json: bool) -> None:
         state = "complete" if group["tasks_done"] == group["tasks"] else "INCOMPLETE, scan --resume continues"
         click.echo(f"{group['group']}: {group['title']}" if group["title"] else group["group"])
         for name, axis in group["axes"].items():
-            ends = (
-                f"{axis['first']:.6g} to {axis['last']:.6g}" if axis["size"] > 1 else f"{axis['first']:.6g}"
-            )
+            ends = f"{axis['first']:.6g} to {axis['last']:.6g}" if axis["size"] > 1 else f"{axis['first']:.6g}"
             unit = "" if axis["units"] == "1" else f" {axis['units']}"
             click.echo(f"  {name:<11} {axis['size']:>7}  {ends}{unit}")
-        click.echo(
-            f"  points      {count(group['points']):>7}  {group['dtype']}, {group['bytes'] / 1e6:.1f} MB"
-        )
+        click.echo(f"  points      {count(group['points']):>7}  {group['dtype']}, {group['bytes'] / 1e6:.1f} MB")
         click.echo(f"  tasks       {group['tasks_done']:>7}  of {group['tasks']}, {state}")
-        click.echo(
-            f"  made by     {group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}"
-        )
+        click.echo(f"  made by     {group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}")
 
 
 @cli.command()
@@ -381,12 +361,17 @@ def models(as_json: bool) -> None:
         print_json([{"name": name, "description": model.description} for name, model in MODELS.items()])
     else:
         print_table(("model", "description"), [(name, model.description) for name, model in MODELS.items()])
+        click.echo(
+            "Off electrons lr and lr-nc differ much: 483 and 276 GeV for cr51-lxe-a. A Z' does not touch W exchange,"
+        )
+        click.echo(
+            "so lr-nc is what such a model predicts; lr is what arXiv:2002.01482 computed. A model of your own is a"
+        )
+        click.echo("TOML file with charges, see grids/models/b-l.toml.")
 
 
 @cli.command()
-@click.option(
-    "-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results."
-)
+@click.option("-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results.")
 def paper(directory: str) -> None:
     """Table 3 of arXiv:2002.01482, computed and published.
 

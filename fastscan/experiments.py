@@ -191,9 +191,7 @@ Experiments = str | PathLike[str] | Experiment | Sequence[str | PathLike[str] | 
 
 def names() -> list[str]:
     """Names of the experiments in the package."""
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in BUILT_IN.iterdir() if entry.name.endswith(".toml")
-    )
+    return sorted(entry.name.removesuffix(".toml") for entry in BUILT_IN.iterdir() if entry.name.endswith(".toml"))
 
 
 def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None = None) -> Experiment:
@@ -257,9 +255,7 @@ def _parse(name: str, table: Table) -> Experiment:
     )
     largest, threshold = largest_recoil(experiment), experiment.detector.edges[0]
     if threshold >= largest:
-        raise table.error(
-            "detector", f"threshold {threshold:.3g} MeV is above any recoil ({largest:.3g} MeV)"
-        )
+        raise table.error("detector", f"threshold {threshold:.3g} MeV is above any recoil ({largest:.3g} MeV)")
     return experiment
 
 
@@ -268,9 +264,7 @@ def largest_recoil(experiment: Experiment) -> float:
     masses = [M_ELECTRON]
     if experiment.channel == "cevns":
         compounds = [nuclei.parse_formula(target.compound) for target in experiment.targets]
-        isotopes = [
-            isotope for atoms in compounds for symbol in atoms for isotope in nuclei.elements()[symbol]
-        ]
+        isotopes = [isotope for atoms in compounds for symbol in atoms for isotope in nuclei.elements()[symbol]]
         masses = [isotope.mass_mev for isotope in isotopes]
     return maximum_recoil(experiment.source.endpoint_mev, min(masses))
 
@@ -333,9 +327,7 @@ def _parse_detector(table: Table) -> Detector:
         edges = tuple(edge / per_mev for edge in steps.increasing("edges", minimum=0))
         acceptance = steps.numbers("values", minimum=0, maximum=1)
         if len(edges) != len(acceptance) + 1:
-            raise steps.error(
-                "edges", f"must be one more than the {len(acceptance)} values, not {len(edges)}"
-            )
+            raise steps.error("edges", f"must be one more than the {len(acceptance)} values, not {len(edges)}")
         steps.done()
     elif "threshold" in table:
         edges = (table.quantity("threshold", "energy"), math.inf)
@@ -364,9 +356,7 @@ def _parse_efficiency(table: Table, per_mev: float | None) -> Constant | Logisti
     if shape.choice("shape", ["logistic", "table"]) == "logistic":
         if per_mev is None:
             raise shape.error("shape", "'logistic' is in photoelectrons: give photoelectrons_per_kev")
-        efficiency = Logistic(
-            shape.number("plateau", 0, 1), shape.positive("slope"), shape.number("midpoint"), per_mev
-        )
+        efficiency = Logistic(shape.number("plateau", 0, 1), shape.positive("slope"), shape.number("midpoint"), per_mev)
     else:
         unit = RECOIL_UNITS[shape.choice("unit", RECOIL_UNITS)]
         energies = shape.increasing("energy", minimum=0)
@@ -396,8 +386,6 @@ def _parse_statistics(table: Table) -> Measured | Projection:
             sigma_sys=table.number("sigma_sys", minimum=0),
         )
         if statistics.observed == statistics.steady_state == statistics.background == 0:
-            raise table.error(
-                "observed", "without any event, steady state or background there is no variance"
-            )
+            raise table.error("observed", "without any event, steady state or background there is no variance")
     table.done()
     return statistics

@@ -154,9 +154,7 @@ class Likelihood:
         for response, g_sm, kappa in zip(self.response, self.g_sm, self.kappa, strict=True):
             squares = features(g_sm + gamma[..., None] * kappa[beta_index])
             # spelled out, as the order in which @ adds depends on the arrays' shape
-            total += (
-                squares[..., 0] * response[0] + squares[..., 1] * response[1] + squares[..., 2] * response[2]
-            )
+            total += squares[..., 0] * response[0] + squares[..., 1] * response[1] + squares[..., 2] * response[2]
         return total
 
     def settings(self, sigma_sys: SigmaSys, luminosity: ArrayLike) -> tuple[Array, Array]:
@@ -220,9 +218,7 @@ def _build_one(experiment: Experiment, model: Model, beta: Array | None) -> Like
     )
 
 
-def prepare(
-    experiments: Experiments, model: str | Model, beta: ArrayLike | None
-) -> tuple[Likelihood, IntArray]:
+def prepare(experiments: Experiments, model: str | Model, beta: ArrayLike | None) -> tuple[Likelihood, IntArray]:
     """The likelihood at the betas that a caller gives, and the index of each, in their shape."""
     loaded = load_all(experiments)
     angles = None if beta is None else arguments.finite("beta", beta)

@@ -154,6 +154,4 @@ def require_space(location: Location, needed: int) -> None:
         there = next(place for place in (path, *path.parents) if place.exists())
         usage = shutil.disk_usage(there)
     if usage.total > 0 and usage.free < needed:
-        raise FastscanError(
-            f"{location} needs {needed / 1e6:.1f} MB, but only {usage.free / 1e6:.1f} MB are free"
-        )
+        raise FastscanError(f"{location} needs {needed / 1e6:.1f} MB, but only {usage.free / 1e6:.1f} MB are free")

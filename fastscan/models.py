@@ -67,10 +67,11 @@ MODELS = {
         Model("chi", "E6, U(1)_chi: beta = 0", direction=(1.0, 0.0)),
         Model("psi", "E6, U(1)_psi: beta = 90 deg; no sensitivity in CEvNS", direction=(0.0, 1.0)),
         Model("eta", "E6, U(1)_eta: cos(beta) = sqrt(3/8)", direction=(math.sqrt(3 / 8), math.sqrt(5 / 8))),
+        Model("lr", "left-right symmetric, as published: off electrons its rule acts on the charged current too"),
         Model(
-            "lr", "left-right symmetric, as published: for electrons its rule includes the charged current"
+            "lr-nc",
+            "left-right symmetric, neutral current only, as a Z' acts; in CEvNS the same as lr",
         ),
-        Model("lr-nc", "left-right symmetric, neutral current only, as a Z' acts; the same as lr in CEvNS"),
         Model("e6", "E6, U(1)_beta over the axis beta: Y = cos(beta) Y_chi + sin(beta) Y_psi"),
     )
 }
@@ -129,9 +130,7 @@ def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
     try:
         left, right = (float(Fraction(charge) if isinstance(charge, str) else charge) for charge in pair)
     except (ValueError, TypeError, ZeroDivisionError, OverflowError):
-        raise table.error(
-            fermion, f"must be a charge such as -1 or '1/3', or [left, right], not {value!r}"
-        ) from None
+        raise table.error(fermion, f"must be a charge such as -1 or '1/3', or [left, right], not {value!r}") from None
     if not (math.isfinite(left) and math.isfinite(right)):
         raise table.error(fermion, f"must be finite, not {value!r}")
     if fermion == "nu" and isinstance(value, list):
@@ -178,9 +177,7 @@ def charge_shifts(g_prime: float, nu: float, charges: dict[str, tuple[float, flo
     """
     g_fermi_gev = G_FERMI * 1e6
     strength = g_prime**2 * nu / (2 * math.sqrt(2) * g_fermi_gev * M_Z_GEV**2)
-    return {
-        f: (np.array([strength * left]), np.array([strength * right])) for f, (left, right) in charges.items()
-    }
+    return {f: (np.array([strength * left]), np.array([strength * right])) for f, (left, right) in charges.items()}
 
 
 def left_right_shifts(neutral_current_only: bool) -> Chiral:

@@ -336,9 +336,7 @@ def intervals(
     >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "e6", beta=radians(100))]
     [(14.46, 16.83), (36.13, inf)]
     """
-    lowest, highest = (
-        arguments.scalar(name, m, 0, np.inf) for name, m in (("m_min", m_min), ("m_max", m_max))
-    )
+    lowest, highest = (arguments.scalar(name, m, 0, np.inf) for name, m in (("m_min", m_min), ("m_max", m_max)))
     if not CONTACT_GEV <= lowest < highest:
         raise FastscanError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")
     prepared, beta_index = likelihood.prepare(experiments, model, beta)
@@ -353,9 +351,7 @@ def intervals(
     )[0]
 
 
-def intervals_of(
-    columns: Columns, delta: float, m_min: float, m_max: float
-) -> list[list[tuple[float, float]]]:
+def intervals_of(columns: Columns, delta: float, m_min: float, m_max: float) -> list[list[tuple[float, float]]]:
     """Allowed intervals of every column."""
     result = []
     for batch in columns.batches():

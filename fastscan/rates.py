@@ -69,9 +69,7 @@ def scatterers(experiment: Experiment) -> Iterator[Scatterer]:
                 yield Scatterer(number * isotope.Z, M_ELECTRON, cross_sections.neutrino_electron)
 
 
-def scatterings(
-    detector: Detector, bins: list[tuple[float, float]], scatterer: Scatterer, spectrum: Spectrum
-) -> Array:
+def scatterings(detector: Detector, bins: list[tuple[float, float]], scatterer: Scatterer, spectrum: Spectrum) -> Array:
     """Accepted recoils per scatterer in each bin, integrated over E and T, shape (bins, 3).
 
     Split wherever the integrand isn't smooth: at bin edges, the efficiency's knots, the spectrum's knots, and the

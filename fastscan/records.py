@@ -1,8 +1,9 @@
 """Limits as records, one a point: what the commands print as tables, JSON and CSV.
 
 A record has the keys ``experiment`` (or the name of a combination), ``model``, ``beta_rad`` (None without beta),
-``sigma_sys`` (by experiment where they differ, None where several keep their own), ``luminosity``, ``cl``, ``dof``, ``limit_gev`` (None
-where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a user's own U(1)', else None) and ``status``.
+``sigma_sys`` (by experiment where they differ, None where several keep their own), ``luminosity``, ``cl``, ``dof``,
+``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a user's own U(1)', else None) and
+``status``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,9 +80,7 @@ def of_point(
     expected = np.nan
     if any(each.is_measured for each in loaded):
         renamed = {each.name: each.expected().name for each in loaded}
-        sigmas = (
-            {renamed[k]: v for k, v in sigma_sys.items()} if isinstance(sigma_sys, Mapping) else sigma_sys
-        )
+        sigmas = {renamed[k]: v for k, v in sigma_sys.items()} if isinstance(sigma_sys, Mapping) else sigma_sys
         expected = query.limit([each.expected() for each in loaded], of, sigma_sys=sigmas, **point)
     own = loaded[0].statistics.sigma_sys if len(loaded) == 1 else None
     name = "+".join(each.name for each in loaded)
@@ -100,9 +99,7 @@ def of_point(
     }
 
 
-def sigma_of(
-    given: Sequence[tuple[str | None, float]], names: Sequence[str]
-) -> float | dict[str, float] | None:
+def sigma_of(given: Sequence[tuple[str | None, float]], names: Sequence[str]) -> float | dict[str, float] | None:
     """sigma_sys from values for all (name None) and for some: the later one counts."""
     named: dict[str, float] = {}
     loaded = [each.name for each in load_all(names)]
@@ -230,7 +227,5 @@ def _on_axis(cube: Cube, beta: Array) -> IntArray:
     missed = np.flatnonzero(np.abs(axis[nearest] - beta) > 1e-9)
     if missed.size:
         wanted, there = np.degrees(beta[missed[0]]), np.degrees(axis[nearest[missed[0]]])
-        raise FastscanError(
-            f"beta = {wanted:g} deg is not on the axis of {cube.name}; the nearest is {there:g} deg"
-        )
+        raise FastscanError(f"beta = {wanted:g} deg is not on the axis of {cube.name}; the nearest is {there:g} deg")
     return nearest

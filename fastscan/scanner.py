@@ -116,9 +116,7 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
     chunks = chunk_shape(shape, source.chunk_size // itemsize)
     chunks_per_task = max(1, source.task_size // (math.prod(chunks) * itemsize))
     references = [each for experiment in measured.experiments for each in experiment.references]
-    described = {
-        name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta
-    }
+    described = {name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta}
     return Cube(
         name=f"{measured.name}/{model.name}",
         title=source.title,
@@ -151,9 +149,7 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
 def data_digests() -> dict[str, str]:
     """SHA-256 of the package's tables that event counts follow from."""
     tables = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv")
-    return {
-        name: hashlib.sha256((files("fastscan") / "data" / name).read_bytes()).hexdigest() for name in tables
-    }
+    return {name: hashlib.sha256((files("fastscan") / "data" / name).read_bytes()).hexdigest() for name in tables}
 
 
 def run(
@@ -224,9 +220,7 @@ def _run_on_cluster(client: "Client", tasks: Sequence[Task], report: Callable[[i
             report(future.result())
             future.release()
     except KilledWorker as error:
-        raise FastscanError(
-            f"workers died over {error.task}; what is done is kept, --resume continues"
-        ) from None
+        raise FastscanError(f"workers died over {error.task}; what is done is kept, --resume continues") from None
     finally:
         client.cancel(futures)  # type: ignore[no-untyped-call]
 

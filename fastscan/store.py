@@ -108,9 +108,7 @@ def is_there(root: zarr.Group, cube: Cube) -> bool:
             return False
         if group.attrs["hash"] != cube.hash:
             changed = ", ".join(_differences(group.attrs["identity"], cube.identity))
-            raise FastscanError(
-                f"{cube.name} is there from another run: {changed} differ; nothing was changed"
-            )
+            raise FastscanError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
         return True
 
 
@@ -239,9 +237,7 @@ def _values(root: zarr.Group, path: str) -> Array:
     return values
 
 
-def write_chunk(
-    root: zarr.Group, cube: Cube, array: str, index: Index, block: NDArray[Any]
-) -> dict[str, str]:
+def write_chunk(root: zarr.Group, cube: Cube, array: str, index: Index, block: NDArray[Any]) -> dict[str, str]:
     """Write one chunk and return its key and checksum.
 
     The block must be what the chunk covers; at the edge of the cube the rest of the chunk is NaN.
@@ -356,8 +352,6 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     cube = read(root, group)
     missing = cube.layout.tasks - len(done_tasks(root, group))
     if missing:
-        raise FastscanError(
-            f"{group} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume"
-        )
+        raise FastscanError(f"{group} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume")
     dataset: xarray.Dataset = xarray.open_zarr(root.store, group=group, consolidated=False)
     return dataset

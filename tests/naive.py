@@ -387,9 +387,7 @@ def excess_per_bin(experiment: str, shift: Pair) -> Array:
     return np.array([math.fsum(rates * change * (2 * weak + change))])
 
 
-def events(
-    experiment: str, model: str, m_zprime: float, beta: float | None = None, luminosity: float = 1.0
-) -> float:
+def events(experiment: str, model: str, m_zprime: float, beta: float | None = None, luminosity: float = 1.0) -> float:
     """All signal counts of an experiment."""
     pair = couplings(EXPERIMENTS[experiment].channel, model, m_zprime, beta)
     return luminosity * math.fsum(events_per_bin(experiment, pair))

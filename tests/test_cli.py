@@ -17,9 +17,7 @@ REPOSITORY = Path(__file__).parent.parent
 
 
 def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [FASTSCAN, *map(str, arguments)], check=False, capture_output=True, text=True, cwd=cwd
-    )
+    return subprocess.run([FASTSCAN, *map(str, arguments)], check=False, capture_output=True, text=True, cwd=cwd)
 
 
 def ok(*arguments: object, cwd: Path | None = None) -> str:
@@ -91,15 +89,46 @@ def test_one_limit(scanned: Path) -> None:
     assert "psi: no sensitivity" in ok("limit", "coherent-csi", "psi")
     interfering = ok("limit", "coherent-csi", "e6", "--beta", "100deg").splitlines()
     assert interfering[-1] == "allowed: 14.46 to 16.83 GeV, above 36.13 GeV"
-    disfavoured = ok(
-        "limit", "coherent-csi", "e6", "--beta", "100deg", "--sigma-sys", 0.01, "--luminosity", 10
-    )
+    disfavoured = ok("limit", "coherent-csi", "e6", "--beta", "100deg", "--sigma-sys", 0.01, "--luminosity", 10)
     assert "none: the data disfavour the Standard Model" in disfavoured
     assert "allowed: 15.57 to 16.02 GeV, 50.14 to 76.32 GeV" in disfavoured
     record = json.loads(ok("limit", "coherent-csi", "psi", "--json"))
     assert record["limit_gev"] is None
     assert record["status"] == "no_sensitivity"
     assert record["allowed_gev"] == [[1.0, None]]
+
+
+def test_combined_limits() -> None:
+    several = (
+        "coherent-csi,connie,cr51-lxe-c",
+        "eta",
+        "--sigma-sys",
+        0.1,
+        "--sigma-sys",
+        "cr51-lxe-c=0.0025",
+        "--json",
+    )
+    record = json.loads(ok("limit", *several))
+    assert record["sigma_sys"] == {"coherent-csi": 0.1, "connie": 0.1, "cr51-lxe-c": 0.0025}
+    assert 550 < record["limit_gev"] < 600
+    assert 540 < record["expected_gev"] < record["limit_gev"]
+
+
+def test_a_model_of_the_user() -> None:
+    text = ok("limit", "conus", REPOSITORY / "grids/models/b-l.toml")
+    assert "conus, b-l: M_Z' > 980.3 GeV, M_Z'/g' 980.3 GeV" in text
+
+
+def test_cite(scanned: Path) -> None:
+    assert "arXiv:1212.1938" in ok("cite", "red100").splitlines()
+    assert ok("cite", scanned).splitlines() == ["arXiv:1708.01294", "arXiv:1804.09459", "arXiv:2002.01482"]
+
+
+def test_paper(tmp_path: Path) -> None:
+    text = ok("paper", "-o", tmp_path / "paper")
+    assert "195.3 / 183 +6.7 %" in text
+    assert "534.2 / 534 +0.0 %" in text
+    assert (tmp_path / "paper" / "table3.csv").is_file()
 
 
 def test_info(scanned: Path) -> None:
@@ -126,7 +155,7 @@ def test_experiments_and_models() -> None:
     assert "left-right" in ok("models")
 
 
-@pytest.mark.parametrize("command", ["", "scan", "limit", "limits", "info", "experiments", "models"])
+@pytest.mark.parametrize("command", ["", "scan", "limit", "limits", "info", "cite", "paper", "experiments", "models"])
 def test_help(command: str) -> None:
     text = ok(*filter(None, [command]), "--help")
     assert text.startswith("Usage: fastscan")
@@ -161,6 +190,12 @@ BAD = [
     (["limits", "out.zarr", "--sigma-sys", "0.1,x"], "'x' is not a valid float"),
     (["limits", "out.zarr", "--group", "coherent-csi/e5"], "did you mean 'coherent-csi/e6'?"),
     (["limits", "out.zarr", "--json", "--csv"], "--json and --csv exclude each other"),
+    (["limit", "coherent-csi,conie", "chi"], "did you mean 'connie'"),
+    (["limit", "coherent-csi", "chi", "--sigma-sys", "conus=0.1"], "unknown experiment in sigma_sys 'conus'"),
+    (["limits", "out.zarr", "--combine", "coherent-csi,conus"], "unknown experiment of this store 'conus'"),
+    (["cite", "out"], "unknown experiment 'out'"),
+    (["paper", "-o", "grid.toml"], "grid.toml"),
+    (["paper"], "Missing option '-o'"),
     (["scan", "absent.toml", "-o", "new.zarr"], "absent.toml: No such file or directory"),
     (["scan", "grid.toml"], "Missing option '-o'"),
     (
@@ -212,8 +247,6 @@ def test_a_reader_that_stops_early_is_no_error(scanned: Path) -> None:
     """`fastscan limits ... | head -1`"""
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run(
-        [FASTSCAN, "limits", scanned], check=False, stdout=write, stderr=subprocess.PIPE, text=True
-    )
+    done = subprocess.run([FASTSCAN, "limits", scanned], check=False, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert "Traceback" not in done.stderr

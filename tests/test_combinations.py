@@ -33,14 +33,10 @@ def test_combined_limits_are_the_minimum_over_the_summed_chi2(model: str, sigma:
     grid = np.linspace(math.log(20), math.log(20000), 400)
     best = int(np.argmin([total(x) for x in grid]))
     around = (grid[max(best - 1, 0)], grid[min(best + 1, 399)])
-    lowest = min(
-        total(math.inf), minimize_scalar(total, bounds=around, method="bounded", options={"xatol": 1e-10}).fun
-    )
+    lowest = min(total(math.inf), minimize_scalar(total, bounds=around, method="bounded", options={"xatol": 1e-10}).fun)
     excess = [total(x) - lowest - 2.705543454095414 for x in grid]
     last = max(i for i in range(399) if excess[i] > 0 >= excess[i + 1])
-    expected = math.exp(
-        brentq(lambda x: total(x) - lowest - 2.705543454095414, grid[last], grid[last + 1], xtol=1e-13)
-    )
+    expected = math.exp(brentq(lambda x: total(x) - lowest - 2.705543454095414, grid[last], grid[last + 1], xtol=1e-13))
     assert fastscan.limit(FIG6, model, sigma_sys=sigmas) == pytest.approx(expected, rel=1e-6)
 
 
@@ -66,9 +62,7 @@ def test_limits_of_every_experiment_equal_the_naive_ones(name: str, model: str) 
 
 @given(st.sampled_from(NAMES), st.floats(0, math.pi), st.sampled_from([0.0, 0.0025, 0.1]), st.floats(1, 1000))
 @settings(max_examples=8)
-def test_limits_over_beta_equal_the_naive_ones(
-    name: str, beta: float, sigma: float, luminosity: float
-) -> None:
+def test_limits_over_beta_equal_the_naive_ones(name: str, beta: float, sigma: float, luminosity: float) -> None:
     ours = fastscan.limit(name, "e6", beta=beta, sigma_sys=sigma, luminosity=luminosity)
     theirs = naive.limit([name], "e6", beta, sigma, luminosity)
     assert ours == pytest.approx(theirs, rel=1e-6, nan_ok=True)
@@ -123,9 +117,7 @@ def test_b_minus_l_couplings() -> None:
 def test_the_limit_is_one_on_the_mass_over_the_strength(strength: float) -> None:
     b_l = models.load(str(GRIDS / "models/b-l.toml"))
     scaled = models.Model("scaled", "", g_prime=strength, charges=b_l.charges, nu=b_l.nu)
-    assert fastscan.limit("conus", scaled) / strength == pytest.approx(
-        float(fastscan.limit("conus", b_l)), rel=1e-9
-    )
+    assert fastscan.limit("conus", scaled) / strength == pytest.approx(float(fastscan.limit("conus", b_l)), rel=1e-9)
 
 
 MODEL = (GRIDS / "models/b-l.toml").read_text()

@@ -26,12 +26,8 @@ def test_form_factor_is_one_at_rest_and_smooth_towards_it() -> None:
     assert cross_sections.form_factor(small, 133)[0] == 1.0
 
 
-@given(
-    st.sampled_from(ISOTOPES), st.floats(0.1, 52.0), st.floats(0.01, 0.99), st.floats(-1, 1), st.floats(-1, 1)
-)
-def test_cevns_is_the_formula(
-    isotope: nuclei.Isotope, energy: float, share: float, g_p: float, g_n: float
-) -> None:
+@given(st.sampled_from(ISOTOPES), st.floats(0.1, 52.0), st.floats(0.01, 0.99), st.floats(-1, 1), st.floats(-1, 1))
+def test_cevns_is_the_formula(isotope: nuclei.Isotope, energy: float, share: float, g_p: float, g_n: float) -> None:
     M = isotope.mass_mev
     T = share * maximum_recoil(energy, M)
     F = naive.form_factor(math.sqrt(2 * M * T + T**2), isotope.A)

@@ -56,3 +56,85 @@ def test_what_is_wrong_names_the_file_and_the_key(old: str, new: str, problem: s
         experiments.load(str(path))
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+def names_and_texts() -> list[tuple[str, str, str, str]]:
+    """(experiment, old text, new text, problem) of files of every kind."""
+    return [
+        (
+            "conus",
+            'threshold = "100 eV"',
+            'threshold = "100 keV"',
+            "detector: threshold 0.1 MeV is above any recoil",
+        ),
+        ("conus", 'threshold = "100 eV"', 'threshold = "100"', "threshold: '100' has no unit of energy"),
+        ("conus", "efficiency = 0.5", "efficiency = 1.5", "efficiency: must be between 0 and 1"),
+        ("conus", "efficiency = 0.5", 'efficiency = "half"', "efficiency: must be a table"),
+        ("conus", "efficiency = 0.5", 'efficiency = { shape = "logistic" }', "give photoelectrons_per_kev"),
+        ("conus", "U235 = 0.556", "U235 = 0.656", "fission_fractions: must add up to 1"),
+        ("conus", "U235 = 0.556", "U236 = 0.556", "unknown key 'U236'"),
+        ("conus", 'power = "3.9 GW"', 'power = "3.9 hp"', "power: '3.9 hp' has no unit of power"),
+        ("conus", 'power = "3.9 GW"', "", "power: missing"),
+        ("conus", 'baseline = "17 m"', "", "baseline: missing"),
+        (
+            "conus",
+            "background_scales = true",
+            "background_scales = 1",
+            "background_scales: must be true or false",
+        ),
+        ("conus", 'compound = "Ge"', 'compound = "Gx"', "compound: unknown element"),
+        ("coherent-lar", "0.6385,", "1.6385,", "values: must be between 0 and 1, not 1.6385"),
+        ("coherent-lar", "20, 21.85,", "21.85, 20,", "energy: must increase"),
+        ("coherent-lar", "0.6385, ", "", "values: must be as many as the 15 energies, not 14"),
+        ("coherent-lar", 'unit = "keV"', 'unit = "GeV"', "unit: unknown unit 'GeV'"),
+        ("cr51-lxe-a", "fraction = 0.90", "fraction = 1.90", "fraction: must be between 0 and 1"),
+        ("cr51-lxe-a", 'activity = "5 MCi"', 'activity = "5 M"', "activity: '5 M' has no unit of activity"),
+        ("cr51-lxe-a", "num = 120", "num = 0", "num: must be a whole number from 1"),
+        ("cr51-lxe-a", "stop = 600", "stop = 0", "stop: must be above start"),
+        (
+            "cr51-lxe-a",
+            'density = "2.94 g/cm3"',
+            'density = "2.94 g/l"',
+            "density: '2.94 g/l' has no unit of density",
+        ),
+        ("cr51-lxe-a", 'diameter = "1.38 m"', 'diameter = "-1 m"', "diameter: must be positive"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "problem"), names_and_texts())
+def test_what_is_wrong_in_other_kinds_of_files_is_told(
+    name: str, old: str, new: str, problem: str, write: Write
+) -> None:
+    text = (experiments.BUILT_IN / f"{name}.toml").read_text()
+    assert old in text
+    path = write("mine.toml", text.replace(old, new, 1))
+    with pytest.raises(FastscanError, match=problem) as caught:
+        experiments.load(str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["zarr.json.toml", "..toml", "a b.toml", "_x.toml"])
+def test_a_file_that_can_not_name_a_group_is_told(name: str, write: Write) -> None:
+    with pytest.raises(FastscanError, match="can't name a group"):
+        experiments.load(str(write(name, TEXT)))
+
+
+def test_hostile_files_are_one_line(write: Write) -> None:
+    for text in ("a = " + "[" * 5000, "a = " + "9" * 5000, TEXT.replace("142", "9" * 400)):
+        with pytest.raises(FastscanError) as caught:
+            experiments.load(str(write("mine.toml", text)))
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 300
+    with pytest.raises(FastscanError):
+        experiments.load("a\0b.toml")
+
+
+@pytest.mark.parametrize("wrong", [5, None, 1.5])
+def test_what_is_no_experiment_is_told(wrong: object) -> None:
+    with pytest.raises(FastscanError, match="a name or a path"):
+        experiments.load_all(wrong)
+
+
+def test_a_path_object_is_a_path(write: Write) -> None:
+    assert experiments.load(write("mine.toml", TEXT)).name == "mine"

@@ -37,9 +37,7 @@ def test_couplings_of_each_model_equal_the_naive_ones(
     assert ours == pytest.approx(naive.couplings(channel, model, mass, beta), rel=1e-12, abs=1e-15 * scale)
 
 
-@pytest.mark.parametrize(
-    ("model", "beta"), [("chi", 0.0), ("psi", math.pi / 2), ("eta", math.atan(math.sqrt(5 / 3)))]
-)
+@pytest.mark.parametrize(("model", "beta"), [("chi", 0.0), ("psi", math.pi / 2), ("eta", math.atan(math.sqrt(5 / 3)))])
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_named_models_are_points_of_e6(model: str, beta: float, channel: str) -> None:
     assert kappa(model, channel, None) == pytest.approx(kappa("e6", channel, beta), rel=1e-12, abs=1e-16)

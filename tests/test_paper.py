@@ -38,9 +38,7 @@ def test_every_difference_has_a_note(written: tuple[Path, list[paper.Entry]]) ->
 
 
 def test_every_published_limit_is_there(written: tuple[Path, list[paper.Entry]]) -> None:
-    shown = {
-        (entry.experiment, entry.model): entry.published_gev for entry in written[1] if entry.published_gev
-    }
+    shown = {(entry.experiment, entry.model): entry.published_gev for entry in written[1] if entry.published_gev}
     assert shown == paper.published_limits()
     none = [entry for entry in written[1] if entry.model == "psi" and not entry.experiment.startswith("cr51")]
     assert {entry.status for entry in none} == {"no_sensitivity"}

@@ -19,9 +19,7 @@ def test_limits_beside_the_published_ones() -> None:
     published = {"chi": 183, "eta": 144, "lr": 110}
     ours = {model: float(fastscan.limit(CSI, model)) for model in published}
     for model, limit in ours.items():
-        print(
-            f"{model:4} {limit:6.1f} GeV, published {published[model]}: {limit / published[model] - 1:+.1%}"
-        )
+        print(f"{model:4} {limit:6.1f} GeV, published {published[model]}: {limit / published[model] - 1:+.1%}")
     assert ours == pytest.approx({"chi": 195.3, "eta": 149.1, "lr": 112.8}, abs=0.05)
     assert fastscan.limit(CSI, "lr-nc") == ours["lr"]
 
@@ -82,9 +80,7 @@ def test_every_crossing_is_a_root_of_a_polynomial(beta: float, sigma: float, lum
 
 @given(angles, sigmas, luminosities)
 @settings(max_examples=50)
-def test_inside_an_interval_delta_chi2_is_below_the_threshold(
-    beta: float, sigma: float, luminosity: float
-) -> None:
+def test_inside_an_interval_delta_chi2_is_below_the_threshold(beta: float, sigma: float, luminosity: float) -> None:
     point = {"beta": beta, "sigma_sys": sigma, "luminosity": luminosity}
     allowed = fastscan.intervals(CSI, "e6", **point)
     if not allowed:  # only where the whole range lies beyond what a contact interaction excludes
@@ -166,9 +162,7 @@ def test_a_limit_does_not_depend_on_how_columns_are_batched(monkeypatch: pytest.
     assert fastscan.limit(CSI, "e6", beta=beta, sigma_sys=0.1).tobytes() == whole.tobytes()
 
 
-@pytest.mark.parametrize(
-    "axis", [(10, 2000, 100), (10, 2000, 1000), (37, 900, 100), (190, 200, 2), (1, 20000, 3)]
-)
+@pytest.mark.parametrize("axis", [(10, 2000, 100), (10, 2000, 1000), (37, 900, 100), (190, 200, 2), (1, 20000, 3)])
 def test_a_limit_does_not_depend_on_the_mass_axis(axis: tuple[float, float, int], write: Write) -> None:
     start, stop, num = axis
     grid = write(

@@ -17,9 +17,7 @@ def test_sm_events_of_coherent_csi() -> None:
 
 @pytest.mark.parametrize("name", experiments.names())
 def test_sm_events_of_every_experiment(name: str) -> None:
-    assert likelihood.events(name, "chi", m_zprime=np.inf) == pytest.approx(
-        naive.events(name, "chi", np.inf), rel=1e-9
-    )
+    assert likelihood.events(name, "chi", m_zprime=np.inf) == pytest.approx(naive.events(name, "chi", np.inf), rel=1e-9)
 
 
 @given(st.sampled_from(experiments.names()), st.floats(-2, 2), st.floats(-2, 2))

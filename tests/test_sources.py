@@ -26,9 +26,7 @@ def test_michel_spectra_are_normalised(spectrum) -> None:
 @given(st.floats(0.0, END))
 def test_michel_spectra_equal_the_naive_ones(energy: float) -> None:
     at = np.array(energy)
-    assert float(sources.michel_nu_e(at)) == pytest.approx(
-        naive.sns_spectrum("nu_e", energy), rel=1e-13, abs=1e-18
-    )
+    assert float(sources.michel_nu_e(at)) == pytest.approx(naive.sns_spectrum("nu_e", energy), rel=1e-13, abs=1e-18)
     assert float(sources.michel_nubar_mu(at)) == pytest.approx(
         naive.sns_spectrum("nubar_mu", energy), rel=1e-13, abs=1e-18
     )
@@ -43,8 +41,7 @@ def test_each_flavour_has_the_same_fluence() -> None:
 def test_a_longer_exposure_is_at_the_same_rate() -> None:
     experiment = experiments.load("coherent-csi")
     once, twice = (
-        sources.spectra(replace(experiment, exposure_s=days * 86400.0))[0].quadrature([])[1]
-        for days in (100, 200)
+        sources.spectra(replace(experiment, exposure_s=days * 86400.0))[0].quadrature([])[1] for days in (100, 200)
     )
     assert twice == pytest.approx(2 * once, rel=1e-15)
 
@@ -56,9 +53,7 @@ def test_fission_spectra_equal_the_naive_ones(isotope: str, energy: float) -> No
 
 
 def test_a_reactor_emits_about_six_antineutrinos_a_fission() -> None:
-    total = quad(
-        lambda e: float(sources.fission_spectrum("U235", np.array(e))), 0, 10, points=[2], limit=500
-    )[0]
+    total = quad(lambda e: float(sources.fission_spectrum("U235", np.array(e))), 0, 10, points=[2], limit=500)[0]
     assert total == pytest.approx(6.07, rel=0.1)  # of arXiv:2304.14992, which has more points below 2 MeV
 
 
@@ -73,9 +68,7 @@ def test_fluences_equal_the_naive_ones(name: str) -> None:
         assert isinstance(spectrum, sources.Continuum)
         at = np.array([0.01, 0.3, 1.99, 2.0, 5.0, 9.0])
         shape = [naive.spectrum(naive.EXPERIMENTS[name].source, energy) for energy in at]
-        assert spectrum.density(at) / spectrum.density(at)[1] == pytest.approx(
-            np.array(shape) / shape[1], rel=1e-12
-        )
+        assert spectrum.density(at) / spectrum.density(at)[1] == pytest.approx(np.array(shape) / shape[1], rel=1e-12)
 
 
 def test_the_mean_inverse_square_of_a_cylinder() -> None:

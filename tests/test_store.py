@@ -144,9 +144,7 @@ def test_what_is_no_store_is_never_touched(option: dict[str, bool], grid_file: P
         "coherent-csi/chi/chi2/notes.json",
     ],
 )
-def test_overwrite_stops_at_files_that_fastscan_did_not_write(
-    foreign: str, scanned: Path, grid_file: Path
-) -> None:
+def test_overwrite_stops_at_files_that_fastscan_did_not_write(foreign: str, scanned: Path, grid_file: Path) -> None:
     (scanned / foreign).parent.mkdir(exist_ok=True, parents=True)
     (scanned / foreign).write_text("...")
     before = everything(scanned)
@@ -169,9 +167,7 @@ def test_an_unwritable_place_is_told(grid_file: Path, tmp_path: Path) -> None:
 
 def test_a_grid_larger_than_the_disk_is_refused(write: Write, tmp_path: Path) -> None:
     huge = (
-        GRID.replace("num = 13", "num = 100000")
-        .replace("num = 37", "num = 1000000")
-        .replace("num = 7", "num = 1000")
+        GRID.replace("num = 13", "num = 100000").replace("num = 37", "num = 1000000").replace("num = 7", "num = 1000")
     )
     with pytest.raises(FastscanError, match=r"needs \d+\.\d MB, but only"):
         fastscan.scan(write("huge.toml", huge), tmp_path / "out.zarr")
@@ -236,9 +232,7 @@ def test_overwrite_stops_at_links(scanned: Path, grid_file: Path, tmp_path: Path
     assert (scanned / E6 / "zarr.json").is_file()
 
 
-def test_what_a_killed_write_left_behind_is_no_hindrance_and_is_removed(
-    scanned: Path, grid_file: Path
-) -> None:
+def test_what_a_killed_write_left_behind_is_no_hindrance_and_is_removed(scanned: Path, grid_file: Path) -> None:
     leftover = scanned / E6 / "chi2" / f"c.0.0.0.{'0a' * 16}.partial"
     leftover.write_bytes(b"half")
     fastscan.scan(grid_file, scanned, resume=True)
