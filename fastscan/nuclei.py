@@ -1,15 +1,13 @@
 """Nuclei: natural isotopes, and how many of them a detector holds."""
 
-import csv
 import functools
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 
+from fastscan import tables
 from fastscan.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 from fastscan.errors import FastscanError, unknown
 
-ISOTOPES_FILE = files("fastscan") / "data" / "isotopes.csv"
 _FORMULA_PART = re.compile(r"([A-Z][a-z]?)([0-9]*)")
 
 
@@ -37,9 +35,8 @@ class Isotope:
 @functools.cache
 def elements() -> dict[str, tuple[Isotope, ...]]:
     """Isotopes by chemical symbol, with abundances that add up to one."""
-    rows = csv.DictReader(line for line in ISOTOPES_FILE.read_text().splitlines() if line[0] != "#")
     table: dict[str, list[dict[str, str]]] = {}
-    for row in rows:
+    for row in tables.rows("isotopes.csv"):
         table.setdefault(row["symbol"], []).append(row)
     return {
         symbol: tuple(

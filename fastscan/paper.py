@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fastscan import query, records, scanner
+from fastscan import query, records, scanner, tables
 from fastscan.errors import FastscanError
 from fastscan.experiments import load
 from fastscan.store import Cube
 
-DATA = files("fastscan") / "data"
 GRID = files("fastscan") / "grids" / "table3.toml"
 FILES = ("table3.md", "table3.csv", "table3.json", "table3.zarr")
 
@@ -99,12 +98,6 @@ def _entry(cube: Cube, published: dict[tuple[str, str], float], notes: dict[str,
     )
 
 
-def _table(name: str) -> list[dict[str, str]]:
-    """Rows of a table in the package's data."""
-    lines = (DATA / name).read_text().splitlines()
-    return list(csv.DictReader(line for line in lines if line[0] != "#"))
-
-
 def published_limits() -> dict[tuple[str, str], float]:
     """The paper's limits in GeV, by experiment and model; those that it leaves empty aren't there.
 
@@ -115,7 +108,7 @@ def published_limits() -> dict[tuple[str, str], float]:
     """
     return {
         (experiment, row["model"]): float(limit)
-        for row in _table("table3.csv")
+        for row in tables.rows("table3.csv")
         for experiment, limit in row.items()
         if experiment != "model" and limit
     }
@@ -123,7 +116,7 @@ def published_limits() -> dict[tuple[str, str], float]:
 
 def notes_by_subject() -> dict[str, str]:
     """Why entries differ from the published ones, by experiment or model."""
-    return {row["about"]: row["note"] for row in _table("table3_notes.csv")}
+    return {row["about"]: row["note"] for row in tables.rows("table3_notes.csv")}
 
 
 def rows(entries: Sequence[Entry]) -> list[list[str]]:

@@ -8,19 +8,21 @@ A record has the keys ``experiment`` (or the name of a combination), ``model``, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import zarr
 from numpy.typing import ArrayLike
 
-from fastscan import models, query, store
+from fastscan import models, query
 from fastscan.errors import FastscanError, unknown
 from fastscan.experiments import load_all
 from fastscan.likelihood import combine
-from fastscan.location import read_root
-from fastscan.store import Cube
 from fastscan.typing import Array, IntArray
+
+if TYPE_CHECKING:  # a limit without a store does without zarr
+    import zarr
+
+    from fastscan.store import Cube
 
 Record = dict[str, Any]
 KEYS = (
@@ -126,6 +128,9 @@ def of_store(
     `combined` names experiments (or combinations) of the store whose likelihoods are added up, for each model
     that all of them have, instead.
     """
+    from fastscan import store
+    from fastscan.location import read_root
+
     root = read_root(location)
     if combined:
         cubes = _combined(root, combined)
@@ -144,8 +149,10 @@ def of_store(
     return records
 
 
-def _combined(root: zarr.Group, names: Sequence[str]) -> list[Cube]:
+def _combined(root: "zarr.Group", names: Sequence[str]) -> "list[Cube]":
     """For each model that all the named experiments of a store have, a cube with their joint likelihood."""
+    from fastscan import store
+
     groups = store.group_names(root)
     known = dict.fromkeys(group.split("/")[0] for group in groups)
     for name in names:
@@ -173,7 +180,7 @@ def _combined(root: zarr.Group, names: Sequence[str]) -> list[Cube]:
 
 
 def of_cube(
-    cube: Cube,
+    cube: "Cube",
     *,
     beta: Array | None = None,
     sigma_sys: ArrayLike | None = None,
@@ -220,7 +227,7 @@ def of_cube(
     ]
 
 
-def _on_axis(cube: Cube, beta: Array) -> IntArray:
+def _on_axis(cube: "Cube", beta: Array) -> IntArray:
     """Indices of betas on a group's axis."""
     axis = cube.axes["beta"]
     nearest: IntArray = np.abs(axis - beta[:, None]).argmin(axis=1)

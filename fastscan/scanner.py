@@ -5,12 +5,10 @@ wherever it sends them.
 """
 
 import functools
-import hashlib
 import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +18,7 @@ import zarr
 from dask.callbacks import Callback
 from numpy.typing import NDArray
 
-from fastscan import grid, kernels, likelihood, models, store
+from fastscan import grid, kernels, likelihood, models, store, tables
 from fastscan.errors import FastscanError
 from fastscan.grid import Combination, Grid
 from fastscan.layout import DIMENSIONS, Index, Layout, chunk_shape
@@ -34,6 +32,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 PHYSICS_VERSION = 1  # raise it when a formula changes a number
+# The package's tables that event counts follow from.
+TABLES = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv")
 Progress = Callable[[int, int], object]  # called with the points done so far and the points to do
 
 
@@ -128,7 +128,7 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
             "fixed_sigma_sys": measured.sigma_sys,
             "model": model.name,
             "charges": model.digest,
-            "data": data_digests(),
+            "data": {name: tables.digest(name) for name in TABLES},
             "axes": described,
             "dtype": source.dtype,
             "chunks": list(chunks),
@@ -144,12 +144,6 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
         layout=Layout(shape, chunks, chunks_per_task, source.dtype),
         likelihood=likelihood.build(measured.experiments, model, axes["beta"] if model.has_beta else None),
     )
-
-
-def data_digests() -> dict[str, str]:
-    """SHA-256 of the package's tables that event counts follow from."""
-    tables = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv")
-    return {name: hashlib.sha256((files("fastscan") / "data" / name).read_bytes()).hexdigest() for name in tables}
 
 
 def run(

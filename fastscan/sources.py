@@ -3,16 +3,15 @@
 A spectrum offers one thing: nodes and weights with which an integral over neutrino energy becomes a sum.
 """
 
-import csv
 import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Protocol
 
 import numpy as np
 
+from fastscan import tables
 from fastscan.constants import JOULE_PER_MEV, M_MUON, M_PION
 from fastscan.experiments import Cylinder, ElectronCapture, Experiment, PionDecayAtRest, Point, Reactor
 from fastscan.typing import Array
@@ -140,7 +139,7 @@ def fission_spectrum(isotope: str, energy: Array) -> Array:
     the points of Vogel and Engel, Phys. Rev. D 39 (1989) 3378, and zero below the first of them.
     """
     low = _columns("reactor_low_energy.csv")
-    (alpha,) = (row for row in _rows("reactor_mueller.csv") if row["isotope"] == isotope)
+    (alpha,) = (row for row in tables.rows("reactor_mueller.csv") if row["isotope"] == isotope)
     high = sum(float(alpha[f"alpha{k}"]) * energy ** (k - 1) for k in range(1, 7))
     below = np.interp(energy, low["energy_mev"], low[isotope], left=0.0)
     return np.where(energy < low["energy_mev"][-1], below, np.exp(high))
@@ -148,7 +147,7 @@ def fission_spectrum(isotope: str, energy: Array) -> Array:
 
 def reactor(source: Reactor, exposure_s: float, dilution: float) -> list[Spectrum]:
     """nubar_e of a reactor: fissions at its thermal power times the mean spectrum of its fuel; no oscillation."""
-    released = {row["isotope"]: float(row["energy_mev"]) for row in _rows("fission_energy.csv")}
+    released = {row["isotope"]: float(row["energy_mev"]) for row in tables.rows("fission_energy.csv")}
     energy_per_fission = sum(share * released[fuel] for fuel, share in source.fission_fractions)
     fissions = source.power_w * exposure_s / (energy_per_fission * JOULE_PER_MEV)
 
@@ -168,14 +167,7 @@ def electron_capture(source: ElectronCapture, exposure_s: float, dilution: float
 
 
 @functools.cache
-def _rows(name: str) -> list[dict[str, str]]:
-    """Rows of a table in the package's data."""
-    lines = (files("fastscan") / "data" / name).read_text().splitlines()
-    return list(csv.DictReader(line for line in lines if line[0] != "#"))
-
-
-@functools.cache
 def _columns(name: str) -> dict[str, Array]:
     """Columns of a table of numbers in the package's data."""
-    rows = _rows(name)
+    rows = tables.rows(name)
     return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}

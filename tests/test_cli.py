@@ -235,8 +235,9 @@ assert not heavy, heavy
 
 def test_one_limit_imports_neither_storage_nor_scheduler() -> None:
     program = """
-import sys, fastscan
-fastscan.limit("coherent-csi", "chi")
+import sys
+from fastscan import cli
+cli.cli.main(["limit", "coherent-csi", "chi"], standalone_mode=False)
 heavy = {"zarr", "dask", "distributed", "xarray"} & set(sys.modules)
 assert not heavy, heavy
 """
