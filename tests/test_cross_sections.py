@@ -34,8 +34,9 @@ def test_cevns_is_the_formula(isotope: nuclei.Isotope, energy: float, share: flo
     charge = (g_p * isotope.Z + g_n * isotope.N) * F
     formula = naive.G_FERMI**2 * M / (2 * math.pi) * charge**2 * (2 - 2 * T / energy - M * T / energy**2)
     ours = cross_sections.cevns(np.array(T), np.array(energy), isotope) @ [g_p**2, g_p * g_n, g_n**2]
-    scale = cross_sections.cevns(np.array(T), np.array(energy), isotope).max() * (g_p**2 + g_n**2)
-    assert ours == pytest.approx(formula * naive.CM2_PER_MEV_2, rel=1e-9, abs=1e-14 * scale)
+    # at the largest recoil, and where proton and neutron cancel, both lose what is small beside this
+    scale = cross_sections.cevns(np.array(0.0), np.array(energy), isotope).max() * (g_p**2 + g_n**2)
+    assert ours == pytest.approx(formula * naive.CM2_PER_MEV_2, rel=1e-9, abs=1e-13 * scale)
 
 
 @given(st.floats(0.05, 2.0), st.floats(0.01, 0.99), st.floats(-1, 1), st.floats(-1, 1))
