@@ -140,7 +140,7 @@ def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
 
         scanner.run(cubes, store, resume=resume, overwrite=overwrite, progress=progress)
     found = [each for cube in cubes for each in records.of_cube(cube)]
-    click.echo("Lower limits on M_Z' at 90 % CL (1 dof), at each experiment's own sigma_sys:")
+    click.echo("Lower limits on M_Z' at 90 % CL (1 dof):")
     print_table(("experiment", "model", "sigma_sys", "limit"), summary(found))
 
 
@@ -197,10 +197,8 @@ def limit(
     )
     above = "M_Z' > " if found["limit_gev"] else ""
     click.echo(f"{where}: {above}{limit_text(found)}  ({conditions(found)})")
-    if found["expected_gev"]:
-        click.echo(
-            f"expected, from the Standard Model's prediction in place of the data: {found['expected_gev']:.1f} GeV"
-        )
+    if found["expected_status"]:
+        click.echo("expected, from the Standard Model's prediction in place of the data: " + expected_text(found))
     if len(found["allowed_gev"]) > 1 or found["status"] == "sm_disfavoured":
         click.echo("allowed: " + ", ".join(interval_text(*ends) for ends in found["allowed_gev"]))
 
@@ -239,14 +237,14 @@ def limits(
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    if groups and combine:
+    if groups and combine is not None:
         raise click.UsageError("--group and --combine exclude each other")
     from fastscan import records
 
     found = records.of_store(
         store,
         groups,
-        combined=combine.split(",") if combine else (),
+        combined=combine.split(",") if combine is not None else (),
         beta=beta,
         sigma_sys=sigma_sys,
         luminosity=luminosity,
@@ -316,7 +314,7 @@ def cite(what: str) -> None:
 
     from fastscan import experiments as known
 
-    if Path(what).is_dir():
+    if what not in known.names() and Path(what).is_dir():
         from fastscan import store as stores
 
         references = [each for group in stores.describe(what) for each in group["references"]]
@@ -412,11 +410,17 @@ def limit_text(record: dict[str, Any]) -> str:
     return f"{record['limit_gev']:.1f} GeV{over_g}{outside}"
 
 
+def expected_text(record: dict[str, Any]) -> str:
+    if record["expected_gev"] is None:
+        return NO_LIMIT[record["expected_status"]]
+    return f"{record['expected_gev']:.1f} GeV"
+
+
 def sigma_text(record: dict[str, Any]) -> str:
     sigma = record["sigma_sys"]
     if isinstance(sigma, dict):
         return ", ".join(f"{name} {value:g}" for name, value in sigma.items())
-    return "own" if sigma is None else f"{sigma:g}"
+    return f"{sigma:g}"
 
 
 def conditions(record: dict[str, Any]) -> str:

@@ -30,17 +30,15 @@ def read_toml(path: Path) -> "Table":
         raise FastscanError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise FastscanError(f"{path}: not a text file") from None
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # not TOML, an absurd number, a path with a NUL, a deep nesting
+    # not TOML, a number of thousands of digits, a path with a NUL, tables nested too deeply
+    except (ValueError, RecursionError) as error:
         raise FastscanError(f"{str(path)!r}: {str(error) or 'nested too deeply'}") from None
 
 
-def check_name(name: str, path: Path) -> str:
-    """The name that a file gives to a group of a store, if it can be one."""
+def check_name(name: str) -> str:
+    """A name, if a group of a store can have it."""
     if not NAME.fullmatch(name) or name == "zarr.json":
-        raise FastscanError(f"{str(path)!r}: {name!r} can't name a group; use letters, digits and . _ + -")
+        raise FastscanError(f"{name!r} can't name a group; use letters, digits and . _ + -")
     return name
 
 
@@ -163,8 +161,8 @@ class Table:
         """A positive quantity with a unit, in the base unit of its kind."""
         text = self.text(key, default)
         value = self.checked(key, lambda: quantity(text, kind))
-        if value <= 0:
-            raise self.error(key, f"must be positive, not {text!r}")
+        if not 1e-30 <= value <= 1e30:
+            raise self.error(key, f"must be positive, and within reason, not {text!r}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:

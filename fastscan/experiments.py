@@ -226,7 +226,7 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
     else:
         raise unknown("experiment", experiment, names())
     table = read_toml(path)
-    parsed = _parse(check_name(path.stem, path), table)
+    parsed = _parse(table.checked("file name", partial(check_name, path.stem)), table)
     table.done()
     return parsed
 
@@ -253,6 +253,10 @@ def _parse(name: str, table: Table) -> Experiment:
         statistics=_parse_statistics(table.table("statistics")),
         digest=table.digest,
     )
+    if isinstance(experiment.statistics, Measured) and experiment.detector.bins:
+        raise table.error("detector", "bins: a measured count is one number; leave the bins out")
+    if experiment.channel == "nu-e" and not isinstance(experiment.source, ElectronCapture):
+        raise table.error("channel", "'nu-e' is only known for the nu_e of an electron-capture source")
     largest, threshold = largest_recoil(experiment), experiment.detector.edges[0]
     if threshold >= largest:
         raise table.error("detector", f"threshold {threshold:.3g} MeV is above any recoil ({largest:.3g} MeV)")
@@ -335,7 +339,7 @@ def _parse_detector(table: Table) -> Detector:
     if "bins" in table:
         given = table.table("bins")
         start, stop = given.number("start", minimum=0), given.number("stop", minimum=0)
-        num, unit = given.whole("num", 1, 100_000), RECOIL_UNITS[given.choice("unit", RECOIL_UNITS)]
+        num, unit = given.whole("num", 1, 1000), RECOIL_UNITS[given.choice("unit", RECOIL_UNITS)]
         if stop <= start:
             raise given.error("stop", "must be above start")
         bins = tuple((start + (stop - start) * i / num) * unit for i in range(num + 1))
@@ -375,7 +379,7 @@ def _parse_statistics(table: Table) -> Measured | Projection:
         statistics = Projection(
             background=table.number("background", minimum=0) if has_background else 0.0,
             background_scales=table.flag("background_scales") if has_background else False,
-            sigma_sys=table.number("sigma_sys", minimum=0),
+            sigma_sys=table.number("sigma_sys", 0, 1e6),
         )
     else:
         statistics = Measured(
@@ -383,7 +387,7 @@ def _parse_statistics(table: Table) -> Measured | Projection:
             steady_state=table.number("steady_state", minimum=0),
             background=table.number("background", minimum=0),
             background_error=table.number("background_error", minimum=0),
-            sigma_sys=table.number("sigma_sys", minimum=0),
+            sigma_sys=table.number("sigma_sys", 0, 1e6),
         )
         if statistics.observed == statistics.steady_state == statistics.background == 0:
             raise table.error("observed", "without any event, steady state or background there is no variance")

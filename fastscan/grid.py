@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastscan import arguments, experiments
-from fastscan.config import NAME, Table, read_toml
+from fastscan.config import Table, check_name, read_toml
 from fastscan.experiments import Experiment
 from fastscan.models import Model
 from fastscan.models import load as load_model
@@ -132,11 +132,14 @@ def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:
 
 
 def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) -> tuple[Combination, ...]:
+    if not table.names():
+        raise table.error("NAME", "missing; a combination is a table [combine.NAME]")
     found = []
     for name in table.names():
         entry = table.table(name)
-        if not NAME.fullmatch(name) or name in {experiment.name for experiment in alone}:
-            raise table.error(name, "the name must be of letters, digits and . _ + -, and no experiment's")
+        table.checked(name, partial(check_name, name))
+        if name in {experiment.name for experiment in alone}:
+            raise table.error(name, "is the name of an experiment of this grid")
         members = _experiments(entry, directory)
         fixed = entry.table("sigma_sys", default={})
         sigma = {each.name: fixed.number(each.name, 0) for each in members if each.name in fixed}

@@ -67,6 +67,8 @@ def experiment_forms(experiment: Experiment) -> tuple[Array, Array, float]:
     response, g_sm = rates.response(experiment), models.sm_couplings(experiment.channel)
     signal = response @ features(g_sm)
     response, signal = response[signal > 0], signal[signal > 0]
+    if not signal.size:
+        raise FastscanError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
     if isinstance(experiment.statistics, Measured):
         counts = measured_counts(experiment.statistics, signal)
     else:

@@ -6,8 +6,10 @@ user's own U(1)' is a TOML file with a table of charges and a strength g'.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -33,6 +35,7 @@ from fastscan.typing import Array
 # Charges of Table 1, sqrt(40) Y_chi and sqrt(24) Y_psi; right-handed f carries minus the charge of f^c.
 E6_CHARGES = {"Q": (-1, 1), "u^c": (-1, 1), "e^c": (-1, 1), "d^c": (3, 1), "l": (3, 1)}
 RHO = {"u": RHO_QUARK, "d": RHO_QUARK, "e": RHO_ELECTRON}
+_FRACTION = re.compile(r"[-+]?[0-9]{1,6}/[0-9]{1,6}")
 FERMIONS = ("u", "d", "e")
 
 Chiral = dict[str, tuple[Array, Array]]  # fermion -> (left, right)
@@ -58,7 +61,7 @@ class Model:
     @property
     def has_beta(self) -> bool:
         """Whether the model has the axis beta."""
-        return self.name == "e6" and self.charges is None
+        return self.name == "e6"
 
 
 MODELS = {
@@ -110,10 +113,10 @@ def _read(path: Path) -> Model:
         raise FastscanError(f"{path}: {path.stem!r} is a built-in model; give the file another name")
     charges = table.table("charges")
     model = Model(
-        name=check_name(path.stem, path),
+        name=table.checked("file name", partial(check_name, path.stem)),
         description=table.text("title"),
         references=table.texts("references"),
-        g_prime=table.positive("g_prime"),
+        g_prime=table.number("g_prime", 1e-9, 1e3),
         charges={fermion: _chiral_charges(charges, fermion) for fermion in FERMIONS},
         nu=_chiral_charges(charges, "nu")[0],
         digest=table.digest,
@@ -128,11 +131,14 @@ def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
     value = table.take(fermion, (int, float, str, list), "a charge, or two: [left, right]")
     pair = value if isinstance(value, list) else [value, value]
     try:
-        left, right = (float(Fraction(charge) if isinstance(charge, str) else charge) for charge in pair)
+        left, right = (
+            float(Fraction(charge) if isinstance(charge, str) and _FRACTION.fullmatch(charge) else charge)
+            for charge in pair
+        )
     except (ValueError, TypeError, ZeroDivisionError, OverflowError):
         raise table.error(fermion, f"must be a charge such as -1 or '1/3', or [left, right], not {value!r}") from None
-    if not (math.isfinite(left) and math.isfinite(right)):
-        raise table.error(fermion, f"must be finite, not {value!r}")
+    if not (abs(left) <= 1e6 and abs(right) <= 1e6) or any(isinstance(charge, bool) for charge in pair):
+        raise table.error(fermion, f"must be a charge of at most a million, not {value!r}")
     if fermion == "nu" and isinstance(value, list):
         raise table.error(fermion, "has one charge, that of the left-handed neutrino")
     return left, right

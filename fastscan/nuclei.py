@@ -8,7 +8,7 @@ from fastscan import tables
 from fastscan.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 from fastscan.errors import FastscanError, unknown
 
-_FORMULA_PART = re.compile(r"([A-Z][a-z]?)([0-9]*)")
+_FORMULA_PART = re.compile(r"([A-Z][a-z]?)([0-9]{0,4})")
 
 
 @dataclass(frozen=True)

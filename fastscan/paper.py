@@ -13,6 +13,7 @@ import numpy as np
 from fastscan import query, records, scanner, tables
 from fastscan.errors import FastscanError
 from fastscan.experiments import load
+from fastscan.location import local, writable
 from fastscan.store import Cube
 
 GRID = files("fastscan") / "grids" / "table3.toml"
@@ -63,17 +64,19 @@ def table3(directory: str | Path) -> list[Entry]:
     ----------
     Table 3 of arXiv:2002.01482.
     """
-    place = Path(directory)
+    place = local(directory)
+    for name in FILES[:-1]:
+        if (place / name).exists() and not (place / FILES[-1]).exists():
+            raise FastscanError(f"{place / name} is there without {FILES[-1]}; it is left as it is")
     cubes = scanner.plan(str(GRID))
-    scanner.run(cubes, str(place / "table3.zarr"), resume=True)
+    scanner.run(cubes, str(place / FILES[-1]), resume=True)
     published, notes = published_limits(), notes_by_subject()
     entries = [_entry(cube, published, notes) for cube in cubes]
-    try:
-        (place / "table3.md").write_text(markdown(entries))
-        (place / "table3.csv").write_text(as_csv(entries))
-        (place / "table3.json").write_text(json.dumps([asdict(entry) for entry in entries], indent=2) + "\n")
-    except OSError as error:
-        raise FastscanError(f"{error.filename} can't be written: {error.strerror}") from None
+    texts = (markdown(entries), as_csv(entries), json.dumps([asdict(entry) for entry in entries], indent=2) + "\n")
+    for name, text in zip(FILES[:-1], texts, strict=True):
+        with writable(place / name):
+            (place / f".{name}.partial").write_text(text)
+            (place / f".{name}.partial").replace(place / name)
     return entries
 
 

@@ -1,7 +1,7 @@
 """Limits as records, one a point: what the commands print as tables, JSON and CSV.
 
 A record has the keys ``experiment`` (or the name of a combination), ``model``, ``beta_rad`` (None without beta),
-``sigma_sys`` (by experiment where they differ, None where several keep their own), ``luminosity``, ``cl``, ``dof``,
+``sigma_sys`` (by experiment where there are several), ``luminosity``, ``cl``, ``dof``,
 ``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a user's own U(1)', else None) and
 ``status``.
 """
@@ -73,18 +73,23 @@ def of_point(
     """The limit of one or several experiments, without a store.
 
     Beside the keys of every record, ``allowed_gev`` has every allowed interval (an open upper end is None) and
-    ``expected_gev`` the limit with measured data replaced by the Standard Model's prediction (None without data).
+    ``expected_gev`` the limit with measured data replaced by the Standard Model's prediction (None without data), with
+    its ``expected_status``.
     """
     loaded, of = load_all(names), models.load(model)
     point: dict[str, Any] = {"beta": beta, "luminosity": luminosity, "cl": cl, "dof": dof}
     limit, status = query.limit(loaded, of, sigma_sys=sigma_sys, with_status=True, **point)
     allowed = query.intervals(loaded, of, sigma_sys=sigma_sys, **point)
-    expected = np.nan
+    expected: Array = np.array(np.nan)
+    expected_status: ArrayLike | None = None
     if any(each.is_measured for each in loaded):
         renamed = {each.name: each.expected().name for each in loaded}
         sigmas = {renamed[k]: v for k, v in sigma_sys.items()} if isinstance(sigma_sys, Mapping) else sigma_sys
-        expected = query.limit([each.expected() for each in loaded], of, sigma_sys=sigmas, **point)
-    own = loaded[0].statistics.sigma_sys if len(loaded) == 1 else None
+        projected = [each.expected() for each in loaded]
+        expected, expected_status = query.limit(projected, of, sigma_sys=sigmas, with_status=True, **point)
+    own = {each.name: each.statistics.sigma_sys for each in loaded}
+    named = sigma_sys if isinstance(sigma_sys, Mapping) else {} if sigma_sys is None else dict.fromkeys(own, sigma_sys)
+    effective = own | dict(named)
     name = "+".join(each.name for each in loaded)
     return {
         **record(
@@ -92,12 +97,13 @@ def of_point(
             of.name,
             float(limit),
             str(status),
-            sigma_sys=own if sigma_sys is None else sigma_sys,
+            sigma_sys=effective if len(loaded) > 1 else effective[loaded[0].name],
             g_prime=of.g_prime,
             **point,
         ),
         "allowed_gev": [(low, None if high == np.inf else high) for low, high in allowed],
         "expected_gev": None if np.isnan(expected) else float(expected),
+        "expected_status": None if expected_status is None else str(expected_status),
     }
 
 
@@ -170,12 +176,18 @@ def _combined(root: "zarr.Group", names: Sequence[str]) -> "list[Cube]":
         parts = [store.read(root, f"{name}/{model}") for name in names]
         first = parts[0]
         for part in parts:
-            same_beta = not first.has_beta or np.array_equal(part.axes["beta"], first.axes["beta"])
-            if not same_beta or part.identity["charges"] != first.identity["charges"]:
-                raise FastscanError(f"{part.name} and {first.name} differ in beta or in charges")
-        fixed = {member: sigma for part in parts for member, sigma in part.fixed_sigma.items()}
-        joint = combine([part.likelihood for part in parts])
-        cubes.append(replace(first, name=f"{'+'.join(names)}/{model}", likelihood=joint, fixed_sigma=fixed))
+            same_axes = all(np.array_equal(part.axes[name], first.axes[name]) for name in first.dimensions[:-2])
+            if not same_axes or part.identity["model"] != first.identity["model"]:
+                raise FastscanError(f"{part.name} and {first.name} differ in beta, in m_zprime or in the model")
+        fixed = {member: sigma for part in parts for member, sigma in part.identity["fixed_sigma_sys"].items()}
+        cubes.append(
+            replace(
+                first,
+                name=f"{'+'.join(names)}/{model}",
+                identity={**first.identity, "fixed_sigma_sys": fixed},
+                likelihood=combine([part.likelihood for part in parts]),
+            )
+        )
     return cubes
 
 
@@ -196,8 +208,8 @@ def of_cube(
     """
     name, model = cube.name.split("/")
     several = len(cube.likelihood.members) > 1
-    own = [None if several else float(cube.likelihood.sigma_sys[0])]
-    sigmas = own if sigma_sys is None else [None if np.isnan(s) else float(s) for s in np.asarray(sigma_sys)]
+    own = dict(zip(cube.likelihood.members, map(float, cube.likelihood.sigma_sys), strict=True))
+    sigmas = [None] if sigma_sys is None else [None if np.isnan(s) else float(s) for s in np.asarray(sigma_sys)]
     betas = np.arange(cube.layout.shape[0]) if beta is None else _on_axis(cube, beta)
     factors = np.ones(1) if luminosity is None else np.asarray(luminosity, float)
     mass = cube.axes["m_zprime"]
@@ -207,7 +219,8 @@ def of_cube(
             cube.likelihood, betas[:, None], cube.sigma_sys(sigma), factors[None, :], cl, dof
         )
         states = np.where((limits < mass.min()) | (limits > mass.max()), query.OUTSIDE_AXIS, states)
-        found.append((sigma, limits, states))
+        effective = {member: own[member] if each is None else each for member, each in cube.sigma_sys(sigma).items()}
+        found.append((effective if several else effective[cube.likelihood.members[0]], limits, states))
     return [
         record(
             name,

@@ -103,11 +103,9 @@ def plan(source: str | Path | Grid) -> list[Cube]:
 
 def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> Cube:
     axes = {name: axis.points() for name, axis in source.axes.items()}
-    fixed = measured.sigma_sys
     if "sigma_sys" not in axes:  # each experiment keeps its own, which for several is no single number
-        own = {each.name: each.statistics.sigma_sys for each in measured.experiments}
-        fixed = own | fixed
-        axes["sigma_sys"] = np.array([np.nan if combined else own[measured.name]])
+        own = measured.experiments[0].statistics.sigma_sys
+        axes["sigma_sys"] = np.array([np.nan if combined else own])
     axes.setdefault("luminosity", np.ones(1))
     if not model.has_beta:
         axes["beta"] = np.zeros(1)
@@ -123,24 +121,18 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
         references=tuple(dict.fromkeys([*references, *model.references])),
         identity={
             "physics_version": PHYSICS_VERSION,
-            "experiments": {experiment.name: experiment.digest for experiment in measured.experiments},
+            "experiments": {each.name: store.plain(asdict(each)) for each in measured.experiments},
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
-            "model": model.name,
-            "charges": model.digest,
+            "model": store.plain(asdict(model)),
             "data": {name: tables.digest(name) for name in TABLES},
             "axes": described,
             "dtype": source.dtype,
             "chunks": list(chunks),
             "chunks_per_task": chunks_per_task,
         },
-        configuration={
-            "experiments": [asdict(experiment) for experiment in measured.experiments],
-            "model": asdict(model),
-        },
         axes=axes,
         has_beta=model.has_beta,
-        fixed_sigma=fixed,
         layout=Layout(shape, chunks, chunks_per_task, source.dtype),
         likelihood=likelihood.build(measured.experiments, model, axes["beta"] if model.has_beta else None),
     )
@@ -194,7 +186,7 @@ def run(
 
 def _done(cubes: Sequence[Cube], root: zarr.Group) -> dict[str, set[int]]:
     """Tasks that are recorded as done; groups from another run are refused, before anything is changed."""
-    return {cube.name: store.done_tasks(root, cube.name) for cube in cubes if store.is_there(root, cube)}
+    return {cube.name: store.done_tasks(root, cube) for cube in cubes if store.is_there(root, cube)}
 
 
 def _run_in_threads(tasks: Sequence[Task], report: Callable[[int], None]) -> None:
@@ -247,9 +239,8 @@ def _open(location: str, group: str, expected_hash: str) -> tuple[zarr.Group, Cu
 def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
     """chi2 over the part of a cube that a chunk covers, in the cube's dtype."""
     beta, mass, sigma, lum = cube.layout.region(index)
-    weight, pull = cube.likelihood.settings(
-        cube.sigma_sys(cube.axes["sigma_sys"][sigma, None]), cube.axes["luminosity"][None, lum]
-    )
+    given = None if cube.own_sigma_sys else cube.axes["sigma_sys"][sigma, None]
+    weight, pull = cube.likelihood.settings(cube.sigma_sys(given), cube.axes["luminosity"][None, lum])
     members, *settings = weight.shape
     betas, masses = beta.stop - beta.start, mass.stop - mass.start
     out = np.empty((betas, masses, math.prod(settings)), cube.layout.dtype)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import xxhash
 import zarr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from zarr.buffer.cpu import Buffer
 from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ZarrUserWarning
@@ -55,8 +55,7 @@ class Cube:
     """A group of a store: what is in it, and how it is cut.
 
     `identity` says what the numbers follow from, as the user gave it; its hash decides whether two runs are the
-    same; `configuration` is what became of the experiments' and the model's files.  `fixed_sigma` are systematic
-    errors, by experiment, that don't follow the axis.  Models other than e6 have no beta: their arrays lack that
+    same.  Models other than e6 have no beta: their arrays lack that
     dimension, while `axes` and `layout` keep it with length 1.
     """
 
@@ -64,10 +63,8 @@ class Cube:
     title: str
     references: tuple[str, ...]
     identity: dict[str, Any]
-    configuration: dict[str, Any]
     axes: dict[str, Array]
     has_beta: bool
-    fixed_sigma: dict[str, float]
     layout: Layout
     likelihood: Likelihood
 
@@ -84,12 +81,18 @@ class Cube:
     @property
     def g_prime(self) -> float | None:
         """The strength of a user's own U(1)', where the limit is one on M_Z' / g'; None for other models."""
-        strength: float | None = self.configuration["model"]["g_prime"]
+        strength: float | None = self.identity["model"]["g_prime"]
         return strength
 
-    def sigma_sys(self, value: ArrayLike | None) -> dict[str, ArrayLike | None]:
-        """Each member's systematic error where the axis has a value, or is left out (None)."""
-        return {name: self.fixed_sigma.get(name, value) for name in self.likelihood.members}
+    @property
+    def own_sigma_sys(self) -> bool:
+        """Whether the grid leaves the axis out, so that each experiment keeps its own."""
+        return "sigma_sys" not in self.identity["axes"]
+
+    def sigma_sys(self, value: T | None) -> dict[str, T | None]:
+        """Each member's systematic error where the others' is a value, or (None) their own."""
+        fixed = self.identity["fixed_sigma_sys"]
+        return {name: fixed.get(name, value) for name in self.likelihood.members}
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -148,8 +151,6 @@ def add(root: zarr.Group, cube: Cube) -> None:
                 **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
             },
             "members": list(cube.likelihood.members),
-            "fixed_sigma_sys": cube.fixed_sigma,
-            "configuration": cube.configuration,
             "identity": cube.identity,
             "hash": cube.hash,
         }
@@ -201,17 +202,20 @@ def read(root: zarr.Group, name: str) -> Cube:
         cube_array = _array(root, f"{name}/chi2")
         has_beta = len(cube_array.shape) == len(DIMENSIONS)
         head = () if has_beta else (1,)
-        axes = {axis: _values(root, f"{name}/{axis}") for axis in DIMENSIONS if has_beta or axis != "beta"}
+        own = "sigma_sys" not in attributes["identity"]["axes"]
+        axes = {
+            axis: _values(root, f"{name}/{axis}", own=own and axis == "sigma_sys")
+            for axis in DIMENSIONS
+            if has_beta or axis != "beta"
+        }
         carried = {key: _values(root, f"{name}/likelihood/{key}") for key in LIKELIHOOD_DIMENSIONS}
         return Cube(
             name=name,
             title=attributes["title"],
             references=tuple(attributes["references"]),
             identity=attributes["identity"],
-            configuration=attributes["configuration"],
             axes=axes,
             has_beta=has_beta,
-            fixed_sigma=attributes["fixed_sigma_sys"],
             layout=Layout(
                 shape=(*head, *cube_array.shape),
                 chunks=(*head, *cube_array.chunks),
@@ -222,6 +226,15 @@ def read(root: zarr.Group, name: str) -> Cube:
         )
 
 
+def plain(value: Any) -> Any:
+    """A value as JSON gives it back: lists for tuples, and a word for infinity."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(each) for each in value]
+    return "infinity" if value == math.inf else value
+
+
 def _array(root: zarr.Group, path: str) -> "zarr.Array[Any]":
     array = root[path]
     if not isinstance(array, zarr.Array):
@@ -229,10 +242,10 @@ def _array(root: zarr.Group, path: str) -> "zarr.Array[Any]":
     return array
 
 
-def _values(root: zarr.Group, path: str) -> Array:
-    """A small array, whole; a missing chunk, which reads as NaN, is damage."""
+def _values(root: zarr.Group, path: str, own: bool = False) -> Array:
+    """A small array, whole; a missing chunk, which reads as NaN, is damage, but for experiments' own errors."""
     values = np.asarray(_array(root, path), float)
-    if np.isnan(values).any():
+    if np.isnan(values).any() and not own:
         raise KeyError(f"{path} lacks values")
     return values
 
@@ -262,14 +275,18 @@ def write_record(root: zarr.Group, cube: Cube, task: int, checksums: dict[str, s
     sync(root.store.set(f"{cube.name}/chi2/done.{task}.json", Buffer.from_bytes(record)))
 
 
-def done_tasks(root: zarr.Group, name: str) -> set[int]:
-    """Numbers of the tasks that are recorded as done."""
+def done_tasks(root: zarr.Group, cube: Cube) -> set[int]:
+    """Numbers of the tasks that are recorded as done, and whose chunks are there."""
 
-    async def listed() -> set[int]:
-        keys = [key async for key in root.store.list_dir(f"{name}/chi2")]
-        return {int(match[1]) for key in keys if (match := RECORD.fullmatch(key))}
+    async def listed() -> set[str]:
+        return {key async for key in root.store.list_dir(f"{cube.name}/chi2")}
 
-    return sync(listed())
+    def chunks(task: int) -> Iterable[str]:
+        return ("c." + ".".join(map(str, cube.stored(index))) for index in cube.layout.indices(task))
+
+    keys = sync(listed())
+    recorded = {int(match[1]) for key in keys if (match := RECORD.fullmatch(key))}
+    return {task for task in recorded if task < cube.layout.tasks and keys.issuperset(chunks(task))}
 
 
 def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
@@ -314,7 +331,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
                 "bytes": cube.layout.size,
                 "chunks": list(cube.stored(cube.layout.chunks)),
                 "tasks": cube.layout.tasks,
-                "tasks_done": len(done_tasks(root, name)),
+                "tasks_done": len(done_tasks(root, cube)),
                 "source": attributes["source"],
                 "hash": cube.hash,
                 "references": cube.references,
@@ -350,7 +367,7 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
         raise FastscanError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
     root = store if isinstance(store, zarr.Group) else read_root(store)
     cube = read(root, group)
-    missing = cube.layout.tasks - len(done_tasks(root, group))
+    missing = cube.layout.tasks - len(done_tasks(root, cube))
     if missing:
         raise FastscanError(f"{group} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume")
     dataset: xarray.Dataset = xarray.open_zarr(root.store, group=group, consolidated=False)

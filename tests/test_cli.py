@@ -193,6 +193,7 @@ BAD = [
     (["limit", "coherent-csi,conie", "chi"], "did you mean 'connie'"),
     (["limit", "coherent-csi", "chi", "--sigma-sys", "conus=0.1"], "unknown experiment in sigma_sys 'conus'"),
     (["limits", "out.zarr", "--combine", "coherent-csi,conus"], "unknown experiment of this store 'conus'"),
+    (["limits", "out.zarr", "--combine", ""], "unknown experiment of this store ''"),
     (["cite", "out"], "unknown experiment 'out'"),
     (["paper", "-o", "grid.toml"], "grid.toml"),
     (["paper"], "Missing option '-o'"),

@@ -1,6 +1,7 @@
 import pytest
 from conftest import Write
 
+import fastscan
 from fastscan import experiments
 from fastscan.errors import FastscanError
 
@@ -71,6 +72,10 @@ def names_and_texts() -> list[tuple[str, str, str, str]]:
         ("conus", "efficiency = 0.5", "efficiency = 1.5", "efficiency: must be between 0 and 1"),
         ("conus", "efficiency = 0.5", 'efficiency = "half"', "efficiency: must be a table"),
         ("conus", "efficiency = 0.5", 'efficiency = { shape = "logistic" }', "give photoelectrons_per_kev"),
+        ("conus", 'channel = "cevns"', 'channel = "nu-e"', "channel: 'nu-e' is only known for"),
+        ("conus", 'baseline = "17 m"', 'baseline = "1e-200 m"', "baseline: must be positive, and within reason"),
+        ("conus", "sigma_sys = 0.2", "sigma_sys = 1e7", "sigma_sys: must be between 0 and 1e"),
+        ("coherent-csi", "[detector] ", "[detector]\nbins = { start = 4, stop = 26, num = 3, unit = 'keV' }", "bins"),
         ("conus", "U235 = 0.556", "U235 = 0.656", "fission_fractions: must add up to 1"),
         ("conus", "U235 = 0.556", "U236 = 0.556", "unknown key 'U236'"),
         ("conus", 'power = "3.9 GW"', 'power = "3.9 hp"', "power: '3.9 hp' has no unit of power"),
@@ -90,6 +95,7 @@ def names_and_texts() -> list[tuple[str, str, str, str]]:
         ("cr51-lxe-a", "fraction = 0.90", "fraction = 1.90", "fraction: must be between 0 and 1"),
         ("cr51-lxe-a", 'activity = "5 MCi"', 'activity = "5 M"', "activity: '5 M' has no unit of activity"),
         ("cr51-lxe-a", "num = 120", "num = 0", "num: must be a whole number from 1"),
+        ("cr51-lxe-a", "num = 120", "num = 20000", "num: must be a whole number from 1 to 1000"),
         ("cr51-lxe-a", "stop = 600", "stop = 0", "stop: must be above start"),
         (
             "cr51-lxe-a",
@@ -138,3 +144,11 @@ def test_what_is_no_experiment_is_told(wrong: object) -> None:
 
 def test_a_path_object_is_a_path(write: Write) -> None:
     assert experiments.load(write("mine.toml", TEXT)).name == "mine"
+
+
+@pytest.mark.parametrize("detector", ["efficiency = 0.0", 'bins = { start = 10, stop = 90, num = 3, unit = "eV" }'])
+def test_a_detector_that_sees_nothing_is_told(detector: str, write: Write) -> None:
+    text = (experiments.BUILT_IN / "conus.toml").read_text()
+    path = write("blind.toml", text.replace("efficiency = 0.5", detector))
+    with pytest.raises(FastscanError, match="'blind' sees nothing"):
+        fastscan.limit(str(path), "chi")

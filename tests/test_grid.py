@@ -94,6 +94,10 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
             LUMINOSITY + '\n[store]\nchunks = "1 MiB"',
             "unknown key 'chunks'; did you mean 'chunk'",
         ),
+        (LUMINOSITY, LUMINOSITY + "\n[combine]", "NAME: missing"),
+        (LUMINOSITY, LUMINOSITY + '\n[combine."zarr.json"]\nexperiments = ["conus"]', "can't name a group"),
+        (LUMINOSITY, LUMINOSITY + '\n[combine.coherent-csi]\nexperiments = ["conus"]', "name of an experiment"),
+        (LUMINOSITY, LUMINOSITY + "\n[combine.x]", r"\[x\]: experiments: missing"),
         ("[axes]", "[axes", "Expected"),
     ],
 )

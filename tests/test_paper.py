@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastscan import paper
+from fastscan.errors import FastscanError
 
 OWN_INPUTS_MISSING = {"coherent-csi", "miner", "texono", "nucleus"}  # not in the paper, or measured data
 
@@ -54,6 +55,13 @@ def test_the_files(written: tuple[Path, list[paper.Entry]]) -> None:
     with (place / "table3.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(entries) == 14 * 5
     assert "| coherent-csi | 180.12 | 195.3 / 183 +6.7 % |" in (place / "table3.md").read_text()
+
+
+def test_files_of_the_user_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "table3.md").write_text("my notes")
+    with pytest.raises(FastscanError, match=r"table3\.md is there without table3\.zarr; it is left as it is"):
+        paper.table3(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["table3.md"]
 
 
 def test_the_store_is_used_again(written: tuple[Path, list[paper.Entry]]) -> None:

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import zarr
 from conftest import GRID, Write
 
 import fastscan
-from fastscan import layout, location, records, scanner, store
+from fastscan import grid, layout, location, records, scanner, store
 from fastscan.errors import FastscanError
 
 E6 = "coherent-csi/e6"
@@ -47,11 +48,11 @@ def test_models_without_beta_lack_that_dimension(scanned: Path) -> None:
 
 
 def test_omitted_axes_have_length_one(write: Write, tmp_path: Path) -> None:
-    grid = write(
+    source = write(
         "g.toml",
         'experiments=["coherent-csi"]\nmodels=["lr"]\n[axes]\nm_zprime={values=[100.0, 200.0], unit="GeV"}\n',
     )
-    root = fastscan.scan(grid, tmp_path / "out.zarr")
+    root = fastscan.scan(source, tmp_path / "out.zarr")
     cube = fastscan.open(root, "coherent-csi/lr")
     assert cube.chi2.shape == (2, 1, 1)
     assert cube.sigma_sys.values.tolist() == [0.28]
@@ -63,7 +64,7 @@ def test_a_group_says_what_made_it(scanned: Path) -> None:
     assert attributes["source"] == f"fastscan {store.version('fastscan')}"
     assert "arXiv:1708.01294" in attributes["references"]
     assert attributes["identity"]["axes"]["beta"]["unit"] == "deg"
-    assert attributes["configuration"]["experiments"][0]["statistics"]["observed"] == 142
+    assert attributes["identity"]["experiments"]["coherent-csi"]["statistics"]["observed"] == 142
     assert len(attributes["hash"]) == 64
     assert zarr.open_group(scanned, mode="r").attrs.asdict() == {"fastscan_format": 1}
 
@@ -78,8 +79,8 @@ def test_records_hold_the_checksum_of_every_chunk(scanned: Path) -> None:
 
 
 def test_edge_chunks_are_padded_with_nan(write: Write, tmp_path: Path) -> None:
-    grid = write("g.toml", GRID + '\n[store]\nchunk = "30 KiB"\ndtype = "float64"')
-    fastscan.scan(grid, tmp_path / "out.zarr")
+    source = write("g.toml", GRID + '\n[store]\nchunk = "30 KiB"\ndtype = "float64"')
+    fastscan.scan(source, tmp_path / "out.zarr")
     array = zarr.open_group(tmp_path / "out.zarr", mode="r")[E6]["chi2"]
     assert array.chunks == (4, 37, 7, 3)
     edge = np.frombuffer((tmp_path / "out.zarr" / E6 / "chi2/c.3.0.0.0").read_bytes()).reshape(array.chunks)
@@ -292,7 +293,7 @@ def test_odd_places_are_told(grid_file: Path, tmp_path: Path) -> None:
 
 
 def test_a_combination_has_chi2_and_no_events(write: Write, tmp_path: Path) -> None:
-    grid = write(
+    source = write(
         "g.toml",
         """
         models = ["chi"]
@@ -304,7 +305,7 @@ def test_a_combination_has_chi2_and_no_events(write: Write, tmp_path: Path) -> N
         sigma_sys = { cr51-lxe-c = 0.0025 }
         """,
     )
-    root = fastscan.scan(grid, tmp_path / "out.zarr")
+    root = fastscan.scan(source, tmp_path / "out.zarr")
     cube = fastscan.open(root, "fig6/chi")
     assert set(cube.data_vars) == {"chi2"}
     expected = sum(
@@ -323,7 +324,7 @@ def test_a_combination_has_chi2_and_no_events(write: Write, tmp_path: Path) -> N
 
 
 def test_likelihoods_of_a_store_combine(write: Write, tmp_path: Path) -> None:
-    grid = write(
+    source = write(
         "g.toml",
         """
         experiments = ["coherent-csi", "connie", "cr51-lxe-c"]
@@ -332,7 +333,7 @@ def test_likelihoods_of_a_store_combine(write: Write, tmp_path: Path) -> None:
         m_zprime = { values = [100, 900], unit = "GeV" }
         """,
     )
-    fastscan.scan(grid, tmp_path / "out.zarr")
+    fastscan.scan(source, tmp_path / "out.zarr")
     names = ["coherent-csi", "connie", "cr51-lxe-c"]
     found = records.of_store(str(tmp_path / "out.zarr"), combined=names)
     assert [each["model"] for each in found] == ["chi", "eta"]
@@ -340,3 +341,47 @@ def test_likelihoods_of_a_store_combine(write: Write, tmp_path: Path) -> None:
         assert each["limit_gev"] == pytest.approx(float(fastscan.limit(names, each["model"])), rel=1e-12)
     with pytest.raises(FastscanError, match="did you mean 'connie'"):
         records.of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conie"])
+
+
+WITHOUT_SIGMA = """
+experiments = ["conus", "connie"]
+models = ["chi"]
+[axes]
+m_zprime = { values = [100, 900], unit = "GeV" }
+[combine.both]
+experiments = ["conus", "connie"]
+sigma_sys = { connie = 0.05 }
+"""
+
+
+def test_a_store_without_the_sigma_sys_axis_answers_at_any(write: Write, tmp_path: Path) -> None:
+    root = fastscan.scan(write("g.toml", WITHOUT_SIGMA), tmp_path / "out.zarr")
+    limits = [each["limit_gev"] for each in records.of_cube(store.read(root, "conus/chi"), sigma_sys=[0.01, 0.3])]
+    assert limits == pytest.approx(list(fastscan.limit("conus", "chi", sigma_sys=[0.01, 0.3])), rel=1e-12)
+
+
+def test_a_combination_without_the_sigma_sys_axis_keeps_each_own(write: Write, tmp_path: Path) -> None:
+    root = fastscan.scan(write("g.toml", WITHOUT_SIGMA), tmp_path / "out.zarr")
+    cube = fastscan.open(root, "both/chi")
+    expected = fastscan.chi2(["conus", "connie"], "chi", m_zprime=[100, 900], sigma_sys={"connie": 0.05})
+    assert cube.chi2.values.ravel() == pytest.approx(expected, rel=1e-6)
+    (found,) = records.of_cube(store.read(root, "both/chi"))
+    assert found["sigma_sys"] == {"conus": 0.2, "connie": 0.05}
+    given = fastscan.limit(["conus", "connie"], "chi", sigma_sys={"connie": 0.05})
+    assert found["limit_gev"] == pytest.approx(float(given), rel=1e-12)
+
+
+def test_resume_computes_what_lost_its_chunk(scanned: Path, grid_file: Path) -> None:
+    before = fastscan.open(scanned, E6).chi2.values
+    (scanned / E6 / "chi2" / "c.0.0.0.0").unlink()
+    with pytest.raises(FastscanError, match="lacks 1 of 1 tasks"):
+        fastscan.open(scanned, E6)
+    fastscan.scan(grid_file, scanned, resume=True)
+    assert fastscan.open(scanned, E6).chi2.values.tobytes() == before.tobytes()
+
+
+def test_resume_refuses_a_changed_experiment(grid_file: Path, scanned: Path) -> None:
+    loaded = grid.load(grid_file)
+    changed = replace(loaded.experiments[0], exposure_s=1e9)
+    with pytest.raises(FastscanError, match=r"experiments\.coherent-csi\.exposure_s differ"):
+        fastscan.scan(replace(loaded, experiments=(changed,)), scanned, resume=True)
