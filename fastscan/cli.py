@@ -201,6 +201,9 @@ def limit(
         click.echo("expected, from the Standard Model's prediction in place of the data: " + expected_text(found))
     if len(found["allowed_gev"]) > 1 or found["status"] == "sm_disfavoured":
         click.echo("allowed: " + ", ".join(interval_text(*ends) for ends in found["allowed_gev"]))
+        if found["allowed_over_g_gev"]:
+            over_g = ", ".join(interval_text(*ends) for ends in found["allowed_over_g_gev"])
+            click.echo(f"allowed M_Z'/g': {over_g}")
 
 
 @cli.command()
@@ -413,7 +416,8 @@ def limit_text(record: dict[str, Any]) -> str:
 def expected_text(record: dict[str, Any]) -> str:
     if record["expected_gev"] is None:
         return NO_LIMIT[record["expected_status"]]
-    return f"{record['expected_gev']:.1f} GeV"
+    over_g = record["expected_over_g_gev"]
+    return f"{record['expected_gev']:.1f} GeV" + ("" if over_g is None else f", M_Z'/g' {over_g:.1f} GeV")
 
 
 def sigma_text(record: dict[str, Any]) -> str:

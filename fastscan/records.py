@@ -74,7 +74,8 @@ def of_point(
 
     Beside the keys of every record, ``allowed_gev`` has every allowed interval (an open upper end is None) and
     ``expected_gev`` the limit with measured data replaced by the Standard Model's prediction (None without data), with
-    its ``expected_status``.
+    its ``expected_status``; for a user's own U(1)' both are there for M_Z' / g' too, as ``allowed_over_g_gev`` and
+    ``expected_over_g_gev``.
     """
     loaded, of = load_all(names), models.load(model)
     point: dict[str, Any] = {"beta": beta, "luminosity": luminosity, "cl": cl, "dof": dof}
@@ -91,6 +92,12 @@ def of_point(
     named = sigma_sys if isinstance(sigma_sys, Mapping) else {} if sigma_sys is None else dict.fromkeys(own, sigma_sys)
     effective = own | dict(named)
     name = "+".join(each.name for each in loaded)
+    expected_gev = None if np.isnan(expected) else float(expected)
+    over_g: Record = {"allowed_over_g_gev": None, "expected_over_g_gev": None}
+    if of.g_prime is not None:
+        ends = [(low / of.g_prime, None if high == np.inf else high / of.g_prime) for low, high in allowed]
+        expected_over_g = None if expected_gev is None else expected_gev / of.g_prime
+        over_g = {"allowed_over_g_gev": ends, "expected_over_g_gev": expected_over_g}
     return {
         **record(
             name,
@@ -102,8 +109,9 @@ def of_point(
             **point,
         ),
         "allowed_gev": [(low, None if high == np.inf else high) for low, high in allowed],
-        "expected_gev": None if np.isnan(expected) else float(expected),
+        "expected_gev": expected_gev,
         "expected_status": None if expected_status is None else str(expected_status),
+        **over_g,
     }
 
 

@@ -119,6 +119,18 @@ def test_a_model_of_the_user() -> None:
     assert "conus, b-l: M_Z' > 980.3 GeV, M_Z'/g' 980.3 GeV" in text
 
 
+def test_a_strength_divides_everything(tmp_path: Path) -> None:
+    charges = (REPOSITORY / "grids/models/b-l.toml").read_text().replace("nu = -1 ", "nu = 1 ")
+    (tmp_path / "mine.toml").write_text(charges.replace("g_prime = 1.0", "g_prime = 0.5"))
+    record = json.loads(ok("limit", "coherent-csi", tmp_path / "mine.toml", "--json"))
+    for key in ("limit", "expected"):
+        assert record[f"{key}_over_g_gev"] == pytest.approx(2 * record[f"{key}_gev"])
+    for ends, over_g in zip(record["allowed_gev"], record["allowed_over_g_gev"], strict=True):
+        assert over_g == [None if end is None else pytest.approx(2 * end) for end in ends]
+    text = ok("limit", "coherent-csi", tmp_path / "mine.toml")
+    assert len(record["allowed_gev"]) == text.count("allowed M_Z'/g'") + 1 == 2  # it interferes destructively
+
+
 def test_cite(scanned: Path) -> None:
     assert "arXiv:1212.1938" in ok("cite", "red100").splitlines()
     assert ok("cite", scanned).splitlines() == ["arXiv:1708.01294", "arXiv:1804.09459", "arXiv:2002.01482"]
