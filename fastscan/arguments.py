@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastscan.constants import LARGEST_SIGMA_SYS
 from fastscan.errors import FastscanError
 from fastscan.typing import Array
 
@@ -41,7 +42,7 @@ def mass(name: str, values: ArrayLike) -> Array:
 
 def sigma_sys(values: ArrayLike) -> Array:
     """Relative errors: zero or positive."""
-    return _checked("sigma_sys", values, "zero or positive, at most 1e6", lambda x: (x >= 0) & (x <= 1e6))
+    return _checked("sigma_sys", values, "zero or positive, at most 1e6", lambda x: (x >= 0) & (x <= LARGEST_SIGMA_SYS))
 
 
 def _checked(name: str, values: ArrayLike, expected: str, allowed: Callable[[Array], NDArray[np.bool_]]) -> Array:

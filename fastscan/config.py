@@ -7,10 +7,12 @@ asked for.  Inside the package, what came through here is trusted.
 import hashlib
 import itertools
 import math
+import os
 import re
 import reprlib
 import tomllib
 from collections.abc import Callable, Iterable
+from os import PathLike
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -33,6 +35,14 @@ def read_toml(path: Path) -> "Table":
     # not TOML, a number of thousands of digits, a path with a NUL, tables nested too deeply
     except (ValueError, RecursionError) as error:
         raise FastscanError(f"{str(path)!r}: {str(error) or 'nested too deeply'}") from None
+
+
+def name_or_path(given: object, kind: str, directory: Path | None) -> str | Path:
+    """What stands for an experiment or a model: a path if it ends in ``.toml``, counted from a directory, or a name."""
+    if not isinstance(given, str | PathLike):
+        raise FastscanError(f"{kind} is a name or a path, not {given!r}")
+    text = os.fspath(given)
+    return (directory or Path()) / text if text.endswith(".toml") else text
 
 
 def check_name(name: str) -> str:

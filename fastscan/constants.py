@@ -24,3 +24,6 @@ LAMBDA_D_RIGHT = 7.5e-5
 LAMBDA_U_RIGHT = LAMBDA_D_RIGHT / 2
 RHO_ELECTRON = 1.0127
 KAPPA_ELECTRON = 0.9965
+
+# Largest relative systematic error that is taken for one, wherever it is given.
+LARGEST_SIGMA_SYS = 1e6

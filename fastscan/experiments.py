@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import ClassVar
 
 from fastscan import nuclei
-from fastscan.config import Table, check_name, read_toml
-from fastscan.constants import M_ELECTRON, M_MUON
-from fastscan.errors import FastscanError, unknown
+from fastscan.config import Table, check_name, name_or_path, read_toml
+from fastscan.constants import LARGEST_SIGMA_SYS, M_ELECTRON, M_MUON
+from fastscan.errors import unknown
 from fastscan.kinematics import maximum_recoil
 from fastscan.units import UNITS
 
@@ -216,15 +216,11 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
     """
     if isinstance(experiment, Experiment):
         return experiment
-    if not isinstance(experiment, str | PathLike):
-        raise FastscanError(f"an experiment is a name or a path, not {experiment!r}")
-    experiment = fspath(experiment)
-    if experiment.endswith(".toml"):
-        path = (relative_to or Path()) / experiment
-    elif experiment in names():
-        path = Path(str(BUILT_IN / f"{experiment}.toml"))
-    else:
-        raise unknown("experiment", experiment, names())
+    path = name_or_path(experiment, "an experiment", relative_to)
+    if isinstance(path, str):
+        if path not in names():
+            raise unknown("experiment", path, names())
+        path = Path(str(BUILT_IN / f"{path}.toml"))
     table = read_toml(path)
     parsed = _parse(table.checked("file name", partial(check_name, path.stem)), table)
     table.done()
@@ -379,7 +375,7 @@ def _parse_statistics(table: Table) -> Measured | Projection:
         statistics = Projection(
             background=table.number("background", minimum=0) if has_background else 0.0,
             background_scales=table.flag("background_scales") if has_background else False,
-            sigma_sys=table.number("sigma_sys", 0, 1e6),
+            sigma_sys=table.number("sigma_sys", 0, LARGEST_SIGMA_SYS),
         )
     else:
         statistics = Measured(
@@ -387,7 +383,7 @@ def _parse_statistics(table: Table) -> Measured | Projection:
             steady_state=table.number("steady_state", minimum=0),
             background=table.number("background", minimum=0),
             background_error=table.number("background_error", minimum=0),
-            sigma_sys=table.number("sigma_sys", 0, 1e6),
+            sigma_sys=table.number("sigma_sys", 0, LARGEST_SIGMA_SYS),
         )
         if statistics.observed == statistics.steady_state == statistics.background == 0:
             raise table.error("observed", "without any event, steady state or background there is no variance")

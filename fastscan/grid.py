@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fastscan import arguments, experiments
 from fastscan.config import Table, check_name, read_toml
+from fastscan.constants import LARGEST_SIGMA_SYS
 from fastscan.experiments import Experiment
 from fastscan.models import Model
 from fastscan.models import load as load_model
@@ -26,6 +27,7 @@ AXES: dict[str, tuple[dict[str, float], Callable[[Array], Array]]] = {
     "sigma_sys": ({"1": 1.0}, arguments.sigma_sys),
     "luminosity": ({"1": 1.0}, arguments.luminosity),
 }
+Named = TypeVar("Named", Experiment, Model)
 DTYPES = ("float32", "float64")
 LONGEST_AXIS = 10_000_000
 SMALLEST_CHUNK, LARGEST_CHUNK = 2**10, 2**30
@@ -121,13 +123,21 @@ def load(path: str | Path) -> Grid:
 
 
 def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:
-    """The experiments of a list of names and paths, which must differ in their names."""
-    loaded: dict[str, Experiment] = {}
-    for name in table.texts("experiments"):
-        experiment = table.checked("experiments", partial(experiments.load, name, directory))
-        if experiment.name in loaded:
-            raise table.error("experiments", f"two are named {experiment.name!r}")
-        loaded[experiment.name] = experiment
+    return _listed(table, "experiments", partial(experiments.load, relative_to=directory))
+
+
+def _models(table: Table, directory: Path) -> tuple[Model, ...]:
+    return _listed(table, "models", partial(load_model, relative_to=directory))
+
+
+def _listed(table: Table, key: str, load: Callable[[str], Named]) -> tuple[Named, ...]:
+    """What a list of names and paths stands for; two of the same name are refused."""
+    loaded: dict[str, Named] = {}
+    for given in table.texts(key):
+        found = table.checked(key, partial(load, given))
+        if found.name in loaded:
+            raise table.error(key, f"two are named {found.name!r}")
+        loaded[found.name] = found
     return tuple(loaded.values())
 
 
@@ -142,21 +152,11 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
             raise table.error(name, "is the name of an experiment of this grid")
         members = _experiments(entry, directory)
         fixed = entry.table("sigma_sys", default={})
-        sigma = {each.name: fixed.number(each.name, 0) for each in members if each.name in fixed}
+        sigma = {each.name: fixed.number(each.name, 0, LARGEST_SIGMA_SYS) for each in members if each.name in fixed}
         fixed.done(known=[each.name for each in members])
         entry.done()
         found.append(Combination(name, members, sigma))
     return tuple(found)
-
-
-def _models(table: Table, directory: Path) -> tuple[Model, ...]:
-    loaded: dict[str, Model] = {}
-    for name in table.texts("models"):
-        model = table.checked("models", partial(load_model, name, directory))
-        if model.name in loaded:
-            raise table.error("models", f"two are named {model.name!r}")
-        loaded[model.name] = model
-    return tuple(loaded.values())
 
 
 def _axes(table: Table, with_beta: bool) -> dict[str, Axis]:

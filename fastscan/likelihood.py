@@ -4,6 +4,7 @@ A `Likelihood` is one model's chi2 in one experiment or in the sum of several, a
 carries it, workers and queries use it, and nobody builds it twice.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -59,8 +60,9 @@ def projected_counts(statistics: Projection, signal: Array) -> Counts:
     return Counts(data=signal + scaling, background=scaling, variance=signal + background, spread=0.0)
 
 
+@functools.cache
 def experiment_forms(experiment: Experiment) -> tuple[Array, Array, float]:
-    """Response over all bins, Gram matrices and `Counts.spread` of an experiment.
+    """Response over all bins, Gram matrices and `Counts.spread` of an experiment, once for all models.
 
     Bins in which the Standard Model predicts nothing are dropped.
     """

@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from fastscan.config import Table, check_name, read_toml
+from fastscan.config import Table, check_name, name_or_path, read_toml
 from fastscan.constants import (
     G_FERMI,
     KAPPA_ELECTRON,
@@ -97,14 +97,12 @@ def load(model: str | PathLike[str] | Model, relative_to: Path | None = None) ->
     """
     if isinstance(model, Model):
         return model
-    if not isinstance(model, str | PathLike):
-        raise FastscanError(f"a model is a name or a path, not {model!r}")
-    model = fspath(model)
-    if model.endswith(".toml"):
-        return _read((relative_to or Path()) / model)
-    if model not in MODELS:
-        raise unknown("model", model, MODELS)
-    return MODELS[model]
+    found = name_or_path(model, "a model", relative_to)
+    if isinstance(found, Path):
+        return _read(found)
+    if found not in MODELS:
+        raise unknown("model", found, MODELS)
+    return MODELS[found]
 
 
 def _read(path: Path) -> Model:

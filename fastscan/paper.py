@@ -84,7 +84,8 @@ def _entry(cube: Cube, published: dict[tuple[str, str], float], notes: dict[str,
     (found,) = records.of_cube(cube)
     experiment, model = found["experiment"], found["model"]
     computed, paper = found["limit_gev"], published.get((experiment, model))
-    expected = query.limit(load(experiment).expected(), model) if load(experiment).is_measured else np.nan
+    loaded = load(experiment)
+    expected = query.limit(loaded.expected(), model) if loaded.is_measured else np.nan
     return Entry(
         experiment=experiment,
         model=model,

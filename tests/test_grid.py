@@ -98,6 +98,11 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
         (LUMINOSITY, LUMINOSITY + '\n[combine."zarr.json"]\nexperiments = ["conus"]', "can't name a group"),
         (LUMINOSITY, LUMINOSITY + '\n[combine.coherent-csi]\nexperiments = ["conus"]', "name of an experiment"),
         (LUMINOSITY, LUMINOSITY + "\n[combine.x]", r"\[x\]: experiments: missing"),
+        (
+            LUMINOSITY,
+            LUMINOSITY + '\n[combine.x]\nexperiments = ["conus"]\nsigma_sys = { conus = 1e9 }',
+            "conus: must be between 0 and 1e",
+        ),
         ("[axes]", "[axes", "Expected"),
     ],
 )
