@@ -81,6 +81,10 @@ confidence = options(
     click.option("--dof", default=1, show_default=True, help="Degrees of freedom of the chi2 quantile."),
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+from_cube = click.option(
+    "--from-cube", is_flag=True, help="Insist on the stored chi2: values on the axes only, each stored mass counts."
+)
 
 
 @click.group(
@@ -213,9 +217,10 @@ def limit(
 @click.option("--beta", type=Points(Angle()), default="axis", show_default=True, help="Angles on the axis: 0deg,95deg.")
 @click.option("--sigma-sys", type=Points(click.FLOAT), help="Values, or 'axis'; left out, each experiment's own.")
 @click.option("--luminosity", type=Points(click.FLOAT), default="1", show_default=True, help="Values, or 'axis'.")
+@from_cube
 @confidence
 @as_json
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@as_csv
 def limits(
     store: str,
     groups: tuple[str, ...],
@@ -225,6 +230,7 @@ def limits(
     luminosity: Any,
     cl: float,
     dof: int,
+    from_cube: bool,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -232,7 +238,7 @@ def limits(
 
     They come from the likelihood that STORE carries: exact at any sigma_sys and luminosity, on its axes or off
     them, and the same whatever its grid. One outside the M_Z' axis is marked. Values are separated by commas; the
-    word axis stands for all values of the store's axis.
+    word axis stands for all values of the store's axis. --json and --csv also tell every allowed interval.
 
     \b
     Examples: fastscan limits results/coherent-csi.zarr --sigma-sys 0.1,0.2 --json
@@ -244,7 +250,7 @@ def limits(
         raise click.UsageError("--group and --combine exclude each other")
     from fastscan import records
 
-    found = records.of_store(
+    found: Iterable[dict[str, Any]] = records.of_store(
         store,
         groups,
         combined=combine.split(",") if combine is not None else (),
@@ -253,11 +259,12 @@ def limits(
         luminosity=luminosity,
         cl=cl,
         dof=dof,
+        from_cube=from_cube,
     )
-    if as_json:
-        print_json(found)
-    elif as_csv:
-        print_csv(found)
+    if as_csv:
+        print_csv(records.KEYS, found)
+    elif as_json:
+        print_json(list(found))
     else:
         click.echo(f"Lower limits on M_Z' at {100 * cl:g} % CL ({dof} dof):")
         print_table(
@@ -469,12 +476,25 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_csv(records: Sequence[dict[str, Any]]) -> None:
-    from fastscan.records import KEYS
+def print_csv(keys: Sequence[str], records: Iterable[dict[str, Any]]) -> None:
+    writer = csv.DictWriter(sys.stdout, keys, lineterminator="\n")
+    for number, record in enumerate(records):
+        if number == 0:  # so that an error leaves no half of a table
+            writer.writeheader()
+        writer.writerow({key: csv_cell(value) for key, value in record.items()})
 
-    writer = csv.DictWriter(sys.stdout, KEYS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
+
+def csv_cell(value: object) -> object:
+    """A value as CSV has it: intervals as low:high, those by name as name=value, separated by semicolons.
+
+    >>> csv_cell([(14.5, 16.8), (36.1, None)]), csv_cell({"conus": 0.2})
+    ('14.5:16.8;36.1:inf', 'conus=0.2')
+    """
+    if isinstance(value, dict):
+        return ";".join(f"{name}={each}" for name, each in value.items())
+    if isinstance(value, list):
+        return ";".join(f"{low}:{math.inf if high is None else high}" for low, high in value)
+    return value
 
 
 def main() -> None:

@@ -333,6 +333,13 @@ def chi2(
     """
     likelihood, beta_index = prepare(experiments, model, beta)
     gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
+    return chi2_of(likelihood, beta_index, gamma, sigma_sys, luminosity)
+
+
+def chi2_of(
+    likelihood: Likelihood, beta_index: IntArray, gamma: Array, sigma_sys: SigmaSys, luminosity: ArrayLike
+) -> Array:
+    """chi2 of a likelihood, where the index of beta, gamma, sigma_sys and luminosity broadcast."""
     weight, pull = likelihood.settings(sigma_sys, luminosity)
     shape = arguments.broadcast(
         m_zprime=gamma.shape, beta=beta_index.shape, **{"sigma_sys with luminosity": weight.shape[1:]}

@@ -2,11 +2,12 @@
 
 A record has the keys ``experiment`` (or the name of a combination), ``model``, ``beta_rad`` (None without beta),
 ``sigma_sys`` (by experiment where there are several), ``luminosity``, ``cl``, ``dof``,
-``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a user's own U(1)', else None) and
-``status``.
+``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a user's own U(1)', else None),
+``status`` and ``allowed_gev``: every allowed interval, where None is an open upper end.
 """
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,10 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan import models, query
+from fastscan.crossings import OUTSIDE_AXIS, Interval
 from fastscan.errors import FastscanError, unknown
 from fastscan.experiments import load_all
 from fastscan.likelihood import combine
-from fastscan.typing import Array, IntArray
+from fastscan.typing import Array
 
 if TYPE_CHECKING:  # a limit without a store does without zarr
     import zarr
@@ -36,6 +38,7 @@ KEYS = (
     "limit_gev",
     "limit_over_g_gev",
     "status",
+    "allowed_gev",
 )
 Values = Sequence[float] | Literal["axis"]
 
@@ -45,6 +48,7 @@ def record(
     model: str,
     limit: float,
     status: str,
+    allowed: Sequence[Interval],
     *,
     beta: float | None,
     sigma_sys: float | Mapping[str, float] | None,
@@ -56,7 +60,8 @@ def record(
     """One record, with None for what isn't there."""
     found = None if np.isnan(limit) else float(limit)
     over_g = None if found is None or g_prime is None else found / g_prime
-    values = (experiment, model, beta, sigma_sys, luminosity, cl, dof, found, over_g, str(status))
+    ends = [(low, None if high == np.inf else high) for low, high in allowed]
+    values = (experiment, model, beta, sigma_sys, luminosity, cl, dof, found, over_g, str(status), ends)
     return dict(zip(KEYS, values, strict=True))
 
 
@@ -72,15 +77,13 @@ def of_point(
 ) -> Record:
     """The limit of one or several experiments, without a store.
 
-    Beside the keys of every record, ``allowed_gev`` has every allowed interval (an open upper end is None) and
-    ``expected_gev`` the limit with measured data replaced by the Standard Model's prediction (None without data), with
-    its ``expected_status``; for a user's own U(1)' both are there for M_Z' / g' too, as ``allowed_over_g_gev`` and
-    ``expected_over_g_gev``.
+    Beside the keys of every record, ``expected_gev`` is the limit with measured data replaced by the Standard
+    Model's prediction (None without data), with its ``expected_status``; for a user's own U(1)' both the intervals
+    and this limit are there for M_Z' / g' too, as ``allowed_over_g_gev`` and ``expected_over_g_gev``.
     """
     loaded, of = load_all(names), models.load(model)
     point: dict[str, Any] = {"beta": beta, "luminosity": luminosity, "cl": cl, "dof": dof}
-    limit, status = query.limit(loaded, of, sigma_sys=sigma_sys, with_status=True, **point)
-    allowed = query.intervals(loaded, of, sigma_sys=sigma_sys, **point)
+    found = query.at_point(loaded, of, sigma_sys=sigma_sys, **point)
     expected: Array = np.array(np.nan)
     expected_status: ArrayLike | None = None
     if any(each.is_measured for each in loaded):
@@ -91,24 +94,26 @@ def of_point(
     own = {each.name: each.statistics.sigma_sys for each in loaded}
     named = sigma_sys if isinstance(sigma_sys, Mapping) else {} if sigma_sys is None else dict.fromkeys(own, sigma_sys)
     effective = own | dict(named)
-    name = "+".join(each.name for each in loaded)
+    (limit,), (status,) = found.limits()
+    result = record(
+        "+".join(each.name for each in loaded),
+        of.name,
+        limit,
+        status,
+        found.intervals()[0],
+        sigma_sys=effective if len(loaded) > 1 else effective[loaded[0].name],
+        g_prime=of.g_prime,
+        **point,
+    )
     expected_gev = None if np.isnan(expected) else float(expected)
     over_g: Record = {"allowed_over_g_gev": None, "expected_over_g_gev": None}
     if of.g_prime is not None:
-        ends = [(low / of.g_prime, None if high == np.inf else high / of.g_prime) for low, high in allowed]
-        expected_over_g = None if expected_gev is None else expected_gev / of.g_prime
-        over_g = {"allowed_over_g_gev": ends, "expected_over_g_gev": expected_over_g}
+        over_g["allowed_over_g_gev"] = [
+            (low / of.g_prime, None if high is None else high / of.g_prime) for low, high in result["allowed_gev"]
+        ]
+        over_g["expected_over_g_gev"] = None if expected_gev is None else expected_gev / of.g_prime
     return {
-        **record(
-            name,
-            of.name,
-            float(limit),
-            str(status),
-            sigma_sys=effective if len(loaded) > 1 else effective[loaded[0].name],
-            g_prime=of.g_prime,
-            **point,
-        ),
-        "allowed_gev": [(low, None if high == np.inf else high) for low, high in allowed],
+        **result,
         "expected_gev": expected_gev,
         "expected_status": None if expected_status is None else str(expected_status),
         **over_g,
@@ -136,31 +141,34 @@ def of_store(
     luminosity: Values = (1.0,),
     cl: float = 0.90,
     dof: int = 1,
-) -> list[Record]:
+    from_cube: bool = False,
+) -> Iterator[Record]:
     """`of_cube` of some groups of a store, or of all; "axis" stands for the values of a group's own axis.
 
     `combined` names experiments (or combinations) of the store whose likelihoods are added up, for each model
-    that all of them have, instead.
+    that all of them have, instead.  `from_cube` insists on the stored chi2.
     """
     from fastscan import store
     from fastscan.location import read_root
 
     root = read_root(location)
+    if combined and from_cube:
+        raise FastscanError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
     if combined:
         cubes = _combined(root, combined)
     else:
         cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
-    records = []
     for cube in cubes:
-        records += of_cube(
+        own = sigma_sys is None or (sigma_sys == "axis" and cube.own_sigma_sys)
+        yield from of_cube(
             cube,
             beta=None if beta == "axis" or not cube.has_beta else np.asarray(beta),
-            sigma_sys=cube.axes["sigma_sys"] if sigma_sys == "axis" else sigma_sys,
+            sigma_sys=None if own else cube.axes["sigma_sys"] if sigma_sys == "axis" else sigma_sys,
             luminosity=cube.axes["luminosity"] if luminosity == "axis" else luminosity,
             cl=cl,
             dof=dof,
+            stored_in=root if from_cube else None,
         )
-    return records
 
 
 def _combined(root: "zarr.Group", names: Sequence[str]) -> "list[Cube]":
@@ -207,53 +215,54 @@ def of_cube(
     luminosity: ArrayLike | None = None,
     cl: float = 0.90,
     dof: int = 1,
-) -> list[Record]:
-    """Limits from the likelihood that a group of a store carries.
+    stored_in: "zarr.Group | None" = None,
+) -> Iterator[Record]:
+    """Limits of a group of a store, from the likelihood that it carries.
 
     Exact at any sigma_sys and luminosity; left out, they are each experiment's own and 1.  beta (rad) must be on
     the group's axis; left out, every beta on it is there.  A limit outside the group's M_Z' axis is told, and
-    marked as such.
+    marked as such.  With the root of its store as `stored_in`, the stored chi2 counts at the masses that it has,
+    and sigma_sys and luminosity must be on the axes too.
     """
     name, model = cube.name.split("/")
-    several = len(cube.likelihood.members) > 1
-    own = dict(zip(cube.likelihood.members, map(float, cube.likelihood.sigma_sys), strict=True))
-    sigmas = [None] if sigma_sys is None else [None if np.isnan(s) else float(s) for s in np.asarray(sigma_sys)]
-    betas = np.arange(cube.layout.shape[0]) if beta is None else _on_axis(cube, beta)
+    betas = np.arange(cube.layout.shape[0]) if beta is None else cube.on_axis("beta", beta)
     factors = np.ones(1) if luminosity is None else np.asarray(luminosity, float)
-    mass = cube.axes["m_zprime"]
-    found = []
-    for sigma in sigmas:
-        limits, states = query.limits_of(
-            cube.likelihood, betas[:, None], cube.sigma_sys(sigma), factors[None, :], cl, dof
+    sigmas = None if sigma_sys is None else np.asarray(sigma_sys, float)
+    delta = query.threshold(cl, dof)
+    if stored_in is None:
+        found = query.of_cube(cube, betas, sigmas, factors, delta)
+    else:
+        found = query.of_stored(
+            stored_in, cube, betas, cube.stored_sigma_sys(sigmas), cube.on_axis("luminosity", factors), delta
         )
-        states = np.where((limits < mass.min()) | (limits > mass.max()), query.OUTSIDE_AXIS, states)
-        effective = {member: own[member] if each is None else each for member, each in cube.sigma_sys(sigma).items()}
-        found.append((effective if several else effective[cube.likelihood.members[0]], limits, states))
-    return [
-        record(
+    limits, states = found.limits()
+    mass = cube.axes["m_zprime"]
+    states = np.where((limits < mass.min()) | (limits > mass.max()), OUTSIDE_AXIS, states)
+    angles = cube.axes["beta"][betas].tolist() if cube.has_beta else [None]
+    points = itertools.product(angles, _told_sigmas(cube, sigmas), factors.tolist())
+    for (angle, sigma, factor), limit, status, allowed in zip(
+        points, limits.tolist(), states.tolist(), found.intervals(), strict=True
+    ):
+        yield record(
             name,
             model,
-            limits[b, f],
-            states[b, f],
-            beta=float(cube.axes["beta"][betas[b]]) if cube.has_beta else None,
+            limit,
+            status,
+            allowed,
+            beta=angle,
             sigma_sys=sigma,
-            luminosity=float(factors[f]),
+            luminosity=factor,
             cl=cl,
             dof=dof,
             g_prime=cube.g_prime,
         )
-        for b in range(betas.size)
-        for sigma, limits, states in found
-        for f in range(factors.size)
-    ]
 
 
-def _on_axis(cube: "Cube", beta: Array) -> IntArray:
-    """Indices of betas on a group's axis."""
-    axis = cube.axes["beta"]
-    nearest: IntArray = np.abs(axis - beta[:, None]).argmin(axis=1)
-    missed = np.flatnonzero(np.abs(axis[nearest] - beta) > 1e-9)
-    if missed.size:
-        wanted, there = np.degrees(beta[missed[0]]), np.degrees(axis[nearest[missed[0]]])
-        raise FastscanError(f"beta = {wanted:g} deg is not on the axis of {cube.name}; the nearest is {there:g} deg")
-    return nearest
+def _told_sigmas(cube: "Cube", sigmas: Array | None) -> list[float | dict[str, float]]:
+    """Systematic errors as records tell them: by experiment where there are several."""
+    own = dict(zip(cube.likelihood.members, cube.likelihood.sigma_sys.tolist(), strict=True))
+    told = []
+    for sigma in [None] if sigmas is None else sigmas.tolist():
+        by_member = {member: own[member] if s is None else s for member, s in cube.sigma_sys(sigma).items()}
+        told.append(by_member if len(own) > 1 else by_member[cube.likelihood.members[0]])
+    return told

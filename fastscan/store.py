@@ -18,7 +18,7 @@ import math
 import platform
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,9 +42,10 @@ from fastscan.layout import (
 )
 from fastscan.likelihood import Likelihood
 from fastscan.location import Location, read_root, readable
-from fastscan.typing import Array
+from fastscan.typing import Array, IntArray
 
 if TYPE_CHECKING:
+    import dask.array
     import xarray
 
 T = TypeVar("T")
@@ -93,6 +94,52 @@ class Cube:
         """Each member's systematic error where the others' is a value, or (None) their own."""
         fixed = self.identity["fixed_sigma_sys"]
         return {name: fixed.get(name, value) for name in self.likelihood.members}
+
+    def axis(self, name: str) -> Array:
+        """The points of an axis; one that the group doesn't have is a `FastscanError`."""
+        if (name == "beta" and not self.has_beta) or (name == "sigma_sys" and self.own_sigma_sys):
+            raise FastscanError(f"{self.name} has no axis {name}")
+        return self.axes[name]
+
+    def on_axis(self, name: str, values: Array) -> IntArray:
+        """Indices of values on an axis."""
+        points = self.axis(name)
+        nearest: IntArray = np.abs(points - values[:, None]).argmin(axis=1)
+        missed = np.flatnonzero(np.abs(points[nearest] - values) > 1e-9 * np.maximum(1, np.abs(values)))
+        if missed.size:
+            wanted, there = values[missed[0]], points[nearest[missed[0]]]
+            told = [f"{np.degrees(x):g} deg" if name == "beta" else f"{x:g}" for x in (wanted, there)]
+            raise FastscanError(f"{name} = {told[0]} is not on the axis of {self.name}; the nearest is {told[1]}")
+        return nearest
+
+    def stored_sigma_sys(self, values: Array | None) -> IntArray:
+        """Indices on the axis sigma_sys of values, or (None) of what the experiments have of their own."""
+        if self.own_sigma_sys and values is None:
+            return np.zeros(1, np.intp)
+        own = {
+            sigma
+            for member, sigma in zip(self.likelihood.members, self.likelihood.sigma_sys.tolist(), strict=True)
+            if member not in self.identity["fixed_sigma_sys"]
+        }
+        if values is None and len(own) != 1:
+            raise FastscanError(f"{self.name}: no stored chi2 has each experiment's own sigma_sys; say which")
+        return self.on_axis("sigma_sys", np.array(list(own)) if values is None else values)
+
+    def at_beta(self, beta: Array) -> tuple[Likelihood, IntArray]:
+        """The likelihood at betas within the axis, on its points or between them, and the index of each beta.
+
+        A coupling's shift is a quadratic form in (cos(beta), sin(beta)), which three points of the axis determine.
+        """
+        if not self.has_beta:
+            return self.likelihood, np.zeros(beta.shape, np.intp)
+        each, number = np.unique(beta, return_inverse=True)
+        points, kappa = self.axes["beta"], self.likelihood.kappa
+        basis, wanted = (np.stack([np.ones(b.size), np.cos(2 * b), np.sin(2 * b)], axis=1) for b in (points, each))
+        form = np.linalg.lstsq(basis, np.moveaxis(kappa, 1, 0).reshape(points.size, -1))[0]
+        between = np.moveaxis((wanted @ form).reshape(each.size, len(kappa), 2), 0, 1)
+        place = np.minimum(np.searchsorted(points, each), points.size - 1)
+        there = (points[place] == each)[:, None]
+        return replace(self.likelihood, kappa=np.where(there, kappa[:, place], between)), number.reshape(beta.shape)
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -223,6 +270,29 @@ def read(root: zarr.Group, name: str) -> Cube:
                 dtype=str(cube_array.dtype),
             ),
             likelihood=Likelihood(tuple(attributes["members"]), **carried),
+        )
+
+
+def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
+    """The stored chi2 over all four dimensions, read by dask where it is needed.
+
+    Raises
+    ------
+    FastscanError
+        Where the scan isn't complete: what is missing would read as NaN.
+    """
+    import dask.array
+
+    _require_complete(root, cube)
+    stored: dask.array.Array = dask.array.from_zarr(_array(root, f"{cube.name}/chi2"))  # type: ignore[no-untyped-call]
+    return stored if cube.has_beta else stored[None]
+
+
+def _require_complete(root: zarr.Group, cube: Cube) -> None:
+    missing = cube.layout.tasks - len(done_tasks(root, cube))
+    if missing:
+        raise FastscanError(
+            f"{cube.name} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume"
         )
 
 
@@ -367,8 +437,6 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
         raise FastscanError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
     root = store if isinstance(store, zarr.Group) else read_root(store)
     cube = read(root, group)
-    missing = cube.layout.tasks - len(done_tasks(root, cube))
-    if missing:
-        raise FastscanError(f"{group} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume")
+    _require_complete(root, cube)
     dataset: xarray.Dataset = xarray.open_zarr(root.store, group=group, consolidated=False)
     return dataset

@@ -7,7 +7,7 @@ from conftest import Write, angles, luminosities, model_points, sigmas
 from hypothesis import example, given, settings
 
 import fastscan
-from fastscan import experiments, likelihood, query, records, scanner
+from fastscan import crossings, experiments, likelihood, query, records, scanner
 from fastscan.errors import FastscanError
 
 CSI = "coherent-csi"
@@ -72,8 +72,8 @@ def test_every_crossing_is_a_root_of_a_polynomial(beta: float, sigma: float, lum
         return
     expected, sm = roots_of_one_bin(beta, sigma, luminosity)
     weight, pull = model.settings(sigma, luminosity)
-    columns = query.Columns.of(model, np.zeros(1, np.intp), weight[:, None], pull[:, None])
-    found = query.find_crossings(columns, query.threshold(0.90, 1))
+    columns = crossings.Columns.of(model, np.zeros(1, np.intp), weight[:, None], pull[:, None])
+    found = crossings.find_crossings(columns, query.threshold(0.90, 1))
     assert found.mass.tolist() == pytest.approx(expected, rel=1e-6)
     assert found.sm_allowed[0] == (sm <= query.threshold(0.90, 1))
 
@@ -115,8 +115,8 @@ def test_where_the_data_disfavour_the_standard_model() -> None:
     allowed = fastscan.intervals(CSI, "e6", **point)
     assert len(allowed) == 2
     assert allowed[-1][1] < 100
-    crossings = naive.crossings([CSI], "e6", math.radians(100), 0.01, 10.0)
-    assert [end for pair in allowed for end in pair] == pytest.approx(crossings, rel=1e-6)
+    expected = naive.crossings([CSI], "e6", math.radians(100), 0.01, 10.0)
+    assert [end for pair in allowed for end in pair] == pytest.approx(expected, rel=1e-6)
     # never above sigma_sys = 0.15, nor up to a luminosity of 1.34 (PHYSICS.md section 8)
     beta = np.radians(np.linspace(90.5, 113, 40))[:, None]
     assert not (
@@ -158,7 +158,7 @@ def test_limits_broadcast() -> None:
 def test_a_limit_does_not_depend_on_how_columns_are_batched(monkeypatch: pytest.MonkeyPatch) -> None:
     beta = np.linspace(0, np.pi, 50)
     whole = fastscan.limit(CSI, "e6", beta=beta, sigma_sys=0.1)
-    monkeypatch.setattr(query, "BATCH", 7)
+    monkeypatch.setattr(crossings, "BATCH", 4000)
     assert fastscan.limit(CSI, "e6", beta=beta, sigma_sys=0.1).tobytes() == whole.tobytes()
 
 
@@ -189,7 +189,7 @@ def test_a_limit_outside_the_axis_is_said_to_be_outside(write: Write) -> None:
         m_zprime = { values = [150, 180], unit = "GeV" }
         """,
     )
-    chi, eta, psi = (records.of_cube(cube)[0] for cube in scanner.plan(grid))
+    chi, eta, psi = (next(records.of_cube(cube)) for cube in scanner.plan(grid))
     assert (chi["status"], eta["status"], psi["status"]) == ("outside_axis", "outside_axis", "no_sensitivity")
     assert chi["limit_gev"] == pytest.approx(195.3, abs=0.05)
     assert eta["limit_gev"] == pytest.approx(149.1, abs=0.05)

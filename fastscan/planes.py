@@ -1,0 +1,265 @@
+"""Contours: Delta chi2 over a plane of any two axes of a cube, and the lines on which it equals a threshold.
+
+contourpy draws the lines through the plane's grid; each vertex, which lies on an edge between two grid points, is
+then moved along its edge to where the likelihood that the cube carries puts it.  Axes are taken in the scale in
+which they are drawn: masses and luminosities by their logarithm, beta as an angle or by its cosine.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import contourpy
+import numpy as np
+import zarr
+from scipy.optimize import elementwise
+
+from fastscan import grid, models, query, store
+from fastscan.crossings import infimum
+from fastscan.errors import FastscanError, unknown
+from fastscan.layout import DIMENSIONS
+from fastscan.likelihood import chi2_of
+from fastscan.location import readable
+from fastscan.store import Cube
+from fastscan.typing import Array
+
+AT_ONCE = 2**20  # points computed at a time, which bounds the memory where an axis is minimised over
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How an axis is drawn: the axis, and the way from its unit to the scale and back."""
+
+    axis: str
+    drawn: Callable[[Array], Array]
+    back: Callable[[Array], Array]
+
+
+SCALES = {
+    "beta": Scale("beta", np.positive, np.positive),
+    "cos_beta": Scale("beta", np.cos, np.arccos),
+    "m_zprime": Scale("m_zprime", np.log, np.exp),
+    "sigma_sys": Scale("sigma_sys", np.positive, np.positive),
+    "luminosity": Scale("luminosity", np.log, np.exp),
+}
+# What a fit of the model finds; the others are the experiment's.
+THEORY = ("beta", "m_zprime")
+
+
+@dataclass(frozen=True, eq=False)
+class Contour:
+    """A line of constant Delta chi2: its vertices on the two axes (rad, GeV or without unit).
+
+    One that isn't `closed` leaves the grid at both ends.
+    """
+
+    x: Array
+    y: Array
+    closed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Two axes of a cube, named as in SCALES, and what is done with the others.
+
+    `held` has their points: chi2 is the minimum over them, which holds the axis where there is one.  sigma_sys is
+    absent where each experiment keeps its own.  Delta chi2 is chi2 above its infimum over all M_Z' and, where
+    `fits_beta`, over the betas on the axis, at the same sigma_sys and luminosity.
+    """
+
+    cube: Cube
+    x: str
+    y: str
+    held: dict[str, Array]
+    fits_beta: bool
+
+    @cached_property
+    def grid(self) -> tuple[Array, Array]:
+        """The axes' points as they are drawn."""
+        return self._drawn(self.x), self._drawn(self.y)
+
+    def _drawn(self, name: str) -> Array:
+        return SCALES[name].drawn(self.cube.axis(SCALES[name].axis))
+
+    def _points(self, x: Array, y: Array) -> dict[str, Array]:
+        return {SCALES[name].axis: SCALES[name].back(drawn) for name, drawn in ((self.x, x), (self.y, y))}
+
+    def delta_chi2(self, x: Array, y: Array) -> Array:
+        """Delta chi2 at points (n,) of the axes as they are drawn."""
+        size = max(1, AT_ONCE // math.prod(points.size for points in self.held.values()))
+        parts = [self._chi2(x[i : i + size], y[i : i + size]) for i in range(0, x.size, size)]
+        return np.concatenate([np.empty(0), *parts]) - self.lowest(x, y)
+
+    def _chi2(self, x: Array, y: Array) -> Array:
+        point = _product(self._points(x, y), self.held)
+        model, index = self.cube.at_beta(point.get("beta", np.zeros((1, 1))))
+        sigma_sys, luminosity = self.cube.sigma_sys(point.get("sigma_sys")), point["luminosity"]
+        chi2 = chi2_of(model, index, models.gamma(point["m_zprime"]), sigma_sys, luminosity)
+        lowest: Array = chi2.min(axis=1)
+        return lowest
+
+    def lowest(self, x: Array, y: Array) -> Array:
+        """What Delta chi2 is measured from at points (n,)."""
+        fitted = THEORY if self.fits_beta else ("m_zprime",)
+        varying = {name: points for name, points in self._points(x, y).items() if name not in fitted}
+        held = {name: points for name, points in self.held.items() if name not in fitted}
+        if self.fits_beta:
+            held["beta"] = self.cube.axes["beta"]
+        rows = np.stack([np.zeros(x.size), *varying.values()], axis=1)
+        each, number = np.unique(rows, axis=0, return_inverse=True)
+        point = _product(dict(zip(varying, each[:, 1:].T, strict=True)), held, len(each))
+        model, index = self.cube.at_beta(point.get("beta", np.zeros((1, 1))))
+        sigma_sys = self.cube.sigma_sys(point.get("sigma_sys"))
+        columns, shape = query.columns_of(model, index, sigma_sys, point["luminosity"])
+        lowest: Array = infimum(columns).reshape(shape).min(axis=1)
+        return lowest[number.ravel()]
+
+    def values(self, root: zarr.Group | None = None) -> Array:
+        """Delta chi2 on the grid, shape (y, x): from the likelihood, or as the store with that root has it."""
+        x, y = (each.ravel() for each in np.meshgrid(*self.grid))
+        if root is None:
+            return self.delta_chi2(x, y).reshape(self.grid[1].size, -1)
+        return self._stored(root) - self.lowest(x, y).reshape(self.grid[1].size, -1)
+
+    def _stored(self, root: zarr.Group) -> Array:
+        cube, axes = self.cube, [SCALES[self.y].axis, SCALES[self.x].axis]
+        chi2 = store.chi2_array(root, cube)
+        for number, name in enumerate(DIMENSIONS):
+            if name in self.held or (name == "sigma_sys" and name not in axes):
+                chosen = cube.stored_sigma_sys(None) if name not in self.held else cube.on_axis(name, self.held[name])
+                chi2 = chi2[(slice(None),) * number + (chosen,)].min(axis=number, keepdims=True)
+        order = [DIMENSIONS.index(name) for name in axes]
+        order += [number for number in range(len(DIMENSIONS)) if number not in order]
+        with readable(f"group {cube.name}"):
+            ordered = chi2.transpose(order)  # type: ignore[no-untyped-call]
+            values: Array = ordered.compute(scheduler="threads").astype(float)
+        return values.reshape(values.shape[:2])
+
+
+def plane_of(
+    cube: Cube,
+    x: str,
+    y: str,
+    *,
+    at: Mapping[str, float] | None = None,
+    minimise: Sequence[str] = (),
+    dof: int | None = None,
+) -> Plane:
+    """A plane of a cube.
+
+    Parameters
+    ----------
+    cube : Cube
+        A group of a store, or of a plan.
+    x, y : str
+        Names of `SCALES`: beta, cos_beta, m_zprime, sigma_sys or luminosity.
+    at : mapping
+        Values at which other axes are held, in rad, GeV or without unit, on their axis or off it (beta on it).
+        sigma_sys is left out for each experiment's own, luminosity for 1.
+    minimise : sequence of str
+        Other axes over whose points chi2 is minimised.
+    dof : int
+        Degrees of freedom for which contours are drawn: 1 takes each beta as a model of its own, 2 fits beta too.
+
+    Raises
+    ------
+    FastscanError
+        Where an axis is unknown, absent or too short, or one isn't said.
+    """
+    shown = [_scale(cube, name).axis for name in (x, y)]
+    if shown[0] == shown[1]:
+        raise FastscanError(f"a plane has two different axes, not {x} and {y}")
+    given = dict(at or {})
+    for name in (*given, *minimise):
+        if name not in DIMENSIONS:
+            raise unknown("axis", name, DIMENSIONS)
+        if name in shown or (name in given and name in minimise):
+            raise FastscanError(f"{name} can be shown, held or minimised over, one of them")
+    held = {name: cube.axis(name) for name in minimise}
+    held |= {name: _checked(cube, name, value) for name, value in given.items()}
+    if "luminosity" not in (*shown, *held):
+        held["luminosity"] = np.ones(1)
+    for name in THEORY:
+        if name not in (*shown, *held) and (name != "beta" or cube.has_beta):
+            raise FastscanError(f"{cube.name}: say at which {name}, or minimise over it")
+    fitted = "beta" in minimise or ("beta" in shown and degrees(x, y, dof) > 1)
+    return Plane(cube, x, y, held, fitted)
+
+
+def _scale(cube: Cube, name: str) -> Scale:
+    if name not in SCALES:
+        raise unknown("axis", name, SCALES)
+    scale = SCALES[name]
+    points = cube.axis(scale.axis)
+    needed = 3 if scale.axis == "beta" else 2  # couplings at other betas follow from three
+    if points.size < needed:
+        raise FastscanError(f"{cube.name}: a plane needs {needed} points on the axis {scale.axis}, not {points.size}")
+    if name == "cos_beta" and not (points.min() >= 0 and points.max() <= math.pi * (1 + 1e-12)):
+        raise FastscanError(f"{cube.name}: cos_beta needs beta between 0 and 180 deg")
+    return scale
+
+
+def _checked(cube: Cube, name: str, value: float) -> Array:
+    values = np.atleast_1d(grid.AXES[name][1](np.asarray(value)))
+    return cube.axis(name)[cube.on_axis(name, values)] if name == "beta" else values
+
+
+def degrees(x: str, y: str, dof: int | None) -> int:
+    """Degrees of freedom: as given, or as many as parameters of the model are shown."""
+    return dof or max(1, sum(SCALES[name].axis in THEORY for name in (x, y)))
+
+
+def axes_of(cube: Cube) -> tuple[str, str]:
+    """The plane that one would look at first: M_Z' against the first other axis that has points enough."""
+    for name in ("beta", "sigma_sys", "luminosity"):
+        if name in cube.axes and cube.axes[name].size >= (3 if name == "beta" else 2):
+            return name, "m_zprime"
+    raise FastscanError(f"{cube.name} has no second axis for a plane, only m_zprime")
+
+
+def contours(plane: Plane, delta: float, root: zarr.Group | None = None) -> list[Contour]:
+    """The lines on which Delta chi2 equals a threshold.
+
+    With the root of the cube's store, the lines are those of the stored values, refined in the same way.
+    """
+    values = plane.values(root)
+    lines = contourpy.contour_generator(*plane.grid, values).lines(delta)
+    vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]), delta)
+    x, y = (SCALES[name].back(drawn) for name, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
+    ends = np.cumsum([len(line) for line in lines])[:-1]
+    closed = [np.array_equal(line[0], line[-1]) for line in lines]
+    return [Contour(*each) for each in zip(np.split(x, ends), np.split(y, ends), closed, strict=True)] if lines else []
+
+
+def _refined(plane: Plane, vertices: Array, delta: float) -> Array:
+    """Vertices (n, 2), as they are drawn, each moved along its edge of the grid to where Delta chi2 is delta."""
+    place = np.stack([_position(points, xy) for points, xy in zip(plane.grid, vertices.T, strict=True)], axis=1)
+    along = np.abs(place - np.rint(place)).argmax(axis=1)  # the axis on which a vertex lies between two points
+    refined = vertices.copy()
+    for axis, points in enumerate(plane.grid):
+        own = np.flatnonzero(along == axis)
+        cell = np.minimum(place[own, axis].astype(np.intp), points.size - 2)
+
+        def excess(moved: Array, other: Array, axis: int = axis) -> Array:
+            x, y = (moved, other) if axis == 0 else (other, moved)
+            return plane.delta_chi2(x, y) - delta
+
+        root = elementwise.find_root(excess, (points[cell], points[cell + 1]), args=(vertices[own, 1 - axis],))
+        refined[own, axis] = np.where(root.success, root.x, vertices[own, axis])
+    return refined
+
+
+def _position(points: Array, values: Array) -> Array:
+    """Where values lie between ascending or descending points, counted in points."""
+    number = np.arange(points.size, dtype=float)
+    sign = 1.0 if points[0] < points[-1] else -1.0
+    place: Array = np.interp(sign * values, sign * points, number)
+    return place
+
+
+def _product(points: Mapping[str, Array], held: Mapping[str, Array], size: int | None = None) -> dict[str, Array]:
+    """Points (n,) of some axes with every combination of others' (k): arrays that broadcast to (n, k)."""
+    mesh = np.meshgrid(*held.values(), indexing="ij")
+    combined = {name: values.reshape(1, -1) for name, values in zip(held, mesh, strict=True)}
+    return {**{name: values[:, None] for name, values in points.items()}, **combined}
