@@ -3,7 +3,6 @@
 Commands import what they need when they run, so that ``fastscan --help`` starts in a moment.
 """
 
-import csv
 import json
 import math
 import sys
@@ -262,25 +261,23 @@ def limits(
         from_cube=from_cube,
     )
     if as_csv:
-        print_csv(records.KEYS, found)
+        records.write_csv(sys.stdout, records.KEYS, found)
     elif as_json:
         print_json(list(found))
     else:
+        rows = [
+            (
+                each["experiment"],
+                each["model"],
+                "" if each["beta_rad"] is None else f"{math.degrees(each['beta_rad']):.6g}",
+                sigma_text(each),
+                f"{each['luminosity']:g}",
+                limit_text(each),
+            )
+            for each in found
+        ]
         click.echo(f"Lower limits on M_Z' at {100 * cl:g} % CL ({dof} dof):")
-        print_table(
-            ("experiment", "model", "beta/deg", "sigma_sys", "L/L0", "limit"),
-            [
-                (
-                    each["experiment"],
-                    each["model"],
-                    "" if each["beta_rad"] is None else f"{math.degrees(each['beta_rad']):.6g}",
-                    sigma_text(each),
-                    f"{each['luminosity']:g}",
-                    limit_text(each),
-                )
-                for each in found
-            ],
-        )
+        print_table(("experiment", "model", "beta/deg", "sigma_sys", "L/L0", "limit"), rows)
 
 
 @cli.command()
@@ -474,27 +471,6 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, allow_nan=False))
-
-
-def print_csv(keys: Sequence[str], records: Iterable[dict[str, Any]]) -> None:
-    writer = csv.DictWriter(sys.stdout, keys, lineterminator="\n")
-    for number, record in enumerate(records):
-        if number == 0:  # so that an error leaves no half of a table
-            writer.writeheader()
-        writer.writerow({key: csv_cell(value) for key, value in record.items()})
-
-
-def csv_cell(value: object) -> object:
-    """A value as CSV has it: intervals as low:high, those by name as name=value, separated by semicolons.
-
-    >>> csv_cell([(14.5, 16.8), (36.1, None)]), csv_cell({"conus": 0.2})
-    ('14.5:16.8;36.1:inf', 'conus=0.2')
-    """
-    if isinstance(value, dict):
-        return ";".join(f"{name}={each}" for name, each in value.items())
-    if isinstance(value, list):
-        return ";".join(f"{low}:{math.inf if high is None else high}" for low, high in value)
-    return value
 
 
 def main() -> None:

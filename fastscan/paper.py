@@ -16,7 +16,7 @@ from fastscan.experiments import load
 from fastscan.location import local, writable
 from fastscan.store import Cube
 
-GRID = files("fastscan") / "grids" / "table3.toml"
+GRID = files("fastscan") / "grids" / "paper" / "table3.toml"
 FILES = ("table3.md", "table3.csv", "table3.json", "table3.zarr")
 
 

@@ -224,7 +224,7 @@ def contours(plane: Plane, delta: float, root: zarr.Group | None = None) -> list
     With the root of the cube's store, the lines are those of the stored values, refined in the same way.
     """
     values = plane.values(root)
-    lines = contourpy.contour_generator(*plane.grid, values).lines(delta)
+    lines = [np.asarray(line, float) for line in contourpy.contour_generator(*plane.grid, values).lines(delta)]
     vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]), delta)
     x, y = (SCALES[name].back(drawn) for name, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
     ends = np.cumsum([len(line) for line in lines])[:-1]

@@ -73,6 +73,33 @@ def _cube_columns(cube: "Cube", beta: IntArray, sigma_sys: ArrayLike | None, lum
     return columns_of(cube.likelihood, beta[:, None, None], cube.sigma_sys(sigma), luminosity[None, :])[0]
 
 
+def profiles(
+    cube: "Cube",
+    beta: IntArray,
+    sigma_sys: ArrayLike | None,
+    luminosity: Array,
+    root: "zarr.Group | None" = None,
+) -> Array:
+    """Delta chi2 of a cube at the masses of its axis, shape (beta, sigma_sys, luminosity, masses).
+
+    chi2 is the likelihood's, or, with the root of the cube's store, the stored one.
+    """
+    columns = _cube_columns(cube, beta, sigma_sys, luminosity)
+    mass = cube.axes["m_zprime"]
+    if root is None:
+        chi2 = columns.chi2(np.broadcast_to(np.log(mass), (columns.beta_index.size, mass.size)).copy())
+    else:
+        from fastscan import store
+        from fastscan.location import readable
+
+        sigmas = cube.stored_sigma_sys(None if sigma_sys is None else np.asarray(sigma_sys, float))
+        chosen = store.chi2_array(root, cube)[beta][:, :, sigmas][:, :, :, cube.on_axis("luminosity", luminosity)]
+        with readable(f"group {cube.name}"):
+            chi2 = np.moveaxis(np.asarray(chosen), 1, -1).reshape(-1, mass.size).astype(float)
+    delta: Array = chi2 - infimum(columns)[:, None]
+    return delta.reshape(beta.size, -1, luminosity.size, mass.size)
+
+
 def of_stored(
     root: "zarr.Group", cube: "Cube", beta: IntArray, sigma_sys: IntArray, luminosity: IntArray, delta: float
 ) -> Crossings:
@@ -107,7 +134,11 @@ def of_stored(
         if np.isnan(block).any():
             raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged or not complete")
         stored = np.moveaxis(block, 1, -1).reshape(own.size, -1)
-        return own.ravel(), find_crossings(replace(columns.take(own.ravel()), axis=mass_axis, stored=stored), delta)
+        chosen = replace(columns.take(own.ravel()), axis=mass_axis, stored=stored)
+        try:
+            return own.ravel(), find_crossings(chosen, delta)
+        except FastscanError as error:
+            raise FastscanError(f"{cube.name}: {error}") from None
 
     tasks = [
         delayed(block_crossings)(block, own)

@@ -1,15 +1,18 @@
-"""Limits as records, one a point: what the commands print as tables, JSON and CSV.
+"""Answers as records: what the commands print as tables, JSON and CSV, and what pictures are drawn from.
 
-A record has the keys ``experiment`` (or the name of a combination), ``model``, ``beta_rad`` (None without beta),
+The record of a limit has the keys ``experiment`` (or the name of a combination), ``model``, ``beta_rad`` (None without
+beta),
 ``sigma_sys`` (by experiment where there are several), ``luminosity``, ``cl``, ``dof``,
 ``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a user's own U(1)', else None),
 ``status`` and ``allowed_gev``: every allowed interval, where None is an open upper end.
 """
 
+import csv
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,11 +22,12 @@ from fastscan.crossings import OUTSIDE_AXIS, Interval
 from fastscan.errors import FastscanError, unknown
 from fastscan.experiments import load_all
 from fastscan.likelihood import combine
-from fastscan.typing import Array
+from fastscan.typing import Array, IntArray
 
 if TYPE_CHECKING:  # a limit without a store does without zarr
     import zarr
 
+    from fastscan.planes import Contour, Plane
     from fastscan.store import Cube
 
 Record = dict[str, Any]
@@ -39,6 +43,21 @@ KEYS = (
     "limit_over_g_gev",
     "status",
     "allowed_gev",
+)
+PROFILE_KEYS = ("experiment", "model", "beta_rad", "sigma_sys", "luminosity", "m_zprime_gev", "delta_chi2")
+CONTOUR_KEYS = (
+    "experiment",
+    "model",
+    "contour",
+    "closed",
+    "beta_rad",
+    "cos_beta",
+    "m_zprime_gev",
+    "sigma_sys",
+    "luminosity",
+    "cl",
+    "dof",
+    "delta_chi2",
 )
 Values = Sequence[float] | Literal["axis"]
 
@@ -225,10 +244,8 @@ def of_cube(
     and sigma_sys and luminosity must be on the axes too.
     """
     name, model = cube.name.split("/")
-    betas = np.arange(cube.layout.shape[0]) if beta is None else cube.on_axis("beta", beta)
-    factors = np.ones(1) if luminosity is None else np.asarray(luminosity, float)
-    sigmas = None if sigma_sys is None else np.asarray(sigma_sys, float)
     delta = query.threshold(cl, dof)
+    betas, sigmas, factors = _settings(cube, beta, sigma_sys, luminosity)
     if stored_in is None:
         found = query.of_cube(cube, betas, sigmas, factors, delta)
     else:
@@ -238,24 +255,63 @@ def of_cube(
     limits, states = found.limits()
     mass = cube.axes["m_zprime"]
     states = np.where((limits < mass.min()) | (limits > mass.max()), OUTSIDE_AXIS, states)
+    points = _points(cube, betas, sigmas, factors)
+    for point, *answer in zip(points, limits.tolist(), states.tolist(), found.intervals(), strict=True):
+        yield record(name, model, *answer, **point, cl=cl, dof=dof, g_prime=cube.g_prime)
+
+
+def _settings(
+    cube: "Cube", beta: Array | None, sigma_sys: ArrayLike | None, luminosity: ArrayLike | None
+) -> tuple[IntArray, Array | None, Array]:
+    """Indices of betas, systematic errors (None: each experiment's own) and luminosities that a query asks for."""
+    betas = np.arange(cube.layout.shape[0]) if beta is None else cube.on_axis("beta", beta)
+    sigmas = None if sigma_sys is None else np.asarray(sigma_sys, float)
+    return betas, sigmas, np.ones(1) if luminosity is None else np.asarray(luminosity, float)
+
+
+def _points(cube: "Cube", betas: IntArray, sigmas: Array | None, factors: Array) -> Iterator[dict[str, Any]]:
+    """What is told of each combination of settings."""
     angles = cube.axes["beta"][betas].tolist() if cube.has_beta else [None]
-    points = itertools.product(angles, _told_sigmas(cube, sigmas), factors.tolist())
-    for (angle, sigma, factor), limit, status, allowed in zip(
-        points, limits.tolist(), states.tolist(), found.intervals(), strict=True
-    ):
-        yield record(
-            name,
-            model,
-            limit,
-            status,
-            allowed,
-            beta=angle,
-            sigma_sys=sigma,
-            luminosity=factor,
-            cl=cl,
-            dof=dof,
-            g_prime=cube.g_prime,
-        )
+    for beta, sigma, factor in itertools.product(angles, _told_sigmas(cube, sigmas), factors.tolist()):
+        yield {"beta": beta, "sigma_sys": sigma, "luminosity": factor}
+
+
+def profile(
+    cube: "Cube",
+    *,
+    beta: Array | None = None,
+    sigma_sys: ArrayLike | None = None,
+    luminosity: ArrayLike | None = None,
+    stored_in: "zarr.Group | None" = None,
+) -> Iterator[Record]:
+    """Delta chi2 at each mass of a group's axis, with the keys of `PROFILE_KEYS`; arguments as of `of_cube`."""
+    name, model = cube.name.split("/")
+    betas, sigmas, factors = _settings(cube, beta, sigma_sys, luminosity)
+    values = query.profiles(cube, betas, sigmas, factors, stored_in).reshape(-1, cube.axes["m_zprime"].size)
+    masses = cube.axes["m_zprime"].tolist()
+    for point, column in zip(_points(cube, betas, sigmas, factors), values.tolist(), strict=True):
+        settings = (name, model, point["beta"], point["sigma_sys"], point["luminosity"])
+        for mass, delta in zip(masses, column, strict=True):
+            yield dict(zip(PROFILE_KEYS, (*settings, mass, delta), strict=True))
+
+
+def contour(plane: "Plane", lines: "Sequence[Contour]", cl: float, dof: int) -> Iterator[Record]:
+    """A record for each vertex of the contours of a plane, with the keys of `CONTOUR_KEYS`.
+
+    An axis that isn't shown has the value at which it is held; None stands for one that chi2 is minimised over.
+    """
+    cube = plane.cube
+    name, model = cube.name.split("/")
+    held = {axis: points.item() if points.size == 1 else None for axis, points in plane.held.items()}
+    (sigma,) = _told_sigmas(cube, None) if "sigma_sys" not in held else [held["sigma_sys"]]
+    fixed = {"beta": None, "sigma_sys": sigma} | held
+    for number, line in enumerate(lines):
+        for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
+            at = {**fixed, plane.x.removeprefix("cos_"): x, plane.y.removeprefix("cos_"): y}
+            cosine = None if at["beta"] is None else math.cos(at["beta"])
+            place = (at["beta"], cosine, at["m_zprime"], at["sigma_sys"], at["luminosity"])
+            level = (cl, dof, query.threshold(cl, dof))
+            yield dict(zip(CONTOUR_KEYS, (name, model, number, line.closed, *place, *level), strict=True))
 
 
 def _told_sigmas(cube: "Cube", sigmas: Array | None) -> list[float | dict[str, float]]:
@@ -266,3 +322,29 @@ def _told_sigmas(cube: "Cube", sigmas: Array | None) -> list[float | dict[str, f
         by_member = {member: own[member] if s is None else s for member, s in cube.sigma_sys(sigma).items()}
         told.append(by_member if len(own) > 1 else by_member[cube.likelihood.members[0]])
     return told
+
+
+def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> None:
+    """Records as CSV.  The header waits for the first of them, so that an error leaves no half of a table."""
+    writer = csv.DictWriter(file, keys, lineterminator="\n")
+    first = True
+    for each in records:
+        if first:
+            writer.writeheader()
+            first = False
+        writer.writerow({key: _cell(value) for key, value in each.items()})
+    if first:
+        writer.writeheader()
+
+
+def _cell(value: object) -> object:
+    """A value as CSV has it: intervals as low:high, those by name as name=value, separated by semicolons.
+
+    >>> _cell([(14.5, 16.8), (36.1, None)]), _cell({"conus": 0.2})
+    ('14.5:16.8;36.1:inf', 'conus=0.2')
+    """
+    if isinstance(value, dict):
+        return ";".join(f"{name}={each}" for name, each in value.items())
+    if isinstance(value, list):
+        return ";".join(f"{low}:{math.inf if high is None else high}" for low, high in value)
+    return value
