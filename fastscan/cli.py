@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from fastscan.errors import FastscanError
-from fastscan.units import quantity
+from fastscan.units import UNITS, quantity
 
 NO_LIMIT = {
     "no_sensitivity": "no sensitivity",
@@ -52,6 +52,30 @@ class Points(click.ParamType):  # type: ignore[type-arg]
         return [self.each.convert(part, param, ctx) for part in value.split(",")]
 
 
+class Mass(click.ParamType):  # type: ignore[type-arg]
+    """A mass of the Z' with its unit, in GeV."""
+
+    name = "mass"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return value if isinstance(value, float) else quantity(value, "energy") / UNITS["energy"]["GeV"]
+        except FastscanError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Pair(click.ParamType):  # type: ignore[type-arg]
+    """Two names separated by a comma."""
+
+    name = "x,y"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        parts = tuple(value.split(",")) if isinstance(value, str) else value
+        if len(parts) != 2:
+            self.fail(f"{value!r} is not two names separated by a comma", param, ctx)
+        return parts
+
+
 class SigmaSys(click.ParamType):  # type: ignore[type-arg]
     """A number, or name=number: (None, number) or (name, number)."""
 
@@ -81,6 +105,17 @@ confidence = options(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+group = click.option("--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable.")
+plane = options(
+    click.option(
+        "--axes",
+        type=Pair(),
+        help="Plane of the contours: two of beta, cos_beta, m_zprime, sigma_sys, luminosity; left out, the first axis "
+        "of the group against m_zprime.",
+    ),
+    click.option("--minimise", multiple=True, metavar="AXIS", help="Minimise chi2 over another axis. Repeatable."),
+    click.option("--m-zprime", type=Mass(), help="Mass with its unit, 500GeV, where m_zprime is not shown."),
+)
 from_cube = click.option(
     "--from-cube", is_flag=True, help="Insist on the stored chi2: values on the axes only, each stored mass counts."
 )
@@ -211,7 +246,7 @@ def limit(
 
 @cli.command()
 @click.argument("store", type=click.Path())
-@click.option("--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable.")
+@group
 @click.option("--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2.")
 @click.option("--beta", type=Points(Angle()), default="axis", show_default=True, help="Angles on the axis: 0deg,95deg.")
 @click.option("--sigma-sys", type=Points(click.FLOAT), help="Values, or 'axis'; left out, each experiment's own.")
@@ -278,6 +313,129 @@ def limits(
         ]
         click.echo(f"Lower limits on M_Z' at {100 * cl:g} % CL ({dof} dof):")
         print_table(("experiment", "model", "beta/deg", "sigma_sys", "L/L0", "limit"), rows)
+
+
+@cli.command()
+@click.argument("store", type=click.Path())
+@group
+@plane
+@click.option("--beta", type=Angle(), help="Angle on the axis, 30deg, where beta is not shown.")
+@click.option("--sigma-sys", type=float, help="Left out, each experiment's own.")
+@click.option("--luminosity", type=float, help="Left out, 1.")
+@from_cube
+@click.option("--cl", default=0.90, show_default=True, help="Confidence level, a probability.")
+@click.option("--dof", type=int, help="Degrees of freedom; left out, 2 for beta against m_zprime, else 1.")
+@as_json
+@as_csv
+def contours(
+    store: str,
+    groups: tuple[str, ...],
+    axes: tuple[str, str] | None,
+    minimise: tuple[str, ...],
+    m_zprime: float | None,
+    beta: float | None,
+    sigma_sys: float | None,
+    luminosity: float | None,
+    from_cube: bool,
+    cl: float,
+    dof: int | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Contours of Delta chi2 in a plane of two axes of a store.
+
+    The lines are drawn through the grid of STORE, and each vertex is then put where the likelihood that the store
+    carries has it. With 1 dof each beta is a model of its own, with 2 beta is fitted as well as M_Z'. --csv and
+    --json print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends;
+    regions narrower than the grid can fall into pieces, and a finer grid joins them.
+
+    \b
+    Examples: fastscan contours results/coherent-csi.zarr --group coherent-csi/e6 --csv > contour.csv
+              fastscan contours results/coherent-csi.zarr --axes sigma_sys,m_zprime --beta 30deg
+    """
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    from fastscan import records
+
+    held = {"beta": beta, "m_zprime": m_zprime, "sigma_sys": sigma_sys, "luminosity": luminosity}
+    found = records.contours_of_store(
+        store,
+        groups,
+        axes=axes,
+        minimise=minimise,
+        at={name: value for name, value in held.items() if value is not None},
+        cl=cl,
+        dof=dof,
+        from_cube=from_cube,
+    )
+    if as_csv:
+        rows = (row for plane, lines, degrees in found for row in records.contour(plane, lines, cl, degrees))
+        records.write_csv(sys.stdout, records.CONTOUR_KEYS, rows)
+        return
+    if as_json:
+        print_json([records.contour_summary(plane, lines, cl, degrees) for plane, lines, degrees in found])
+        return
+    for summary in [records.contour_summary(plane, lines, cl, degrees) for plane, lines, degrees in found]:
+        where = f"{100 * cl:g} % CL, {summary['dof']} dof, Delta chi2 = {summary['delta_chi2']:.4g}"
+        click.echo(f"{summary['experiment']}/{summary['model']} in {', '.join(summary['axes'])} ({where}):")
+        for line in summary["contours"]:
+            ends = "closed" if line["closed"] else "leaves the grid at both ends"
+            ranges = ", ".join(range_text(name, line["vertices"][name]) for name in summary["axes"])
+            click.echo(f"  {len(line['vertices'][summary['axes'][0]])} vertices, {ends}: {ranges}")
+        if not summary["contours"]:
+            click.echo("  no contour: Delta chi2 does not cross the threshold in this plane")
+
+
+@cli.command()
+@click.argument("store", type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="File to write: .png, .pdf or .svg.")
+@click.option("--kind", help="profile, limit or contour; left out, what the store has axes for.")
+@click.option("--along", help="Axis for limits: sigma_sys, luminosity or beta.")
+@group
+@plane
+@click.option("--beta", type=Points(Angle()), help="Angles on the axis: 0deg,95deg, or 'axis'.")
+@click.option("--sigma-sys", type=Points(click.FLOAT), help="Values, or 'axis'; left out, each experiment's own.")
+@click.option("--luminosity", type=Points(click.FLOAT), default="1", show_default=True, help="Values, or 'axis'.")
+@from_cube
+@click.option("--cl", default=0.90, show_default=True, help="Confidence level, a probability.")
+@click.option("--dof", type=int, help="Degrees of freedom; left out, 2 for contours in beta and m_zprime, else 1.")
+def plot(
+    store: str,
+    output: str,
+    kind: str | None,
+    along: str | None,
+    groups: tuple[str, ...],
+    axes: tuple[str, str] | None,
+    minimise: tuple[str, ...],
+    m_zprime: float | None,
+    beta: Any,
+    sigma_sys: Any,
+    luminosity: Any,
+    from_cube: bool,
+    cl: float,
+    dof: int | None,
+) -> None:
+    """A picture of a store: profiles, limits or contours.
+
+    A profile is Delta chi2 against M_Z'; limits are drawn against sigma_sys, luminosity or beta; contours bound the
+    regions that are excluded in a plane. Needs matplotlib: pip install 'fastscan[plot]'.
+
+    \b
+    Examples: fastscan plot results/coherent-csi.zarr -o limits.pdf
+              fastscan plot results/coherent-csi.zarr -o plane.png --kind contour --axes cos_beta,m_zprime
+              fastscan plot results/coherent-csi.zarr -o chi.png --kind profile --sigma-sys 0.1,0.28
+    """
+    from pathlib import Path
+
+    from fastscan import figures, plots
+
+    figures.check_name(Path(output))
+    settings = plots.Settings(beta, m_zprime, sigma_sys, luminosity, cl, dof, from_cube)
+    picture, left_out = plots.plot(
+        store, groups, kind=kind, along=along, axes=axes, minimise=minimise, settings=settings
+    )
+    figures.save(picture, Path(output))
+    click.echo(f"written to {output}" + (f"; without {', '.join(left_out)}" if left_out else ""))
 
 
 @cli.command()
@@ -377,23 +535,27 @@ def models(as_json: bool) -> None:
 
 @cli.command()
 @click.option("-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results.")
-def paper(directory: str) -> None:
-    """Table 3 of arXiv:2002.01482, computed and published.
+@click.option("--no-figures", is_flag=True, help="Only Table 3, without matplotlib.")
+def paper(directory: str, no_figures: bool) -> None:
+    """Table 3 and Figs. 1 to 6 of arXiv:2002.01482, computed beside the published values.
 
     Scans the grid of the table into a store in the directory, or continues it, prints each limit beside the
-    published one, and writes the table there as CSV, JSON and Markdown.
+    published one, and writes the table as CSV, JSON and Markdown, the figures as PNG, PDF and CSV, and a report with
+    all of it on one page, report.html. Figures need matplotlib: pip install 'fastscan[plot]'.
 
     Example: fastscan paper -o results/paper
     """
     from fastscan import paper as recipes
 
-    entries = recipes.table3(directory)
+    entries, findings, written = recipes.run(directory, with_figures=not no_figures)
     click.echo("Lower limits on M_Z' in GeV at 90 % CL (1 dof): computed / published, deviation")
     rows = recipes.rows(entries)
     print_table(rows[0], rows[1:])
     for note in recipes.remarks(entries):
         click.echo(note)
-    click.echo(f"written to {directory}: " + ", ".join(recipes.FILES))
+    for figure, finding in findings:
+        click.echo(f"Fig. {figure}: {finding.statement}: {'agrees' if finding.holds else 'DIFFERS'}; {finding.numbers}")
+    click.echo(f"written to {directory}: " + ", ".join(written))
 
 
 def count(number: float) -> str:
@@ -437,6 +599,12 @@ def conditions(record: dict[str, Any]) -> str:
         f"{100 * record['cl']:g} % CL, {record['dof']} dof, sigma_sys {sigma_text(record)}, "
         f"L/L0 {record['luminosity']:g}"
     )
+
+
+def range_text(name: str, values: Sequence[float]) -> str:
+    """The range of an axis that vertices cover."""
+    unit, factor = {"beta": (" deg", math.degrees(1)), "m_zprime": (" GeV", 1)}.get(name, ("", 1))
+    return f"{name} {factor * min(values):.4g} to {factor * max(values):.4g}{unit}"
 
 
 def interval_text(low: float, high: float | None) -> str:

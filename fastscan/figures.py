@@ -5,6 +5,7 @@ are those of Okabe and Ito, which colour-blind readers can tell apart, and each 
 own, so that a print without colours can be read as well.  Needs matplotlib: ``pip install 'fastscan[plot]'``.
 """
 
+import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ try:
     from matplotlib import rc_context
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
+    from matplotlib.contour import ContourSet
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
     from matplotlib.lines import Line2D
@@ -134,6 +136,13 @@ def contours(
     ]
 
 
+def excluded(ax: Axes, x: Sequence[float], y: Sequence[float], values: Array, delta: float) -> ContourSet:
+    """The part of a plane, values of shape (y, x), in which Delta chi2 is above the threshold, as a shade."""
+    shade = ax.contourf(x, y, values, levels=[delta, math.inf], colors=[COLOURS[0]], alpha=0.15)
+    ax.fill_between([], [], color=COLOURS[0], alpha=0.15, linewidth=0, label="excluded")
+    return shade
+
+
 def level(ax: Axes, delta: float, cl: float, dof: int) -> Line2D:
     """The threshold that Delta chi2 is compared with."""
     line = ax.axhline(delta, color="0.4", linewidth=0.7, zorder=1)
@@ -161,14 +170,27 @@ def legend(ax: Axes, *others: Axes, title: str | None = None) -> Legend:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure; the suffix says in which format.  What is there is replaced when the new one is whole."""
-    if path.suffix[1:] not in FORMATS:
-        raise FastscanError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
+    check_name(path)
     partial = path.with_name(f".{path.name}.partial")
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[path.suffix[1:]]
     with writable(path), look():
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
         partial.replace(path)
+
+
+def as_svg(figure: Figure) -> bytes:
+    """A figure as SVG, for a page."""
+    file = io.BytesIO()
+    with look():
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def check_name(path: Path) -> None:
+    """Refuse a file name that doesn't say which format a picture is to have."""
+    if path.suffix[1:] not in FORMATS:
+        raise FastscanError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
 
 
 def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:

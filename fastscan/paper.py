@@ -1,12 +1,14 @@
-"""The results of arXiv:2002.01482 as recipes: Table 3, each entry computed beside the published one."""
+"""The results of arXiv:2002.01482: Table 3 beside the published one, the six figures, and a report of it all."""
 
 import csv
 import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,8 +18,13 @@ from fastscan.experiments import load
 from fastscan.location import local, writable
 from fastscan.store import Cube
 
+if TYPE_CHECKING:
+    from fastscan.recipes import Finding
+
 GRID = files("fastscan") / "grids" / "paper" / "table3.toml"
 FILES = ("table3.md", "table3.csv", "table3.json", "table3.zarr")
+FIGURE_FILES = ("png", "pdf", "csv")
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,51 @@ class Entry:
     sigma_sys: float
     sm_events: float
     note: str
+
+
+def run(directory: str | Path, with_figures: bool = True) -> "tuple[list[Entry], list[tuple[int, Finding]], list[str]]":
+    """Table 3, and the figures and the report unless they aren't wanted.
+
+    Returns
+    -------
+    list of Entry, list of (int, Finding), list of str
+        The table, what each figure shows by its number, and the names of the files that were written.
+
+    Raises
+    ------
+    FastscanError
+        As `table3`, and where matplotlib is missing.
+    """
+    if not with_figures:
+        return table3(directory), [], list(FILES)
+    from fastscan import figures, recipes, report  # before anything is computed, as matplotlib may be missing
+
+    entries = table3(directory)
+    place = local(directory)
+    written, findings, shown = list(FILES), [], []
+    for figure in recipes.paper_figures():
+        name = f"figure{figure.number}"
+        picture = figure.draw()
+        for suffix in ("png", "pdf"):
+            figures.save(picture, place / f"{name}.{suffix}")
+        for table, (keys, rows) in figure.tables.items():
+            text = io.StringIO()
+            records.write_csv(text, keys, rows)
+            _write(place / f"{name}{'-' if table else ''}{table}.csv", text.getvalue())
+        shown.append(report.Shown(figure, figures.as_svg(picture)))
+        findings += [(figure.number, finding) for finding in figure.findings]
+        written.append(f"{name}.{{png,pdf,csv}}")
+    command = f"fastscan paper -o {place.name}"
+    _write(place / REPORT, report.page(entries, shown, command=command, made=datetime.now(UTC)))
+    return entries, findings, [*written, REPORT]
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text file; what is there is replaced when the new one is whole."""
+    partial = path.with_name(f".{path.name}.partial")
+    with writable(path):
+        partial.write_text(text)
+        partial.replace(path)
 
 
 def table3(directory: str | Path) -> list[Entry]:
@@ -65,7 +117,8 @@ def table3(directory: str | Path) -> list[Entry]:
     Table 3 of arXiv:2002.01482.
     """
     place = local(directory)
-    for name in FILES[:-1]:
+    ours = [*FILES[:-1], REPORT, *(f"figure{n}.{suffix}" for n in range(1, 7) for suffix in FIGURE_FILES)]
+    for name in ours:
         if (place / name).exists() and not (place / FILES[-1]).exists():
             raise FastscanError(f"{place / name} is there without {FILES[-1]}; it is left as it is")
     cubes = scanner.plan(str(GRID))
@@ -74,9 +127,7 @@ def table3(directory: str | Path) -> list[Entry]:
     entries = [_entry(cube, published, notes) for cube in cubes]
     texts = (markdown(entries), as_csv(entries), json.dumps([asdict(entry) for entry in entries], indent=2) + "\n")
     for name, text in zip(FILES[:-1], texts, strict=True):
-        with writable(place / name):
-            (place / f".{name}.partial").write_text(text)
-            (place / f".{name}.partial").replace(place / name)
+        _write(place / name, text)
     return entries
 
 

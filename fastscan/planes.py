@@ -65,7 +65,8 @@ class Plane:
 
     `held` has their points: chi2 is the minimum over them, which holds the axis where there is one.  sigma_sys is
     absent where each experiment keeps its own.  Delta chi2 is chi2 above its infimum over all M_Z' and, where
-    `fits_beta`, over the betas on the axis, at the same sigma_sys and luminosity.
+    `fits_beta`, over the betas on the axis, at the same sigma_sys and luminosity.  On the grid it is the
+    likelihood's, or what a store has, whose root `stored_in` is.
     """
 
     cube: Cube
@@ -73,6 +74,7 @@ class Plane:
     y: str
     held: dict[str, Array]
     fits_beta: bool
+    stored_in: zarr.Group | None = None
 
     @cached_property
     def grid(self) -> tuple[Array, Array]:
@@ -115,12 +117,13 @@ class Plane:
         lowest: Array = infimum(columns).reshape(shape).min(axis=1)
         return lowest[number.ravel()]
 
-    def values(self, root: zarr.Group | None = None) -> Array:
-        """Delta chi2 on the grid, shape (y, x): from the likelihood, or as the store with that root has it."""
+    @cached_property
+    def values(self) -> Array:
+        """Delta chi2 on the grid, shape (y, x): the likelihood's, or what is stored."""
         x, y = (each.ravel() for each in np.meshgrid(*self.grid))
-        if root is None:
+        if self.stored_in is None:
             return self.delta_chi2(x, y).reshape(self.grid[1].size, -1)
-        return self._stored(root) - self.lowest(x, y).reshape(self.grid[1].size, -1)
+        return self._stored(self.stored_in) - self.lowest(x, y).reshape(self.grid[1].size, -1)
 
     def _stored(self, root: zarr.Group) -> Array:
         cube, axes = self.cube, [SCALES[self.y].axis, SCALES[self.x].axis]
@@ -145,6 +148,7 @@ def plane_of(
     at: Mapping[str, float] | None = None,
     minimise: Sequence[str] = (),
     dof: int | None = None,
+    stored_in: zarr.Group | None = None,
 ) -> Plane:
     """A plane of a cube.
 
@@ -161,6 +165,8 @@ def plane_of(
         Other axes over whose points chi2 is minimised.
     dof : int
         Degrees of freedom for which contours are drawn: 1 takes each beta as a model of its own, 2 fits beta too.
+    stored_in : zarr.Group
+        Root of the cube's store, to insist on the stored chi2: other axes are then held at their points only.
 
     Raises
     ------
@@ -184,20 +190,30 @@ def plane_of(
         if name not in (*shown, *held) and (name != "beta" or cube.has_beta):
             raise FastscanError(f"{cube.name}: say at which {name}, or minimise over it")
     fitted = "beta" in minimise or ("beta" in shown and degrees(x, y, dof) > 1)
-    return Plane(cube, x, y, held, fitted)
+    return Plane(cube, x, y, held, fitted, stored_in)
 
 
 def _scale(cube: Cube, name: str) -> Scale:
-    if name not in SCALES:
-        raise unknown("axis", name, SCALES)
-    scale = SCALES[name]
+    scale = _named(name)
     points = cube.axis(scale.axis)
-    needed = 3 if scale.axis == "beta" else 2  # couplings at other betas follow from three
-    if points.size < needed:
-        raise FastscanError(f"{cube.name}: a plane needs {needed} points on the axis {scale.axis}, not {points.size}")
+    if not has(cube, name):
+        raise FastscanError(f"{cube.name}: {points.size} points on the axis {scale.axis} are too few for a plane")
     if name == "cos_beta" and not (points.min() >= 0 and points.max() <= math.pi * (1 + 1e-12)):
         raise FastscanError(f"{cube.name}: cos_beta needs beta between 0 and 180 deg")
     return scale
+
+
+def _named(name: str) -> Scale:
+    if name not in SCALES:
+        raise unknown("axis", name, SCALES)
+    return SCALES[name]
+
+
+def has(cube: Cube, name: str) -> bool:
+    """Whether an axis of `SCALES` has points enough: two, and for beta three, from which all its couplings follow."""
+    axis = _named(name).axis
+    absent = (axis == "beta" and not cube.has_beta) or (axis == "sigma_sys" and cube.own_sigma_sys)
+    return not absent and axis in cube.axes and cube.axes[axis].size >= (3 if axis == "beta" else 2)
 
 
 def _checked(cube: Cube, name: str, value: float) -> Array:
@@ -207,26 +223,23 @@ def _checked(cube: Cube, name: str, value: float) -> Array:
 
 def degrees(x: str, y: str, dof: int | None) -> int:
     """Degrees of freedom: as given, or as many as parameters of the model are shown."""
-    return dof or max(1, sum(SCALES[name].axis in THEORY for name in (x, y)))
+    shown = [_named(name).axis for name in (x, y)]
+    return max(1, sum(axis in THEORY for axis in shown)) if dof is None else dof
 
 
-def axes_of(cube: Cube) -> tuple[str, str]:
-    """The plane that one would look at first: M_Z' against the first other axis that has points enough."""
+def axes_of(*cubes: Cube) -> tuple[str, str]:
+    """The plane that one would look at first: M_Z' against the first other axis that a cube has points enough of."""
     for name in ("beta", "sigma_sys", "luminosity"):
-        if name in cube.axes and cube.axes[name].size >= (3 if name == "beta" else 2):
+        if any(has(cube, name) for cube in cubes):
             return name, "m_zprime"
-    raise FastscanError(f"{cube.name} has no second axis for a plane, only m_zprime")
+    raise FastscanError(f"{cubes[0].name} has no second axis for a plane, only m_zprime")
 
 
-def contours(plane: Plane, delta: float, root: zarr.Group | None = None) -> list[Contour]:
-    """The lines on which Delta chi2 equals a threshold.
-
-    With the root of the cube's store, the lines are those of the stored values, refined in the same way.
-    """
-    values = plane.values(root)
-    lines = [np.asarray(line, float) for line in contourpy.contour_generator(*plane.grid, values).lines(delta)]
+def contours(plane: Plane, delta: float) -> list[Contour]:
+    """The lines on which Delta chi2 equals a threshold."""
+    lines = [np.asarray(line, float) for line in contourpy.contour_generator(*plane.grid, plane.values).lines(delta)]
     vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]), delta)
-    x, y = (SCALES[name].back(drawn) for name, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
+    x, y = (_back(plane, name, drawn) for name, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
     ends = np.cumsum([len(line) for line in lines])[:-1]
     closed = [np.array_equal(line[0], line[-1]) for line in lines]
     return [Contour(*each) for each in zip(np.split(x, ends), np.split(y, ends), closed, strict=True)] if lines else []
@@ -248,6 +261,12 @@ def _refined(plane: Plane, vertices: Array, delta: float) -> Array:
         root = elementwise.find_root(excess, (points[cell], points[cell + 1]), args=(vertices[own, 1 - axis],))
         refined[own, axis] = np.where(root.success, root.x, vertices[own, axis])
     return refined
+
+
+def _back(plane: Plane, name: str, drawn: Array) -> Array:
+    """Points as they are drawn in the unit of their axis, whose ends rounding must not pass."""
+    points = plane.cube.axis(SCALES[name].axis)
+    return np.clip(SCALES[name].back(drawn), points.min(), points.max())
 
 
 def _position(points: Array, values: Array) -> Array:

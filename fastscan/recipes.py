@@ -187,8 +187,8 @@ def figure4(cubes: Sequence[Cube]) -> PaperFigure:
         number=4,
         title="51Cr: Delta chi2 against M_Z'",
         caption="Configurations A (5 MCi, 100 d), B (5 MCi, 50 d) and C (10 MCi, 50 d) on liquid xenon at their "
-        "sigma_sys = 0.0025. Model lr is what the paper computed; lr-nc, where the Z' leaves W exchange alone, isn't in "
-        "the paper. The line is the 90 % quantile for 1 dof, 2.71.",
+        "sigma_sys = 0.0025. Model lr is what the paper computed; lr-nc, with W exchange left alone, is not in the "
+        "paper. The line is the 90 % quantile for 1 dof, 2.71.",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(_crossings_equal_limits(profiles, limits),),
         drawing=draw,
@@ -244,8 +244,8 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
             Finding(
                 "CEvNS: two insensitive beta, 90 and 113.28 deg",
                 all(states == ["no_sensitivity"] * 2 for states in cevns.values()),
-                f"without a limit at 90 deg: {_without(cevns, 0)}, at 113.28 deg: {_without(cevns, 1)} experiments; on the "
-                f"grid of 0.5 deg the weakest are at {_weakest(limits, SNS)} (SNS), {_weakest(limits, REACTORS)} (reactors)",
+                f"without a limit at 90 deg: {_without(cevns, 0)}, at 113.28 deg: {_without(cevns, 1)}; on the grid of "
+                f"0.5 deg the weakest are at {_weakest(limits, SNS)} (SNS), {_weakest(limits, REACTORS)} (reactors)",
             ),
             Finding(
                 "51Cr: one insensitive beta, 113.28 deg",
@@ -297,9 +297,9 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
     return PaperFigure(
         number=6,
         title="COHERENT CsI, CONNIE and 51Cr combined",
-        caption="Sum of the chi2 of coherent-csi, connie and cr51-lxe-c, each with its own nuisances; sigma_sys is that "
-        "of the two CEvNS experiments, 51Cr keeps 0.0025. Above: Delta chi2 of the combination; below: limits at 90 % "
-        "CL (1 dof) of the combination and of its members.",
+        caption="Sum of the chi2 of coherent-csi, connie and cr51-lxe-c, each with its own nuisances; sigma_sys is "
+        "that of the two CEvNS experiments, 51Cr keeps 0.0025. Above: Delta chi2 of the combination; below: limits at "
+        "90 % CL (1 dof) of the combination and of its members.",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(
             Finding(

@@ -178,16 +178,18 @@ def of_store(
     else:
         cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
     for cube in cubes:
-        own = sigma_sys is None or (sigma_sys == "axis" and cube.own_sigma_sys)
-        yield from of_cube(
-            cube,
-            beta=None if beta == "axis" or not cube.has_beta else np.asarray(beta),
-            sigma_sys=None if own else cube.axes["sigma_sys"] if sigma_sys == "axis" else sigma_sys,
-            luminosity=cube.axes["luminosity"] if luminosity == "axis" else luminosity,
-            cl=cl,
-            dof=dof,
-            stored_in=root if from_cube else None,
-        )
+        chosen = settings_of(cube, beta, sigma_sys, luminosity)
+        yield from of_cube(cube, **chosen, cl=cl, dof=dof, stored_in=root if from_cube else None)
+
+
+def settings_of(cube: "Cube", beta: Values, sigma_sys: Values | None, luminosity: Values) -> dict[str, Any]:
+    """Settings as `of_cube` and `profile` take them, where "axis" stands for the values of a group's own axis."""
+    own = sigma_sys is None or (sigma_sys == "axis" and cube.own_sigma_sys)
+    return {
+        "beta": None if beta == "axis" or not cube.has_beta else np.asarray(beta),
+        "sigma_sys": None if own else cube.axes["sigma_sys"] if sigma_sys == "axis" else sigma_sys,
+        "luminosity": cube.axes["luminosity"] if luminosity == "axis" else luminosity,
+    }
 
 
 def _combined(root: "zarr.Group", names: Sequence[str]) -> "list[Cube]":
@@ -303,8 +305,8 @@ def contour(plane: "Plane", lines: "Sequence[Contour]", cl: float, dof: int) -> 
     cube = plane.cube
     name, model = cube.name.split("/")
     held = {axis: points.item() if points.size == 1 else None for axis, points in plane.held.items()}
-    (sigma,) = _told_sigmas(cube, None) if "sigma_sys" not in held else [held["sigma_sys"]]
-    fixed = {"beta": None, "sigma_sys": sigma} | held
+    (own,) = _told_sigmas(cube, None)
+    fixed = {"beta": None, "sigma_sys": own} | held
     for number, line in enumerate(lines):
         for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
             at = {**fixed, plane.x.removeprefix("cos_"): x, plane.y.removeprefix("cos_"): y}
@@ -322,6 +324,67 @@ def _told_sigmas(cube: "Cube", sigmas: Array | None) -> list[float | dict[str, f
         by_member = {member: own[member] if s is None else s for member, s in cube.sigma_sys(sigma).items()}
         told.append(by_member if len(own) > 1 else by_member[cube.likelihood.members[0]])
     return told
+
+
+def contour_summary(plane: "Plane", lines: "Sequence[Contour]", cl: float, dof: int) -> Record:
+    """The contours of a plane as one record: the axes, what is held, and each line's vertices by axis."""
+    name, model = plane.cube.name.split("/")
+    held: dict[str, Any] = {
+        axis: points.item() if points.size == 1 else "minimised" for axis, points in plane.held.items()
+    }
+    if "sigma_sys" not in (*held, plane.x, plane.y):
+        (held["sigma_sys"],) = _told_sigmas(plane.cube, None)
+    return {
+        "experiment": name,
+        "model": model,
+        "axes": [plane.x, plane.y],
+        "units": {"beta": "rad", "m_zprime": "GeV"},
+        "held": held,
+        "cl": cl,
+        "dof": dof,
+        "delta_chi2": query.threshold(cl, dof),
+        "contours": [
+            {
+                "closed": line.closed,
+                "vertices": {
+                    axis: (np.cos(points) if axis == "cos_beta" else points).tolist()
+                    for axis, points in ((plane.x, line.x), (plane.y, line.y))
+                },
+            }
+            for line in lines
+        ],
+    }
+
+
+def contours_of_store(
+    location: str,
+    groups: Sequence[str] = (),
+    *,
+    axes: tuple[str, str] | None = None,
+    minimise: Sequence[str] = (),
+    at: Mapping[str, float] | None = None,
+    cl: float = 0.90,
+    dof: int | None = None,
+    from_cube: bool = False,
+) -> "Iterator[tuple[Plane, list[Contour], int]]":
+    """Planes of some groups of a store, or of all that have the axes, with their contours and degrees of freedom.
+
+    Arguments as of `fastscan.planes.plane_of`; axes left out are the first that a group has.
+    """
+    from fastscan import planes, store
+    from fastscan.location import read_root
+
+    root = read_root(location)
+    cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
+    able = [cube for cube in cubes if all(planes.has(cube, name) for name in axes or planes.axes_of(cube))]
+    for cube in cubes if groups else able or cubes[:1]:  # one that can't be drawn says why
+        x, y = axes or planes.axes_of(cube)
+        degrees = planes.degrees(x, y, dof)
+        delta = query.threshold(cl, degrees)
+        stored_in = root if from_cube else None
+        held = {name: value for name, value in (at or {}).items() if name != "beta" or cube.has_beta}
+        plane = planes.plane_of(cube, x, y, at=held, minimise=minimise, dof=degrees, stored_in=stored_in)
+        yield plane, planes.contours(plane, delta), degrees
 
 
 def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> None:

@@ -1,0 +1,257 @@
+"""Pictures of a user's own store: Delta chi2 profiles, limits along an axis, contours in a plane.
+
+What isn't said is chosen as one would look first: contours where every group has the axis beta, else limits along
+sigma_sys or luminosity, else profiles.  Whatever is drawn comes from the same records that the commands print.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fastscan import figures, planes, query, records, store
+from fastscan.errors import FastscanError, unknown
+from fastscan.figures import Row
+from fastscan.location import read_root
+from fastscan.records import Values
+from fastscan.store import Cube
+
+KINDS = ("profile", "limit", "contour")
+ALONG = ("sigma_sys", "luminosity", "beta")
+DRAWN = {"beta": "beta_deg", "m_zprime": "m_zprime_gev"}  # axis -> what is drawn of it; others as they are
+TOLD = {
+    "beta_deg": r"$\beta$ = {:.6g}$\degree$",
+    "sigma_sys": r"$\sigma_\mathrm{{sys}}$ = {:g}",
+    "luminosity": "$L/L_0$ = {:g}",
+}
+MOST_CURVES = 21  # more can't be told apart
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a picture holds for; dof None: 1, and 2 for contours in beta and m_zprime.
+
+    Values in rad, GeV or without unit; "axis" stands for all of an axis.  Contours take one of each.
+    """
+
+    beta: Values | None = None
+    m_zprime: float | None = None
+    sigma_sys: Values | None = None
+    luminosity: Values = (1.0,)
+    cl: float = 0.90
+    dof: int | None = None
+    from_cube: bool = False
+
+
+def plot(
+    location: str,
+    groups: Sequence[str] = (),
+    *,
+    kind: str | None = None,
+    along: str | None = None,
+    axes: tuple[str, str] | None = None,
+    minimise: Sequence[str] = (),
+    settings: Settings | None = None,
+) -> tuple[Figure, list[str]]:
+    """A picture of some groups of a store, or of all that it can show.
+
+    Parameters
+    ----------
+    location, groups
+        Path of the store, and names of its groups.
+    kind : {"profile", "limit", "contour"}
+        Left out, it is chosen.
+    along : {"sigma_sys", "luminosity", "beta"}
+        The axis against which limits are drawn.
+    axes, minimise
+        The plane of contours, and the axes over which chi2 is minimised, see `fastscan.planes.plane_of`.
+    settings : Settings
+        At which values.
+
+    Returns
+    -------
+    Figure, list of str
+        The picture, and the groups that are left out because they lack its axes, or need a beta.
+
+    Raises
+    ------
+    FastscanError
+        Where nothing can be drawn, or too many curves.
+    """
+    chosen = settings or Settings()
+    root = read_root(location)
+    cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
+    kind = kind or _first_kind(cubes, along, axes, chosen)
+    if kind not in KINDS:
+        raise unknown("kind of picture", kind, KINDS)
+    if (along and kind != "limit") or ((axes or minimise or chosen.m_zprime) and kind != "contour"):
+        raise FastscanError("an axis to draw limits along is for limits; axes, minimise and m_zprime are for contours")
+    if kind == "limit":
+        along = along or next((name for name in ALONG if any(planes.has(cube, name) for cube in cubes)), ALONG[0])
+        if along not in ALONG:
+            raise unknown("axis", along, ALONG)
+    needed: tuple[str, ...] = (along,) if along else ()
+    if kind == "contour":
+        needed = axes = axes or planes.axes_of(*cubes)
+    shown = [cube for cube in cubes if groups or _can(cube, needed, minimise, chosen)]
+    if not shown:
+        raise FastscanError(f"no group of {location} can be shown so; choose one with --group, or say --beta")
+    with figures.look():
+        figure, axes_of_figure = figures.canvas(height=3.4)
+        ax = axes_of_figure[0, 0]
+        if kind == "contour":
+            _draw_contours(ax, location, shown, needed, minimise, chosen)
+        elif kind == "limit":
+            _draw_limits(ax, location, shown, along or "", chosen)
+        else:
+            _draw_profiles(ax, location, shown, chosen)
+    return figure, [cube.name for cube in cubes if cube not in shown]
+
+
+def _first_kind(cubes: Sequence[Cube], along: str | None, axes: tuple[str, str] | None, chosen: Settings) -> str:
+    if along:
+        return "limit"
+    if axes or (chosen.beta is None and cubes and all(planes.has(cube, "beta") for cube in cubes)):
+        return "contour"
+    return "limit" if any(planes.has(cube, name) for cube in cubes for name in ALONG[:2]) else "profile"
+
+
+def _can(cube: Cube, needed: Sequence[str], minimise: Sequence[str], chosen: Settings) -> bool:
+    """Whether a group has the axes, and a beta that is said or shown."""
+    says_beta = chosen.beta is not None or "beta" in minimise or {"beta", "cos_beta"} & set(needed)
+    return all(planes.has(cube, name) for name in needed) and bool(says_beta or not cube.has_beta)
+
+
+def _draw_profiles(ax: Axes, location: str, cubes: Iterable[Cube], chosen: Settings) -> None:
+    stored_in = read_root(location) if chosen.from_cube else None
+    rows = [
+        _drawn(cube, row)
+        for cube in cubes
+        for row in records.profile(cube, **_settings_of(cube, chosen), stored_in=stored_in)
+    ]
+    _curves(ax, rows, "m_zprime_gev", "delta_chi2")
+    ax.set_title(_title(rows, ("m_zprime_gev", "delta_chi2")))
+    dof = 1 if chosen.dof is None else chosen.dof
+    delta = query.threshold(chosen.cl, dof)
+    figures.level(ax, delta, chosen.cl, dof)
+    ax.set(ylim=(0, 4 * delta))
+
+
+def _draw_limits(ax: Axes, location: str, cubes: Iterable[Cube], along: str, chosen: Settings) -> None:
+    stored_in = read_root(location) if chosen.from_cube else None
+    dof = 1 if chosen.dof is None else chosen.dof
+    rows = [
+        _drawn(cube, row)
+        for cube in cubes
+        for row in records.of_cube(
+            cube, **{**_settings_of(cube, chosen), along: cube.axis(along)}, cl=chosen.cl, dof=dof, stored_in=stored_in
+        )
+    ]
+    drawn = DRAWN.get(along, along)
+    _curves(ax, rows, drawn, "limit_gev")
+    ax.set_title(_title(rows, (drawn, "limit_gev"), f"{100 * chosen.cl:g} % CL, {dof} dof"))
+
+
+def _draw_contours(
+    ax: Axes, location: str, cubes: Sequence[Cube], axes: Sequence[str], minimise: Sequence[str], chosen: Settings
+) -> None:
+    x, y = axes
+    found = list(
+        records.contours_of_store(
+            location,
+            [cube.name for cube in cubes],
+            axes=(x, y),
+            minimise=minimise,
+            at=_held(chosen, x, y),
+            cl=chosen.cl,
+            dof=chosen.dof,
+            from_cube=chosen.from_cube,
+        )
+    )
+    rows = [
+        _drawn(plane.cube, row) for plane, lines, dof in found for row in records.contour(plane, lines, chosen.cl, dof)
+    ]
+    drawn_x, drawn_y = DRAWN.get(x, x), DRAWN.get(y, y)
+    figures.name_axes(ax, drawn_x, drawn_y)
+    figures.contours(ax, rows, drawn_x, drawn_y, _labels(rows, (drawn_x, drawn_y)))
+    plane, _, dof = found[0]
+    points_x, points_y = _points(plane, 0), _points(plane, 1)
+    if len(found) == 1:
+        figures.excluded(ax, points_x, points_y, plane.values, query.threshold(chosen.cl, dof))
+    ax.set(xlim=(min(points_x), max(points_x)), ylim=(min(points_y), max(points_y)))
+    level = f"{100 * chosen.cl:g} % CL, {dof} dof"
+    ax.set_title(_title(rows, (drawn_x, drawn_y), level) if rows else f"{level}: no contour in this plane")
+    if rows or len(found) == 1:
+        figures.legend(ax)
+
+
+def _held(chosen: Settings, *shown: str) -> dict[str, float]:
+    """The one value of each axis that is said."""
+    held = {} if chosen.m_zprime is None else {"m_zprime": chosen.m_zprime}
+    for name in ("beta", "sigma_sys", "luminosity"):
+        values = getattr(chosen, name)
+        if values is None or (name == "luminosity" and name in shown):
+            continue
+        if values == "axis" or len(values) != 1:
+            raise FastscanError(f"contours are drawn at one {name}")
+        held[name] = values[0]
+    return held
+
+
+def _settings_of(cube: Cube, chosen: Settings) -> dict[str, Any]:
+    beta = "axis" if chosen.beta is None else chosen.beta
+    return records.settings_of(cube, beta, chosen.sigma_sys, chosen.luminosity)
+
+
+def _drawn(cube: Cube, row: Row) -> Row:
+    """A record as it is drawn: beta in deg, and of a combination the sigma_sys that isn't fixed."""
+    sigma = row["sigma_sys"]
+    if isinstance(sigma, dict):
+        fixed = cube.identity["fixed_sigma_sys"]
+        sigma = next((value for name, value in sigma.items() if name not in fixed), None)
+    return {**row, "sigma_sys": sigma, "beta_deg": None if row["beta_rad"] is None else math.degrees(row["beta_rad"])}
+
+
+def _points(plane: planes.Plane, number: int) -> list[float]:
+    """The points of a plane's axis in the units of a picture."""
+    name, drawn = (plane.x, plane.y)[number], plane.grid[number]
+    if name == "cos_beta":
+        return [float(each) for each in drawn]
+    back = planes.SCALES[name].back(drawn).tolist()
+    return [math.degrees(each) for each in back] if name == "beta" else back
+
+
+def _labels(rows: Sequence[Row], shown: Sequence[str]) -> figures.Label:
+    """What tells a curve from the others: its group, and each setting that isn't the same for all."""
+    varying = [key for key in TOLD if key not in shown and len({row[key] for row in rows}) > 1]
+
+    def label(row: Row) -> str:
+        settings = [TOLD[key].format(row[key]) for key in varying if row[key] is not None]
+        return ", ".join([f"{row['experiment']}/{row['model']}", *settings])
+
+    return label
+
+
+def _title(rows: Sequence[Row], shown: Sequence[str], *level: str) -> str:
+    """What all curves have in common."""
+    common = {key: {row[key] for row in rows} for key in TOLD if key not in shown}
+    settings = [TOLD[key].format(*values) for key, values in common.items() if len(values) == 1 and None not in values]
+    return ", ".join([*level, *settings])
+
+
+def _curves(ax: Axes, rows: Sequence[Row], x: str, y: str) -> None:
+    label = _labels(rows, (x, y))
+    count = len(dict.fromkeys(map(label, rows)))
+    if count > MOST_CURVES:
+        raise FastscanError(f"{count} curves are too many for a picture; choose with --group, --beta, --sigma-sys")
+    figures.name_axes(ax, x, y)
+    for line in figures.curves(ax, rows, x, y, label):
+        if np.isnan(line.get_ydata()).all():
+            line.set_label(f"{line.get_label()}: none")
+    points = [row[x] for row in rows]
+    ax.set(xlim=(min(points), max(points)))
+    figures.legend(ax)
