@@ -172,8 +172,12 @@ def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Cross
 
 
 def infimum(columns: Columns) -> Array:
-    """The infimum of chi2 over all gamma >= 0 of each column."""
-    return np.concatenate([np.empty(0), *(_ladder_and_extrema(batch).lowest for _, batch in columns.batches())])
+    """The infimum of chi2 over all gamma >= 0 of each column; where the SM fits exactly, it is its zero."""
+    lowest = columns.chi2(np.full((columns.beta_index.size, 1), np.inf))[:, 0]
+    fitted = np.flatnonzero(lowest > 0)
+    for number, batch in columns.take(fitted).batches():
+        lowest[fitted[number]] = _ladder_and_extrema(batch).lowest
+    return lowest
 
 
 @dataclass(frozen=True, eq=False)

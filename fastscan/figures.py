@@ -99,7 +99,7 @@ def name_axes(ax: Axes, x: str, y: str) -> None:
         if name in LOGARITHMIC:
             ax.set(**{f"{which}scale": "log"})
             axis = ax.xaxis if which == "x" else ax.yaxis
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_locator(LogLocator(subs=(1,) if name == "luminosity" else (1, 2, 5)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
 
@@ -147,11 +147,11 @@ def level(ax: Axes, delta: float, cl: float, dof: int) -> Line2D:
     """The threshold that Delta chi2 is compared with."""
     line = ax.axhline(delta, color="0.4", linewidth=0.7, zorder=1)
     ax.text(
-        0.985,
+        0.015,
         delta,
         f"{100 * cl:g} % CL, {dof} dof",
         transform=ax.get_yaxis_transform(),
-        ha="right",
+        ha="left",
         va="bottom",
         color="0.35",
         fontsize=7,

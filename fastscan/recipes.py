@@ -179,7 +179,7 @@ def figure4(cubes: Sequence[Cube]) -> PaperFigure:
         for ax, (title, models) in zip(axes.flat, panels.items(), strict=True):
             figures.curves(ax, _of(profiles, *models), "m_zprime_gev", "delta_chi2", label, look)
             ax.set_title(SHORT[title])
-            _profile_axes(ax, 100, 1000)
+            _profile_axes(ax, 80, 1000)
         figures.legend(axes[0, 1], axes[0, 0])
         return _outer(figure, axes)
 
@@ -227,7 +227,7 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
         for ax, angles in ((left, INSENSITIVE), (right, INSENSITIVE[1:])):
             for angle in angles:
                 ax.axvline(math.cos(angle), color="0.4", linewidth=0.7, linestyle=":", zorder=1)
-            ax.text(0.6, 0.12, "excluded", transform=ax.transAxes, ha="center", color="0.35")
+            ax.text(0.82, 0.12, "excluded", transform=ax.transAxes, ha="center", color="0.35")
         left.set_title("CEvNS")
         right.set_title("$^{51}$Cr")
         right.set_ylabel("")

@@ -1,0 +1,102 @@
+"""Pictures of a user's own store: what is chosen, that it is what the records say, and what can't be drawn."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import GRID
+from matplotlib.figure import Figure
+from matplotlib.testing.compare import compare_images
+
+from fastscan import figures, plots, recipes, records, scanner
+from fastscan.errors import FastscanError
+from fastscan.plots import Settings
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> str:
+    place = tmp_path_factory.mktemp("stored")
+    (place / "grid.toml").write_text(GRID.replace("num = 13", "num = 61"))
+    scanner.scan(place / "grid.toml", place / "out.zarr")
+    return str(place / "out.zarr")
+
+
+def drawn(figure: Figure) -> dict[str, np.ndarray]:
+    return {str(line.get_label()): line.get_xydata() for line in figure.axes[0].get_lines()}
+
+
+def test_what_is_drawn_when_nothing_is_said(stored: str) -> None:
+    figure, left_out = plots.plot(stored)
+    assert left_out == ["coherent-csi/e6"]
+    (points,) = drawn(figure).values()
+    expected = [row["limit_gev"] for row in records.of_store(stored, ["coherent-csi/chi"], sigma_sys="axis")]
+    assert points[:, 1].tolist() == expected
+    assert plots.plot(stored, ["coherent-csi/e6"])[0].axes[0].get_title() == (
+        r"90 % CL, 2 dof, $\sigma_\mathrm{sys}$ = 0.28, $L/L_0$ = 1"
+    )
+
+
+def test_a_profile_is_delta_chi2(stored: str) -> None:
+    figure, _ = plots.plot(stored, kind="profile", settings=Settings(sigma_sys=(0.1, 0.2)))
+    assert [*drawn(figure)][:2] == [
+        r"coherent-csi/chi, $\sigma_\mathrm{sys}$ = 0.1",
+        r"coherent-csi/chi, $\sigma_\mathrm{sys}$ = 0.2",
+    ]
+
+
+def test_a_curve_without_a_limit_is_named_so(tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(GRID.replace('"chi", "e6"', '"chi", "psi"').replace("beta =", "# beta ="))
+    scanner.scan(tmp_path / "grid.toml", tmp_path / "out.zarr")
+    figure, _ = plots.plot(str(tmp_path / "out.zarr"))
+    assert [*drawn(figure)] == ["coherent-csi/chi", "coherent-csi/psi: none"]
+
+
+def test_stored_values_make_the_same_picture(stored: str) -> None:
+    settings = {"sigma_sys": (0.1,), "beta": None}
+    for kind in ("contour", "limit"):
+        one, _ = plots.plot(stored, ["coherent-csi/e6"], kind=kind, along="beta" if kind == "limit" else None,
+                            settings=Settings(**settings))  # fmt: skip
+        other, _ = plots.plot(stored, ["coherent-csi/e6"], kind=kind, along="beta" if kind == "limit" else None,
+                              settings=Settings(**settings, from_cube=True))  # fmt: skip
+        for a, b in zip(drawn(one).values(), drawn(other).values(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"kind": "pie"}, "unknown kind of picture 'pie'"),
+        ({"kind": "limit", "along": "mass"}, "unknown axis 'mass'"),
+        ({"kind": "profile", "axes": ("beta", "m_zprime")}, "axes, minimise and m_zprime are for contours"),
+        ({"kind": "contour", "settings": Settings(luminosity=(1, 10))}, "at one luminosity"),
+        ({"kind": "profile", "groups": ["coherent-csi/e6"]}, "61 curves are too many"),
+        ({"groups": ["coherent-csi/chy"]}, "did you mean 'coherent-csi/chi'"),
+        ({"settings": Settings(dof=0)}, "dof must be"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(stored: str, arguments: dict[str, object], problem: str) -> None:
+    with pytest.raises(FastscanError, match=problem):
+        plots.plot(stored, **arguments)
+
+
+def test_a_picture_needs_a_format(stored: str, tmp_path: Path) -> None:
+    figure, _ = plots.plot(stored)
+    with pytest.raises(FastscanError, match=r"ends in \.png, \.pdf, \.svg"):
+        figures.save(figure, tmp_path / "x.jpg")
+    for suffix, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
+        figures.save(figure, tmp_path / f"x.{suffix}")
+        assert (tmp_path / f"x.{suffix}").read_bytes().startswith(magic)
+    assert len(list(tmp_path.iterdir())) == 3  # nothing else is left
+
+
+@pytest.mark.parametrize("name", ["plane", "figure4"])
+def test_golden_images(stored: str, tmp_path: Path, name: str) -> None:
+    """Looked at by eye when they were made; a change of matplotlib's rendering is within the tolerance."""
+    if name == "plane":
+        figure, _ = plots.plot(stored, ["coherent-csi/e6"])
+    else:
+        figure = recipes.figure4(scanner.plan(recipes.grid(4))).draw()
+    figure.savefig(tmp_path / f"{name}.png", dpi=60)
+    assert compare_images(str(GOLDEN / f"{name}.png"), str(tmp_path / f"{name}.png"), tol=12) is None
