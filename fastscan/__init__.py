@@ -2,6 +2,7 @@
 
     events, chi2           expected counts and chi-square at any points
     limit, intervals       lower limits on M_Z', and every allowed interval
+    delta_chi2             chi2 above its infimum over all M_Z'
     scan, open             fill a store over a grid file, and read it as xarray
 
 beta is in radians and m_zprime in GeV.  The physics follows arXiv:2002.01482.  Names load what they need at first
@@ -15,15 +16,16 @@ from fastscan.errors import FastscanError
 
 if TYPE_CHECKING:
     from fastscan.likelihood import chi2, events
-    from fastscan.query import intervals, limit
+    from fastscan.query import delta_chi2, intervals, limit
     from fastscan.scanner import scan
     from fastscan.store import open
 
-__all__ = ["FastscanError", "chi2", "events", "intervals", "limit", "open", "scan"]
+__all__ = ["FastscanError", "chi2", "delta_chi2", "events", "intervals", "limit", "open", "scan"]
 
 _HOMES = {
     "events": "likelihood",
     "chi2": "likelihood",
+    "delta_chi2": "query",
     "limit": "query",
     "intervals": "query",
     "scan": "scanner",

@@ -98,6 +98,78 @@ def test_one_limit(scanned: Path) -> None:
     assert record["allowed_gev"] == [[1.0, None]]
 
 
+def test_limits_from_the_cube(scanned: Path) -> None:
+    chosen = ("--sigma-sys", "axis", "--luminosity", "axis", "--csv")
+    rows, stored = ok("limits", scanned, *chosen), ok("limits", scanned, *chosen, "--from-cube")
+    assert len(rows.splitlines()) == 1 + (1 + 13) * 7 * 3
+    for ours, theirs in zip(csv.DictReader(io.StringIO(rows)), csv.DictReader(io.StringIO(stored)), strict=True):
+        assert ours["status"] == theirs["status"]
+        assert float(ours["limit_gev"] or 0) == pytest.approx(float(theirs["limit_gev"] or 0), rel=1e-6)
+    done = run("limits", scanned, "--sigma-sys", 0.123, "--from-cube")
+    assert done.returncode == 2
+    assert "sigma_sys = 0.123 is not on the axis of coherent-csi/chi; the nearest is 0.1" in done.stderr
+    assert done.stdout == ""
+
+
+def test_every_allowed_interval_is_told(scanned: Path) -> None:
+    chosen = ("limits", scanned, "--group", "coherent-csi/e6", "--beta", "105deg", "--sigma-sys", 0.1)
+    (record,) = json.loads(ok(*chosen, "--json"))
+    assert len(record["allowed_gev"]) == 2
+    assert record["allowed_gev"][-1] == [record["limit_gev"], None]
+    (row,) = csv.DictReader(io.StringIO(ok(*chosen, "--csv")))
+    (low, high), (limit, _) = record["allowed_gev"]
+    assert row["allowed_gev"] == f"{low}:{high};{limit}:inf"
+
+
+def test_contours(scanned: Path) -> None:
+    table = ok("contours", scanned).splitlines()
+    assert table[0] == "coherent-csi/chi in sigma_sys, m_zprime (90 % CL, 1 dof, Delta chi2 = 2.706):"
+    assert "coherent-csi/e6 in beta, m_zprime (90 % CL, 2 dof, Delta chi2 = 4.605):" in table
+    assert any("leaves the grid at both ends: beta 0 to " in line for line in table)
+    group = ("--group", "coherent-csi/e6")
+    rows = list(csv.DictReader(io.StringIO(ok("contours", scanned, *group, "--cl", 0.95, "--csv"))))
+    assert {(row["cl"], row["dof"], row["closed"]) for row in rows} == {("0.95", "2", "False")}
+    assert float(rows[0]["delta_chi2"]) == pytest.approx(5.99146)
+    (plane,) = json.loads(ok("contours", scanned, *group, "--axes", "cos_beta,m_zprime", "--json"))
+    assert plane["held"] == {"luminosity": 1.0, "sigma_sys": 0.28}
+    cosines = plane["contours"][0]["vertices"]["cos_beta"]
+    assert -1 <= min(cosines) <= max(cosines) <= 1
+    nothing = ok("contours", scanned, "--axes", "sigma_sys,luminosity", "--beta", "0deg", "--m-zprime", "20TeV")
+    assert "no contour: Delta chi2 does not cross the threshold in this plane" in nothing
+
+
+def test_plot(scanned: Path, tmp_path: Path) -> None:
+    said = ok("plot", scanned, "-o", tmp_path / "new/limits.pdf")
+    assert said == f"written to {tmp_path}/new/limits.pdf; without coherent-csi/e6\n"
+    assert (tmp_path / "new/limits.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("contours", "absent.zarr"), "absent.zarr does not exist"),
+        (("contours", "{store}", "--axes", "beta"), "'beta' is not two names separated by a comma"),
+        (("contours", "{store}", "--axes", "beta,mass"), "unknown axis 'mass'"),
+        (("contours", "{store}", "--axes", "beta,cos_beta"), "two different axes"),
+        (("contours", "{store}", "--axes", "sigma_sys,luminosity"), "say at which m_zprime"),
+        (("contours", "{store}", "--beta", "30"), "has no unit of angle"),
+        (("contours", "{store}", "--dof", "0"), "dof must be a whole number"),
+        (("contours", "{store}", "--json", "--csv"), "exclude each other"),
+        (("plot", "{store}", "-o", "x.jpg"), "a picture's name ends in .png, .pdf, .svg"),
+        (("plot", "{store}", "-o", "/proc/x.png"), "can't be written"),
+        (("plot", "{store}", "-o", "x.png", "--kind", "pie"), "unknown kind of picture"),
+    ],
+)
+def test_bad_contours_and_plots_are_one_line(
+    scanned: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    done = run(*(each.format(store=scanned) for each in arguments), cwd=tmp_path)
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_combined_limits() -> None:
     several = (
         "coherent-csi,connie,cr51-lxe-c",

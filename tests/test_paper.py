@@ -15,7 +15,7 @@ OWN_INPUTS_MISSING = {"coherent-csi", "miner", "texono", "nucleus"}  # not in th
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[paper.Entry]]:
     place = tmp_path_factory.mktemp("paper") / "out"
-    return place, paper.table3(place)
+    return place, paper.run(place)[0]
 
 
 def test_chi_and_lr_are_within_0_6_percent(written: tuple[Path, list[paper.Entry]]) -> None:
@@ -47,7 +47,9 @@ def test_every_published_limit_is_there(written: tuple[Path, list[paper.Entry]])
 
 def test_the_files(written: tuple[Path, list[paper.Entry]]) -> None:
     place, entries = written
-    assert {path.name for path in place.iterdir()} == set(paper.FILES)
+    figures = {f"figure{n}.{suffix}" for n in range(1, 7) for suffix in ("png", "pdf", "csv")}
+    limits = {f"figure{n}-limits.csv" for n in (1, 4, 5, 6)}
+    assert {path.name for path in place.iterdir()} == {*paper.FILES, *figures, *limits, "report.html"}
     rows = json.loads((place / "table3.json").read_text())
     assert [(row["experiment"], row["model"], row["computed_gev"]) for row in rows] == [
         (entry.experiment, entry.model, entry.computed_gev) for entry in entries
@@ -57,11 +59,42 @@ def test_the_files(written: tuple[Path, list[paper.Entry]]) -> None:
     assert "| coherent-csi | 180.12 | 195.3 / 183 +6.7 % |" in (place / "table3.md").read_text()
 
 
-def test_files_of_the_user_are_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "table3.md").write_text("my notes")
-    with pytest.raises(FastscanError, match=r"table3\.md is there without table3\.zarr; it is left as it is"):
-        paper.table3(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["table3.md"]
+def test_the_data_behind_the_figures(written: tuple[Path, list[paper.Entry]]) -> None:
+    """The limits of Figs. 1 and 4 are those of Table 3, row by row."""
+    place, entries = written
+    table = {(entry.experiment, entry.model): entry.computed_gev for entry in entries}
+    for number in (1, 4):
+        with (place / f"figure{number}-limits.csv").open() as file:
+            for row in csv.DictReader(file):
+                limit = float(row["limit_gev"]) if row["limit_gev"] else None
+                assert limit == pytest.approx(table[row["experiment"], row["model"]], rel=1e-9)
+    with (place / "figure5.csv").open() as file:
+        vertices = list(csv.DictReader(file))
+    assert {row["closed"] for row in vertices} == {"False"}
+    assert {(row["cl"], row["dof"]) for row in vertices} == {("0.9", "1")}
+
+
+def test_the_report_is_one_page_that_needs_nothing_else(written: tuple[Path, list[paper.Entry]]) -> None:
+    page = (written[0] / "report.html").read_text()
+    assert page.count("data:image/svg+xml;base64,") == 6
+    assert "195.3" in page
+    assert str(written[0]) not in page
+    assert (written[0] / "report.html").stat().st_size < 5e6
+
+
+def test_without_figures_there_is_only_the_table(tmp_path: Path) -> None:
+    entries, findings, names = paper.run(tmp_path / "out", with_figures=False)
+    assert len(entries) == 70
+    assert findings == []
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(names) == set(paper.FILES)
+
+
+@pytest.mark.parametrize("name", ["table3.md", "figure6.pdf", "report.html"])
+def test_files_of_the_user_are_not_overwritten(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("my notes")
+    with pytest.raises(FastscanError, match=f"{name} is there without table3.zarr; it is left as it is"):
+        paper.run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_the_store_is_used_again(written: tuple[Path, list[paper.Entry]]) -> None:

@@ -261,7 +261,7 @@ def test_resume_changes_nothing_before_every_group_fits(scanned: Path, write: Wr
 def test_a_lost_chunk_of_the_likelihood_is_no_limit(lost: str, scanned: Path) -> None:
     (scanned / E6 / lost).unlink()
     with pytest.raises(FastscanError, match="lacks values"):
-        records.of_store(str(scanned))
+        list(records.of_store(str(scanned)))
 
 
 @pytest.mark.parametrize("content", ["{}", "null", "[]", "\x00\x01"])
@@ -318,7 +318,7 @@ def test_a_combination_has_chi2_and_no_events(write: Write, tmp_path: Path) -> N
         for name in ("coherent-csi", "connie", "cr51-lxe-c")
     )
     assert cube.chi2.values[..., 0] == pytest.approx(expected, rel=1e-6)
-    carried = records.of_cube(store.read(root, "fig6/chi"), sigma_sys=[0.1])[0]["limit_gev"]
+    carried = next(records.of_cube(store.read(root, "fig6/chi"), sigma_sys=[0.1]))["limit_gev"]
     given = {"coherent-csi": 0.1, "connie": 0.1, "cr51-lxe-c": 0.0025}
     assert carried == pytest.approx(float(fastscan.limit(list(given), "chi", sigma_sys=given)), rel=1e-12)
 
@@ -335,12 +335,12 @@ def test_likelihoods_of_a_store_combine(write: Write, tmp_path: Path) -> None:
     )
     fastscan.scan(source, tmp_path / "out.zarr")
     names = ["coherent-csi", "connie", "cr51-lxe-c"]
-    found = records.of_store(str(tmp_path / "out.zarr"), combined=names)
+    found = list(records.of_store(str(tmp_path / "out.zarr"), combined=names))
     assert [each["model"] for each in found] == ["chi", "eta"]
     for each in found:
         assert each["limit_gev"] == pytest.approx(float(fastscan.limit(names, each["model"])), rel=1e-12)
     with pytest.raises(FastscanError, match="did you mean 'connie'"):
-        records.of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conie"])
+        list(records.of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conie"]))
 
 
 WITHOUT_SIGMA = """
