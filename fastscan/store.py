@@ -11,6 +11,7 @@ An uncompressed chunk is its bytes: they go to zarr's own `Store`, which writes 
 recorded, never inferred from the files that are there.
 """
 
+import asyncio
 import functools
 import hashlib
 import json
@@ -26,9 +27,11 @@ import numpy as np
 import xxhash
 import zarr
 from numpy.typing import NDArray
+from zarr.buffer import default_buffer_prototype
 from zarr.buffer.cpu import Buffer
 from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ZarrUserWarning
+from zarr.storage import MemoryStore
 
 from fastscan.errors import FastscanError, unknown
 from fastscan.layout import (
@@ -163,8 +166,29 @@ def is_there(root: zarr.Group, cube: Cube) -> bool:
 
 
 def add(root: zarr.Group, cube: Cube) -> None:
-    """Create the group of a cube; the attributes, which make it one, come last."""
-    group = root.require_group(cube.name)
+    """Create the group of a cube.
+
+    It is made in memory and then copied file by file, each replaced as a whole and the attributes, which make it a
+    group of ours, last: several processes can create the same group at the same time.
+    """
+
+    async def copy(key: str) -> None:
+        value = await aside.store.get(key, default_buffer_prototype())
+        assert value is not None
+        await root.store.set(key, value)
+
+    async def copy_all() -> None:
+        own = f"{cube.name}/zarr.json"
+        await asyncio.gather(*[copy(key) async for key in aside.store.list() if key not in (own, "zarr.json")])
+        await copy(own)
+
+    aside = zarr.open_group(MemoryStore(), mode="w-", zarr_format=3)
+    _make(aside, cube)
+    sync(copy_all())
+
+
+def _make(root: zarr.Group, cube: Cube) -> None:
+    group = root.create_group(cube.name)
     for name in cube.dimensions:
         _put_array(group, name, cube.axes[name], (name,))
     for name, dtype, rank in (("chi2", cube.layout.dtype, 4), ("events", "float64", 2)):
@@ -180,9 +204,8 @@ def add(root: zarr.Group, cube: Cube) -> None:
             chunk_key_encoding={"name": "default", "separator": "."},
             dimension_names=cube.stored(DIMENSIONS[:rank]),
             attributes=ATTRIBUTES[name],
-            overwrite=True,
         )
-    carried = group.require_group("likelihood")
+    carried = group.create_group("likelihood")
     for field in fields(Likelihood):
         if field.name in LIKELIHOOD_DIMENSIONS:
             values = getattr(cube.likelihood, field.name)
@@ -213,7 +236,6 @@ def _put_array(group: zarr.Group, name: str, values: Array, dimensions: tuple[st
         compressors=None,
         dimension_names=dimensions,
         attributes=ATTRIBUTES.get(name, {}),
-        overwrite=True,
     )
 
 
