@@ -76,6 +76,20 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
         return parts
 
 
+class Part(click.ParamType):  # type: ignore[type-arg]
+    """k/n: two whole numbers."""
+
+    name = "k/n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        k, slash, n = value.partition("/")
+        if not (slash and k.isdecimal() and n.isdecimal()):
+            self.fail(f"{value!r} is not of the form 3/16", param, ctx)
+        return int(k), int(n)
+
+
 class SigmaSys(click.ParamType):  # type: ignore[type-arg]
     """A number, or name=number: (None, number) or (name, number)."""
 
@@ -144,27 +158,44 @@ def cli(context: click.Context) -> None:
 @click.option("-o", "--output", "store", required=True, type=click.Path(), help="Store to write, a directory.")
 @click.option("--resume", is_flag=True, help="Continue a store: compute what is missing.")
 @click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
-def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
+@click.option("--part", type=Part(), help="Only part k of n, 3/16, of a grid that several jobs share; see `finish`.")
+@click.option("--workers", type=int, metavar="N", help="Processes on this machine, in place of threads.")
+@click.option("--scheduler", metavar="ADDRESS", help="Address of a running dask cluster, tcp://host:8786.")
+def scan(
+    grid: str,
+    store: str,
+    resume: bool,
+    overwrite: bool,
+    part: tuple[int, int] | None,
+    workers: int | None,
+    scheduler: str | None,
+) -> None:
     """Scan a grid file into a store.
 
-    Computes chi2 over GRID on this machine's cores, and shows the 90 % limit of each model at each experiment's
-    own sigma_sys and at luminosity 1; `fastscan limits` gives all others.
+    Computes chi2 over GRID on this machine's cores or on a dask cluster, and shows the 90 % limit of each model at
+    each experiment's own sigma_sys and at luminosity 1; `fastscan limits` gives all others.
 
-    Example: fastscan scan grids/coherent-csi.toml -o results/coherent-csi.zarr
+    \b
+    Examples: fastscan scan grids/coherent-csi.toml -o results/coherent-csi.zarr
+              fastscan scan big.toml -o big.zarr --scheduler tcp://head-node:8786
+              fastscan scan big.toml -o big.zarr --part 3/16
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
-    from fastscan import records, scanner
+    from fastscan import cluster, records, scanner
 
     cubes = scanner.plan(grid)
     started = time.perf_counter()
-    with click.progressbar(
-        length=1,
-        label="scan",
-        file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
-        item_show_func=lambda speed: speed or "",
-    ) as bar:
+    with (
+        cluster.client(workers, scheduler) as client,
+        click.progressbar(
+            length=1,
+            label="scan",
+            file=sys.stderr,
+            hidden=not sys.stderr.isatty(),
+            item_show_func=lambda speed: speed or "",
+        ) as bar,
+    ):
 
         def progress(done: int, to_do: int) -> None:
             if done == 0:
@@ -176,10 +207,29 @@ def scan(grid: str, store: str, resume: bool, overwrite: bool) -> None:
             speed = f"{count(done / (time.perf_counter() - started))} points/s"
             bar.update(done - bar.pos, speed)
 
-        scanner.run(cubes, store, resume=resume, overwrite=overwrite, progress=progress)
+        scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
+    if part is not None:
+        click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
+        return
     found = [each for cube in cubes for each in records.of_cube(cube)]
     click.echo("Lower limits on M_Z' at 90 % CL (1 dof):")
     print_table(("experiment", "model", "sigma_sys", "limit"), summary(found))
+
+
+@cli.command()
+@click.argument("store", type=click.Path())
+def finish(store: str) -> None:
+    """Finish a store whose parts are done.
+
+    Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it lists them,
+    changes nothing, and exits with 2.
+
+    Example: fastscan finish results/big.zarr
+    """
+    from fastscan import scanner
+
+    scanner.finish(store)
+    click.echo(f"{store} is complete")
 
 
 @cli.command()

@@ -121,7 +121,7 @@ def _new(location: Location, path: Path) -> zarr.Group:
     with writable(location):
         return zarr.open_group(
             LocalStore(path),
-            mode="w-",
+            mode="a",  # another part of the same scan may have been faster
             zarr_format=3,
             attributes={FORMAT_KEY: FORMAT},
             use_consolidated=False,

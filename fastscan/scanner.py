@@ -7,7 +7,8 @@ wherever it sends them.
 import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from fastscan import grid, kernels, likelihood, models, store, tables
 from fastscan.errors import FastscanError
 from fastscan.grid import Combination, Grid
 from fastscan.layout import DIMENSIONS, Index, Layout, chunk_shape
-from fastscan.location import create, read_root, require_space, size
+from fastscan.location import create, read_root, require_space, size, writable
 from fastscan.location import exists as location_exists
 from fastscan.models import Model
 from fastscan.store import Cube
@@ -54,6 +55,7 @@ def scan(
     client: "Client | None" = None,
     resume: bool = False,
     overwrite: bool = False,
+    part: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> zarr.Group:
     """Compute chi2 and events over a grid and store them.
@@ -72,13 +74,16 @@ def scan(
         Continue a store: compute what is missing, and add groups that aren't there.
     overwrite : bool
         Replace a store.  What isn't a fastscan store is never deleted.
+    part : (int, int), optional
+        (k, n): only the tasks i with i mod n = k - 1, for n processes that share a grid.  The store is created if it
+        isn't there, what is done is skipped, and `finish` is left to be called when all parts are done.
     progress : callable, optional
         Called after each task with the points done so far and the points to do.
 
     Returns
     -------
     zarr.Group
-        Root of the finished store; see `open`.
+        Root of the store, finished unless only a part was asked for; see `open`.
 
     Raises
     ------
@@ -86,7 +91,8 @@ def scan(
         For a wrong grid, a store that exists, a place that can't be written or is too small.
     """
     cubes = plan(grid)
-    return run(cubes, os.fspath(store), client=client, resume=resume, overwrite=overwrite, progress=progress)
+    where = os.fspath(store)
+    return run(cubes, where, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
 
 
 def plan(source: str | Path | Grid) -> list[Cube]:
@@ -145,21 +151,24 @@ def run(
     client: "Client | None" = None,
     resume: bool = False,
     overwrite: bool = False,
+    part: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> zarr.Group:
-    """Create the cubes' groups, run the tasks that aren't done, and finish the store."""
+    """Create the cubes' groups, run the tasks that aren't done, and finish the store, unless this is but a part."""
+    if part is not None and not 1 <= part[0] <= part[1]:
+        raise FastscanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
+    if part is not None and overwrite:
+        raise FastscanError("a part of a scan can't replace a store: other parts write to it too")
+    share = resume or part is not None
     there = location_exists(location)
-    done = _done(cubes, read_root(location)) if resume and there else {}
-    to_do = sum(cube.layout.points - cube.layout.points_of(done.get(cube.name, ())) for cube in cubes)
-    missing = sum(cube.layout.size - cube.layout.size_of(done.get(cube.name, ())) for cube in cubes)
-    require_space(location, missing - (size(location) if overwrite and there else 0))
-    root = create(location, overwrite=overwrite, resume=resume)
-    tasks = [
-        Task(os.path.abspath(location), cube.name, cube.hash, number)
-        for cube in cubes
-        for number in range(cube.layout.tasks)
-        if number not in done.get(cube.name, ())
-    ]
+    done = _done(cubes, read_root(location)) if share and there else {}
+    missing = _missing(cubes, done, part or (1, 1))
+    to_do = sum(cube.layout.points_of(numbers) for cube, numbers in missing)
+    needed = sum(cube.layout.size_of(numbers) for cube, numbers in missing)
+    require_space(location, needed - (size(location) if overwrite and there else 0))
+    root = create(location, overwrite=overwrite, resume=share)
+    where = os.path.abspath(location)
+    tasks = [Task(where, cube.name, cube.hash, number) for cube, numbers in missing for number in numbers]
     computed = 0
 
     def report(points: int) -> None:
@@ -177,7 +186,8 @@ def run(
             _run_in_threads(tasks, report)
         else:
             _run_on_cluster(client, tasks, report)
-        store.finish(root, cubes)
+        if part is None:
+            store.finish(root, cubes)
     except OSError as error:
         problem = error.strerror or error
         raise FastscanError(f"{location}: {problem}; what is done is kept, --resume continues") from None
@@ -187,6 +197,52 @@ def run(
 def _done(cubes: Sequence[Cube], root: zarr.Group) -> dict[str, set[int]]:
     """Tasks that are recorded as done; groups from another run are refused, before anything is changed."""
     return {cube.name: store.done_tasks(root, cube) for cube in cubes if store.is_there(root, cube)}
+
+
+def _missing(cubes: Sequence[Cube], done: dict[str, set[int]], part: tuple[int, int]) -> list[tuple[Cube, list[int]]]:
+    """The tasks of a part that aren't done: numbers by cube; parts count the tasks of all cubes in their order."""
+    k, n = part
+    first = 0
+    missing = []
+    for cube in cubes:
+        own = range((k - 1 - first) % n, cube.layout.tasks, n)
+        missing.append((cube, [number for number in own if number not in done.get(cube.name, ())]))
+        first += cube.layout.tasks
+    return missing
+
+
+def finish(location: str) -> zarr.Group:
+    """Remove what killed writes left in a store, and consolidate it; after all parts of a scan are done.
+
+    Raises
+    ------
+    FastscanError
+        Where tasks are missing: it says which.
+    """
+    root = read_root(location, write=True)
+    cubes = [store.read(root, name) for name in store.group_names(root)]
+    missing = {cube.name: set(range(cube.layout.tasks)) - store.done_tasks(root, cube) for cube in cubes}
+    lacking = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in missing.items() if numbers]
+    if lacking or not cubes:
+        raise FastscanError(f"{location} isn't complete: {'; '.join(lacking) or 'it has no groups'}")
+    with writable(location):
+        store.finish(root, cubes)
+    return read_root(location)
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Numbers as people list them.
+
+    >>> _ranges([0, 1, 2, 5])
+    '0-2, 5'
+    """
+    ordered = sorted(numbers)
+    starts = [i for i, number in enumerate(ordered) if i == 0 or number != ordered[i - 1] + 1]
+    ends = [*(start - 1 for start in starts[1:]), len(ordered) - 1]
+    return ", ".join(
+        f"{ordered[start]}" if start == end else f"{ordered[start]}-{ordered[end]}"
+        for start, end in zip(starts, ends, strict=True)
+    )
 
 
 def _run_in_threads(tasks: Sequence[Task], report: Callable[[int], None]) -> None:
@@ -244,7 +300,7 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
     members, *settings = weight.shape
     betas, masses = beta.stop - beta.start, mass.stop - mass.start
     out = np.empty((betas, masses, math.prod(settings)), cube.layout.dtype)
-    kernels.chi2_block.serial(  # tasks run side by side already
+    _kernel()(
         cube.likelihood.coefficients(beta),
         models.gamma(cube.axes["m_zprime"][mass]),
         weight.reshape(members, -1),
@@ -253,6 +309,23 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
         out,
     )
     return out.reshape(betas, masses, *settings)
+
+
+def _kernel() -> Callable[..., object]:
+    """The serial kernel where tasks run side by side; the parallel one in a worker process that runs one at a time.
+
+    How many threads that may have, NUMBA_NUM_THREADS must say: numba's own default is all cores for each worker.
+    """
+    if "NUMBA_NUM_THREADS" in os.environ and "distributed" in sys.modules:
+        from distributed import get_worker
+
+        try:
+            alone = get_worker().state.nthreads == 1
+        except ValueError:  # no worker: this process' own threads
+            alone = False
+        if alone:
+            return kernels.chi2_block.parallel
+    return kernels.chi2_block.serial
 
 
 def events_block(cube: Cube, index: Index) -> Array:

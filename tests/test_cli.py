@@ -51,6 +51,24 @@ def test_the_scan_of_the_readme(tmp_path: Path) -> None:
     assert "\r" not in done.stderr  # no progress bar where nobody looks
 
 
+def test_worker_processes_and_parts_make_the_same_store(scanned: Path, tmp_path: Path) -> None:
+    grid = scanned.parent / "grid.toml"
+    ok("scan", grid, "-o", tmp_path / "workers.zarr", "--workers", 1)
+    assert "part 2 of 2 is done" in ok("scan", grid, "-o", tmp_path / "parts.zarr", "--part", "2/2")
+    unfinished = run("finish", tmp_path / "parts.zarr")
+    assert unfinished.returncode == 2
+    assert "coherent-csi/chi lacks tasks 0" in unfinished.stderr
+    ok("scan", grid, "-o", tmp_path / "parts.zarr", "--part", "1/2")
+    assert ok("finish", tmp_path / "parts.zarr").endswith("parts.zarr is complete\n")
+    for path in scanned.rglob("c.*"):
+        for other in ("workers.zarr", "parts.zarr"):
+            assert (tmp_path / other / path.relative_to(scanned)).read_bytes() == path.read_bytes()
+    nobody = run("scan", grid, "-o", tmp_path / "x.zarr", "--workers", 1000)
+    assert nobody.returncode == 2
+    assert "--workers must be between 1 and this machine's" in nobody.stderr
+    assert not (tmp_path / "x.zarr").exists()
+
+
 def test_limits_as_a_table(scanned: Path) -> None:
     lines = ok("limits", scanned, "--group", "coherent-csi/chi").splitlines()
     assert lines[0] == "Lower limits on M_Z' at 90 % CL (1 dof):"

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import layout
+from fastscan import layout, scanner
+from fastscan.errors import FastscanError
 
 GROUPS = ("coherent-csi/chi", "coherent-csi/e6")
 
@@ -96,6 +97,33 @@ def test_worker_processes_change_no_bit(
     ):
         fastscan.scan(grid_file, tmp_path / "out.zarr", client=client)
     assert cubes(tmp_path / "out.zarr") == undisturbed
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
+def test_parts_make_the_same_cube(
+    order: tuple[int, ...], undisturbed: dict[str, bytes], write: Write, tmp_path: Path
+) -> None:
+    grid = write("parts.toml", f'{GRID}\n[store]\nchunk = "4 KiB"\ntask = "4 KiB"')
+    out = tmp_path / "out.zarr"
+    for k in order[:-1]:
+        fastscan.scan(grid, out, part=(k, 3))
+        with pytest.raises(FastscanError, match="isn.t complete: .* lacks tasks"):
+            scanner.finish(str(out))
+    written = {path: path.stat().st_mtime_ns for path in out.rglob("done.*.json")}
+    fastscan.scan(grid, out, part=(order[-1], 3))
+    fastscan.scan(grid, out, part=(order[0], 3))
+    scanner.finish(str(out))
+    assert {path: path.stat().st_mtime_ns for path in written} == written  # nothing is computed twice
+    assert cubes(out) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"), [({"part": (0, 3)}, "k from 1 to n"), ({"part": (1, 2), "overwrite": True}, "can't replace")]
+)
+def test_wrong_parts_are_told(wrong: dict[str, object], problem: str, grid_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(FastscanError, match=problem):
+        fastscan.scan(grid_file, tmp_path / "out.zarr", **wrong)
+    assert not (tmp_path / "out.zarr").exists()
 
 
 def test_resume_computes_what_is_missing_and_nothing_else(

@@ -1,0 +1,55 @@
+"""Dask clusters for the command line: processes on this machine, or a cluster that is running already.
+
+Each worker computes one task at a time, and numba's threads times the workers never exceed the cores.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fastscan.errors import FastscanError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECT_SECONDS = 10
+
+
+@contextmanager
+def client(workers: int | None = None, scheduler: str | None = None) -> "Iterator[Client | None]":
+    """A dask client: of so many processes of this machine, of a scheduler's address, or (neither) none.
+
+    Raises
+    ------
+    FastscanError
+        For both, more workers than cores, or a scheduler that doesn't answer.
+    """
+    if workers is not None and scheduler is not None:
+        raise FastscanError("--workers and --scheduler exclude each other")
+    if workers is None and scheduler is None:
+        yield None
+        return
+    import dask
+    import distributed
+
+    if scheduler is not None:
+        try:
+            joined = distributed.Client(scheduler, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError) as error:
+            raise FastscanError(f"no dask scheduler answers at {scheduler}: {error}") from None
+        with joined:
+            yield joined
+        return
+    cores = len(os.sched_getaffinity(0))
+    if workers is None or not 1 <= workers <= cores:
+        raise FastscanError(f"--workers must be between 1 and this machine's {cores} cores, not {workers}")
+    threads = {"distributed.nanny.pre-spawn-environ.NUMBA_NUM_THREADS": str(cores // workers)}
+    with (
+        dask.config.set(threads),
+        distributed.LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=workers, threads_per_worker=1, dashboard_address=None
+        ) as local,
+        distributed.Client(local) as started,  # type: ignore[no-untyped-call]
+    ):
+        yield started
