@@ -233,6 +233,35 @@ def finish(store: str) -> None:
 
 
 @cli.command()
+@click.argument("store", type=click.Path())
+@click.option("--all", "everything", is_flag=True, help="Compute every chunk again, not a sample.")
+@as_json
+def verify(store: str, everything: bool, as_json: bool) -> None:
+    """Check a store: every chunk's checksum, and a sample computed again.
+
+    Damaged chunks are named, and lose their record of being done, so that `fastscan scan --resume` computes them
+    anew. Exits with 2 where anything is damaged or missing.
+
+    Example: fastscan verify results/coherent-csi.zarr
+    """
+    from dataclasses import asdict
+
+    from fastscan import verify as checks
+
+    checked = checks.verify(store, everything)
+    if as_json:
+        print_json([asdict(each) for each in checked])
+    for each in [] if as_json else checked:
+        missing = f", {len(each.missing)} of {each.tasks} tasks missing" if each.missing else ""
+        state = f"{len(each.damaged)} DAMAGED" if each.damaged else "good"
+        click.echo(f"{each.group}: {each.chunks} chunks {state}, {each.recomputed} computed again{missing}")
+        for key in each.damaged:
+            click.echo(f"  {key}")
+    if any(each.damaged or each.missing for each in checked):
+        raise FastscanError(f"{store} is damaged or not complete; `fastscan scan --resume` computes what is missing")
+
+
+@cli.command()
 @click.argument("experiments")
 @click.argument("model")
 @click.option("--beta", type=Angle(), help="E6 mixing angle with its unit: 95deg, 1.66rad. For model e6.")

@@ -162,10 +162,11 @@ def run(
     share = resume or part is not None
     there = location_exists(location)
     done = _done(cubes, read_root(location)) if share and there else {}
+    needed = sum(cube.layout.size - cube.layout.size_of(done.get(cube.name, ())) for cube in cubes)
+    _, parts = part or (1, 1)
+    require_space(location, needed // parts - (size(location) if overwrite and there else 0))
     missing = _missing(cubes, done, part or (1, 1))
     to_do = sum(cube.layout.points_of(numbers) for cube, numbers in missing)
-    needed = sum(cube.layout.size_of(numbers) for cube, numbers in missing)
-    require_space(location, needed - (size(location) if overwrite and there else 0))
     root = create(location, overwrite=overwrite, resume=share)
     where = os.path.abspath(location)
     tasks = [Task(where, cube.name, cube.hash, number) for cube, numbers in missing for number in numbers]
@@ -272,12 +273,10 @@ def compute(task: Task) -> int:
     root, cube = _open(task.location, task.group, task.hash)
     checksums: dict[str, str] = {}
     points = 0
-    for index in cube.layout.indices(task.number):
-        block = chi2_block(cube, index)
-        checksums |= store.write_chunk(root, cube, "chi2", index, block)
-        if cube.has_events and index[2:] == (0, 0):
-            checksums |= store.write_chunk(root, cube, "events", index, events_block(cube, index))
-        points += block.size
+    for array, index in store.chunk_keys(cube, task.number).values():
+        block = chi2_block(cube, index) if array == "chi2" else events_block(cube, index)
+        checksums |= store.write_chunk(root, cube, array, index, block)
+        points += block.size if array == "chi2" else 0
     store.write_record(root, cube, task.number, checksums)
     return points
 

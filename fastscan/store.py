@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     import xarray
 
 T = TypeVar("T")
+RANKS = {"chi2": 4, "events": 2}  # dimensions of an array, beta counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +192,8 @@ def _make(root: zarr.Group, cube: Cube) -> None:
     group = root.create_group(cube.name)
     for name in cube.dimensions:
         _put_array(group, name, cube.axes[name], (name,))
-    for name, dtype, rank in (("chi2", cube.layout.dtype, 4), ("events", "float64", 2)):
+    for name, dtype in (("chi2", cube.layout.dtype), ("events", "float64")):
+        rank = RANKS[name]
         if name == "events" and not cube.has_events:
             continue
         group.create_array(
@@ -342,12 +344,12 @@ def _values(root: zarr.Group, path: str, own: bool = False) -> Array:
     return values
 
 
-def write_chunk(root: zarr.Group, cube: Cube, array: str, index: Index, block: NDArray[Any]) -> dict[str, str]:
-    """Write one chunk and return its key and checksum.
+def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> NDArray[np.uint8]:
+    """A chunk as it is stored: little-endian, and at the edge of the cube filled up with NaN.
 
-    The block must be what the chunk covers; at the edge of the cube the rest of the chunk is NaN.
+    The block must be what the chunk covers.
     """
-    rank = {"chi2": 4, "events": 2}[array]
+    rank = RANKS[array]
     covered = tuple(part.stop - part.start for part in cube.layout.region(index)[:rank])
     chunk = cube.layout.chunks[:rank]
     assert block.shape == covered, f"block {block.shape} is not aligned with chunk {index} of {array}"
@@ -355,8 +357,26 @@ def write_chunk(root: zarr.Group, cube: Cube, array: str, index: Index, block: N
         padded = np.full(chunk, np.nan, block.dtype)
         padded[tuple(map(slice, covered))] = block
         block = padded
-    data = np.ascontiguousarray(block, block.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
-    key = f"{array}/c." + ".".join(map(str, cube.stored(index[:rank])))
+    return np.ascontiguousarray(block, block.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+
+
+def _chunk_key(cube: Cube, array: str, index: Index) -> str:
+    return f"{array}/c." + ".".join(map(str, cube.stored(index[: RANKS[array]])))
+
+
+def chunk_keys(cube: Cube, task: int) -> dict[str, tuple[str, Index]]:
+    """The keys of a task's chunks, and the array and index of each."""
+    arrays = {
+        index: ("chi2", "events") if cube.has_events and index[2:] == (0, 0) else ("chi2",)
+        for index in cube.layout.indices(task)
+    }
+    return {_chunk_key(cube, array, index): (array, index) for index, names in arrays.items() for array in names}
+
+
+def write_chunk(root: zarr.Group, cube: Cube, array: str, index: Index, block: NDArray[Any]) -> dict[str, str]:
+    """Write one chunk and return its key and checksum."""
+    data = chunk_bytes(cube, array, index, block)
+    key = _chunk_key(cube, array, index)
     sync(root.store.set(f"{cube.name}/{key}", Buffer.from_array_like(data)))
     return {key: xxhash.xxh3_64_hexdigest(data.data)}
 
@@ -368,17 +388,30 @@ def write_record(root: zarr.Group, cube: Cube, task: int, checksums: dict[str, s
 
 
 def done_tasks(root: zarr.Group, cube: Cube) -> set[int]:
-    """Numbers of the tasks that are recorded as done, and whose chunks are there."""
+    """Numbers of the tasks that are recorded as done, and whose chunks of chi2 are there."""
+    keys = _keys(root, cube)
+    return {
+        task
+        for task in _recorded(keys, cube)
+        if all(_chunk_key(cube, "chi2", index).removeprefix("chi2/") in keys for index in cube.layout.indices(task))
+    }
 
+
+def recorded_tasks(root: zarr.Group, cube: Cube) -> set[int]:
+    """Numbers of the tasks that are recorded as done, whatever has become of their chunks."""
+    return _recorded(_keys(root, cube), cube)
+
+
+def _keys(root: zarr.Group, cube: Cube) -> set[str]:
     async def listed() -> set[str]:
         return {key async for key in root.store.list_dir(f"{cube.name}/chi2")}
 
-    def chunks(task: int) -> Iterable[str]:
-        return ("c." + ".".join(map(str, cube.stored(index))) for index in cube.layout.indices(task))
+    return sync(listed())
 
-    keys = sync(listed())
+
+def _recorded(keys: Iterable[str], cube: Cube) -> set[int]:
     recorded = {int(match[1]) for key in keys if (match := RECORD.fullmatch(key))}
-    return {task for task in recorded if task < cube.layout.tasks and keys.issuperset(chunks(task))}
+    return {task for task in recorded if task < cube.layout.tasks}
 
 
 def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:

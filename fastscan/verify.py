@@ -1,0 +1,118 @@
+"""Is a store what it says it is?  Checksums of its chunks, and chunks computed again from the likelihood it carries.
+
+What is found damaged loses its record of being done, so that ``scan --resume`` computes it anew.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import dask.threaded
+import numpy as np
+import xxhash
+import zarr
+from zarr.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+
+from fastscan import scanner, store
+from fastscan.errors import FastscanError
+from fastscan.location import Location, read_root, writable
+from fastscan.store import Cube
+
+ROUNDING = 1e-6  # relative: another processor may round the last digit otherwise
+SAMPLE = 8  # chunks of a group that are computed again; enough to see a wrong likelihood, data file or version
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found in a group: its tasks, those without a record, chunks read and computed again, damaged ones."""
+
+    group: str
+    tasks: int
+    missing: tuple[int, ...]
+    chunks: int
+    recomputed: int
+    damaged: tuple[str, ...]
+
+
+def verify(location: Location, everything: bool = False) -> list[Checked]:
+    """Check every chunk's checksum, and compute a sample of the chunks, or every one, again.
+
+    Parameters
+    ----------
+    location : path
+        The store.
+    everything : bool
+        Compute every chunk again.
+
+    Returns
+    -------
+    list of Checked
+        One for each group.  The record of each task with a damaged chunk has been removed.
+
+    Raises
+    ------
+    FastscanError
+        Where there is no store, its metadata are damaged, or a record can't be removed.
+    """
+    root = read_root(location)
+    names = store.group_names(root)
+    if not names:
+        raise FastscanError(f"{location} has no groups")
+    checked = []
+    for name in names:
+        cube = store.read(root, name)
+        done = sorted(store.recorded_tasks(root, cube))
+        rng = np.random.default_rng(0)  # the same sample each time: a finding can be looked at again
+        sample = set(done if everything else rng.permutation(done)[:SAMPLE].tolist())
+        graph = {f"task-{task}": (_check, root, cube, task, task in sample) for task in done}
+        found = dict(zip(done, dask.threaded.get(graph, list(graph)), strict=True))
+        damaged = {task: keys for task, (_, keys) in found.items() if keys}
+        if damaged:
+            with writable(location):
+                _forget(read_root(location, write=True), cube, damaged)
+        checked.append(
+            Checked(
+                group=name,
+                tasks=cube.layout.tasks,
+                missing=tuple(sorted(set(range(cube.layout.tasks)) - set(done))),
+                chunks=sum(count for count, _ in found.values()),
+                recomputed=sum(found[task][0] for task in sample),
+                damaged=tuple(key for keys in damaged.values() for key in keys),
+            )
+        )
+    return checked
+
+
+def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[int, list[str]]:
+    """How many chunks a task has, and the keys of those that aren't what they should be."""
+    chunks = store.chunk_keys(cube, task)
+    try:
+        record = json.loads(_bytes(root, f"{cube.name}/chi2/done.{task}.json") or b"")
+        checksums = record["chunks"] if record["hash"] == cube.hash else {}
+    except (ValueError, KeyError, TypeError):
+        checksums = {}  # without a record that can be read, nothing is known to be right
+    damaged = []
+    for key, (array, index) in chunks.items():
+        data = _bytes(root, f"{cube.name}/{key}")
+        right = data is not None and checksums.get(key) == xxhash.xxh3_64_hexdigest(data)
+        if data is not None and right and recompute:
+            block = scanner.chi2_block(cube, index) if array == "chi2" else scanner.events_block(cube, index)
+            again = store.chunk_bytes(cube, array, index, block).view(block.dtype)
+            right = np.allclose(np.frombuffer(data, block.dtype), again, rtol=ROUNDING, atol=0, equal_nan=True)
+        if not right:
+            damaged.append(f"{cube.name}/{key}")
+    return len(chunks), damaged
+
+
+def _bytes(root: zarr.Group, key: str) -> bytes | None:
+    try:
+        value = sync(root.store.get(key, default_buffer_prototype()))
+    except OSError:
+        return None
+    return None if value is None else value.to_bytes()
+
+
+def _forget(root: zarr.Group, cube: Cube, tasks: Iterable[int]) -> None:
+    for task in tasks:
+        sync(root.store.delete(f"{cube.name}/chi2/done.{task}.json"))

@@ -1,0 +1,95 @@
+"""Damage on the disk is found, named, and repaired by a resumed scan."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xxhash
+from conftest import GRID
+
+import fastscan
+from fastscan.errors import FastscanError
+from fastscan.verify import verify
+
+E6, CHUNK = "coherent-csi/e6", "chi2/c.0.0.0.0"
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    (tmp_path / "grid.toml").write_text(f'{GRID}\n[store]\nchunk = "2 KiB"\ntask = "4 KiB"')
+    fastscan.scan(tmp_path / "grid.toml", tmp_path / "out.zarr")
+    return tmp_path / "out.zarr"
+
+
+def contents(store: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.rglob("*")) if path.is_file()}
+
+
+def flip_a_bit(chunk: Path) -> None:
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 1
+    chunk.write_bytes(data)
+
+
+def cut_short(chunk: Path) -> None:
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+
+
+def write_other_values_with_their_checksum(chunk: Path) -> None:
+    """Only a computation finds out: the record agrees with the chunk."""
+    values = np.frombuffer(chunk.read_bytes(), "<f4") * np.float32(1.001)
+    chunk.write_bytes(values.tobytes())
+    record = chunk.parent / "done.0.json"
+    text = json.loads(record.read_text())
+    text["chunks"][CHUNK] = xxhash.xxh3_64_hexdigest(values.tobytes())
+    record.write_text(json.dumps(text))
+
+
+def test_a_good_store_is_left_as_it_is(stored: Path) -> None:
+    before = contents(stored)
+    sampled, all_of_it = verify(stored), verify(stored, everything=True)
+    assert contents(stored) == before
+    assert [each.damaged for each in sampled + all_of_it] == [()] * 4
+    assert [each.recomputed for each in all_of_it] == [each.chunks for each in all_of_it]
+    assert sampled[1].recomputed < sampled[1].chunks
+
+
+@pytest.mark.parametrize(
+    "damage", [flip_a_bit, cut_short, Path.unlink, write_other_values_with_their_checksum], ids=lambda f: f.__name__
+)
+def test_a_damaged_chunk_is_named_and_repaired(stored: Path, damage: Callable[[Path], None]) -> None:
+    before = contents(stored)
+    damage(stored / E6 / CHUNK)
+    chi, e6 = verify(stored, everything=True)
+    assert chi.damaged == ()
+    assert e6.damaged == (f"{E6}/{CHUNK}",)
+    with pytest.raises(FastscanError, match="lacks 1 of"):
+        fastscan.open(str(stored), E6)
+    fastscan.scan(stored.parent / "grid.toml", stored, resume=True)
+    assert contents(stored) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"null", b"\x00\xff", b'{"hash": "", "chunks": {}}'])
+def test_a_record_that_cannot_be_read_is_no_proof(stored: Path, content: bytes) -> None:
+    before = contents(stored)
+    record = stored / E6 / "chi2/done.0.json"
+    chunks = json.loads(record.read_text())["chunks"]
+    record.write_bytes(content)
+    _, e6 = verify(stored)
+    assert set(e6.damaged) == {f"{E6}/{key}" for key in chunks}
+    fastscan.scan(stored.parent / "grid.toml", stored, resume=True)
+    assert contents(stored) == before
+
+
+def test_what_is_missing_is_told(stored: Path) -> None:
+    (stored / E6 / "chi2/done.1.json").unlink()
+    _, e6 = verify(stored)
+    assert e6.missing == (1,)
+    assert e6.damaged == ()
+
+
+def test_what_is_no_store_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FastscanError, match="does not exist"):
+        verify(tmp_path / "absent.zarr")
