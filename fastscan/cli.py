@@ -633,7 +633,9 @@ def paper(directory: str, no_figures: bool) -> None:
     for note in recipes.remarks(entries):
         click.echo(note)
     for figure, finding in findings:
-        click.echo(f"Fig. {figure}: {finding.statement}: {'agrees' if finding.holds else 'DIFFERS'}; {finding.numbers}")
+        click.echo(f"Fig. {figure}: {finding.statement}: {'agrees' if finding.holds else 'DIFFERS'}")
+        if not finding.holds:
+            click.echo(f"        {finding.numbers}")
     click.echo(f"written to {directory}: " + ", ".join(written))
 
 

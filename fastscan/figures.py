@@ -6,6 +6,7 @@ own, so that a print without colours can be read as well.  Needs matplotlib: ``p
 """
 
 import io
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -33,6 +34,8 @@ except ImportError:
 Row = dict[str, Any]
 Label = Callable[[Row], str]
 
+logging.getLogger("fontTools").setLevel(logging.ERROR)  # it minds the dates of matplotlib's own fonts
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES: tuple[Any, ...] = (
     "-",
@@ -55,7 +58,8 @@ LOOK: dict[Any, Any] = {
     "xtick.top": True,
     "ytick.right": True,
     "pdf.fonttype": 42,  # text stays text
-    "svg.fonttype": "none",
+    "svg.fonttype": "path",  # a prime is a glyph of a font that few machines have
+    "svg.hashsalt": "fastscan",  # the same picture is the same file
     "savefig.dpi": 200,
 }
 WIDTH = 7.0  # inches: the text of a page
@@ -166,6 +170,13 @@ def legend(ax: Axes, *others: Axes, title: str | None = None) -> Legend:
         named |= {name: handle for handle, name in zip(*each.get_legend_handles_labels(), strict=True)}
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0.0}
     return ax.legend(list(named.values()), list(named), title=title, handlelength=3.4, alignment="left", **beside)
+
+
+def laid_out(figure: Figure) -> Figure:
+    """A figure with everything in its place, once for all the files that it is saved to."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 GRID = files("fastscan") / "grids" / "paper" / "table3.toml"
 FILES = ("table3.md", "table3.csv", "table3.json", "table3.zarr")
-FIGURE_FILES = ("png", "pdf", "csv")
+FIGURE_FILES = tuple(f"figure{n}{end}" for n in range(1, 7) for end in (".png", ".pdf", ".csv", "-limits.csv"))
 REPORT = "report.html"
 
 
@@ -55,7 +55,8 @@ def run(directory: str | Path, with_figures: bool = True) -> "tuple[list[Entry],
     Returns
     -------
     list of Entry, list of (int, Finding), list of str
-        The table, what each figure shows by its number, and the names of the files that were written.
+        The table, what each figure shows by its number, and the names of what was written: a figure's stands for
+        its PNG, PDF and CSV.
 
     Raises
     ------
@@ -80,17 +81,17 @@ def run(directory: str | Path, with_figures: bool = True) -> "tuple[list[Entry],
             _write(place / f"{name}{'-' if table else ''}{table}.csv", text.getvalue())
         shown.append(report.Shown(figure, figures.as_svg(picture)))
         findings += [(figure.number, finding) for finding in figure.findings]
-        written.append(f"{name}.{{png,pdf,csv}}")
+        written.append(name)
     command = f"fastscan paper -o {place.name}"
     _write(place / REPORT, report.page(entries, shown, command=command, made=datetime.now(UTC)))
-    return entries, findings, [*written, REPORT]
+    return entries, findings, [REPORT, *written]
 
 
 def _write(path: Path, text: str) -> None:
     """Write a text file; what is there is replaced when the new one is whole."""
     partial = path.with_name(f".{path.name}.partial")
     with writable(path):
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
         partial.replace(path)
 
 
@@ -117,8 +118,7 @@ def table3(directory: str | Path) -> list[Entry]:
     Table 3 of arXiv:2002.01482.
     """
     place = local(directory)
-    ours = [*FILES[:-1], REPORT, *(f"figure{n}.{suffix}" for n in range(1, 7) for suffix in FIGURE_FILES)]
-    for name in ours:
+    for name in (*FILES[:-1], REPORT, *FIGURE_FILES):
         if (place / name).exists() and not (place / FILES[-1]).exists():
             raise FastscanError(f"{place / name} is there without {FILES[-1]}; it is left as it is")
     cubes = scanner.plan(str(GRID))

@@ -31,7 +31,7 @@ INSENSITIVE = (math.pi / 2, math.pi - math.atan(9 / math.sqrt(15)))  # PHYSICS: 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the paper says, whether our numbers agree, and the numbers."""
+    """What the paper says of a figure or what must hold, whether our numbers agree, and the numbers."""
 
     statement: str
     holds: bool
@@ -52,7 +52,7 @@ class PaperFigure:
     def draw(self) -> Figure:
         """The figure."""
         with figures.look():
-            return self.drawing()
+            return figures.laid_out(self.drawing())
 
 
 def grid(number: int) -> Path:
@@ -151,14 +151,14 @@ def figure3(cubes: Sequence[Cube]) -> PaperFigure:
             Finding(
                 "Projections: nearly flat once systematics dominate (less than 10 % from L/L0 = 100 to 1000)",
                 max(projections.values()) < 0.1,
-                f"at most {projections[steepest]:+.1%} ({', '.join(steepest)}), "
-                f"at least {min(projections.values()):+.2%}",
+                f"at most {100 * projections[steepest]:+.1f} % ({', '.join(steepest)}), "
+                f"at least {100 * min(projections.values()):+.2f} %",
             ),
             Finding(
                 "coherent-csi: nearly flat too",
                 max(data) < 0.1,
-                f"{min(data):+.0%} to {max(data):+.0%}: its measured deficit, 136 events for 180, is scaled with the "
-                "luminosity, and weighs ever more against models that add events",
+                f"{100 * min(data):+.1f} to {100 * max(data):+.1f} %: its measured deficit, 136 events for 180, is scaled "
+                "with the luminosity, and weighs ever more against models that add events",
             ),
         ),
         drawing=lambda: _limit_panels(limits, "luminosity"),
@@ -423,7 +423,7 @@ def _ranked(limits: Sequence[Row], kind: str, sigma: float) -> str:
     by_name = {(row["experiment"], row["model"], round(row["sigma_sys"], 9)): row["limit_gev"] for row in limits}
 
     def told(model: str, names: Sequence[str]) -> str:
-        return ", ".join(f"{name} {by_name[name, model, sigma]:.0f}" for name in names)
+        return ", ".join(f"{name} {by_name[name, model, sigma]:.1f}" for name in names)
 
     return f"at sigma_sys = {sigma:g}, GeV: " + "; ".join(
         f"{model}: {told(model, ranked[:2])} ... {told(model, ranked[-1:])}"

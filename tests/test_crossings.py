@@ -202,29 +202,29 @@ import os, re, sys
 from pathlib import Path
 from fastscan import records
 
-def ask(**chosen):
-    found = records.of_store(sys.argv[1], sigma_sys="axis", from_cube=True, **chosen)
+def ask(place):
+    found = records.of_store(place, sigma_sys="axis", luminosity="axis", from_cube=True)
     with open(os.devnull, "w") as file:
         records.write_csv(file, records.KEYS, found)
 
 def peak_mb():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 
-ask(beta=[0.0], luminosity=[1.0])
+few, many = sys.argv[1:]
+ask(few)
 before = peak_mb()
-ask(luminosity="axis")
+ask(many)
 print(peak_mb() - before)
 """
 
 
-def test_a_cube_larger_than_the_memory_gives_limits() -> None:
+def test_a_cube_larger_than_the_memory_gives_limits(small: Path) -> None:
     """Measured: 100 MB for 160,000 limits, of which the limits themselves are 80, from a cube of 488 MB."""
     with tempfile.TemporaryDirectory() as place:
         Path(place, "grid.toml").write_text(MANY)
         root = fastscan.scan(f"{place}/grid.toml", f"{place}/out.zarr")
         assert store.read(root, "coherent-csi/e6").layout.size == 160_000 * 400 * 8
-        done = subprocess.run(
-            [sys.executable, "-c", ASK, f"{place}/out.zarr"], check=False, capture_output=True, text=True
-        )
+        command = [sys.executable, "-c", ASK, small, f"{place}/out.zarr"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 128
+    assert float(done.stdout) < 144

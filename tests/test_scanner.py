@@ -107,7 +107,7 @@ def test_parts_make_the_same_cube(
     out = tmp_path / "out.zarr"
     for k in order[:-1]:
         fastscan.scan(grid, out, part=(k, 3))
-        with pytest.raises(FastscanError, match="isn.t complete: .* lacks tasks"):
+        with pytest.raises(FastscanError, match=r"isn.t complete: .* lacks tasks"):
             scanner.finish(str(out))
     written = {path: path.stat().st_mtime_ns for path in out.rglob("done.*.json")}
     fastscan.scan(grid, out, part=(order[-1], 3))

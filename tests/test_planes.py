@@ -1,0 +1,277 @@
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import naive
+import numpy as np
+import pytest
+import zarr
+from conftest import Write, angles
+from hypothesis import given, settings
+from scipy.optimize import minimize_scalar
+
+import fastscan
+from fastscan import models, query, recipes, scanner, store
+from fastscan.errors import FastscanError
+from fastscan.planes import SCALES, Contour, Plane, contours, plane_of
+from fastscan.store import Cube
+from fastscan.typing import Array
+
+CSI, CONUS = "coherent-csi", "conus"
+GRID = """
+experiments = ["coherent-csi", "conus"]
+models = ["e6"]
+[axes]
+beta = { start = 0, stop = 180, num = 91, unit = "deg" }
+m_zprime = { start = 5, stop = 3000, num = 80, spacing = "log", unit = "GeV" }
+sigma_sys = { start = 0, stop = 0.5, num = 21 }
+luminosity = { start = 1, stop = 1000, num = 13, spacing = "log" }
+"""
+# Islands are at these angles; the experiments' own sigma_sys and luminosity 1, where they aren't shown.
+PLANES: list[tuple[str, str, dict[str, float]]] = [
+    ("beta", "m_zprime", {}),
+    ("cos_beta", "m_zprime", {}),
+    ("sigma_sys", "m_zprime", {"beta": math.radians(100)}),
+    ("luminosity", "m_zprime", {"beta": math.radians(100)}),
+    ("beta", "sigma_sys", {"m_zprime": 5 * 600 ** (42 / 79)}),
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> zarr.Group:
+    place = tmp_path_factory.mktemp("planes")
+    (place / "grid.toml").write_text(GRID)
+    return fastscan.scan(place / "grid.toml", place / "out.zarr")
+
+
+def points(lines: list[Contour]) -> Array:
+    """The vertices of some contours, shape (vertices, 2)."""
+    return np.concatenate([np.stack([line.x, line.y], axis=1) for line in lines])
+
+
+def excess(plane: Plane, vertices: Array, delta: float) -> Array:
+    """Delta chi2 at vertices above a threshold, relative to it."""
+    x, y = (SCALES[name].drawn(at) for name, at in zip((plane.x, plane.y), vertices.T, strict=True))
+    return plane.delta_chi2(x, y) / delta - 1
+
+
+@functools.cache
+def naive_infimum(name: str, beta: float, sigma: float | None, luminosity: float) -> float:
+    """The infimum of chi2 over all masses: a scan where the shift of a coupling is 1e-3 to 1e6, and a minimiser."""
+    if name != CSI:
+        return 0.0  # the data are the Standard Model's prediction
+
+    def chi2(x: float) -> float:
+        return naive.chi2(name, "e6", math.exp(x), beta, sigma, luminosity)
+
+    size = math.hypot(*naive.coupling_shift("cevns", "e6", naive.M_Z_GEV, beta))
+    grid = math.log(naive.M_Z_GEV) + np.log(size * np.logspace(-3, 6, 300)) / 2
+    lowest = min(range(1, 299), key=lambda i: chi2(grid[i]))
+    found = minimize_scalar(chi2, bounds=(grid[lowest - 1], grid[lowest + 1]), method="bounded")
+    return min(float(found.fun), naive.chi2_sm(name, sigma, luminosity))
+
+
+@pytest.mark.parametrize("dof", [1, 2])
+@pytest.mark.parametrize(("x", "y", "at"), PLANES)
+@pytest.mark.parametrize("name", [CSI, CONUS])
+def test_a_contour_is_where_the_naive_delta_chi2_is_the_threshold(
+    name: str, x: str, y: str, at: dict[str, float], dof: int, root: zarr.Group
+) -> None:
+    delta = query.threshold(0.90, dof)
+    vertices = points(contours(plane_of(store.read(root, f"{name}/e6"), x, y, at=at, dof=dof), delta))
+    assert len(vertices) > 20
+    for vertex in vertices[:: 20 if name == CSI else 1].tolist():
+        shown = dict(zip((SCALES[x].axis, SCALES[y].axis), vertex, strict=True))
+        point = {"sigma_sys": None, "luminosity": 1.0, **at, **shown}
+        beta, sigma, luminosity = point["beta"], point["sigma_sys"], point["luminosity"]
+        if dof == 2 and "beta" not in at:  # of all betas, one at which the masses reach the data fits best
+            beta = math.radians(100)
+            assert naive_infimum(name, beta, sigma, luminosity) < 1e-6
+        found = naive.chi2(name, "e6", point["m_zprime"], point["beta"], sigma, luminosity)
+        assert found - naive_infimum(name, beta, sigma, luminosity) == pytest.approx(delta, rel=1e-3)
+
+
+@pytest.mark.parametrize(("x", "y", "at"), PLANES)
+@pytest.mark.parametrize("name", [CSI, CONUS])
+def test_a_contour_is_closed_or_leaves_the_grid(
+    name: str, x: str, y: str, at: dict[str, float], root: zarr.Group
+) -> None:
+    cube = store.read(root, f"{name}/e6")
+    for line in contours(plane_of(cube, x, y, at=at), query.threshold(0.90, 1)):
+        first, last = zip(line.x[[0, -1]].tolist(), line.y[[0, -1]].tolist(), strict=True)
+        assert line.closed == (first == last)
+        for end in () if line.closed else (first, last):
+            edges = (cube.axis(SCALES[axis].axis)[[0, -1]] for axis in (x, y))
+            assert any(np.isclose(at, edge, rtol=1e-12, atol=0).any() for at, edge in zip(end, edges, strict=True)), end
+
+
+@pytest.mark.parametrize("dof", [1, 2])
+@pytest.mark.parametrize(("x", "y", "at"), PLANES)
+@pytest.mark.parametrize("name", [CSI, CONUS])
+def test_stored_values_have_the_contours_of_the_likelihood(
+    name: str, x: str, y: str, at: dict[str, float], dof: int, root: zarr.Group
+) -> None:
+    cube, delta = store.read(root, f"{name}/e6"), query.threshold(0.90, dof)
+    held = at if "sigma_sys" in (x, y) else {**at, "sigma_sys": 0.1}
+    stored, carried = (
+        contours(plane_of(cube, x, y, at=held, dof=dof, stored_in=place), delta) for place in (root, None)
+    )
+    assert [(line.closed, line.x.size) for line in stored] == [(line.closed, line.x.size) for line in carried]
+    assert points(stored) == pytest.approx(points(carried), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", [CSI, CONUS])
+def test_at_each_beta_the_highest_vertex_is_the_limit(name: str, root: zarr.Group) -> None:
+    cube = store.read(root, f"{name}/e6")
+    vertices = points(contours(plane_of(cube, "beta", "m_zprime", dof=1), query.threshold(0.90, 1)))
+    limits, status = fastscan.limit(name, "e6", beta=cube.axes["beta"], with_status=True)
+    inside = (status == "ok") & (limits > 5)
+    assert inside.sum() > 80
+    highest = [vertices[np.isclose(vertices[:, 0], beta, rtol=1e-12), 1].max() for beta in cube.axes["beta"][inside]]
+    assert highest == pytest.approx(limits[inside].tolist(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "minimised"),
+    [
+        ("sigma_sys", "m_zprime", ("beta",)),
+        ("beta", "luminosity", ("m_zprime",)),
+        ("beta", "m_zprime", ("sigma_sys",)),
+        ("m_zprime", "luminosity", ("beta", "sigma_sys")),
+    ],
+)
+@pytest.mark.parametrize("name", [CSI, CONUS])
+def test_minimised_axes_have_the_smallest_chi2(
+    name: str, x: str, y: str, minimised: tuple[str, ...], root: zarr.Group
+) -> None:
+    cube = store.read(root, f"{name}/e6")
+    held = {"luminosity": 1.0} if "luminosity" not in (x, y) else {}
+    held |= {"sigma_sys": 0.1} if "sigma_sys" not in (x, y, *minimised) else {}
+    mesh = dict(zip(cube.axes, np.meshgrid(*cube.axes.values(), indexing="ij", sparse=True), strict=True)) | held
+    chi2 = fastscan.chi2(name, "e6", **mesh)
+    mesh["m_zprime"] = 100.0
+    lowest = fastscan.chi2(name, "e6", **mesh) - query.delta_chi2(name, "e6", **mesh)
+    names = tuple(cube.axes)
+    over = tuple(names.index(axis) for axis in minimised)
+    fitted = tuple(number for number in over if names[number] != "m_zprime")
+    expected = chi2.min(axis=over, keepdims=True) - lowest.min(axis=fitted, keepdims=True)
+    expected = expected.squeeze(tuple(names.index(axis) for axis in (*minimised, *held)))
+    expected = expected if names.index(y) < names.index(x) else expected.T
+    plane = plane_of(cube, x, y, at=held, minimise=minimised, dof=1)
+    assert plane.values == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    stored = plane_of(cube, x, y, at=held, minimise=minimised, dof=1, stored_in=root)
+    assert stored.values == pytest.approx(expected, rel=1e-6, abs=1e-5)
+
+
+def test_two_degrees_of_freedom_fit_beta_as_well(root: zarr.Group) -> None:
+    cube = store.read(root, f"{CSI}/e6")
+    one, two = (plane_of(cube, "beta", "m_zprime", dof=dof).values for dof in (1, 2))
+    chi2 = one + plane_of(cube, "beta", "m_zprime", dof=1).lowest(*map(np.ravel, np.meshgrid(cube.axes["beta"], 5.0)))
+    assert two == pytest.approx(chi2 - (chi2 - two).min(), abs=1e-9)
+
+
+def test_the_contours_of_the_papers_grids_are_where_delta_chi2_is_the_threshold() -> None:
+    delta = query.threshold(0.90, 1)
+    cubes = scanner.plan(recipes.grid(5))
+    assert len(cubes) == 14
+    for cube in cubes:
+        plane = plane_of(cube, "cos_beta", "m_zprime", dof=1)
+        assert np.abs(excess(plane, points(contours(plane, delta)), delta)).max() < 1e-3
+
+
+def test_where_delta_chi2_jumps_the_contour_follows_the_jump(root: zarr.Group) -> None:
+    """Where the Z' decouples, its interference changes sign, and the data are reached on one side only."""
+    delta, step = query.threshold(0.90, 1), [1e-6, 0.0]
+    at = {"m_zprime": 150.0, "sigma_sys": 0.01}
+    plane = plane_of(store.read(root, f"{CSI}/e6"), "beta", "luminosity", at=at)
+    vertices = points(contours(plane, delta))
+    jumping = np.abs(excess(plane, vertices, delta)) > 1e-3
+    left, right = (excess(plane, vertices[jumping] + sign * np.array(step), delta) for sign in (-1, 1))
+    assert jumping.sum() > 10
+    assert (np.sign(left) != np.sign(right)).all()
+    decoupled = np.array([math.pi / 2, math.pi - math.atan(9 / math.sqrt(15))])
+    assert np.abs(vertices[jumping, :1] - decoupled).min(axis=1).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "chosen", "problem"),
+    [
+        ("bet", "m_zprime", {}, "unknown axis 'bet'; did you mean 'beta'"),
+        ("beta", "m_zprime", {"at": {"luminosty": 1}}, "unknown axis 'luminosty'; did you mean 'luminosity'"),
+        ("beta", "m_zprime", {"minimise": ["sigma"]}, "unknown axis 'sigma'; did you mean 'sigma_sys'"),
+        ("beta", "beta", {}, "two different axes"),
+        ("beta", "cos_beta", {}, "two different axes"),
+        ("sigma_sys", "m_zprime", {}, "coherent-csi/e6: say at which beta, or minimise over it"),
+        ("beta", "sigma_sys", {}, "coherent-csi/e6: say at which m_zprime, or minimise over it"),
+        ("sigma_sys", "m_zprime", {"at": {"beta": 0.0}, "minimise": ["beta"]}, "beta can be .* one of them"),
+        ("cos_beta", "m_zprime", {"minimise": ["beta"]}, "beta can be .* one of them"),
+        ("cos_beta", "m_zprime", {"at": {"m_zprime": 100.0}}, "m_zprime can be .* one of them"),
+        ("sigma_sys", "m_zprime", {"at": {"beta": math.radians(3)}}, "beta = 3 deg .* the nearest is [24] deg"),
+        ("beta", "sigma_sys", {"at": {"m_zprime": 0.0}}, "m_zprime must be at least"),
+        ("beta", "m_zprime", {"at": {"sigma_sys": -1.0}}, "sigma_sys must be zero or positive"),
+    ],
+)
+def test_a_plane_that_can_not_be_is_told(
+    x: str, y: str, chosen: dict[str, Any], problem: str, root: zarr.Group
+) -> None:
+    with pytest.raises(FastscanError, match=problem):
+        plane_of(store.read(root, f"{CSI}/e6"), x, y, **chosen)
+
+
+Plan = Callable[..., Cube]
+
+
+@pytest.fixture
+def plan(write: Write) -> Plan:
+    """A cube of other axes than those of the grid above, by what replaces them."""
+
+    def planned(*replaced: tuple[str, str], model: str = "e6", name: str = CONUS) -> Cube:
+        text = GRID.replace('"coherent-csi", "conus"', f'"{name}"').replace('"e6"', f'"{model}"')
+        for old, new in replaced:
+            assert old in text
+            text = text.replace(old, new)
+        return scanner.plan(write("grid.toml", text))[0]
+
+    return planned
+
+
+BETA = 'beta = { start = 0, stop = 180, num = 91, unit = "deg" }'
+SIGMA = "sigma_sys = { start = 0, stop = 0.5, num = 21 }"
+
+
+def test_axes_that_are_too_short_or_absent_or_too_wide_are_told(plan: Plan) -> None:
+    for replaced, (x, y), problem in (
+        (
+            (BETA, 'beta = { values = [0, 90], unit = "deg" }'),
+            ("beta", "m_zprime"),
+            "2 points on the axis beta are too few",
+        ),
+        (
+            (SIGMA, "sigma_sys = { values = [0.1] }"),
+            ("sigma_sys", "beta"),
+            "1 points on the axis sigma_sys are too few",
+        ),
+        ((SIGMA, ""), ("sigma_sys", "beta"), "conus/e6 has no axis sigma_sys"),
+        (("stop = 180", "stop = 182"), ("cos_beta", "m_zprime"), "cos_beta needs beta between 0 and 180 deg"),
+        (("start = 0, stop = 180", "start = -1, stop = 180"), ("m_zprime", "cos_beta"), "cos_beta needs beta between"),
+    ):
+        with pytest.raises(FastscanError, match=problem):
+            plane_of(plan(replaced), x, y)
+    for x, at in (("beta", {}), ("cos_beta", {}), ("sigma_sys", {"beta": 0.0})):
+        with pytest.raises(FastscanError, match="conus/chi has no axis beta"):
+            plane_of(plan((BETA, ""), model="chi"), x, "m_zprime", at=at)
+
+
+@pytest.mark.parametrize("degrees", ["start = 0, stop = 180, num = 13", "values = [3, 70, 160]"])
+@pytest.mark.parametrize(("name", "channel"), [("conus", "cevns"), ("cr51-lxe-a", "nu-e")])
+@given(fraction=angles)
+@settings(max_examples=50)
+def test_between_the_points_of_its_axis_a_cube_has_every_beta(
+    degrees: str, name: str, channel: str, fraction: float, plan: Plan
+) -> None:
+    cube = plan((BETA, f'beta = {{ {degrees}, unit = "deg" }}'), name=name)
+    first, last = cube.axes["beta"][[0, -1]]
+    beta = first + (last - first) * np.array([fraction / math.pi, 0.0, 1.0, 0.5])
+    likelihood, number = cube.at_beta(beta)
+    assert likelihood.kappa[0, number] == pytest.approx(models.kappa("e6", channel, beta), abs=1e-12)

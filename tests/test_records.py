@@ -1,0 +1,121 @@
+import csv
+import io
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import naive
+import numpy as np
+import pytest
+from conftest import Write
+
+import fastscan
+from fastscan import location, query, records, scanner, store
+from fastscan.errors import FastscanError
+from fastscan.records import KEYS, PROFILE_KEYS, Record
+from fastscan.store import Cube
+
+# Its limits are ok and outside the axis; at 90.001 deg below 1 GeV; at 100 deg the data disfavour the SM.
+EVERY_STATUS = """
+experiments = ["coherent-csi"]
+models = ["chi", "e6"]
+[axes]
+beta = { values = [0, 60, 90.001, 100, 113], unit = "deg" }
+m_zprime = { values = [30, 65, 140, 300], unit = "GeV" }
+sigma_sys = { values = [0.01, 0.28] }
+luminosity = { values = [1, 10] }
+"""
+
+
+@pytest.fixture
+def place(write: Write, tmp_path: Path) -> Path:
+    fastscan.scan(write("grid.toml", EVERY_STATUS), tmp_path / "out.zarr")
+    return tmp_path / "out.zarr"
+
+
+def table(keys: tuple[str, ...], rows: list[Record]) -> list[dict[str, str]]:
+    """Records as CSV, read again."""
+    file = io.StringIO()
+    records.write_csv(file, keys, rows)
+    return list(csv.DictReader(io.StringIO(file.getvalue())))
+
+
+@pytest.mark.parametrize("from_cube", [False, True])
+def test_a_table_of_limits_says_what_the_records_say(from_cube: bool, place: Path) -> None:
+    chosen: dict[str, Any] = {"sigma_sys": "axis", "luminosity": "axis", "from_cube": from_cube}
+    found = list(records.of_store(str(place), **chosen))
+    rows = table(KEYS, found)
+    assert len(rows) == len(found) == (1 + 5) * 2 * 2
+    assert {row["status"] for row in rows} == {"ok", "outside_axis", "sm_disfavoured", "no_sensitivity"}
+    for row, record in zip(rows, found, strict=True):
+        for key in ("experiment", "model", "status"):
+            assert row[key] == record[key]
+        for key in ("beta_rad", "sigma_sys", "luminosity", "cl", "dof", "limit_gev", "limit_over_g_gev"):
+            assert (float(row[key]) if row[key] else None) == record[key]
+        pairs = [tuple(map(float, pair.split(":"))) for pair in row["allowed_gev"].split(";") if pair]
+        assert pairs == [(low, math.inf if high is None else high) for low, high in record["allowed_gev"]]
+        assert (row["limit_gev"] == "") == (row["status"] in ("no_sensitivity", "sm_disfavoured"))
+        assert (row["status"] == "outside_axis") == (
+            row["limit_gev"] != "" and not 30 <= float(row["limit_gev"]) <= 300
+        )
+
+
+def test_a_limit_below_1_gev_is_none(place: Path) -> None:
+    beta = math.radians(90.001)
+    assert 0.01 < naive.limit(["coherent-csi"], "e6", beta, m_low=0.01, m_high=10) < 1
+    (row,) = table(KEYS, list(records.of_store(str(place), ["coherent-csi/e6"], beta=[beta])))
+    assert (row["status"], row["limit_gev"], row["allowed_gev"]) == ("no_sensitivity", "", "1.0:inf")
+
+
+def test_an_error_leaves_no_header() -> None:
+    def broken() -> Iterator[Record]:
+        raise FastscanError("nothing can be computed")
+        yield {}
+
+    file = io.StringIO()
+    with pytest.raises(FastscanError, match="nothing can be computed"):
+        records.write_csv(file, KEYS, broken())
+    assert file.getvalue() == ""
+
+
+@pytest.mark.parametrize("keys", [KEYS, PROFILE_KEYS])
+def test_no_records_are_a_table_with_a_header(keys: tuple[str, ...]) -> None:
+    file = io.StringIO()
+    records.write_csv(file, keys, iter(()))
+    assert file.getvalue() == ",".join(keys) + "\n"
+
+
+def expected_profile(cube: Cube, sigma: list[float] | None, luminosity: list[float]) -> list[float]:
+    name, model = cube.name.split("/")
+    beta = cube.axes["beta"][:, None, None, None] if cube.has_beta else None
+    at = {"sigma_sys": None if sigma is None else np.array(sigma)[:, None, None], "m_zprime": cube.axes["m_zprime"]}
+    values = query.delta_chi2(name, model, beta=beta, luminosity=np.array(luminosity)[:, None], **at)
+    return values.ravel().tolist()
+
+
+@pytest.mark.parametrize("group", ["coherent-csi/chi", "coherent-csi/e6"])
+@pytest.mark.parametrize(("sigma", "luminosity"), [(None, [1.0]), ([0.28, 0.01], [10.0, 1.0])])
+def test_a_profile_is_delta_chi2_at_the_masses_of_the_axis(
+    group: str, sigma: list[float] | None, luminosity: list[float], place: Path
+) -> None:
+    root = location.read_root(str(place))
+    cube = store.read(root, group)
+    expected = expected_profile(cube, sigma, luminosity)
+    for stored_in, exact in ((None, 1e-12), (root, 1e-6)):
+        found = list(records.profile(cube, sigma_sys=sigma, luminosity=luminosity, stored_in=stored_in))
+        assert [row["delta_chi2"] for row in found] == pytest.approx(expected, rel=exact, abs=exact)
+        assert [row["m_zprime_gev"] for row in found[-4:]] == [30, 65, 140, 300]
+        assert found[-1]["beta_rad"] == (math.radians(113) if cube.has_beta else None)
+        assert (found[-1]["sigma_sys"], found[-1]["luminosity"]) == ((sigma or [0.28])[-1], luminosity[-1])
+        rows = table(PROFILE_KEYS, found)
+        assert [float(row["delta_chi2"]) for row in rows] == [row["delta_chi2"] for row in found]
+
+
+def test_a_profile_of_stored_values_has_only_what_is_stored(place: Path, write: Write) -> None:
+    root = location.read_root(str(place))
+    with pytest.raises(FastscanError, match=r"sigma_sys = 0\.1 is not on the axis .* the nearest is 0\.01"):
+        list(records.profile(store.read(root, "coherent-csi/chi"), sigma_sys=[0.1], stored_in=root))
+    without_sigma = EVERY_STATUS.replace("sigma_sys = { values = [0.01, 0.28] }", "")
+    cube = scanner.plan(write("other.toml", without_sigma))[0]
+    assert [row["sigma_sys"] for row in records.profile(cube, sigma_sys=[0.1, 0.5])][::4] == [0.1, 0.5]
