@@ -157,8 +157,8 @@ def figure3(cubes: Sequence[Cube]) -> PaperFigure:
             Finding(
                 "coherent-csi: nearly flat too",
                 max(data) < 0.1,
-                f"{100 * min(data):+.1f} to {100 * max(data):+.1f} %: its measured deficit, 136 events for 180, is scaled "
-                "with the luminosity, and weighs ever more against models that add events",
+                f"{100 * min(data):+.1f} to {100 * max(data):+.1f} %: its measured deficit, 136 events for 180, is "
+                "scaled with the luminosity, and weighs ever more against models that add events",
             ),
         ),
         drawing=lambda: _limit_panels(limits, "luminosity"),
@@ -282,7 +282,7 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
                 lambda row: rf"$\sigma_\mathrm{{sys}}$ = {sigma_of(row):g}",
             )  # fmt: skip
             top.set_title(f"E6, {SHORT[model]}: combined")
-            _profile_axes(top, 400, 2000)
+            _profile_axes(top, 200, 2000)
             ours = [_with_common_sigma(row, s) for row in _of(limits, model) for s in _drawn_at(row)]
             figures.curves(
                 bottom, ours, "sigma_sys", "limit_gev", lambda row: row["experiment"].replace(name, "combined")
