@@ -113,7 +113,7 @@ def _turning_points(coefficients: Array, scale: Array) -> Array:
     count = 3 * len(coefficients)
     idle = np.sqrt(LADDER[:count] * LADDER[1 : count + 1]).reshape(-1, 1, 3)  # between other rungs
     found = np.where(real, roots.real, idle)
-    return np.moveaxis(found, 0, 1).reshape(slope.shape[1], -1) / scale
+    return np.moveaxis(found, 0, 1).reshape(len(scale), count) / scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +228,9 @@ def _find(columns: Columns, delta: float) -> Crossings:
     root = elementwise.find_root(excess, (low, high), args=(column.astype(float),))
     if columns.axis.size and not root.success.all():
         mass = np.exp(low[~root.success][0])
-        raise FastscanError(f"the stored chi2 near M_Z' = {mass:.4g} GeV contradicts the likelihood that is stored too")
+        raise FastscanError(
+            f"the stored chi2 near M_Z' = {mass:.4g} GeV contradicts the likelihood, see `fastscan verify`"
+        )
     kept = root.x >= np.log(CONTACT_GEV)
     column, mass = column[kept], np.exp(root.x[kept])
     order = np.lexsort([mass, column])

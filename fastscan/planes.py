@@ -20,10 +20,10 @@ from fastscan.crossings import infimum
 from fastscan.errors import FastscanError, unknown
 from fastscan.layout import DIMENSIONS
 from fastscan.likelihood import chi2_of
-from fastscan.location import readable
 from fastscan.store import Cube
 from fastscan.typing import Array
 
+ROUNDING = 1e-6  # relative, of a stored chi2
 AT_ONCE = 2**20  # points computed at a time, which bounds the memory where an axis is minimised over
 
 
@@ -89,11 +89,14 @@ class Plane:
 
     def delta_chi2(self, x: Array, y: Array) -> Array:
         """Delta chi2 at points (n,) of the axes as they are drawn."""
-        size = max(1, AT_ONCE // math.prod(points.size for points in self.held.values()))
-        parts = [self._chi2(x[i : i + size], y[i : i + size]) for i in range(0, x.size, size)]
-        return np.concatenate([np.empty(0), *parts]) - self.lowest(x, y)
+        return self._chi2(x, y) - self.lowest(x, y)
 
     def _chi2(self, x: Array, y: Array) -> Array:
+        size = max(1, AT_ONCE // math.prod(points.size for points in self.held.values()))
+        parts = [self._chi2_of_few(x[i : i + size], y[i : i + size]) for i in range(0, x.size, size)]
+        return np.concatenate([np.empty(0), *parts])
+
+    def _chi2_of_few(self, x: Array, y: Array) -> Array:
         point = _product(self._points(x, y), self.held)
         model, index = self.cube.at_beta(point.get("beta", np.zeros((1, 1))))
         sigma_sys, luminosity = self.cube.sigma_sys(point.get("sigma_sys")), point["luminosity"]
@@ -121,9 +124,15 @@ class Plane:
     def values(self) -> Array:
         """Delta chi2 on the grid, shape (y, x): the likelihood's, or what is stored."""
         x, y = (each.ravel() for each in np.meshgrid(*self.grid))
-        if self.stored_in is None:
-            return self.delta_chi2(x, y).reshape(self.grid[1].size, -1)
-        return self._stored(self.stored_in) - self.lowest(x, y).reshape(self.grid[1].size, -1)
+        chi2 = self._chi2(x, y)
+        if self.stored_in is not None:
+            stored = self._stored(self.stored_in).ravel()
+            if not np.allclose(stored, chi2, rtol=ROUNDING, atol=1e-30):
+                raise FastscanError(
+                    f"{self.cube.name}: the stored chi2 contradicts the likelihood, see `fastscan verify`"
+                )
+            chi2 = stored
+        return (chi2 - self.lowest(x, y)).reshape(self.grid[1].size, -1)
 
     def _stored(self, root: zarr.Group) -> Array:
         cube, axes = self.cube, [SCALES[self.y].axis, SCALES[self.x].axis]
@@ -134,9 +143,7 @@ class Plane:
                 chi2 = chi2[(slice(None),) * number + (chosen,)].min(axis=number, keepdims=True)
         order = [DIMENSIONS.index(name) for name in axes]
         order += [number for number in range(len(DIMENSIONS)) if number not in order]
-        with readable(f"group {cube.name}"):
-            ordered = chi2.transpose(order)  # type: ignore[no-untyped-call]
-            values: Array = ordered.compute(scheduler="threads").astype(float)
+        values = store.computed(cube, chi2.transpose(order))  # type: ignore[no-untyped-call]
         return values.reshape(values.shape[:2])
 
 
@@ -197,7 +204,7 @@ def _scale(cube: Cube, name: str) -> Scale:
     scale = _named(name)
     points = cube.axis(scale.axis)
     if not has(cube, name):
-        raise FastscanError(f"{cube.name}: {points.size} points on the axis {scale.axis} are too few for a plane")
+        raise FastscanError(f"{cube.name}: a plane needs 2 points on the axis {scale.axis}, not {points.size}")
     if name == "cos_beta" and not (points.min() >= 0 and points.max() <= math.pi * (1 + 1e-12)):
         raise FastscanError(f"{cube.name}: cos_beta needs beta between 0 and 180 deg")
     return scale
@@ -210,14 +217,16 @@ def _named(name: str) -> Scale:
 
 
 def has(cube: Cube, name: str) -> bool:
-    """Whether an axis of `SCALES` has points enough: two, and for beta three, from which all its couplings follow."""
+    """Whether an axis of `SCALES` is there with points enough: two."""
     axis = _named(name).axis
     absent = (axis == "beta" and not cube.has_beta) or (axis == "sigma_sys" and cube.own_sigma_sys)
-    return not absent and axis in cube.axes and cube.axes[axis].size >= (3 if axis == "beta" else 2)
+    return not absent and axis in cube.axes and cube.axes[axis].size >= 2
 
 
 def _checked(cube: Cube, name: str, value: float) -> Array:
     values = np.atleast_1d(grid.AXES[name][1](np.asarray(value)))
+    if values.shape != (1,):
+        raise FastscanError(f"{name} is held at one value")
     return cube.axis(name)[cube.on_axis(name, values)] if name == "beta" else values
 
 
@@ -237,7 +246,8 @@ def axes_of(*cubes: Cube) -> tuple[str, str]:
 
 def contours(plane: Plane, delta: float) -> list[Contour]:
     """The lines on which Delta chi2 equals a threshold."""
-    lines = [np.asarray(line, float) for line in contourpy.contour_generator(*plane.grid, plane.values).lines(delta)]
+    level = plane.values / (np.abs(plane.values) + delta)  # 0.5 at the threshold, and never too large to interpolate
+    lines = [np.asarray(line, float) for line in contourpy.contour_generator(*plane.grid, level).lines(0.5)]
     vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]), delta)
     x, y = (_back(plane, name, drawn) for name, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
     ends = np.cumsum([len(line) for line in lines])[:-1]
@@ -246,7 +256,10 @@ def contours(plane: Plane, delta: float) -> list[Contour]:
 
 
 def _refined(plane: Plane, vertices: Array, delta: float) -> Array:
-    """Vertices (n, 2), as they are drawn, each moved along its edge of the grid to where Delta chi2 is delta."""
+    """Vertices (n, 2), as they are drawn, each moved along its edge of the grid to where Delta chi2 is delta.
+
+    One at a grid point, where rounding decides on which side the threshold is, stays.
+    """
     place = np.stack([_position(points, xy) for points, xy in zip(plane.grid, vertices.T, strict=True)], axis=1)
     along = np.abs(place - np.rint(place)).argmax(axis=1)  # the axis on which a vertex lies between two points
     refined = vertices.copy()

@@ -90,12 +90,10 @@ def profiles(
         chi2 = columns.chi2(np.broadcast_to(np.log(mass), (columns.beta_index.size, mass.size)).copy())
     else:
         from fastscan import store
-        from fastscan.location import readable
 
         sigmas = cube.stored_sigma_sys(None if sigma_sys is None else np.asarray(sigma_sys, float))
         chosen = store.chi2_array(root, cube)[beta][:, :, sigmas][:, :, :, cube.on_axis("luminosity", luminosity)]
-        with readable(f"group {cube.name}"):
-            chi2 = np.moveaxis(np.asarray(chosen), 1, -1).reshape(-1, mass.size).astype(float)
+        chi2 = np.moveaxis(store.computed(cube, chosen), 1, -1).reshape(-1, mass.size)
     delta: Array = chi2 - infimum(columns)[:, None]
     return delta.reshape(beta.size, -1, luminosity.size, mass.size)
 
@@ -132,7 +130,7 @@ def of_stored(
 
     def block_crossings(block: Array, own: IntArray) -> tuple[IntArray, Crossings]:
         if np.isnan(block).any():
-            raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged or not complete")
+            raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
         stored = np.moveaxis(block, 1, -1).reshape(own.size, -1)
         chosen = replace(columns.take(own.ravel()), axis=mass_axis, stored=stored)
         try:

@@ -33,6 +33,7 @@ from zarr.core.sync import sync  # zarr's own way from its async stores to threa
 from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore
 
+from fastscan import models
 from fastscan.errors import FastscanError, unknown
 from fastscan.layout import (
     ATTRIBUTES,
@@ -130,20 +131,19 @@ class Cube:
         return self.on_axis("sigma_sys", np.array(list(own)) if values is None else values)
 
     def at_beta(self, beta: Array) -> tuple[Likelihood, IntArray]:
-        """The likelihood at betas within the axis, on its points or between them, and the index of each beta.
-
-        A coupling's shift is a quadratic form in (cos(beta), sin(beta)), which three points of the axis determine.
-        """
+        """The likelihood at any betas, and the index of each in it; only models with beta have more than one."""
         if not self.has_beta:
             return self.likelihood, np.zeros(beta.shape, np.intp)
         each, number = np.unique(beta, return_inverse=True)
-        points, kappa = self.axes["beta"], self.likelihood.kappa
-        basis, wanted = (np.stack([np.ones(b.size), np.cos(2 * b), np.sin(2 * b)], axis=1) for b in (points, each))
-        form = np.linalg.lstsq(basis, np.moveaxis(kappa, 1, 0).reshape(points.size, -1))[0]
-        between = np.moveaxis((wanted @ form).reshape(each.size, len(kappa), 2), 0, 1)
-        place = np.minimum(np.searchsorted(points, each), points.size - 1)
-        there = (points[place] == each)[:, None]
-        return replace(self.likelihood, kappa=np.where(there, kappa[:, place], between)), number.reshape(beta.shape)
+        channels = [self.identity["experiments"][member]["channel"] for member in self.likelihood.members]
+        model = self.identity["model"]["name"]
+        on_axis, kappa = (
+            np.stack([models.kappa(model, channel, betas) for channel in channels])
+            for betas in (self.axes["beta"], each)
+        )
+        if not np.allclose(on_axis, self.likelihood.kappa, rtol=1e-12, atol=1e-15):
+            raise FastscanError(f"{self.name} was made with other couplings than this fastscan's between its betas")
+        return replace(self.likelihood, kappa=kappa), number.reshape(beta.shape)
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -310,6 +310,15 @@ def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
     _require_complete(root, cube)
     stored: dask.array.Array = dask.array.from_zarr(_array(root, f"{cube.name}/chi2"))  # type: ignore[no-untyped-call]
     return stored if cube.has_beta else stored[None]
+
+
+def computed(cube: Cube, chi2: "dask.array.Array") -> Array:
+    """What dask reads of a cube's chi2, as float64; values that are missing are damage."""
+    with readable(f"group {cube.name}"):
+        values: Array = np.asarray(chi2, float)
+    if np.isnan(values).any():
+        raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
+    return values
 
 
 def _require_complete(root: zarr.Group, cube: Cube) -> None:

@@ -1,6 +1,7 @@
 import functools
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import naive
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from scipy.optimize import minimize_scalar
 
 import fastscan
-from fastscan import models, query, recipes, scanner, store
+from fastscan import models, query, recipes, records, scanner, store
 from fastscan.errors import FastscanError
+from fastscan.location import read_root
 from fastscan.planes import SCALES, Contour, Plane, contours, plane_of
 from fastscan.store import Cube
 from fastscan.typing import Array
@@ -243,14 +245,14 @@ SIGMA = "sigma_sys = { start = 0, stop = 0.5, num = 21 }"
 def test_axes_that_are_too_short_or_absent_or_too_wide_are_told(plan: Plan) -> None:
     for replaced, (x, y), problem in (
         (
-            (BETA, 'beta = { values = [0, 90], unit = "deg" }'),
+            (BETA, 'beta = { values = [90], unit = "deg" }'),
             ("beta", "m_zprime"),
-            "2 points on the axis beta are too few",
+            "a plane needs 2 points on the axis beta, not 1",
         ),
         (
             (SIGMA, "sigma_sys = { values = [0.1] }"),
             ("sigma_sys", "beta"),
-            "1 points on the axis sigma_sys are too few",
+            "a plane needs 2 points on the axis sigma_sys, not 1",
         ),
         ((SIGMA, ""), ("sigma_sys", "beta"), "conus/e6 has no axis sigma_sys"),
         (("stop = 180", "stop = 182"), ("cos_beta", "m_zprime"), "cos_beta needs beta between 0 and 180 deg"),
@@ -263,7 +265,7 @@ def test_axes_that_are_too_short_or_absent_or_too_wide_are_told(plan: Plan) -> N
             plane_of(plan((BETA, ""), model="chi"), x, "m_zprime", at=at)
 
 
-@pytest.mark.parametrize("degrees", ["start = 0, stop = 180, num = 13", "values = [3, 70, 160]"])
+@pytest.mark.parametrize("degrees", ["start = 0, stop = 180, num = 13", "values = [0, 90, 180]", "values = [3, 70]"])
 @pytest.mark.parametrize(("name", "channel"), [("conus", "cevns"), ("cr51-lxe-a", "nu-e")])
 @given(fraction=angles)
 @settings(max_examples=50)
@@ -275,3 +277,40 @@ def test_between_the_points_of_its_axis_a_cube_has_every_beta(
     beta = first + (last - first) * np.array([fraction / math.pi, 0.0, 1.0, 0.5])
     likelihood, number = cube.at_beta(beta)
     assert likelihood.kappa[0, number] == pytest.approx(models.kappa("e6", channel, beta), abs=1e-12)
+
+
+def test_where_delta_chi2_is_enormous_a_vertex_is_still_on_the_threshold(plan: Plan) -> None:
+    """Between 1e15 thresholds and none a line drawn straight ends on the grid point."""
+    light = ('start = 5, stop = 3000, num = 80, spacing = "log"', "values = [1, 2, 5, 50]")
+    cube = plan((BETA, ""), light, (SIGMA, "sigma_sys = { values = [0, 1, 2] }"), model="chi")
+    delta = query.threshold(0.90, 1)
+    plane = plane_of(cube, "sigma_sys", "m_zprime")
+    lines = contours(plane, delta)
+    assert np.abs(excess(plane, points(lines), delta)).max() < 1e-6
+    assert points(lines)[:, 0].min() == pytest.approx(0.6, abs=0.02)
+
+
+def test_a_plane_without_crossings_on_one_kind_of_edge(plan: Plan) -> None:
+    heavy = ("start = 5, stop = 3000", "start = 2000, stop = 3000")
+    assert contours(plane_of(plan(heavy), "beta", "m_zprime", dof=1), query.threshold(0.90, 1)) == []
+    assert fastscan.limit(CONUS, "e6", beta=[]).shape == (0,)
+
+
+@pytest.mark.parametrize(("factor", "problem"), [(math.nan, "lacks values"), (0.0, "contradicts the likelihood")])
+def test_a_damaged_cube_gives_no_contour(factor: float, problem: str, write: Write, tmp_path: Path) -> None:
+    fastscan.scan(write("grid.toml", GRID), tmp_path / "out.zarr")
+    chunk = tmp_path / "out.zarr/conus/e6/chi2/c.0.0.0.0"
+    (np.frombuffer(chunk.read_bytes(), "<f4") * np.float32(factor)).tofile(chunk)
+    damaged = read_root(tmp_path / "out.zarr")
+    cube = store.read(damaged, "conus/e6")
+    plane = plane_of(cube, "beta", "m_zprime", at={"sigma_sys": 0.2}, dof=1, stored_in=damaged)
+    with pytest.raises(FastscanError, match=problem):
+        contours(plane, query.threshold(0.90, 1))
+    if math.isnan(factor):
+        with pytest.raises(FastscanError, match=problem):
+            list(records.profile(cube, sigma_sys=[0.2], stored_in=damaged))
+
+
+def test_an_axis_is_held_at_one_value(plan: Plan) -> None:
+    with pytest.raises(FastscanError, match="luminosity is held at one value"):
+        plane_of(plan(), "beta", "m_zprime", at={"luminosity": [1, 2]})
