@@ -181,7 +181,7 @@ def test_the_summary_counts(made: Made) -> None:
     assert (limits, len(deviations)) == (13, 10)
     assert f"have none {limits} of 15" in text
     assert f"{sum(abs(each) < 0.01 for each in deviations)} of 10 is the range" in text
-    assert "agree with ours 1 of 2" in text
+    assert "and what must hold 1 of 2" in text
 
 
 def test_findings_are_there_and_escaped(made: Made) -> None:
