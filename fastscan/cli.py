@@ -159,6 +159,7 @@ def cli(context: click.Context) -> None:
 @click.option("--resume", is_flag=True, help="Continue a store: compute what is missing.")
 @click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
 @click.option("--part", type=Part(), help="Only part k of n, 3/16, of a grid that several jobs share; see `finish`.")
+@click.option("--dry-run", is_flag=True, help="Only tell what it takes: tasks, points, bytes, memory, disk.")
 @click.option("--workers", type=int, metavar="N", help="Processes on this machine, in place of threads.")
 @click.option("--scheduler", metavar="ADDRESS", help="Address of a running dask cluster, tcp://host:8786.")
 def scan(
@@ -167,6 +168,7 @@ def scan(
     resume: bool,
     overwrite: bool,
     part: tuple[int, int] | None,
+    dry_run: bool,
     workers: int | None,
     scheduler: str | None,
 ) -> None:
@@ -182,6 +184,9 @@ def scan(
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
+    if dry_run:
+        tell_costs(grid, store, workers)
+        return
     from fastscan import cluster, records, scanner
 
     cubes = scanner.plan(grid)
@@ -426,7 +431,8 @@ def contours(
     The lines are drawn through the grid of STORE, and each vertex is then put where the likelihood that the store
     carries has it. With 1 dof each beta is a model of its own, with 2 beta is fitted as well as M_Z'. --csv and
     --json print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends;
-    regions narrower than the grid can fall into pieces, and a finer grid joins them.
+    regions narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
+    jump between betas that fit the data at some mass and betas that don't: a contour runs along the jump.
 
     \b
     Examples: fastscan contours results/coherent-csi.zarr --group coherent-csi/e6 --csv > contour.csv
@@ -437,15 +443,17 @@ def contours(
     from fastscan import records
 
     held = {"beta": beta, "m_zprime": m_zprime, "sigma_sys": sigma_sys, "luminosity": luminosity}
-    found = records.contours_of_store(
-        store,
-        groups,
-        axes=axes,
-        minimise=minimise,
-        at={name: value for name, value in held.items() if value is not None},
-        cl=cl,
-        dof=dof,
-        from_cube=from_cube,
+    found = list(
+        records.contours_of_store(
+            store,
+            groups,
+            axes=axes,
+            minimise=minimise,
+            at={name: value for name, value in held.items() if value is not None},
+            cl=cl,
+            dof=dof,
+            from_cube=from_cube,
+        )
     )
     if as_csv:
         rows = (row for plane, lines, degrees in found for row in records.contour(plane, lines, cl, degrees))
@@ -474,10 +482,11 @@ def contours(
 @plane
 @click.option("--beta", type=Points(Angle()), help="Angles on the axis: 0deg,95deg, or 'axis'.")
 @click.option("--sigma-sys", type=Points(click.FLOAT), help="Values, or 'axis'; left out, each experiment's own.")
-@click.option("--luminosity", type=Points(click.FLOAT), default="1", show_default=True, help="Values, or 'axis'.")
+@click.option("--luminosity", type=Points(click.FLOAT), help="Values, or 'axis'; left out, 1.")
 @from_cube
 @click.option("--cl", default=0.90, show_default=True, help="Confidence level, a probability.")
 @click.option("--dof", type=int, help="Degrees of freedom; left out, 2 for contours in beta and m_zprime, else 1.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 def plot(
     store: str,
     output: str,
@@ -493,6 +502,7 @@ def plot(
     from_cube: bool,
     cl: float,
     dof: int | None,
+    overwrite: bool,
 ) -> None:
     """A picture of a store: profiles, limits or contours.
 
@@ -509,6 +519,8 @@ def plot(
     from fastscan import figures, plots
 
     figures.check_name(Path(output))
+    if Path(output).exists() and not overwrite:
+        raise FastscanError(f"{output} exists; --overwrite replaces it")
     settings = plots.Settings(beta, m_zprime, sigma_sys, luminosity, cl, dof, from_cube)
     picture, left_out = plots.plot(
         store, groups, kind=kind, along=along, axes=axes, minimise=minimise, settings=settings
@@ -639,6 +651,38 @@ def paper(directory: str, no_figures: bool) -> None:
     click.echo(f"written to {directory}: " + ", ".join(written))
 
 
+def tell_costs(grid: str, store: str, workers: int | None) -> None:
+    """What a scan takes, by group and in all; one that can't fit is an error."""
+    from fastscan.costs import costs
+    from fastscan.location import require_space
+
+    found = costs(grid, store, workers)
+    rows = [
+        (name, f"{count(each.points)}", f"{each.tasks}", size_text(each.size), size_text(each.chunk_size))
+        for name, each in found.groups.items()
+    ]
+    print_table(("group", "points", "tasks", "size", "chunk"), rows)
+    click.echo(f"in all: {count(found.points)} points in {found.tasks} tasks, {size_text(found.size)} with the events")
+    click.echo(
+        f"memory: {size_text(found.memory_per_task)} for each of {found.tasks_in_flight} tasks in flight, beside what "
+        "Python takes"
+    )
+    click.echo(f"disk: {size_text(found.free)} free at {store}")
+    require_space(store, found.size)
+
+
+def size_text(size: float) -> str:
+    """Bytes with the prefix that makes them short.
+
+    >>> size_text(36_900_000), size_text(4e10)
+    ('36.9 MB', '40.0 GB')
+    """
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if size >= factor:
+            return f"{size / factor:.1f} {prefix}B"
+    return f"{size / 1e3:.1f} kB"
+
+
 def count(number: float) -> str:
     """A count with the prefix that makes it short.
 
@@ -733,6 +777,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("fastscan: interrupted", err=True)
         sys.exit(130)
-    except BrokenPipeError:  # the reader, head or less, has what it wanted
+    except SystemExit:  # click's answer to a broken pipe: the reader, head or less, has what it wanted
         sys.stderr.close()
         sys.exit(0)

@@ -140,9 +140,9 @@ def contours(
     ]
 
 
-def excluded(ax: Axes, x: Sequence[float], y: Sequence[float], values: Array, delta: float) -> ContourSet:
-    """The part of a plane, values of shape (y, x), in which Delta chi2 is above the threshold, as a shade."""
-    shade = ax.contourf(x, y, values, levels=[delta, math.inf], colors=[COLOURS[0]], alpha=0.15)
+def excluded(ax: Axes, x: Sequence[float], y: Sequence[float], values: Array, level: float) -> ContourSet:
+    """The part of a plane, values of shape (y, x), that is above a level, as a shade."""
+    shade = ax.contourf(x, y, values, levels=[level, math.inf], colors=[COLOURS[0]], alpha=0.15)
     ax.fill_between([], [], color=COLOURS[0], alpha=0.15, linewidth=0, label="excluded")
     return shade
 
@@ -186,8 +186,11 @@ def save(figure: Figure, path: Path) -> None:
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[path.suffix[1:]]
     with writable(path), look():
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
-        partial.replace(path)
+        try:
+            figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def as_svg(figure: Figure) -> bytes:

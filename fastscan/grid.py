@@ -48,6 +48,11 @@ class Axis:
     unit: str = "1"
     factor: float = 1.0
 
+    @property
+    def size(self) -> int:
+        """The number of points."""
+        return len(self.values) or self.num
+
     def points(self) -> Array:
         """The axis' points, in rad, GeV or without unit."""
         if self.values:

@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from zarr.core.common import JSON
 
+    from fastscan.grid import Grid
+
 FORMAT = 1
 FORMAT_KEY = "fastscan_format"
 DIMENSIONS = ("beta", "m_zprime", "sigma_sys", "luminosity")
@@ -70,6 +72,11 @@ class Layout:
         """Bytes of the stored cube."""
         return self.points * np.dtype(self.dtype).itemsize
 
+    @property
+    def chunk_size(self) -> int:
+        """Bytes of a chunk."""
+        return math.prod(self.chunks) * np.dtype(self.dtype).itemsize
+
     def points_of(self, tasks: Iterable[int]) -> int:
         """Points of the cube that some tasks compute."""
         chunks = (index for task in tasks for index in self.indices(task))
@@ -92,6 +99,15 @@ class Layout:
             slice(i * chunk, min((i + 1) * chunk, size))
             for i, chunk, size in zip(index, self.chunks, self.shape, strict=True)
         )
+
+
+def layout_of(grid: "Grid", has_beta: bool) -> Layout:
+    """How the cubes of a grid's models, with beta or without, are cut."""
+    sizes = {name: axis.size for name, axis in grid.axes.items() if name != "beta" or has_beta}
+    shape = tuple(sizes.get(name, 1) for name in DIMENSIONS)
+    itemsize = np.dtype(grid.dtype).itemsize
+    chunks = chunk_shape(shape, grid.chunk_size // itemsize)
+    return Layout(shape, chunks, max(1, grid.task_size // (math.prod(chunks) * itemsize)), grid.dtype)
 
 
 def chunk_shape(shape: Sequence[int], points: int) -> Index:

@@ -1,5 +1,6 @@
 """Where a store lies: finding one, making one, replacing one, without harm to anything else."""
 
+import math
 import os
 import shutil
 import uuid
@@ -147,11 +148,17 @@ def size(location: Location) -> int:
     )
 
 
-def require_space(location: Location, needed: int) -> None:
-    """Refuse what can't fit on the disk."""
+def free_space(location: Location) -> float:
+    """Bytes that are free where a store is to lie; inf where the file system doesn't say."""
     path = local(location)
     with writable(location):
         there = next(place for place in (path, *path.parents) if place.exists())
         usage = shutil.disk_usage(there)
-    if usage.total > 0 and usage.free < needed:
-        raise FastscanError(f"{location} needs {needed / 1e6:.1f} MB, but only {usage.free / 1e6:.1f} MB are free")
+    return usage.free if usage.total > 0 else math.inf
+
+
+def require_space(location: Location, needed: int) -> None:
+    """Refuse what can't fit on the disk."""
+    free = free_space(location)
+    if free < needed:
+        raise FastscanError(f"{location} needs {needed / 1e6:.1f} MB, but only {free / 1e6:.1f} MB are free")

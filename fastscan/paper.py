@@ -91,8 +91,11 @@ def _write(path: Path, text: str) -> None:
     """Write a text file; what is there is replaced when the new one is whole."""
     partial = path.with_name(f".{path.name}.partial")
     with writable(path):
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        try:
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def table3(directory: str | Path) -> list[Entry]:

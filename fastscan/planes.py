@@ -51,7 +51,8 @@ THEORY = ("beta", "m_zprime")
 class Contour:
     """A line of constant Delta chi2: its vertices on the two axes (rad, GeV or without unit).
 
-    One that isn't `closed` leaves the grid at both ends.
+    One that isn't `closed` leaves the grid at both ends.  Where Delta chi2 jumps, as it can between betas that fit
+    the data at some mass and betas that don't, a contour runs along the jump.
     """
 
     x: Array
@@ -180,7 +181,7 @@ def plane_of(
     FastscanError
         Where an axis is unknown, absent or too short, or one isn't said.
     """
-    shown = [_scale(cube, name).axis for name in (x, y)]
+    shown = [scale_of(cube, name).axis for name in (x, y)]
     if shown[0] == shown[1]:
         raise FastscanError(f"a plane has two different axes, not {x} and {y}")
     given = dict(at or {})
@@ -200,7 +201,8 @@ def plane_of(
     return Plane(cube, x, y, held, fitted, stored_in)
 
 
-def _scale(cube: Cube, name: str) -> Scale:
+def scale_of(cube: Cube, name: str) -> Scale:
+    """The scale of an axis that a plane of a cube can have."""
     scale = _named(name)
     points = cube.axis(scale.axis)
     if not has(cube, name):
@@ -236,23 +238,28 @@ def degrees(x: str, y: str, dof: int | None) -> int:
     return max(1, sum(axis in THEORY for axis in shown)) if dof is None else dof
 
 
-def axes_of(*cubes: Cube) -> tuple[str, str]:
+def axes_of(*cubes: Cube, held: Sequence[str] = ()) -> tuple[str, str]:
     """The plane that one would look at first: M_Z' against the first other axis that a cube has points enough of."""
     for name in ("beta", "sigma_sys", "luminosity"):
-        if any(has(cube, name) for cube in cubes):
+        if name not in held and any(has(cube, name) for cube in cubes):
             return name, "m_zprime"
     raise FastscanError(f"{cubes[0].name} has no second axis for a plane, only m_zprime")
 
 
 def contours(plane: Plane, delta: float) -> list[Contour]:
     """The lines on which Delta chi2 equals a threshold."""
-    level = plane.values / (np.abs(plane.values) + delta)  # 0.5 at the threshold, and never too large to interpolate
-    lines = [np.asarray(line, float) for line in contourpy.contour_generator(*plane.grid, level).lines(0.5)]
+    generator = contourpy.contour_generator(*plane.grid, bounded(plane.values, delta))
+    lines = [np.asarray(line, float) for line in generator.lines(0.5)]
     vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]), delta)
     x, y = (_back(plane, name, drawn) for name, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
     ends = np.cumsum([len(line) for line in lines])[:-1]
     closed = [np.array_equal(line[0], line[-1]) for line in lines]
     return [Contour(*each) for each in zip(np.split(x, ends), np.split(y, ends), closed, strict=True)] if lines else []
+
+
+def bounded(values: Array, delta: float) -> Array:
+    """Delta chi2 as a number below 1 that is 0.5 at the threshold: never too large to interpolate."""
+    return values / (np.abs(values) + delta)
 
 
 def _refined(plane: Plane, vertices: Array, delta: float) -> Array:

@@ -7,11 +7,9 @@ sigma_sys or luminosity, else profiles.  Whatever is drawn comes from the same r
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from fastscan import figures, planes, query, records, store
 from fastscan.errors import FastscanError, unknown
@@ -20,11 +18,16 @@ from fastscan.location import read_root
 from fastscan.records import Values
 from fastscan.store import Cube
 
+if TYPE_CHECKING:  # fastscan.figures says how to install it
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 KINDS = ("profile", "limit", "contour")
 ALONG = ("sigma_sys", "luminosity", "beta")
 DRAWN = {"beta": "beta_deg", "m_zprime": "m_zprime_gev"}  # axis -> what is drawn of it; others as they are
+HIDDEN_BY = {"cos_beta": "beta_deg"}  # an angle isn't told where its cosine is shown
 TOLD = {
-    "beta_deg": r"$\beta$ = {:.6g}$\degree$",
+    "beta_deg": r"$\beta$ = {:.12g}$\degree$",
     "sigma_sys": r"$\sigma_\mathrm{{sys}}$ = {:g}",
     "luminosity": "$L/L_0$ = {:g}",
 }
@@ -41,7 +44,7 @@ class Settings:
     beta: Values | None = None
     m_zprime: float | None = None
     sigma_sys: Values | None = None
-    luminosity: Values = (1.0,)
+    luminosity: Values | None = None
     cl: float = 0.90
     dof: int | None = None
     from_cube: bool = False
@@ -56,7 +59,7 @@ def plot(
     axes: tuple[str, str] | None = None,
     minimise: Sequence[str] = (),
     settings: Settings | None = None,
-) -> tuple[Figure, list[str]]:
+) -> "tuple[Figure, list[str]]":
     """A picture of some groups of a store, or of all that it can show.
 
     Parameters
@@ -85,18 +88,27 @@ def plot(
     chosen = settings or Settings()
     root = read_root(location)
     cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
-    kind = kind or _first_kind(cubes, along, axes, chosen)
+    kind = kind or _first_kind(cubes, along, bool(axes or minimise), chosen)
     if kind not in KINDS:
         raise unknown("kind of picture", kind, KINDS)
-    if (along and kind != "limit") or ((axes or minimise or chosen.m_zprime) and kind != "contour"):
-        raise FastscanError("an axis to draw limits along is for limits; axes, minimise and m_zprime are for contours")
+    if along and kind != "limit":
+        raise FastscanError("an axis to draw along is for limits")
+    if kind != "contour" and (axes or minimise or chosen.m_zprime is not None):
+        raise FastscanError("axes, minimise and m_zprime are for contours")
+    needed: tuple[str, ...] = ("m_zprime",)
     if kind == "limit":
-        along = along or next((name for name in ALONG if any(planes.has(cube, name) for cube in cubes)), ALONG[0])
+        free = [name for name in ALONG if getattr(chosen, name) is None]
+        along = along or next((name for name in free if any(planes.has(cube, name) for cube in cubes)), ALONG[0])
         if along not in ALONG:
             raise unknown("axis", along, ALONG)
-    needed: tuple[str, ...] = (along,) if along else ()
+        if along not in free:
+            raise FastscanError(f"limits are drawn along all of {along}: it can't be said too")
+        needed = (along,)
     if kind == "contour":
-        needed = axes = axes or planes.axes_of(*cubes)
+        needed = axes = axes or planes.axes_of(*cubes, held=(*_said(chosen), *minimise))
+    for cube in cubes if groups else ():
+        for name in needed:
+            planes.scale_of(cube, name)
     shown = [cube for cube in cubes if groups or _can(cube, needed, minimise, chosen)]
     if not shown:
         raise FastscanError(f"no group of {location} can be shown so; choose one with --group, or say --beta")
@@ -112,12 +124,20 @@ def plot(
     return figure, [cube.name for cube in cubes if cube not in shown]
 
 
-def _first_kind(cubes: Sequence[Cube], along: str | None, axes: tuple[str, str] | None, chosen: Settings) -> str:
+def _first_kind(cubes: Sequence[Cube], along: str | None, plane: bool, chosen: Settings) -> str:
     if along:
         return "limit"
-    if axes or (chosen.beta is None and cubes and all(planes.has(cube, "beta") for cube in cubes)):
+    if (
+        plane
+        or chosen.m_zprime is not None
+        or (chosen.beta is None and cubes and all(planes.has(cube, "beta") for cube in cubes))
+    ):
         return "contour"
-    return "limit" if any(planes.has(cube, name) for cube in cubes for name in ALONG[:2]) else "profile"
+    return (
+        "limit"
+        if any(planes.has(cube, name) for cube in cubes for name in ALONG[:2] if getattr(chosen, name) is None)
+        else "profile"
+    )
 
 
 def _can(cube: Cube, needed: Sequence[str], minimise: Sequence[str], chosen: Settings) -> bool:
@@ -126,7 +146,7 @@ def _can(cube: Cube, needed: Sequence[str], minimise: Sequence[str], chosen: Set
     return all(planes.has(cube, name) for name in needed) and bool(says_beta or not cube.has_beta)
 
 
-def _draw_profiles(ax: Axes, location: str, cubes: Iterable[Cube], chosen: Settings) -> None:
+def _draw_profiles(ax: "Axes", location: str, cubes: Iterable[Cube], chosen: Settings) -> None:
     stored_in = read_root(location) if chosen.from_cube else None
     rows = [
         _drawn(cube, row)
@@ -141,7 +161,7 @@ def _draw_profiles(ax: Axes, location: str, cubes: Iterable[Cube], chosen: Setti
     ax.set(ylim=(0, 4 * delta))
 
 
-def _draw_limits(ax: Axes, location: str, cubes: Iterable[Cube], along: str, chosen: Settings) -> None:
+def _draw_limits(ax: "Axes", location: str, cubes: Iterable[Cube], along: str, chosen: Settings) -> None:
     stored_in = read_root(location) if chosen.from_cube else None
     dof = 1 if chosen.dof is None else chosen.dof
     rows = [
@@ -157,7 +177,7 @@ def _draw_limits(ax: Axes, location: str, cubes: Iterable[Cube], along: str, cho
 
 
 def _draw_contours(
-    ax: Axes, location: str, cubes: Sequence[Cube], axes: Sequence[str], minimise: Sequence[str], chosen: Settings
+    ax: "Axes", location: str, cubes: Sequence[Cube], axes: Sequence[str], minimise: Sequence[str], chosen: Settings
 ) -> None:
     x, y = axes
     found = list(
@@ -166,7 +186,7 @@ def _draw_contours(
             [cube.name for cube in cubes],
             axes=(x, y),
             minimise=minimise,
-            at=_held(chosen, x, y),
+            at=_held(chosen),
             cl=chosen.cl,
             dof=chosen.dof,
             from_cube=chosen.from_cube,
@@ -181,7 +201,8 @@ def _draw_contours(
     plane, _, dof = found[0]
     points_x, points_y = _points(plane, 0), _points(plane, 1)
     if len(found) == 1:
-        figures.excluded(ax, points_x, points_y, plane.values, query.threshold(chosen.cl, dof))
+        delta = query.threshold(chosen.cl, dof)
+        figures.excluded(ax, points_x, points_y, planes.bounded(plane.values, delta), 0.5)
     ax.set(xlim=(min(points_x), max(points_x)), ylim=(min(points_y), max(points_y)))
     level = f"{100 * chosen.cl:g} % CL, {dof} dof"
     ax.set_title(_title(rows, (drawn_x, drawn_y), level) if rows else f"{level}: no contour in this plane")
@@ -189,22 +210,28 @@ def _draw_contours(
         figures.legend(ax)
 
 
-def _held(chosen: Settings, *shown: str) -> dict[str, float]:
+def _said(chosen: Settings) -> dict[str, Values | float]:
+    """What is said of axes."""
+    values = {name: getattr(chosen, name) for name in ("beta", "m_zprime", "sigma_sys", "luminosity")}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _held(chosen: Settings) -> dict[str, float]:
     """The one value of each axis that is said."""
-    held = {} if chosen.m_zprime is None else {"m_zprime": chosen.m_zprime}
-    for name in ("beta", "sigma_sys", "luminosity"):
-        values = getattr(chosen, name)
-        if values is None or (name == "luminosity" and name in shown):
-            continue
-        if values == "axis" or len(values) != 1:
+    held: dict[str, float] = {}
+    for name, values in _said(chosen).items():
+        if isinstance(values, float):
+            held[name] = values
+        elif isinstance(values, str) or len(values) != 1:
             raise FastscanError(f"contours are drawn at one {name}")
-        held[name] = values[0]
+        else:
+            held[name] = values[0]
     return held
 
 
 def _settings_of(cube: Cube, chosen: Settings) -> dict[str, Any]:
     beta = "axis" if chosen.beta is None else chosen.beta
-    return records.settings_of(cube, beta, chosen.sigma_sys, chosen.luminosity)
+    return records.settings_of(cube, beta, chosen.sigma_sys, chosen.luminosity or (1.0,))
 
 
 def _drawn(cube: Cube, row: Row) -> Row:
@@ -227,7 +254,8 @@ def _points(plane: planes.Plane, number: int) -> list[float]:
 
 def _labels(rows: Sequence[Row], shown: Sequence[str]) -> figures.Label:
     """What tells a curve from the others: its group, and each setting that isn't the same for all."""
-    varying = [key for key in TOLD if key not in shown and len({row[key] for row in rows}) > 1]
+    hidden = {*shown, *(HIDDEN_BY.get(name) for name in shown)}
+    varying = [key for key in TOLD if key not in hidden and len({row[key] for row in rows}) > 1]
 
     def label(row: Row) -> str:
         settings = [TOLD[key].format(row[key]) for key in varying if row[key] is not None]
@@ -238,12 +266,13 @@ def _labels(rows: Sequence[Row], shown: Sequence[str]) -> figures.Label:
 
 def _title(rows: Sequence[Row], shown: Sequence[str], *level: str) -> str:
     """What all curves have in common."""
-    common = {key: {row[key] for row in rows} for key in TOLD if key not in shown}
+    hidden = {*shown, *(HIDDEN_BY.get(name) for name in shown)}
+    common = {key: {row[key] for row in rows} for key in TOLD if key not in hidden}
     settings = [TOLD[key].format(*values) for key, values in common.items() if len(values) == 1 and None not in values]
     return ", ".join([*level, *settings])
 
 
-def _curves(ax: Axes, rows: Sequence[Row], x: str, y: str) -> None:
+def _curves(ax: "Axes", rows: Sequence[Row], x: str, y: str) -> None:
     label = _labels(rows, (x, y))
     count = len(dict.fromkeys(map(label, rows)))
     if count > MOST_CURVES:

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from fastscan import figures, planes, query, records, scanner
 from fastscan.experiments import PionDecayAtRest, load
 from fastscan.figures import Row, grouped
 from fastscan.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS, Record
 from fastscan.store import Cube
+
+if TYPE_CHECKING:  # fastscan.figures says how to install it
+    from matplotlib.figure import Figure
 
 GRIDS = files("fastscan") / "grids" / "paper"
 CL, DOF = 0.90, 1
@@ -47,9 +49,9 @@ class PaperFigure:
     caption: str
     tables: dict[str, tuple[Sequence[str], list[Record]]]
     findings: tuple[Finding, ...]
-    drawing: Callable[[], Figure]
+    drawing: "Callable[[], Figure]"
 
-    def draw(self) -> Figure:
+    def draw(self) -> "Figure":
         """The figure."""
         with figures.look():
             return figures.laid_out(self.drawing())
@@ -70,7 +72,7 @@ def figure1(cubes: Sequence[Cube]) -> PaperFigure:
     """Delta chi2 against M_Z': left-right for each experiment, E6 chi and eta as bands over the experiments."""
     profiles, limits = _profiles(cubes), _limits(cubes)
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
         figure, axes = figures.canvas(2, 2, height=4.9, sharex=True, sharey=True)
         for (left, right), kind in zip(axes, (SNS, REACTORS), strict=True):
             ours = [row for row in profiles if kind_of(row) == kind]
@@ -173,7 +175,7 @@ def figure4(cubes: Sequence[Cube]) -> PaperFigure:
     def label(row: Row) -> str:
         return f"{row['experiment']}{', lr-nc' if row['model'] == 'lr-nc' else ''}"
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
         figure, axes = figures.canvas(2, 2, height=4.6, sharex=True, sharey=True)
         look = figures.styles(label(row) for row in profiles)
         for ax, (title, models) in zip(axes.flat, panels.items(), strict=True):
@@ -207,7 +209,7 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
     cevns = {name: states for name, states in exact.items() if not name.startswith("cr51")}
     chromium = {name: states for name, states in exact.items() if name.startswith("cr51")}
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
         figure, (axes,) = figures.canvas(1, 2, height=3.3, sharex=True, sharey=True)
         left, right = axes
         for ax in axes:
@@ -274,7 +276,7 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
         if row["experiment"] == name
     ]
 
-    def draw() -> Figure:
+    def draw() -> "Figure":
         figure, axes = figures.canvas(2, 2, height=5.0)
         for top, bottom, model in zip(*axes, ("chi", "eta"), strict=True):
             figures.curves(
@@ -360,7 +362,7 @@ def _profile_axes(ax: Any, low: float, high: float) -> None:
     ax.set(xlim=(low, high), ylim=(0, 10))
 
 
-def _limit_panels(limits: Sequence[Row], x: str) -> Figure:
+def _limit_panels(limits: Sequence[Row], x: str) -> "Figure":
     """Limits against an axis: SNS above reactors, a column for each model."""
     figure, axes = figures.canvas(2, 3, height=4.6, sharex=True, sharey="row")
     for row_of_axes, kind in zip(axes, (SNS, REACTORS), strict=True):
@@ -373,7 +375,7 @@ def _limit_panels(limits: Sequence[Row], x: str) -> Figure:
     return _outer(figure, axes)
 
 
-def _outer(figure: Figure, axes: Any) -> Figure:
+def _outer(figure: "Figure", axes: Any) -> "Figure":
     """Labels only along the outer edges."""
     for ax in axes[:-1].flat:
         ax.set_xlabel("")

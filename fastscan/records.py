@@ -8,17 +8,18 @@ beta),
 """
 
 import csv
+import functools
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastscan import models, query
-from fastscan.crossings import OUTSIDE_AXIS, Interval
+from fastscan import arguments, models, query
+from fastscan.crossings import OUTSIDE_AXIS, Crossings, Interval
 from fastscan.errors import FastscanError, unknown
 from fastscan.experiments import load_all
 from fastscan.likelihood import combine
@@ -177,9 +178,12 @@ def of_store(
         cubes = _combined(root, combined)
     else:
         cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
-    for cube in cubes:
-        chosen = settings_of(cube, beta, sigma_sys, luminosity)
-        yield from of_cube(cube, **chosen, cl=cl, dof=dof, stored_in=root if from_cube else None)
+    stored_in = root if from_cube else None
+    answers = [  # each checks what is asked of it, before the first of them answers
+        of_cube(cube, **settings_of(cube, beta, sigma_sys, luminosity), cl=cl, dof=dof, stored_in=stored_in)
+        for cube in cubes
+    ]
+    return itertools.chain.from_iterable(answers)
 
 
 def settings_of(cube: "Cube", beta: Values, sigma_sys: Values | None, luminosity: Values) -> dict[str, Any]:
@@ -245,19 +249,26 @@ def of_cube(
     marked as such.  With the root of its store as `stored_in`, the stored chi2 counts at the masses that it has,
     and sigma_sys and luminosity must be on the axes too.
     """
-    name, model = cube.name.split("/")
-    delta = query.threshold(cl, dof)
     betas, sigmas, factors = _settings(cube, beta, sigma_sys, luminosity)
+    delta = query.threshold(cl, dof)
     if stored_in is None:
-        found = query.of_cube(cube, betas, sigmas, factors, delta)
+        find = functools.partial(query.of_cube, cube, betas, sigmas, factors, delta)
     else:
-        found = query.of_stored(
-            stored_in, cube, betas, cube.stored_sigma_sys(sigmas), cube.on_axis("luminosity", factors), delta
-        )
+        at = (betas, cube.stored_sigma_sys(sigmas), cube.on_axis("luminosity", factors))
+        find = functools.partial(query.of_stored, stored_in, cube, *at, delta)
+    points = _points(cube, betas, sigmas, factors)
+    return _answers(cube, find, points, cl, dof)
+
+
+def _answers(
+    cube: "Cube", find: Callable[[], Crossings], points: Iterable[dict[str, Any]], cl: float, dof: int
+) -> Iterator[Record]:
+    """The record of each point, once the crossings in its column are found."""
+    name, model = cube.name.split("/")
+    found = find()
     limits, states = found.limits()
     mass = cube.axes["m_zprime"]
     states = np.where((limits < mass.min()) | (limits > mass.max()), OUTSIDE_AXIS, states)
-    points = _points(cube, betas, sigmas, factors)
     for point, *answer in zip(points, limits.tolist(), states.tolist(), found.intervals(), strict=True):
         yield record(name, model, *answer, **point, cl=cl, dof=dof, g_prime=cube.g_prime)
 
@@ -267,8 +278,9 @@ def _settings(
 ) -> tuple[IntArray, Array | None, Array]:
     """Indices of betas, systematic errors (None: each experiment's own) and luminosities that a query asks for."""
     betas = np.arange(cube.layout.shape[0]) if beta is None else cube.on_axis("beta", beta)
-    sigmas = None if sigma_sys is None else np.asarray(sigma_sys, float)
-    return betas, sigmas, np.ones(1) if luminosity is None else np.asarray(luminosity, float)
+    sigmas = None if sigma_sys is None else arguments.sigma_sys(sigma_sys)
+    factors = np.ones(1) if luminosity is None else arguments.luminosity(luminosity)
+    return betas, sigmas, factors
 
 
 def _points(cube: "Cube", betas: IntArray, sigmas: Array | None, factors: Array) -> Iterator[dict[str, Any]]:
@@ -310,6 +322,8 @@ def contour(plane: "Plane", lines: "Sequence[Contour]", cl: float, dof: int) -> 
     for number, line in enumerate(lines):
         for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
             at = {**fixed, plane.x.removeprefix("cos_"): x, plane.y.removeprefix("cos_"): y}
+            if isinstance(at["sigma_sys"], float):  # of a combination, by experiment
+                (at["sigma_sys"],) = _told_sigmas(cube, np.array([at["sigma_sys"]]))
             cosine = None if at["beta"] is None else math.cos(at["beta"])
             place = (at["beta"], cosine, at["m_zprime"], at["sigma_sys"], at["luminosity"])
             level = (cl, dof, query.threshold(cl, dof))
@@ -332,8 +346,8 @@ def contour_summary(plane: "Plane", lines: "Sequence[Contour]", cl: float, dof: 
     held: dict[str, Any] = {
         axis: points.item() if points.size == 1 else "minimised" for axis, points in plane.held.items()
     }
-    if "sigma_sys" not in (*held, plane.x, plane.y):
-        (held["sigma_sys"],) = _told_sigmas(plane.cube, None)
+    if "sigma_sys" not in (plane.x, plane.y) and held.get("sigma_sys") != "minimised":
+        (held["sigma_sys"],) = _told_sigmas(plane.cube, plane.held.get("sigma_sys"))
     return {
         "experiment": name,
         "model": model,
@@ -376,14 +390,16 @@ def contours_of_store(
 
     root = read_root(location)
     cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
-    able = [cube for cube in cubes if all(planes.has(cube, name) for name in axes or planes.axes_of(cube))]
+    given = (*(at or {}), *minimise)
+    able = [cube for cube in cubes if all(planes.has(cube, name) for name in axes or planes.axes_of(cube, held=given))]
     for cube in cubes if groups else able or cubes[:1]:  # one that can't be drawn says why
-        x, y = axes or planes.axes_of(cube)
+        x, y = axes or planes.axes_of(cube, held=given)
         degrees = planes.degrees(x, y, dof)
         delta = query.threshold(cl, degrees)
         stored_in = root if from_cube else None
         held = {name: value for name, value in (at or {}).items() if name != "beta" or cube.has_beta}
-        plane = planes.plane_of(cube, x, y, at=held, minimise=minimise, dof=degrees, stored_in=stored_in)
+        over = [name for name in minimise if name != "beta" or cube.has_beta]
+        plane = planes.plane_of(cube, x, y, at=held, minimise=over, dof=degrees, stored_in=stored_in)
         yield plane, planes.contours(plane, delta), degrees
 
 

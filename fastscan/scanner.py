@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fastscan import grid, kernels, likelihood, models, store, tables
 from fastscan.errors import FastscanError
 from fastscan.grid import Combination, Grid
-from fastscan.layout import DIMENSIONS, Index, Layout, chunk_shape
+from fastscan.layout import Index, layout_of
 from fastscan.location import create, read_root, require_space, size, writable
 from fastscan.location import exists as location_exists
 from fastscan.models import Model
@@ -115,10 +115,7 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
     axes.setdefault("luminosity", np.ones(1))
     if not model.has_beta:
         axes["beta"] = np.zeros(1)
-    shape = tuple(axes[name].size for name in DIMENSIONS)
-    itemsize = np.dtype(source.dtype).itemsize
-    chunks = chunk_shape(shape, source.chunk_size // itemsize)
-    chunks_per_task = max(1, source.task_size // (math.prod(chunks) * itemsize))
+    layout = layout_of(source, model.has_beta)
     references = [each for experiment in measured.experiments for each in experiment.references]
     described = {name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta}
     return Cube(
@@ -134,12 +131,12 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
             "data": {name: tables.digest(name) for name in TABLES},
             "axes": described,
             "dtype": source.dtype,
-            "chunks": list(chunks),
-            "chunks_per_task": chunks_per_task,
+            "chunks": list(layout.chunks),
+            "chunks_per_task": layout.chunks_per_task,
         },
         axes=axes,
         has_beta=model.has_beta,
-        layout=Layout(shape, chunks, chunks_per_task, source.dtype),
+        layout=layout,
         likelihood=likelihood.build(measured.experiments, model, axes["beta"] if model.has_beta else None),
     )
 

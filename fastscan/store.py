@@ -110,7 +110,7 @@ class Cube:
         """Indices of values on an axis."""
         points = self.axis(name)
         nearest: IntArray = np.abs(points - values[:, None]).argmin(axis=1)
-        missed = np.flatnonzero(np.abs(points[nearest] - values) > 1e-9 * np.maximum(1, np.abs(values)))
+        missed = np.flatnonzero(~(np.abs(points[nearest] - values) <= 1e-9 * np.maximum(1, np.abs(values))))
         if missed.size:
             wanted, there = values[missed[0]], points[nearest[missed[0]]]
             told = [f"{np.degrees(x):g} deg" if name == "beta" else f"{x:g}" for x in (wanted, there)]

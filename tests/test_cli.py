@@ -156,10 +156,54 @@ def test_contours(scanned: Path) -> None:
     assert "no contour: Delta chi2 does not cross the threshold in this plane" in nothing
 
 
+def test_records_tell_each_experiments_sigma_sys(tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(
+        """
+        models = ["chi", "e6"]
+        [axes]
+        beta = { values = [0, 45, 90], unit = "deg" }
+        m_zprime = { values = [100, 500, 1000, 5000], unit = "GeV" }
+        sigma_sys = { values = [0, 0.1] }
+        [combine.all]
+        experiments = ["conus", "cr51-lxe-c"]
+        sigma_sys = { cr51-lxe-c = 0.0025 }
+        """
+    )
+    store = tmp_path / "out.zarr"
+    ok("scan", tmp_path / "grid.toml", "-o", store)
+    rows = list(csv.DictReader(io.StringIO(ok("contours", store, "--group", "all/chi", "--csv"))))
+    assert {row["sigma_sys"] for row in rows} >= {"conus=0.1;cr51-lxe-c=0.0025"}
+    half = run("limits", store, "--beta", "91deg", "--csv")  # all/chi has no beta, all/e6 not this one
+    assert (half.returncode, half.stdout) == (2, "")
+    nan = run("limits", store, "--sigma-sys", "nan", "--from-cube")
+    assert (nan.returncode, nan.stdout) == (2, "")
+    assert "sigma_sys must be zero or positive" in nan.stderr
+
+
+def test_dry_run(tmp_path: Path) -> None:
+    told = ok("scan", REPOSITORY / "grids/coherent-csi.toml", "-o", tmp_path / "x.zarr", "--dry-run").splitlines()
+    assert told[6].split() == ["coherent-csi/e6", "9.0", "M", "3", "35.9", "MB", "12.1", "MB"]
+    assert told[7] == "in all: 9.2 M points in 8 tasks, 37.5 MB with the events"
+    assert "24.2 MB for each of" in told[8]
+    (tmp_path / "huge.toml").write_text(GRID.replace("num = 7", "num = 9000000").replace("num = 13", "num = 100000"))
+    huge = run("scan", tmp_path / "huge.toml", "-o", tmp_path / "x.zarr", "--dry-run")
+    assert huge.returncode == 2
+    assert "but only" in huge.stderr
+    assert "TB with the events" in huge.stdout
+    assert not (tmp_path / "x.zarr").exists()
+
+
 def test_plot(scanned: Path, tmp_path: Path) -> None:
     said = ok("plot", scanned, "-o", tmp_path / "new/limits.pdf")
     assert said == f"written to {tmp_path}/new/limits.pdf; without coherent-csi/e6\n"
     assert (tmp_path / "new/limits.pdf").read_bytes().startswith(b"%PDF")
+    (tmp_path / "notes.png").write_text("mine")
+    refused = run("plot", scanned, "-o", tmp_path / "notes.png")
+    assert refused.returncode == 2
+    assert "notes.png exists; --overwrite replaces it" in refused.stderr
+    assert (tmp_path / "notes.png").read_text() == "mine"
+    ok("plot", scanned, "-o", tmp_path / "notes.png", "--overwrite")
+    assert (tmp_path / "notes.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,20 @@ def test_a_curve_without_a_limit_is_named_so(tmp_path: Path) -> None:
     assert [*drawn(figure)] == ["coherent-csi/chi", "coherent-csi/psi: none"]
 
 
+def test_a_curve_is_named_once_by_what_differs(stored: str) -> None:
+    for axes in (("beta", "m_zprime"), ("cos_beta", "m_zprime"), ("m_zprime", "beta")):
+        figure, _ = plots.plot(stored, axes=axes)
+        names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        assert names == ["coherent-csi/e6", "excluded"]
+
+
+def test_what_is_said_chooses_the_picture(stored: str) -> None:
+    along_luminosity, _ = plots.plot(stored, settings=Settings(sigma_sys=(0.1,)))
+    assert along_luminosity.axes[0].get_xlabel() == "$L/L_0$"
+    minimised, _ = plots.plot(stored, ["coherent-csi/e6"], minimise=["beta"])
+    assert minimised.axes[0].get_xlabel() == r"$\sigma_\mathrm{sys}$"
+
+
 def test_stored_values_make_the_same_picture(stored: str) -> None:
     settings = {"sigma_sys": (0.1,), "beta": None}
     for kind in ("contour", "limit"):
@@ -74,6 +88,8 @@ def test_stored_values_make_the_same_picture(stored: str) -> None:
         ({"kind": "profile", "groups": ["coherent-csi/e6"]}, "61 curves are too many"),
         ({"groups": ["coherent-csi/chy"]}, "did you mean 'coherent-csi/chi'"),
         ({"settings": Settings(dof=0)}, "dof must be"),
+        ({"along": "beta", "settings": Settings(beta=(0.5,))}, "it can't be said too"),
+        ({"kind": "profile", "settings": Settings(m_zprime=0.0)}, "are for contours"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(stored: str, arguments: dict[str, object], problem: str) -> None:
