@@ -84,6 +84,10 @@ class Columns:
         )
         return result
 
+    def chi2_of_sm(self) -> Array:
+        """chi2 of the Standard Model, infinitely heavy, in each column."""
+        return self.chi2(np.full((self.beta_index.size, 1), np.inf))[:, 0]
+
     def chi2_at(self, log_mass: Array, column: Array) -> Array:
         """chi2 at points, each in a column given by its index: for scipy's elementwise solvers."""
         return self.take(column.astype(np.intp)).chi2(log_mass[:, None])[:, 0]
@@ -173,7 +177,7 @@ def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Cross
 
 def infimum(columns: Columns) -> Array:
     """The infimum of chi2 over all gamma >= 0 of each column; where the SM fits exactly, it is its zero."""
-    lowest = columns.chi2(np.full((columns.beta_index.size, 1), np.inf))[:, 0]
+    lowest = columns.chi2_of_sm()
     fitted = np.flatnonzero(lowest > 0)
     for number, batch in columns.take(fitted).batches():
         lowest[fitted[number]] = _ladder_and_extrema(batch).lowest
@@ -201,7 +205,7 @@ class _Shape:
 def _ladder_and_extrema(columns: Columns) -> _Shape:
     ladder = columns.ladder[columns.beta_index]
     value = columns.chi2(ladder)
-    sm = columns.chi2(np.full((len(ladder), 1), np.inf))[:, 0]
+    sm = columns.chi2_of_sm()
     here, before, after = value[:, 1:-1], value[:, :-2], value[:, 2:]
     sign = ((here < before) & (here <= after)).astype(float) - ((here > before) & (here >= after))
     column, rung = np.nonzero(sign)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.errors import FastscanError
-from fastscan.location import writable
+from fastscan.location import replacing, writable
 from fastscan.typing import Array
 
 try:
@@ -182,15 +182,11 @@ def laid_out(figure: Figure) -> Figure:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure; the suffix says in which format.  What is there is replaced when the new one is whole."""
     check_name(path)
-    partial = path.with_name(f".{path.name}.partial")
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[path.suffix[1:]]
-    with writable(path), look():
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with replacing(path) as partial, look():
+        figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
 
 
 def as_svg(figure: Figure) -> bytes:

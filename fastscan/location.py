@@ -40,6 +40,18 @@ def writable(what: Location) -> Iterator[None]:
         raise FastscanError(f"{what} can't be written: {error.strerror or error}") from None
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to, in whose place `path` is once it is whole."""
+    partial = path.with_name(f".{path.name}.partial")
+    with writable(path):
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
 def local(location: Location) -> Path:
     """The path of a store; a symbolic link counts as what it points to."""
     text = os.fspath(location)

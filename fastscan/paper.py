@@ -1,7 +1,5 @@
 """The results of arXiv:2002.01482: Table 3 beside the published one, the six figures, and a report of it all."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +13,7 @@ import numpy as np
 from fastscan import query, records, scanner, tables
 from fastscan.errors import FastscanError
 from fastscan.experiments import load
-from fastscan.location import local, writable
+from fastscan.location import local, replacing
 from fastscan.store import Cube
 
 if TYPE_CHECKING:
@@ -75,10 +73,8 @@ def run(directory: str | Path, with_figures: bool = True) -> "tuple[list[Entry],
         picture = figure.draw()
         for suffix in ("png", "pdf"):
             figures.save(picture, place / f"{name}.{suffix}")
-        for table, (keys, rows) in figure.tables.items():
-            text = io.StringIO()
-            records.write_csv(text, keys, rows)
-            _write(place / f"{name}{'-' if table else ''}{table}.csv", text.getvalue())
+        for table, (text, _) in figure.csv.items():
+            _write(place / f"{table}.csv", text)
         shown.append(report.Shown(figure, figures.as_svg(picture)))
         findings += [(figure.number, finding) for finding in figure.findings]
         written.append(name)
@@ -88,14 +84,8 @@ def run(directory: str | Path, with_figures: bool = True) -> "tuple[list[Entry],
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a text file; what is there is replaced when the new one is whole."""
-    partial = path.with_name(f".{path.name}.partial")
-    with writable(path):
-        try:
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def table3(directory: str | Path) -> list[Entry]:
@@ -224,8 +214,5 @@ def markdown(entries: Sequence[Entry]) -> str:
 
 def as_csv(entries: Sequence[Entry]) -> str:
     """One line an entry, with the fields of `Entry` as columns."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(asdict(entries[0])), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(entry) for entry in entries)
-    return text.getvalue()
+    rows = [asdict(entry) for entry in entries]
+    return records.csv_text(list(rows[0]), rows)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import zarr
 
 from fastscan import figures, planes, query, records, store
 from fastscan.errors import FastscanError, unknown
@@ -118,9 +119,9 @@ def plot(
         if kind == "contour":
             _draw_contours(ax, location, shown, needed, minimise, chosen)
         elif kind == "limit":
-            _draw_limits(ax, location, shown, along or "", chosen)
+            _draw_limits(ax, shown, along or "", chosen, root if chosen.from_cube else None)
         else:
-            _draw_profiles(ax, location, shown, chosen)
+            _draw_profiles(ax, shown, chosen, root if chosen.from_cube else None)
     return figure, [cube.name for cube in cubes if cube not in shown]
 
 
@@ -146,8 +147,7 @@ def _can(cube: Cube, needed: Sequence[str], minimise: Sequence[str], chosen: Set
     return all(planes.has(cube, name) for name in needed) and bool(says_beta or not cube.has_beta)
 
 
-def _draw_profiles(ax: "Axes", location: str, cubes: Iterable[Cube], chosen: Settings) -> None:
-    stored_in = read_root(location) if chosen.from_cube else None
+def _draw_profiles(ax: "Axes", cubes: Iterable[Cube], chosen: Settings, stored_in: zarr.Group | None) -> None:
     rows = [
         _drawn(cube, row)
         for cube in cubes
@@ -161,8 +161,7 @@ def _draw_profiles(ax: "Axes", location: str, cubes: Iterable[Cube], chosen: Set
     ax.set(ylim=(0, 4 * delta))
 
 
-def _draw_limits(ax: "Axes", location: str, cubes: Iterable[Cube], along: str, chosen: Settings) -> None:
-    stored_in = read_root(location) if chosen.from_cube else None
+def _draw_limits(ax: "Axes", cubes: Iterable[Cube], along: str, chosen: Settings, stored_in: zarr.Group | None) -> None:
     dof = 1 if chosen.dof is None else chosen.dof
     rows = [
         _drawn(cube, row)
@@ -252,10 +251,15 @@ def _points(plane: planes.Plane, number: int) -> list[float]:
     return [math.degrees(each) for each in back] if name == "beta" else back
 
 
+def _settings_told(rows: Sequence[Row], shown: Sequence[str]) -> dict[str, set[float | None]]:
+    """The values of each setting that isn't on an axis of the picture."""
+    hidden = {*shown, *(HIDDEN_BY.get(name) for name in shown)}
+    return {key: {row[key] for row in rows} for key in TOLD if key not in hidden}
+
+
 def _labels(rows: Sequence[Row], shown: Sequence[str]) -> figures.Label:
     """What tells a curve from the others: its group, and each setting that isn't the same for all."""
-    hidden = {*shown, *(HIDDEN_BY.get(name) for name in shown)}
-    varying = [key for key in TOLD if key not in hidden and len({row[key] for row in rows}) > 1]
+    varying = [key for key, values in _settings_told(rows, shown).items() if len(values) > 1]
 
     def label(row: Row) -> str:
         settings = [TOLD[key].format(row[key]) for key in varying if row[key] is not None]
@@ -266,8 +270,7 @@ def _labels(rows: Sequence[Row], shown: Sequence[str]) -> figures.Label:
 
 def _title(rows: Sequence[Row], shown: Sequence[str], *level: str) -> str:
     """What all curves have in common."""
-    hidden = {*shown, *(HIDDEN_BY.get(name) for name in shown)}
-    common = {key: {row[key] for row in rows} for key in TOLD if key not in hidden}
+    common = _settings_told(rows, shown)
     settings = [TOLD[key].format(*values) for key, values in common.items() if len(values) == 1 and None not in values]
     return ", ".join([*level, *settings])
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtri  # inverse of the chi2 distribution's survival function
 
-from fastscan import arguments, likelihood
+from fastscan import arguments, likelihood, models
 from fastscan.crossings import (
     CONTACT_GEV,
     HEAVIEST_GEV,
@@ -129,8 +129,7 @@ def of_stored(
     )
 
     def block_crossings(block: Array, own: IntArray) -> tuple[IntArray, Crossings]:
-        if np.isnan(block).any():
-            raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
+        store.require_values(cube, block)
         stored = np.moveaxis(block, 1, -1).reshape(own.size, -1)
         chosen = replace(columns.take(own.ravel()), axis=mass_axis, stored=stored)
         try:
@@ -332,7 +331,6 @@ def delta_chi2(
     """
     prepared, beta_index = likelihood.prepare(experiments, model, beta)
     columns, shape = columns_of(prepared, beta_index, sigma_sys, luminosity)
-    value = likelihood.chi2(
-        experiments, model, m_zprime=m_zprime, beta=beta, sigma_sys=sigma_sys, luminosity=luminosity
-    )
+    gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
+    value = likelihood.chi2_of(prepared, beta_index, gamma, sigma_sys, luminosity)
     return value - infimum(columns).reshape(shape)

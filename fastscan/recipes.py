@@ -51,6 +51,14 @@ class PaperFigure:
     findings: tuple[Finding, ...]
     drawing: "Callable[[], Figure]"
 
+    @functools.cached_property
+    def csv(self) -> dict[str, tuple[str, int]]:
+        """Each table as CSV and the number of its rows, by the name of its file."""
+        return {
+            f"figure{self.number}{'-' if table else ''}{table}": (records.csv_text(keys, rows), len(rows))
+            for table, (keys, rows) in self.tables.items()
+        }
+
     def draw(self) -> "Figure":
         """The figure."""
         with figures.look():

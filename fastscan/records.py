@@ -9,6 +9,7 @@ beta),
 
 import csv
 import functools
+import io
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -319,6 +320,7 @@ def contour(plane: "Plane", lines: "Sequence[Contour]", cl: float, dof: int) -> 
     held = {axis: points.item() if points.size == 1 else None for axis, points in plane.held.items()}
     (own,) = _told_sigmas(cube, None)
     fixed = {"beta": None, "sigma_sys": own} | held
+    level = (cl, dof, query.threshold(cl, dof))
     for number, line in enumerate(lines):
         for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
             at = {**fixed, plane.x.removeprefix("cos_"): x, plane.y.removeprefix("cos_"): y}
@@ -326,7 +328,6 @@ def contour(plane: "Plane", lines: "Sequence[Contour]", cl: float, dof: int) -> 
                 (at["sigma_sys"],) = _told_sigmas(cube, np.array([at["sigma_sys"]]))
             cosine = None if at["beta"] is None else math.cos(at["beta"])
             place = (at["beta"], cosine, at["m_zprime"], at["sigma_sys"], at["luminosity"])
-            level = (cl, dof, query.threshold(cl, dof))
             yield dict(zip(CONTOUR_KEYS, (name, model, number, line.closed, *place, *level), strict=True))
 
 
@@ -414,6 +415,13 @@ def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> N
         writer.writerow({key: _cell(value) for key, value in each.items()})
     if first:
         writer.writeheader()
+
+
+def csv_text(keys: Sequence[str], records: Iterable[Record]) -> str:
+    """Records as CSV, as text."""
+    file = io.StringIO()
+    write_csv(file, keys, records)
+    return file.getvalue()
 
 
 def _cell(value: object) -> object:

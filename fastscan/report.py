@@ -5,7 +5,6 @@
 
 import base64
 import gzip
-import io
 import platform
 import re
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup, escape
 
-from fastscan import paper, query, recipes, records, scanner
+from fastscan import paper, query, recipes, scanner
 from fastscan.experiments import load
 from fastscan.paper import Entry
 from fastscan.recipes import PaperFigure
@@ -128,12 +127,7 @@ def download(name: str, text: str, rows: int) -> Download:
 
 def downloads(figure: PaperFigure) -> list[Download]:
     """The tables behind a figure."""
-    found = []
-    for table, (keys, rows) in figure.tables.items():
-        file = io.StringIO()
-        records.write_csv(file, keys, rows)
-        found.append(download(f"figure{figure.number}{'-' if table else ''}{table}", file.getvalue(), len(rows)))
-    return found
+    return [download(name, text, rows) for name, (text, rows) in figure.csv.items()]
 
 
 def typeset(text: str) -> Markup:

@@ -18,7 +18,7 @@ import json
 import math
 import platform
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -135,15 +135,20 @@ class Cube:
         if not self.has_beta:
             return self.likelihood, np.zeros(beta.shape, np.intp)
         each, number = np.unique(beta, return_inverse=True)
+        return replace(self.likelihood, kappa=self._couplings(each)), number.reshape(beta.shape)
+
+    @functools.cached_property
+    def _couplings(self) -> Callable[[Array], Array]:
+        """The members' kappa at betas, from the model's formula, which must give what is stored on the axis."""
         channels = [self.identity["experiments"][member]["channel"] for member in self.likelihood.members]
         model = self.identity["model"]["name"]
-        on_axis, kappa = (
-            np.stack([models.kappa(model, channel, betas) for channel in channels])
-            for betas in (self.axes["beta"], each)
-        )
-        if not np.allclose(on_axis, self.likelihood.kappa, rtol=1e-12, atol=1e-15):
+
+        def kappa(beta: Array) -> Array:
+            return np.stack([models.kappa(model, channel, beta) for channel in channels])
+
+        if not np.allclose(kappa(self.axes["beta"]), self.likelihood.kappa, rtol=1e-12, atol=1e-15):
             raise FastscanError(f"{self.name} was made with other couplings than this fastscan's between its betas")
-        return replace(self.likelihood, kappa=kappa), number.reshape(beta.shape)
+        return kappa
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -316,9 +321,14 @@ def computed(cube: Cube, chi2: "dask.array.Array") -> Array:
     """What dask reads of a cube's chi2, as float64; values that are missing are damage."""
     with readable(f"group {cube.name}"):
         values: Array = np.asarray(chi2, float)
+    require_values(cube, values)
+    return values
+
+
+def require_values(cube: Cube, values: NDArray[np.floating]) -> None:
+    """Refuse chi2 with values missing: a chunk that is lost reads as NaN."""
     if np.isnan(values).any():
         raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
-    return values
 
 
 def _require_complete(root: zarr.Group, cube: Cube) -> None:
