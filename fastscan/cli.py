@@ -26,16 +26,21 @@ OVER_BETA = {
 }
 
 
-class Angle(click.ParamType):  # type: ignore[type-arg]
-    """An angle with its unit."""
+class Quantity(click.ParamType):  # type: ignore[type-arg]
+    """A number with its unit, turned into one unit of a kind of `UNITS`."""
 
-    name = "angle"
+    def __init__(self, name: str, kind: str, unit: str) -> None:
+        self.name, self.kind, self.unit = name, kind, UNITS[kind][unit]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return value if isinstance(value, float) else quantity(value, "angle")
+            return value if isinstance(value, float) else quantity(value, self.kind) / self.unit
         except FastscanError as error:
             self.fail(str(error), param, ctx)
+
+
+ANGLE = Quantity("angle", "angle", "rad")
+MASS = Quantity("mass", "energy", "GeV")
 
 
 class Points(click.ParamType):  # type: ignore[type-arg]
@@ -50,18 +55,6 @@ class Points(click.ParamType):  # type: ignore[type-arg]
         if value == "axis" or not isinstance(value, str):
             return value
         return [self.each.convert(part, param, ctx) for part in value.split(",")]
-
-
-class Mass(click.ParamType):  # type: ignore[type-arg]
-    """A mass of the Z' with its unit, in GeV."""
-
-    name = "mass"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return value if isinstance(value, float) else quantity(value, "energy") / UNITS["energy"]["GeV"]
-        except FastscanError as error:
-            self.fail(str(error), param, ctx)
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg]
@@ -128,7 +121,7 @@ plane = options(
         "of the group against m_zprime.",
     ),
     click.option("--minimise", multiple=True, metavar="AXIS", help="Minimise chi2 over another axis. Repeatable."),
-    click.option("--m-zprime", type=Mass(), help="Mass with its unit, 500GeV, where m_zprime is not shown."),
+    click.option("--m-zprime", type=MASS, help="Mass with its unit, 500GeV, where m_zprime is not shown."),
 )
 from_cube = click.option(
     "--from-cube", is_flag=True, help="Insist on the stored chi2: values on the axes only, each stored mass counts."
@@ -269,7 +262,7 @@ def verify(store: str, everything: bool, as_json: bool) -> None:
 @cli.command()
 @click.argument("experiments")
 @click.argument("model")
-@click.option("--beta", type=Angle(), help="E6 mixing angle with its unit: 95deg, 1.66rad. For model e6.")
+@click.option("--beta", type=ANGLE, help="E6 mixing angle with its unit: 95deg, 1.66rad. For model e6.")
 @click.option(
     "--sigma-sys",
     multiple=True,
@@ -332,7 +325,7 @@ def limit(
 @click.argument("store", type=click.Path())
 @group
 @click.option("--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2.")
-@click.option("--beta", type=Points(Angle()), default="axis", show_default=True, help="Angles on the axis: 0deg,95deg.")
+@click.option("--beta", type=Points(ANGLE), default="axis", show_default=True, help="Angles on the axis: 0deg,95deg.")
 @click.option("--sigma-sys", type=Points(click.FLOAT), help="Values, or 'axis'; left out, each experiment's own.")
 @click.option("--luminosity", type=Points(click.FLOAT), default="1", show_default=True, help="Values, or 'axis'.")
 @from_cube
@@ -403,7 +396,7 @@ def limits(
 @click.argument("store", type=click.Path())
 @group
 @plane
-@click.option("--beta", type=Angle(), help="Angle on the axis, 30deg, where beta is not shown.")
+@click.option("--beta", type=ANGLE, help="Angle on the axis, 30deg, where beta is not shown.")
 @click.option("--sigma-sys", type=float, help="Left out, each experiment's own.")
 @click.option("--luminosity", type=float, help="Left out, 1.")
 @from_cube
@@ -480,7 +473,7 @@ def contours(
 @click.option("--along", help="Axis for limits: sigma_sys, luminosity or beta.")
 @group
 @plane
-@click.option("--beta", type=Points(Angle()), help="Angles on the axis: 0deg,95deg, or 'axis'.")
+@click.option("--beta", type=Points(ANGLE), help="Angles on the axis: 0deg,95deg, or 'axis'.")
 @click.option("--sigma-sys", type=Points(click.FLOAT), help="Values, or 'axis'; left out, each experiment's own.")
 @click.option("--luminosity", type=Points(click.FLOAT), help="Values, or 'axis'; left out, 1.")
 @from_cube

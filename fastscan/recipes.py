@@ -17,7 +17,7 @@ import numpy as np
 from fastscan import figures, planes, query, records, scanner
 from fastscan.experiments import PionDecayAtRest, load
 from fastscan.figures import Row, grouped
-from fastscan.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS, Record
+from fastscan.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS, Record, Values
 from fastscan.store import Cube
 
 if TYPE_CHECKING:  # fastscan.figures says how to install it
@@ -214,8 +214,8 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
     shown = [planes.plane_of(cube, "cos_beta", "m_zprime", dof=DOF) for cube in cubes]
     vertices = [each for plane in shown for each in records.contour(plane, planes.contours(plane, delta), CL, DOF)]
     exact = {name: _status_at(name, INSENSITIVE) for name in dict.fromkeys(row["experiment"] for row in limits)}
-    cevns = {name: states for name, states in exact.items() if not name.startswith("cr51")}
-    chromium = {name: states for name, states in exact.items() if name.startswith("cr51")}
+    cevns = {name: states for name, states in exact.items() if _kind(name) != CHROMIUM}
+    chromium = {name: states for name, states in exact.items() if _kind(name) == CHROMIUM}
 
     def draw() -> "Figure":
         figure, (axes,) = figures.canvas(1, 2, height=3.3, sharex=True, sharey=True)
@@ -288,12 +288,15 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
         figure, axes = figures.canvas(2, 2, height=5.0)
         for top, bottom, model in zip(*axes, ("chi", "eta"), strict=True):
             figures.curves(
-                top, _of(profiles, model), "m_zprime_gev", "delta_chi2",
+                top,
+                _of(profiles, model),
+                "m_zprime_gev",
+                "delta_chi2",
                 lambda row: rf"$\sigma_\mathrm{{sys}}$ = {sigma_of(row):g}",
-            )  # fmt: skip
+            )
             top.set_title(f"E6, {SHORT[model]}: combined")
             _profile_axes(top, 200, 2000)
-            ours = [_with_common_sigma(row, s) for row in _of(limits, model) for s in _drawn_at(row)]
+            ours = [{**row, "sigma_sys": s} for row in _of(limits, model) for s in _drawn_at(row)]
             figures.curves(
                 bottom, ours, "sigma_sys", "limit_gev", lambda row: row["experiment"].replace(name, "combined")
             )
@@ -346,13 +349,13 @@ def _profiles(cubes: Iterable[Cube], **settings: Any) -> list[Record]:
     return [row for cube in cubes for row in records.profile(cube, **settings)]
 
 
-def _limits(cubes: Iterable[Cube], **settings: Any) -> list[Record]:
+def _limits(cubes: Iterable[Cube], sigma_sys: Values | None = None, luminosity: Values = (1.0,)) -> list[Record]:
     """Limits at settings, where "axis" stands for the points of the cube's own axis."""
-    found: list[Record] = []
-    for cube in cubes:
-        values: dict[str, Any] = {n: cube.axes[n] if value == "axis" else value for n, value in settings.items()}
-        found += records.of_cube(cube, **values, cl=CL, dof=DOF)
-    return found
+    return [
+        row
+        for cube in cubes
+        for row in records.of_cube(cube, **records.settings_of(cube, "axis", sigma_sys, luminosity), cl=CL, dof=DOF)
+    ]
 
 
 def _experiment(row: Row) -> str:
@@ -472,10 +475,6 @@ def _members(limits: Sequence[Row], combined: Row, name: str) -> list[Row]:
 
 def _drawn_at(row: Row, *everywhere: float) -> tuple[float, ...]:
     """Values of sigma_sys at which a row of Fig. 6 is drawn: its own, and that of 51Cr across the figure."""
-    if row["experiment"].startswith("cr51"):
+    if row["experiment"].startswith("cr51"):  # the combination is of no kind
         return everywhere or (0.0, 0.2)
     return (sigma_of(row),)
-
-
-def _with_common_sigma(row: Row, sigma: float) -> Row:
-    return {**row, "sigma_sys": sigma}

@@ -70,10 +70,20 @@ def test_what_is_said_chooses_the_picture(stored: str) -> None:
 def test_stored_values_make_the_same_picture(stored: str) -> None:
     settings = {"sigma_sys": (0.1,), "beta": None}
     for kind in ("contour", "limit"):
-        one, _ = plots.plot(stored, ["coherent-csi/e6"], kind=kind, along="beta" if kind == "limit" else None,
-                            settings=Settings(**settings))  # fmt: skip
-        other, _ = plots.plot(stored, ["coherent-csi/e6"], kind=kind, along="beta" if kind == "limit" else None,
-                              settings=Settings(**settings, from_cube=True))  # fmt: skip
+        one, _ = plots.plot(
+            stored,
+            ["coherent-csi/e6"],
+            kind=kind,
+            along="beta" if kind == "limit" else None,
+            settings=Settings(**settings),
+        )
+        other, _ = plots.plot(
+            stored,
+            ["coherent-csi/e6"],
+            kind=kind,
+            along="beta" if kind == "limit" else None,
+            settings=Settings(**settings, from_cube=True),
+        )
         for a, b in zip(drawn(one).values(), drawn(other).values(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
 
