@@ -148,7 +148,14 @@ def cli(context: click.Context) -> None:
 
 @cli.command()
 @click.argument("grid", type=click.Path())
-@click.option("-o", "--output", "store", required=True, type=click.Path(), help="Store to write, a directory.")
+@click.option(
+    "-o",
+    "--output",
+    "store",
+    required=True,
+    type=click.Path(),
+    help="Store to write: a directory, or a URL, s3://bucket/name.",
+)
 @click.option("--resume", is_flag=True, help="Continue a store: compute what is missing.")
 @click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
 @click.option("--part", type=Part(), help="Only part k of n, 3/16, of a grid that several jobs share; see `finish`.")
@@ -191,19 +198,19 @@ def scan(
             label="scan",
             file=sys.stderr,
             hidden=not sys.stderr.isatty(),
-            item_show_func=lambda speed: speed or "",
+            item_show_func=lambda state: state or "",
         ) as bar,
     ):
 
-        def progress(done: int, to_do: int) -> None:
-            if done == 0:
+        def progress(now: scanner.Progress) -> None:
+            if now.tasks + now.failed == 0:
+                plan = f"{count(now.points_to_do)} points in {now.tasks_to_do} tasks to compute"
                 size = sum(cube.layout.size for cube in cubes)
-                tasks = sum(cube.layout.tasks for cube in cubes)
-                plan = f"{count(to_do)} points to compute; {len(cubes)} groups, {size / 1e6:.1f} MB in {tasks} tasks"
-                click.echo(f"{plan} -> {store}", err=True)
-            bar.length = max(to_do, 1)
-            speed = f"{count(done / (time.perf_counter() - started))} points/s"
-            bar.update(done - bar.pos, speed)
+                click.echo(f"{plan}; {len(cubes)} groups, {size / 1e6:.1f} MB -> {store}", err=True)
+            bar.length = max(now.points_to_do, 1)
+            speed = f"{count(now.points / (time.perf_counter() - started))} points/s"
+            state = f"{now.tasks}/{now.tasks_to_do} tasks, {speed}, {now.retried} retried, {now.failed} failed"
+            bar.update(now.points - bar.pos, state)
 
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
     if part is not None:
@@ -563,7 +570,7 @@ def cite(what: str) -> None:
 
     from fastscan import experiments as known
 
-    if what not in known.names() and Path(what).is_dir():
+    if what not in known.names() and ("://" in what or Path(what).is_dir()):
         from fastscan import store as stores
 
         references = [each for group in stores.describe(what) for each in group["references"]]
@@ -646,7 +653,7 @@ def paper(directory: str, no_figures: bool) -> None:
 
 def tell_costs(grid: str, store: str, workers: int | None) -> None:
     """What a scan takes, by group and in all; one that can't fit is an error."""
-    from fastscan.costs import costs
+    from fastscan.costs import costs, require_memory
     from fastscan.location import require_space
 
     found = costs(grid, store, workers)
@@ -657,11 +664,13 @@ def tell_costs(grid: str, store: str, workers: int | None) -> None:
     print_table(("group", "points", "tasks", "size", "chunk"), rows)
     click.echo(f"in all: {count(found.points)} points in {found.tasks} tasks, {size_text(found.size)} with the events")
     click.echo(
-        f"memory: {size_text(found.memory_per_task)} for each of {found.tasks_in_flight} tasks in flight, beside what "
-        "Python takes"
+        f"memory: {size_text(found.memory_per_task)} for each of {found.tasks_in_flight} tasks in flight, one for each "
+        f"worker, beside what Python takes; {size_text(found.memory)} available here"
     )
-    click.echo(f"disk: {size_text(found.free)} free at {store}")
+    free = size_text(found.free) if math.isfinite(found.free) else "no limit known"
+    click.echo(f"disk: {free} free at {store}")
     require_space(store, found.size)
+    require_memory(found.memory_per_task, found.tasks_in_flight)
 
 
 def size_text(size: float) -> str:

@@ -1,15 +1,22 @@
-"""What a scan takes: tasks, points, bytes, memory and disk, known from the grid alone before anything is computed."""
+"""What a scan takes: tasks, points, bytes, memory and disk, known from the grid alone before anything is computed.
+
+What can't fit is refused: disk by `fastscan.location.require_space`, memory here.
+"""
 
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+import psutil
+
 from fastscan import grid as grids
+from fastscan.errors import FastscanError
 from fastscan.grid import Grid
 from fastscan.layout import Layout, layout_of
-from fastscan.location import free_space
+from fastscan.location import Location, free_space, is_url
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,7 @@ class Costs:
     size: int
     memory_per_task: int
     tasks_in_flight: int
+    memory: int
     free: float
     groups: dict[str, Layout]
 
@@ -42,8 +50,9 @@ def costs(source: str | Path | Grid, location: str, workers: int | None = None) 
         points=sum(layout.points for layout in groups.values()),
         tasks=sum(layout.tasks for layout in groups.values()),
         size=sum(layout.size + _events_size(layout) for layout in groups.values()),
-        memory_per_task=max(_memory(layout) for layout in groups.values()),
+        memory_per_task=memory_per_task(groups.values(), location),
         tasks_in_flight=len(os.sched_getaffinity(0)) if workers is None else workers,
+        memory=available_memory(),
         free=free_space(location),
         groups=groups,
     )
@@ -53,6 +62,22 @@ def _events_size(layout: Layout) -> int:
     return 8 * math.prod(layout.shape[:2])
 
 
-def _memory(layout: Layout) -> int:
-    """A chunk as it is computed, and the copy that is padded at the edge of the cube."""
-    return 2 * layout.chunk_size
+def memory_per_task(layouts: Iterable[Layout], location: Location) -> int:
+    """Bytes that a task holds: a chunk, the copy that is padded at the edge of the cube, and the one on its way."""
+    return (3 if is_url(location) else 2) * max(layout.chunk_size for layout in layouts)
+
+
+def available_memory() -> int:
+    """Bytes of memory that this machine can give."""
+    available: int = psutil.virtual_memory().available
+    return available
+
+
+def require_memory(per_task: int, tasks: int) -> None:
+    """Refuse tasks in flight that this machine's memory can't hold."""
+    available = available_memory()
+    if per_task * tasks > available:
+        raise FastscanError(
+            f"{tasks} tasks in flight need {per_task * tasks / 1e6:.1f} MB of memory, but only "
+            f"{available / 1e6:.1f} MB are available; a smaller chunk in the grid's [store] needs less"
+        )

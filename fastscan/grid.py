@@ -15,6 +15,7 @@ from fastscan import arguments, experiments
 from fastscan.config import Table, check_name, read_toml
 from fastscan.constants import LARGEST_SIGMA_SYS
 from fastscan.experiments import Experiment
+from fastscan.layout import layout_of
 from fastscan.models import Model
 from fastscan.models import load as load_model
 from fastscan.typing import Array
@@ -30,6 +31,7 @@ AXES: dict[str, tuple[dict[str, float], Callable[[Array], Array]]] = {
 Named = TypeVar("Named", Experiment, Model)
 DTYPES = ("float32", "float64")
 LONGEST_AXIS = 10_000_000
+MOST_TASKS = 1_000_000  # a scan knows of them all at once
 SMALLEST_CHUNK, LARGEST_CHUNK = 2**10, 2**30
 
 
@@ -124,6 +126,9 @@ def load(path: str | Path) -> Grid:
         **_storage(table.table("store", default={})),
     )
     table.done()
+    tasks = max(layout_of(grid, model.has_beta).tasks for model in models)
+    if tasks > MOST_TASKS:
+        raise table.error("store", f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {MOST_TASKS}")
     return grid
 
 

@@ -1,5 +1,6 @@
-"""Where a store lies: finding one, making one, replacing one, without harm to anything else."""
+"""Where a store lies, a path or a URL: finding one, making one, replacing one, without harm to anything else."""
 
+import asyncio
 import math
 import os
 import shutil
@@ -10,11 +11,13 @@ from os import PathLike
 from pathlib import Path
 
 import zarr
+from zarr.abc.store import Store
+from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ContainsArrayError
 from zarr.storage import LocalStore
 
 from fastscan.errors import FastscanError
-from fastscan.layout import FILES, FORMAT, FORMAT_KEY, LEFTOVER
+from fastscan.layout import FILES, FORMAT, FORMAT_KEY, LEFTOVER, RECORD
 
 Location = str | PathLike[str]
 
@@ -26,6 +29,8 @@ def readable(what: Location) -> Iterator[None]:
         yield
     except FastscanError:
         raise
+    except (PermissionError, ConnectionError, TimeoutError) as error:
+        raise FastscanError(f"{what} can't be read: {error.strerror or error}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         problem = (str(error) or type(error).__name__).splitlines()[0]
         raise FastscanError(f"{what} is half-written or damaged: {problem}") from None
@@ -52,30 +57,58 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def is_url(location: Location) -> bool:
+    """Whether a location is a URL of something else than this machine's files."""
+    return "://" in os.fspath(location) and not os.fspath(location).startswith("file://")
+
+
+def is_shared(location: Location) -> bool:
+    """Whether other processes see what is at a location."""
+    return not os.fspath(location).startswith("memory://")
+
+
 def local(location: Location) -> Path:
-    """The path of a store; a symbolic link counts as what it points to."""
-    text = os.fspath(location)
-    if "://" in text:
-        raise FastscanError(f"{text}: only paths on this machine are supported so far")
+    """The path of a location on this machine; a symbolic link counts as what it points to."""
+    if is_url(location):
+        raise FastscanError(f"{location}: only a path on this machine can stand here")
+    text = os.fspath(location).removeprefix("file://")
     if not text:
         raise FastscanError("the path of the store is empty")
     return Path(os.path.realpath(text))
 
 
+def absolute(location: Location) -> str:
+    """The location as processes in other directories find it."""
+    return os.fspath(location) if is_url(location) else str(local(location))
+
+
+def open_storage(location: Location, *, read_only: bool) -> Store:
+    """zarr's access to the files at a location."""
+    if not is_url(location):
+        return LocalStore(local(location), read_only=read_only)
+    from fastscan.remote import open_url  # only where it is needed: it imports fsspec
+
+    return open_url(os.fspath(location), read_only=read_only)
+
+
+def names(storage: Store, directory: str) -> set[str]:
+    """Names of what is in a directory of a store."""
+
+    async def listed() -> set[str]:
+        return {name async for name in storage.list_dir(directory)}
+
+    return sync(listed())
+
+
 def read_root(location: Location, *, write: bool = False) -> zarr.Group:
     """The root group of a store; what isn't one is a `FastscanError`."""
-    path = local(location)
-    if not os.path.lexists(path):
-        raise FastscanError(f"{location} does not exist")
+    storage = open_storage(location, read_only=not write)
     with readable(location):
+        if not (names(storage, "") if is_url(location) else os.path.lexists(local(location))):
+            raise FastscanError(f"{location} does not exist")
         try:
             # not consolidated: that metadata would hide groups of a scan that is still running
-            root = zarr.open_group(
-                LocalStore(path, read_only=not write),
-                mode="r+" if write else "r",
-                zarr_format=3,
-                use_consolidated=False,
-            )
+            root = zarr.open_group(storage, mode="r+" if write else "r", zarr_format=3, use_consolidated=False)
         except (FileNotFoundError, NotADirectoryError, ContainsArrayError):
             raise FastscanError(f"{location} is no fastscan store") from None
         found = root.attrs.get(FORMAT_KEY)
@@ -87,16 +120,28 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
 
 
 def exists(location: Location) -> bool:
-    """Whether a store is there; something else that is there is a `FastscanError`."""
-    path = local(location)
+    """Whether a store is there, be it one that lost its root; something else that is there is a `FastscanError`."""
     with writable(location):
-        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        storage = open_storage(location, read_only=True)
+        if not names(storage, "") and (is_url(location) or not local(location).is_file()):
             return False
+        lost_root = _lost_root(storage)
     try:
-        read_root(location)
+        if not lost_root:
+            read_root(location)
     except FastscanError as error:
         raise FastscanError(f"{error}; it is left as it is") from None
     return True
+
+
+def _lost_root(storage: Store) -> bool:
+    """Whether the root's zarr.json is gone from a store that has records of fastscan's."""
+    return not sync(storage.exists("zarr.json")) and any(
+        RECORD.fullmatch(name)
+        for outer in names(storage, "")
+        for inner in names(storage, outer)
+        for name in names(storage, f"{outer}/{inner}/chi2")
+    )
 
 
 def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
@@ -110,58 +155,74 @@ def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
     """
     if overwrite and resume:
         raise FastscanError("resume and overwrite exclude each other")
-    path = local(location)
-    for parent in path.parents:
+    for parent in () if is_url(location) else local(location).parents:
         if (parent / "zarr.json").is_file():
             raise FastscanError(f"{location} lies inside a store, {parent}")
-    if not exists(location):
-        return _new(location, path)
-    if resume:
-        return read_root(location, write=True)
-    if not overwrite:
-        raise FastscanError(f"{location} exists; --resume continues it, --overwrite replaces it")
-    _refuse_foreign(path)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    if exists(location):
+        if not (overwrite or resume):
+            raise FastscanError(f"{location} exists; --resume continues it, --overwrite replaces it")
+        if overwrite:
+            return _replace_remote(location) if is_url(location) else _replace(location, local(location))
     with writable(location):
-        path.rename(aside)  # so that either store is whole, whatever happens
-    root = _new(location, path)
-    with writable(aside):
-        shutil.rmtree(aside)
-    return root
-
-
-def _new(location: Location, path: Path) -> zarr.Group:
-    with writable(location):
-        return zarr.open_group(
-            LocalStore(path),
+        zarr.open_group(
+            open_storage(location, read_only=False),
             mode="a",  # another part of the same scan may have been faster
             zarr_format=3,
             attributes={FORMAT_KEY: FORMAT},
             use_consolidated=False,
         )
+    return read_root(location, write=True)
 
 
-def _refuse_foreign(path: Path) -> None:
-    """Refuse a store that holds anything that fastscan didn't write: it would be deleted with the store."""
+def _replace(location: Location, path: Path) -> zarr.Group:
+    """A new store in place of an old one, which is put aside first: either is whole, whatever happens."""
     for directory, folders, files in os.walk(path):
         for name in (*folders, *files):
             entry = Path(directory, name)
-            ours = LEFTOVER.sub("", entry.relative_to(path).as_posix())
-            if entry.is_symlink() or (name in files and not FILES.fullmatch(ours)):
+            if entry.is_symlink() or (name in files and not _is_ours(entry.relative_to(path).as_posix())):
                 raise FastscanError(f"{entry} is nothing that fastscan wrote; nothing was deleted")
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with writable(location):
+        path.rename(aside)
+    root = create(location, overwrite=False, resume=False)
+    with writable(aside):
+        shutil.rmtree(aside)
+    return root
 
 
-def size(location: Location) -> int:
-    """Bytes of the files below a location."""
-    return sum(
-        os.path.getsize(os.path.join(directory, name))
-        for directory, _, files in os.walk(local(location))
-        for name in files
+def _replace_remote(location: Location) -> zarr.Group:
+    """A new store in place of one at a URL, where nothing can be put aside: records go first."""
+    storage = open_storage(location, read_only=False)
+
+    async def listed() -> list[str]:
+        return [key async for key in storage.list_prefix("")]
+
+    with writable(location):
+        old = sync(listed())
+        foreign = [key for key in old if not _is_ours(key)]
+        if foreign:
+            raise FastscanError(f"{location}/{foreign[0]} is nothing that fastscan wrote; nothing was deleted")
+        sync(_delete(storage, old))
+    return create(location, overwrite=False, resume=True)
+
+
+async def _delete(storage: Store, keys: list[str]) -> None:
+    await asyncio.gather(*(storage.delete(key) for key in keys if RECORD.fullmatch(key.rpartition("/")[2])))
+    await asyncio.gather(
+        *(storage.delete_dir(outer) for outer in {key.partition("/")[0] for key in keys} - {"zarr.json"})
     )
+    await storage.delete("zarr.json")
+
+
+def _is_ours(key: str) -> bool:
+    """Whether a file of a store is one that fastscan writes, or what a killed write left of it."""
+    return FILES.fullmatch(LEFTOVER.sub("", key)) is not None
 
 
 def free_space(location: Location) -> float:
-    """Bytes that are free where a store is to lie; inf where the file system doesn't say."""
+    """Bytes that are free where a store is to lie; inf where that isn't known."""
+    if is_url(location):
+        return math.inf
     path = local(location)
     with writable(location):
         there = next(place for place in (path, *path.parents) if place.exists())
@@ -169,8 +230,16 @@ def free_space(location: Location) -> float:
     return usage.free if usage.total > 0 else math.inf
 
 
-def require_space(location: Location, needed: int) -> None:
-    """Refuse what can't fit on the disk."""
+def require_space(location: Location, needed: int, *, replaced: bool = False) -> None:
+    """Refuse what can't fit on the disk, where what is there may be replaced."""
     free = free_space(location)
+    if replaced and free < needed:
+        free += _size(local(location))
     if free < needed:
         raise FastscanError(f"{location} needs {needed / 1e6:.1f} MB, but only {free / 1e6:.1f} MB are free")
+
+
+def _size(path: Path) -> int:
+    """Bytes of the files below a directory."""
+    files = (os.path.join(directory, name) for directory, _, files in os.walk(path) for name in files)
+    return sum(map(os.path.getsize, files))

@@ -10,20 +10,23 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask.threaded
 import numpy as np
 import zarr
 from dask.callbacks import Callback
+from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 from fastscan import grid, kernels, likelihood, models, store, tables
+from fastscan.costs import memory_per_task, require_memory
 from fastscan.errors import FastscanError
 from fastscan.grid import Combination, Grid
 from fastscan.layout import Index, layout_of
-from fastscan.location import create, read_root, require_space, size, writable
+from fastscan.location import absolute, create, is_shared, read_root, require_space, writable
 from fastscan.location import exists as location_exists
 from fastscan.models import Model
 from fastscan.store import Cube
@@ -35,7 +38,34 @@ if TYPE_CHECKING:
 PHYSICS_VERSION = 1  # raise it when a formula changes a number
 # The package's tables that event counts follow from.
 TABLES = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv")
-Progress = Callable[[int, int], object]  # called with the points done so far and the points to do
+KEPT = "what is done is kept, --resume continues"
+ATTEMPTS = 3  # a task's, before it counts as failed
+MOST_FAILED = 3  # tasks, before a scan is given up: what keeps so many from being written will keep the others
+SUBMITTED = 1000  # tasks that a cluster knows of at a time
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a scan is: tasks and points done and to do, tasks begun anew, and tasks given up.
+
+    A task begins anew after an error of its storage, and when a cluster loses the worker that has it.
+    """
+
+    tasks: int
+    tasks_to_do: int
+    points: int
+    points_to_do: int
+    retried: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: points that it computed, how often it began anew, and why it was given up, if it was."""
+
+    points: int
+    retried: int = 0
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +86,7 @@ def scan(
     resume: bool = False,
     overwrite: bool = False,
     part: tuple[int, int] | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> zarr.Group:
     """Compute chi2 and events over a grid and store them.
 
@@ -67,7 +97,7 @@ def scan(
     grid : str, Path or Grid
         A grid file, or what `fastscan.grid.load` made of it.
     store : str or Path
-        Where to write: a new directory.
+        Where to write: a new directory, or a URL, ``s3://``, ``gs://``, or, without a client, ``memory://``.
     client : distributed.Client, optional
         A dask client whose workers do the work; left out, this process's cores do.
     resume : bool
@@ -78,7 +108,7 @@ def scan(
         (k, n): only the tasks i with i mod n = k - 1, for n processes that share a grid.  The store is created if it
         isn't there, what is done is skipped, and `finish` is left to be called when all parts are done.
     progress : callable, optional
-        Called after each task with the points done so far and the points to do.
+        Called with a `Progress`, at first and after each task.
 
     Returns
     -------
@@ -88,7 +118,8 @@ def scan(
     Raises
     ------
     FastscanError
-        For a wrong grid, a store that exists, a place that can't be written or is too small.
+        For a wrong grid, a store that exists, a place that can't be written or is too small; where tasks failed,
+        after `ATTEMPTS` each: what is done is kept.
     """
     cubes = plan(grid)
     where = os.fspath(store)
@@ -149,47 +180,69 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     part: tuple[int, int] | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> zarr.Group:
     """Create the cubes' groups, run the tasks that aren't done, and finish the store, unless this is but a part."""
     if part is not None and not 1 <= part[0] <= part[1]:
         raise FastscanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
     if part is not None and overwrite:
         raise FastscanError("a part of a scan can't replace a store: other parts write to it too")
+    if client is not None and not is_shared(location):
+        raise FastscanError(f"{location} is in this process' memory, where no worker can write")
     share = resume or part is not None
-    there = location_exists(location)
-    done = _done(cubes, read_root(location)) if share and there else {}
+    root = create(location, overwrite=False, resume=True) if share and location_exists(location) else None
+    done = {} if root is None else _done(cubes, root)
     needed = sum(cube.layout.size - cube.layout.size_of(done.get(cube.name, ())) for cube in cubes)
     _, parts = part or (1, 1)
-    require_space(location, needed // parts - (size(location) if overwrite and there else 0))
+    require_space(location, needed // parts, replaced=overwrite)
+    if client is None:  # a cluster watches over its workers' memory
+        require_memory(memory_per_task([cube.layout for cube in cubes], location), _threads())
     missing = _missing(cubes, done, part or (1, 1))
-    to_do = sum(cube.layout.points_of(numbers) for cube, numbers in missing)
-    root = create(location, overwrite=overwrite, resume=share)
-    where = os.path.abspath(location)
+    root = root or create(location, overwrite=overwrite, resume=share)
+    where = absolute(location)
     tasks = [Task(where, cube.name, cube.hash, number) for cube, numbers in missing for number in numbers]
-    computed = 0
-
-    def report(points: int) -> None:
-        nonlocal computed
-        computed += points
-        if progress is not None:
-            progress(computed, to_do)
-
+    tally = _Tally(location, len(tasks), sum(cube.layout.points_of(numbers) for cube, numbers in missing), progress)
     try:
         for cube in cubes:
-            if not store.is_there(root, cube):
-                store.add(root, cube)
-        report(0)
+            store.ensure(root, cube)
+        tally.show()
         if client is None:
-            _run_in_threads(tasks, report)
+            _run_in_threads(tasks, tally)
         else:
-            _run_on_cluster(client, tasks, report)
+            _run_on_cluster(client, tasks, tally)
+        tally.allow_failed(0)
         if part is None:
             store.finish(root, cubes)
     except OSError as error:
-        problem = error.strerror or error
-        raise FastscanError(f"{location}: {problem}; what is done is kept, --resume continues") from None
+        raise FastscanError(f"{location}: {error.strerror or error}; {KEPT}") from None
     return read_root(location)
+
+
+class _Tally:
+    """Counts what becomes of the tasks, tells whoever wants to know, and gives up when too many have failed."""
+
+    def __init__(self, location: str, tasks: int, points: int, progress: Callable[[Progress], object] | None) -> None:
+        self.location, self.of_tasks, self.of_points, self.progress = location, tasks, points, progress
+        self.tasks = self.points = self.retried = self.failed = 0
+        self.problem = ""
+
+    def add(self, outcome: Outcome) -> None:
+        self.points += outcome.points
+        self.retried += outcome.retried
+        self.tasks += not outcome.problem
+        self.failed += bool(outcome.problem)
+        self.problem = outcome.problem or self.problem
+        self.show()
+        self.allow_failed(MOST_FAILED)
+
+    def show(self) -> None:
+        if self.progress is not None:
+            self.progress(Progress(self.tasks, self.of_tasks, self.points, self.of_points, self.retried, self.failed))
+
+    def allow_failed(self, most: int) -> None:
+        if self.failed > most:
+            tasks = f"{self.failed} of {self.of_tasks} tasks failed"
+            raise FastscanError(f"{self.location}: {tasks}: {self.problem}; {KEPT}")
 
 
 def _done(cubes: Sequence[Cube], root: zarr.Group) -> dict[str, set[int]]:
@@ -243,30 +296,62 @@ def _ranges(numbers: Iterable[int]) -> str:
     )
 
 
-def _run_in_threads(tasks: Sequence[Task], report: Callable[[int], None]) -> None:
+def _threads() -> int:
+    """As many threads as dask is configured for: the cores."""
+    threads: int = dask.config.get("num_workers", None) or CPU_COUNT
+    return threads
+
+
+def _run_in_threads(tasks: Sequence[Task], tally: _Tally) -> None:
     graph = {f"task-{n}": (compute, task) for n, task in enumerate(tasks)}
     with Callback(  # type: ignore[no-untyped-call]
-        posttask=lambda key, result, graph, state, worker: report(result)
+        posttask=lambda key, result, graph, state, worker: tally.add(result)
     ):
-        dask.threaded.get(graph, list(graph))  # as many threads as dask is configured for: the cores
+        dask.threaded.get(graph, list(graph), num_workers=_threads())
 
 
-def _run_on_cluster(client: "Client", tasks: Sequence[Task], report: Callable[[int], None]) -> None:
-    from distributed import KilledWorker, as_completed
+def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> None:
+    from distributed import CancelledError, KilledWorker, as_completed
 
-    futures = client.map(compute, tasks, pure=False)
+    def count_lost(event: tuple[float, dict[str, Any]]) -> None:
+        """Tasks that are begun anew because a worker was removed."""
+        tally.retried += len(event[1].get("processing-tasks", ()))
+
+    waiting = iter(tasks)
+    futures = client.map(compute, list(islice(waiting, SUBMITTED)), pure=False)
+    running = as_completed(futures)  # type: ignore[no-untyped-call]
+    client.subscribe_topic("all", count_lost)  # type: ignore[no-untyped-call]
     try:
-        for future in as_completed(futures):  # type: ignore[no-untyped-call]
-            report(future.result())
+        for future in running:
+            try:
+                tally.add(future.result())
+            except KilledWorker:
+                tally.add(Outcome(0, problem="it killed each worker that computed it"))
             future.release()
-    except KilledWorker as error:
-        raise FastscanError(f"workers died over {error.task}; what is done is kept, --resume continues") from None
+            for task in islice(waiting, 1):
+                running.add(client.submit(compute, task, pure=False))  # type: ignore[no-untyped-call]
+    except CancelledError:
+        raise FastscanError(f"{tally.location}: the dask scheduler is gone; {KEPT}") from None
     finally:
-        client.cancel(futures)  # type: ignore[no-untyped-call]
+        client.unsubscribe_topic("all")  # type: ignore[no-untyped-call]
+        client.cancel(list(running.futures))  # type: ignore[no-untyped-call]
 
 
-def compute(task: Task) -> int:
-    """Compute and write the chunks of a task, then its record; returns its number of points."""
+def compute(task: Task) -> Outcome:
+    """Compute and write the chunks of a task, then its record."""
+    problem = ""
+    for attempt in range(ATTEMPTS):
+        try:
+            return Outcome(_compute(task), retried=attempt)
+        except OSError as error:
+            problem = error.strerror or str(error)
+        except FastscanError as error:  # the store can't be read
+            problem = str(error)
+    return Outcome(0, ATTEMPTS - 1, problem)
+
+
+def _compute(task: Task) -> int:
+    """Do a task and return its number of points."""
     root, cube = _open(task.location, task.group, task.hash)
     checksums: dict[str, str] = {}
     points = 0

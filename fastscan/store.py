@@ -19,6 +19,7 @@ import math
 import platform
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,8 +28,10 @@ import numpy as np
 import xxhash
 import zarr
 from numpy.typing import NDArray
+from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer import default_buffer_prototype
 from zarr.buffer.cpu import Buffer
+from zarr.codecs import Crc32cCodec
 from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore
@@ -45,7 +48,7 @@ from fastscan.layout import (
     Layout,
 )
 from fastscan.likelihood import Likelihood
-from fastscan.location import Location, read_root, readable
+from fastscan.location import Location, names, read_root, readable
 from fastscan.typing import Array, IntArray
 
 if TYPE_CHECKING:
@@ -76,13 +79,17 @@ class Cube:
 
     @functools.cached_property
     def hash(self) -> str:
-        text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hash_of(self.identity)
 
     @property
     def has_events(self) -> bool:
         """Whether events are stored: those of one experiment; a combination has none."""
         return not self.identity["combined"]
+
+    @property
+    def arrays(self) -> dict[str, str]:
+        """The arrays that are computed, and their dtypes."""
+        return {"chi2": self.layout.dtype} | ({"events": "float64"} if self.has_events else {})
 
     @property
     def g_prime(self) -> float | None:
@@ -159,6 +166,12 @@ class Cube:
         return over_dimensions if self.has_beta else over_dimensions[1:]
 
 
+def hash_of(identity: dict[str, Any]) -> str:
+    """The hash of an identity, whatever the order of its entries."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def is_there(root: zarr.Group, cube: Cube) -> bool:
     """Whether a store has the group of a cube; one of the same name from another run is a `FastscanError`."""
     with readable(f"group {cube.name}"):
@@ -171,36 +184,54 @@ def is_there(root: zarr.Group, cube: Cube) -> bool:
         return True
 
 
-def add(root: zarr.Group, cube: Cube) -> None:
-    """Create the group of a cube.
+def ensure(root: zarr.Group, cube: Cube) -> None:
+    """Create the group of a cube, or what is missing or damaged of it.
 
-    It is made in memory and then copied file by file, each replaced as a whole and the attributes, which make it a
-    group of ours, last: several processes can create the same group at the same time.
+    Several processes can do so at the same time: the first to write the group's own metadata owns the name, each file
+    is replaced as a whole, and those of the same run are the same.
+
+    Raises
+    ------
+    FastscanError
+        Where another run has a group of this name, or had one whose metadata are lost.
     """
-
-    async def copy(key: str) -> None:
-        value = await aside.store.get(key, default_buffer_prototype())
-        assert value is not None
-        await root.store.set(key, value)
-
-    async def copy_all() -> None:
-        own = f"{cube.name}/zarr.json"
-        await asyncio.gather(*[copy(key) async for key in aside.store.list() if key not in (own, "zarr.json")])
-        await copy(own)
-
+    if is_there(root, cube):
+        with suppress(FastscanError):  # damaged, or another process is still writing it
+            read(root, cube.name)
+            return
+    else:
+        _require_own_records(root, cube)
     aside = zarr.open_group(MemoryStore(), mode="w-", zarr_format=3)
     _make(aside, cube)
-    sync(copy_all())
+    own = f"{cube.name}/zarr.json"
+
+    async def value(key: str) -> AnyBuffer:
+        found = await aside.store.get(key, default_buffer_prototype())
+        assert found is not None
+        return found
+
+    async def copy_others() -> None:
+        others = [key async for key in aside.store.list() if key not in (own, "zarr.json")]
+        await asyncio.gather(*[root.store.set(key, await value(key)) for key in others])
+
+    sync(root.store.set_if_not_exists(own, sync(value(own))))
+    if is_there(root, cube):
+        sync(copy_others())
+
+
+def _require_own_records(root: zarr.Group, cube: Cube) -> None:
+    """Refuse a group without metadata that holds what another run computed."""
+    for task in sorted(recorded_tasks(root, cube)):
+        if checksums_of(root, cube, task) is None:
+            raise FastscanError(f"{cube.name} lost its zarr.json, and holds what another run computed")
 
 
 def _make(root: zarr.Group, cube: Cube) -> None:
     group = root.create_group(cube.name)
     for name in cube.dimensions:
         _put_array(group, name, cube.axes[name], (name,))
-    for name, dtype in (("chi2", cube.layout.dtype), ("events", "float64")):
+    for name, dtype in cube.arrays.items():
         rank = RANKS[name]
-        if name == "events" and not cube.has_events:
-            continue
         group.create_array(
             name,
             shape=cube.stored(cube.layout.shape[:rank]),
@@ -240,7 +271,7 @@ def _put_array(group: zarr.Group, name: str, values: Array, dimensions: tuple[st
         data=values,
         chunks=tuple(max(1, size) for size in values.shape),
         fill_value=math.nan,
-        compressors=None,
+        compressors=Crc32cCodec(),  # every limit follows from these numbers: damage must show
         dimension_names=dimensions,
         attributes=ATTRIBUTES.get(name, {}),
     )
@@ -275,31 +306,45 @@ def read(root: zarr.Group, name: str) -> Cube:
         attributes: dict[str, Any] = dict(group.attrs) if isinstance(group, zarr.Group) else {}
         if "hash" not in attributes:
             raise unknown("group", name, group_names(root))
-        cube_array = _array(root, f"{name}/chi2")
-        has_beta = len(cube_array.shape) == len(DIMENSIONS)
-        head = () if has_beta else (1,)
-        own = "sigma_sys" not in attributes["identity"]["axes"]
+        identity = attributes["identity"]
+        if hash_of(identity) != attributes["hash"]:
+            raise ValueError("its identity doesn't fit its hash")
+        has_beta = "beta" in identity["axes"]
+        own = "sigma_sys" not in identity["axes"]
         axes = {
             axis: _values(root, f"{name}/{axis}", own=own and axis == "sigma_sys")
             for axis in DIMENSIONS
             if has_beta or axis != "beta"
         }
-        carried = {key: _values(root, f"{name}/likelihood/{key}") for key in LIKELIHOOD_DIMENSIONS}
-        return Cube(
+        cube = Cube(
             name=name,
             title=attributes["title"],
             references=tuple(attributes["references"]),
-            identity=attributes["identity"],
+            identity=identity,
             axes=axes,
             has_beta=has_beta,
             layout=Layout(
-                shape=(*head, *cube_array.shape),
-                chunks=(*head, *cube_array.chunks),
-                chunks_per_task=attributes["identity"]["chunks_per_task"],
-                dtype=str(cube_array.dtype),
+                shape=tuple(axes[axis].size if axis in axes else 1 for axis in DIMENSIONS),
+                chunks=tuple(identity["chunks"]),
+                chunks_per_task=identity["chunks_per_task"],
+                dtype=identity["dtype"],
             ),
-            likelihood=Likelihood(tuple(attributes["members"]), **carried),
+            likelihood=Likelihood(
+                tuple(identity["experiments"]),
+                **{key: _values(root, f"{name}/likelihood/{key}") for key in LIKELIHOOD_DIMENSIONS},
+            ),
         )
+        for array, dtype in cube.arrays.items():
+            _require_shape(root, cube, array, dtype)
+        return cube
+
+
+def _require_shape(root: zarr.Group, cube: Cube, array: str, dtype: str) -> None:
+    """Refuse the metadata of an array that isn't what its group says: the bytes would be read as something else."""
+    found, rank = _array(root, f"{cube.name}/{array}"), RANKS[array]
+    expected = (cube.stored(cube.layout.shape[:rank]), cube.stored(cube.layout.chunks[:rank]), np.dtype(dtype))
+    if (found.shape, found.chunks, found.dtype) != expected:
+        raise ValueError(f"{array} isn't what the group says")
 
 
 def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
@@ -406,6 +451,26 @@ def write_record(root: zarr.Group, cube: Cube, task: int, checksums: dict[str, s
     sync(root.store.set(f"{cube.name}/chi2/done.{task}.json", Buffer.from_bytes(record)))
 
 
+def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | None:
+    """The checksums in a task's record; None where it is another run's, or can't be read."""
+    data = read_bytes(root, f"{cube.name}/chi2/done.{task}.json")
+    try:
+        record = json.loads(data or b"")
+        checksums: dict[str, str] = dict(record["chunks"])
+        return checksums if record["hash"] == cube.hash else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def read_bytes(root: zarr.Group, key: str) -> bytes | None:
+    """A file of a store; None where there is none that can be read."""
+    try:
+        value = sync(root.store.get(key, default_buffer_prototype()))
+    except OSError:
+        return None
+    return None if value is None else value.to_bytes()
+
+
 def done_tasks(root: zarr.Group, cube: Cube) -> set[int]:
     """Numbers of the tasks that are recorded as done, and whose chunks of chi2 are there."""
     keys = _keys(root, cube)
@@ -422,10 +487,7 @@ def recorded_tasks(root: zarr.Group, cube: Cube) -> set[int]:
 
 
 def _keys(root: zarr.Group, cube: Cube) -> set[str]:
-    async def listed() -> set[str]:
-        return {key async for key in root.store.list_dir(f"{cube.name}/chi2")}
-
-    return sync(listed())
+    return names(root.store, f"{cube.name}/chi2")
 
 
 def _recorded(keys: Iterable[str], cube: Cube) -> set[int]:

@@ -3,7 +3,6 @@
 What is found damaged loses its record of being done, so that ``scan --resume`` computes it anew.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ import dask.threaded
 import numpy as np
 import xxhash
 import zarr
-from zarr.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from fastscan import scanner, store
@@ -87,14 +85,10 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
 def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[int, list[str]]:
     """How many chunks a task has, and the keys of those that aren't what they should be."""
     chunks = store.chunk_keys(cube, task)
-    try:
-        record = json.loads(_bytes(root, f"{cube.name}/chi2/done.{task}.json") or b"")
-        checksums = record["chunks"] if record["hash"] == cube.hash else {}
-    except (ValueError, KeyError, TypeError):
-        checksums = {}  # without a record that can be read, nothing is known to be right
+    checksums = store.checksums_of(root, cube, task) or {}  # without a record, nothing is known to be right
     damaged = []
     for key, (array, index) in chunks.items():
-        data = _bytes(root, f"{cube.name}/{key}")
+        data = store.read_bytes(root, f"{cube.name}/{key}")
         right = data is not None and checksums.get(key) == xxhash.xxh3_64_hexdigest(data)
         if data is not None and right and recompute:
             block = scanner.chi2_block(cube, index) if array == "chi2" else scanner.events_block(cube, index)
@@ -103,14 +97,6 @@ def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[in
         if not right:
             damaged.append(f"{cube.name}/{key}")
     return len(chunks), damaged
-
-
-def _bytes(root: zarr.Group, key: str) -> bytes | None:
-    try:
-        value = sync(root.store.get(key, default_buffer_prototype()))
-    except OSError:
-        return None
-    return None if value is None else value.to_bytes()
 
 
 def _forget(root: zarr.Group, cube: Cube, tasks: Iterable[int]) -> None:

@@ -352,7 +352,7 @@ BAD = [
     (["scan", "grid.toml", "-o", ".", "--overwrite"], ". is no fastscan store; it is left as it is"),
     (["scan", "grid.toml", "-o", "grid.toml/out.zarr"], "can't be written"),
     (["scan", "grid.toml", "-o", "out.zarr", "--resume", "--overwrite"], "exclude each other"),
-    (["scan", "grid.toml", "-o", "s3://bucket/out.zarr"], "only paths on this machine"),
+    (["scan", "grid.toml", "-o", "foo://bucket/out.zarr"], "Protocol not known: foo"),
 ]
 
 

@@ -136,9 +136,10 @@ def test_resume_computes_what_is_missing_and_nothing_else(
     for number, chunk in ((3, "c.3.0.0.0"), (7, "c.7.0.0.0")):
         (task / f"done.{number}.json").unlink()
         (task / chunk).write_bytes(b"half-written")
-    calls: list[tuple[int, int]] = []
-    fastscan.scan(grid, tmp_path / "out.zarr", resume=True, progress=lambda *done: calls.append(done))
-    assert calls == [(n * 37 * 21, 2 * 37 * 21) for n in range(3)]
+    calls: list[scanner.Progress] = []
+    fastscan.scan(grid, tmp_path / "out.zarr", resume=True, progress=calls.append)
+    points = 37 * 21  # of a task
+    assert calls == [scanner.Progress(n, 2, n * points, 2 * points, retried=0, failed=0) for n in range(3)]
     rewritten = {file.name for file in task.iterdir() if untouched.get(file) != file.stat().st_mtime_ns}
     assert rewritten == {"done.3.json", "c.3.0.0.0", "done.7.json", "c.7.0.0.0"}
     assert cubes(tmp_path / "out.zarr") == undisturbed
@@ -147,9 +148,9 @@ def test_resume_computes_what_is_missing_and_nothing_else(
 def test_resume_adds_groups_and_continues_the_others(grid_file: Path, write: Write, tmp_path: Path) -> None:
     fastscan.scan(grid_file, tmp_path / "out.zarr")
     more = write("more.toml", GRID.replace('["chi", "e6"]', '["lr", "e6"]'))
-    calls: list[tuple[int, int]] = []
-    root = fastscan.scan(more, tmp_path / "out.zarr", resume=True, progress=lambda *done: calls.append(done))
-    assert calls == [(0, 37 * 21), (37 * 21, 37 * 21)]  # lr alone
+    calls: list[scanner.Progress] = []
+    root = fastscan.scan(more, tmp_path / "out.zarr", resume=True, progress=calls.append)
+    assert [(now.points, now.points_to_do) for now in calls] == [(0, 37 * 21), (37 * 21, 37 * 21)]  # lr alone
     assert {group for group, _ in root["coherent-csi"].groups()} == {"chi", "e6", "lr"}
 
 

@@ -167,9 +167,7 @@ def test_an_unwritable_place_is_told(grid_file: Path, tmp_path: Path) -> None:
 
 
 def test_a_grid_larger_than_the_disk_is_refused(write: Write, tmp_path: Path) -> None:
-    huge = (
-        GRID.replace("num = 13", "num = 100000").replace("num = 37", "num = 1000000").replace("num = 7", "num = 1000")
-    )
+    huge = GRID.replace("num = 13", "num = 100000").replace("num = 37", "num = 1000000")
     with pytest.raises(FastscanError, match=r"needs \d+\.\d MB, but only"):
         fastscan.scan(write("huge.toml", huge), tmp_path / "out.zarr")
     assert not (tmp_path / "out.zarr").exists()
@@ -281,7 +279,7 @@ def test_odd_places_are_told(grid_file: Path, tmp_path: Path) -> None:
     for place, problem in {
         "": "is empty",
         str(tmp_path / ("x" * 300)): "can't be written",
-        "s3://b/x": "only paths",
+        "foo://x": "Protocol not known: foo",
     }.items():
         with pytest.raises(FastscanError, match=problem):
             fastscan.scan(grid_file, place)

@@ -1,0 +1,98 @@
+"""Stores at URLs: s3://, gs://, memory:// and whatever else fsspec knows, behind zarr's own `Store`.
+
+How a service is reached (keys, endpoints, time-outs) is the matter of its library's own configuration: the environment
+variables of AWS and Google, and fsspec's.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from zarr.storage import FsspecStore
+
+from fastscan.errors import FastscanError
+
+if TYPE_CHECKING:
+    from zarr.abc.store import ByteRequest
+    from zarr.core.buffer import Buffer, BufferPrototype
+
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # protocol -> the extra that brings its library
+# s3fs tries five times by itself; botocore's own five tries of each would make a scan wait for minutes on a dead server
+OPTIONS = {"s3": {"config_kwargs": {"retries": {"total_max_attempts": 1}}}}
+PATIENCE = 30  # seconds
+SLOWEST = 1e6  # bytes/s
+
+
+class RemoteStore(FsspecStore):
+    """fsspec's storage, where every error is an `OSError`, whichever library raised it."""
+
+    async def get(
+        self, key: str, prototype: "BufferPrototype", byte_range: "ByteRequest | None" = None
+    ) -> "Buffer | None":
+        with _as_os_error():
+            return await super().get(key, prototype, byte_range)
+
+    async def get_partial_values(
+        self, prototype: "BufferPrototype", key_ranges: "Iterable[tuple[str, ByteRequest | None]]"
+    ) -> "list[Buffer | None]":
+        with _as_os_error():
+            return await super().get_partial_values(prototype, key_ranges)
+
+    async def exists(self, key: str) -> bool:
+        with _as_os_error():
+            return await super().exists(key)
+
+    async def set(self, key: str, value: "Buffer", byte_range: tuple[int, int] | None = None) -> None:
+        # an upload that waits for the server's go-ahead (HTTP's Expect) has no time-out of its own in aiohttp
+        seconds = PATIENCE + len(value) / SLOWEST
+        with _as_os_error():
+            try:
+                async with asyncio.timeout(seconds):
+                    await super().set(key, value, byte_range)
+            except TimeoutError:
+                raise ConnectionError(f"no answer within {seconds:.0f} s") from None
+
+    async def delete(self, key: str) -> None:
+        with _as_os_error():
+            await super().delete(key)
+
+    async def delete_dir(self, prefix: str) -> None:
+        with _as_os_error():
+            await super().delete_dir(prefix)
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        with _as_os_error():
+            async for key in super().list_prefix(prefix):
+                yield key
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        with _as_os_error():
+            async for key in super().list_dir(prefix):
+                yield key
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
+        raise
+    except Exception as error:
+        raise ConnectionError((str(error) or type(error).__name__).splitlines()[0]) from error
+
+
+def open_url(url: str, *, read_only: bool) -> RemoteStore:
+    """The storage at a URL; one whose library isn't installed, or that no library knows, is a `FastscanError`."""
+    protocol = url.partition("://")[0]
+    # listings aren't cached: other processes write to the same store
+    options = {"use_listings_cache": False, **OPTIONS.get(EXTRAS.get(protocol, ""), {})}
+    try:
+        store = RemoteStore.from_url(url, storage_options=options, read_only=read_only)
+    except ImportError as error:
+        advice = f"pip install 'fastscan[{EXTRAS[protocol]}]'" if protocol in EXTRAS else str(error)
+        raise FastscanError(f"{protocol}:// needs a library that isn't installed: {advice}") from None
+    except ValueError as error:
+        raise FastscanError(f"{url} is no place for a store: {error}") from None
+    assert isinstance(store, RemoteStore)
+    return store
