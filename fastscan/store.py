@@ -28,7 +28,8 @@ import numpy as np
 import xxhash
 import zarr
 from numpy.typing import NDArray
-from zarr.abc.buffer import Buffer as AnyBuffer
+from zarr import AsyncArray
+from zarr.abc.store import Store
 from zarr.buffer import default_buffer_prototype
 from zarr.buffer.cpu import Buffer
 from zarr.codecs import Crc32cCodec
@@ -204,19 +205,31 @@ def ensure(root: zarr.Group, cube: Cube) -> None:
     aside = zarr.open_group(MemoryStore(), mode="w-", zarr_format=3)
     _make(aside, cube)
     own = f"{cube.name}/zarr.json"
-
-    async def value(key: str) -> AnyBuffer:
-        found = await aside.store.get(key, default_buffer_prototype())
-        assert found is not None
-        return found
-
-    async def copy_others() -> None:
-        others = [key async for key in aside.store.list() if key not in (own, "zarr.json")]
-        await asyncio.gather(*[root.store.set(key, await value(key)) for key in others])
-
-    sync(root.store.set_if_not_exists(own, sync(value(own))))
+    metadata = sync(aside.store.get(own, default_buffer_prototype()))
+    assert metadata is not None
+    sync(root.store.set_if_not_exists(own, metadata))
     if is_there(root, cube):
-        sync(copy_others())
+        sync(_copy(aside.store, root.store, _small_files(cube.name)))
+
+
+async def _copy(source: Store, target: Store, keys: Iterable[str]) -> None:
+    """Copy those of the files that are there, all at once: each waits for the network, if there is one."""
+
+    async def copy(key: str) -> None:
+        value = await source.get(key, default_buffer_prototype())
+        if value is not None:
+            await target.set(key, value)
+
+    await asyncio.gather(*map(copy, keys))
+
+
+def _small_files(name: str) -> list[str]:
+    """What a group can have beside its chunks of chi2 and events, and their records."""
+    arrays = dict.fromkeys(DIMENSIONS, 1) | {f"likelihood/{key}": len(d) for key, d in LIKELIHOOD_DIMENSIONS.items()}
+    chunks = [f"{array}/c" + "/0" * rank for array, rank in arrays.items()]
+    metadata = [f"{array}/zarr.json" for array in (*RANKS, *arrays, "likelihood")]
+    outer = name.partition("/")[0]
+    return [f"{outer}/zarr.json", f"{name}/zarr.json", *(f"{name}/{key}" for key in (*metadata, *chunks))]
 
 
 def _require_own_records(root: zarr.Group, cube: Cube) -> None:
@@ -289,14 +302,20 @@ def _differences(one: Any, other: Any, name: str = "") -> list[str]:
 
 
 def group_names(root: zarr.Group) -> list[str]:
-    """Names of the groups ``<experiment>/<model>`` that have been created."""
+    """Names of the groups ``<experiment>/<model>``, be they damaged: what holds a chi2."""
+
+    async def inside(directory: str) -> list[str]:
+        return [name async for name in root.store.list_dir(directory)]
+
+    async def listed() -> list[str]:
+        outer = await inside("")
+        inner = await asyncio.gather(*map(inside, outer))
+        groups = [f"{one}/{other}" for one, others in zip(outer, inner, strict=True) for other in others]
+        contents = await asyncio.gather(*map(inside, groups))
+        return sorted(group for group, content in zip(groups, contents, strict=True) if "chi2" in content)
+
     with readable("the store"):
-        return sorted(
-            f"{outer}/{inner}"
-            for outer, groups in root.groups()
-            for inner, group in groups.groups()
-            if "hash" in group.attrs
-        )
+        return sync(listed())
 
 
 def read(root: zarr.Group, name: str) -> Cube:
@@ -305,17 +324,19 @@ def read(root: zarr.Group, name: str) -> Cube:
         group = root.get(name)
         attributes: dict[str, Any] = dict(group.attrs) if isinstance(group, zarr.Group) else {}
         if "hash" not in attributes:
-            raise unknown("group", name, group_names(root))
+            known = group_names(root)
+            raise ValueError("its zarr.json is lost") if name in known else unknown("group", name, known)
         identity = attributes["identity"]
         if hash_of(identity) != attributes["hash"]:
             raise ValueError("its identity doesn't fit its hash")
         has_beta = "beta" in identity["axes"]
-        own = "sigma_sys" not in identity["axes"]
-        axes = {
-            axis: _values(root, f"{name}/{axis}", own=own and axis == "sigma_sys")
-            for axis in DIMENSIONS
-            if has_beta or axis != "beta"
-        }
+        stored_axes = [axis for axis in DIMENSIONS if has_beta or axis != "beta"]
+        axes = sync(_read_arrays(root, name, stored_axes))
+        if not (identity["combined"] and "sigma_sys" not in identity["axes"]):
+            _require_numbers({"sigma_sys": axes["sigma_sys"]})  # NaN only where several keep their own
+        _require_numbers({axis: points for axis, points in axes.items() if axis != "sigma_sys"})
+        carried = sync(_read_arrays(root, f"{name}/likelihood", LIKELIHOOD_DIMENSIONS))
+        _require_numbers(carried)
         cube = Cube(
             name=name,
             title=attributes["title"],
@@ -329,22 +350,40 @@ def read(root: zarr.Group, name: str) -> Cube:
                 chunks_per_task=identity["chunks_per_task"],
                 dtype=identity["dtype"],
             ),
-            likelihood=Likelihood(
-                tuple(identity["experiments"]),
-                **{key: _values(root, f"{name}/likelihood/{key}") for key in LIKELIHOOD_DIMENSIONS},
-            ),
+            likelihood=Likelihood(tuple(identity["experiments"]), **carried),
         )
-        for array, dtype in cube.arrays.items():
-            _require_shape(root, cube, array, dtype)
+        sync(_require_files(root, cube))
         return cube
 
 
-def _require_shape(root: zarr.Group, cube: Cube, array: str, dtype: str) -> None:
-    """Refuse the metadata of an array that isn't what its group says: the bytes would be read as something else."""
-    found, rank = _array(root, f"{cube.name}/{array}"), RANKS[array]
-    expected = (cube.stored(cube.layout.shape[:rank]), cube.stored(cube.layout.chunks[:rank]), np.dtype(dtype))
-    if (found.shape, found.chunks, found.dtype) != expected:
-        raise ValueError(f"{array} isn't what the group says")
+async def _read_arrays(root: zarr.Group, group: str, names: Iterable[str]) -> dict[str, Array]:
+    """Small arrays, whole; all at once, as each may wait for the network."""
+
+    async def values(name: str) -> Array:
+        array = await AsyncArray.open(root.store_path / f"{group}/{name}")
+        return np.asarray(await array.getitem(...), float)
+
+    return dict(zip(names, await asyncio.gather(*map(values, names)), strict=True))
+
+
+def _require_numbers(arrays: dict[str, Array]) -> None:
+    """Refuse arrays with values missing: a chunk that is lost reads as NaN."""
+    for name, values in arrays.items():
+        if np.isnan(values).any():
+            raise ValueError(f"{name} lacks values")
+
+
+async def _require_files(root: zarr.Group, cube: Cube) -> None:
+    """Refuse a group whose metadata are lost, or tell other shapes: bytes would be read as something else."""
+    outer = cube.name.partition("/")[0]
+    for group in (outer, f"{cube.name}/likelihood"):
+        if not await root.store.exists(f"{group}/zarr.json"):
+            raise ValueError(f"{group}/zarr.json is lost")
+    for name, dtype in cube.arrays.items():
+        found, rank = await AsyncArray.open(root.store_path / f"{cube.name}/{name}"), RANKS[name]
+        expected = (cube.stored(cube.layout.shape[:rank]), cube.stored(cube.layout.chunks[:rank]), np.dtype(dtype))
+        if (found.shape, found.chunks, found.dtype) != expected:
+            raise ValueError(f"the metadata of {name} are not the group's")
 
 
 def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
@@ -358,7 +397,7 @@ def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
     import dask.array
 
     _require_complete(root, cube)
-    stored: dask.array.Array = dask.array.from_zarr(_array(root, f"{cube.name}/chi2"))  # type: ignore[no-untyped-call]
+    stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/chi2"])  # type: ignore[no-untyped-call]
     return stored if cube.has_beta else stored[None]
 
 
@@ -391,21 +430,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     return "infinity" if value == math.inf else value
-
-
-def _array(root: zarr.Group, path: str) -> "zarr.Array[Any]":
-    array = root[path]
-    if not isinstance(array, zarr.Array):
-        raise KeyError(f"{path} is no array")
-    return array
-
-
-def _values(root: zarr.Group, path: str, own: bool = False) -> Array:
-    """A small array, whole; a missing chunk, which reads as NaN, is damage, but for experiments' own errors."""
-    values = np.asarray(_array(root, path), float)
-    if np.isnan(values).any() and not own:
-        raise KeyError(f"{path} lacks values")
-    return values
 
 
 def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,0 +1,253 @@
+"""Stores at URLs: a real S3 server on loopback, frozen and cut off; and memory."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import s3fs
+import xarray as xr
+from conftest import GRID
+
+import fastscan
+from fastscan import records, scanner, store
+from fastscan.errors import FastscanError
+from fastscan.location import read_root
+from fastscan.verify import verify
+
+FASTSCAN, MOTO = (str(Path(sysconfig.get_path("scripts")) / name) for name in ("fastscan", "moto_server"))
+E6 = "coherent-csi/e6"
+TASKS = 7
+SMALL = GRID.replace('["chi", "e6"]', '["e6"]') + '\n[store]\nchunk = "8 KiB"\ntask = "8 KiB"'
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Proxy:
+    """A way to a server on loopback that can be cut."""
+
+    def __init__(self, to: int) -> None:
+        self.to, self.port = to, free_port()
+        self.ends: list[socket.socket] = []
+        self.open()
+
+    def open(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:  # cut
+                return
+            far = socket.create_connection(("127.0.0.1", self.to))
+            self.ends += [near, far]
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self.pass_on, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def pass_on(one: socket.socket, other: socket.socket) -> None:
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:  # cut
+            pass
+
+    def cut(self) -> None:
+        for end in (self.listener, *self.ends):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # close with a reset
+            with suppress(OSError):  # its other side was faster
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self.ends.clear()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """moto's S3 server: its process and port; the environment has what a user would set."""
+    port = free_port()
+    process = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        s3fs.S3FileSystem().mkdir("sweeps")
+        yield process, port
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def url(server: object, request: pytest.FixtureRequest) -> str:
+    return f"s3://sweeps/{request.node.name}.zarr"
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Path:
+    (tmp_path / "grid.toml").write_text(SMALL)
+    return tmp_path / "grid.toml"
+
+
+def cube(location: str) -> dict[str, bytes]:
+    """Decoded arrays."""
+    opened = fastscan.open(location, E6)
+    return {name: opened[name].values.tobytes() for name in ("chi2", "events")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    place = tmp_path_factory.mktemp("undisturbed")
+    (place / "grid.toml").write_text(SMALL)
+    fastscan.scan(place / "grid.toml", place / "out.zarr")
+    return cube(str(place / "out.zarr"))
+
+
+def done(url: str) -> int:
+    """How many tasks are recorded."""
+    files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True).find(url)
+    return sum(Path(file).name.startswith("done.") for file in files)
+
+
+def test_a_store_at_a_url_is_the_same_and_answers_the_same(url: str, grid: Path, undisturbed: dict[str, bytes]) -> None:
+    root = fastscan.scan(grid, url)
+    assert cube(url) == undisturbed
+    assert store.group_names(root) == [E6]
+    assert xr.open_zarr(url, group=E6).chi2.values.tobytes() == undisturbed["chi2"]
+    (found,) = records.of_store(url, beta=[0.0], sigma_sys=[0.1], from_cube=True)
+    assert found["limit_gev"] == pytest.approx(float(fastscan.limit("coherent-csi", "e6", beta=0, sigma_sys=0.1)))
+    assert not any(each.damaged or each.missing for each in verify(url, everything=True))
+
+
+def test_it_is_resumed_and_what_is_damaged_is_repaired(url: str, grid: Path, undisturbed: dict[str, bytes]) -> None:
+    fastscan.scan(grid, url)
+    files = s3fs.S3FileSystem()
+    files.pipe(f"{url}/{E6}/chi2/c.3.0.0.0", b"damaged")
+    files.rm(f"{url}/{E6}/chi2/done.5.json")
+    files.rm(f"{url}/{E6}/chi2/zarr.json")
+    with pytest.raises(FastscanError, match="half-written or damaged"):
+        verify(url)
+    calls: list[scanner.Progress] = []
+    fastscan.scan(grid, url, resume=True, progress=calls.append)
+    assert calls[0].tasks_to_do == 1
+    assert [each.damaged for each in verify(url)] == [(f"{E6}/chi2/c.3.0.0.0",)]
+    fastscan.scan(grid, url, resume=True)
+    assert cube(url) == undisturbed
+
+
+def test_it_is_refused_overwritten_and_never_with_foreign_files(url: str, grid: Path) -> None:
+    fastscan.scan(grid, url)
+    with pytest.raises(FastscanError, match="--resume continues it, --overwrite replaces it"):
+        fastscan.scan(grid, url)
+    other = grid.with_name("other.toml")
+    other.write_text(SMALL.replace('["e6"]', '["lr"]').replace("beta =", "# beta ="))
+    files = s3fs.S3FileSystem(use_listings_cache=False)
+    files.pipe(f"{url}/thesis.tex", b"...")
+    with pytest.raises(FastscanError, match=r"thesis\.tex is nothing that fastscan wrote; nothing was deleted"):
+        fastscan.scan(other, url, overwrite=True)
+    assert done(url) == TASKS
+    files.rm(f"{url}/thesis.tex")
+    assert store.group_names(fastscan.scan(other, url, overwrite=True)) == ["coherent-csi/lr"]
+    assert not files.find(f"{url}/{E6}")
+
+
+def test_workers_and_parts_write_to_it(url: str, grid: Path, undisturbed: dict[str, bytes]) -> None:
+    command = [FASTSCAN, "scan", grid, "-o", url, "--part", "2/2", "--workers", "1"]
+    subprocess.run(command, check=True, capture_output=True)
+    fastscan.scan(grid, url, part=(1, 2))
+    scanner.finish(url)
+    assert cube(url) == undisturbed
+
+
+def test_a_server_that_freezes_for_a_while_is_waited_for(
+    url: str, grid: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: dict[str, bytes]
+) -> None:
+    process, _ = server
+    scan = subprocess.Popen([FASTSCAN, "scan", grid, "-o", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while done(url) < 1 and scan.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(3)
+    frozen = scan.poll() is None
+    process.send_signal(signal.SIGCONT)
+    _, problem = scan.communicate(timeout=60)
+    assert frozen
+    assert scan.returncode == 0, problem.decode()
+    assert cube(url) == undisturbed
+
+
+def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
+    url: str, grid: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: dict[str, bytes]
+) -> None:
+    way = Proxy(server[1])
+    command = [FASTSCAN, "scan", grid, "-o", url]
+    through = os.environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{way.port}"}
+    scan = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=through)
+    while done(url) < 1 and scan.poll() is None:
+        time.sleep(0.01)
+    way.cut()
+    _, told = scan.communicate(timeout=90)
+    _, problem = told.decode().splitlines()  # after the plan
+    assert scan.returncode == 2
+    assert "Could not connect to the endpoint URL" in problem or "Connection was closed" in problem
+    assert problem.endswith("what is done is kept, --resume continues")
+    assert 0 < done(url) < TASKS
+    with pytest.raises(FastscanError, match="lacks"):
+        cube(url)
+    way.open()
+    subprocess.run([*command, "--resume"], check=True, capture_output=True, env=through)
+    way.cut()
+    assert cube(url) == undisturbed
+
+
+def test_what_is_not_there_and_who_may_not_write_is_told(server: object, grid: Path) -> None:
+    with pytest.raises(FastscanError, match="s3://sweeps/nothing does not exist"):
+        read_root("s3://sweeps/nothing")
+    with pytest.raises(FastscanError, match="can't be written: The specified bucket does not exist"):
+        fastscan.scan(grid, "s3://no-such-bucket/x.zarr")
+    with pytest.raises(FastscanError, match="foo://x is no place for a store: Protocol not known: foo"):
+        fastscan.scan(grid, "foo://x")
+
+
+def test_memory_is_a_place_for_one_process(grid: Path, undisturbed: dict[str, bytes]) -> None:
+    fastscan.scan(grid, "memory://memory.zarr")
+    assert cube("memory://memory.zarr") == undisturbed
+    fastscan.scan(grid, "memory://memory.zarr", overwrite=True)
+    assert cube("memory://memory.zarr") == undisturbed
+    command = [FASTSCAN, "scan", grid, "-o", "memory://x", "--workers", "1"]
+    refused = subprocess.run(command, check=False, capture_output=True)
+    assert b"is in this process' memory, where no worker can write" in refused.stderr
+
+
+@pytest.mark.parametrize(("protocol", "library", "extra"), [("s3", "s3fs", "s3"), ("gs", "gcsfs", "gcs")])
+def test_a_missing_extra_is_answered_with_its_command(protocol: str, library: str, extra: str) -> None:
+    program = f"import sys; sys.modules[{library!r}] = None; import fastscan.cli; fastscan.cli.main()"
+    command = [sys.executable, "-c", program, "info", f"{protocol}://bucket/x.zarr"]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    advice = f"{protocol}:// needs a library that isn't installed: pip install 'fastscan[{extra}]'"
+    assert (told.returncode, told.stderr) == (2, f"fastscan: {advice}\n")
+
+
+def test_a_file_url_is_a_path(grid: Path, tmp_path: Path) -> None:
+    fastscan.scan(grid, f"file://{tmp_path}/out.zarr")
+    assert store.group_names(read_root(tmp_path / "out.zarr")) == [E6]
