@@ -8,12 +8,16 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from fastscan.errors import FastscanError
 from fastscan.units import UNITS, quantity
+
+if TYPE_CHECKING:
+    from fastscan import scanner
 
 NO_LIMIT = {
     "no_sensitivity": "no sensitivity",
@@ -190,28 +194,8 @@ def scan(
     from fastscan import cluster, records, scanner
 
     cubes = scanner.plan(grid)
-    started = time.perf_counter()
-    with (
-        cluster.client(workers, scheduler) as client,
-        click.progressbar(
-            length=1,
-            label="scan",
-            file=sys.stderr,
-            hidden=not sys.stderr.isatty(),
-            item_show_func=lambda state: state or "",
-        ) as bar,
-    ):
-
-        def progress(now: scanner.Progress) -> None:
-            if now.tasks + now.failed == 0:
-                plan = f"{count(now.points_to_do)} points in {now.tasks_to_do} tasks to compute"
-                size = sum(cube.layout.size for cube in cubes)
-                click.echo(f"{plan}; {len(cubes)} groups, {size / 1e6:.1f} MB -> {store}", err=True)
-            bar.length = max(now.points_to_do, 1)
-            speed = f"{count(now.points / (time.perf_counter() - started))} points/s"
-            state = f"{now.tasks}/{now.tasks_to_do} tasks, {speed}, {now.retried} retried, {now.failed} failed"
-            bar.update(now.points - bar.pos, state)
-
+    groups = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size_text(sum(cube.layout.size for cube in cubes))}"
+    with cluster.client(workers, scheduler) as client, ProgressBar(f"{groups} -> {store}") as progress:
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
     if part is not None:
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
@@ -649,6 +633,35 @@ def paper(directory: str, no_figures: bool) -> None:
         if not finding.holds:
             click.echo(f"        {finding.numbers}")
     click.echo(f"written to {directory}: " + ", ".join(written))
+
+
+class ProgressBar:
+    """What a scan is going to do, and on a terminal, how far it is, on stderr."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.stack = ExitStack()
+        self.bar: Any = None  # click's, once there is something to show
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.stack.close()
+
+    def __call__(self, now: "scanner.Progress") -> None:
+        if self.bar is None:
+            click.echo(f"{count(now.points_to_do)} points in {now.tasks_to_do} tasks to compute; {self.what}", err=True)
+            bar = click.progressbar(
+                length=max(now.points_to_do, 1),
+                file=sys.stderr,
+                hidden=not sys.stderr.isatty(),
+                item_show_func=lambda state: state or "",
+            )
+            self.bar, self.started = self.stack.enter_context(bar), time.perf_counter()
+        speed = f"{count(now.points / (time.perf_counter() - self.started))} points/s"
+        state = f"{now.tasks}/{now.tasks_to_do} tasks, {speed}, {now.retried} retried, {now.failed} failed"
+        self.bar.update(now.points - self.bar.pos, state)
 
 
 def tell_costs(grid: str, store: str, workers: int | None) -> None:

@@ -3,6 +3,7 @@
 Each worker computes one task at a time, and numba's threads times the workers never exceed the cores.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
     import dask
     import distributed
 
+    for logger in ("distributed", "distributed.client"):  # a lost scheduler is told in one line, not in its tracebacks
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     if scheduler is not None:
         try:
             joined = distributed.Client(scheduler, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]

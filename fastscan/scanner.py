@@ -330,7 +330,7 @@ def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> N
             future.release()
             for task in islice(waiting, 1):
                 running.add(client.submit(compute, task, pure=False))  # type: ignore[no-untyped-call]
-    except CancelledError:
+    except (CancelledError, OSError):
         raise FastscanError(f"{tally.location}: the dask scheduler is gone; {KEPT}") from None
     finally:
         client.unsubscribe_topic("all")  # type: ignore[no-untyped-call]

@@ -2,6 +2,8 @@
 
 import math
 import os
+import socket
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ settings.register_profile(
 )
 settings.load_profile("fastscan")
 
+FASTSCAN, DASK, MOTO = (str(Path(sysconfig.get_path("scripts")) / name) for name in ("fastscan", "dask", "moto_server"))
 Write = Callable[[str, str], Path]
 MODELS = ["chi", "psi", "eta", "lr", "lr-nc", "e6"]
 
@@ -25,6 +28,12 @@ masses = st.floats(1.0, 20000.0)
 sigmas = st.one_of(st.just(0.0), st.floats(1e-4, 1.0))
 luminosities = st.floats(1.0, 1000.0)
 angles = st.floats(0.0, math.pi)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @st.composite

@@ -47,7 +47,7 @@ def test_the_scan_of_the_readme(tmp_path: Path) -> None:
         ["coherent-csi", "lr-nc", "0.28", "112.8", "GeV"],
     ]
     assert "over 181 beta" in done.stdout
-    assert "9.2 M points to compute; 6 groups, 36.9 MB in 8 tasks" in done.stderr
+    assert "9.2 M points in 8 tasks to compute; 6 groups of 36.9 MB" in done.stderr
     assert "\r" not in done.stderr  # no progress bar where nobody looks
 
 

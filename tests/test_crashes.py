@@ -1,25 +1,37 @@
-"""What happens when a scan is killed: real processes, kill -9."""
+"""What happens when a scan is killed, disturbed, or left without a place to write: real processes, disks, kill -9."""
 
 import os
 import random
 import signal
-import socket
 import subprocess
-import sysconfig
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
-from conftest import GRID
+from conftest import DASK, FASTSCAN, GRID, free_port
+from distributed import Client
 
 import fastscan
 from fastscan import scanner, store
+from fastscan.errors import FastscanError
 from fastscan.location import read_root
+from fastscan.records import of_store as limits_of_store
+from fastscan.verify import verify
 
-FASTSCAN, DASK = (str(Path(sysconfig.get_path("scripts")) / name) for name in ("fastscan", "dask"))
 KILLS = 20
 E6 = "coherent-csi/e6"
+MANY_TASKS = (
+    GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]')
+    + """
+[store]
+chunk = "1 KiB"
+task = "1 KiB"
+"""
+)
 
 
 def records(out: Path) -> int:
@@ -32,8 +44,7 @@ def chunks(out: Path) -> dict[str, bytes]:
 
 def test_killed_twenty_times_a_scan_is_the_same_and_little_is_repeated(tmp_path: Path) -> None:
     grid = tmp_path / "grid.toml"
-    text = GRID.replace("num = 13", "num = 361").replace('["chi", "e6"]', '["e6"]')
-    grid.write_text(f'{text}\n[store]\nchunk = "1 KiB"\ntask = "1 KiB"')
+    grid.write_text(MANY_TASKS.replace("num = 181", "num = 361"))
     fastscan.scan(grid, tmp_path / "undisturbed.zarr")
     out, rng, in_flight = tmp_path / "out.zarr", random.Random(0), len(os.sched_getaffinity(0))
     unfinished: set[int] = set()
@@ -62,15 +73,9 @@ def test_killed_twenty_times_a_scan_is_the_same_and_little_is_repeated(tmp_path:
     scanner.finish(str(out))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A dask scheduler and two workers, as on a real cluster: its address, and the workers' processes."""
+    """A dask scheduler and two workers, as on a real cluster: its address, and the processes, the scheduler last."""
     address = f"tcp://127.0.0.1:{free_port()}"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     scheduler = subprocess.Popen(
@@ -78,26 +83,161 @@ def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     )
     worker = [DASK, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
     workers = [subprocess.Popen(worker, **quiet) for _ in range(2)]
-    yield address, workers
+    yield address, [*workers, scheduler]
     for process in (*workers, scheduler):
         process.kill()
         process.wait()
 
 
-def test_a_worker_killed_in_a_scan_is_done_without(
-    cluster: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path
-) -> None:
-    address, workers = cluster
-    grid = tmp_path / "grid.toml"
-    text = GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]')
-    grid.write_text(f'{text}\n[store]\nchunk = "1 KiB"\ntask = "1 KiB"')
-    fastscan.scan(grid, tmp_path / "undisturbed.zarr")
-    out = tmp_path / "out.zarr"
-    running = subprocess.Popen([FASTSCAN, "scan", grid, "-o", out, "--scheduler", address], stderr=subprocess.PIPE)
-    while records(out) < 10 and running.poll() is None:
+@pytest.fixture
+def grid(tmp_path: Path) -> Path:
+    (tmp_path / "grid.toml").write_text(MANY_TASKS)
+    return tmp_path / "grid.toml"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    place = tmp_path_factory.mktemp("undisturbed")
+    (place / "grid.toml").write_text(MANY_TASKS)
+    fastscan.scan(place / "grid.toml", place / "out.zarr")
+    return chunks(place / "out.zarr")
+
+
+def started(out: Path, *arguments: object, tasks: int = 10) -> "subprocess.Popen[bytes]":
+    """A scan that is running, and has done some tasks."""
+    scan = subprocess.Popen([FASTSCAN, "scan", *map(str, arguments), "-o", out], stdout=PIPE, stderr=PIPE)
+    while records(out) < tasks and scan.poll() is None:
         time.sleep(0.001)
-    assert running.poll() is None
-    workers[0].kill()
-    _, problem = running.communicate(timeout=60)
-    assert running.returncode == 0, problem.decode()
-    assert chunks(out) == chunks(tmp_path / "undisturbed.zarr")
+    assert scan.poll() is None
+    return scan
+
+
+def test_a_worker_killed_in_a_scan_is_done_without(
+    cluster: "tuple[str, list[subprocess.Popen[bytes]]]", grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    address, (worker, *_) = cluster
+    calls: list[scanner.Progress] = []
+
+    def kill(now: scanner.Progress) -> None:
+        calls.append(now)
+        if now.tasks == 10:
+            worker.kill()
+
+    with Client(address) as client:
+        fastscan.scan(grid, tmp_path / "out.zarr", client=client, progress=kill)
+    assert chunks(tmp_path / "out.zarr") == undisturbed
+    assert calls[-1].tasks == calls[-1].tasks_to_do
+    assert calls[-1].retried > calls[10].retried == 0 == calls[-1].failed
+
+
+def test_a_scheduler_that_is_gone_is_told(
+    cluster: tuple[str, "list[subprocess.Popen[bytes]]"], grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    address, (*_, scheduler) = cluster
+    scan = started(tmp_path / "out.zarr", grid, "--scheduler", address)
+    scheduler.kill()
+    _, told = scan.communicate(timeout=60)
+    assert scan.returncode == 2
+    assert told.decode().splitlines()[1:] == [
+        f"fastscan: {tmp_path}/out.zarr: the dask scheduler is gone; what is done is kept, --resume continues"
+    ]
+    fastscan.scan(grid, tmp_path / "out.zarr", resume=True)
+    assert chunks(tmp_path / "out.zarr") == undisturbed
+
+
+def test_identical_scans_at_the_same_time_are_one(grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+    out = tmp_path / "out.zarr"
+    together = [subprocess.Popen([FASTSCAN, "scan", grid, "-o", out, "--part", "1/1"]) for _ in range(2)]
+    assert [scan.wait() for scan in together] == [0, 0]
+    assert chunks(out) == undisturbed
+    scanner.finish(str(out))
+
+
+def test_another_scan_of_the_same_group_is_refused_while_one_runs(
+    grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    out, other = tmp_path / "out.zarr", tmp_path / "other.toml"
+    other.write_text(MANY_TASKS.replace("stop = 2000", "stop = 2001"))
+    scan = started(out, grid)
+    with pytest.raises(FastscanError, match=r"from another run: axes\.m_zprime\.stop differ; nothing was changed"):
+        fastscan.scan(other, out, resume=True)
+    _, problem = scan.communicate()
+    assert scan.returncode == 0, problem.decode()
+    assert chunks(out) == undisturbed
+
+
+def test_of_different_scans_that_start_at_once_one_has_the_group(tmp_path: Path) -> None:
+    undisturbed = {}
+    for stop in (2000, 2001):
+        (tmp_path / f"{stop}.toml").write_text(MANY_TASKS.replace("stop = 2000", f"stop = {stop}"))
+        fastscan.scan(tmp_path / f"{stop}.toml", tmp_path / f"{stop}.zarr")
+        undisturbed[stop] = chunks(tmp_path / f"{stop}.zarr")
+    out = tmp_path / "out.zarr"
+    commands = {stop: [FASTSCAN, "scan", tmp_path / f"{stop}.toml", "-o", out, "--part", "1/1"] for stop in undisturbed}
+    scans = {stop: subprocess.Popen(command, stdout=PIPE, stderr=PIPE) for stop, command in commands.items()}
+    told = {stop: scan.communicate()[1].decode() for stop, scan in scans.items()}
+    (first,) = [stop for stop, scan in scans.items() if scan.returncode == 0]
+    (second,) = [stop for stop, scan in scans.items() if scan.returncode == 2]
+    assert "axes.m_zprime.stop differ; nothing was changed" in told[second]
+    assert chunks(out) == undisturbed[first]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "disk"
+    place.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=16m", "tmpfs"]
+    if subprocess.run(["mount", *options, place], check=False, capture_output=True).returncode != 0:
+        pytest.skip("file systems can't be mounted here; test_a_file_too_large does without")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with suppress(OSError), path.open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(65536))
+
+
+def test_a_full_disk_is_told_and_the_scan_resumed(small_disk: Path, grid: Path, undisturbed: dict[str, bytes]) -> None:
+    out = small_disk / "out.zarr"
+    scan = started(out, grid)
+    fill(small_disk / "filler")
+    _, told = scan.communicate()
+    assert scan.returncode == 2
+    (problem,) = told.decode().splitlines()[1:]
+    assert "tasks failed: No space left on device; what is done is kept, --resume continues" in problem
+    with pytest.raises(FastscanError, match="lacks"):
+        fastscan.open(str(out), E6)
+    (small_disk / "filler").unlink()
+    fastscan.scan(grid, out, resume=True)
+    assert chunks(out) == undisturbed
+
+
+def test_a_read_only_store_answers_and_is_not_written(small_disk: Path, grid: Path) -> None:
+    out = small_disk / "out.zarr"
+    fastscan.scan(grid, out)
+    found = list(limits_of_store(out))
+    (out / E6 / "chi2" / "done.3.json").unlink()
+    damaged = out / E6 / "chi2" / "c.5.0.0.0"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    assert list(limits_of_store(out)) == found
+    for write in (
+        partial(fastscan.scan, grid, out, resume=True),
+        partial(fastscan.scan, grid, out, overwrite=True),
+        partial(verify, out),
+    ):
+        with pytest.raises(FastscanError, match="Read-only file system"):
+            write()
+
+
+def test_files_that_may_not_grow_are_told(grid: Path, tmp_path: Path) -> None:
+    """As on a disk that is full, for where none can be mounted."""
+    grid.write_text(MANY_TASKS.replace("1 KiB", "64 KiB"))
+    command = f"ulimit -f 16; exec {FASTSCAN} scan {grid} -o {tmp_path}/out.zarr"
+    scan = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)
+    assert scan.returncode == 2
+    (problem,) = scan.stderr.splitlines()[1:]
+    assert "tasks failed: File too large; what is done is kept, --resume continues" in problem

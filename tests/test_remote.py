@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 import s3fs
 import xarray as xr
-from conftest import GRID
+from conftest import FASTSCAN, GRID, MOTO, free_port
 
 import fastscan
 from fastscan import records, scanner, store
@@ -23,16 +22,9 @@ from fastscan.errors import FastscanError
 from fastscan.location import read_root
 from fastscan.verify import verify
 
-FASTSCAN, MOTO = (str(Path(sysconfig.get_path("scripts")) / name) for name in ("fastscan", "moto_server"))
 E6 = "coherent-csi/e6"
 TASKS = 7
 SMALL = GRID.replace('["chi", "e6"]', '["e6"]') + '\n[store]\nchunk = "8 KiB"\ntask = "8 KiB"'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Proxy:
