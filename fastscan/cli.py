@@ -666,9 +666,12 @@ class ProgressBar:
 
 def tell_costs(grid: str, store: str, workers: int | None) -> None:
     """What a scan takes, by group and in all; one that can't fit is an error."""
+    from fastscan.cluster import threads_each
     from fastscan.costs import costs, require_memory
     from fastscan.location import require_space
 
+    if workers is not None:
+        threads_each(workers)
     found = costs(grid, store, workers)
     rows = [
         (name, f"{count(each.points)}", f"{each.tasks}", size_text(each.size), size_text(each.chunk_size))

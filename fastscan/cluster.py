@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 
 
+def threads_each(workers: int) -> int:
+    """Threads of each of so many workers on this machine; more workers than cores are a `FastscanError`."""
+    cores = len(os.sched_getaffinity(0))
+    if not 1 <= workers <= cores:
+        raise FastscanError(f"--workers must be between 1 and this machine's {cores} cores, not {workers}")
+    return cores // workers
+
+
 @contextmanager
 def client(workers: int | None = None, scheduler: str | None = None) -> "Iterator[Client | None]":
     """A dask client: of so many processes of this machine, of a scheduler's address, or (neither) none.
@@ -44,10 +52,8 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
         with joined:
             yield joined
         return
-    cores = len(os.sched_getaffinity(0))
-    if workers is None or not 1 <= workers <= cores:
-        raise FastscanError(f"--workers must be between 1 and this machine's {cores} cores, not {workers}")
-    threads = {"distributed.nanny.pre-spawn-environ.NUMBA_NUM_THREADS": str(cores // workers)}
+    assert workers is not None
+    threads = {"distributed.nanny.pre-spawn-environ.NUMBA_NUM_THREADS": str(threads_each(workers))}
     with (
         dask.config.set(threads),
         distributed.LocalCluster(  # type: ignore[no-untyped-call]

@@ -9,7 +9,10 @@ from collections.abc import Iterable
 
 
 class FastscanError(ValueError):
-    """Input, file or store that can't be used; the message is one line for the user."""
+    """Input, file or store that can't be used; the message is one line for the user, whatever a name contains."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> FastscanError:

@@ -31,7 +31,7 @@ def readable(what: Location) -> Iterator[None]:
         raise
     except (PermissionError, ConnectionError, TimeoutError) as error:
         raise FastscanError(f"{what} can't be read: {error.strerror or error}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         problem = (str(error) or type(error).__name__).splitlines()[0]
         raise FastscanError(f"{what} is half-written or damaged: {problem}") from None
 
@@ -153,8 +153,6 @@ def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
         Where a store is there and neither resume nor overwrite was asked for; where something else is there, or
         the store holds files that fastscan didn't write; where the place can't be written.
     """
-    if overwrite and resume:
-        raise FastscanError("resume and overwrite exclude each other")
     for parent in () if is_url(location) else local(location).parents:
         if (parent / "zarr.json").is_file():
             raise FastscanError(f"{location} lies inside a store, {parent}")

@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -185,6 +186,8 @@ def run(
     """Create the cubes' groups, run the tasks that aren't done, and finish the store, unless this is but a part."""
     if part is not None and not 1 <= part[0] <= part[1]:
         raise FastscanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
+    if resume and overwrite:
+        raise FastscanError("resume and overwrite exclude each other")
     if part is not None and overwrite:
         raise FastscanError("a part of a scan can't replace a store: other parts write to it too")
     if client is not None and not is_shared(location):
@@ -198,7 +201,8 @@ def run(
     if client is None:  # a cluster watches over its workers' memory
         require_memory(memory_per_task([cube.layout for cube in cubes], location), _threads())
     missing = _missing(cubes, done, part or (1, 1))
-    root = root or create(location, overwrite=overwrite, resume=share)
+    if root is None:
+        root = create(location, overwrite=overwrite, resume=share)
     where = absolute(location)
     tasks = [Task(where, cube.name, cube.hash, number) for cube, numbers in missing for number in numbers]
     tally = _Tally(location, len(tasks), sum(cube.layout.points_of(numbers) for cube, numbers in missing), progress)
@@ -304,10 +308,12 @@ def _threads() -> int:
 
 def _run_in_threads(tasks: Sequence[Task], tally: _Tally) -> None:
     graph = {f"task-{n}": (compute, task) for n, task in enumerate(tasks)}
-    with Callback(  # type: ignore[no-untyped-call]
+    count = Callback(  # type: ignore[no-untyped-call]
         posttask=lambda key, result, graph, state, worker: tally.add(result)
-    ):
-        dask.threaded.get(graph, list(graph), num_workers=_threads())
+    )
+    # a pool of its own, which waits for the tasks in flight: a scan that was given up writes nothing more
+    with ThreadPoolExecutor(_threads()) as pool, count:
+        dask.threaded.get(graph, list(graph), pool=pool)
 
 
 def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> None:

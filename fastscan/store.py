@@ -17,9 +17,9 @@ import hashlib
 import json
 import math
 import platform
+import time
 import warnings
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,13 +29,12 @@ import xxhash
 import zarr
 from numpy.typing import NDArray
 from zarr import AsyncArray
-from zarr.abc.store import Store
+from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer import default_buffer_prototype
 from zarr.buffer.cpu import Buffer
-from zarr.codecs import Crc32cCodec
 from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ZarrUserWarning
-from zarr.storage import MemoryStore
+from zarr.storage import MemoryStore, StorePath
 
 from fastscan import models
 from fastscan.errors import FastscanError, unknown
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     import xarray
 
 T = TypeVar("T")
+SETTLE = 5  # seconds that another process gets to write a group that it has begun
 RANKS = {"chi2": 4, "events": 2}  # dimensions of an array, beta counted
 
 
@@ -175,21 +175,29 @@ def hash_of(identity: dict[str, Any]) -> str:
 
 def is_there(root: zarr.Group, cube: Cube) -> bool:
     """Whether a store has the group of a cube; one of the same name from another run is a `FastscanError`."""
-    with readable(f"group {cube.name}"):
-        group = root.get(cube.name)
-        if group is None or "hash" not in group.attrs:
-            return False
-        if group.attrs["hash"] != cube.hash:
-            changed = ", ".join(_differences(group.attrs["identity"], cube.identity))
-            raise FastscanError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
-        return True
+    attributes = _attributes(root, cube.name)
+    if not attributes:
+        return False
+    if attributes["hash"] != cube.hash:
+        changed = ", ".join(_differences(attributes.get("identity"), cube.identity)) or "nothing but the hash"
+        raise FastscanError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
+    return True
+
+
+def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
+    """What a group of fastscan's says of itself; nothing where its zarr.json is lost, damaged or another's."""
+    try:
+        attributes: dict[str, Any] = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")["attributes"]
+        return attributes if isinstance(attributes["hash"], str) else {}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
 
 
 def ensure(root: zarr.Group, cube: Cube) -> None:
     """Create the group of a cube, or what is missing or damaged of it.
 
-    Several processes can do so at the same time: the first to write the group's own metadata owns the name, each file
-    is replaced as a whole, and those of the same run are the same.
+    Several processes can do so at the same time: the first to write the group's own metadata owns the name, and its
+    files are those that count.
 
     Raises
     ------
@@ -197,46 +205,59 @@ def ensure(root: zarr.Group, cube: Cube) -> None:
         Where another run has a group of this name, or had one whose metadata are lost.
     """
     if is_there(root, cube):
-        with suppress(FastscanError):  # damaged, or another process is still writing it
-            read(root, cube.name)
+        if _is_whole(root, cube):
             return
     else:
         _require_own_records(root, cube)
     aside = zarr.open_group(MemoryStore(), mode="w-", zarr_format=3)
     _make(aside, cube)
+    files = sync(_read_files(aside, _small_files(aside)))
     own = f"{cube.name}/zarr.json"
-    metadata = sync(aside.store.get(own, default_buffer_prototype()))
-    assert metadata is not None
-    sync(root.store.set_if_not_exists(own, metadata))
-    if is_there(root, cube):
-        sync(_copy(aside.store, root.store, _small_files(cube.name)))
+    sync(root.store.set_if_not_exists(own, files[own]))
+    if is_there(root, cube) and read_bytes(root, own) != files[own].to_bytes():
+        # the same run on another machine or by another version, where last digits may differ
+        for _ in range(10):
+            if _is_whole(root, cube):
+                return
+            time.sleep(SETTLE / 10)
+    sync(_write_files(root, files))
 
 
-async def _copy(source: Store, target: Store, keys: Iterable[str]) -> None:
-    """Copy those of the files that are there, all at once: each waits for the network, if there is one."""
-
-    async def copy(key: str) -> None:
-        value = await source.get(key, default_buffer_prototype())
-        if value is not None:
-            await target.set(key, value)
-
-    await asyncio.gather(*map(copy, keys))
-
-
-def _small_files(name: str) -> list[str]:
-    """What a group can have beside its chunks of chi2 and events, and their records."""
-    arrays = dict.fromkeys(DIMENSIONS, 1) | {f"likelihood/{key}": len(d) for key, d in LIKELIHOOD_DIMENSIONS.items()}
-    chunks = [f"{array}/c" + "/0" * rank for array, rank in arrays.items()]
-    metadata = [f"{array}/zarr.json" for array in (*RANKS, *arrays, "likelihood")]
-    outer = name.partition("/")[0]
-    return [f"{outer}/zarr.json", f"{name}/zarr.json", *(f"{name}/{key}" for key in (*metadata, *chunks))]
+def _is_whole(root: zarr.Group, cube: Cube) -> bool:
+    try:
+        read(root, cube.name)
+    except FastscanError:
+        return False
+    return True
 
 
 def _require_own_records(root: zarr.Group, cube: Cube) -> None:
-    """Refuse a group without metadata that holds what another run computed."""
-    for task in sorted(recorded_tasks(root, cube)):
-        if checksums_of(root, cube, task) is None:
-            raise FastscanError(f"{cube.name} lost its zarr.json, and holds what another run computed")
+    """Refuse a name that holds anything but this run's: what another run computed, or what fastscan didn't make."""
+    records = sorted(recorded_tasks(root, cube))
+    if any(checksums_of(root, cube, task) is None for task in records):
+        raise FastscanError(f"{cube.name} lost its zarr.json, and holds what another run computed")
+    if not records and read_bytes(root, f"{cube.name}/zarr.json") is not None:
+        raise FastscanError(f"{cube.name}/zarr.json is damaged, or nothing that fastscan made; it is left as it is")
+
+
+def _small_files(root: zarr.Group) -> list[str]:
+    """All files of a group in memory."""
+
+    async def listed() -> list[str]:
+        return [key async for key in root.store.list() if key != "zarr.json"]
+
+    return sync(listed())
+
+
+async def _read_files(root: zarr.Group, keys: Iterable[str]) -> dict[str, AnyBuffer]:
+    """Those of the files that are there; all at once, as each may wait for the network."""
+    keys = list(keys)
+    values = await asyncio.gather(*(root.store.get(key, default_buffer_prototype()) for key in keys))
+    return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+
+async def _write_files(root: zarr.Group, files: dict[str, AnyBuffer]) -> None:
+    await asyncio.gather(*(root.store.set(key, value) for key, value in files.items()))
 
 
 def _make(root: zarr.Group, cube: Cube) -> None:
@@ -274,8 +295,17 @@ def _make(root: zarr.Group, cube: Cube) -> None:
             "members": list(cube.likelihood.members),
             "identity": cube.identity,
             "hash": cube.hash,
+            "checksums": _checksums(root, cube.name),
         }
     )
+
+
+def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
+    """Checksums of what a group consists of but for its own zarr.json: all that its limits follow from."""
+    prefix = f"{name}/"
+    files = sync(_read_files(root, [key for key in _small_files(root) if key.startswith(prefix)]))
+    checksums = {key.removeprefix(prefix): xxhash.xxh3_64_hexdigest(files[key].to_bytes()) for key in sorted(files)}
+    return {key: checksum for key, checksum in checksums.items() if key != "zarr.json"}
 
 
 def _put_array(group: zarr.Group, name: str, values: Array, dimensions: tuple[str, ...]) -> None:
@@ -284,7 +314,7 @@ def _put_array(group: zarr.Group, name: str, values: Array, dimensions: tuple[st
         data=values,
         chunks=tuple(max(1, size) for size in values.shape),
         fill_value=math.nan,
-        compressors=Crc32cCodec(),  # every limit follows from these numbers: damage must show
+        compressors=None,
         dimension_names=dimensions,
         attributes=ATTRIBUTES.get(name, {}),
     )
@@ -321,23 +351,18 @@ def group_names(root: zarr.Group) -> list[str]:
 def read(root: zarr.Group, name: str) -> Cube:
     """A group of a store, with the likelihood that it carries."""
     with readable(f"group {name}"):
-        group = root.get(name)
-        attributes: dict[str, Any] = dict(group.attrs) if isinstance(group, zarr.Group) else {}
-        if "hash" not in attributes:
+        attributes = _attributes(root, name)
+        if not attributes:
             known = group_names(root)
             raise ValueError("its zarr.json is lost") if name in known else unknown("group", name, known)
         identity = attributes["identity"]
         if hash_of(identity) != attributes["hash"]:
-            raise ValueError("its identity doesn't fit its hash")
+            raise ValueError("what it was made from doesn't fit its hash")
+        aside = MemoryStore(sync(_checked_files(root, name, attributes["checksums"])))
         has_beta = "beta" in identity["axes"]
-        stored_axes = [axis for axis in DIMENSIONS if has_beta or axis != "beta"]
-        axes = sync(_read_arrays(root, name, stored_axes))
-        if not (identity["combined"] and "sigma_sys" not in identity["axes"]):
-            _require_numbers({"sigma_sys": axes["sigma_sys"]})  # NaN only where several keep their own
-        _require_numbers({axis: points for axis, points in axes.items() if axis != "sigma_sys"})
-        carried = sync(_read_arrays(root, f"{name}/likelihood", LIKELIHOOD_DIMENSIONS))
-        _require_numbers(carried)
-        cube = Cube(
+        axes = sync(_read_arrays(aside, [axis for axis in DIMENSIONS if has_beta or axis != "beta"]))
+        carried = sync(_read_arrays(aside, [f"likelihood/{array}" for array in LIKELIHOOD_DIMENSIONS]))
+        return Cube(
             name=name,
             title=attributes["title"],
             references=tuple(attributes["references"]),
@@ -350,40 +375,35 @@ def read(root: zarr.Group, name: str) -> Cube:
                 chunks_per_task=identity["chunks_per_task"],
                 dtype=identity["dtype"],
             ),
-            likelihood=Likelihood(tuple(identity["experiments"]), **carried),
+            likelihood=Likelihood(
+                tuple(identity["experiments"]), **{name.rpartition("/")[2]: values for name, values in carried.items()}
+            ),
         )
-        sync(_require_files(root, cube))
-        return cube
 
 
-async def _read_arrays(root: zarr.Group, group: str, names: Iterable[str]) -> dict[str, Array]:
-    """Small arrays, whole; all at once, as each may wait for the network."""
-
-    async def values(name: str) -> Array:
-        array = await AsyncArray.open(root.store_path / f"{group}/{name}")
-        return np.asarray(await array.getitem(...), float)
-
-    return dict(zip(names, await asyncio.gather(*map(values, names)), strict=True))
-
-
-def _require_numbers(arrays: dict[str, Array]) -> None:
-    """Refuse arrays with values missing: a chunk that is lost reads as NaN."""
-    for name, values in arrays.items():
-        if np.isnan(values).any():
-            raise ValueError(f"{name} lacks values")
+async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str]) -> dict[str, AnyBuffer]:
+    """What a group consists of beside its large chunks; what is lost or damaged of it is a ValueError."""
+    outer = name.partition("/")[0]
+    found = await _read_files(root, [f"{name}/{key}" for key in checksums])
+    for key, checksum in checksums.items():
+        value = found.get(f"{name}/{key}")
+        if value is None or xxhash.xxh3_64_hexdigest(value.to_bytes()) != checksum:
+            raise ValueError(f"{key} is {'lost' if value is None else 'damaged'}")
+    above = await _read_files(root, [f"{outer}/zarr.json"])
+    if not above or json.loads(above[f"{outer}/zarr.json"].to_bytes())["node_type"] != "group":
+        raise ValueError(f"{outer}/zarr.json is {'damaged' if above else 'lost'}")
+    return {key.removeprefix(f"{name}/"): value for key, value in found.items()}
 
 
-async def _require_files(root: zarr.Group, cube: Cube) -> None:
-    """Refuse a group whose metadata are lost, or tell other shapes: bytes would be read as something else."""
-    outer = cube.name.partition("/")[0]
-    for group in (outer, f"{cube.name}/likelihood"):
-        if not await root.store.exists(f"{group}/zarr.json"):
-            raise ValueError(f"{group}/zarr.json is lost")
-    for name, dtype in cube.arrays.items():
-        found, rank = await AsyncArray.open(root.store_path / f"{cube.name}/{name}"), RANKS[name]
-        expected = (cube.stored(cube.layout.shape[:rank]), cube.stored(cube.layout.chunks[:rank]), np.dtype(dtype))
-        if (found.shape, found.chunks, found.dtype) != expected:
-            raise ValueError(f"the metadata of {name} are not the group's")
+async def _read_arrays(storage: MemoryStore, arrays: Iterable[str]) -> dict[str, Array]:
+    """Small arrays, whole."""
+
+    async def values(array: str) -> Array:
+        opened = await AsyncArray.open(StorePath(storage, array), zarr_format=3)
+        return np.asarray(await opened.getitem(...), float)
+
+    arrays = list(arrays)
+    return dict(zip(arrays, await asyncio.gather(*map(values, arrays)), strict=True))
 
 
 def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
@@ -482,7 +502,7 @@ def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | No
         record = json.loads(data or b"")
         checksums: dict[str, str] = dict(record["chunks"])
         return checksums if record["hash"] == cube.hash else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

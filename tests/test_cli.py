@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
-from conftest import GRID
+from conftest import FASTSCAN, GRID
 
-FASTSCAN = str(Path(sysconfig.get_path("scripts")) / "fastscan")
+from fastscan.costs import require_memory
+from fastscan.errors import FastscanError
+
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -185,12 +186,25 @@ def test_dry_run(tmp_path: Path) -> None:
     assert told[6].split() == ["coherent-csi/e6", "9.0", "M", "3", "35.9", "MB", "12.1", "MB"]
     assert told[7] == "in all: 9.2 M points in 8 tasks, 37.5 MB with the events"
     assert "24.2 MB for each of" in told[8]
-    (tmp_path / "huge.toml").write_text(GRID.replace("num = 7", "num = 9000000").replace("num = 13", "num = 100000"))
+    (tmp_path / "huge.toml").write_text(GRID.replace("num = 37", "num = 1000000").replace("num = 13", "num = 100000"))
     huge = run("scan", tmp_path / "huge.toml", "-o", tmp_path / "x.zarr", "--dry-run")
     assert huge.returncode == 2
     assert "but only" in huge.stderr
     assert "TB with the events" in huge.stdout
     assert not (tmp_path / "x.zarr").exists()
+    (tmp_path / "slivers.toml").write_text(
+        GRID.replace("num = 37", "num = 1000000") + '[store]\nchunk = "1 KiB"\ntask = "1 KiB"'
+    )
+    slivers = run("scan", tmp_path / "slivers.toml", "-o", tmp_path / "x.zarr", "--dry-run")
+    assert "store: cuts a cube into 1066611 tasks; a larger chunk or task makes at most 1000000" in slivers.stderr
+    assert "no limit known free" in ok("scan", REPOSITORY / "grids/coherent-csi.toml", "-o", "s3://b/x", "--dry-run")
+
+
+def test_a_scan_that_memory_can_not_hold_is_refused() -> None:
+    with pytest.raises(
+        FastscanError, match=r"2 tasks in flight need \d+\.0 MB of memory, but only \d+\.\d MB are available"
+    ):
+        require_memory(10**15, 2)
 
 
 def test_plot(scanned: Path, tmp_path: Path) -> None:

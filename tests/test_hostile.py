@@ -1,0 +1,480 @@
+"""Hostile conditions: scans that are interrupted, grid files that are garbled, stores that are damaged."""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask
+import pytest
+from conftest import FASTSCAN, GRID
+from hypothesis import Phase, example, given, settings
+from hypothesis import strategies as st
+
+import fastscan
+from fastscan import grid, records, scanner, store
+from fastscan.costs import costs
+from fastscan.errors import FastscanError
+from fastscan.location import read_root
+from fastscan.verify import verify
+
+
+def arrays(path: Path) -> dict[str, tuple[str, bytes]]:
+    """Decoded arrays of every group of a store, and their dtypes."""
+    found = {}
+    for group in store.group_names(read_root(path)):
+        with fastscan.open(path, group) as cube:
+            for name in {"chi2", "events"} & set(cube):
+                found[f"{group}/{name}"] = (str(cube[name].dtype), cube[name].values.tobytes())
+    return found
+
+
+@contextmanager
+def told_if_refused() -> Iterator[None]:
+    """What can't be done is a FastscanError of one line; everything else fails the test."""
+    try:
+        yield
+    except FastscanError as error:
+        require_one_line(str(error))
+
+
+def require_one_line(text: str) -> None:
+    assert len(text.splitlines()) == 1, text
+
+
+def require_clean(out: Path, *groups: str) -> None:
+    """A store has these groups, complete, and each of their chunks is what computing it again gives."""
+    found = [(each.group, each.damaged, each.missing) for each in verify(out, everything=True)]
+    assert found == [(group, (), ()) for group in sorted(groups)]
+
+
+# --- Scans that are interrupted ---
+
+RANGES = {"beta": (0, 180), "m_zprime": (5, 3000), "sigma_sys": (0, 0.5), "luminosity": (0.5, 1000)}
+UNITS = {"beta": ', unit = "deg"', "m_zprime": ', unit = "GeV"', "sigma_sys": "", "luminosity": ""}
+
+
+@st.composite
+def axes(draw: st.DrawFn, name: str) -> str:
+    """An axis of 1 to 6 points, as a grid file has it."""
+    spacing = draw(st.sampled_from(["values", "linear", "log"]))
+    num = draw(st.integers(1, 6))
+    low, high = RANGES[name]
+    ends = num if spacing == "values" else min(num, 2)
+    steps = sorted(draw(st.sets(st.integers(spacing == "log", 100), min_size=ends, max_size=ends)))
+    points = [low + (high - low) * step / 100 for step in steps]
+    if spacing == "values":
+        return f"{name} = {{ values = {points}{UNITS[name]} }}"
+    return f'{name} = {{ start = {points[0]}, stop = {points[-1]}, num = {num}, spacing = "{spacing}"{UNITS[name]} }}'
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> str:
+    """A grid file without its [store]."""
+    names = st.sampled_from(["coherent-csi", "conus", "cr51-lxe-a"])
+    experiments = draw(st.lists(names, min_size=1, max_size=2, unique=True))
+    models = draw(st.lists(st.sampled_from(["chi", "lr", "e6"]), min_size=1, max_size=2, unique=True))
+    chosen = ["m_zprime", *(["beta"] if "e6" in models else [])]
+    chosen += draw(st.lists(st.sampled_from(["sigma_sys", "luminosity"]), unique=True))
+    lines = [f"experiments = {experiments}", f"models = {models}", "[axes]", *(draw(axes(name)) for name in chosen)]
+    if draw(st.booleans()):
+        members = draw(st.lists(names, min_size=2, max_size=3, unique=True))
+        lines += ["[combine.both]", f"experiments = {members}"]
+        if draw(st.booleans()):
+            lines.append(f"sigma_sys = {{ {members[0]} = 0.125 }}")
+    return "\n".join(lines)
+
+
+class InterruptionError(Exception):
+    """Whatever ends a scan from outside."""
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """dask's own threads; those of an interrupted scan are waited for, because they finish what they have begun."""
+    with ThreadPoolExecutor(number) as pool, dask.config.set(num_workers=number, pool=pool):
+        yield
+
+
+def interrupt(file: Path, out: Path, at: int) -> None:
+    """A scan that ends when so many tasks are done."""
+
+    def progress(now: scanner.Progress) -> None:
+        if now.tasks == at:
+            raise InterruptionError
+
+    with pytest.raises(InterruptionError):
+        fastscan.scan(file, out, progress=progress)
+
+
+def done(out: Path) -> dict[Path, int]:
+    """The records of tasks, and when they were written."""
+    return {path: path.stat().st_mtime_ns for path in out.rglob("done.*.json")}
+
+
+@given(
+    text=grids(),
+    dtype=st.sampled_from(["float32", "float64"]),
+    chunk=st.integers(1024, 12_000),
+    task=st.integers(1024, 24_000),
+    before=st.sampled_from([1, 2]),
+    after=st.sampled_from([1, 2]),
+    part=st.floats(0, 1),
+)
+@settings(max_examples=7)
+def test_a_scan_that_was_interrupted_is_resumed_to_the_same_bits(
+    text: str, dtype: str, chunk: int, task: int, before: int, after: int, part: float
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        (place / "plain.toml").write_text(f'{text}\n[store]\ndtype = "{dtype}"')
+        (place / "cut.toml").write_text(f'{text}\n[store]\ndtype = "{dtype}"\nchunk = "{chunk} B"\ntask = "{task} B"')
+        with threads(1):
+            fastscan.scan(place / "plain.toml", place / "undisturbed.zarr")
+        tasks = sum(cube.layout.tasks for cube in scanner.plan(place / "cut.toml"))
+        out = place / "out.zarr"
+        with threads(before):
+            interrupt(place / "cut.toml", out, at=round(part * tasks))
+        recorded = done(out)
+        calls: list[scanner.Progress] = []
+        with threads(after):
+            fastscan.scan(place / "cut.toml", out, resume=True, progress=calls.append)
+        assert [now.tasks for now in calls] == list(range(tasks - len(recorded) + 1))
+        assert {now.tasks_to_do for now in calls} == {tasks - len(recorded)}
+        assert recorded.items() <= done(out).items()  # not computed twice
+        assert arrays(out) == arrays(place / "undisturbed.zarr")
+        require_clean(out, *(cube.name for cube in scanner.plan(place / "cut.toml")))
+
+
+def test_a_scan_that_has_ended_writes_nothing_more(tmp_path: Path) -> None:
+    """Otherwise it would write into what takes its place."""
+    large = GRID.replace("num = 37", "num = 370").replace("num = 7", "num = 200")
+    (tmp_path / "grid.toml").write_text(f'{large}\n[store]\nchunk = "2 MiB"\ntask = "8 MiB"')
+    with threads(2):
+        interrupt(tmp_path / "grid.toml", tmp_path / "out.zarr", at=1)
+        recorded = done(tmp_path / "out.zarr")
+    assert done(tmp_path / "out.zarr") == recorded
+
+
+# --- Grid files that are garbled ---
+
+README_GRID = """
+title = "E6 and left-right at COHERENT and CONUS"
+experiments = ["coherent-csi", "conus"]
+models = ["e6", "lr"]
+
+[axes]
+beta       = { start = 0, stop = 180, num = 5, unit = "deg" }
+m_zprime   = { start = 50, stop = 5000, num = 9, spacing = "log", unit = "GeV" }
+sigma_sys  = { start = 0.0, stop = 0.3, num = 3 }
+luminosity = { values = [1, 10, 100] }
+
+[combine.fig6]
+experiments = ["coherent-csi", "connie", "cr51-lxe-c"]
+sigma_sys = { cr51-lxe-c = 0.0025 }
+
+[store]
+dtype = "float32"
+chunk = "16 MiB"
+task = "16 MiB"
+"""
+MOST_POINTS = 100_000  # of a garbled grid that is scanned
+NUMBERS = [
+    *(b"", b"-1", b"0", b"-0.0", b"1", b"1e-300", b"5e-324", b"1e17", b"1e300", b"1e308", b"1e400", b"nan", b"-inf"),
+    *(b"10000000", b"100000", b"18446744073709551616", b"9" * 5000, b"0x10", b"1_0", b"true", b"1979-05-27"),
+    *(b"[]", b"{}", b"[[1]]", b"[1, nan]", b'"1"', b'"' + b"x" * 10_000 + b'"', '"\u2028"'.encode(), b"\xff"),
+]
+INSERTED = st.one_of(
+    st.sampled_from([b"\n", b"\r", b"\r\n", b"\t", b"\0", b"\x1b[2J", b'"', b"'", b"[", b"]", b"{", b"}", b"=", b"#"]),
+    st.sampled_from([rb'"\n"', rb"\u2028", b'"""', b".", b"[" * 2000, b"\xef\xbb\xbf", b"../", b".toml", b"/"]),
+    st.sampled_from(NUMBERS),
+    st.binary(max_size=8),
+    st.text(max_size=8).map(str.encode),
+)
+
+
+@st.composite
+def garbled(draw: st.DrawFn) -> bytes:
+    """A valid grid file after one to four accidents."""
+    text = draw(st.sampled_from([GRID, README_GRID])).encode()
+    for _ in range(draw(st.integers(1, 4))):
+        number = [match.span() for match in re.finditer(rb"[0-9.]+", text)]
+        line = [match.span() for match in re.finditer(rb"[^\n]+\n?", text)]
+        start = draw(st.integers(0, len(text)))
+        anywhere = [(start, start + draw(st.integers(0, 30)))]
+        low, high = draw(st.sampled_from(draw(st.sampled_from([number or line, line, anywhere])) or anywhere))
+        put = {"cut": b"", "repeat": text[low:high] * 2, "insert": draw(INSERTED) + text[low:high]}
+        put["replace"] = draw(st.sampled_from(NUMBERS))
+        text = text[:low] + put[draw(st.sampled_from(sorted(put)))] + text[high:]
+    return text
+
+
+@given(garbled())
+@example(GRID.encode() + b'[combine."a\\nb"]')
+@example(GRID.replace("coherent-csi", r"a\nb.toml").encode())
+@example(GRID.replace("chi", r"a\u2028b.toml").encode())
+@settings(max_examples=100)
+def test_a_garbled_grid_file_is_a_grid_or_one_line(text: bytes) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        file, out = Path(place, "grid.toml"), Path(place, "out.zarr")
+        file.write_bytes(text)
+        with told_if_refused():
+            loaded = grid.load(file)
+            assert isinstance(loaded, grid.Grid)
+            if costs(loaded, str(out)).points <= MOST_POINTS:
+                fastscan.scan(loaded, out)
+                list(records.of_store(str(out)))
+
+
+# --- Stores that are damaged ---
+
+Contents = dict[str, bytes]
+Damage = Callable[[Contents, str], bytes | None]  # of a store's files and the name of one: what becomes of it
+CHI, E6 = "coherent-csi/chi", "coherent-csi/e6"
+SMALL = GRID.replace("num = 13", "num = 3").replace("num = 37", "num = 61").replace("num = 7", "num = 3")
+GARBAGE = [b"null", b"[]", b"{}", b"NaN", b'{"zarr_format": 3}', b"[" * 100_000, b"\xff\xfe{}"]
+
+
+@dataclass(frozen=True)
+class Intact:
+    """A store that is as it should be: its grid file, its files, and what it answers."""
+
+    grid: Path
+    contents: Contents
+    arrays: dict[str, tuple[str, bytes]]
+    limits: dict[bool, list[records.Record]]  # from the likelihood, and (True) from the stored chi2
+
+
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Intact:
+    place = tmp_path_factory.mktemp("intact")
+    (place / "grid.toml").write_text(f'{SMALL}\n[store]\nchunk = "2 KiB"\ntask = "4 KiB"')
+    out = place / "out.zarr"
+    fastscan.scan(place / "grid.toml", out)
+    contents = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    return Intact(
+        place / "grid.toml",
+        dict(sorted(contents.items())),
+        arrays(out),
+        {each: limits(out, each) for each in (False, True)},
+    )
+
+
+def limits(out: Path, from_cube: bool) -> list[records.Record]:
+    """Limits on the axes, and, where the likelihood gives them, at the experiment's own sigma_sys."""
+    found = []
+    for sigma_sys in ("axis",) if from_cube else ("axis", None):
+        found += records.of_store(str(out), sigma_sys=sigma_sys, luminosity="axis", from_cube=from_cube)
+    return found
+
+
+def comparable(found: list[records.Record]) -> list[Any]:
+    """Records that `==` compares to 1e-12."""
+
+    def near(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [tuple(map(near, ends)) for ends in value]
+        return pytest.approx(value, rel=1e-12, abs=0) if isinstance(value, float) else value
+
+    return [each | {key: near(each[key]) for key in ("limit_gev", "allowed_gev")} for each in found]
+
+
+def require_no_wrong_limit(intact: Intact, out: Path, from_cube: bool = False) -> None:
+    """The limits are all there and those of the intact store, or they are refused."""
+    with told_if_refused():
+        assert limits(out, from_cube) == comparable(intact.limits[from_cube])
+
+
+def damaged(intact: Intact, out: Path, file: str, content: bytes | None) -> Path:
+    """A copy of the intact store in which one file has other content, or (None) is gone."""
+    for name, data in (intact.contents | {file: content}).items():
+        if data is not None:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_bytes(data)
+    return out
+
+
+def role(file: str) -> str:
+    """The name of a file without the numbers of tasks and chunks."""
+    return re.sub(r"(?<=[./])\d+", "N", file)
+
+
+@st.composite
+def damages(draw: st.DrawFn, contents: Contents) -> tuple[str, bytes | None]:
+    """A file of a store, each kind of file as often as any other, and what becomes of it."""
+    wanted = draw(st.sampled_from(sorted({role(file) for file in contents})))
+    file = draw(st.sampled_from([file for file in contents if role(file) == wanted]))
+    content = contents[file]
+    place = st.integers(0, len(content) - 1)
+    becomes = st.one_of(
+        st.sampled_from([None, b""]),
+        place.map(lambda at: content[:at]),
+        st.tuples(place, st.integers(0, 7)).map(lambda at: flipped(content, *at)),
+        st.binary(max_size=2 * len(content)),
+        st.sampled_from(GARBAGE),
+        st.sampled_from(sorted(contents)).map(lambda other: contents[other]),
+    )
+    return file, draw(becomes)
+
+
+def flipped(content: bytes, at: int, bit: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :]
+
+
+def gone(contents: Contents, file: str) -> None:
+    return None
+
+
+def becomes(content: bytes) -> Damage:
+    return lambda contents, file: content
+
+
+def cut(contents: Contents, file: str) -> bytes:
+    return contents[file][:-1]
+
+
+def other(name: str) -> Damage:
+    return lambda contents, file: contents[name]
+
+
+def edited(old: bytes, new: bytes) -> Damage:
+    def edit(contents: Contents, file: str) -> bytes:
+        assert old in contents[file]
+        return contents[file].replace(old, new, 1)
+
+    return edit
+
+
+KNOWN: dict[str, tuple[str, Damage]] = {
+    # chunks whose own checksum fits
+    "kappa in place of g_sm": (f"{CHI}/likelihood/g_sm/c/0/0", other(f"{CHI}/likelihood/kappa/c/0/0/0")),
+    "spread in place of sigma_sys": (f"{CHI}/likelihood/sigma_sys/c/0", other(f"{CHI}/likelihood/spread/c/0")),
+    "luminosity in place of response": (f"{E6}/likelihood/response/c/0/0", other(f"{E6}/luminosity/c/0")),
+    "response in place of luminosity": (f"{E6}/luminosity/c/0", other(f"{E6}/likelihood/response/c/0/0")),
+    # metadata that zarr understands
+    "a shorter gram": (f"{CHI}/likelihood/gram/zarr.json", edited(b"    3,\n    4", b"    1,\n    4")),
+    "a shorter kappa": (f"{E6}/likelihood/kappa/zarr.json", edited(b"    3,\n    2", b"    2,\n    2")),
+    "no members": (f"{CHI}/likelihood/spread/zarr.json", edited(b"    1\n", b"    0\n")),
+    "chunks of no size": (f"{E6}/m_zprime/zarr.json", edited(b"        61\n", b"        0\n")),
+    "another separator": (f"{E6}/chi2/zarr.json", edited(b'"separator": "."', b'"separator": "/"')),
+    "another dimension": (f"{E6}/chi2/zarr.json", edited(b'"sigma_sys"', b'"luminosity"')),
+    "no hash": (f"{CHI}/zarr.json", edited(b'"hash"', b'"hush"')),
+    # metadata that it doesn't
+    "no group of an experiment": ("coherent-csi/zarr.json", gone),
+    "an array in place of that": ("coherent-csi/zarr.json", other(f"{CHI}/chi2/zarr.json")),
+    "an empty group": (f"{E6}/likelihood/zarr.json", becomes(b"")),
+    "an array nested deeply": (f"{CHI}/m_zprime/zarr.json", becomes(b"[" * 100_000)),
+    "a record nested deeply": (f"{E6}/chi2/done.1.json", becomes(b"[" * 100_000)),
+    # a chunk of another size
+    "a chunk that is cut": (f"{E6}/chi2/c.0.0.0.0", cut),
+}
+
+
+def check_answers(intact: Intact, place: Path, file: str, content: bytes | None) -> None:
+    """Every question to a damaged store is answered, and limits are right; or it is refused in one line."""
+    out = damaged(intact, place / "asked.zarr", file, content)
+    require_no_wrong_limit(intact, out)
+    require_no_wrong_limit(intact, out, from_cube=True)
+    with told_if_refused():
+        store.describe(out)
+    for group in (CHI, E6):
+        # what xarray reads later than `open` is between it and zarr: a chunk that is cut is zarr's ValueError
+        with told_if_refused(), fastscan.open(out, group) as cube, suppress(ValueError):
+            cube.load()
+    with told_if_refused():
+        scanner.finish(str(out))
+    require_no_wrong_limit(intact, out)
+    out = damaged(intact, place / "resumed.zarr", file, content)
+    with told_if_refused():
+        fastscan.scan(intact.grid, out, resume=True)
+    require_no_wrong_limit(intact, out)
+
+
+def check_repair(intact: Intact, place: Path, file: str, content: bytes | None) -> None:
+    """After `verify` a resumed scan makes the store as good as new, or says what of it is wrong."""
+    out = damaged(intact, place / "repaired.zarr", file, content)
+    with told_if_refused():
+        verify(out)
+    try:
+        fastscan.scan(intact.grid, out, resume=True)
+    except FastscanError as error:
+        require_one_line(str(error))
+        require_named(str(error), str(out), CHI, E6)
+        return
+    require_clean(out, CHI, E6)
+    assert arrays(out) == intact.arrays
+    for from_cube in (False, True):
+        assert limits(out, from_cube) == comparable(intact.limits[from_cube])
+
+
+def require_named(text: str, *names: str) -> None:
+    assert any(name in text for name in names), text
+
+
+# Shrinking is left out: a smaller damage explains nothing, and takes long.
+some = settings(max_examples=8, phases=[Phase.reuse, Phase.generate])
+
+
+@given(data=st.data())
+@some
+def test_a_damaged_store_gives_right_answers_or_one_line(intact: Intact, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        check_answers(intact, Path(place), *data.draw(damages(intact.contents)))
+
+
+@given(data=st.data())
+@some
+def test_a_resumed_scan_repairs_a_damaged_store_or_says_what_is_wrong(intact: Intact, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        check_repair(intact, Path(place), *data.draw(damages(intact.contents)))
+
+
+@pytest.mark.parametrize("check", [check_answers, check_repair], ids=["answers", "repair"])
+@pytest.mark.parametrize("known", KNOWN)
+def test_damage_that_is_easily_overlooked(
+    known: str, check: Callable[[Intact, Path, str, bytes | None], None], intact: Intact, tmp_path: Path
+) -> None:
+    file, damage = KNOWN[known]
+    check(intact, tmp_path, file, damage(intact.contents, file))
+
+
+# --- The command line ---
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "command"),
+    [
+        ("coherent-csi/zarr.json", gone, ["limits", "--json"]),
+        (f"{CHI}/likelihood/zarr.json", becomes(b""), ["finish"]),
+        (f"{E6}/events/c.0.0", gone, ["verify"]),
+    ],
+    ids=["limits", "finish", "verify"],
+)
+def test_a_command_on_a_damaged_store_ends_in_one_line(
+    file: str, damage: Damage, command: list[str], intact: Intact, tmp_path: Path
+) -> None:
+    out = damaged(intact, tmp_path / "out.zarr", file, damage(intact.contents, file))
+    require_refusal([command[0], str(out), *command[1:]])
+
+
+@pytest.mark.parametrize(
+    "text", [b"\xff\xfe", GRID.encode() + b'[combine."a\\nb"]'], ids=["binary", "a name of two lines"]
+)
+def test_a_scan_of_a_garbled_grid_ends_in_one_line(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_bytes(text)
+    require_refusal(["scan", str(tmp_path / "grid.toml"), "-o", str(tmp_path / "out.zarr")])
+    assert not (tmp_path / "out.zarr").exists()
+
+
+def require_refusal(command: list[str]) -> None:
+    """A command ends with exit code 2 and a line on stderr."""
+    ended = subprocess.run([FASTSCAN, *command], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("fastscan: ")
