@@ -284,13 +284,6 @@ def test_cite(scanned: Path) -> None:
     assert ok("cite", scanned).splitlines() == ["arXiv:1708.01294", "arXiv:1804.09459", "arXiv:2002.01482"]
 
 
-def test_paper(tmp_path: Path) -> None:
-    text = ok("paper", "-o", tmp_path / "paper")
-    assert "195.3 / 183 +6.7 %" in text
-    assert "534.2 / 534 +0.0 %" in text
-    assert (tmp_path / "paper" / "table3.csv").is_file()
-
-
 def test_info(scanned: Path) -> None:
     text = ok("info", scanned)
     assert "coherent-csi/e6" in text

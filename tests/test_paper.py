@@ -2,9 +2,11 @@
 
 import csv
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import FASTSCAN
 
 from fastscan import paper
 from fastscan.errors import FastscanError
@@ -13,9 +15,24 @@ OWN_INPUTS_MISSING = {"coherent-csi", "miner", "texono", "nucleus"}  # not in th
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[paper.Entry]]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Where the command wrote, and what it said."""
     place = tmp_path_factory.mktemp("paper") / "out"
-    return place, paper.run(place)[0]
+    done = subprocess.run([FASTSCAN, "paper", "-o", place], check=True, capture_output=True, text=True)
+    return place, done.stdout
+
+
+@pytest.fixture(scope="module")
+def written(told: tuple[Path, str]) -> tuple[Path, list[paper.Entry]]:
+    return told[0], paper.table3(told[0])
+
+
+def test_what_the_command_says(told: tuple[Path, str]) -> None:
+    place, text = told
+    assert "195.3 / 183 +6.7 %" in text
+    assert "534.2 / 534 +0.0 %" in text
+    assert "Fig. 1: Where Delta chi2 crosses 2.71 is the limit of Table 3: agrees" in text
+    assert text.splitlines()[-1].startswith(f"written to {place}: report.html, table3.md")
 
 
 def test_chi_and_lr_are_within_0_6_percent(written: tuple[Path, list[paper.Entry]]) -> None:
