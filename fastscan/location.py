@@ -1,6 +1,7 @@
 """Where a store lies, a path or a URL: finding one, making one, replacing one, without harm to anything else."""
 
 import asyncio
+import json
 import math
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import zarr
 from zarr.abc.store import Store
+from zarr.buffer import default_buffer_prototype
 from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ContainsArrayError
 from zarr.storage import LocalStore
@@ -125,9 +127,9 @@ def exists(location: Location) -> bool:
         storage = open_storage(location, read_only=True)
         if not names(storage, "") and (is_url(location) or not local(location).is_file()):
             return False
-        lost_root = _lost_root(storage)
+        lost = _lost_root(storage)
     try:
-        if not lost_root:
+        if not lost:
             read_root(location)
     except FastscanError as error:
         raise FastscanError(f"{error}; it is left as it is") from None
@@ -135,8 +137,13 @@ def exists(location: Location) -> bool:
 
 
 def _lost_root(storage: Store) -> bool:
-    """Whether the root's zarr.json is gone from a store that has records of fastscan's."""
-    return not sync(storage.exists("zarr.json")) and any(
+    """Whether the root's zarr.json, which says little, is gone or damaged in a store that has records of fastscan's."""
+    try:
+        data = sync(storage.get("zarr.json", default_buffer_prototype()))
+        lost = data is None or FORMAT_KEY not in json.loads(data.to_bytes())["attributes"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        lost = True
+    return lost and any(
         RECORD.fullmatch(name)
         for outer in names(storage, "")
         for inner in names(storage, outer)
@@ -162,8 +169,11 @@ def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
         if overwrite:
             return _replace_remote(location) if is_url(location) else _replace(location, local(location))
     with writable(location):
+        storage = open_storage(location, read_only=False)
+        if _lost_root(storage):
+            sync(storage.delete("zarr.json"))
         zarr.open_group(
-            open_storage(location, read_only=False),
+            storage,
             mode="a",  # another part of the same scan may have been faster
             zarr_format=3,
             attributes={FORMAT_KEY: FORMAT},

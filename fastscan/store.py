@@ -28,7 +28,7 @@ import numpy as np
 import xxhash
 import zarr
 from numpy.typing import NDArray
-from zarr import AsyncArray
+from zarr import AsyncArray, AsyncGroup
 from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer import default_buffer_prototype
 from zarr.buffer.cpu import Buffer
@@ -167,7 +167,7 @@ class Cube:
         return over_dimensions if self.has_beta else over_dimensions[1:]
 
 
-def hash_of(identity: dict[str, Any]) -> str:
+def hash_of(identity: Any) -> str:
     """The hash of an identity, whatever the order of its entries."""
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -175,11 +175,12 @@ def hash_of(identity: dict[str, Any]) -> str:
 
 def is_there(root: zarr.Group, cube: Cube) -> bool:
     """Whether a store has the group of a cube; one of the same name from another run is a `FastscanError`."""
-    attributes = _attributes(root, cube.name)
+    with readable(f"group {cube.name}"):
+        attributes = _attributes(root, cube.name)
     if not attributes:
         return False
-    if attributes["hash"] != cube.hash:
-        changed = ", ".join(_differences(attributes.get("identity"), cube.identity)) or "nothing but the hash"
+    if cube.hash not in (attributes["hash"], hash_of(attributes.get("identity"))):  # one of them may be damaged
+        changed = ", ".join(_differences(attributes.get("identity"), cube.identity))
         raise FastscanError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
     return True
 
@@ -389,9 +390,10 @@ async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str])
         value = found.get(f"{name}/{key}")
         if value is None or xxhash.xxh3_64_hexdigest(value.to_bytes()) != checksum:
             raise ValueError(f"{key} is {'lost' if value is None else 'damaged'}")
-    above = await _read_files(root, [f"{outer}/zarr.json"])
-    if not above or json.loads(above[f"{outer}/zarr.json"].to_bytes())["node_type"] != "group":
-        raise ValueError(f"{outer}/zarr.json is {'damaged' if above else 'lost'}")
+    try:
+        await AsyncGroup.open(root.store_path / outer, zarr_format=3, use_consolidated=False)
+    except (ValueError, KeyError, TypeError, FileNotFoundError, RecursionError):
+        raise ValueError(f"{outer}/zarr.json is lost or damaged") from None
     return {key.removeprefix(f"{name}/"): value for key, value in found.items()}
 
 
@@ -507,11 +509,8 @@ def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | No
 
 
 def read_bytes(root: zarr.Group, key: str) -> bytes | None:
-    """A file of a store; None where there is none that can be read."""
-    try:
-        value = sync(root.store.get(key, default_buffer_prototype()))
-    except OSError:
-        return None
+    """A file of a store; None where there is none.  What can't be read is an OSError: it may be there all the same."""
+    value = sync(root.store.get(key, default_buffer_prototype()))
     return None if value is None else value.to_bytes()
 
 

@@ -14,7 +14,7 @@ from zarr.core.sync import sync
 
 from fastscan import scanner, store
 from fastscan.errors import FastscanError
-from fastscan.location import Location, read_root, writable
+from fastscan.location import Location, read_root, readable, writable
 from fastscan.store import Cube
 
 ROUNDING = 1e-6  # relative: another processor may round the last digit otherwise
@@ -64,7 +64,8 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
         rng = np.random.default_rng(0)  # the same sample each time: a finding can be looked at again
         sample = set(done if everything else rng.permutation(done)[:SAMPLE].tolist())
         graph = {f"task-{task}": (_check, root, cube, task, task in sample) for task in done}
-        found = dict(zip(done, dask.threaded.get(graph, list(graph)), strict=True))
+        with readable(location):
+            found = dict(zip(done, dask.threaded.get(graph, list(graph)), strict=True))
         damaged = {task: keys for task, (_, keys) in found.items() if keys}
         if damaged:
             with writable(location):

@@ -30,6 +30,15 @@ luminosities = st.floats(1.0, 1000.0)
 angles = st.floats(0.0, math.pi)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the kernels once, before workers and commands would each do so."""
+    if not hasattr(config, "workerinput"):
+        import fastscan
+
+        fastscan.chi2("coherent-csi", "chi", m_zprime=100)
+        fastscan.limit("coherent-csi", "chi")
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -367,6 +367,7 @@ KNOWN: dict[str, tuple[str, Damage]] = {
     # metadata that it doesn't
     "no group of an experiment": ("coherent-csi/zarr.json", gone),
     "an array in place of that": ("coherent-csi/zarr.json", other(f"{CHI}/chi2/zarr.json")),
+    "a key that zarr doesn't know": ("coherent-csi/zarr.json", edited(b'"attributes"', b'"adtributes"')),
     "an empty group": (f"{E6}/likelihood/zarr.json", becomes(b"")),
     "an array nested deeply": (f"{CHI}/m_zprime/zarr.json", becomes(b"[" * 100_000)),
     "a record nested deeply": (f"{E6}/chi2/done.1.json", becomes(b"[" * 100_000)),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import s3fs
 import xarray as xr
@@ -26,22 +27,32 @@ TASKS = 7
 SMALL = GRID.replace('["chi", "e6"]', '["e6"]') + '\n[store]\nchunk = "8 KiB"\ntask = "8 KiB"'
 
 
-# A way to a server on loopback, in a process of its own, which is cut by killing it.
-PROXY = """
-import asyncio, sys
+RECORDS = 5  # that pass before the way is cut or the server freezes
+# A way to a server on loopback, in a process of its own: listens on a port, passes on to another, and when so many
+# records of tasks have passed it ends, or stops the process that it is told.
+PROXY = f"""
+import asyncio, os, signal, sys
+
+listen, to, *stop = map(int, sys.argv[1:])
+passed = 0
 
 async def pass_on(reader, writer):
+    global passed
     while data := await reader.read(65536):
+        passed += data.startswith(b"PUT") and b"/done." in data[:200]
+        if passed == {RECORDS}:
+            passed += 1
+            os.kill(stop[0], signal.SIGSTOP) if stop else os._exit(0)
         writer.write(data)
         await writer.drain()
     writer.close()
 
 async def connect(near_reader, near_writer):
-    far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
+    far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to)
     await asyncio.gather(pass_on(near_reader, far_writer), pass_on(far_reader, near_writer), return_exceptions=True)
 
 async def main():
-    await (await asyncio.start_server(connect, "127.0.0.1", int(sys.argv[1]))).serve_forever()
+    await (await asyncio.start_server(connect, "127.0.0.1", listen)).serve_forever()
 
 asyncio.run(main())
 """
@@ -57,8 +68,9 @@ def answers(port: int, process: "subprocess.Popen[bytes]") -> "subprocess.Popen[
     return process
 
 
-def proxy(port: int, to: int) -> "subprocess.Popen[bytes]":
-    return answers(port, subprocess.Popen([sys.executable, "-c", PROXY, str(port), str(to)], stderr=subprocess.DEVNULL))
+def proxy(port: int, to: int, *stop: int) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-c", PROXY, *map(str, (port, to, *stop))]
+    return answers(port, subprocess.Popen(command, stderr=subprocess.DEVNULL))
 
 
 @pytest.fixture(scope="module")
@@ -168,20 +180,29 @@ def test_workers_and_parts_write_to_it(url: str, grid: Path, undisturbed: dict[s
 def test_a_server_that_freezes_for_a_while_is_waited_for(
     url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: dict[str, bytes]
 ) -> None:
-    process, _ = server
-    scan = subprocess.Popen(
-        [FASTSCAN, "scan", many_tasks, "-o", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    while done(url) < 1 and scan.poll() is None:
+    process, to = server
+    port = free_port()
+    way = proxy(port, to, process.pid)
+    scan = scan_through(port, many_tasks, url)
+    while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED and scan.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGSTOP)
     time.sleep(3)
-    frozen = scan.poll() is None
+    waiting = scan.poll() is None
     process.send_signal(signal.SIGCONT)
-    _, problem = scan.communicate(timeout=60)
-    assert frozen
+    _, problem = scan.communicate(timeout=90)
+    way.kill()
+    way.wait()
+    assert waiting
     assert scan.returncode == 0, problem.decode()
     assert cube(url) == undisturbed
+
+
+def scan_through(port: int, *arguments: object) -> "subprocess.Popen[bytes]":
+    """A scan that reaches its server through a port."""
+    grid, url, *options = map(str, arguments)
+    through = os.environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+    command = [FASTSCAN, "scan", grid, "-o", url, *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=through)
 
 
 def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
@@ -189,24 +210,19 @@ def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
 ) -> None:
     port = free_port()
     way = proxy(port, server[1])
-    command = [FASTSCAN, "scan", many_tasks, "-o", url]
-    through = os.environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
-    scan = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=through)
-    while done(url) < 1 and scan.poll() is None:
-        time.sleep(0.01)
-    way.kill()
-    way.wait()
+    scan = scan_through(port, many_tasks, url)
     _, told = scan.communicate(timeout=90)
-    _, problem = told.decode().splitlines()  # after the plan
+    way.wait()
     assert scan.returncode == 2
+    assert len(told.decode().splitlines()) == 2, told.decode()
+    _, problem = told.decode().splitlines()  # after the plan
     assert "Could not connect to the endpoint URL" in problem or "Connection was closed" in problem
     assert problem.endswith("what is done is kept, --resume continues")
     with pytest.raises(FastscanError, match="lacks"):
         cube(url)
-    way = proxy(port, server[1])
-    subprocess.run([*command, "--resume"], check=True, capture_output=True, env=through)
-    way.kill()
-    way.wait()
+    calls: list[scanner.Progress] = []
+    fastscan.scan(many_tasks, url, resume=True, progress=calls.append)
+    assert calls[0].tasks_to_do < scanner.plan(many_tasks)[0].layout.tasks
     assert cube(url) == undisturbed
 
 
