@@ -4,6 +4,7 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 """
 
 import json
+import logging
 import math
 import sys
 import time
@@ -786,6 +787,7 @@ def print_json(value: object) -> None:
 
 def main() -> None:
     """Run a command; what a user can do wrong is one line on stderr and exit code 2."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a lost server is one line, not aiohttp's tracebacks
     try:
         cli.main(prog_name="fastscan", standalone_mode=False)
     except (FastscanError, click.ClickException) as error:
