@@ -11,7 +11,7 @@ import zarr
 from conftest import GRID, Write
 
 import fastscan
-from fastscan import grid, layout, location, records, scanner, store
+from fastscan import grid, layout, location, records, scanner, store, tables
 from fastscan.errors import FastscanError
 
 E6 = "coherent-csi/e6"
@@ -178,6 +178,21 @@ def test_another_grid_in_the_same_group_is_refused_with_what_differs(scanned: Pa
     other = write("other.toml", GRID.replace("num = 7", "num = 9") + '\n[store]\ndtype = "float64"')
     with pytest.raises(FastscanError, match=r"axes\.sigma_sys\.num, chunks, chunks_per_task, dtype differ"):
         fastscan.scan(other, scanned, resume=True)
+    assert everything(scanned) == before
+
+
+def test_other_data_files_and_another_physics_version_are_refused(
+    scanned: Path, grid_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = everything(scanned)
+    with monkeypatch.context() as patch:
+        patch.setattr(scanner, "PHYSICS_VERSION", scanner.PHYSICS_VERSION + 1)
+        with pytest.raises(FastscanError, match="another run: physics_version differ"):
+            fastscan.scan(grid_file, scanned, resume=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "digest", lambda name: f"another {name}")
+        with pytest.raises(FastscanError, match=r"another run: data\.fission_energy\.csv, data\.isotopes\.csv"):
+            fastscan.scan(grid_file, scanned, resume=True)
     assert everything(scanned) == before
 
 
