@@ -787,7 +787,8 @@ def print_json(value: object) -> None:
 
 def main() -> None:
     """Run a command; what a user can do wrong is one line on stderr and exit code 2."""
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a lost server is one line, not aiohttp's tracebacks
+    for library in ("asyncio", "gcsfs"):  # a server that is lost is told in one line, not in their tracebacks
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         cli.main(prog_name="fastscan", standalone_mode=False)
     except (FastscanError, click.ClickException) as error:
