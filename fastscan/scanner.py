@@ -8,6 +8,7 @@ import functools
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -43,6 +44,7 @@ KEPT = "what is done is kept, --resume continues"
 ATTEMPTS = 3  # a task's, before it counts as failed
 MOST_FAILED = 3  # tasks, before a scan is given up: what keeps so many from being written will keep the others
 SUBMITTED = 1000  # tasks that a cluster knows of at a time
+_of_thread = threading.local()
 
 
 @dataclass(frozen=True)
@@ -380,13 +382,13 @@ def _open(location: str, group: str, expected_hash: str) -> tuple[zarr.Group, Cu
 
 
 def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
-    """chi2 over the part of a cube that a chunk covers, in the cube's dtype."""
+    """chi2 over the part of a cube that a chunk covers, in the cube's dtype; valid until this thread's next call."""
     beta, mass, sigma, lum = cube.layout.region(index)
     given = None if cube.own_sigma_sys else cube.axes["sigma_sys"][sigma, None]
     weight, pull = cube.likelihood.settings(cube.sigma_sys(given), cube.axes["luminosity"][None, lum])
     members, *settings = weight.shape
     betas, masses = beta.stop - beta.start, mass.stop - mass.start
-    out = np.empty((betas, masses, math.prod(settings)), cube.layout.dtype)
+    out = _buffer(betas * masses * math.prod(settings), cube.layout.dtype).reshape(betas, masses, -1)
     _kernel()(
         cube.likelihood.coefficients(beta),
         models.gamma(cube.axes["m_zprime"][mass]),
@@ -396,6 +398,14 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
         out,
     )
     return out.reshape(betas, masses, *settings)
+
+
+def _buffer(points: int, dtype: str) -> NDArray[np.floating]:
+    """This thread's array for so many points: fresh memory costs more than the arithmetic that fills it."""
+    kept: NDArray[np.floating] | None = getattr(_of_thread, "buffer", None)
+    if kept is None or kept.size < points or kept.dtype != dtype:
+        kept = _of_thread.buffer = np.empty(points, dtype)
+    return kept[:points]
 
 
 def _kernel() -> Callable[..., object]:

@@ -1,7 +1,9 @@
 """The same numbers, to the last bit, whatever runs them."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import llvmlite.binding
 import numba
 import numpy as np
 import pytest
@@ -58,6 +60,21 @@ def test_columns_and_blocks_agree_to_the_last_bit() -> None:
     assert kernels.chi2_columns.parallel(*arguments).tobytes() == expected.tobytes()
 
 
+@given(st.floats(1e-300, 1e300))
+def test_reciprocal(x: float) -> None:
+    error = Fraction(kernels.reciprocal(x)) * Fraction(x) - 1
+    assert abs(error) < 4e-16
+
+
+def test_blocks_are_computed_in_the_widest_vectors() -> None:
+    if not llvmlite.binding.get_host_cpu_features().get("avx512f"):
+        pytest.skip("this processor has no AVX-512")
+    serial = numba.njit(nogil=True, error_model="numpy")(kernels.chi2_block.serial.py_func)
+    coefficients, weight, pull = prepared()
+    serial(coefficients, GAMMA, weight, pull, 64, np.empty((BETA.size, GAMMA.size, weight.shape[1])))
+    assert all("zmm" in text for text in serial.inspect_asm().values())
+
+
 def test_float32_is_the_rounded_float64() -> None:
     assert block(64, "float32").tobytes() == block(64).astype("float32").tobytes()
 
@@ -82,5 +99,5 @@ def test_polynomials_are_the_sums() -> None:
 def test_kernels_import_numba_and_numpy_only() -> None:
     source = Path(kernels.__file__).read_text()
     imports = [line for line in source.splitlines() if line.startswith(("import", "from"))]
-    allowed = {"threading", "collections.abc", "types", "typing", "numpy", "numba"}
+    allowed = {"threading", "collections.abc", "types", "typing", "numpy", "numba", "numba.extending", "llvmlite"}
     assert {line.split()[1] for line in imports} <= allowed
