@@ -91,7 +91,7 @@ def test_worker_processes_change_no_bit(
 
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=threads_per_worker, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=threads_per_worker, processes=True, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):
