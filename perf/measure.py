@@ -9,7 +9,7 @@ from time import perf_counter
 class Pair:
     """Two things that are timed in turn.
 
-    `ratio` is the yardstick's time over the subject's: larger is better.  `work` is how many times more the
+    What counts is the yardstick's time over the subject's: larger is better.  `work` is how many times more the
     subject does than the yardstick, where the yardstick is extrapolated.
     """
 

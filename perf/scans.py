@@ -25,7 +25,6 @@ m_zprime = { start = 10, stop = 5000, num = 400, spacing = "log", unit = "GeV" }
 sigma_sys = { start = 0.0, stop = 0.3, num = 160 }
 luminosity = { start = 1, stop = 1000, num = 10, spacing = "log" }
 """  # 256 million points: 1 GB
-SMALLER = GRID.replace("num = 160", "num = 40").replace("num = 10,", "num = 10,")
 FASTSCAN = str(Path(sysconfig.get_path("scripts")) / "fastscan")
 
 
@@ -33,10 +32,9 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def write_raw(place: Path, sizes: list[int]) -> None:
+def write_raw(place: Path, sizes: list[int], ready: bytes) -> None:
     """Two threads that write ready bytes to as many files of the same sizes."""
     place.mkdir()
-    ready = np.random.default_rng(0).bytes(max(sizes))
 
     def write(number: int) -> None:
         with (place / str(number)).open("wb") as file:
@@ -52,12 +50,12 @@ def pairs() -> Iterator[list[Pair]]:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         (place / "grid.toml").write_text(GRID)
-        (place / "huge.toml").write_text(GRID.replace("num = 400, spacing", "num = 15625, spacing"))
         small = place / "small.zarr"
         (place / "small.toml").write_text(GRID.replace("num = 160", "num = 40"))
         fastscan.scan(place / "small.toml", small)
         fastscan.scan(place / "grid.toml", place / "first.zarr")
         sizes = [path.stat().st_size for path in (place / "first.zarr").rglob("c.*")]
+        ready = np.random.default_rng(0).bytes(max(sizes))
 
         def scan() -> None:
             shutil.rmtree(place / "first.zarr")  # each side removes what the other measures next to nothing
@@ -65,7 +63,7 @@ def pairs() -> Iterator[list[Pair]]:
 
         def raw() -> None:
             shutil.rmtree(place / "raw", ignore_errors=True)
-            write_raw(place / "raw", sizes)
+            write_raw(place / "raw", sizes, ready)
 
         def limits() -> None:
             list(records.of_store(str(small), sigma_sys="axis", luminosity="axis"))

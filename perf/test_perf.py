@@ -1,7 +1,6 @@
 """Ratios of fastscan to yardsticks measured in the same run: `pytest perf -n 0 --benchmark-json perf.json`.
 
-Each round times the yardstick and then the subject; what is told is the ratio of the medians.  No ratio is asserted
-here: `python perf/compare.py` compares them with `perf/baseline.json`.
+Each round times the yardstick and then the subject; what is told is the ratio of the medians.  No ratio is asserted.
 """
 
 from collections.abc import Iterator
