@@ -23,7 +23,7 @@ SUMS = 3  # S_dd, D and S_mm of PHYSICS.md section 8
 BASIS = 4  # 1 and the changes of g1^2, g1 g2 and g2^2
 POWERS = 5  # of gamma: each sum is a quartic
 RECIPROCAL_BITS = 0x7FDE623822FC16E6  # minus a number's bits are those of about its reciprocal
-TILE_POINTS = 65536  # grid points that a thread computes in one go: 0.5 MiB of float64
+TILE_POINTS = 16384  # grid points that a thread computes in one go: 128 KiB of float64
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,8 +57,8 @@ class Kernel:
             return self._parallel(*arguments)
 
     def of_size(self, points: int) -> Callable[..., Any]:
-        """The twin for so many points: waking threads costs more than a few points do."""
-        return self.parallel if points > TILE_POINTS else self.serial
+        """The twin for so many points: waking threads costs more than a few tiles do."""
+        return self.parallel if points > 4 * TILE_POINTS else self.serial
 
 
 @jit
