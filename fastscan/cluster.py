@@ -57,7 +57,9 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
     with (
         dask.config.set(threads),
         distributed.LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=workers, threads_per_worker=1, dashboard_address=":0"
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=":0",  # any free port: with None, a second cluster meets the first on dask's default one
         ) as local,
         distributed.Client(local) as started,  # type: ignore[no-untyped-call]
     ):

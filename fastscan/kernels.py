@@ -220,14 +220,14 @@ def _chi2_block(coefficients, gamma, weight, pull, tile, out):
                 total[:] = 0.0
             for n in range(members - 1):
                 s_dd, det, s_mm = column_sums(coefficients[n, b], gamma[m])
-                t, v, c = pull[n, left:right], noise[n, left:right], variance[n, left:right]
+                pull_n, noise_n, variance_n = pull[n, left:right], noise[n, left:right], variance[n, left:right]
                 for k in range(total.size):
-                    total[k] = chi2_point(s_dd, det, s_mm, t[k], v[k], c[k], total[k])
-            n, line = members - 1, out[b, m, left:right]
+                    total[k] = chi2_point(s_dd, det, s_mm, pull_n[k], noise_n[k], variance_n[k], total[k])
+            n, line = members - 1, out[b, m, left:right]  # the last writes: one pass less over the block
             s_dd, det, s_mm = column_sums(coefficients[n, b], gamma[m])
-            t, v, c = pull[n, left:right], noise[n, left:right], variance[n, left:right]
+            pull_n, noise_n, variance_n = pull[n, left:right], noise[n, left:right], variance[n, left:right]
             for k in range(total.size):
-                line[k] = chi2_point(s_dd, det, s_mm, t[k], v[k], c[k], total[k])
+                line[k] = chi2_point(s_dd, det, s_mm, pull_n[k], noise_n[k], variance_n[k], total[k])
 
 
 def _chi2_columns(coefficients, column, gamma, weight, pull):
