@@ -22,6 +22,10 @@ from numba.extending import intrinsic
 SUMS = 3  # S_dd, D and S_mm of PHYSICS.md section 8
 BASIS = 4  # 1 and the changes of g1^2, g1 g2 and g2^2
 POWERS = 5  # of gamma: each sum is a quartic
+GOLDEN = 0.3819660112501051  # 2 minus the golden ratio
+EXTREMUM_WIDTH = 1e-8  # relative, of gamma: chi2 at an extremum is flat to rounding over it
+CROSSING_WIDTH = 4e-16  # relative, of gamma: rounding
+STORED_ROUNDING = 1e-6  # of a stored value: this close to the level, the likelihood says on which side it is
 RECIPROCAL_BITS = 0x7FDE623822FC16E6  # minus a number's bits are those of about its reciprocal
 TILE_POINTS = 16384  # grid points that a thread computes in one go: 128 KiB of float64
 
@@ -178,6 +182,13 @@ def polynomials(gram, g_sm, kappa):
 
 
 @jit
+def registers(coefficients):
+    """Coefficients (SUMS, POWERS) as tuples, which a loop that writes keeps in registers: it vectorises."""
+    a, b, c = coefficients
+    return (a[0], a[1], a[2], a[3], a[4]), (b[0], b[1], b[2], b[3], b[4]), (c[0], c[1], c[2], c[3], c[4])
+
+
+@jit
 def column_sums(coefficients, gamma):
     """S_dd, D and S_mm at gamma; clipped, because rounding can make a sum of squares negative."""
     return (
@@ -204,30 +215,181 @@ def _chi2_block(coefficients, gamma, weight, pull, tile, out):
     """
     members, betas = coefficients.shape[:2]
     masses, settings = gamma.size, weight.shape[1]
-    width = min(settings, tile)
-    height = max(1, tile // width)
     rows = betas * masses
-    across = (settings + width - 1) // width
+    height = max(1, tile // settings)
     noise, variance = noise_and_variance(weight, pull)
-    for tile_number in prange((rows + height - 1) // height * across):
+    for tile_number in prange((rows + height - 1) // height):
         wide_vectors()
-        row, left = tile_number // across * height, tile_number % across * width
-        right = min(left + width, settings)
-        total = np.zeros(right - left)  # of all members but the last
-        for r in range(row, min(row + height, rows)):
-            b, m = r // masses, r % masses
+        total = np.zeros(settings)  # of all members but the last, which writes: one pass less over the block
+        for row in range(tile_number * height, min((tile_number + 1) * height, rows)):
+            b, m = row // masses, row % masses
             if members > 1:
                 total[:] = 0.0
             for n in range(members - 1):
                 s_dd, det, s_mm = column_sums(coefficients[n, b], gamma[m])
-                pull_n, noise_n, variance_n = pull[n, left:right], noise[n, left:right], variance[n, left:right]
-                for k in range(total.size):
-                    total[k] = chi2_point(s_dd, det, s_mm, pull_n[k], noise_n[k], variance_n[k], total[k])
-            n, line = members - 1, out[b, m, left:right]  # the last writes: one pass less over the block
+                for k in range(settings):
+                    total[k] = chi2_point(s_dd, det, s_mm, pull[n, k], noise[n, k], variance[n, k], total[k])
+            n = members - 1
             s_dd, det, s_mm = column_sums(coefficients[n, b], gamma[m])
-            pull_n, noise_n, variance_n = pull[n, left:right], noise[n, left:right], variance[n, left:right]
-            for k in range(total.size):
-                line[k] = chi2_point(s_dd, det, s_mm, pull_n[k], noise_n[k], variance_n[k], total[k])
+            for k in range(settings):
+                out[b, m, k] = chi2_point(s_dd, det, s_mm, pull[n, k], noise[n, k], variance[n, k], total[k])
+
+
+@jit
+def chi2_at(coefficients, gamma, pull, noise, variance):
+    """chi2 of all members at gamma; coefficients (members, SUMS, POWERS), the others (members,)."""
+    total = 0.0
+    for n in range(pull.size):
+        s_dd, det, s_mm = column_sums(coefficients[n], gamma)
+        total = chi2_point(s_dd, det, s_mm, pull[n], noise[n], variance[n], total)
+    return total
+
+
+@jit
+def extremum_between(low, middle, high, sign, coefficients, pull, noise, variance):
+    """gamma of the minimum of sign chi2 between two others, by golden sections; middle is its estimate."""
+    best = sign * chi2_at(coefficients, middle, pull, noise, variance)
+    while high - low > EXTREMUM_WIDTH * middle:
+        far_left = middle - low > high - middle
+        x = middle - GOLDEN * (middle - low) if far_left else middle + GOLDEN * (high - middle)
+        value = sign * chi2_at(coefficients, x, pull, noise, variance)
+        if value < best:
+            low, high = (low, middle) if far_left else (middle, high)
+            middle, best = x, value
+        elif far_left:
+            low = x
+        else:
+            high = x
+    return middle
+
+
+@jit
+def crossing_between(a, b, level, coefficients, pull, noise, variance):
+    """gamma between two others where chi2 crosses a level, or NaN where it is on one side of it at both.
+
+    Chandrupatla's method: inverse quadratic interpolation where that is safe, and bisection elsewhere.
+    """
+    f_a = chi2_at(coefficients, a, pull, noise, variance) - level
+    f_b = chi2_at(coefficients, b, pull, noise, variance) - level
+    if (f_a > 0.0) == (f_b > 0.0):
+        return np.nan
+    step = 0.5
+    while True:
+        x = a + step * (b - a)
+        f_x = chi2_at(coefficients, x, pull, noise, variance) - level
+        if (f_x > 0.0) == (f_a > 0.0):
+            c, f_c = a, f_a
+        else:
+            c, f_c = b, f_b
+            b, f_b = a, f_a
+        a, f_a = x, f_x
+        best, f_best = (a, f_a) if abs(f_a) < abs(f_b) else (b, f_b)
+        least = CROSSING_WIDTH * best / abs(b - a)
+        if least > 0.5 or f_best == 0.0:
+            return best
+        xi, phi = (a - b) / (c - b), (f_a - f_b) / (f_c - f_b)
+        step = 0.5
+        if phi * phi < xi and (1.0 - phi) * (1.0 - phi) < 1.0 - xi:
+            step = f_a / (f_b - f_a) * f_c / (f_b - f_c) + (c - a) / (b - a) * f_a / (f_c - f_a) * f_b / (f_c - f_b)
+        step = min(1.0 - least, max(least, step))
+
+
+def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, delta, strongest, most):
+    """Where chi2 along columns of gamma crosses its infimum + delta, and what else a limit needs of them.
+
+    Between neighbouring extrema chi2 is monotonic, so two rungs on different sides of the level are a bracket of one
+    crossing, and an extremum on the other side than both of its rungs makes two.
+
+    Parameters
+    ----------
+    coefficients : float64 (members, betas, SUMS, POWERS)
+        Of `polynomials`.
+    gamma : float64 (betas, rungs)
+        In ascending order: a ladder so fine that no two extrema share a rung.
+    column : intp (columns,)
+        Index of the column's beta.
+    weight, pull : float64 (members, columns)
+    stored : float64 (columns, masses)
+        chi2 that counts in place of the likelihood's, unless it is within STORED_ROUNDING of the level.
+    stored_at : intp (betas, rungs)
+        Which of those masses a rung is, or -1.
+    delta : float
+        Infinity to find none.
+    strongest : float
+        gamma up to which a column counts as flat where chi2 changes by no more than delta.
+    most : int
+        Crossings of a column that there is room for.
+
+    Returns
+    -------
+    lowest, of_sm : float64 (columns,)
+        chi2's infimum, and that of the Standard Model.
+    flat : bool (columns,)
+    count : intp (columns,)
+        Brackets, of which the first `most` are in
+    crossing, bracket : float64 (columns, most)
+        gamma of the crossing, NaN where stored values contradict the likelihood, and of the bracket's lower end.
+    """
+    members, columns, rungs = weight.shape[0], column.size, gamma.shape[1]
+    noise, variance = noise_and_variance(weight, pull)
+    lowest, of_sm, flat = np.empty(columns), np.empty(columns), np.empty(columns, np.bool_)
+    count = np.zeros(columns, np.intp)
+    crossing, bracket = np.full((columns, most), np.nan), np.full((columns, most), np.nan)
+    for i in prange(columns):
+        wide_vectors()
+        b = column[i]
+        own, pull_i, noise_i, variance_i = coefficients[:, b], pull[:, i], noise[:, i], variance[:, i]
+        chi2 = np.zeros(rungs)
+        for n in range(members):
+            polynomial, pull_n, noise_n, variance_n = registers(own[n]), pull_i[n], noise_i[n], variance_i[n]
+            for m in range(rungs):
+                s_dd, det, s_mm = column_sums(polynomial, gamma[b, m])
+                chi2[m] = chi2_point(s_dd, det, s_mm, pull_n, noise_n, variance_n, chi2[m])
+        of_sm[i] = chi2_at(own, 0.0, pull_i, noise_i, variance_i)
+
+        turning, left, peak, extrema = np.empty(rungs), np.empty(rungs, np.intp), np.empty(rungs), 0
+        for m in range(1, rungs - 1):
+            dip = chi2[m] < chi2[m - 1] and chi2[m] <= chi2[m + 1]
+            if dip or (chi2[m] > chi2[m - 1] and chi2[m] >= chi2[m + 1]):
+                x = extremum_between(
+                    gamma[b, m - 1], gamma[b, m], gamma[b, m + 1], 1.0 if dip else -1.0,
+                    own, pull_i, noise_i, variance_i,
+                )  # fmt: skip
+                turning[extrema], left[extrema] = x, m - 1 if x < gamma[b, m] else m
+                peak[extrema] = chi2_at(own, x, pull_i, noise_i, variance_i)
+                extrema += 1
+
+        smallest, deepest, highest = of_sm[i], of_sm[i], of_sm[i]
+        for m in range(rungs):
+            smallest = min(smallest, chi2[m])
+            if gamma[b, m] <= strongest:
+                deepest, highest = min(deepest, chi2[m]), max(highest, chi2[m])
+        for e in range(extrema):
+            smallest = min(smallest, peak[e])
+        lowest[i], flat[i], level = smallest, highest - deepest <= delta, smallest + delta
+
+        for m in range(rungs):
+            if stored_at[b, m] >= 0:
+                value = stored[i, stored_at[b, m]]
+                if abs(value - level) > STORED_ROUNDING * value:
+                    chi2[m] = value
+
+        low, high, brackets = np.empty(rungs + 2 * extrema), np.empty(rungs + 2 * extrema), 0
+        for m in range(rungs - 1):
+            if (chi2[m] > level) != (chi2[m + 1] > level):
+                low[brackets], high[brackets] = gamma[b, m], gamma[b, m + 1]
+                brackets += 1
+        for e in range(extrema):
+            m = left[e]
+            if (chi2[m] > level) == (chi2[m + 1] > level) != (peak[e] > level):
+                low[brackets], high[brackets] = gamma[b, m], turning[e]
+                low[brackets + 1], high[brackets + 1] = turning[e], gamma[b, m + 1]
+                brackets += 2
+        count[i] = brackets
+        for k in range(min(brackets, most)):
+            bracket[i, k] = low[k]
+            crossing[i, k] = crossing_between(low[k], high[k], level, own, pull_i, noise_i, variance_i)
+    return lowest, of_sm, flat, count, crossing, bracket
 
 
 def _chi2_columns(coefficients, column, gamma, weight, pull):
@@ -252,11 +414,18 @@ def _chi2_columns(coefficients, column, gamma, weight, pull):
     for i in prange(columns):
         wide_vectors()
         for n in range(coefficients.shape[0]):
+            polynomial, pull_n, noise_n, variance_n = (
+                registers(coefficients[n, column[i]]),
+                pull[n, i],
+                noise[n, i],
+                variance[n, i],
+            )
             for m in range(masses):
-                s_dd, det, s_mm = column_sums(coefficients[n, column[i]], gamma[i, m])
-                out[i, m] = chi2_point(s_dd, det, s_mm, pull[n, i], noise[n, i], variance[n, i], out[i, m])
+                s_dd, det, s_mm = column_sums(polynomial, gamma[i, m])
+                out[i, m] = chi2_point(s_dd, det, s_mm, pull_n, noise_n, variance_n, out[i, m])
     return out
 
 
 chi2_block = Kernel(_chi2_block)
 chi2_columns = Kernel(_chi2_columns)
+crossings = Kernel(_crossings)

@@ -142,9 +142,19 @@ def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
     return left, right
 
 
-def gamma(m_zprime: Array) -> Array:
+def gamma(m_zprime: Array | float) -> Array:
     """(M_Z / M_Z')^2 of masses in GeV; zero, the Standard Model, at infinity."""
     return (M_Z_GEV / np.asarray(m_zprime, float)) ** 2
+
+
+def mass(gamma: Array) -> Array:
+    """The M_Z' in GeV of a gamma = (M_Z / M_Z')^2.
+
+    >>> float(mass(gamma(200)).round(6))
+    200.0
+    """
+    with np.errstate(divide="ignore"):  # gamma 0 is the Standard Model
+        return np.asarray(M_Z_GEV / np.sqrt(gamma))
 
 
 def sm_chiral() -> dict[str, tuple[float, float]]:

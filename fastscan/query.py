@@ -5,7 +5,6 @@ a likelihood, or with the values that a cube stores, streamed through dask, so t
 memory.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
@@ -87,7 +86,7 @@ def profiles(
     columns = _cube_columns(cube, beta, sigma_sys, luminosity)
     mass = cube.axes["m_zprime"]
     if root is None:
-        chi2 = columns.chi2(np.broadcast_to(np.log(mass), (columns.beta_index.size, mass.size)).copy())
+        chi2 = columns.chi2(models.gamma(mass))
     else:
         from fastscan import store
 
@@ -120,7 +119,7 @@ def of_stored(
     axes = cube.axes
     values = None if cube.own_sigma_sys else axes["sigma_sys"][sigma_sys]
     columns = _cube_columns(cube, beta, values, axes["luminosity"][luminosity])
-    mass_axis = np.log(axes["m_zprime"])[None, :]
+    gamma = models.gamma(axes["m_zprime"])
     number = np.arange(columns.beta_index.size).reshape(beta.size, sigma_sys.size, luminosity.size)
     whole = store.chi2_array(root, cube)
     chosen = whole[beta][:, :, sigma_sys][:, :, :, luminosity].rechunk({1: -1})
@@ -131,9 +130,8 @@ def of_stored(
     def block_crossings(block: Array, own: IntArray) -> tuple[IntArray, Crossings]:
         store.require_values(cube, block)
         stored = np.moveaxis(block, 1, -1).reshape(own.size, -1)
-        chosen = replace(columns.take(own.ravel()), axis=mass_axis, stored=stored)
         try:
-            return own.ravel(), find_crossings(chosen, delta)
+            return own.ravel(), find_crossings(columns.with_stored(own.ravel(), gamma, stored), delta)
         except FastscanError as error:
             raise FastscanError(f"{cube.name}: {error}") from None
 
