@@ -171,9 +171,9 @@ def find_crossings(columns: Columns, delta: float) -> Crossings:
     if count.max(initial=0) > most:
         most = int(count.max())
         lowest, of_sm, flat, count, gamma, bracket = columns.crossings(delta, most)
-    contradicted = np.isnan(gamma) & ~np.isnan(bracket)
+    contradicted = np.isnan(gamma) & (np.arange(most) < count[:, None])
     if contradicted.any():
-        mass = models.mass(bracket[contradicted][0])
+        mass = models.mass(bracket[contradicted][0, 0])
         raise FastscanError(
             f"the stored chi2 near M_Z' = {mass:.4g} GeV contradicts the likelihood, see `fastscan verify`"
         )

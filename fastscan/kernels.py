@@ -23,7 +23,7 @@ SUMS = 3  # S_dd, D and S_mm of PHYSICS.md section 8
 BASIS = 4  # 1 and the changes of g1^2, g1 g2 and g2^2
 POWERS = 5  # of gamma: each sum is a quartic
 GOLDEN = 0.3819660112501051  # 2 minus the golden ratio
-EXTREMUM_WIDTH = 1e-8  # relative, of gamma: chi2 at an extremum is flat to rounding over it
+EXTREMUM_WIDTH = 1e-6  # relative, of gamma: chi2 at an extremum changes by its square, 1e-12, over it
 CROSSING_WIDTH = 4e-16  # relative, of gamma: rounding
 STORED_ROUNDING = 1e-6  # of a stored value: this close to the level, the likelihood says on which side it is
 RECIPROCAL_BITS = 0x7FDE623822FC16E6  # minus a number's bits are those of about its reciprocal
@@ -294,6 +294,14 @@ def crossing_between(a, b, level, coefficients, pull, noise, variance):
         step = min(1.0 - least, max(least, step))
 
 
+@jit
+def noted(brackets, count, low, high):
+    """The number of brackets with one more, which is kept where there is room."""
+    if count < len(brackets):
+        brackets[count, 0], brackets[count, 1] = low, high
+    return count + 1
+
+
 def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, delta, strongest, most):
     """Where chi2 along columns of gamma crosses its infimum + delta, and what else a limit needs of them.
 
@@ -326,15 +334,15 @@ def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, del
         chi2's infimum, and that of the Standard Model.
     flat : bool (columns,)
     count : intp (columns,)
-        Brackets, of which the first `most` are in
-    crossing, bracket : float64 (columns, most)
-        gamma of the crossing, NaN where stored values contradict the likelihood, and of the bracket's lower end.
+        Crossings, of which the first `most` are in
+    crossing, bracket : float64 (columns, most) and (columns, most, 2)
+        gamma of the crossing, NaN where stored values contradict the likelihood, and of the two between which it is.
     """
     members, columns, rungs = weight.shape[0], column.size, gamma.shape[1]
     noise, variance = noise_and_variance(weight, pull)
     lowest, of_sm, flat = np.empty(columns), np.empty(columns), np.empty(columns, np.bool_)
     count = np.zeros(columns, np.intp)
-    crossing, bracket = np.full((columns, most), np.nan), np.full((columns, most), np.nan)
+    crossing, bracket = np.full((columns, most), np.nan), np.empty((columns, most, 2))
     for i in prange(columns):
         wide_vectors()
         b = column[i]
@@ -347,48 +355,46 @@ def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, del
                 chi2[m] = chi2_point(s_dd, det, s_mm, pull_n, noise_n, variance_n, chi2[m])
         of_sm[i] = chi2_at(own, 0.0, pull_i, noise_i, variance_i)
 
+        # chi2 is monotonic but for its extrema: with the ends they are all that its range takes
+        smallest = min(of_sm[i], chi2[0], chi2[rungs - 1])
+        at_strongest = chi2_at(own, strongest, pull_i, noise_i, variance_i)
+        deepest, highest = min(of_sm[i], at_strongest), max(of_sm[i], at_strongest)
         turning, left, peak, extrema = np.empty(rungs), np.empty(rungs, np.intp), np.empty(rungs), 0
         for m in range(1, rungs - 1):
             dip = chi2[m] < chi2[m - 1] and chi2[m] <= chi2[m + 1]
             if dip or (chi2[m] > chi2[m - 1] and chi2[m] >= chi2[m + 1]):
-                x = extremum_between(
-                    gamma[b, m - 1], gamma[b, m], gamma[b, m + 1], 1.0 if dip else -1.0,
-                    own, pull_i, noise_i, variance_i,
-                )  # fmt: skip
-                turning[extrema], left[extrema] = x, m - 1 if x < gamma[b, m] else m
-                peak[extrema] = chi2_at(own, x, pull_i, noise_i, variance_i)
+                low, middle, high, sign = gamma[b, m - 1], gamma[b, m], gamma[b, m + 1], 1.0 if dip else -1.0
+                x = extremum_between(low, middle, high, sign, own, pull_i, noise_i, variance_i)
+                value = chi2_at(own, x, pull_i, noise_i, variance_i)
+                turning[extrema], peak[extrema], left[extrema] = x, value, m - 1 if x < middle else m
                 extrema += 1
-
-        smallest, deepest, highest = of_sm[i], of_sm[i], of_sm[i]
-        for m in range(rungs):
-            smallest = min(smallest, chi2[m])
-            if gamma[b, m] <= strongest:
-                deepest, highest = min(deepest, chi2[m]), max(highest, chi2[m])
-        for e in range(extrema):
-            smallest = min(smallest, peak[e])
+                smallest = min(smallest, value)
+                if x <= strongest:
+                    deepest, highest = min(deepest, value), max(highest, value)
         lowest[i], flat[i], level = smallest, highest - deepest <= delta, smallest + delta
 
-        for m in range(rungs):
-            if stored_at[b, m] >= 0:
-                value = stored[i, stored_at[b, m]]
-                if abs(value - level) > STORED_ROUNDING * value:
-                    chi2[m] = value
+        if stored.shape[1] > 0:
+            for m in range(rungs):
+                if stored_at[b, m] >= 0:
+                    value = stored[i, stored_at[b, m]]
+                    if abs(value - level) > STORED_ROUNDING * value:
+                        chi2[m] = value
 
-        low, high, brackets = np.empty(rungs + 2 * extrema), np.empty(rungs + 2 * extrema), 0
-        for m in range(rungs - 1):
-            if (chi2[m] > level) != (chi2[m + 1] > level):
-                low[brackets], high[brackets] = gamma[b, m], gamma[b, m + 1]
-                brackets += 1
+        brackets = 0
+        above = chi2[0] > level
+        for m in range(1, rungs):
+            if (chi2[m] > level) != above:
+                above = not above
+                brackets = noted(bracket[i], brackets, gamma[b, m - 1], gamma[b, m])
         for e in range(extrema):
             m = left[e]
             if (chi2[m] > level) == (chi2[m + 1] > level) != (peak[e] > level):
-                low[brackets], high[brackets] = gamma[b, m], turning[e]
-                low[brackets + 1], high[brackets + 1] = turning[e], gamma[b, m + 1]
-                brackets += 2
+                brackets = noted(bracket[i], brackets, gamma[b, m], turning[e])
+                brackets = noted(bracket[i], brackets, turning[e], gamma[b, m + 1])
         count[i] = brackets
         for k in range(min(brackets, most)):
-            bracket[i, k] = low[k]
-            crossing[i, k] = crossing_between(low[k], high[k], level, own, pull_i, noise_i, variance_i)
+            low, high = bracket[i, k]
+            crossing[i, k] = crossing_between(low, high, level, own, pull_i, noise_i, variance_i)
     return lowest, of_sm, flat, count, crossing, bracket
 
 

@@ -88,11 +88,12 @@ class Plane:
     def _points(self, x: Array, y: Array) -> dict[str, Array]:
         return {SCALES[name].axis: SCALES[name].back(drawn) for name, drawn in ((self.x, x), (self.y, y))}
 
-    def delta_chi2(self, x: Array, y: Array) -> Array:
-        """Delta chi2 at points (n,) of the axes as they are drawn."""
-        return self._chi2(x, y) - self.lowest(x, y)
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Axes over which the infimum is taken that Delta chi2 is measured from."""
+        return THEORY if self.fits_beta else ("m_zprime",)
 
-    def _chi2(self, x: Array, y: Array) -> Array:
+    def chi2(self, x: Array, y: Array) -> Array:
         size = max(1, AT_ONCE // math.prod(points.size for points in self.held.values()))
         parts = [self._chi2_of_few(x[i : i + size], y[i : i + size]) for i in range(0, x.size, size)]
         return np.concatenate([np.empty(0), *parts])
@@ -107,9 +108,8 @@ class Plane:
 
     def lowest(self, x: Array, y: Array) -> Array:
         """What Delta chi2 is measured from at points (n,)."""
-        fitted = THEORY if self.fits_beta else ("m_zprime",)
-        varying = {name: points for name, points in self._points(x, y).items() if name not in fitted}
-        held = {name: points for name, points in self.held.items() if name not in fitted}
+        varying = {name: points for name, points in self._points(x, y).items() if name not in self.fitted}
+        held = {name: points for name, points in self.held.items() if name not in self.fitted}
         if self.fits_beta:
             held["beta"] = self.cube.axes["beta"]
         rows = np.stack([np.zeros(x.size), *varying.values()], axis=1)
@@ -125,7 +125,7 @@ class Plane:
     def values(self) -> Array:
         """Delta chi2 on the grid, shape (y, x): the likelihood's, or what is stored."""
         x, y = (each.ravel() for each in np.meshgrid(*self.grid))
-        chi2 = self._chi2(x, y)
+        chi2 = self.chi2(x, y)
         if self.stored_in is not None:
             stored = self._stored(self.stored_in).ravel()
             if not np.allclose(stored, chi2, rtol=ROUNDING, atol=1e-30):
@@ -133,7 +133,17 @@ class Plane:
                     f"{self.cube.name}: the stored chi2 contradicts the likelihood, see `fastscan verify`"
                 )
             chi2 = stored
-        return (chi2 - self.lowest(x, y)).reshape(self.grid[1].size, -1)
+        return chi2.reshape(self.grid[1].size, -1) - self._lowest_on_grid
+
+    @property
+    def _lowest_on_grid(self) -> Array:
+        """What Delta chi2 is measured from on the grid, along the axes on which it depends: broadcasts to (y, x)."""
+        own = [
+            points[:1] if SCALES[name].axis in self.fitted else points
+            for name, points in zip((self.x, self.y), self.grid, strict=True)
+        ]
+        x, y = np.meshgrid(*own)
+        return self.lowest(x.ravel(), y.ravel()).reshape(x.shape)
 
     def _stored(self, root: zarr.Group) -> Array:
         cube, axes = self.cube, [SCALES[self.y].axis, SCALES[self.x].axis]
@@ -272,13 +282,16 @@ def _refined(plane: Plane, vertices: Array, delta: float) -> Array:
     refined = vertices.copy()
     for axis, points in enumerate(plane.grid):
         own = np.flatnonzero(along == axis)
+        changes = SCALES[(plane.x, plane.y)[axis]].axis not in plane.fitted
+        lowest = plane.lowest(*vertices[own].T)
         cell = np.minimum(place[own, axis].astype(np.intp), points.size - 2)
 
-        def excess(moved: Array, other: Array, axis: int = axis) -> Array:
+        def excess(moved: Array, other: Array, lowest: Array, axis: int = axis, changes: bool = changes) -> Array:
             x, y = (moved, other) if axis == 0 else (other, moved)
-            return plane.delta_chi2(x, y) - delta
+            return plane.chi2(x, y) - (plane.lowest(x, y) if changes else lowest) - delta
 
-        root = elementwise.find_root(excess, (points[cell], points[cell + 1]), args=(vertices[own, 1 - axis],))
+        bracket = (points[cell], points[cell + 1])
+        root = elementwise.find_root(excess, bracket, args=(vertices[own, 1 - axis], lowest))
         refined[own, axis] = np.where(root.success, root.x, vertices[own, axis])
     return refined
 

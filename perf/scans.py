@@ -1,20 +1,16 @@
-"""A scan to a store against the raw writing of the same files, and commands against what they import."""
+"""Scans to a store against writing the same files raw, and two worker processes against one process' threads."""
 
+import os
 import shutil
-import subprocess
-import sys
-import sysconfig
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from measure import Pair
+from measure import Calls, pair
 
 import fastscan
-from fastscan import records
+from fastscan import cluster
 
 GRID = """
 experiments = ["coherent-csi"]
@@ -25,11 +21,6 @@ m_zprime = { start = 10, stop = 5000, num = 400, spacing = "log", unit = "GeV" }
 sigma_sys = { start = 0.0, stop = 0.3, num = 160 }
 luminosity = { start = 1, stop = 1000, num = 10, spacing = "log" }
 """  # 256 million points: 1 GB
-FASTSCAN = str(Path(sysconfig.get_path("scripts")) / "fastscan")
-
-
-def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
 
 
 def write_raw(place: Path, sizes: list[int], ready: bytes) -> None:
@@ -44,36 +35,48 @@ def write_raw(place: Path, sizes: list[int], ready: bytes) -> None:
         list(pool.map(write, range(len(sizes))))
 
 
-@contextmanager
-def pairs() -> Iterator[list[Pair]]:
-    """The pairs, while their files are there."""
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
+class Both:
+    """A scan and its raw twin; each removes what the other measures next to nothing."""
+
+    def __init__(self, place: Path, *, synced: bool) -> None:
+        self.place, self.synced = place, synced
         (place / "grid.toml").write_text(GRID)
-        small = place / "small.zarr"
-        (place / "small.toml").write_text(GRID.replace("num = 160", "num = 40"))
-        fastscan.scan(place / "small.toml", small)
         fastscan.scan(place / "grid.toml", place / "first.zarr")
-        sizes = [path.stat().st_size for path in (place / "first.zarr").rglob("c.*")]
-        ready = np.random.default_rng(0).bytes(max(sizes))
+        self.sizes = [path.stat().st_size for path in (place / "first.zarr").rglob("c.*")]
+        self.ready = np.random.default_rng(0).bytes(max(self.sizes))
 
-        def scan() -> None:
-            shutil.rmtree(place / "first.zarr")  # each side removes what the other measures next to nothing
-            fastscan.scan(place / "grid.toml", place / "first.zarr")
+    def scan(self) -> None:
+        shutil.rmtree(self.place / "first.zarr")
+        fastscan.scan(self.place / "grid.toml", self.place / "first.zarr")
+        if self.synced:
+            os.sync()
 
-        def raw() -> None:
-            shutil.rmtree(place / "raw", ignore_errors=True)
-            write_raw(place / "raw", sizes, ready)
+    def raw(self) -> None:
+        shutil.rmtree(self.place / "raw", ignore_errors=True)
+        write_raw(self.place / "raw", self.sizes, self.ready)
+        if self.synced:
+            os.sync()
 
-        def limits() -> None:
-            list(records.of_store(str(small), sigma_sys="axis", luminosity="axis"))
 
-        def read_cube() -> None:
-            fastscan.open(str(small), "coherent-csi/e6").chi2.load()
+@pair("scan of 256 M points to local zarr / raw write of the same files", at_least=0.40)
+def page_cache(place: Path) -> Iterator[Calls]:
+    both = Both(place, synced=False)
+    yield both.scan, both.raw
 
-        click = [sys.executable, "-c", "import click"]
-        yield [
-            Pair("scan of 256 M points to zarr / raw write of the same files", scan, raw, 0.40, rounds=5),
-            Pair("160,000 limits / reading the cube from zarr", limits, read_cube, 5, rounds=3),
-            Pair("fastscan --help / import click", lambda: run(FASTSCAN, "--help"), lambda: run(*click), 0.3),
-        ]
+
+@pair("the same, synced to disk / the same, synced to disk", at_least=0.85, rounds=3)
+def to_disk(place: Path) -> Iterator[Calls]:
+    both = Both(place, synced=True)
+    yield both.scan, both.raw
+
+
+@pair("the same scan on two dask worker processes / in process", at_least=0.5)
+def two_workers(place: Path) -> Iterator[Calls]:
+    both = Both(place, synced=False)
+    with cluster.client(workers=2) as client:
+
+        def distributed() -> None:
+            shutil.rmtree(place / "second.zarr", ignore_errors=True)
+            fastscan.scan(place / "grid.toml", place / "second.zarr", client=client)
+
+        yield distributed, both.scan

@@ -55,7 +55,7 @@ def points(lines: list[Contour]) -> Array:
 def excess(plane: Plane, vertices: Array, delta: float) -> Array:
     """Delta chi2 at vertices above a threshold, relative to it."""
     x, y = (SCALES[name].drawn(at) for name, at in zip((plane.x, plane.y), vertices.T, strict=True))
-    return plane.delta_chi2(x, y) / delta - 1
+    return (plane.chi2(x, y) - plane.lowest(x, y)) / delta - 1
 
 
 @functools.cache

@@ -1,0 +1,51 @@
+"""Commands against importing what they need."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from measure import Calls, pair
+
+FASTSCAN = [sys.executable, "-c", "from fastscan.cli import main; main()"]
+HUGE = """
+experiments = ["coherent-csi"]
+models = ["e6"]
+[axes]
+beta = { start = 0, stop = 180, num = 1000, unit = "deg" }
+m_zprime = { start = 10, stop = 5000, num = 1000, spacing = "log", unit = "GeV" }
+sigma_sys = { start = 0.0, stop = 0.3, num = 100 }
+luminosity = { start = 1, stop = 1000, num = 100, spacing = "log" }
+"""  # 10^10 points
+
+
+def run(*command: str, accepted: tuple[int, ...] = (0,)) -> None:
+    """Run a command in silence; one that fails in another way than accepted is an error."""
+    done = subprocess.run(command, capture_output=True, env=os.environ, check=False)
+    assert done.returncode in accepted, done.stderr.decode()
+
+
+def python(code: str) -> None:
+    run(sys.executable, "-c", code)
+
+
+@pair("(2 x import click + 0.1 s) / fastscan --help", at_least=1, work=2, plus=0.1, rounds=15)
+def help_text(place: Path) -> Iterator[Calls]:
+    yield lambda: run(*FASTSCAN, "--help"), lambda: python("import click")
+
+
+@pair("(1.5 x fastscan --help + 0.5 s) / --dry-run of 10^10 points", at_least=1, work=1.5, plus=0.5)
+def dry_run(place: Path) -> Iterator[Calls]:
+    (place / "huge.toml").write_text(HUGE)
+    scan = [*FASTSCAN, "scan", str(place / "huge.toml"), "-o", str(place / "huge.zarr"), "--dry-run"]
+    # where the disk has no room for 40 GB that is said, and costs as much
+    yield lambda: run(*scan, accepted=(0, 2)), lambda: run(*FASTSCAN, "--help")
+
+
+@pair("3 x import numba, zarr, dask.array / fastscan paper without figures, warm", at_least=1, work=3, rounds=5)
+def paper(place: Path) -> Iterator[Calls]:
+    yield (
+        lambda: run(*FASTSCAN, "paper", "--no-figures", "-o", str(place / "paper")),
+        lambda: python("import numba, zarr, dask.array"),
+    )

@@ -1,0 +1,157 @@
+"""The kernel against filling memory, and against what one would write otherwise.
+
+The plane is that of E6: 640 betas, 500 masses, 40 sigma_sys and 10 luminosities, 128 million points or 1 GB of
+float64, which no processor's cache holds.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from measure import Calls, pair
+from numba import njit, prange
+from numpy.typing import NDArray
+from scipy import optimize
+
+from fastscan import experiments, kernels, likelihood, models, rates
+
+BETAS, MASSES, SIGMAS, LUMINOSITIES = 640, 500, 40, 10
+POINTS = BETAS * MASSES * SIGMAS * LUMINOSITIES
+BLOCK_BETAS = 2  # 400,000 points: 0.8 MB of float32 for each of two threads, which stays in cache
+TWELVE = [name for name in experiments.names() if not name.startswith("cr51")] + ["cr51-lxe-c"]
+BINNED = "cr51-lxe-c"  # 120 bins
+SPARSE_MASSES = 5  # what NumPy does with 120 bins, to be extrapolated
+
+Array = NDArray[np.float64]
+
+
+@njit(parallel=True, cache=True)
+def fill(out, value):
+    """Write a number everywhere: what memory can take."""
+    flat = out.reshape(-1)
+    for i in prange(flat.size):
+        flat[i] = value
+
+
+class Plane:
+    """Coefficients, gamma, and weight and pull at each setting: what the kernel is given."""
+
+    def __init__(self, names: list[str]) -> None:
+        loaded = tuple(experiments.load(name) for name in names)
+        self.found = likelihood.build(loaded, models.MODELS["e6"], np.linspace(0, np.pi, BETAS))
+        self.sigma = np.linspace(0.0, 0.3, SIGMAS)[:, None]
+        self.luminosity = np.geomspace(1, 1000, LUMINOSITIES)[None]
+        weight, pull = self.found.settings(dict.fromkeys(self.found.members, self.sigma), self.luminosity)
+        self.weight, self.pull = weight.reshape(len(names), -1), pull.reshape(len(names), -1)
+        self.coefficients = self.found.coefficients()
+        self.gamma = models.gamma(np.geomspace(10, 5000, MASSES))
+
+    def chi2(self, out: Array) -> None:
+        kernels.chi2_block.parallel(self.coefficients, self.gamma, self.weight, self.pull, kernels.TILE_POINTS, out)
+
+
+def cube(dtype: str = "f8", betas: int = BETAS) -> Array:
+    return np.empty((betas, MASSES, SIGMAS * LUMINOSITIES), dtype)
+
+
+@pair("kernel into an existing array / parallel fill of it", at_least=0.95)
+def existing_array(place: Path) -> Iterator[Calls]:
+    plane, out = Plane(["coherent-csi"]), cube()
+    yield lambda: plane.chi2(out), lambda: fill(out, 1.0)
+
+
+class Blocks:
+    """A plane computed as a scan does it: block after block, in float32, into memory that stays in cache."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.plane, self.block = Plane(names), cube("f4", BLOCK_BETAS)
+
+    def chi2(self) -> None:
+        plane = self.plane
+        for beta in range(0, BETAS, BLOCK_BETAS):
+            part = np.ascontiguousarray(plane.coefficients[:, beta : beta + BLOCK_BETAS])
+            kernels.chi2_block.parallel(part, plane.gamma, plane.weight, plane.pull, kernels.TILE_POINTS, self.block)
+
+
+@pair("kernel into reused cache-sized blocks of float32 / parallel fill of the cube", at_least=1.5)
+def reused_blocks(place: Path) -> Iterator[Calls]:
+    whole = cube("f4")
+    yield Blocks(["coherent-csi"]).chi2, lambda: fill(whole, np.float32(1))
+
+
+@pair("summed chi2 of 12 experiments in one pass / parallel fill", at_least=0.17)
+def twelve_experiments(place: Path) -> Iterator[Calls]:
+    plane, out = Plane(TWELVE), cube()
+    yield lambda: plane.chi2(out), lambda: fill(out, 1.0)
+
+
+@pair("kernel / NumPy, factorised and broadcast", at_least=20)
+def numpy_factorised(place: Path) -> Iterator[Calls]:
+    plane, out = Plane(["coherent-csi"]), cube()
+
+    def broadcast() -> Array:
+        """The same three numbers for each (beta, M_Z'), spread over the settings."""
+        powers = plane.gamma[:, None] ** np.arange(kernels.POWERS)
+        s_dd, det, s_mm = np.maximum(np.einsum("bsp,mp->sbm", plane.coefficients[0], powers), 0)[..., None]
+        chi2: Array = plane.weight[0] * (s_dd + det * plane.pull[0]) / (1 + s_mm * plane.pull[0])
+        return chi2
+
+    yield lambda: plane.chi2(out), broadcast
+
+
+@pair(
+    f"kernel into reused blocks / NumPy with 120 bins at each point (extrapolated from {SPARSE_MASSES} masses)",
+    at_least=0,
+    work=BETAS * MASSES / SPARSE_MASSES,
+    rounds=5,
+)
+def numpy_binned(place: Path) -> Iterator[Calls]:
+    blocks = Blocks([BINNED])
+    plane = blocks.plane
+    response = rates.response(experiments.load(BINNED))
+    g_sm = plane.found.g_sm[0]
+    standard = response @ likelihood.features(g_sm)
+
+    def binned() -> Array:
+        """Events in each bin and the textbook sums over bins, at each point of one beta and a few masses."""
+        couplings = g_sm + plane.gamma[:SPARSE_MASSES, None] * plane.found.kappa[0, 1]
+        model = (likelihood.features(couplings) @ response.T)[:, None, None]
+        lam, variance = plane.luminosity[..., None], plane.sigma[..., None] ** 2
+        kept = standard > 0
+        data, model, error = lam * standard[kept], lam * model[..., kept], np.sqrt(lam * standard[kept])
+        miss, shape = (data - model) / error, model / error
+        s_dd, s_dm, s_mm = (miss**2).sum(-1), (miss * shape).sum(-1), (shape**2).sum(-1)
+        chi2: Array = s_dd - variance[..., 0] * s_dm**2 / (1 + variance[..., 0] * s_mm)
+        return chi2
+
+    yield blocks.chi2, binned
+
+
+@pair(
+    "kernel into reused blocks / scipy quad and minimize_scalar at each 120-bin point (extrapolated from one)",
+    at_least=1e7,
+    work=POINTS,
+    rounds=5,
+)
+def scipy_quad(place: Path) -> Iterator[Calls]:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    import naive
+
+    row, sigma, luminosity = naive.EXPERIMENTS[BINNED], 0.1, 10.0
+    standard_couplings = naive.sm_couplings(row.channel)
+
+    def point() -> float:
+        """What a program does that keeps nothing from one point to the next."""
+        naive.electron_rates.cache_clear()
+        couplings = naive.couplings(row.channel, "e6", 200.0, 0.5)
+        data = luminosity * naive.events_per_bin(BINNED, standard_couplings)
+        model = luminosity * naive.events_per_bin(BINNED, couplings)
+        data, model = data[data > 0], model[data > 0]
+
+        def chi2(alpha: float) -> float:
+            return float(((data - (1 + alpha) * model) ** 2 / data).sum() + (alpha / sigma) ** 2)
+
+        return float(optimize.minimize_scalar(chi2).fun)
+
+    yield Blocks([BINNED]).chi2, point

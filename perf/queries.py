@@ -1,0 +1,52 @@
+"""Limits and contours against reading the cube that they are about."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import zarr
+from measure import Calls, pair
+
+import fastscan
+from fastscan import planes, query, store
+
+GRID = """
+experiments = ["coherent-csi"]
+models = ["e6"]
+[axes]
+beta = { start = 0, stop = 180, num = 400, unit = "deg" }
+m_zprime = { start = 10, stop = 5000, num = 400, spacing = "log", unit = "GeV" }
+sigma_sys = { start = 0.0, stop = 0.3, num = 40 }
+luminosity = { start = 1, stop = 1000, num = 10, spacing = "log" }
+"""  # 160,000 columns of 400 masses: 64 million points, 256 MB
+
+
+def scanned(place: Path) -> zarr.Group:
+    (place / "grid.toml").write_text(GRID)
+    return fastscan.scan(place / "grid.toml", place / "grid.zarr")
+
+
+@pair("160,000 limits, all crossings / reading the cube from zarr", at_least=5)
+def limits(place: Path) -> Iterator[Calls]:
+    root = scanned(place)
+    cube = store.read(root, "coherent-csi/e6")
+    beta, sigma, luminosity = (cube.axes[name] for name in ("beta", "sigma_sys", "luminosity"))
+
+    def found() -> None:
+        answers = fastscan.limit(
+            "coherent-csi", "e6", beta=beta[:, None, None], sigma_sys=sigma[:, None], luminosity=luminosity
+        )
+        assert answers.size == 160_000
+
+    yield found, lambda: np.asarray(root["coherent-csi/e6/chi2"])
+
+
+@pair("contour in (beta, M_Z'), 400 x 400 points / reading its cube from zarr", at_least=0)
+def contour(place: Path) -> Iterator[Calls]:
+    root = scanned(place)
+    cube = store.read(root, "coherent-csi/e6")
+
+    def drawn() -> None:
+        planes.contours(planes.plane_of(cube, "beta", "m_zprime", at={"sigma_sys": 0.1}), query.threshold(0.90, 2))
+
+    yield drawn, lambda: np.asarray(root["coherent-csi/e6/chi2"])
