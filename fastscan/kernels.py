@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 SUMS = 3  # S_dd, D and S_mm of PHYSICS.md section 8
 BASIS = 4  # 1 and the changes of g1^2, g1 g2 and g2^2
@@ -81,35 +81,56 @@ def quartic(c, x):
     return (((c[4] * x + c[3]) * x + c[2]) * x + c[1]) * x + c[0]
 
 
-@intrinsic
-def fma(context, a, b, c):
+def fma(a, b, c):
     """a b + c, rounded once.  Written out, because a compiler that may contract does so where it likes."""
+    return a * b + c  # twice, but only without a compiler
+
+
+def as_integer(x):
+    """The bits of a float64."""
+    return np.float64(x).view(np.int64)
+
+
+def as_float(bits):
+    """The float64 of these bits."""
+    return np.int64(bits).view(np.float64)
+
+
+def wide_vectors():
+    """Let the loops of the function that calls this use all of AVX-512, of which LLVM takes half by default."""
+
+
+@intrinsic
+def _fma(context, a, b, c):
     return types.float64(a, b, c), lambda target, builder, signature, arguments: builder.fma(*arguments)
 
 
 @intrinsic
-def as_integer(context, x):
-    """The bits of a float64."""
-    return types.int64(x), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], ir.IntType(64))
+def _as_integer(context, x):
+    return types.int64(x), lambda target, builder, signature, arguments: builder.bitcast(*arguments, ir.IntType(64))
 
 
 @intrinsic
-def as_float(context, bits):
-    """The float64 of these bits."""
+def _as_float(context, bits):
     return types.float64(bits), lambda target, builder, signature, arguments: builder.bitcast(
-        arguments[0], ir.DoubleType()
+        *arguments, ir.DoubleType()
     )
 
 
 @intrinsic
-def wide_vectors(context):
-    """Let the loops of the function that calls this use all of AVX-512, of which LLVM takes half by default."""
-
+def _wide_vectors(context):
     def generate(target, builder, signature, arguments):
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite's own add() knows no such pairs
         return target.get_dummy_value()
 
     return types.none(), generate
+
+
+# what the functions above are when compiled: one instruction each
+overload(fma, inline="always")(lambda a, b, c: lambda a, b, c: _fma(a, b, c))
+overload(as_integer, inline="always")(lambda x: lambda x: _as_integer(x))
+overload(as_float, inline="always")(lambda bits: lambda bits: _as_float(bits))
+overload(wide_vectors, inline="always")(lambda: lambda: _wide_vectors())
 
 
 @jit

@@ -66,6 +66,7 @@ def test_reciprocal(x: float) -> None:
     assert abs(error) < 4e-16
 
 
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="it looks at compiled code")
 def test_blocks_are_computed_in_the_widest_vectors() -> None:
     if not llvmlite.binding.get_host_cpu_features().get("avx512f"):
         pytest.skip("this processor has no AVX-512")
