@@ -93,6 +93,12 @@ def open_storage(location: Location, *, read_only: bool) -> Store:
     return open_url(os.fspath(location), read_only=read_only)
 
 
+def read_bytes(root: zarr.Group, key: str) -> bytes | None:
+    """A file of a store; None where there is none.  What can't be read is an OSError: it may be there all the same."""
+    value = sync(root.store.get(key, default_buffer_prototype()))
+    return None if value is None else value.to_bytes()
+
+
 def names(storage: Store, directory: str) -> set[str]:
     """Names of what is in a directory of a store."""
 

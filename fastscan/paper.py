@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastscan import query, records, scanner, tables
+from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.experiments import load
 from fastscan.location import local, replacing
-from fastscan.store import Cube
 
 if TYPE_CHECKING:
     from fastscan.recipes import Finding

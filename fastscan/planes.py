@@ -15,12 +15,12 @@ import numpy as np
 import zarr
 from scipy.optimize import elementwise
 
-from fastscan import grid, models, query, store
+from fastscan import chunks, grid, models, query
 from fastscan.crossings import infimum
+from fastscan.cube import Cube
 from fastscan.errors import FastscanError, unknown
 from fastscan.layout import DIMENSIONS
 from fastscan.likelihood import chi2_of
-from fastscan.store import Cube
 from fastscan.typing import Array
 
 ROUNDING = 1e-6  # relative, of a stored chi2
@@ -147,14 +147,14 @@ class Plane:
 
     def _stored(self, root: zarr.Group) -> Array:
         cube, axes = self.cube, [SCALES[self.y].axis, SCALES[self.x].axis]
-        chi2 = store.chi2_array(root, cube)
+        chi2 = chunks.chi2_array(root, cube)
         for number, name in enumerate(DIMENSIONS):
             if name in self.held or (name == "sigma_sys" and name not in axes):
                 chosen = cube.stored_sigma_sys(None) if name not in self.held else cube.on_axis(name, self.held[name])
                 chi2 = chi2[(slice(None),) * number + (chosen,)].min(axis=number, keepdims=True)
         order = [DIMENSIONS.index(name) for name in axes]
         order += [number for number in range(len(DIMENSIONS)) if number not in order]
-        values = store.computed(cube, chi2.transpose(order))  # type: ignore[no-untyped-call]
+        values = chunks.computed(cube, chi2.transpose(order))  # type: ignore[no-untyped-call]
         return values.reshape(values.shape[:2])
 
 

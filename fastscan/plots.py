@@ -13,11 +13,11 @@ import numpy as np
 import zarr
 
 from fastscan import figures, planes, query, records, store
+from fastscan.cube import Cube
 from fastscan.errors import FastscanError, unknown
 from fastscan.figures import Row
 from fastscan.location import read_root
 from fastscan.records import Values
-from fastscan.store import Cube
 
 if TYPE_CHECKING:  # fastscan.figures says how to install it
     from matplotlib.axes import Axes

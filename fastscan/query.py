@@ -32,7 +32,7 @@ from fastscan.typing import Array, IntArray
 if TYPE_CHECKING:  # a limit without a store does without zarr
     import zarr
 
-    from fastscan.store import Cube
+    from fastscan.cube import Cube
 
 
 def threshold(cl: float, dof: int) -> float:
@@ -88,11 +88,11 @@ def profiles(
     if root is None:
         chi2 = columns.chi2(models.gamma(mass))
     else:
-        from fastscan import store
+        from fastscan import chunks
 
         sigmas = cube.stored_sigma_sys(None if sigma_sys is None else np.asarray(sigma_sys, float))
-        chosen = store.chi2_array(root, cube)[beta][:, :, sigmas][:, :, :, cube.on_axis("luminosity", luminosity)]
-        chi2 = np.moveaxis(store.computed(cube, chosen), 1, -1).reshape(-1, mass.size)
+        chosen = chunks.chi2_array(root, cube)[beta][:, :, sigmas][:, :, :, cube.on_axis("luminosity", luminosity)]
+        chi2 = np.moveaxis(chunks.computed(cube, chosen), 1, -1).reshape(-1, mass.size)
     delta: Array = chi2 - infimum(columns)[:, None]
     return delta.reshape(beta.size, -1, luminosity.size, mass.size)
 
@@ -113,7 +113,7 @@ def of_stored(
     from dask.base import compute
     from dask.delayed import delayed
 
-    from fastscan import store
+    from fastscan import chunks
     from fastscan.location import readable
 
     axes = cube.axes
@@ -121,14 +121,14 @@ def of_stored(
     columns = _cube_columns(cube, beta, values, axes["luminosity"][luminosity])
     gamma = models.gamma(axes["m_zprime"])
     number = np.arange(columns.beta_index.size).reshape(beta.size, sigma_sys.size, luminosity.size)
-    whole = store.chi2_array(root, cube)
+    whole = chunks.chi2_array(root, cube)
     chosen = whole[beta][:, :, sigma_sys][:, :, :, luminosity].rechunk({1: -1})
     numbers = dask.array.from_array(  # type: ignore[no-untyped-call]
         number, chunks=tuple(chosen.chunks[axis] for axis in (0, 2, 3))
     )
 
     def block_crossings(block: Array, own: IntArray) -> tuple[IntArray, Crossings]:
-        store.require_values(cube, block)
+        chunks.require_values(cube, block)
         stored = np.moveaxis(block, 1, -1).reshape(own.size, -1)
         try:
             return own.ravel(), find_crossings(columns.with_stored(own.ravel(), gamma, stored), delta)

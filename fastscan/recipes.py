@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastscan import figures, planes, query, records, scanner
+from fastscan.cube import Cube
 from fastscan.experiments import PionDecayAtRest, load
 from fastscan.figures import Row, grouped
 from fastscan.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS, Record, Values
-from fastscan.store import Cube
 
 if TYPE_CHECKING:  # fastscan.figures says how to install it
     from matplotlib.figure import Figure

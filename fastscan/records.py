@@ -29,8 +29,8 @@ from fastscan.typing import Array, IntArray
 if TYPE_CHECKING:  # a limit without a store does without zarr
     import zarr
 
+    from fastscan.cube import Cube
     from fastscan.planes import Contour, Plane
-    from fastscan.store import Cube
 
 Record = dict[str, Any]
 KEYS = (

@@ -23,15 +23,15 @@ from dask.callbacks import Callback
 from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
-from fastscan import grid, kernels, likelihood, models, store, tables
+from fastscan import chunks, grid, kernels, likelihood, models, store, tables
 from fastscan.costs import memory_per_task, require_memory
+from fastscan.cube import Cube, plain
 from fastscan.errors import FastscanError
 from fastscan.grid import Combination, Grid
 from fastscan.layout import Index, layout_of
 from fastscan.location import absolute, create, is_shared, read_root, require_space, writable
 from fastscan.location import exists as location_exists
 from fastscan.models import Model
-from fastscan.store import Cube
 from fastscan.typing import Array
 
 if TYPE_CHECKING:
@@ -158,10 +158,10 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
         references=tuple(dict.fromkeys([*references, *model.references])),
         identity={
             "physics_version": PHYSICS_VERSION,
-            "experiments": {each.name: store.plain(asdict(each)) for each in measured.experiments},
+            "experiments": {each.name: plain(asdict(each)) for each in measured.experiments},
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
-            "model": store.plain(asdict(model)),
+            "model": plain(asdict(model)),
             "data": {name: tables.digest(name) for name in TABLES},
             "axes": described,
             "dtype": source.dtype,
@@ -253,7 +253,7 @@ class _Tally:
 
 def _done(cubes: Sequence[Cube], root: zarr.Group) -> dict[str, set[int]]:
     """Tasks that are recorded as done; groups from another run are refused, before anything is changed."""
-    return {cube.name: store.done_tasks(root, cube) for cube in cubes if store.is_there(root, cube)}
+    return {cube.name: chunks.done_tasks(root, cube) for cube in cubes if store.is_there(root, cube)}
 
 
 def _missing(cubes: Sequence[Cube], done: dict[str, set[int]], part: tuple[int, int]) -> list[tuple[Cube, list[int]]]:
@@ -278,7 +278,7 @@ def finish(location: str) -> zarr.Group:
     """
     root = read_root(location, write=True)
     cubes = [store.read(root, name) for name in store.group_names(root)]
-    missing = {cube.name: set(range(cube.layout.tasks)) - store.done_tasks(root, cube) for cube in cubes}
+    missing = {cube.name: set(range(cube.layout.tasks)) - chunks.done_tasks(root, cube) for cube in cubes}
     lacking = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in missing.items() if numbers]
     if lacking or not cubes:
         raise FastscanError(f"{location} isn't complete: {'; '.join(lacking) or 'it has no groups'}")
@@ -363,11 +363,11 @@ def _compute(task: Task) -> int:
     root, cube = _open(task.location, task.group, task.hash)
     checksums: dict[str, str] = {}
     points = 0
-    for array, index in store.chunk_keys(cube, task.number).values():
+    for array, index in chunks.chunk_keys(cube, task.number).values():
         block = chi2_block(cube, index) if array == "chi2" else events_block(cube, index)
-        checksums |= store.write_chunk(root, cube, array, index, block)
+        checksums |= chunks.write_chunk(root, cube, array, index, block)
         points += block.size if array == "chi2" else 0
-    store.write_record(root, cube, task.number, checksums)
+    chunks.write_record(root, cube, task.number, checksums)
     return points
 
 

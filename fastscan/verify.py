@@ -12,10 +12,10 @@ import xxhash
 import zarr
 from zarr.core.sync import sync
 
-from fastscan import scanner, store
+from fastscan import chunks, scanner, store
+from fastscan.cube import Cube
 from fastscan.errors import FastscanError
-from fastscan.location import Location, read_root, readable, writable
-from fastscan.store import Cube
+from fastscan.location import Location, read_bytes, read_root, readable, writable
 
 ROUNDING = 1e-6  # relative: another processor may round the last digit otherwise
 SAMPLE = 8  # chunks of a group that are computed again; enough to see a wrong likelihood, data file or version
@@ -60,7 +60,7 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
     checked = []
     for name in names:
         cube = store.read(root, name)
-        done = sorted(store.recorded_tasks(root, cube))
+        done = sorted(chunks.recorded_tasks(root, cube))
         rng = np.random.default_rng(0)  # the same sample each time: a finding can be looked at again
         sample = set(done if everything else rng.permutation(done)[:SAMPLE].tolist())
         graph = {f"task-{task}": (_check, root, cube, task, task in sample) for task in done}
@@ -85,19 +85,19 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
 
 def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[int, list[str]]:
     """How many chunks a task has, and the keys of those that aren't what they should be."""
-    chunks = store.chunk_keys(cube, task)
-    checksums = store.checksums_of(root, cube, task) or {}  # without a record, nothing is known to be right
+    keys = chunks.chunk_keys(cube, task)
+    checksums = chunks.checksums_of(root, cube, task) or {}  # without a record, nothing is known to be right
     damaged = []
-    for key, (array, index) in chunks.items():
-        data = store.read_bytes(root, f"{cube.name}/{key}")
+    for key, (array, index) in keys.items():
+        data = read_bytes(root, f"{cube.name}/{key}")
         right = data is not None and checksums.get(key) == xxhash.xxh3_64_hexdigest(data)
         if data is not None and right and recompute:
             block = scanner.chi2_block(cube, index) if array == "chi2" else scanner.events_block(cube, index)
-            again = store.chunk_bytes(cube, array, index, block).view(block.dtype)
+            again = chunks.chunk_bytes(cube, array, index, block).view(block.dtype)
             right = np.allclose(np.frombuffer(data, block.dtype), again, rtol=ROUNDING, atol=0, equal_nan=True)
         if not right:
             damaged.append(f"{cube.name}/{key}")
-    return len(chunks), damaged
+    return len(keys), damaged
 
 
 def _forget(root: zarr.Group, cube: Cube, tasks: Iterable[int]) -> None:

@@ -17,6 +17,7 @@ from distributed import Client
 
 import fastscan
 from fastscan import scanner, store
+from fastscan.chunks import chunk_keys, recorded_tasks
 from fastscan.errors import FastscanError
 from fastscan.location import read_root
 from fastscan.records import of_store as limits_of_store
@@ -61,8 +62,8 @@ def test_killed_twenty_times_a_scan_is_the_same_and_little_is_repeated(tmp_path:
         killed += 1
         root = read_root(out)
         cube = store.read(root, E6)
-        done = store.recorded_tasks(root, cube)
-        keys = {task: store.chunk_keys(cube, task) for task in range(cube.layout.tasks)}
+        done = recorded_tasks(root, cube)
+        keys = {task: chunk_keys(cube, task) for task in range(cube.layout.tasks)}
         written = {task for task in keys if any((out / E6 / key).exists() for key in keys[task])}
         assert done <= written
         assert len(written - done - unfinished) <= in_flight  # what this kill makes another run compute again

@@ -14,10 +14,10 @@ from scipy.optimize import minimize_scalar
 
 import fastscan
 from fastscan import models, query, recipes, records, scanner, store
+from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.location import read_root
 from fastscan.planes import SCALES, Contour, Plane, contours, plane_of
-from fastscan.store import Cube
 from fastscan.typing import Array
 
 CSI, CONUS = "coherent-csi", "conus"

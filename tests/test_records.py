@@ -12,9 +12,9 @@ from conftest import Write
 
 import fastscan
 from fastscan import location, query, records, scanner, store
+from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.records import KEYS, PROFILE_KEYS, Record
-from fastscan.store import Cube
 
 # Its limits are ok and outside the axis; at 90.001 deg below 1 GeV; at 100 deg the data disfavour the SM.
 EVERY_STATUS = """

@@ -11,7 +11,7 @@ import zarr
 from conftest import GRID, Write
 
 import fastscan
-from fastscan import grid, layout, location, records, scanner, store, tables
+from fastscan import chunks, grid, layout, location, records, scanner, store, tables
 from fastscan.errors import FastscanError
 
 E6 = "coherent-csi/e6"
@@ -93,7 +93,7 @@ def test_a_block_that_is_no_chunk_is_not_written(scanned: Path) -> None:
     root = location.read_root(scanned, write=True)
     cube = store.read(root, E6)
     with pytest.raises(AssertionError, match="not aligned"):
-        store.write_chunk(root, cube, "chi2", (0, 0, 0, 0), np.zeros((2, 37, 7, 3), "f4"))
+        chunks.write_chunk(root, cube, "chi2", (0, 0, 0, 0), np.zeros((2, 37, 7, 3), "f4"))
 
 
 def test_the_likelihood_comes_back_as_it_was(scanned: Path, grid_file: Path) -> None:

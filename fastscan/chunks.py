@@ -1,0 +1,153 @@
+"""The large arrays of a cube: chunks written and recorded as done, and read back by dask.
+
+An uncompressed chunk is its bytes: they go to zarr's own `Store`, which writes them atomically, and each task's
+record ``chi2/done.<task>.json`` follows, with the checksums of its chunks.  What is done is recorded, never inferred
+from the files that are there.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+import zarr
+from numpy.typing import NDArray
+from zarr.abc.buffer import Buffer as AnyBuffer
+from zarr.buffer.cpu import Buffer
+from zarr.core.sync import sync  # zarr's own way from its async stores to threads
+from zarr.storage import LocalStore
+
+from fastscan.cube import Cube
+from fastscan.errors import FastscanError
+from fastscan.layout import RECORD, Index
+from fastscan.location import names, read_bytes, readable
+from fastscan.typing import Array
+
+if TYPE_CHECKING:
+    import dask.array
+
+RANKS = {"chi2": 4, "events": 2}  # dimensions of an array, beta counted
+
+
+def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> NDArray[np.uint8]:
+    """A chunk as it is stored: little-endian, and at the edge of the cube filled up with NaN.
+
+    The block must be what the chunk covers.
+    """
+    rank = RANKS[array]
+    covered = tuple(part.stop - part.start for part in cube.layout.region(index)[:rank])
+    chunk = cube.layout.chunks[:rank]
+    assert block.shape == covered, f"block {block.shape} is not aligned with chunk {index} of {array}"
+    if covered != chunk:
+        padded = np.full(chunk, np.nan, block.dtype)
+        padded[tuple(map(slice, covered))] = block
+        block = padded
+    return np.ascontiguousarray(block, block.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+
+
+def _chunk_key(cube: Cube, array: str, index: Index) -> str:
+    return f"{array}/c." + ".".join(map(str, cube.stored(index[: RANKS[array]])))
+
+
+def chunk_keys(cube: Cube, task: int) -> dict[str, tuple[str, Index]]:
+    """The keys of a task's chunks, and the array and index of each."""
+    arrays = {
+        index: ("chi2", "events") if cube.has_events and index[2:] == (0, 0) else ("chi2",)
+        for index in cube.layout.indices(task)
+    }
+    return {_chunk_key(cube, array, index): (array, index) for index, both in arrays.items() for array in both}
+
+
+def write_chunk(root: zarr.Group, cube: Cube, array: str, index: Index, block: NDArray[Any]) -> dict[str, str]:
+    """Write one chunk and return its key and checksum."""
+    data = chunk_bytes(cube, array, index, block)
+    key = _chunk_key(cube, array, index)
+    _put(root, f"{cube.name}/{key}", Buffer.from_array_like(data))
+    return {key: xxhash.xxh3_64_hexdigest(data.data)}
+
+
+def write_record(root: zarr.Group, cube: Cube, task: int, checksums: dict[str, str]) -> None:
+    """Record a task as done, with the checksums of its chunks; called after they are written."""
+    record = json.dumps({"hash": cube.hash, "chunks": checksums}, indent=0).encode()
+    _put(root, f"{cube.name}/chi2/done.{task}.json", Buffer.from_bytes(record))
+
+
+def _put(root: zarr.Group, key: str, value: AnyBuffer) -> None:
+    """Write a file atomically: in this thread where the store can, as local ones do from zarr 3.1.6 on.
+
+    The way over zarr's event loop costs as much as writing some MiB does.
+    """
+    if isinstance(root.store, LocalStore) and hasattr(root.store, "set_sync"):
+        root.store.set_sync(key, value)
+    else:
+        sync(root.store.set(key, value))
+
+
+def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | None:
+    """The checksums in a task's record; None where it is another run's, or can't be read."""
+    data = read_bytes(root, f"{cube.name}/chi2/done.{task}.json")
+    try:
+        record = json.loads(data or b"")
+        checksums: dict[str, str] = dict(record["chunks"])
+        return checksums if record["hash"] == cube.hash else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def done_tasks(root: zarr.Group, cube: Cube) -> set[int]:
+    """Numbers of the tasks that are recorded as done, and whose chunks of chi2 are there."""
+    keys = names(root.store, f"{cube.name}/chi2")
+    return {
+        task
+        for task in _recorded(keys, cube)
+        if all(_chunk_key(cube, "chi2", index).removeprefix("chi2/") in keys for index in cube.layout.indices(task))
+    }
+
+
+def recorded_tasks(root: zarr.Group, cube: Cube) -> set[int]:
+    """Numbers of the tasks that are recorded as done, whatever has become of their chunks."""
+    return _recorded(names(root.store, f"{cube.name}/chi2"), cube)
+
+
+def _recorded(keys: Iterable[str], cube: Cube) -> set[int]:
+    recorded = {int(match[1]) for key in keys if (match := RECORD.fullmatch(key))}
+    return {task for task in recorded if task < cube.layout.tasks}
+
+
+def require_complete(root: zarr.Group, cube: Cube) -> None:
+    """Refuse a cube that lacks tasks."""
+    missing = cube.layout.tasks - len(done_tasks(root, cube))
+    if missing:
+        raise FastscanError(
+            f"{cube.name} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume"
+        )
+
+
+def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
+    """The stored chi2 over all four dimensions, read by dask where it is needed.
+
+    Raises
+    ------
+    FastscanError
+        Where the scan isn't complete: what is missing would read as NaN.
+    """
+    import dask.array
+
+    require_complete(root, cube)
+    stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/chi2"])  # type: ignore[no-untyped-call]
+    return stored if cube.has_beta else stored[None]
+
+
+def computed(cube: Cube, chi2: "dask.array.Array") -> Array:
+    """What dask reads of a cube's chi2, as float64; values that are missing are damage."""
+    with readable(f"group {cube.name}"):
+        values: Array = np.asarray(chi2, float)
+    require_values(cube, values)
+    return values
+
+
+def require_values(cube: Cube, values: NDArray[np.floating]) -> None:
+    """Refuse chi2 with values missing: a chunk that is lost reads as NaN."""
+    if np.isnan(values).any():
+        raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
