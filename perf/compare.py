@@ -90,9 +90,9 @@ def table(rows: list[dict[str, float]], where: str) -> str:
 def write(rows: list[dict[str, float]]) -> None:
     where = machine()
     BASELINE.write_text(json.dumps({"machine": where, "pairs": rows}, indent=1) + "\n")
-    start, end = "<!-- perf: written by perf/compare.py -->\n", "\n<!-- perf -->"
+    start, end = "<!-- perf: written by perf/compare.py -->\n", "<!-- perf -->"
     before, _, rest = README.read_text().partition(start)
-    README.write_text(before + start + table(rows, where) + end + rest.partition(end)[2])
+    README.write_text(before + start + table(rows, where) + "\n" + end + rest.partition(end)[2])
 
 
 @click.command(help=__doc__.replace("\n\n    python", "\n\n\b\n    python"))
