@@ -37,9 +37,9 @@ def fill(out, value):
 class Plane:
     """Coefficients, gamma, and weight and pull at each setting: what the kernel is given."""
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], betas: int = BETAS) -> None:
         loaded = tuple(experiments.load(name) for name in names)
-        self.found = likelihood.build(loaded, models.MODELS["e6"], np.linspace(0, np.pi, BETAS))
+        self.found = likelihood.build(loaded, models.MODELS["e6"], np.linspace(0, np.pi, betas))
         self.sigma = np.linspace(0.0, 0.3, SIGMAS)[:, None]
         self.luminosity = np.geomspace(1, 1000, LUMINOSITIES)[None]
         weight, pull = self.found.settings(dict.fromkeys(self.found.members, self.sigma), self.luminosity)

@@ -88,6 +88,7 @@ def names_and_texts() -> list[tuple[str, str, str, str]]:
             "background_scales: must be true or false",
         ),
         ("conus", 'compound = "Ge"', 'compound = "Gx"', "compound: unknown element"),
+        ("conus", "[[target]]", "[target]", r"one or more tables \[\[target\]\]"),
         ("coherent-lar", "0.6385,", "1.6385,", "values: must be between 0 and 1, not 1.6385"),
         ("coherent-lar", "20, 21.85,", "21.85, 20,", "energy: must increase"),
         ("coherent-lar", "0.6385, ", "", "values: must be as many as the 15 energies, not 14"),

@@ -89,6 +89,7 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
         (LUMINOSITY, LUMINOSITY + '\n[store]\ndtype = "float16"', "dtype: unknown dtype 'float16'"),
         (LUMINOSITY, LUMINOSITY + '\n[store]\nchunk = "16"', "chunk: '16' has no unit of size"),
         (LUMINOSITY, LUMINOSITY + '\n[store]\nchunk = "-1 MiB"', "chunk: must be positive"),
+        (LUMINOSITY, LUMINOSITY + '\n[store]\nchunk = "2 GiB"', "chunk: must be between 1 KiB and 1 GiB"),
         (
             LUMINOSITY,
             LUMINOSITY + '\n[store]\nchunks = "1 MiB"',

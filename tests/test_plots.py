@@ -96,6 +96,7 @@ def test_stored_values_make_the_same_picture(stored: str) -> None:
         ({"kind": "profile", "axes": ("beta", "m_zprime")}, "axes, minimise and m_zprime are for contours"),
         ({"kind": "contour", "settings": Settings(luminosity=(1, 10))}, "at one luminosity"),
         ({"kind": "profile", "groups": ["coherent-csi/e6"]}, "61 curves are too many"),
+        ({"kind": "profile", "along": "beta"}, "an axis to draw along is for limits"),
         ({"groups": ["coherent-csi/chy"]}, "did you mean 'coherent-csi/chi'"),
         ({"settings": Settings(dof=0)}, "dof must be"),
         ({"along": "beta", "settings": Settings(beta=(0.5,))}, "it can't be said too"),

@@ -1,6 +1,7 @@
 import csv
 import io
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,17 @@ def test_a_profile_of_stored_values_has_only_what_is_stored(place: Path, write: 
     without_sigma = EVERY_STATUS.replace("sigma_sys = { values = [0.01, 0.28] }", "")
     cube = scanner.plan(write("other.toml", without_sigma))[0]
     assert [row["sigma_sys"] for row in records.profile(cube, sigma_sys=[0.1, 0.5])][::4] == [0.1, 0.5]
+
+
+def test_likelihoods_that_do_not_fit_together_are_told(write: Write, tmp_path: Path) -> None:
+    grid = EVERY_STATUS.replace('"coherent-csi"', '"conus"')
+    grid = grid.replace('"chi", "e6"', '"chi"').replace("beta =", "# beta =")
+    root = fastscan.scan(write("grid.toml", grid), tmp_path / "out.zarr")
+    other = EVERY_STATUS.replace("[30, 65,", "[30, 60,")
+    fastscan.scan(write("other.toml", other), tmp_path / "out.zarr", resume=True)
+    with pytest.raises(FastscanError, match=r"conus/chi and coherent-csi/chi differ in beta, in m_zprime"):
+        list(records.of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conus"]))
+    shutil.rmtree(tmp_path / "out.zarr" / "coherent-csi" / "chi")
+    with pytest.raises(FastscanError, match="no model is in the store for all of coherent-csi, conus"):
+        list(records.of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conus"]))
+    assert store.group_names(root) == ["coherent-csi/e6", "conus/chi"]

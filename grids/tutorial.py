@@ -1,0 +1,110 @@
+"""From nothing to a figure: a detector and a U(1)' of one's own, their limit, a scan, and contours.
+
+    python grids/tutorial.py results/tutorial
+
+takes some seconds and writes five files: the detector, the model, the grid, the store and the figure.  Change the three
+texts below to your own and run it again.  It needs matplotlib: pip install ".[plot]".
+"""
+
+import sys
+from pathlib import Path
+
+from matplotlib import pyplot as plt
+
+import fastscan
+from fastscan import figures, planes, query, store
+
+# 1. What counts the neutrinos.  Every key is checked; grids/experiments/my-detector.toml explains each.
+DETECTOR = """
+title = "50 g of silicon, 20 m from a power reactor"
+channel = "cevns"
+references = ["this tutorial"]
+exposure = "1 yr"
+baseline = "20 m"
+
+[[target]]
+compound = "Si"
+mass = "50 g"
+
+[source]
+kind = "reactor"
+power = "3 GW"
+fission_fractions = { U235 = 0.56, U238 = 0.07, Pu239 = 0.31, Pu241 = 0.06 }
+
+[detector]
+threshold = "100 eV"
+efficiency = 0.8
+
+[statistics]
+kind = "projection"
+background = 0.2
+background_scales = false
+sigma_sys = 0.05
+"""
+
+# 2. What the Z' couples to: charges of the left-handed neutrino, the electron and the quarks, and a strength.
+MODEL = """
+title = "B - L with a strength of 0.5"
+references = ["doi:10.1103/PhysRevLett.44.1316"]
+g_prime = 0.5
+
+[charges]
+nu = -1
+e = -1
+u = "1/3"
+d = "1/3"
+"""
+
+# 3. Where to look.  The experiment and the model are paths, from the grid file's directory.
+GRID = """
+title = "B - L at a silicon detector"
+experiments = ["silicon.toml"]
+models = ["my-b-l.toml"]
+
+[axes]
+m_zprime = { start = 50, stop = 10000, num = 300, spacing = "log", unit = "GeV" }
+sigma_sys = { start = 0.0, stop = 0.2, num = 101 }
+luminosity = { values = [1, 5, 25] }                      # of the exposure, 1 yr
+"""
+
+
+def main(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    detector, model, grid = (directory / name for name in ("silicon.toml", "my-b-l.toml", "grid.toml"))
+    detector.write_text(DETECTOR)
+    model.write_text(MODEL)
+    grid.write_text(GRID)
+
+    # One limit needs no scan.  On the command line: fastscan limit silicon.toml my-b-l.toml
+    limit = fastscan.limit(str(detector), str(model))
+    print(f"M_Z' > {limit:.1f} GeV at 90 % CL for g' = 0.5, so M_Z'/g' > {limit / 0.5:.1f} GeV")
+
+    # The whole grid.  On the command line: fastscan scan grid.toml -o silicon.zarr
+    root = fastscan.scan(grid, directory / "silicon.zarr", overwrite=True)
+    cube = store.read(root, "silicon/my-b-l")
+
+    # Contours of Delta chi2.  On the command line, for one exposure:
+    #     fastscan plot silicon.zarr -o contour.pdf --kind contour --axes sigma_sys,m_zprime --luminosity 1
+    threshold = query.threshold(cl=0.90, dof=1)
+    with figures.look():
+        figure, ax = plt.subplots(figsize=(4.6, 3.5), layout="constrained")
+        for number, years in enumerate(cube.axes["luminosity"]):
+            plane = planes.plane_of(cube, "sigma_sys", "m_zprime", at={"luminosity": years}, dof=1)
+            for line in planes.contours(plane, threshold):
+                ax.plot(100 * line.x, line.y, color=f"C{number}", label=f"{years:g} yr")
+                if number == 0:
+                    ax.fill_between(100 * line.x, line.y, color="C0", alpha=0.15, linewidth=0)
+        ax.set(
+            xlabel=r"systematic error $\sigma_\mathrm{sys}$ (%)", ylabel=r"$M_{Z'}$ (GeV)", xlim=(0, 20), ylim=(0, None)
+        )
+        ax.text(10, 150, "excluded at 90 % CL", ha="center")
+        ax.legend(title="$U(1)_{B-L}$, $g' = 0.5$\n50 g Si, 20 m from 3 GW", frameon=False)
+        figure.savefig(directory / "contours.pdf")
+        figure.savefig(directory / "contours.png", dpi=200)
+    print(f"written to {directory}: silicon.toml, my-b-l.toml, grid.toml, silicon.zarr, contours.pdf, contours.png")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]))
