@@ -6,7 +6,8 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import click
 
@@ -185,8 +186,7 @@ def scan(
 
     \b
     Examples: fastscan scan grids/coherent-csi.toml -o results/coherent-csi.zarr
-              fastscan scan big.toml -o big.zarr --scheduler tcp://head-node:8786
-              fastscan scan big.toml -o big.zarr --part 3/16
+              fastscan scan grids/coherent-csi.toml -o results/parts.zarr --part 3/16
     """
     options.only_one(resume=resume, overwrite=overwrite)
     if dry_run:
@@ -227,7 +227,7 @@ def finish(store: str) -> None:
     Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it lists them,
     changes nothing, and exits with 2.
 
-    Example: fastscan finish results/big.zarr
+    Example: fastscan finish results/coherent-csi.zarr
     """
     from fastscan import scanner
 
@@ -449,7 +449,6 @@ def plot(
     \b
     Examples: fastscan plot results/coherent-csi.zarr -o limits.pdf
               fastscan plot results/coherent-csi.zarr -o plane.png --kind contour --axes cos_beta,m_zprime
-              fastscan plot results/coherent-csi.zarr -o chi.png --kind profile --sigma-sys 0.1,0.28
     """
     from pathlib import Path
 
@@ -496,15 +495,29 @@ def paper(directory: str, no_figures: bool) -> None:
 def main() -> None:
     """Run a command; what a user can do wrong is one line on stderr and exit code 2."""
     tell_in_one_line("asyncio", "gcsfs")
+    for name in ("stdout", "stderr"):  # what the caller has closed leads nowhere
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
     try:
         cli.main(prog_name="fastscan", standalone_mode=False)
+        sys.stdout.flush()
     except (FastscanError, click.ClickException) as error:
-        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"fastscan: {' '.join(text.split())}", err=True)
-        sys.exit(2)
+        _end(2, error.format_message() if isinstance(error, click.ClickException) else str(error))
     except (KeyboardInterrupt, click.Abort):
-        click.echo("fastscan: interrupted", err=True)
-        sys.exit(130)
-    except SystemExit:  # click's answer to a broken pipe: the reader, head or less, has what it wanted
-        sys.stderr.close()
-        sys.exit(0)
+        _end(130, "interrupted")
+    except (SystemExit, BrokenPipeError):  # click's answer to one: the reader, head or less, has what it wanted
+        _end(0)
+    except OSError as error:
+        _end(2, f"{error.filename or 'output'} can't be written: {error.strerror}")
+
+
+def _end(code: int, problem: str = "") -> NoReturn:
+    """Tell a problem and exit; what a full or broken stream still holds must neither be told nor change the code."""
+    with suppress(OSError):
+        sys.stdout.flush()
+    with suppress(OSError):
+        if problem:
+            click.echo(f"fastscan: {terminal.one_line(problem)}", err=True)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    sys.exit(code)

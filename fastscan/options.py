@@ -80,7 +80,9 @@ class SigmaSys(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple):
             return value
-        name, _, number = value.rpartition("=")
+        name, equals, number = value.rpartition("=")
+        if equals and not name:
+            self.fail(f"{value!r} names no experiment", param, ctx)
         return name or None, click.FLOAT.convert(number, param, ctx)
 
 
