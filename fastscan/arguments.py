@@ -31,8 +31,8 @@ def finite(name: str, values: ArrayLike) -> Array:
 
 
 def luminosity(values: ArrayLike) -> Array:
-    """Factors on the exposure: positive."""
-    return _checked("luminosity", values, "positive, at most 1e15", lambda x: (x > 0) & (x <= 1e15))
+    """Factors on the exposure: positive, and so that neither they nor their inverse overflow a sum of squares."""
+    return _checked("luminosity", values, "positive, from 1e-15 to 1e15", lambda x: (x >= 1e-15) & (x <= 1e15))
 
 
 def mass(name: str, values: ArrayLike) -> Array:

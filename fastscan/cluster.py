@@ -3,13 +3,12 @@
 Each worker computes one task at a time, and numba's threads times the workers never exceed the cores.
 """
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fastscan.errors import FastscanError
+from fastscan.errors import FastscanError, tell_in_one_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -42,12 +41,11 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
     import dask
     import distributed
 
-    for logger in ("distributed", "distributed.client"):  # a lost scheduler is told in one line, not in its tracebacks
-        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    tell_in_one_line("distributed", "distributed.client")
     if scheduler is not None:
         try:
             joined = distributed.Client(scheduler, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, AssertionError) as error:  # the last one for a name that is no text
             raise FastscanError(f"no dask scheduler answers at {scheduler}: {error}") from None
         with joined:
             yield joined
@@ -60,6 +58,7 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=":0",  # any free port: with None, a second cluster meets the first on dask's default one
+            scheduler_kwargs={"dashboard": False},  # nothing of it is told, so nobody would look
         ) as local,
         distributed.Client(local) as started,  # type: ignore[no-untyped-call]
     ):

@@ -20,13 +20,17 @@ from fastscan.errors import FastscanError, unknown
 from fastscan.units import quantity
 
 Converted = TypeVar("Converted")
+LARGEST_BYTES = 2**24  # of a file that people write; a device has no end
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def read_toml(path: Path) -> "Table":
     """The TOML file as a `Table`; a file that can't be read or parsed is a `FastscanError`."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+        if len(content) > LARGEST_BYTES:
+            raise ValueError(f"larger than {LARGEST_BYTES} bytes")
         return Table(tomllib.loads(content.decode()), str(path), hashlib.sha256(content).hexdigest())
     except OSError as error:
         raise FastscanError(f"{path}: {error.strerror}") from None

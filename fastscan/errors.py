@@ -5,6 +5,7 @@ and exits with 2; in Python it is a `ValueError`.
 """
 
 import difflib
+import logging
 from collections.abc import Iterable
 
 
@@ -21,3 +22,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> FastscanError:
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(known)
     return FastscanError(f"unknown {kind} {name!r}; {hint}")
+
+
+def tell_in_one_line(*libraries: str) -> None:
+    """Silence what libraries log of a server that is lost: fastscan tells it in one line, without their tracebacks."""
+    for library in libraries:
+        logging.getLogger(library).setLevel(logging.CRITICAL)

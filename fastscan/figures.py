@@ -30,6 +30,8 @@ try:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 except ImportError:
     raise FastscanError("pictures need matplotlib: pip install 'fastscan[plot]'") from None
+except ValueError as error:
+    raise FastscanError(f"matplotlib can't be used: {error}") from None
 
 Row = dict[str, Any]
 Label = Callable[[Row], str]

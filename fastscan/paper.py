@@ -14,7 +14,7 @@ from fastscan import query, records, scanner, tables
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.experiments import load
-from fastscan.location import local, replacing
+from fastscan.location import local, replacing, writable
 
 if TYPE_CHECKING:
     from fastscan.recipes import Finding
@@ -112,7 +112,9 @@ def table3(directory: str | Path) -> list[Entry]:
     """
     place = local(directory)
     for name in (*FILES[:-1], REPORT, *FIGURE_FILES):
-        if (place / name).exists() and not (place / FILES[-1]).exists():
+        with writable(place):
+            alone = (place / name).exists() and not (place / FILES[-1]).exists()
+        if alone:
             raise FastscanError(f"{place / name} is there without {FILES[-1]}; it is left as it is")
     cubes = scanner.plan(str(GRID))
     scanner.run(cubes, str(place / FILES[-1]), resume=True)

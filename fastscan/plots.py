@@ -89,17 +89,19 @@ def plot(
     chosen = settings or Settings()
     root = read_root(location)
     cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
-    kind = kind or _first_kind(cubes, along, bool(axes or minimise), chosen)
+    if kind is None:
+        kind = _first_kind(cubes, along, bool(axes or minimise), chosen)
     if kind not in KINDS:
         raise unknown("kind of picture", kind, KINDS)
-    if along and kind != "limit":
+    if along is not None and kind != "limit":
         raise FastscanError("an axis to draw along is for limits")
     if kind != "contour" and (axes or minimise or chosen.m_zprime is not None):
         raise FastscanError("axes, minimise and m_zprime are for contours")
     needed: tuple[str, ...] = ("m_zprime",)
     if kind == "limit":
         free = [name for name in ALONG if getattr(chosen, name) is None]
-        along = along or next((name for name in free if any(planes.has(cube, name) for cube in cubes)), ALONG[0])
+        if along is None:
+            along = next((name for name in free if any(planes.has(cube, name) for cube in cubes)), ALONG[0])
         if along not in ALONG:
             raise unknown("axis", along, ALONG)
         if along not in free:
@@ -126,7 +128,7 @@ def plot(
 
 
 def _first_kind(cubes: Sequence[Cube], along: str | None, plane: bool, chosen: Settings) -> str:
-    if along:
+    if along is not None:
         return "limit"
     if (
         plane

@@ -11,6 +11,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+import fastscan
+from fastscan import store
+from fastscan.location import Location, read_root
+
 settings.register_profile(
     "fastscan",
     deadline=None,
@@ -21,6 +25,7 @@ settings.register_profile(
 settings.load_profile("fastscan")
 
 FASTSCAN, DASK, MOTO = (str(Path(sysconfig.get_path("scripts")) / name) for name in ("fastscan", "dask", "moto_server"))
+Arrays = dict[str, tuple[str, bytes]]
 Write = Callable[[str, str], Path]
 MODELS = ["chi", "psi", "eta", "lr", "lr-nc", "e6"]
 
@@ -33,10 +38,30 @@ angles = st.floats(0.0, math.pi)
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels once, before workers and commands would each do so."""
     if not hasattr(config, "workerinput"):
-        import fastscan
-
         fastscan.chi2("coherent-csi", "chi", m_zprime=100)
         fastscan.limit("coherent-csi", "chi")
+
+
+def with_store(grid: str, **settings: str) -> str:
+    """A grid file with a [store] of such settings."""
+    return "\n".join([grid, "[store]", *(f'{name} = "{value}"' for name, value in settings.items())])
+
+
+def scanned(grid: str, place: Path) -> Path:
+    """The store that a grid file makes in a directory, scanned in this process without disturbance."""
+    (place / "grid.toml").write_text(grid)
+    fastscan.scan(place / "grid.toml", place / "out.zarr")
+    return place / "out.zarr"
+
+
+def arrays(location: Location) -> Arrays:
+    """Decoded arrays of every group of a store, and their dtypes."""
+    found = {}
+    for group in store.group_names(read_root(location)):
+        with fastscan.open(location, group) as cube:
+            for name in {"chi2", "events"} & set(cube):
+                found[f"{group}/{name}"] = (str(cube[name].dtype), cube[name].values.tobytes())
+    return found
 
 
 def free_port() -> int:

@@ -4,13 +4,17 @@ import csv
 import io
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
-from conftest import FASTSCAN, GRID
+from conftest import FASTSCAN, GRID, with_store
 
+from fastscan.cli import cli
 from fastscan.costs import require_memory
 from fastscan.errors import FastscanError
 
@@ -193,7 +197,7 @@ def test_dry_run(tmp_path: Path) -> None:
     assert "TB with the events" in huge.stdout
     assert not (tmp_path / "x.zarr").exists()
     (tmp_path / "slivers.toml").write_text(
-        GRID.replace("num = 37", "num = 1000000") + '[store]\nchunk = "1 KiB"\ntask = "1 KiB"'
+        with_store(GRID.replace("num = 37", "num = 1000000"), chunk="1 KiB", task="1 KiB")
     )
     slivers = run("scan", tmp_path / "slivers.toml", "-o", tmp_path / "x.zarr", "--dry-run")
     assert "store: cuts a cube into 1066611 tasks; a larger chunk or task makes at most 1000000" in slivers.stderr
@@ -308,12 +312,34 @@ def test_experiments_and_models() -> None:
     assert "left-right" in ok("models")
 
 
-@pytest.mark.parametrize("command", ["", "scan", "limit", "limits", "info", "cite", "paper", "experiments", "models"])
-def test_help(command: str) -> None:
-    text = ok(*filter(None, [command]), "--help")
-    assert text.startswith("Usage: fastscan")
-    if command in ("scan", "limit", "limits", "info"):
-        assert "Example" in text
+def examples(command: click.Command) -> list[str]:
+    """The command lines at the end of a command's help."""
+    _, found, lines = re.sub(" +", " ", command.help or "").replace("Examples:", "Example:").partition("Example: ")
+    assert found, command.name
+    return lines.strip().splitlines()
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_command_ends_its_help_with_examples(name: str) -> None:
+    assert ok(name, "--help").startswith(f"Usage: fastscan {name}")
+    for line in examples(cli.commands[name]):
+        program, command, *arguments = shlex.split(line.partition(" > ")[0])
+        assert (program, command) == ("fastscan", name)
+        cli.commands[name].make_context(name, arguments)
+
+
+def test_the_examples_run_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "grids").symlink_to(REPOSITORY / "grids")
+    for name in ("scan", *(name for name in cli.commands if name not in ("scan", "paper"))):  # `paper` takes long
+        for line in examples(cli.commands[name]):
+            command = line.replace("fastscan", FASTSCAN, 1)
+            done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True, cwd=tmp_path)
+            assert done.returncode == 0, f"{line}: {done.stderr}"
+    assert {"contour.csv", "limits.pdf", "plane.png"} < {path.name for path in tmp_path.iterdir()}
+
+
+def test_the_help_lists_commands_as_a_user_meets_them() -> None:
+    assert re.findall(r"^  (\w+)  ", ok("--help").partition("Commands:")[2], re.MULTILINE) == list(cli.commands)
 
 
 def test_without_arguments_it_shows_the_help() -> None:
@@ -329,6 +355,8 @@ BAD = [
     (["limit", "coherent-csi", "chi", "--sigma-sys", "-0.1"], "sigma_sys must be zero or positive"),
     (["limit", "coherent-csi", "chi", "--sigma-sys", "nan"], "sigma_sys must be zero or positive"),
     (["limit", "coherent-csi", "chi", "--luminosity", "0"], "luminosity must be positive"),
+    (["limit", "coherent-csi", "chi", "--luminosity", "1e-320"], "luminosity must be positive, from 1e-15"),
+    (["limit", "coherent-csi", "chi", "--sigma-sys", "=0.1"], "'=0.1' names no experiment"),
     (["limit", "coherent-csi", "chi", "--cl", "90"], "cl must be a number between 0 and 1, not 90.0"),
     (["limit", "coherent-csi", "chi", "--sigma", "0.1"], "No such option"),
     (["limit", "coherent-csi"], "Missing argument 'MODEL'"),
@@ -349,8 +377,15 @@ BAD = [
     (["limits", "out.zarr", "--combine", ""], "unknown experiment of this store ''"),
     (["cite", "out"], "unknown experiment 'out'"),
     (["paper", "-o", "grid.toml"], "grid.toml"),
+    (["paper", "--no-figures", "-o", "x" * 300], "can't be written: File name too long"),
+    (["cite", "x" * 5000], "unknown experiment 'xxx"),
+    (["info", "a\x1b[2J\udcff"], r"a\x1b[2J\udcff does not exist"),  # nothing that would steer a terminal
+    (["plot", "out.zarr", "-o", "x.png", "--kind", ""], "unknown kind of picture ''"),
+    (["plot", "out.zarr", "-o", "x.png", "--along", ""], "unknown axis ''"),
     (["paper"], "Missing option '-o'"),
     (["scan", "absent.toml", "-o", "new.zarr"], "absent.toml: No such file or directory"),
+    (["scan", "/dev/full", "-o", "new.zarr"], "'/dev/full': larger than 16777216 bytes"),
+    (["scan", "grid.toml", "-o", "new.zarr", "--scheduler", "\udcff"], r"no dask scheduler answers at \udcff"),
     (["scan", "grid.toml"], "Missing option '-o'"),
     (
         ["scan", "grid.toml", "-o", "out.zarr"],
@@ -396,6 +431,38 @@ heavy = {"zarr", "dask", "distributed", "xarray"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("command", ["experiments", "--help", "limits {store} --csv", "limits {store} --json"])
+def test_output_that_can_not_be_written_is_one_line(command: str, scanned: Path) -> None:
+    full = f"{FASTSCAN} {command.format(store=scanned)} > /dev/full"
+    done = subprocess.run(["bash", "-c", full], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "fastscan: output can't be written: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("limits {store} --csv >&-", 0),
+        ("scan {store}/../grid.toml -o {store} --resume 2>&-", 0),
+        ("limit coherent-csi x 2>&-", 2),
+        ("limit coherent-csi x 2> /dev/full", 2),
+        ("experiments <&- >&- 2>&-", 0),
+    ],
+)
+def test_closed_or_full_streams_change_no_exit_code(command: str, code: int, scanned: Path) -> None:
+    closed = f"{FASTSCAN} {command.format(store=scanned)}"
+    done = subprocess.run(["bash", "-c", closed], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_a_setting_that_matplotlib_refuses_is_one_line(scanned: Path, tmp_path: Path) -> None:
+    command = [FASTSCAN, "plot", scanned, "-o", tmp_path / "x.png"]
+    environment = os.environ | {"MPLBACKEND": "nope"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("fastscan: matplotlib can't be used: Key backend: 'nope'")
 
 
 def test_a_reader_that_stops_early_is_no_error(scanned: Path) -> None:

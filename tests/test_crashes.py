@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
-from conftest import DASK, FASTSCAN, GRID, free_port
+from conftest import DASK, FASTSCAN, GRID, free_port, scanned, with_store
 from distributed import Client
 
 import fastscan
@@ -25,13 +25,8 @@ from fastscan.verify import verify
 
 KILLS = 20
 E6 = "coherent-csi/e6"
-MANY_TASKS = (
-    GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]')
-    + """
-[store]
-chunk = "1 KiB"
-task = "1 KiB"
-"""
+MANY_TASKS = with_store(
+    GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]'), chunk="1 KiB", task="1 KiB"
 )
 
 
@@ -98,10 +93,7 @@ def grid(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    place = tmp_path_factory.mktemp("undisturbed")
-    (place / "grid.toml").write_text(MANY_TASKS)
-    fastscan.scan(place / "grid.toml", place / "out.zarr")
-    return chunks(place / "out.zarr")
+    return chunks(scanned(MANY_TASKS, tmp_path_factory.mktemp("undisturbed")))
 
 
 def started(out: Path, *arguments: object, tasks: int = 10) -> "subprocess.Popen[bytes]":
@@ -189,7 +181,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     options = ["-t", "tmpfs", "-o", "size=16m", "tmpfs"]
     if subprocess.run(["mount", *options, place], check=False, capture_output=True).returncode != 0:
-        pytest.skip("file systems can't be mounted here; test_a_file_too_large does without")
+        pytest.skip("file systems can't be mounted here; test_files_that_may_not_grow_are_told does without")
     yield place
     subprocess.run(["umount", "--lazy", place], check=True)
 

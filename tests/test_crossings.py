@@ -91,9 +91,13 @@ def axis(points: st.SearchStrategy[float], most: int) -> st.SearchStrategy[list[
 
 
 @given(
-    axis(st.floats(1e-3, 20000), 6), axis(angles, 4), axis(sigmas, 3), axis(luminosities, 2),
-    st.sampled_from(["coherent-csi", "conus", "cr51-lxe-a"]), st.sampled_from(["float32", "float64"]),
-)  # fmt: skip
+    axis(st.floats(1e-3, 20000), 6),
+    axis(angles, 4),
+    axis(sigmas, 3),
+    axis(luminosities, 2),
+    st.sampled_from(["coherent-csi", "conus", "cr51-lxe-a"]),
+    st.sampled_from(["float32", "float64"]),
+)
 @example([14.4, 16.9, 50.0], [math.radians(100)], [0.01, 0.28], [1.0, 10.0], "coherent-csi", "float32")
 @settings(max_examples=25)
 def test_any_axes_give_the_same_limits(

@@ -12,7 +12,7 @@ from typing import Any
 
 import dask
 import pytest
-from conftest import FASTSCAN, GRID
+from conftest import FASTSCAN, GRID, arrays, with_store
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
@@ -20,18 +20,7 @@ import fastscan
 from fastscan import grid, records, scanner, store
 from fastscan.costs import costs
 from fastscan.errors import FastscanError
-from fastscan.location import read_root
 from fastscan.verify import verify
-
-
-def arrays(path: Path) -> dict[str, tuple[str, bytes]]:
-    """Decoded arrays of every group of a store, and their dtypes."""
-    found = {}
-    for group in store.group_names(read_root(path)):
-        with fastscan.open(path, group) as cube:
-            for name in {"chi2", "events"} & set(cube):
-                found[f"{group}/{name}"] = (str(cube[name].dtype), cube[name].values.tobytes())
-    return found
 
 
 @contextmanager
@@ -132,8 +121,8 @@ def test_a_scan_that_was_interrupted_is_resumed_to_the_same_bits(
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        (place / "plain.toml").write_text(f'{text}\n[store]\ndtype = "{dtype}"')
-        (place / "cut.toml").write_text(f'{text}\n[store]\ndtype = "{dtype}"\nchunk = "{chunk} B"\ntask = "{task} B"')
+        (place / "plain.toml").write_text(with_store(text, dtype=dtype))
+        (place / "cut.toml").write_text(with_store(text, dtype=dtype, chunk=f"{chunk} B", task=f"{task} B"))
         with threads(1):
             fastscan.scan(place / "plain.toml", place / "undisturbed.zarr")
         tasks = sum(cube.layout.tasks for cube in scanner.plan(place / "cut.toml"))
@@ -154,7 +143,7 @@ def test_a_scan_that_was_interrupted_is_resumed_to_the_same_bits(
 def test_a_scan_that_has_ended_writes_nothing_more(tmp_path: Path) -> None:
     """Otherwise it would write into what takes its place."""
     large = GRID.replace("num = 37", "num = 370").replace("num = 7", "num = 200")
-    (tmp_path / "grid.toml").write_text(f'{large}\n[store]\nchunk = "2 MiB"\ntask = "8 MiB"')
+    (tmp_path / "grid.toml").write_text(with_store(large, chunk="2 MiB", task="8 MiB"))
     with threads(2):
         interrupt(tmp_path / "grid.toml", tmp_path / "out.zarr", at=1)
         recorded = done(tmp_path / "out.zarr")
@@ -253,7 +242,7 @@ class Intact:
 @pytest.fixture(scope="module")
 def intact(tmp_path_factory: pytest.TempPathFactory) -> Intact:
     place = tmp_path_factory.mktemp("intact")
-    (place / "grid.toml").write_text(f'{SMALL}\n[store]\nchunk = "2 KiB"\ntask = "4 KiB"')
+    (place / "grid.toml").write_text(with_store(SMALL, chunk="2 KiB", task="4 KiB"))
     out = place / "out.zarr"
     fastscan.scan(place / "grid.toml", out)
     contents = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}

@@ -137,7 +137,7 @@ def test_one_bin_has_no_determinant() -> None:
         ({"m_zprime": 100.0, "sigma_sys": -0.1}, "sigma_sys must be zero or positive"),
         ({"m_zprime": 100.0, "sigma_sys": {"coherent-cs": 0.1}}, "did you mean 'coherent-csi'"),
         ({"m_zprime": 100.0, "luminosity": 0.0}, "luminosity must be positive"),
-        ({"m_zprime": 100.0, "luminosity": float("inf")}, "luminosity must be positive, at most"),
+        ({"m_zprime": 100.0, "luminosity": float("inf")}, "luminosity must be positive, from"),
         ({"m_zprime": 100.0, "beta": 0.0}, "model 'chi' has no beta"),
         ({"m_zprime": [1.0, 2.0], "sigma_sys": [0.1, 0.2, 0.3]}, "do not broadcast"),
     ],

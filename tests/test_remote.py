@@ -14,7 +14,7 @@ import psutil
 import pytest
 import s3fs
 import xarray as xr
-from conftest import FASTSCAN, GRID, MOTO, free_port
+from conftest import FASTSCAN, GRID, MOTO, Arrays, arrays, free_port, scanned, with_store
 
 import fastscan
 from fastscan import records, scanner, store
@@ -24,7 +24,7 @@ from fastscan.verify import verify
 
 E6 = "coherent-csi/e6"
 TASKS = 7
-SMALL = GRID.replace('["chi", "e6"]', '["e6"]') + '\n[store]\nchunk = "8 KiB"\ntask = "8 KiB"'
+SMALL = with_store(GRID.replace('["chi", "e6"]', '["e6"]'), chunk="8 KiB", task="8 KiB")
 
 
 RECORDS = 5  # that pass before the way is cut or the server freezes
@@ -107,18 +107,9 @@ def many_tasks(tmp_path: Path) -> Path:
     return tmp_path / "many.toml"
 
 
-def cube(location: str) -> dict[str, bytes]:
-    """Decoded arrays."""
-    opened = fastscan.open(location, E6)
-    return {name: opened[name].values.tobytes() for name in ("chi2", "events")}
-
-
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    place = tmp_path_factory.mktemp("undisturbed")
-    (place / "grid.toml").write_text(SMALL)
-    fastscan.scan(place / "grid.toml", place / "out.zarr")
-    return cube(str(place / "out.zarr"))
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
+    return arrays(scanned(SMALL, tmp_path_factory.mktemp("undisturbed")))
 
 
 def done(url: str) -> int:
@@ -127,17 +118,17 @@ def done(url: str) -> int:
     return sum(Path(file).name.startswith("done.") for file in files)
 
 
-def test_a_store_at_a_url_is_the_same_and_answers_the_same(url: str, grid: Path, undisturbed: dict[str, bytes]) -> None:
+def test_a_store_at_a_url_is_the_same_and_answers_the_same(url: str, grid: Path, undisturbed: Arrays) -> None:
     root = fastscan.scan(grid, url)
-    assert cube(url) == undisturbed
+    assert arrays(url) == undisturbed
     assert store.group_names(root) == [E6]
-    assert xr.open_zarr(url, group=E6).chi2.values.tobytes() == undisturbed["chi2"]
+    assert xr.open_zarr(url, group=E6).chi2.values.tobytes() == undisturbed[f"{E6}/chi2"][1]
     (found,) = records.of_store(url, beta=[0.0], sigma_sys=[0.1], from_cube=True)
     assert found["limit_gev"] == pytest.approx(float(fastscan.limit("coherent-csi", "e6", beta=0, sigma_sys=0.1)))
     assert not any(each.damaged or each.missing for each in verify(url, everything=True))
 
 
-def test_it_is_resumed_and_what_is_damaged_is_repaired(url: str, grid: Path, undisturbed: dict[str, bytes]) -> None:
+def test_it_is_resumed_and_what_is_damaged_is_repaired(url: str, grid: Path, undisturbed: Arrays) -> None:
     fastscan.scan(grid, url)
     files = s3fs.S3FileSystem()
     files.pipe(f"{url}/{E6}/chi2/c.3.0.0.0", b"damaged")
@@ -150,7 +141,7 @@ def test_it_is_resumed_and_what_is_damaged_is_repaired(url: str, grid: Path, und
     assert calls[0].tasks_to_do == 1
     assert [each.damaged for each in verify(url)] == [(f"{E6}/chi2/c.3.0.0.0",)]
     fastscan.scan(grid, url, resume=True)
-    assert cube(url) == undisturbed
+    assert arrays(url) == undisturbed
 
 
 def test_it_is_refused_overwritten_and_never_with_foreign_files(url: str, grid: Path) -> None:
@@ -169,16 +160,16 @@ def test_it_is_refused_overwritten_and_never_with_foreign_files(url: str, grid: 
     assert not files.find(f"{url}/{E6}")
 
 
-def test_workers_and_parts_write_to_it(url: str, grid: Path, undisturbed: dict[str, bytes]) -> None:
+def test_workers_and_parts_write_to_it(url: str, grid: Path, undisturbed: Arrays) -> None:
     command = [FASTSCAN, "scan", grid, "-o", url, "--part", "2/2", "--workers", "1"]
     subprocess.run(command, check=True, capture_output=True)
     fastscan.scan(grid, url, part=(1, 2))
     scanner.finish(url)
-    assert cube(url) == undisturbed
+    assert arrays(url) == undisturbed
 
 
 def test_a_server_that_freezes_for_a_while_is_waited_for(
-    url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: dict[str, bytes]
+    url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: Arrays
 ) -> None:
     process, to = server
     port = free_port()
@@ -194,7 +185,7 @@ def test_a_server_that_freezes_for_a_while_is_waited_for(
     way.wait()
     assert waiting
     assert scan.returncode == 0, problem.decode()
-    assert cube(url) == undisturbed
+    assert arrays(url) == undisturbed
 
 
 def scan_through(port: int, *arguments: object) -> "subprocess.Popen[bytes]":
@@ -206,7 +197,7 @@ def scan_through(port: int, *arguments: object) -> "subprocess.Popen[bytes]":
 
 
 def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
-    url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: dict[str, bytes]
+    url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: Arrays
 ) -> None:
     port = free_port()
     way = proxy(port, server[1])
@@ -219,11 +210,11 @@ def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
     assert "Could not connect to the endpoint URL" in problem or "Connection was closed" in problem
     assert problem.endswith("what is done is kept, --resume continues")
     with pytest.raises(FastscanError, match="lacks"):
-        cube(url)
+        arrays(url)
     calls: list[scanner.Progress] = []
     fastscan.scan(many_tasks, url, resume=True, progress=calls.append)
     assert calls[0].tasks_to_do < scanner.plan(many_tasks)[0].layout.tasks
-    assert cube(url) == undisturbed
+    assert arrays(url) == undisturbed
 
 
 def test_what_is_not_there_and_who_may_not_write_is_told(server: object, grid: Path) -> None:
@@ -235,11 +226,11 @@ def test_what_is_not_there_and_who_may_not_write_is_told(server: object, grid: P
         fastscan.scan(grid, "foo://x")
 
 
-def test_memory_is_a_place_for_one_process(grid: Path, undisturbed: dict[str, bytes]) -> None:
+def test_memory_is_a_place_for_one_process(grid: Path, undisturbed: Arrays) -> None:
     fastscan.scan(grid, "memory://memory.zarr")
-    assert cube("memory://memory.zarr") == undisturbed
+    assert arrays("memory://memory.zarr") == undisturbed
     fastscan.scan(grid, "memory://memory.zarr", overwrite=True)
-    assert cube("memory://memory.zarr") == undisturbed
+    assert arrays("memory://memory.zarr") == undisturbed
     command = [FASTSCAN, "scan", grid, "-o", "memory://x", "--workers", "1"]
     refused = subprocess.run(command, check=False, capture_output=True)
     assert b"is in this process' memory, where no worker can write" in refused.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
-from conftest import GRID, Write
+from conftest import GRID, Arrays, Write, arrays, scanned, with_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,26 +20,14 @@ from fastscan.errors import FastscanError
 GROUPS = ("coherent-csi/chi", "coherent-csi/e6")
 
 
-def cubes(path: Path) -> dict[str, bytes]:
-    """Decoded arrays of every group."""
-    return {
-        f"{group}/{name}": fastscan.open(str(path), group)[name].values.tobytes()
-        for group in GROUPS
-        for name in ("chi2", "events")
-    }
-
-
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    place = tmp_path_factory.mktemp("undisturbed")
-    (place / "grid.toml").write_text(GRID)
-    fastscan.scan(place / "grid.toml", place / "out.zarr")
-    return cubes(place / "out.zarr")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
+    return arrays(scanned(GRID, tmp_path_factory.mktemp("undisturbed")))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_cube_is_chi2_and_events_at_its_points(dtype: str, write: Write, tmp_path: Path) -> None:
-    root = fastscan.scan(write("g.toml", f'{GRID}\n[store]\ndtype = "{dtype}"'), tmp_path / "out.zarr")
+    root = fastscan.scan(write("g.toml", with_store(GRID, dtype=dtype)), tmp_path / "out.zarr")
     for group in GROUPS:
         cube = fastscan.open(root, group)
         e6 = "beta" in cube.coords
@@ -65,14 +53,12 @@ def test_a_cube_is_chi2_and_events_at_its_points(dtype: str, write: Write, tmp_p
     threads=st.sampled_from([1, 2]),
 )
 @settings(max_examples=12)
-def test_chunk_task_and_threads_change_no_bit(
-    chunk: int, task: int, threads: int, undisturbed: dict[str, bytes]
-) -> None:
+def test_chunk_task_and_threads_change_no_bit(chunk: int, task: int, threads: int, undisturbed: Arrays) -> None:
     with tempfile.TemporaryDirectory() as place, dask.config.set(num_workers=threads):
         grid = Path(place) / "grid.toml"
-        grid.write_text(GRID + f'\n[store]\nchunk = "{chunk} B"\ntask = "{task} B"')
+        grid.write_text(with_store(GRID, chunk=f"{chunk} B", task=f"{task} B"))
         fastscan.scan(grid, Path(place) / "out.zarr")
-        assert cubes(Path(place) / "out.zarr") == undisturbed
+        assert arrays(Path(place) / "out.zarr") == undisturbed
 
 
 @given(st.lists(st.integers(1, 50), min_size=4, max_size=4), st.integers(1, 10_000))
@@ -85,7 +71,7 @@ def test_chunks_hold_no_more_than_asked_and_keep_mass_whole(shape: list[int], po
 
 @pytest.mark.parametrize("threads_per_worker", [1, 2])
 def test_worker_processes_change_no_bit(
-    threads_per_worker: int, grid_file: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+    threads_per_worker: int, grid_file: Path, tmp_path: Path, undisturbed: Arrays
 ) -> None:
     from distributed import Client, LocalCluster
 
@@ -96,14 +82,31 @@ def test_worker_processes_change_no_bit(
         Client(cluster) as client,
     ):
         fastscan.scan(grid_file, tmp_path / "out.zarr", client=client)
-    assert cubes(tmp_path / "out.zarr") == undisturbed
+    assert arrays(tmp_path / "out.zarr") == undisturbed
+
+
+def test_the_clusters_of_the_command_line_have_no_dashboard(write: Write) -> None:
+    """In a process of its own: without bokeh, dask's clusters with a dashboard leave a page that says so to all."""
+    program = """
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from fastscan import cluster
+
+if __name__ == "__main__":
+    with cluster.client(1) as client:
+        try:
+            urlopen(f"http://127.0.0.1:{client.cluster.scheduler.http_server.port}/status")
+        except HTTPError as error:
+            print(error.code)
+"""
+    command = [sys.executable, write("program.py", program)]
+    assert subprocess.run(command, check=True, capture_output=True).stdout == b"404\n"
 
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
-def test_parts_make_the_same_cube(
-    order: tuple[int, ...], undisturbed: dict[str, bytes], write: Write, tmp_path: Path
-) -> None:
-    grid = write("parts.toml", f'{GRID}\n[store]\nchunk = "4 KiB"\ntask = "4 KiB"')
+def test_parts_make_the_same_cube(order: tuple[int, ...], undisturbed: Arrays, write: Write, tmp_path: Path) -> None:
+    grid = write("parts.toml", with_store(GRID, chunk="4 KiB", task="4 KiB"))
     out = tmp_path / "out.zarr"
     for k in order[:-1]:
         fastscan.scan(grid, out, part=(k, 3))
@@ -114,7 +117,7 @@ def test_parts_make_the_same_cube(
     fastscan.scan(grid, out, part=(order[0], 3))
     scanner.finish(str(out))
     assert {path: path.stat().st_mtime_ns for path in written} == written  # nothing is computed twice
-    assert cubes(out) == undisturbed
+    assert arrays(out) == undisturbed
 
 
 @pytest.mark.parametrize(
@@ -126,10 +129,8 @@ def test_wrong_parts_are_told(wrong: dict[str, object], problem: str, grid_file:
     assert not (tmp_path / "out.zarr").exists()
 
 
-def test_resume_computes_what_is_missing_and_nothing_else(
-    write: Write, tmp_path: Path, undisturbed: dict[str, bytes]
-) -> None:
-    grid = write("g.toml", GRID + '\n[store]\nchunk = "4 KiB"\ntask = "4 KiB"')
+def test_resume_computes_what_is_missing_and_nothing_else(write: Write, tmp_path: Path, undisturbed: Arrays) -> None:
+    grid = write("g.toml", with_store(GRID, chunk="4 KiB", task="4 KiB"))
     fastscan.scan(grid, tmp_path / "out.zarr")
     task = tmp_path / "out.zarr/coherent-csi/e6/chi2"
     untouched = {file: file.stat().st_mtime_ns for file in task.iterdir()}
@@ -142,7 +143,7 @@ def test_resume_computes_what_is_missing_and_nothing_else(
     assert calls == [scanner.Progress(n, 2, n * points, 2 * points, retried=0, failed=0) for n in range(3)]
     rewritten = {file.name for file in task.iterdir() if untouched.get(file) != file.stat().st_mtime_ns}
     assert rewritten == {"done.3.json", "c.3.0.0.0", "done.7.json", "c.7.0.0.0"}
-    assert cubes(tmp_path / "out.zarr") == undisturbed
+    assert arrays(tmp_path / "out.zarr") == undisturbed
 
 
 def test_resume_adds_groups_and_continues_the_others(grid_file: Path, write: Write, tmp_path: Path) -> None:

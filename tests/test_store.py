@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 import xxhash
 import zarr
-from conftest import GRID, Write
+from conftest import GRID, Write, with_store
 
 import fastscan
 from fastscan import chunks, grid, layout, location, records, scanner, store, tables
@@ -79,7 +79,7 @@ def test_records_hold_the_checksum_of_every_chunk(scanned: Path) -> None:
 
 
 def test_edge_chunks_are_padded_with_nan(write: Write, tmp_path: Path) -> None:
-    source = write("g.toml", GRID + '\n[store]\nchunk = "30 KiB"\ndtype = "float64"')
+    source = write("g.toml", with_store(GRID, chunk="30 KiB", dtype="float64"))
     fastscan.scan(source, tmp_path / "out.zarr")
     array = zarr.open_group(tmp_path / "out.zarr", mode="r")[E6]["chi2"]
     assert array.chunks == (4, 37, 7, 3)
@@ -175,7 +175,7 @@ def test_a_grid_larger_than_the_disk_is_refused(write: Write, tmp_path: Path) ->
 
 def test_another_grid_in_the_same_group_is_refused_with_what_differs(scanned: Path, write: Write) -> None:
     before = everything(scanned)
-    other = write("other.toml", GRID.replace("num = 7", "num = 9") + '\n[store]\ndtype = "float64"')
+    other = write("other.toml", with_store(GRID.replace("num = 7", "num = 9"), dtype="float64"))
     with pytest.raises(FastscanError, match=r"axes\.sigma_sys\.num, chunks, chunks_per_task, dtype differ"):
         fastscan.scan(other, scanned, resume=True)
     assert everything(scanned) == before

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xxhash
-from conftest import GRID
+from conftest import GRID, with_store
 
 import fastscan
 from fastscan.errors import FastscanError
@@ -18,7 +18,7 @@ E6, CHUNK = "coherent-csi/e6", "chi2/c.0.0.0.0"
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Path:
-    (tmp_path / "grid.toml").write_text(f'{GRID}\n[store]\nchunk = "2 KiB"\ntask = "4 KiB"')
+    (tmp_path / "grid.toml").write_text(with_store(GRID, chunk="2 KiB", task="4 KiB"))
     fastscan.scan(tmp_path / "grid.toml", tmp_path / "out.zarr")
     return tmp_path / "out.zarr"
 
