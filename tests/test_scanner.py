@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import cluster, layout, scanner
+from fastscan import layout, scanner
 from fastscan.errors import FastscanError
 
 GROUPS = ("coherent-csi/chi", "coherent-csi/e6")
