@@ -45,7 +45,7 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
     if scheduler is not None:
         try:
             joined = distributed.Client(scheduler, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
-        except (OSError, ValueError, AssertionError) as error:  # the last one for a name that is no text
+        except (OSError, ValueError) as error:
             raise FastscanError(f"no dask scheduler answers at {scheduler}: {error}") from None
         with joined:
             yield joined
