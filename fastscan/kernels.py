@@ -316,6 +316,21 @@ def crossing_between(a, b, level, coefficients, pull, noise, variance):
 
 
 @jit
+def find_extrema(gamma, chi2, coefficients, pull, noise, variance):
+    """gamma and chi2 where chi2 turns, and the rung (its index) below; chi2 is known at the rungs in gamma."""
+    turning, peak, below, count = np.empty(gamma.size), np.empty(gamma.size), np.empty(gamma.size, np.intp), 0
+    for m in range(1, gamma.size - 1):
+        dip = chi2[m] < chi2[m - 1] and chi2[m] <= chi2[m + 1]
+        if dip or (chi2[m] > chi2[m - 1] and chi2[m] >= chi2[m + 1]):
+            low, middle, high, sign = gamma[m - 1], gamma[m], gamma[m + 1], 1.0 if dip else -1.0
+            x = extremum_between(low, middle, high, sign, coefficients, pull, noise, variance)
+            turning[count], below[count] = x, m - 1 if x < middle else m
+            peak[count] = chi2_at(coefficients, x, pull, noise, variance)
+            count += 1
+    return turning[:count], peak[:count], below[:count]
+
+
+@jit
 def noted(brackets, count, low, high):
     """The number of brackets with one more, which is kept where there is room."""
     if count < len(brackets):
@@ -323,11 +338,28 @@ def noted(brackets, count, low, high):
     return count + 1
 
 
-def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, delta, strongest, most):
-    """Where chi2 along columns of gamma crosses its infimum + delta, and what else a limit needs of them.
+@jit
+def find_brackets(gamma, chi2, turning, peak, below, level, brackets):
+    """How often chi2 crosses a level, each time between two gammas, which are noted in brackets (room, 2).
 
     Between neighbouring extrema chi2 is monotonic, so two rungs on different sides of the level are a bracket of one
     crossing, and an extremum on the other side than both of its rungs makes two.
+    """
+    count, above = 0, chi2[0] > level
+    for m in range(1, gamma.size):
+        if (chi2[m] > level) != above:
+            above = not above
+            count = noted(brackets, count, gamma[m - 1], gamma[m])
+    for e in range(turning.size):
+        m = below[e]
+        if (chi2[m] > level) == (chi2[m + 1] > level) != (peak[e] > level):
+            count = noted(brackets, count, gamma[m], turning[e])
+            count = noted(brackets, count, turning[e], gamma[m + 1])
+    return count
+
+
+def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, delta, strongest, most):
+    """Where chi2 along columns of gamma crosses its infimum + delta, and what else a limit needs of them.
 
     Parameters
     ----------
@@ -377,21 +409,14 @@ def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, del
         of_sm[i] = chi2_at(own, 0.0, pull_i, noise_i, variance_i)
 
         # chi2 is monotonic but for its extrema: with the ends they are all that its range takes
-        smallest = min(of_sm[i], chi2[0], chi2[rungs - 1])
+        turning, peak, below = find_extrema(gamma[b], chi2, own, pull_i, noise_i, variance_i)
         at_strongest = chi2_at(own, strongest, pull_i, noise_i, variance_i)
+        smallest = min(of_sm[i], chi2[0], chi2[rungs - 1])
         deepest, highest = min(of_sm[i], at_strongest), max(of_sm[i], at_strongest)
-        turning, left, peak, extrema = np.empty(rungs), np.empty(rungs, np.intp), np.empty(rungs), 0
-        for m in range(1, rungs - 1):
-            dip = chi2[m] < chi2[m - 1] and chi2[m] <= chi2[m + 1]
-            if dip or (chi2[m] > chi2[m - 1] and chi2[m] >= chi2[m + 1]):
-                low, middle, high, sign = gamma[b, m - 1], gamma[b, m], gamma[b, m + 1], 1.0 if dip else -1.0
-                x = extremum_between(low, middle, high, sign, own, pull_i, noise_i, variance_i)
-                value = chi2_at(own, x, pull_i, noise_i, variance_i)
-                turning[extrema], peak[extrema], left[extrema] = x, value, m - 1 if x < middle else m
-                extrema += 1
-                smallest = min(smallest, value)
-                if x <= strongest:
-                    deepest, highest = min(deepest, value), max(highest, value)
+        for e in range(turning.size):
+            smallest = min(smallest, peak[e])
+            if turning[e] <= strongest:
+                deepest, highest = min(deepest, peak[e]), max(highest, peak[e])
         lowest[i], flat[i], level = smallest, highest - deepest <= delta, smallest + delta
 
         if stored.shape[1] > 0:
@@ -401,19 +426,8 @@ def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, del
                     if abs(value - level) > STORED_ROUNDING * value:
                         chi2[m] = value
 
-        brackets = 0
-        above = chi2[0] > level
-        for m in range(1, rungs):
-            if (chi2[m] > level) != above:
-                above = not above
-                brackets = noted(bracket[i], brackets, gamma[b, m - 1], gamma[b, m])
-        for e in range(extrema):
-            m = left[e]
-            if (chi2[m] > level) == (chi2[m + 1] > level) != (peak[e] > level):
-                brackets = noted(bracket[i], brackets, gamma[b, m], turning[e])
-                brackets = noted(bracket[i], brackets, turning[e], gamma[b, m + 1])
-        count[i] = brackets
-        for k in range(min(brackets, most)):
+        count[i] = find_brackets(gamma[b], chi2, turning, peak, below, level, bracket[i])
+        for k in range(min(count[i], most)):
             low, high = bracket[i, k]
             crossing[i, k] = crossing_between(low, high, level, own, pull_i, noise_i, variance_i)
     return lowest, of_sm, flat, count, crossing, bracket

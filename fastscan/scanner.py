@@ -123,6 +123,12 @@ def scan(
     FastscanError
         For a wrong grid, a store that exists, a place that can't be written or is too small; where tasks failed,
         after `ATTEMPTS` each: what is done is kept.
+
+    Examples
+    --------
+    >>> root = scan("grids/coherent-csi.toml", "memory://scan")
+    >>> root["coherent-csi/e6/chi2"].shape
+    (181, 400, 31, 4)
     """
     cubes = plan(grid)
     where = os.fspath(store)

@@ -341,6 +341,14 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     ------
     FastscanError
         Where the store or the group is missing, damaged or not complete, or xarray isn't installed.
+
+    Examples
+    --------
+    >>> import fastscan
+    >>> root = fastscan.scan("grids/coherent-csi.toml", "memory://open")
+    >>> chi2 = open(root, "coherent-csi/chi").chi2
+    >>> chi2.sel(m_zprime=200, sigma_sys=0.28, luminosity=1, method="nearest").astype(float).round(3).item()
+    3.102
     """
     try:
         import xarray

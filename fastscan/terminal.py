@@ -32,10 +32,12 @@ TOML file with charges, see grids/models/b-l.toml."""
 
 
 def print_json(value: object) -> None:
+    """JSON, which has no NaN: what isn't there is null."""
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     for row in (columns, *rows):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -202,16 +204,19 @@ def limits_text(records: Sequence[Record]) -> str:
 
 
 def expected_text(record: Record) -> str:
+    """The expected limit, or why there is none."""
     if record["expected_gev"] is None:
         return NO_LIMIT[record["expected_status"]]
     return mass_text(record["expected_gev"], record["expected_over_g_gev"])
 
 
 def mass_text(mass: float, over_g: float | None) -> str:
+    """A limit on M_Z', and on M_Z'/g' where that is what it is one on."""
     return f"{mass:.1f} GeV" + ("" if over_g is None else f", M_Z'/g' {over_g:.1f} GeV")
 
 
 def sigma_text(record: Record) -> str:
+    """The systematic error, by experiment where there are several."""
     sigma = record["sigma_sys"]
     if isinstance(sigma, dict):
         return ", ".join(f"{name} {value:g}" for name, value in sigma.items())
@@ -227,6 +232,7 @@ def conditions(record: Record) -> str:
 
 
 def intervals_text(intervals: Iterable[tuple[float, float | None]]) -> str:
+    """Allowed intervals, the last one open."""
     return ", ".join(
         f"above {low:.4g} GeV" if high is None else f"{low:.4g} to {high:.4g} GeV" for low, high in intervals
     )
