@@ -347,7 +347,7 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     >>> import fastscan
     >>> root = fastscan.scan("grids/coherent-csi.toml", "memory://open")
     >>> chi2 = open(root, "coherent-csi/chi").chi2
-    >>> chi2.sel(m_zprime=200, sigma_sys=0.28, luminosity=1, method="nearest").astype(float).round(3).item()
+    >>> round(float(chi2.sel(m_zprime=200, sigma_sys=0.28, luminosity=1, method="nearest")), 3)
     3.102
     """
     try:
