@@ -94,6 +94,7 @@ class Plane:
         return THEORY if self.fits_beta else ("m_zprime",)
 
     def chi2(self, x: Array, y: Array) -> Array:
+        """chi2 at points (n,) of the axes as they are drawn."""
         size = max(1, AT_ONCE // math.prod(points.size for points in self.held.values()))
         parts = [self._chi2_of_few(x[i : i + size], y[i : i + size]) for i in range(0, x.size, size)]
         return np.concatenate([np.empty(0), *parts])

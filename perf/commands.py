@@ -8,16 +8,10 @@ from pathlib import Path
 
 from measure import Calls, pair
 
+from grids import grid
+
 FASTSCAN = [sys.executable, "-c", "from fastscan.cli import main; main()"]
-HUGE = """
-experiments = ["coherent-csi"]
-models = ["e6"]
-[axes]
-beta = { start = 0, stop = 180, num = 1000, unit = "deg" }
-m_zprime = { start = 10, stop = 5000, num = 1000, spacing = "log", unit = "GeV" }
-sigma_sys = { start = 0.0, stop = 0.3, num = 100 }
-luminosity = { start = 1, stop = 1000, num = 100, spacing = "log" }
-"""  # 10^10 points
+HUGE = grid(1000, 1000, 100, 100)  # 10^10 points
 
 
 def run(*command: str, accepted: tuple[int, ...] = (0,)) -> None:

@@ -9,16 +9,9 @@ from measure import Calls, pair
 
 import fastscan
 from fastscan import planes, query, store
+from grids import grid
 
-GRID = """
-experiments = ["coherent-csi"]
-models = ["e6"]
-[axes]
-beta = { start = 0, stop = 180, num = 400, unit = "deg" }
-m_zprime = { start = 10, stop = 5000, num = 400, spacing = "log", unit = "GeV" }
-sigma_sys = { start = 0.0, stop = 0.3, num = 40 }
-luminosity = { start = 1, stop = 1000, num = 10, spacing = "log" }
-"""  # 160,000 columns of 400 masses: 64 million points, 256 MB
+GRID = grid(400, 400, 40, 10)  # 160,000 columns of 400 masses: 64 million points, 256 MB
 
 
 def scanned(place: Path) -> zarr.Group:

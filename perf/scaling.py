@@ -20,6 +20,7 @@ from measure import seconds
 
 import fastscan
 from fastscan import cluster
+from grids import grid
 
 HERE = Path(__file__).parent
 ROUNDS = 5
@@ -30,21 +31,11 @@ SETTINGS, MASSES = 1000, 500  # of each beta
 Row = tuple[str, str, int, int, float]  # what, by what, how much of it, points, seconds
 
 
-def grid(place: Path, points: int) -> Path:
+def grid_file(place: Path, points: int) -> Path:
     """A grid of so many points: more betas, and fewer masses where one beta has more."""
     betas, masses = max(2, points // (SETTINGS * MASSES)), min(MASSES, points // (2 * SETTINGS))
     path = place / f"{points}.toml"
-    path.write_text(
-        f"""
-        experiments = ["coherent-csi"]
-        models = ["e6"]
-        [axes]
-        beta = {{ start = 0, stop = 180, num = {betas}, unit = "deg" }}
-        m_zprime = {{ start = 10, stop = 5000, num = {masses}, spacing = "log", unit = "GeV" }}
-        sigma_sys = {{ start = 0.0, stop = 0.3, num = {SETTINGS // 10} }}
-        luminosity = {{ start = 1, stop = 1000, num = 10, spacing = "log" }}
-        """
-    )
+    path.write_text(grid(betas, masses, SETTINGS // 10, 10))
     return path
 
 
@@ -62,7 +53,7 @@ def scans(place: Path) -> Iterator[Row]:
     store = place / "out.zarr"
 
     def scan(points: int, **how: object) -> float:
-        source = grid(place, points)
+        source = grid_file(place, points)
         return timed(lambda: fastscan.scan(source, store, **how), lambda: shutil.rmtree(store, ignore_errors=True))
 
     for points in POINTS:

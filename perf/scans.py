@@ -11,16 +11,9 @@ from measure import Calls, pair
 
 import fastscan
 from fastscan import cluster
+from grids import grid
 
-GRID = """
-experiments = ["coherent-csi"]
-models = ["e6"]
-[axes]
-beta = { start = 0, stop = 180, num = 400, unit = "deg" }
-m_zprime = { start = 10, stop = 5000, num = 400, spacing = "log", unit = "GeV" }
-sigma_sys = { start = 0.0, stop = 0.3, num = 160 }
-luminosity = { start = 1, stop = 1000, num = 10, spacing = "log" }
-"""  # 256 million points: 1 GB
+GRID = grid(400, 400, 160, 10)  # 256 million points: 1 GB
 
 
 def write_raw(place: Path, sizes: list[int], ready: bytes) -> None:
