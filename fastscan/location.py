@@ -12,11 +12,12 @@ from os import PathLike
 from pathlib import Path
 
 import zarr
+from zarr.abc.buffer import Buffer
 from zarr.abc.store import Store
 from zarr.buffer import default_buffer_prototype
 from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ContainsArrayError
-from zarr.storage import LocalStore
+from zarr.storage import LocalStore, MemoryStore
 
 from fastscan.errors import FastscanError
 from fastscan.layout import FILES, FORMAT, FORMAT_KEY, LEFTOVER, RECORD
@@ -131,7 +132,8 @@ def exists(location: Location) -> bool:
     """Whether a store is there, be it one that lost its root; something else that is there is a `FastscanError`."""
     with writable(location):
         storage = open_storage(location, read_only=True)
-        if not names(storage, "") and (is_url(location) or not local(location).is_file()):
+        begun = all(LEFTOVER.search(name) for name in names(storage, ""))  # nothing, or another process' first write
+        if begun and (is_url(location) or not local(location).is_file()):
             return False
         lost = _lost_root(storage)
     try:
@@ -176,16 +178,17 @@ def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
             return _replace_remote(location) if is_url(location) else _replace(location, local(location))
     with writable(location):
         storage = open_storage(location, read_only=False)
-        if _lost_root(storage):
-            sync(storage.delete("zarr.json"))
-        zarr.open_group(
-            storage,
-            mode="a",  # another part of the same scan may have been faster
-            zarr_format=3,
-            attributes={FORMAT_KEY: FORMAT},
-            use_consolidated=False,
-        )
+        put = storage.set if _lost_root(storage) else storage.set_if_not_exists  # another process may have been faster
+        sync(put("zarr.json", _root_file()))
     return read_root(location, write=True)
+
+
+def _root_file() -> Buffer:
+    """The zarr.json of a store's root."""
+    root = zarr.open_group(MemoryStore(), mode="w-", zarr_format=3, attributes={FORMAT_KEY: FORMAT})
+    written = sync(root.store.get("zarr.json", default_buffer_prototype()))
+    assert written is not None
+    return written
 
 
 def _replace(location: Location, path: Path) -> zarr.Group:
@@ -230,7 +233,8 @@ async def _delete(storage: Store, keys: list[str]) -> None:
 
 def _is_ours(key: str) -> bool:
     """Whether a file of a store is one that fastscan writes, or what a killed write left of it."""
-    return FILES.fullmatch(LEFTOVER.sub("", key)) is not None
+    of_write = LEFTOVER.sub("", key)  # without the last suffix of what was being written
+    return any(FILES.fullmatch(name) for name in (key, of_write, f"{of_write}.json"))
 
 
 def free_space(location: Location) -> float:

@@ -274,11 +274,11 @@ def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
     """Remove what killed writes left in finished groups, and consolidate, so that a plain xarray opens it."""
 
     async def remove_leftovers() -> None:
-        for cube in cubes:
-            keys = [key async for key in root.store.list_prefix(f"{cube.name}/")]
-            for key in keys:
-                if LEFTOVER.search(key):
-                    await root.store.delete(key)
+        groups = {cube.name for cube in cubes}
+        keys = [key for name in groups async for key in root.store.list_prefix(f"{name}/")]
+        above = {f"{name.partition('/')[0]}/" for name in groups} | {""}
+        keys += [outer + name for outer in above async for name in root.store.list_dir(outer)]
+        await asyncio.gather(*(root.store.delete(key) for key in keys if LEFTOVER.search(key)))
 
     sync(remove_leftovers())
     with warnings.catch_warnings():

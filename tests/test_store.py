@@ -246,14 +246,24 @@ def test_overwrite_stops_at_links(scanned: Path, grid_file: Path, tmp_path: Path
     assert (scanned / E6 / "zarr.json").is_file()
 
 
-def test_what_a_killed_write_left_behind_is_no_hindrance_and_is_removed(scanned: Path, grid_file: Path) -> None:
-    leftover = scanned / E6 / "chi2" / f"c.0.0.0.{'0a' * 16}.partial"
-    leftover.write_bytes(b"half")
-    fastscan.scan(grid_file, scanned, resume=True)
-    assert not leftover.exists()
-    leftover.write_bytes(b"half")
-    fastscan.scan(grid_file, scanned, overwrite=True)
-    assert not leftover.exists()
+@pytest.mark.parametrize("begun", [f"{E6}/chi2/c.0.0.0.0", f"{E6}/chi2/done.3.json", f"{E6}/zarr.json", "zarr.json"])
+def test_what_a_killed_write_left_behind_is_no_hindrance_and_is_removed(
+    begun: str, scanned: Path, grid_file: Path
+) -> None:
+    leftover = (scanned / begun).with_suffix(f".{'0a' * 16}.partial")
+    for continued in ({"resume": True}, {"overwrite": True}):
+        leftover.write_bytes(b"half")
+        fastscan.scan(grid_file, scanned, **continued)
+        assert not leftover.exists()
+
+
+def test_a_scan_killed_at_its_first_write_leaves_no_store(grid_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.zarr"
+    out.mkdir()
+    (out / f"zarr.{'0a' * 16}.partial").write_bytes(b"half")
+    fastscan.scan(grid_file, out)
+    fastscan.scan(grid_file, out, overwrite=True)
+    assert sorted(path.name for path in out.iterdir()) == ["coherent-csi", "zarr.json"]
 
 
 def test_overwrite_leaves_nothing_beside_the_store(scanned: Path, grid_file: Path) -> None:
