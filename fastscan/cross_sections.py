@@ -76,6 +76,15 @@ def cevns(recoil: Array, energy: Array, isotope: Isotope) -> Array:
     -------
     array, shape (..., 3)
         cm^2 / MeV per unit of g_p^2, g_p g_n and g_n^2, for recoils up to the largest one.
+
+    Examples
+    --------
+    A neutrino of 30 MeV on caesium, at a recoil of 10 keV:
+
+    >>> from fastscan.nuclei import elements
+    >>> (caesium,) = elements()["Cs"]
+    >>> (cevns(np.array(0.01), np.array(30.0), caesium) * 1e36).round(3)
+    array([1.191, 3.379, 2.396])
     """
     M, Z, N = isotope.mass_mev, isotope.Z, isotope.N
     strength = G_FERMI**2 * M / (2 * math.pi) * CM2_PER_INVERSE_MEV2
@@ -100,6 +109,14 @@ def neutrino_electron(recoil: Array, energy: Array) -> Array:
     -------
     array, shape (..., 3)
         cm^2 / MeV per unit of g_L^2, g_L g_R and g_R^2, for recoils up to the largest one.
+
+    Examples
+    --------
+    A 51Cr neutrino of 0.75 MeV, at recoils of 0.1 and 0.5 MeV:
+
+    >>> (neutrino_electron(np.array([0.1, 0.5]), np.array(0.75)) * 1e44).round(3)
+    array([[ 1.723, -0.157,  1.294],
+           [ 1.723, -0.783,  0.191]])
     """
     strength = 2 * G_FERMI**2 * M_ELECTRON / math.pi * CM2_PER_INVERSE_MEV2
     terms = [np.ones_like(recoil / energy), -M_ELECTRON * recoil / energy**2, (1 - recoil / energy) ** 2]

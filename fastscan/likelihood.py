@@ -107,6 +107,19 @@ def gram_matrices(response: Array, g_sm: Array, counts: Counts) -> Array:
     -------
     array, shape (3, 4, 4)
         The forms of S_dd, D and S_mm: S = e^T form e.
+
+    References
+    ----------
+    Eqs. 21-23 of arXiv:2002.01482, with the nuisance of the normalisation minimised out exactly.
+
+    Examples
+    --------
+    Where data are the prediction and there is one bin, at the Standard Model (e0 alone) S_dd and D are zero:
+
+    >>> counts = Counts(data=np.array([100.0]), background=np.zeros(1), variance=np.array([120.0]), spread=0.0)
+    >>> forms = gram_matrices(np.array([[0.0, 0.0, 400.0]]), np.array([0.0, 0.5]), counts)
+    >>> forms[:, 0, 0].round(3)
+    array([ 0.   ,  0.   , 83.333])
     """
     error = np.sqrt(counts.variance)
     data = counts.data / error

@@ -94,6 +94,11 @@ def load(model: str | PathLike[str] | Model, relative_to: Path | None = None) ->
     ------
     FastscanError
         Where the name is unknown, or the file is missing or wrong.
+
+    Examples
+    --------
+    >>> load("e6").has_beta, load("grids/models/b-l.toml").charges["u"]
+    (True, (0.3333333333333333, 0.3333333333333333))
     """
     if isinstance(model, Model):
         return model

@@ -191,6 +191,16 @@ def plane_of(
     ------
     FastscanError
         Where an axis is unknown, absent or too short, or one isn't said.
+
+    Examples
+    --------
+    >>> from fastscan.scanner import plan
+    >>> e6 = plan("grids/coherent-csi.toml")[-1]
+    >>> plane = plane_of(e6, "beta", "m_zprime", at={"sigma_sys": 0.1})
+    >>> plane.values.shape, float(plane.values[200, 0].round(3))  # (masses, betas)
+    ((400, 181), 29.722)
+    >>> [line.closed for line in contours(plane, query.threshold(0.90, 2))]
+    [False, True, False, False, False]
     """
     shown = [scale_of(cube, name).axis for name in (x, y)]
     if shown[0] == shown[1]:
@@ -284,7 +294,7 @@ def _refined(plane: Plane, vertices: Array, delta: float) -> Array:
     for axis, points in enumerate(plane.grid):
         own = np.flatnonzero(along == axis)
         changes = SCALES[(plane.x, plane.y)[axis]].axis not in plane.fitted
-        lowest = plane.lowest(*vertices[own].T)
+        lowest = np.zeros(own.size) if changes else plane.lowest(*vertices[own].T)
         cell = np.minimum(place[own, axis].astype(np.intp), points.size - 2)
 
         def excess(moved: Array, other: Array, lowest: Array, axis: int = axis, changes: bool = changes) -> Array:

@@ -85,46 +85,67 @@ def plot(
     ------
     FastscanError
         Where nothing can be drawn, or too many curves.
+
+    Examples
+    --------
+    >>> import fastscan
+    >>> _ = fastscan.scan("grids/coherent-csi.toml", "memory://plot")
+    >>> figure, left_out = plot("memory://plot", ["coherent-csi/chi", "coherent-csi/eta"], along="sigma_sys")
+    >>> figure.axes[0].get_title()
+    '90 % CL, 1 dof, $L/L_0$ = 1'
     """
     chosen = settings or Settings()
     root = read_root(location)
     cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
     if kind is None:
         kind = _first_kind(cubes, along, bool(axes or minimise), chosen)
-    if kind not in KINDS:
-        raise unknown("kind of picture", kind, KINDS)
-    if along is not None and kind != "limit":
-        raise FastscanError("an axis to draw along is for limits")
-    if kind != "contour" and (axes or minimise or chosen.m_zprime is not None):
-        raise FastscanError("axes, minimise and m_zprime are for contours")
-    needed: tuple[str, ...] = ("m_zprime",)
-    if kind == "limit":
-        free = [name for name in ALONG if getattr(chosen, name) is None]
-        if along is None:
-            along = next((name for name in free if any(planes.has(cube, name) for cube in cubes)), ALONG[0])
-        if along not in ALONG:
-            raise unknown("axis", along, ALONG)
-        if along not in free:
-            raise FastscanError(f"limits are drawn along all of {along}: it can't be said too")
-        needed = (along,)
-    if kind == "contour":
-        needed = axes = axes or planes.axes_of(*cubes, held=(*_said(chosen), *minimise))
+    needed = _axes_shown(cubes, kind, along, axes, minimise, chosen)
     for cube in cubes if groups else ():
         for name in needed:
             planes.scale_of(cube, name)
     shown = [cube for cube in cubes if groups or _can(cube, needed, minimise, chosen)]
     if not shown:
         raise FastscanError(f"no group of {location} can be shown so; choose one with --group, or say --beta")
+    stored_in = root if chosen.from_cube else None
     with figures.look():
         figure, axes_of_figure = figures.canvas(height=3.4)
         ax = axes_of_figure[0, 0]
         if kind == "contour":
-            _draw_contours(ax, location, shown, needed, minimise, chosen)
+            _draw_contours(ax, shown, needed, minimise, chosen, stored_in)
         elif kind == "limit":
-            _draw_limits(ax, shown, along or "", chosen, root if chosen.from_cube else None)
+            _draw_limits(ax, shown, needed[0], chosen, stored_in)
         else:
-            _draw_profiles(ax, shown, chosen, root if chosen.from_cube else None)
+            _draw_profiles(ax, shown, chosen, stored_in)
     return figure, [cube.name for cube in cubes if cube not in shown]
+
+
+def _axes_shown(
+    cubes: Sequence[Cube],
+    kind: str,
+    along: str | None,
+    axes: tuple[str, str] | None,
+    minimise: Sequence[str],
+    chosen: Settings,
+) -> tuple[str, ...]:
+    """The axes that a kind of picture shows, as they are said or chosen; what doesn't fit the kind is refused."""
+    if kind not in KINDS:
+        raise unknown("kind of picture", kind, KINDS)
+    if along is not None and kind != "limit":
+        raise FastscanError("an axis to draw along is for limits")
+    if kind != "contour" and (axes or minimise or chosen.m_zprime is not None):
+        raise FastscanError("axes, minimise and m_zprime are for contours")
+    if kind == "profile":
+        return ("m_zprime",)
+    if kind == "contour":
+        return axes or planes.axes_of(*cubes, held=(*_said(chosen), *minimise))
+    free = [name for name in ALONG if getattr(chosen, name) is None]
+    if along is None:
+        along = next((name for name in free if any(planes.has(cube, name) for cube in cubes)), ALONG[0])
+    if along not in ALONG:
+        raise unknown("axis", along, ALONG)
+    if along not in free:
+        raise FastscanError(f"limits are drawn along all of {along}: it can't be said too")
+    return (along,)
 
 
 def _first_kind(cubes: Sequence[Cube], along: str | None, plane: bool, chosen: Settings) -> str:
@@ -178,19 +199,18 @@ def _draw_limits(ax: "Axes", cubes: Iterable[Cube], along: str, chosen: Settings
 
 
 def _draw_contours(
-    ax: "Axes", location: str, cubes: Sequence[Cube], axes: Sequence[str], minimise: Sequence[str], chosen: Settings
+    ax: "Axes",
+    cubes: Sequence[Cube],
+    axes: Sequence[str],
+    minimise: Sequence[str],
+    chosen: Settings,
+    stored_in: zarr.Group | None,
 ) -> None:
     x, y = axes
+    held = _held(chosen)
     found = list(
-        records.contours_of_store(
-            location,
-            [cube.name for cube in cubes],
-            axes=(x, y),
-            minimise=minimise,
-            at=_held(chosen),
-            cl=chosen.cl,
-            dof=chosen.dof,
-            from_cube=chosen.from_cube,
+        records.contours(
+            cubes, axes=(x, y), minimise=minimise, at=held, cl=chosen.cl, dof=chosen.dof, stored_in=stored_in
         )
     )
     rows = [

@@ -259,6 +259,10 @@ def intervals(
     FastscanError
         As `limit`, and for arguments that aren't scalars or an empty range.
 
+    References
+    ----------
+    The crossings of Fig. 1 of arXiv:2002.01482; its Table 3 has the largest of each, which is `limit`.
+
     Examples
     --------
     Where the Z' interferes destructively, light masses can be allowed again:

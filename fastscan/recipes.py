@@ -216,34 +216,6 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
     exact = {name: _status_at(name, INSENSITIVE) for name in dict.fromkeys(row["experiment"] for row in limits)}
     cevns = {name: states for name, states in exact.items() if _kind(name) != CHROMIUM}
     chromium = {name: states for name, states in exact.items() if _kind(name) == CHROMIUM}
-
-    def draw() -> "Figure":
-        figure, (axes,) = figures.canvas(1, 2, height=3.3, sharex=True, sharey=True)
-        left, right = axes
-        for ax in axes:
-            figures.name_axes(ax, "cos_beta", "m_zprime_gev")
-            ax.set(xlim=(-1, 1), ylim=(20, 1000))
-        for kind in (SNS, REACTORS):
-            ours = [row for row in limits if kind_of(row) == kind]
-            figures.band(
-                left, ours, "cos_beta", "limit_gev", f"{kind}, range", color=BANDS[kind], alpha=0.35, linewidth=0
-            )
-            look = {row["experiment"]: {"color": BANDS[kind], "linewidth": 0.4} for row in ours}
-            lines = [row for row in vertices if kind_of(row) == kind]
-            for line in figures.contours(left, lines, "cos_beta", "m_zprime_gev", _experiment, look):
-                line.set_label("_")  # too many to be named; the band is
-        ours = [row for row in vertices if kind_of(row) == CHROMIUM]
-        figures.contours(right, ours, "cos_beta", "m_zprime_gev", _experiment)
-        for ax, angles in ((left, INSENSITIVE), (right, INSENSITIVE[1:])):
-            for angle in angles:
-                ax.axvline(math.cos(angle), color="0.4", linewidth=0.7, linestyle=":", zorder=1)
-            ax.text(0.82, 0.12, "excluded", transform=ax.transAxes, ha="center", color="0.35")
-        left.set_title("CEvNS")
-        right.set_title("$^{51}$Cr")
-        right.set_ylabel("")
-        figures.legend(right, left)
-        return figure
-
     return PaperFigure(
         number=5,
         title="90 % regions in (cos(beta), M_Z')",
@@ -264,8 +236,34 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
                 f"configurations; on the grid the weakest are at {_weakest(limits, CHROMIUM)}",
             ),
         ),
-        drawing=draw,
+        drawing=functools.partial(_draw_figure5, limits, vertices),
     )
+
+
+def _draw_figure5(limits: Sequence[Row], vertices: Sequence[Row]) -> "Figure":
+    figure, (axes,) = figures.canvas(1, 2, height=3.3, sharex=True, sharey=True)
+    left, right = axes
+    for ax in axes:
+        figures.name_axes(ax, "cos_beta", "m_zprime_gev")
+        ax.set(xlim=(-1, 1), ylim=(20, 1000))
+    for kind in (SNS, REACTORS):
+        ours = [row for row in limits if kind_of(row) == kind]
+        figures.band(left, ours, "cos_beta", "limit_gev", f"{kind}, range", color=BANDS[kind], alpha=0.35, linewidth=0)
+        look = {row["experiment"]: {"color": BANDS[kind], "linewidth": 0.4} for row in ours}
+        lines = [row for row in vertices if kind_of(row) == kind]
+        for line in figures.contours(left, lines, "cos_beta", "m_zprime_gev", _experiment, look):
+            line.set_label("_")  # too many to be named; the band is
+    ours = [row for row in vertices if kind_of(row) == CHROMIUM]
+    figures.contours(right, ours, "cos_beta", "m_zprime_gev", _experiment)
+    for ax, angles in ((left, INSENSITIVE), (right, INSENSITIVE[1:])):
+        for angle in angles:
+            ax.axvline(math.cos(angle), color="0.4", linewidth=0.7, linestyle=":", zorder=1)
+        ax.text(0.82, 0.12, "excluded", transform=ax.transAxes, ha="center", color="0.35")
+    left.set_title("CEvNS")
+    right.set_title("$^{51}$Cr")
+    right.set_ylabel("")
+    figures.legend(right, left)
+    return figure
 
 
 def figure6(cubes: Sequence[Cube]) -> PaperFigure:
@@ -284,29 +282,6 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
         if row["experiment"] == name
     ]
 
-    def draw() -> "Figure":
-        figure, axes = figures.canvas(2, 2, height=5.0)
-        for top, bottom, model in zip(*axes, ("chi", "eta"), strict=True):
-            figures.curves(
-                top,
-                _of(profiles, model),
-                "m_zprime_gev",
-                "delta_chi2",
-                lambda row: rf"$\sigma_\mathrm{{sys}}$ = {sigma_of(row):g}",
-            )
-            top.set_title(f"E6, {SHORT[model]}: combined")
-            _profile_axes(top, 200, 2000)
-            ours = [{**row, "sigma_sys": s} for row in _of(limits, model) for s in _drawn_at(row)]
-            figures.curves(
-                bottom, ours, "sigma_sys", "limit_gev", lambda row: row["experiment"].replace(name, "combined")
-            )
-            figures.name_axes(bottom, "sigma_sys", "limit_gev")
-            bottom.set(xlim=(0, 0.2), ylim=(150, 1200), title=f"E6, {SHORT[model]}")
-        for ax in (axes[0, 1], axes[1, 1]):
-            ax.set_ylabel("")
-            figures.legend(ax)
-        return figure
-
     return PaperFigure(
         number=6,
         title="COHERENT CsI, CONNIE and 51Cr combined",
@@ -321,8 +296,30 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
                 f"{min(gains):.3f} to {max(gains):.3f} times the best member's limit, over sigma_sys 0 to 0.2",
             ),
         ),
-        drawing=draw,
+        drawing=functools.partial(_draw_figure6, profiles, limits, name),
     )
+
+
+def _draw_figure6(profiles: Sequence[Row], limits: Sequence[Row], name: str) -> "Figure":
+    figure, axes = figures.canvas(2, 2, height=5.0)
+    for top, bottom, model in zip(*axes, ("chi", "eta"), strict=True):
+        figures.curves(
+            top,
+            _of(profiles, model),
+            "m_zprime_gev",
+            "delta_chi2",
+            lambda row: rf"$\sigma_\mathrm{{sys}}$ = {sigma_of(row):g}",
+        )
+        top.set_title(f"E6, {SHORT[model]}: combined")
+        _profile_axes(top, 200, 2000)
+        ours = [{**row, "sigma_sys": s} for row in _of(limits, model) for s in _drawn_at(row)]
+        figures.curves(bottom, ours, "sigma_sys", "limit_gev", lambda row: row["experiment"].replace(name, "combined"))
+        figures.name_axes(bottom, "sigma_sys", "limit_gev")
+        bottom.set(xlim=(0, 0.2), ylim=(150, 1200), title=f"E6, {SHORT[model]}")
+    for ax in (axes[0, 1], axes[1, 1]):
+        ax.set_ylabel("")
+        figures.legend(ax)
+    return figure
 
 
 def kind_of(row: Row) -> str:

@@ -1,9 +1,8 @@
 """Answers as records: what the commands print as tables, JSON and CSV, and what pictures are drawn from.
 
-The record of a limit has the keys ``experiment`` (or the name of a combination), ``model``, ``beta_rad`` (None without
-beta),
-``sigma_sys`` (by experiment where there are several), ``luminosity``, ``cl``, ``dof``,
-``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a user's own U(1)', else None),
+The record of a limit has the keys ``experiment`` (or the name of a combination), ``model``, ``beta_rad`` (None
+without beta), ``sigma_sys`` (by experiment where there are several), ``luminosity``, ``cl``, ``dof``, ``limit_gev``
+(None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a user's own U(1)', else None),
 ``status`` and ``allowed_gev``: every allowed interval, where None is an open upper end.
 """
 
@@ -249,6 +248,14 @@ def of_cube(
     the group's axis; left out, every beta on it is there.  A limit outside the group's M_Z' axis is told, and
     marked as such.  With the root of its store as `stored_in`, the stored chi2 counts at the masses that it has,
     and sigma_sys and luminosity must be on the axes too.
+
+    Examples
+    --------
+    >>> from fastscan.scanner import plan
+    >>> chi = plan("grids/coherent-csi.toml")[0]
+    >>> limits = of_cube(chi, sigma_sys=[0.1, 0.28])
+    >>> [(each["sigma_sys"], each["status"], round(each["limit_gev"], 1)) for each in limits]
+    [(0.1, 'ok', 348.6), (0.28, 'ok', 195.3)]
     """
     betas, sigmas, factors = _settings(cube, beta, sigma_sys, luminosity)
     delta = query.threshold(cl, dof)
@@ -393,15 +400,37 @@ def contours_of_store(
     cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
     given = (*(at or {}), *minimise)
     able = [cube for cube in cubes if all(planes.has(cube, name) for name in axes or planes.axes_of(cube, held=given))]
-    for cube in cubes if groups else able or cubes[:1]:  # one that can't be drawn says why
-        x, y = axes or planes.axes_of(cube, held=given)
-        degrees = planes.degrees(x, y, dof)
-        delta = query.threshold(cl, degrees)
-        stored_in = root if from_cube else None
+    yield from contours(
+        cubes if groups else able or cubes[:1],  # one that can't be drawn says why
+        axes=axes,
+        minimise=minimise,
+        at=at,
+        cl=cl,
+        dof=dof,
+        stored_in=root if from_cube else None,
+    )
+
+
+def contours(
+    cubes: "Iterable[Cube]",
+    *,
+    axes: tuple[str, str] | None = None,
+    minimise: Sequence[str] = (),
+    at: Mapping[str, float] | None = None,
+    cl: float = 0.90,
+    dof: int | None = None,
+    stored_in: "zarr.Group | None" = None,
+) -> "Iterator[tuple[Plane, list[Contour], int]]":
+    """As `contours_of_store`, of cubes; with the root of their store as `stored_in`, from the stored chi2."""
+    from fastscan import planes
+
+    for cube in cubes:
         held = {name: value for name, value in (at or {}).items() if name != "beta" or cube.has_beta}
         over = [name for name in minimise if name != "beta" or cube.has_beta]
+        x, y = axes or planes.axes_of(cube, held=(*(at or {}), *minimise))
+        degrees = planes.degrees(x, y, dof)
         plane = planes.plane_of(cube, x, y, at=held, minimise=over, dof=degrees, stored_in=stored_in)
-        yield plane, planes.contours(plane, delta), degrees
+        yield plane, planes.contours(plane, query.threshold(cl, degrees)), degrees
 
 
 def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> None:

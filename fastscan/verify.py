@@ -52,6 +52,14 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
     ------
     FastscanError
         Where there is no store, its metadata are damaged, or a record can't be removed.
+
+    Examples
+    --------
+    >>> import fastscan
+    >>> _ = fastscan.scan("grids/coherent-csi.toml", "memory://verify")
+    >>> checked = verify("memory://verify")
+    >>> checked[0].group, checked[0].chunks, checked[0].damaged
+    ('coherent-csi/chi', 2, ())
     """
     root = read_root(location)
     names = store.group_names(root)
