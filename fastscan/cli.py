@@ -499,6 +499,7 @@ def main() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
     try:
+        _check_environment()
         cli.main(prog_name="fastscan", standalone_mode=False)
         sys.stdout.flush()
     except (FastscanError, click.ClickException) as error:
@@ -509,6 +510,13 @@ def main() -> None:
         _end(0)
     except OSError as error:
         _end(2, f"{error.filename or 'output'} can't be written: {error.strerror}")
+
+
+def _check_environment() -> None:
+    """Refuse what numba would answer with a traceback."""
+    threads = os.environ.get("NUMBA_NUM_THREADS", "1")
+    if not (threads.isdecimal() and int(threads) > 0):
+        raise FastscanError(f"NUMBA_NUM_THREADS must be a whole number above 0, not {threads!r}")
 
 
 def _end(code: int, problem: str = "") -> NoReturn:

@@ -4,7 +4,6 @@ What can't fit is refused: disk by `fastscan.location.require_space`, memory her
 """
 
 import math
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from fastscan import arguments
 from fastscan import grid as grids
 from fastscan.errors import FastscanError
 from fastscan.grid import Grid
@@ -51,7 +51,7 @@ def costs(source: str | Path | Grid, location: str, workers: int | None = None) 
         tasks=sum(layout.tasks for layout in groups.values()),
         size=sum(layout.size + _events_size(layout) for layout in groups.values()),
         memory_per_task=memory_per_task(groups.values(), location),
-        tasks_in_flight=len(os.sched_getaffinity(0)) if workers is None else workers,
+        tasks_in_flight=threads() if workers is None else workers,
         memory=available_memory(),
         free=free_space(location),
         groups=groups,
@@ -65,6 +65,15 @@ def _events_size(layout: Layout) -> int:
 def memory_per_task(layouts: Iterable[Layout], location: Location) -> int:
     """Bytes that a task holds: a chunk, the copy that is padded at the edge of the cube, and the one on its way."""
     return (3 if is_url(location) else 2) * max(layout.chunk_size for layout in layouts)
+
+
+def threads() -> int:
+    """As many tasks at a time as dask is configured for: without its `num_workers`, the cores."""
+    import dask.config  # here, because it takes as long as all the rest of a dry run
+    from dask.system import CPU_COUNT
+
+    configured = dask.config.get("num_workers", None)
+    return CPU_COUNT if configured is None else int(arguments.scalar("dask's num_workers", configured, 1, 1e4, True))
 
 
 def available_memory() -> int:

@@ -19,6 +19,8 @@ from llvmlite import ir
 from numba import njit, prange, types
 from numba.extending import intrinsic, overload
 
+from fastscan.errors import FastscanError
+
 SUMS = 3  # S_dd, D and S_mm of PHYSICS.md section 8
 BASIS = 4  # 1 and the changes of g1^2, g1 g2 and g2^2
 POWERS = 5  # of gamma: each sum is a quartic
@@ -36,7 +38,16 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     error_model "numpy" lets loops vectorise, nogil lets dask's threads run side by side, the cache spares the
     next process the compilation.  No fastmath: it would delete NaNs and reorder sums.
     """
-    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return _compiled(function)
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    try:
+        compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    except RuntimeError:  # numba's own list of places ends with the package's and the home directory's
+        raise FastscanError(
+            "numba finds no place to keep what it compiles: set NUMBA_CACHE_DIR to a directory that can be written"
+        ) from None
     return compiled
 
 
@@ -54,7 +65,7 @@ class Kernel:
         self.serial = jit(function)
         twin = FunctionType(function.__code__, globals(), function.__name__)
         twin.__qualname__ = f"{function.__qualname__}_parallel"  # numba caches by qualified name
-        self._parallel = njit(cache=True, nogil=True, error_model="numpy", parallel=True)(twin)
+        self._parallel = _compiled(twin, parallel=True)
 
     def parallel(self, *arguments: Any) -> Any:
         with self._lock:

@@ -244,6 +244,10 @@ def free_space(location: Location) -> float:
     path = local(location)
     with writable(location):
         there = next(place for place in (path, *path.parents) if place.exists())
+        if path.is_file():
+            raise FastscanError(f"{location} is no fastscan store; it is left as it is")
+        if not there.is_dir():
+            raise FastscanError(f"{location} can't be written: {there} is no directory")
         usage = shutil.disk_usage(there)
     return usage.free if usage.total > 0 else math.inf
 

@@ -401,8 +401,6 @@ def _crossings_equal_limits(profiles: Sequence[Row], limits: Sequence[Row]) -> F
     delta = query.threshold(CL, DOF)
     worst, count = 0.0, 0
     for profile, (limit,) in zip(_curves(profiles), _curves(limits), strict=True):
-        if limit["status"] != "ok":
-            continue
         value = np.array([row["delta_chi2"] for row in profile])
         last = np.flatnonzero((value[:-1] > delta) & (value[1:] <= delta))[-1]
         mass = np.log([profile[i]["m_zprime_gev"] for i in (last, last + 1)])

@@ -5,7 +5,7 @@ variables of AWS and Google, and fsspec's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -32,12 +32,6 @@ class RemoteStore(FsspecStore):
     ) -> "Buffer | None":
         with _as_os_error():
             return await super().get(key, prototype, byte_range)
-
-    async def get_partial_values(
-        self, prototype: "BufferPrototype", key_ranges: "Iterable[tuple[str, ByteRequest | None]]"
-    ) -> "list[Buffer | None]":
-        with _as_os_error():
-            return await super().get_partial_values(prototype, key_ranges)
 
     async def exists(self, key: str) -> bool:
         with _as_os_error():

@@ -20,11 +20,10 @@ import dask.threaded
 import numpy as np
 import zarr
 from dask.callbacks import Callback
-from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 from fastscan import chunks, grid, kernels, likelihood, models, store, tables
-from fastscan.costs import memory_per_task, require_memory
+from fastscan.costs import memory_per_task, require_memory, threads
 from fastscan.cube import Cube, plain
 from fastscan.errors import FastscanError
 from fastscan.grid import Combination, Grid
@@ -207,7 +206,7 @@ def run(
     _, parts = part or (1, 1)
     require_space(location, needed // parts, replaced=overwrite)
     if client is None:  # a cluster watches over its workers' memory
-        require_memory(memory_per_task([cube.layout for cube in cubes], location), _threads())
+        require_memory(memory_per_task([cube.layout for cube in cubes], location), threads())
     missing = _missing(cubes, done, part or (1, 1))
     if root is None:
         root = create(location, overwrite=overwrite, resume=share)
@@ -308,19 +307,13 @@ def _ranges(numbers: Iterable[int]) -> str:
     )
 
 
-def _threads() -> int:
-    """As many threads as dask is configured for: the cores."""
-    threads: int = dask.config.get("num_workers", None) or CPU_COUNT
-    return threads
-
-
 def _run_in_threads(tasks: Sequence[Task], tally: _Tally) -> None:
     graph = {f"task-{n}": (compute, task) for n, task in enumerate(tasks)}
     count = Callback(  # type: ignore[no-untyped-call]
         posttask=lambda key, result, graph, state, worker: tally.add(result)
     )
     # a pool of its own, which waits for the tasks in flight: a scan that was given up writes nothing more
-    with ThreadPoolExecutor(_threads()) as pool, count:
+    with ThreadPoolExecutor(threads()) as pool, count:
         dask.threaded.get(graph, list(graph), pool=pool)
 
 

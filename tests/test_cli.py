@@ -377,6 +377,11 @@ BAD = [
     (["limits", "out.zarr", "--combine", ""], "unknown experiment of this store ''"),
     (["cite", "out"], "unknown experiment 'out'"),
     (["paper", "-o", "grid.toml"], "grid.toml"),
+    (["paper", "-o", "s3://bucket/paper"], "only a path on this machine can stand here"),
+    (
+        ["plot", "out.zarr", "-o", "x.png", "--kind", "contour", "--sigma-sys", "0.1,0.2"],
+        "contours are drawn at one sigma_sys",
+    ),
     (["paper", "--no-figures", "-o", "x" * 300], "can't be written: File name too long"),
     (["cite", "x" * 5000], "unknown experiment 'xxx"),
     (["info", "a\x1b[2J\udcff"], r"a\x1b[2J\udcff does not exist"),  # nothing that would steer a terminal
@@ -393,6 +398,9 @@ BAD = [
     ),
     (["scan", "grid.toml", "-o", ".", "--overwrite"], ". is no fastscan store; it is left as it is"),
     (["scan", "grid.toml", "-o", "grid.toml/out.zarr"], "can't be written"),
+    (["scan", "grid.toml", "-o", "grid.toml/out.zarr", "--dry-run"], "can't be written"),
+    (["scan", "grid.toml", "-o", "grid.toml", "--dry-run"], "grid.toml is no fastscan store"),
+    (["scan", "grid.toml", "-o", "new.zarr", "--workers", "1", "--scheduler", "tcp://x:1"], "exclude each other"),
     (["scan", "grid.toml", "-o", "out.zarr", "--resume", "--overwrite"], "exclude each other"),
     (["scan", "grid.toml", "-o", "foo://bucket/out.zarr"], "Protocol not known: foo"),
 ]
@@ -408,6 +416,16 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], problem: st
     assert problem in line
     assert done.stdout == ""
     assert {path: path.stat().st_mtime_ns for path in scanned.parent.rglob("*")} == before
+
+
+@pytest.mark.parametrize("variable", ["NUMBA_NUM_THREADS", "DASK_NUM_WORKERS"])
+@pytest.mark.parametrize("value", ["x", "0", "-1"])
+def test_a_wrong_number_in_the_environment_is_one_line(variable: str, value: str, grid_file: Path) -> None:
+    command = [FASTSCAN, "scan", grid_file, "-o", "memory://x"]
+    done = subprocess.run(command, env={**os.environ, variable: value}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (problem,) = done.stderr.splitlines()
+    assert "must be a whole number" in problem
 
 
 @pytest.mark.parametrize("arguments", ["['--help']", "['experiments']", "['scan', '--help']"])

@@ -1,7 +1,9 @@
 """What happens when a scan is killed, disturbed, or left without a place to write: real processes, disks, kill -9."""
 
+import logging
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -11,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from subprocess import PIPE
 
+import dask
 import pytest
 from conftest import DASK, FASTSCAN, GRID, free_port, scanned, with_store
-from distributed import Client
+from distributed import Client, LocalCluster
 
 import fastscan
 from fastscan import scanner, store
@@ -123,6 +126,22 @@ def test_a_worker_killed_in_a_scan_is_done_without(
     assert calls[-1].retried > calls[10].retried == 0 == calls[-1].failed
 
 
+def test_a_task_that_kills_its_workers_is_told(grid: Path, tmp_path: Path) -> None:
+    def kill(now: scanner.Progress) -> None:
+        if now.tasks == 10:
+            os.kill(worker, signal.SIGKILL)
+
+    quiet = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}, "silence_logs": logging.CRITICAL}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=2, threads_per_worker=1, **quiet) as local,
+        Client(local) as client,
+    ):
+        worker = next(iter(client.run(os.getpid).values()))
+        with pytest.raises(FastscanError, match="tasks failed: it killed each worker that computed it; what is done"):
+            fastscan.scan(grid, tmp_path / "out.zarr", client=client, progress=kill)
+
+
 def test_a_scheduler_that_is_gone_is_told(
     cluster: tuple[str, "list[subprocess.Popen[bytes]]"], grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
@@ -208,6 +227,15 @@ def test_a_full_disk_is_told_and_the_scan_resumed(small_disk: Path, grid: Path, 
     assert chunks(out) == undisturbed
 
 
+def test_a_store_is_replaced_where_both_do_not_fit(small_disk: Path, grid: Path, undisturbed: dict[str, bytes]) -> None:
+    out = small_disk / "out.zarr"
+    fastscan.scan(grid, out)
+    with (small_disk / "filler").open("wb") as filler:
+        filler.write(bytes(shutil.disk_usage(small_disk).free - 100_000))
+    fastscan.scan(grid, out, overwrite=True)
+    assert chunks(out) == undisturbed
+
+
 def test_a_read_only_store_answers_and_is_not_written(small_disk: Path, grid: Path) -> None:
     out = small_disk / "out.zarr"
     fastscan.scan(grid, out)
@@ -224,6 +252,18 @@ def test_a_read_only_store_answers_and_is_not_written(small_disk: Path, grid: Pa
     ):
         with pytest.raises(FastscanError, match="Read-only file system"):
             write()
+
+
+def test_where_nothing_that_is_compiled_can_be_kept_is_told(small_disk: Path) -> None:
+    """As in a container of a user without a home."""
+    shutil.copytree(Path(fastscan.__file__).parent, small_disk / "fastscan", ignore=shutil.ignore_patterns("*cache*"))
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    nowhere = {"PYTHONPATH": str(small_disk), "HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"}
+    command = [FASTSCAN, "limit", "coherent-csi", "chi"]
+    refused = subprocess.run(command, env={**os.environ, **nowhere}, check=False, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "set NUMBA_CACHE_DIR to a directory that can be written" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_files_that_may_not_grow_are_told(grid: Path, tmp_path: Path) -> None:

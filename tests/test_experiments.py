@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from conftest import Write
 
@@ -153,3 +155,9 @@ def test_a_detector_that_sees_nothing_is_told(detector: str, write: Write) -> No
     path = write("blind.toml", text.replace("efficiency = 0.5", detector))
     with pytest.raises(FastscanError, match="'blind' sees nothing"):
         fastscan.limit(str(path), "chi")
+
+
+def test_data_without_any_variance_are_told(write: Write) -> None:
+    text = re.sub(r"(observed|steady_state|background) = [0-9.]+", r"\1 = 0", TEXT)
+    with pytest.raises(FastscanError, match="there is no variance"):
+        experiments.load(str(write("mine.toml", text)))

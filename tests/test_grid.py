@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import GRID, Write
+from conftest import GRID, Write, with_store
 
 from fastscan import grid
 from fastscan.errors import FastscanError
@@ -128,3 +128,9 @@ def test_files_that_are_no_grids(tmp_path: Path) -> None:
     (tmp_path / "empty.toml").write_text("")
     with pytest.raises(FastscanError, match="experiments: missing"):
         grid.load(tmp_path / "empty.toml")
+
+
+def test_more_tasks_than_a_scan_can_know_are_told(write: Write) -> None:
+    text = with_store(GRID.replace("num = 13", "num = 3000000"), chunk="1 KiB", task="1 KiB")
+    with pytest.raises(FastscanError, match="store: cuts a cube into 12000000 tasks; a larger chunk or task makes"):
+        grid.load(write("grid.toml", text))

@@ -314,3 +314,10 @@ def test_a_damaged_cube_gives_no_contour(factor: float, problem: str, write: Wri
 def test_an_axis_is_held_at_one_value(plan: Plan) -> None:
     with pytest.raises(FastscanError, match="luminosity is held at one value"):
         plane_of(plan(), "beta", "m_zprime", at={"luminosity": [1, 2]})
+
+
+def test_a_group_of_one_axis_has_no_plane(write: Write) -> None:
+    axes = 'm_zprime = { values = [100, 200], unit = "GeV" }'
+    grid = write("grid.toml", f'experiments = ["conus"]\nmodels = ["chi"]\n[axes]\n{axes}')
+    with pytest.raises(FastscanError, match="conus/chi has no second axis for a plane, only m_zprime"):
+        next(records.contours(scanner.plan(grid)))

@@ -200,6 +200,7 @@ def test_a_limit_outside_the_axis_is_said_to_be_outside(write: Write) -> None:
     ("arguments", "problem"),
     [
         ({"cl": 1.0}, "cl must be a number between 0 and 1"),
+        ({"cl": "x"}, "cl must be a number between 0 and 1, not 'x'"),
         ({"cl": 90}, "cl must be a number between 0 and 1"),
         ({"cl": math.nan}, "cl must be a number between 0 and 1"),
         ({"dof": 0}, "dof must be a whole number"),

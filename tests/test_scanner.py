@@ -179,3 +179,11 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
     chunks = list((tmp_path / "big.zarr/coherent-csi/e6/chi2").glob("c.*"))
     assert sum(chunk.stat().st_size for chunk in chunks) == 4 * 64_000_000
     assert np.isfinite(np.fromfile(chunks[-1], "f4")).all()
+
+
+def test_a_task_of_a_group_that_was_replaced_writes_nothing(grid_file: Path, tmp_path: Path) -> None:
+    """As a worker sees it, when another scan replaces the store of one that runs."""
+    fastscan.scan(grid_file, tmp_path / "out.zarr")
+    outcome = scanner.compute(scanner.Task(str(tmp_path / "out.zarr"), GROUPS[0], "of another run", 0))
+    assert outcome.points == 0
+    assert "coherent-csi/chi was replaced by another run" in outcome.problem

@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -408,3 +410,34 @@ def test_resume_refuses_a_changed_experiment(grid_file: Path, scanned: Path) -> 
     changed = replace(loaded.experiments[0], exposure_s=1e9)
     with pytest.raises(FastscanError, match=r"experiments\.coherent-csi\.exposure_s differ"):
         fastscan.scan(replace(loaded, experiments=(changed,)), scanned, resume=True)
+
+
+def test_what_another_run_computed_is_left_where_its_group_lost_its_metadata(scanned: Path, write: Write) -> None:
+    (scanned / E6 / "zarr.json").unlink()
+    other = write("other.toml", GRID.replace('["chi", "e6"]', '["e6"]').replace("num = 13", "num = 5"))
+    before = everything(scanned)
+    with pytest.raises(FastscanError, match=r"lost its zarr\.json, and holds what another run computed"):
+        fastscan.scan(other, scanned, resume=True)
+    assert everything(scanned) == before
+
+
+def test_a_group_that_nobody_knows_is_left(scanned: Path, grid_file: Path) -> None:
+    shutil.rmtree(scanned / E6)
+    zarr.create_group(scanned / E6)
+    with pytest.raises(FastscanError, match=r"e6/zarr\.json is damaged, or nothing that fastscan made"):
+        fastscan.scan(grid_file, scanned, resume=True)
+
+
+def test_an_identity_that_was_changed_is_damage(scanned: Path) -> None:
+    metadata = scanned / E6 / "zarr.json"
+    text = json.loads(metadata.read_text())
+    text["attributes"]["identity"]["dtype"] = "float64"
+    metadata.write_text(json.dumps(text))
+    with pytest.raises(FastscanError, match="what it was made from doesn't fit its hash"):
+        fastscan.open(str(scanned), E6)
+
+
+def test_without_xarray_open_says_what_to_install(scanned: Path) -> None:
+    code = f"import sys; sys.modules['xarray'] = None; import fastscan; fastscan.open({str(scanned)!r}, {E6!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith("opening a cube needs xarray: pip install 'fastscan[xarray]'")

@@ -11,6 +11,7 @@ from conftest import GRID, with_store
 
 import fastscan
 from fastscan.errors import FastscanError
+from fastscan.location import create
 from fastscan.verify import verify
 
 E6, CHUNK = "coherent-csi/e6", "chi2/c.0.0.0.0"
@@ -93,3 +94,10 @@ def test_what_is_missing_is_told(stored: Path) -> None:
 def test_what_is_no_store_is_told(tmp_path: Path) -> None:
     with pytest.raises(FastscanError, match="does not exist"):
         verify(tmp_path / "absent.zarr")
+
+
+def test_a_store_that_has_not_begun_is_told(tmp_path: Path) -> None:
+    """What a scan leaves that is killed after its first file."""
+    create(tmp_path / "out.zarr", overwrite=False, resume=False)
+    with pytest.raises(FastscanError, match="has no groups"):
+        verify(tmp_path / "out.zarr")
