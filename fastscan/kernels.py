@@ -9,6 +9,7 @@ Each grid point is computed by one thread, by the same operations wherever its b
 depend neither on threads nor on blocks, to the last bit.
 """
 
+import errno
 import threading
 from collections.abc import Callable
 from types import FunctionType
@@ -18,8 +19,6 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
 from numba.extending import intrinsic, overload
-
-from fastscan.errors import FastscanError
 
 SUMS = 3  # S_dd, D and S_mm of PHYSICS.md section 8
 BASIS = 4  # 1 and the changes of g1^2, g1 g2 and g2^2
@@ -45,9 +44,8 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any
     try:
         compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     except RuntimeError:  # numba's own list of places ends with the package's and the home directory's
-        raise FastscanError(
-            "numba finds no place to keep what it compiles: set NUMBA_CACHE_DIR to a directory that can be written"
-        ) from None
+        remedy = "set NUMBA_CACHE_DIR to a directory where numba can keep what it compiles"
+        raise PermissionError(errno.EACCES, remedy, "numba's cache") from None
     return compiled
 
 
