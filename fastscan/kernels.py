@@ -17,17 +17,17 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, prange, types
+from numba import get_num_threads, njit, prange, types
 from numba.extending import intrinsic, overload
 
 SUMS = 3  # S_dd, D and S_mm of PHYSICS.md section 8
 BASIS = 4  # 1 and the changes of g1^2, g1 g2 and g2^2
 POWERS = 5  # of gamma: each sum is a quartic
-GOLDEN = 0.3819660112501051  # 2 minus the golden ratio
-EXTREMUM_WIDTH = 1e-6  # relative, of gamma: chi2 at an extremum changes by its square, 1e-12, over it
-CROSSING_WIDTH = 4e-16  # relative, of gamma: rounding
-STORED_ROUNDING = 1e-6  # of a stored value: this close to the level, the likelihood says on which side it is
+SPARSE = 32  # of so many rungs where columns are monotonic one is kept, so that brackets aren't too wide
+LAST_STEP = 1e-8  # relative, of gamma, of Newton's: its square is below rounding
 RECIPROCAL_BITS = 0x7FDE623822FC16E6  # minus a number's bits are those of about its reciprocal
+SHARE = 4096  # columns that are dealt out to a thread, of which it does
+BATCH = 256  # in one go: their chi2 at two dozen rungs stays in cache
 TILE_POINTS = 16384  # grid points that a thread computes in one go: 128 KiB of float64
 
 
@@ -72,6 +72,12 @@ class Kernel:
     def of_size(self, points: int) -> Callable[..., Any]:
         """The twin for so many points: waking threads costs more than a few tiles do."""
         return self.parallel if points > 4 * TILE_POINTS else self.serial
+
+
+def threads() -> int:
+    """Threads that a parallel kernel has."""
+    count: int = get_num_threads()
+    return count
 
 
 @jit
@@ -161,17 +167,11 @@ def reciprocal(x):
 def chi2_point(s_dd, det, s_mm, pull, noise, variance, others):
     """chi2 with its normalisation nuisance minimised out, added to that of other members.
 
-    (S_dd + D t) / (1 / lam_e + S_mm sigma_sys^2), with t = pull = lam_e sigma_sys^2, noise = 1 / lam_e, and
-    variance = sigma_sys^2.  Every term is at least zero, and sigma_sys = 0 is a regular point.  The textbook form,
+    (S_dd + D pull) / (noise + S_mm variance), with noise = 1 / lam_e, variance = sigma_sys^2 and their ratio
+    pull = variance / noise.  Every term is at least zero, and sigma_sys = 0 is a regular point.  The textbook form,
     with the sums scaled to a luminosity, is S_dd - sigma^2 S_dm^2 / (1 + sigma^2 S_mm).
     """
     return fma(fma(det, pull, s_dd), reciprocal(fma(s_mm, variance, noise)), others)
-
-
-@jit
-def noise_and_variance(weight, pull):
-    """1 / lam_e and sigma_sys^2 of what the kernels are given, lam_e and lam_e sigma_sys^2."""
-    return 1.0 / weight, pull / weight
 
 
 @jit
@@ -212,6 +212,18 @@ def polynomials(gram, g_sm, kappa):
 
 
 @jit
+def settings_of(noise, variance, column):
+    """pull, noise and variance (members, columns) of some columns, side by side in memory, for vectors."""
+    shape = noise.shape[0], column.size
+    pull, own_noise, own_variance = np.empty(shape), np.empty(shape), np.empty(shape)
+    for n in range(noise.shape[0]):
+        for k in range(column.size):
+            own_noise[n, k], own_variance[n, k] = noise[n, column[k]], variance[n, column[k]]
+            pull[n, k] = own_variance[n, k] / own_noise[n, k]
+    return pull, own_noise, own_variance
+
+
+@jit
 def registers(coefficients):
     """Coefficients (SUMS, POWERS) as tuples, which a loop that writes keeps in registers: it vectorises."""
     a, b, c = coefficients
@@ -228,7 +240,7 @@ def column_sums(coefficients, gamma):
     )
 
 
-def _chi2_block(coefficients, gamma, weight, pull, tile, out):
+def _chi2_block(coefficients, gamma, noise, variance, tile, out):
     """Fill a block of a grid with chi2.
 
     Parameters
@@ -236,18 +248,18 @@ def _chi2_block(coefficients, gamma, weight, pull, tile, out):
     coefficients : float64 (members, betas, SUMS, POWERS)
         Of `polynomials`.
     gamma : float64 (masses,)
-    weight, pull : float64 (members, settings)
-        lam_e and lam_e sigma_sys^2 of each member at each pair of sigma_sys and luminosity.
+    noise, variance : float64 (members, settings)
+        1 / lam_e and sigma_sys^2 of each member at each pair of sigma_sys and luminosity.
     tile : int
         Points that a thread computes in one go; the result doesn't depend on it.
     out : float64 or float32 (betas, masses, settings)
         Filled; computed in float64 whatever it is.
     """
     members, betas = coefficients.shape[:2]
-    masses, settings = gamma.size, weight.shape[1]
+    masses, settings = gamma.size, noise.shape[1]
     rows = betas * masses
     height = max(1, tile // settings)
-    noise, variance = noise_and_variance(weight, pull)
+    pull, noise, variance = settings_of(noise, variance, np.arange(settings))
     for tile_number in prange((rows + height - 1) // height):
         wide_vectors()
         total = np.zeros(settings)  # of all members but the last, which writes: one pass less over the block
@@ -266,129 +278,269 @@ def _chi2_block(coefficients, gamma, weight, pull, tile, out):
 
 
 @jit
-def chi2_at(coefficients, gamma, pull, noise, variance):
-    """chi2 of all members at gamma; coefficients (members, SUMS, POWERS), the others (members,)."""
-    total = 0.0
-    for n in range(pull.size):
-        s_dd, det, s_mm = column_sums(coefficients[n], gamma)
-        total = chi2_point(s_dd, det, s_mm, pull[n], noise[n], variance[n], total)
-    return total
+def quartic_derivatives(c, x):
+    """A quartic and its first and second derivative."""
+    value3 = fma(c[4], x, c[3])
+    value2 = fma(value3, x, c[2])
+    value1 = fma(value2, x, c[1])
+    slope2 = fma(c[4], x, value3)
+    slope1 = fma(slope2, x, value2)
+    half = fma(fma(c[4], x, slope2), x, slope1)
+    return fma(value1, x, c[0]), fma(slope1, x, value1), 2.0 * half
 
 
 @jit
-def extremum_between(low, middle, high, sign, coefficients, pull, noise, variance):
-    """gamma of the minimum of sign chi2 between two others, by golden sections; middle is its estimate."""
-    best = sign * chi2_at(coefficients, middle, pull, noise, variance)
-    while high - low > EXTREMUM_WIDTH * middle:
-        far_left = middle - low > high - middle
-        x = middle - GOLDEN * (middle - low) if far_left else middle + GOLDEN * (high - middle)
-        value = sign * chi2_at(coefficients, x, pull, noise, variance)
-        if value < best:
-            low, high = (low, middle) if far_left else (middle, high)
-            middle, best = x, value
-        elif far_left:
-            low = x
-        else:
-            high = x
-    return middle
+def sums_derivatives(polynomials, gamma):
+    """S_dd, D and S_mm at gamma, each with two derivatives."""
+    s_dd, det, s_mm = polynomials
+    return quartic_derivatives(s_dd, gamma), quartic_derivatives(det, gamma), quartic_derivatives(s_mm, gamma)
 
 
 @jit
-def crossing_between(a, b, level, coefficients, pull, noise, variance):
-    """gamma between two others where chi2 crosses a level, or NaN where it is on one side of it at both.
+def chi2_derivatives(sums, pull, noise, variance):
+    """chi2 of one member as in `chi2_point`, and its first and second derivative with respect to gamma."""
+    s_dd, det, s_mm = sums
+    over = reciprocal(fma(max(s_mm[0], 0.0), variance, noise))
+    value = fma(max(det[0], 0.0), pull, max(s_dd[0], 0.0)) * over
+    slope = fma(-value * variance, s_mm[1], fma(det[1], pull, s_dd[1])) * over
+    curvature = fma(-variance, fma(2.0 * slope, s_mm[1], value * s_mm[2]), fma(det[2], pull, s_dd[2])) * over
+    return value, slope, curvature
 
-    Chandrupatla's method: inverse quadratic interpolation where that is safe, and bisection elsewhere.
+
+@jit
+def rises_or_falls(own, ladder, scale):
+    """Where chi2 rises with gamma whatever sigma_sys and luminosity are, and where it falls, on a ladder of gammas.
+
+    The sign of a member's slope is that of S' + (D' + S' M - S M') t + (D' M - D M') t^2, with M = S_mm.
     """
-    f_a = chi2_at(coefficients, a, pull, noise, variance) - level
-    f_b = chi2_at(coefficients, b, pull, noise, variance) - level
-    if (f_a > 0.0) == (f_b > 0.0):
-        return np.nan
-    step = 0.5
-    while True:
-        x = a + step * (b - a)
-        f_x = chi2_at(coefficients, x, pull, noise, variance) - level
-        if (f_x > 0.0) == (f_a > 0.0):
-            c, f_c = a, f_a
-        else:
-            c, f_c = b, f_b
-            b, f_b = a, f_a
-        a, f_a = x, f_x
-        best, f_best = (a, f_a) if abs(f_a) < abs(f_b) else (b, f_b)
-        least = CROSSING_WIDTH * best / abs(b - a)
-        if least > 0.5 or f_best == 0.0:
-            return best
-        xi, phi = (a - b) / (c - b), (f_a - f_b) / (f_c - f_b)
-        step = 0.5
-        if phi * phi < xi and (1.0 - phi) * (1.0 - phi) < 1.0 - xi:
-            step = f_a / (f_b - f_a) * f_c / (f_b - f_c) + (c - a) / (b - a) * f_a / (f_c - f_a) * f_b / (f_c - f_b)
-        step = min(1.0 - least, max(least, step))
+    wide_vectors()
+    rises, falls = np.ones(ladder.size, np.bool_), np.ones(ladder.size, np.bool_)
+    for n in range(own.shape[0]):
+        polynomials = registers(own[n])
+        for m in range(ladder.size):
+            s_dd, det, s_mm = sums_derivatives(polynomials, ladder[m] * scale)
+            first = fma(s_dd[1], s_mm[0], fma(-s_dd[0], s_mm[1], det[1]))
+            second = fma(det[1], s_mm[0], -det[0] * s_mm[1])
+            rises[m] &= (s_dd[1] >= 0.0) & (first >= 0.0) & (second >= 0.0)
+            falls[m] &= (s_dd[1] <= 0.0) & (first <= 0.0) & (second <= 0.0)
+    return rises, falls
 
 
 @jit
-def find_extrema(gamma, chi2, coefficients, pull, noise, variance):
-    """gamma and chi2 where chi2 turns, and the rung (its index) below; chi2 is known at the rungs in gamma."""
-    turning, peak, below, count = np.empty(gamma.size), np.empty(gamma.size), np.empty(gamma.size, np.intp), 0
-    for m in range(1, gamma.size - 1):
-        dip = chi2[m] < chi2[m - 1] and chi2[m] <= chi2[m + 1]
-        if dip or (chi2[m] > chi2[m - 1] and chi2[m] >= chi2[m + 1]):
-            low, middle, high, sign = gamma[m - 1], gamma[m], gamma[m + 1], 1.0 if dip else -1.0
-            x = extremum_between(low, middle, high, sign, coefficients, pull, noise, variance)
-            turning[count], below[count] = x, m - 1 if x < middle else m
-            peak[count] = chi2_at(coefficients, x, pull, noise, variance)
-            count += 1
-    return turning[:count], peak[:count], below[:count]
+def inserted(row, count, x):
+    """Put x among the first so many numbers of a row, which ascend, and return their new count.
 
-
-@jit
-def noted(brackets, count, low, high):
-    """The number of brackets with one more, which is kept where there is room."""
-    if count < len(brackets):
-        brackets[count, 0], brackets[count, 1] = low, high
+    A row that is full stays as it is.
+    """
+    if count < row.size:
+        place = count
+        while place > 0 and row[place - 1] > x:
+            row[place] = row[place - 1]
+            place -= 1
+        row[place] = x
     return count + 1
 
 
 @jit
-def find_brackets(gamma, chi2, turning, peak, below, level, brackets):
-    """How often chi2 crosses a level, each time between two gammas, which are noted in brackets (room, 2).
+def rungs_of(own, ladder, scale, others):
+    """gamma at which columns of one beta are computed: 0, those of a ladder that matter, and others; ascending.
 
-    Between neighbouring extrema chi2 is monotonic, so two rungs on different sides of the level are a bracket of one
-    crossing, and an extremum on the other side than both of its rungs makes two.
+    The ladder is in units of scale.  Rungs between which chi2 only rises, or only falls, in every column are left out
+    but for a few.
     """
-    count, above = 0, chi2[0] > level
+    rises, falls = rises_or_falls(own, ladder, scale)
+    rungs = np.zeros(1 + ladder.size + others.size)
+    count, last = 1, ladder.size - 1
+    for m in range(ladder.size):
+        below, above = max(m - 1, 0), min(m + 1, last)
+        rising, falling = rises[below] & rises[m] & rises[above], falls[below] & falls[m] & falls[above]
+        if m % SPARSE == 0 or not (rising or falling):
+            rungs[count] = ladder[m] * scale
+            count += 1
+    for x in others:
+        count = inserted(rungs, count, x)
+    return rungs[:count]
+
+
+@jit
+def chi2_and_fall(gamma, own, pull, noise, variance, room):
+    """chi2, and minus its slope, at each gamma in each column, shape (rungs, columns); settings (members, columns).
+
+    They are put where there is room, (2, any): fresh memory costs more than the arithmetic that fills it.
+    """
+    wide_vectors()
+    rungs, columns = gamma.size, pull.shape[1]
+    chi2, fall = room[0, : rungs * columns].reshape(rungs, columns), room[1, : rungs * columns].reshape(rungs, columns)
+    for m in range(rungs):
+        for k in range(columns):
+            chi2[m, k] = fall[m, k] = 0.0
+        for n in range(pull.shape[0]):
+            sums = sums_derivatives(registers(own[n]), gamma[m])
+            for k in range(columns):
+                value, slope, _ = chi2_derivatives(sums, pull[n, k], noise[n, k], variance[n, k])
+                chi2[m, k] += value
+                fall[m, k] -= slope
+    return chi2, fall
+
+
+@jit
+def changes(values, level):
+    """Rung and column of every place where values (rungs, columns) get above or below their column's level."""
+    wide_vectors()
+    rungs, columns = values.shape
+    count, total = np.zeros(rungs, np.intp), 0
+    for m in range(rungs - 1):
+        here = 0
+        for k in range(columns):
+            here += (values[m, k] > level[k]) != (values[m + 1, k] > level[k])
+        count[m] = here
+        total += here
+    rung, column, i = np.empty(total, np.intp), np.empty(total, np.intp), 0
+    for m in range(rungs - 1):
+        if count[m]:  # few rungs have any, and the count is quick
+            for k in range(columns):
+                if (values[m, k] > level[k]) != (values[m + 1, k] > level[k]):
+                    rung[i], column[i] = m, k
+                    i += 1
+    return rung, column
+
+
+@jit
+def solved(extrema, bracket, level, column, own, noise, variance):
+    """Where chi2 is at a level, or its slope zero (extrema), each in a bracket; and chi2 there.
+
+    A bracket, of three rows, is two gammas and 1 where chi2, or its slope, rises from one to the other, else -1; it
+    shrinks.  Newton's steps in all brackets at once, so that vectors hold several; where a step leaves its bracket, or
+    isn't half as long as the one before, the bracket is halved.  After a step the error is about its square: the last
+    one is shorter than LAST_STEP.
+    """
+    wide_vectors()
+    pull, noise, variance = settings_of(noise, variance, column)
+    low, high, direction = bracket[0], bracket[1], bracket[2]
+    size = column.size
+    x, step = np.empty(size), np.empty(size)
+    for i in range(size):
+        x[i], step[i] = 0.5 * (low[i] + high[i]), high[i] - low[i]
+    chi2, slope, curvature = np.empty(size), np.empty(size), np.empty(size)
+    moving = size
+    while moving > 0:
+        for i in range(size):
+            chi2[i] = slope[i] = curvature[i] = 0.0
+        for n in range(pull.shape[0]):
+            polynomials = registers(own[n])
+            for i in range(size):
+                sums = sums_derivatives(polynomials, x[i])
+                value, first, second = chi2_derivatives(sums, pull[n, i], noise[n, i], variance[n, i])
+                chi2[i] += value
+                slope[i] += first
+                curvature[i] += second
+        for i in range(size):  # without branches, and with its own names for what it writes: so it vectorises
+            f = slope[i] if extrema else chi2[i] - level[column[i]]
+            df = curvature[i] if extrema else slope[i]
+            beyond = f * direction[i] > 0.0
+            a, b = low[i] if beyond else x[i], x[i] if beyond else high[i]
+            newton = x[i] - f / df
+            safe = (a <= newton) & (newton <= b) & (abs(newton - x[i]) <= 0.5 * abs(step[i]))
+            following = newton if safe else 0.5 * (a + b)
+            following = following if abs(step[i]) > LAST_STEP * x[i] else x[i]
+            low[i], high[i], step[i], x[i] = a, b, following - x[i], following
+        moving = 0
+        for i in range(size):
+            moving += abs(step[i]) > LAST_STEP * x[i]
+    return x, chi2
+
+
+@jit
+def extrema_of(gamma, fall, own, noise, variance):
+    """Every extremum of columns: the rung below, column, gamma, and chi2; fall is minus the slope at the rungs."""
+    zero = np.zeros(fall.shape[1])
+    rung, column = changes(fall, zero)
+    bracket = np.empty((3, rung.size))
+    for e in range(rung.size):
+        m = rung[e]
+        bracket[0, e], bracket[1, e] = gamma[m], gamma[m + 1]
+        bracket[2, e] = 1.0 if fall[m, column[e]] > 0.0 else -1.0
+    turning, peak = solved(True, bracket, zero, column, own, noise, variance)
+    return rung, column, turning, peak
+
+
+@jit
+def brackets_of(gamma, chi2, level, rung, column, turning, peak):
+    """Every place where columns cross their level: column, and bracket as of `solved`.
+
+    Between neighbouring extrema chi2 is monotonic, so a change from one rung to the next is one crossing, and an
+    extremum on the other side of the level than both of its rungs makes two.
+    """
+    m, k = changes(chi2, level)
+    hidden, count = np.empty(rung.size, np.intp), 0
+    for e in range(rung.size):
+        low, high, own = chi2[rung[e], column[e]], chi2[rung[e] + 1, column[e]], level[column[e]]
+        if (low > own) == (high > own) != (peak[e] > own):
+            hidden[count] = e
+            count += 1
+    where, bracket = np.empty(m.size + 2 * count, np.intp), np.empty((3, m.size + 2 * count))
+    for i in range(m.size):
+        where[i], bracket[0, i], bracket[1, i] = k[i], gamma[m[i]], gamma[m[i] + 1]
+        bracket[2, i] = 1.0 if chi2[m[i] + 1, k[i]] > level[k[i]] else -1.0
+    for i in range(count):
+        e, one, other = hidden[i], m.size + 2 * i, m.size + 2 * i + 1
+        where[one] = where[other] = column[e]
+        bracket[0, one], bracket[1, one] = gamma[rung[e]], turning[e]
+        bracket[0, other], bracket[1, other] = turning[e], gamma[rung[e] + 1]
+        bracket[2, one] = 1.0 if peak[e] > level[column[e]] else -1.0
+        bracket[2, other] = -bracket[2, one]
+    return where, bracket
+
+
+@jit
+def range_of(gamma, chi2, column, turning, peak, strongest):
+    """Lowest and highest chi2 of each column, at rungs and extrema up to some gamma."""
+    wide_vectors()
+    lowest, highest = chi2[0].copy(), chi2[0].copy()
     for m in range(1, gamma.size):
-        if (chi2[m] > level) != above:
-            above = not above
-            count = noted(brackets, count, gamma[m - 1], gamma[m])
-    for e in range(turning.size):
-        m = below[e]
-        if (chi2[m] > level) == (chi2[m + 1] > level) != (peak[e] > level):
-            count = noted(brackets, count, gamma[m], turning[e])
-            count = noted(brackets, count, turning[e], gamma[m + 1])
-    return count
+        if gamma[m] <= strongest:
+            for k in range(lowest.size):
+                lowest[k], highest[k] = min(lowest[k], chi2[m, k]), max(highest[k], chi2[m, k])
+    for e in range(column.size):
+        if turning[e] <= strongest:
+            k = column[e]
+            lowest[k], highest[k] = min(lowest[k], peak[e]), max(highest[k], peak[e])
+    return lowest, highest
 
 
-def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, delta, strongest, most):
+@jit
+def joined(rows, lengths):
+    """The first so many numbers of each row, one row after the other, each from its end."""
+    out, first = np.empty(lengths.sum()), 0
+    for i in range(lengths.size):
+        for j in range(lengths[i]):
+            out[first + j] = rows[i, lengths[i] - 1 - j]
+        first += lengths[i]
+    return out
+
+
+def _crossings(coefficients, ladder, scale, others, column, noise, variance, delta, strongest, most, hands):
     """Where chi2 along columns of gamma crosses its infimum + delta, and what else a limit needs of them.
 
     Parameters
     ----------
     coefficients : float64 (members, betas, SUMS, POWERS)
         Of `polynomials`.
-    gamma : float64 (betas, rungs)
-        In ascending order: a ladder so fine that no two extrema share a rung.
+    ladder, scale : float64 (rungs,) and (betas,)
+        A beta's ladder is their product, in ascending order, so fine that no two extrema share a rung.
+    others : float64 (betas, any)
+        Further gammas of a beta's ladder, the strongest among them.
     column : intp (columns,)
-        Index of the column's beta.
-    weight, pull : float64 (members, columns)
-    stored : float64 (columns, masses)
-        chi2 that counts in place of the likelihood's, unless it is within STORED_ROUNDING of the level.
-    stored_at : intp (betas, rungs)
-        Which of those masses a rung is, or -1.
+        Index of the column's beta.  Neighbours that have the same share the work on it.
+    noise, variance : float64 (members, columns)
     delta : float
         Infinity to find none.
     strongest : float
         gamma up to which a column counts as flat where chi2 changes by no more than delta.
     most : int
         Crossings of a column that there is room for.
+    hands : int
+        To which columns are dealt out in turn, as some betas take longer; the result doesn't depend on it.
 
     Returns
     -------
@@ -396,53 +548,43 @@ def _crossings(coefficients, gamma, column, weight, pull, stored, stored_at, del
         chi2's infimum, and that of the Standard Model.
     flat : bool (columns,)
     count : intp (columns,)
-        Crossings, of which the first `most` are in
-    crossing, bracket : float64 (columns, most) and (columns, most, 2)
-        gamma of the crossing, NaN where stored values contradict the likelihood, and of the two between which it is.
+        Crossings, of which each column's first `most` are in
+    crossing : float64 (any,)
+        column after column: gamma, in descending order.
     """
-    members, columns, rungs = weight.shape[0], column.size, gamma.shape[1]
-    noise, variance = noise_and_variance(weight, pull)
+    columns = column.size
     lowest, of_sm, flat = np.empty(columns), np.empty(columns), np.empty(columns, np.bool_)
-    count = np.zeros(columns, np.intp)
-    crossing, bracket = np.full((columns, most), np.nan), np.empty((columns, most, 2))
-    for i in prange(columns):
-        wide_vectors()
-        b = column[i]
-        own, pull_i, noise_i, variance_i = coefficients[:, b], pull[:, i], noise[:, i], variance[:, i]
-        chi2 = np.zeros(rungs)
-        for n in range(members):
-            polynomial, pull_n, noise_n, variance_n = registers(own[n]), pull_i[n], noise_i[n], variance_i[n]
-            for m in range(rungs):
-                s_dd, det, s_mm = column_sums(polynomial, gamma[b, m])
-                chi2[m] = chi2_point(s_dd, det, s_mm, pull_n, noise_n, variance_n, chi2[m])
-        of_sm[i] = chi2_at(own, 0.0, pull_i, noise_i, variance_i)
-
-        # chi2 is monotonic but for its extrema: with the ends they are all that its range takes
-        turning, peak, below = find_extrema(gamma[b], chi2, own, pull_i, noise_i, variance_i)
-        at_strongest = chi2_at(own, strongest, pull_i, noise_i, variance_i)
-        smallest = min(of_sm[i], chi2[0], chi2[rungs - 1])
-        deepest, highest = min(of_sm[i], at_strongest), max(of_sm[i], at_strongest)
-        for e in range(turning.size):
-            smallest = min(smallest, peak[e])
-            if turning[e] <= strongest:
-                deepest, highest = min(deepest, peak[e]), max(highest, peak[e])
-        lowest[i], flat[i], level = smallest, highest - deepest <= delta, smallest + delta
-
-        if stored.shape[1] > 0:
-            for m in range(rungs):
-                if stored_at[b, m] >= 0:
-                    value = stored[i, stored_at[b, m]]
-                    if abs(value - level) > STORED_ROUNDING * value:
-                        chi2[m] = value
-
-        count[i] = find_brackets(gamma[b], chi2, turning, peak, below, level, bracket[i])
-        for k in range(min(count[i], most)):
-            low, high = bracket[i, k]
-            crossing[i, k] = crossing_between(low, high, level, own, pull_i, noise_i, variance_i)
-    return lowest, of_sm, flat, count, crossing, bracket
+    count, crossing = np.zeros(columns, np.intp), np.empty((columns, most))
+    for hand in prange(hands):
+        room = np.empty((2, (1 + ladder.size + others.shape[1]) * BATCH))
+        for share in range(hand * SHARE, columns, hands * SHARE):
+            start, end = share, min(share + SHARE, columns)
+            while start < end:
+                b, stop = column[start], start + 1
+                while stop < min(end, start + BATCH) and column[stop] == b:
+                    stop += 1
+                own = coefficients[:, b]
+                gamma = rungs_of(own, ladder, scale[b], others[b])
+                settings = settings_of(noise, variance, np.arange(start, stop))
+                chi2, fall = chi2_and_fall(gamma, own, *settings, room)
+                rung, at, turning, peak = extrema_of(gamma, fall, own, *settings[1:])
+                # chi2 is monotonic but for its extrema: with the rungs they are all that its range takes
+                smallest, _ = range_of(gamma, chi2, at, turning, peak, np.inf)
+                deepest, highest = range_of(gamma, chi2, at, turning, peak, strongest)
+                level = np.empty(stop - start)
+                for k in range(stop - start):
+                    lowest[start + k], of_sm[start + k], level[k] = smallest[k], chi2[0, k], smallest[k] + delta
+                    flat[start + k] = highest[k] - deepest[k] <= delta
+                at, bracket = brackets_of(gamma, chi2, level, rung, at, turning, peak)
+                x, _ = solved(False, bracket, level, at, own, *settings[1:])
+                for i in range(x.size):
+                    k = start + at[i]
+                    count[k] = inserted(crossing[k], count[k], x[i])
+                start = stop
+    return lowest, of_sm, flat, count, joined(crossing, np.minimum(count, most))
 
 
-def _chi2_columns(coefficients, column, gamma, weight, pull):
+def _chi2_columns(coefficients, column, gamma, noise, variance):
     """chi2 along columns, each with its own beta, sigma_sys and luminosity.
 
     Parameters
@@ -452,14 +594,14 @@ def _chi2_columns(coefficients, column, gamma, weight, pull):
     column : intp (columns,)
         Index of the column's beta.
     gamma : float64 (columns, masses)
-    weight, pull : float64 (members, columns)
+    noise, variance : float64 (members, columns)
 
     Returns
     -------
     float64 (columns, masses)
     """
     columns, masses = gamma.shape
-    noise, variance = noise_and_variance(weight, pull)
+    pull, noise, variance = settings_of(noise, variance, np.arange(columns))
     out = np.zeros((columns, masses))
     for i in prange(columns):
         wide_vectors()

@@ -175,9 +175,9 @@ class Likelihood:
         return total
 
     def settings(self, sigma_sys: SigmaSys, luminosity: ArrayLike) -> tuple[Array, Array]:
-        """The kernels' weight and pull, shape (members, ...), of systematic errors and luminosities.
+        """The kernels' noise and variance, shape (members, ...), of systematic errors and luminosities.
 
-        lam_e = lam / (1 + lam r) and t = lam_e sigma_sys^2.
+        noise = 1 / lam_e = 1 / lam + r, with r = `spread`, and variance = sigma_sys^2.
         """
         lam = arguments.luminosity(luminosity)
         values = list(self._sigmas(sigma_sys))
@@ -185,11 +185,11 @@ class Likelihood:
             luminosity=lam.shape,
             **{f"sigma_sys of {m}": s.shape for m, s in zip(self.members, values, strict=True)},
         )
-        weight, pull = np.empty((2, len(self.members), *shape))
+        noise, variance = np.empty((2, len(self.members), *shape))
         for n, sigma in enumerate(values):
-            weight[n] = lam / (1 + lam * self.spread[n])
-            pull[n] = weight[n] * sigma**2
-        return weight, pull
+            noise[n] = 1 / lam + self.spread[n]
+            variance[n] = sigma**2
+        return noise, variance
 
     def _sigmas(self, sigma_sys: SigmaSys) -> Iterable[Array]:
         """Each member's systematic error: its own, a common one, or by name."""
@@ -353,16 +353,16 @@ def chi2_of(
     likelihood: Likelihood, beta_index: IntArray, gamma: Array, sigma_sys: SigmaSys, luminosity: ArrayLike
 ) -> Array:
     """chi2 of a likelihood, where the index of beta, gamma, sigma_sys and luminosity broadcast."""
-    weight, pull = likelihood.settings(sigma_sys, luminosity)
+    noise, variance = likelihood.settings(sigma_sys, luminosity)
     shape = arguments.broadcast(
-        m_zprime=gamma.shape, beta=beta_index.shape, **{"sigma_sys with luminosity": weight.shape[1:]}
+        m_zprime=gamma.shape, beta=beta_index.shape, **{"sigma_sys with luminosity": noise.shape[1:]}
     )
     result: Array = kernels.chi2_columns.of_size(math.prod(shape))(
         likelihood.coefficients(),
         np.broadcast_to(beta_index, shape).ravel(),
         np.broadcast_to(gamma, shape).reshape(-1, 1).copy(),
-        flattened(weight, shape),
-        flattened(pull, shape),
+        flattened(noise, shape),
+        flattened(variance, shape),
     )
     return result.reshape(shape)
 

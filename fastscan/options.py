@@ -116,7 +116,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 group = click.option("--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable.")
 from_cube = click.option(
-    "--from-cube", is_flag=True, help="Insist on the stored chi2: values on the axes only, each stored mass counts."
+    "--from-cube",
+    is_flag=True,
+    help="Insist on the stored chi2: values on the axes only, and each stored one must agree.",
 )
 part = click.option(
     "--part", type=Part(), help="Only part k of n, 3/16, of a grid that several jobs share; see `finish`."

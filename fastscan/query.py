@@ -1,8 +1,7 @@
 """Limits, allowed intervals and Delta chi2 along M_Z': the columns of a question, and what their crossings answer.
 
 A question is a model in some experiments at some beta, sigma_sys and luminosities.  Its columns of chi2 come from
-a likelihood, or with the values that a cube stores, streamed through dask, so that the cube can be larger than
-memory.
+a likelihood; what a cube stores of them is compared, streamed through dask, so that the cube can be larger than memory.
 """
 
 from typing import TYPE_CHECKING, Literal, overload
@@ -22,6 +21,7 @@ from fastscan.crossings import (
     find_crossings,
     gathered,
     infimum,
+    require_same_sides,
 )
 from fastscan.errors import FastscanError
 from fastscan.experiments import Experiments
@@ -51,13 +51,13 @@ def columns_of(
     model: Likelihood, beta_index: IntArray, sigma_sys: SigmaSys, luminosity: ArrayLike
 ) -> tuple[Columns, tuple[int, ...]]:
     """Columns where beta's index, sigma_sys and luminosity broadcast, and their common shape."""
-    weight, pull = model.settings(sigma_sys, luminosity)
-    shape = arguments.broadcast(beta=beta_index.shape, **{"sigma_sys with luminosity": weight[0].shape})
+    noise, variance = model.settings(sigma_sys, luminosity)
+    shape = arguments.broadcast(beta=beta_index.shape, **{"sigma_sys with luminosity": noise[0].shape})
     columns = Columns.of(
         model,
         np.broadcast_to(beta_index, shape).ravel(),
-        likelihood.flattened(weight, shape),
-        likelihood.flattened(pull, shape),
+        likelihood.flattened(noise, shape),
+        likelihood.flattened(variance, shape),
     )
     return columns, shape
 
@@ -100,7 +100,7 @@ def profiles(
 def of_stored(
     root: "zarr.Group", cube: "Cube", beta: IntArray, sigma_sys: IntArray, luminosity: IntArray, delta: float
 ) -> Crossings:
-    """Crossings with the values that a cube stores, in columns given by their indices on its axes.
+    """Crossings that the values that a cube stores agree with, in columns given by their indices on its axes.
 
     dask reads the cube chunk by chunk: memory is bounded by one of them, and by the answer.
 
@@ -129,11 +129,13 @@ def of_stored(
 
     def block_crossings(block: Array, own: IntArray) -> tuple[IntArray, Crossings]:
         chunks.require_values(cube, block)
-        stored = np.moveaxis(block, 1, -1).reshape(own.size, -1)
+        part = columns.some(own.ravel())
+        found = find_crossings(part, delta)
         try:
-            return own.ravel(), find_crossings(columns.with_stored(own.ravel(), gamma, stored), delta)
+            require_same_sides(part, found.level, gamma, np.moveaxis(block, 1, -1).reshape(own.size, -1))
         except FastscanError as error:
             raise FastscanError(f"{cube.name}: {error}") from None
+        return own.ravel(), found
 
     tasks = [
         delayed(block_crossings)(block, own)
@@ -223,9 +225,9 @@ def limit(
     """
     prepared, beta_index = likelihood.prepare(experiments, model, beta)
     columns, shape = columns_of(prepared, beta_index, sigma_sys, luminosity)
-    limits, status = find_crossings(columns, threshold(cl, dof)).limits()
-    found: Array = limits.reshape(shape)[()]
-    return (found, status.reshape(shape)[()]) if with_status else found
+    found = find_crossings(columns, threshold(cl, dof))
+    limits: Array = found.limits().reshape(shape)[()]
+    return (limits, found.statuses().reshape(shape)[()]) if with_status else limits
 
 
 def intervals(

@@ -114,7 +114,7 @@ def of_point(
     own = {each.name: each.statistics.sigma_sys for each in loaded}
     named = sigma_sys if isinstance(sigma_sys, Mapping) else {} if sigma_sys is None else dict.fromkeys(own, sigma_sys)
     effective = own | dict(named)
-    (limit,), (status,) = found.limits()
+    (limit,), (status,) = found.limits(), found.statuses()
     result = record(
         "+".join(each.name for each in loaded),
         of.name,
@@ -246,8 +246,8 @@ def of_cube(
 
     Exact at any sigma_sys and luminosity; left out, they are each experiment's own and 1.  beta (rad) must be on
     the group's axis; left out, every beta on it is there.  A limit outside the group's M_Z' axis is told, and
-    marked as such.  With the root of its store as `stored_in`, the stored chi2 counts at the masses that it has,
-    and sigma_sys and luminosity must be on the axes too.
+    marked as such.  With the root of its store as `stored_in`, each stored chi2 must be on the same side of the
+    threshold as the likelihood, and sigma_sys and luminosity must be on the axes too.
 
     Examples
     --------
@@ -274,7 +274,7 @@ def _answers(
     """The record of each point, once the crossings in its column are found."""
     name, model = cube.name.split("/")
     found = find()
-    limits, states = found.limits()
+    limits, states = found.limits(), found.statuses()
     mass = cube.axes["m_zprime"]
     states = np.where((limits < mass.min()) | (limits > mass.max()), OUTSIDE_AXIS, states)
     for point, *answer in zip(points, limits.tolist(), states.tolist(), found.intervals(), strict=True):

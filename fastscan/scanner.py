@@ -384,15 +384,15 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
     """chi2 over the part of a cube that a chunk covers, in the cube's dtype; valid until this thread's next call."""
     beta, mass, sigma, lum = cube.layout.region(index)
     given = None if cube.own_sigma_sys else cube.axes["sigma_sys"][sigma, None]
-    weight, pull = cube.likelihood.settings(cube.sigma_sys(given), cube.axes["luminosity"][None, lum])
-    members, *settings = weight.shape
+    noise, variance = cube.likelihood.settings(cube.sigma_sys(given), cube.axes["luminosity"][None, lum])
+    members, *settings = noise.shape
     betas, masses = beta.stop - beta.start, mass.stop - mass.start
     out = _buffer(betas * masses * math.prod(settings), cube.layout.dtype).reshape(betas, masses, -1)
     _kernel()(
         cube.likelihood.coefficients(beta),
         models.gamma(cube.axes["m_zprime"][mass]),
-        weight.reshape(members, -1),
-        pull.reshape(members, -1),
+        noise.reshape(members, -1),
+        variance.reshape(members, -1),
         kernels.TILE_POINTS,
         out,
     )

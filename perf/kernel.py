@@ -36,20 +36,20 @@ def fill(out, value):
 
 
 class Plane:
-    """Coefficients, gamma, and weight and pull at each setting: what the kernel is given."""
+    """Coefficients, gamma, and noise and variance at each setting: what the kernel is given."""
 
     def __init__(self, names: list[str], betas: int = BETAS) -> None:
         loaded = tuple(experiments.load(name) for name in names)
         self.found = likelihood.build(loaded, models.MODELS["e6"], np.linspace(0, np.pi, betas))
         self.sigma = np.linspace(0.0, 0.3, SIGMAS)[:, None]
         self.luminosity = np.geomspace(1, 1000, LUMINOSITIES)[None]
-        weight, pull = self.found.settings(dict.fromkeys(self.found.members, self.sigma), self.luminosity)
-        self.weight, self.pull = weight.reshape(len(names), -1), pull.reshape(len(names), -1)
+        noise, variance = self.found.settings(dict.fromkeys(self.found.members, self.sigma), self.luminosity)
+        self.noise, self.variance = noise.reshape(len(names), -1), variance.reshape(len(names), -1)
         self.coefficients = self.found.coefficients()
         self.gamma = models.gamma(np.geomspace(10, 5000, MASSES))
 
     def chi2(self, out: Array) -> None:
-        kernels.chi2_block.parallel(self.coefficients, self.gamma, self.weight, self.pull, kernels.TILE_POINTS, out)
+        kernels.chi2_block.parallel(self.coefficients, self.gamma, self.noise, self.variance, kernels.TILE_POINTS, out)
 
 
 def cube(dtype: str = "f8", betas: int = BETAS) -> Array:
@@ -72,7 +72,7 @@ class Blocks:
         plane = self.plane
         for beta in range(0, BETAS, BLOCK_BETAS):
             part = np.ascontiguousarray(plane.coefficients[:, beta : beta + BLOCK_BETAS])
-            kernels.chi2_block.parallel(part, plane.gamma, plane.weight, plane.pull, kernels.TILE_POINTS, self.block)
+            kernels.chi2_block.parallel(part, plane.gamma, plane.noise, plane.variance, kernels.TILE_POINTS, self.block)
 
 
 @pair("kernel into reused cache-sized blocks of float32 / parallel fill of the cube", at_least=1.5)
@@ -102,7 +102,7 @@ def numpy_factorised(place: Path) -> Iterator[Calls]:
         """The same three numbers for each (beta, M_Z'), spread over the settings."""
         powers = plane.gamma[:, None] ** np.arange(kernels.POWERS)
         s_dd, det, s_mm = np.maximum(np.einsum("bsp,mp->sbm", few, powers), 0)[..., None]
-        chi2: Array = plane.weight[0] * (s_dd + det * plane.pull[0]) / (1 + s_mm * plane.pull[0])
+        chi2: Array = (s_dd + det * (plane.variance[0] / plane.noise[0])) / (plane.noise[0] + s_mm * plane.variance[0])
         return chi2
 
     yield blocks.chi2, broadcast

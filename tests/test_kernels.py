@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastscan import experiments, kernels, likelihood, models
+from fastscan import crossings, experiments, kernels, likelihood, models
 
 BETA = np.linspace(0, np.pi, 9)
 GAMMA = models.gamma(np.geomspace(5, 3000, 23))
@@ -25,10 +25,10 @@ def prepared(members: int = 1):
 
 
 def block(tile: int, dtype: str = "float64", parallel: bool = False, members: int = 1) -> np.ndarray:
-    coefficients, weight, pull = prepared(members)
-    out = np.full((BETA.size, GAMMA.size, weight.shape[1]), np.nan, dtype)
+    coefficients, noise, variance = prepared(members)
+    out = np.full((BETA.size, GAMMA.size, noise.shape[1]), np.nan, dtype)
     fill = kernels.chi2_block.parallel if parallel else kernels.chi2_block.serial
-    fill(coefficients, GAMMA, weight, pull, tile, out)
+    fill(coefficients, GAMMA, noise, variance, tile, out)
     return out
 
 
@@ -51,13 +51,40 @@ def test_threads_change_no_bit(threads: int) -> None:
 
 
 def test_columns_and_blocks_agree_to_the_last_bit() -> None:
-    coefficients, weight, pull = prepared()
-    b, k = (index.ravel() for index in np.indices((BETA.size, weight.shape[1])))
+    coefficients, noise, variance = prepared()
+    b, k = (index.ravel() for index in np.indices((BETA.size, noise.shape[1])))
     gamma = np.tile(GAMMA, (b.size, 1))
-    arguments = coefficients, b, gamma, weight[:, k].copy(), pull[:, k].copy()
+    arguments = coefficients, b, gamma, noise[:, k].copy(), variance[:, k].copy()
     expected = np.moveaxis(block(64), 1, 2).reshape(b.size, GAMMA.size)
     assert kernels.chi2_columns.serial(*arguments).tobytes() == expected.tobytes()
     assert kernels.chi2_columns.parallel(*arguments).tobytes() == expected.tobytes()
+
+
+def found(order: np.ndarray, kernel: str = "serial", hands: int = 1) -> list[np.ndarray]:
+    """What `crossings` finds in columns with islands, asked in some order and put back; gamma padded with NaN."""
+    experiment, beta = experiments.load("coherent-csi"), np.radians([100.0, 20.0, 105.0])
+    one = likelihood.build([experiment], "e6", beta)
+    noise, variance = one.settings(np.linspace(0, 0.3, 40)[:, None, None], np.geomspace(1, 1000, 20)[:, None])
+    b = np.tile(np.arange(3), 800)[order]
+    settings = (np.repeat(x.reshape(1, -1), 3, axis=1)[:, order] for x in (noise, variance))
+    columns = crossings.Columns.of(one, b, *settings)
+    shared = columns.coefficients, crossings.LADDER, columns.scale, columns.others, b, columns.noise, columns.variance
+    *each, count, gamma = getattr(kernels.crossings, kernel)(*shared, 2.7, float(models.gamma(1.0)), 4, hands)
+    rows = np.full((b.size, 4), np.nan)
+    rows[np.arange(4) < count[:, None]] = gamma
+    back = np.argsort(order)
+    return [values[back] for values in (*each, count, rows)]
+
+
+@pytest.mark.parametrize(("kernel", "hands"), [("serial", 3), ("parallel", 1), ("parallel", 2)])
+def test_order_and_threads_change_no_bit_of_a_crossing(kernel: str, hands: int) -> None:
+    """Columns of the same beta are computed together, as many as come one after the other."""
+    alone, shuffled = np.arange(2400), np.random.default_rng(0).permutation(2400)
+    together = np.argsort(np.tile(np.arange(3), 800), kind="stable")
+    expected = [values.tobytes() for values in found(alone)]
+    for order in (together, shuffled):
+        assert [values.tobytes() for values in found(order, kernel, hands)] == expected
+    assert {1, 3, 4} <= set(found(alone)[3].tolist())
 
 
 @given(st.floats(1e-300, 1e300))
@@ -71,8 +98,8 @@ def test_blocks_are_computed_in_the_widest_vectors() -> None:
     if not llvmlite.binding.get_host_cpu_features().get("avx512f"):
         pytest.skip("this processor has no AVX-512")
     serial = numba.njit(nogil=True, error_model="numpy")(kernels.chi2_block.serial.py_func)
-    coefficients, weight, pull = prepared()
-    serial(coefficients, GAMMA, weight, pull, 64, np.empty((BETA.size, GAMMA.size, weight.shape[1])))
+    coefficients, noise, variance = prepared()
+    serial(coefficients, GAMMA, noise, variance, 64, np.empty((BETA.size, GAMMA.size, noise.shape[1])))
     assert all("zmm" in text for text in serial.inspect_asm().values())
 
 

@@ -46,8 +46,8 @@ def roots_of_one_bin(beta: float, sigma: float, luminosity: float) -> tuple[list
     """Masses of all crossings, and Delta chi2 of the SM, from polynomial roots: S_dd and S_mm are quartics."""
     model = likelihood.build([experiments.load(CSI)], "e6", np.array([beta]))
     s_dd, _, s_mm = (np.polynomial.Polynomial(c) for c in model.coefficients()[0, 0])
-    weight, pull = (float(x[0]) for x in model.settings(sigma, luminosity))
-    above, below = weight * s_dd, 1 + pull * s_mm
+    noise, variance = (float(x[0]) for x in model.settings(sigma, luminosity))
+    above, below = s_dd, noise + variance * s_mm
 
     def positive(polynomial: np.polynomial.Polynomial) -> list[float]:
         found = polynomial.roots()
@@ -71,8 +71,8 @@ def test_every_crossing_is_a_root_of_a_polynomial(beta: float, sigma: float, lum
     if np.abs(model.kappa).max() < 1e-5:  # no mass above 1 GeV has an effect there
         return
     expected, sm = roots_of_one_bin(beta, sigma, luminosity)
-    weight, pull = model.settings(sigma, luminosity)
-    columns = crossings.Columns.of(model, np.zeros(1, np.intp), weight[:, None], pull[:, None])
+    noise, variance = model.settings(sigma, luminosity)
+    columns = crossings.Columns.of(model, np.zeros(1, np.intp), noise[:, None], variance[:, None])
     found = crossings.find_crossings(columns, query.threshold(0.90, 1))
     assert found.mass.tolist() == pytest.approx(expected, rel=1e-6)
     assert found.sm_allowed[0] == (sm <= query.threshold(0.90, 1))
