@@ -1,4 +1,7 @@
-"""Nuclei: natural isotopes, and how many of them a detector holds."""
+"""Nuclei: natural isotopes, and how many of them a detector holds.
+
+The elements are those of `data/isotopes.csv`; one more element is some rows there.
+"""
 
 import functools
 import re
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 
 from fastscan import tables
 from fastscan.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
-from fastscan.errors import FastscanError, unknown
+from fastscan.errors import FastscanError
 
 _FORMULA_PART = re.compile(r"([A-Z][a-z]?)([0-9]{0,4})")
 
@@ -56,6 +59,14 @@ def elements() -> dict[str, tuple[Isotope, ...]]:
 def parse_formula(compound: str) -> dict[str, int]:
     """Atoms of each element in a formula unit.
 
+    A count that is the mass number of an isotope is refused: "Ge76" would be 76 atoms of natural germanium, which is
+    not what was meant.
+
+    Raises
+    ------
+    FastscanError
+        Where the text is no formula, or names what `elements` hasn't.
+
     Examples
     --------
     >>> parse_formula("CaWO4")
@@ -67,7 +78,11 @@ def parse_formula(compound: str) -> dict[str, int]:
     atoms: dict[str, int] = {}
     for symbol, count in parts:
         if symbol not in elements():
-            raise unknown("element", symbol, elements())
+            known = ", ".join(sorted(elements()))
+            raise FastscanError(f"unknown element {symbol!r}; the table of isotopes has {known}")
+        mass_numbers = [isotope.A for isotope in elements()[symbol]]
+        if count and min(mass_numbers) <= int(count) <= max(mass_numbers):
+            raise FastscanError(f"{symbol + count!r} would be {count} atoms; natural isotopes only: write {symbol!r}")
         if count and int(count) == 0:
             raise FastscanError(f"{compound!r} has zero atoms of {symbol}")
         atoms[symbol] = atoms.get(symbol, 0) + int(count or 1)
@@ -75,9 +90,16 @@ def parse_formula(compound: str) -> dict[str, int]:
 
 
 def targets(compound: str, mass_kg: float, molar_mass: float | None = None) -> list[tuple[Isotope, float]]:
-    """Each isotope in a mass of a compound, with the number of its nuclei.
+    """Each isotope in a mass of a compound, with the number of its nuclei, by Z and A.
 
-    The molar mass (g/mol) is that of the natural isotopes unless it is given.
+    Parameters
+    ----------
+    compound : str
+        A formula, see `parse_formula`.
+    mass_kg : float
+        Mass of all of it.
+    molar_mass : float, optional
+        In g/mol; left out, that of the natural isotopes.
 
     Examples
     --------

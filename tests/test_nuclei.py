@@ -3,13 +3,29 @@ import math
 import naive
 import pytest
 
-from fastscan import nuclei
+from fastscan import nuclei, tables
 from fastscan.errors import FastscanError
 
+# Standard atomic weights of IUPAC's commission (CIAAW 2021), conventional values where it gives intervals.
+ATOMIC_WEIGHTS = {
+    "O": 15.999, "Na": 22.98977, "Al": 26.98154, "Si": 28.085, "Ar": 39.95, "Ca": 40.078, "Zn": 65.38,
+    "Ge": 72.630, "I": 126.90447, "Xe": 131.293, "Cs": 132.90545, "W": 183.84,
+}  # fmt: skip
 
-def test_abundances_add_up_to_one() -> None:
-    for isotopes in nuclei.elements().values():
-        assert math.fsum(isotope.abundance for isotope in isotopes) == pytest.approx(1.0, rel=1e-15)
+
+def test_the_elements_are_those_whose_atomic_weights_are_tested() -> None:
+    assert set(nuclei.elements()) == set(ATOMIC_WEIGHTS)
+
+
+@pytest.mark.parametrize("symbol", nuclei.elements())
+def test_a_typing_error_in_the_table_of_isotopes_is_seen(symbol: str) -> None:
+    rows = [row for row in tables.rows("isotopes.csv") if row["symbol"] == symbol]
+    assert math.fsum(float(row["abundance"]) for row in rows) == pytest.approx(1.0, abs=1e-5)
+    assert len({row["Z"] for row in rows}) == 1
+    for row in rows:
+        assert abs(float(row["atomic_mass_u"]) - int(row["A"])) < 0.2
+    weight = sum(isotope.abundance * isotope.atomic_mass_u for isotope in nuclei.elements()[symbol])
+    assert weight == pytest.approx(ATOMIC_WEIGHTS[symbol], rel=1e-4)
 
 
 def test_a_compound_holds_the_mass_it_was_given() -> None:
@@ -38,6 +54,12 @@ def test_nuclear_mass_lacks_the_electrons() -> None:
 )
 def test_formulas(formula: str, atoms: dict[str, int]) -> None:
     assert nuclei.parse_formula(formula) == atoms
+
+
+@pytest.mark.parametrize("formula", ["Ge76", "Xe136", "NaI127", "Cs133I", "Ge75"])
+def test_an_isotope_is_told_from_a_count_of_atoms(formula: str) -> None:
+    with pytest.raises(FastscanError, match="natural isotopes only"):
+        nuclei.parse_formula(formula)
 
 
 @pytest.mark.parametrize("formula", ["", "csi", "Cs I", "Xx", "C2-", "Ge0", "2Ge", "Ca(WO4)", "Gé"])
