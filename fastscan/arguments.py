@@ -6,11 +6,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastscan.constants import LARGEST_SIGMA_SYS
+from fastscan.bounds import LARGEST_SIGMA_SYS, LIGHTEST_GEV, LUMINOSITY
 from fastscan.errors import FastscanError
 from fastscan.typing import Array
-
-LIGHTEST_GEV = 1e-3  # far below 1 GeV, where the contact interaction ends; its powers don't overflow
 
 
 def scalar(name: str, value: object, low: float, high: float, whole: bool = False) -> float:
@@ -31,8 +29,9 @@ def finite(name: str, values: ArrayLike) -> Array:
 
 
 def luminosity(values: ArrayLike) -> Array:
-    """Factors on the exposure: positive, and so that neither they nor their inverse overflow a sum of squares."""
-    return _checked("luminosity", values, "positive, from 1e-15 to 1e15", lambda x: (x >= 1e-15) & (x <= 1e15))
+    """Factors on the exposure."""
+    low, high = LUMINOSITY
+    return _checked("luminosity", values, f"positive, from {low:g} to {high:g}", lambda x: (x >= low) & (x <= high))
 
 
 def mass(name: str, values: ArrayLike) -> Array:
@@ -42,7 +41,8 @@ def mass(name: str, values: ArrayLike) -> Array:
 
 def sigma_sys(values: ArrayLike) -> Array:
     """Relative errors: zero or positive."""
-    return _checked("sigma_sys", values, "zero or positive, at most 1e6", lambda x: (x >= 0) & (x <= LARGEST_SIGMA_SYS))
+    expected = f"zero or positive, at most {LARGEST_SIGMA_SYS:g}"
+    return _checked("sigma_sys", values, expected, lambda x: (x >= 0) & (x <= LARGEST_SIGMA_SYS))
 
 
 def _checked(name: str, values: ArrayLike, expected: str, allowed: Callable[[Array], NDArray[np.bool_]]) -> Array:

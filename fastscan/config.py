@@ -16,8 +16,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from fastscan.errors import FastscanError, unknown
-from fastscan.units import quantity
+from fastscan import units
+from fastscan.bounds import QUANTITY
+from fastscan.errors import FastscanError, nearest, unknown
 
 Converted = TypeVar("Converted")
 LARGEST_BYTES = 2**24  # of a file that people write; a device has no end
@@ -73,24 +74,32 @@ class Table:
         self.digest = digest
         self._entries = entries
         self._where = where
-        self._asked: set[str] = set()
+        self._asked: set[str] = set()  # keys that were read
+        self._mentioned: set[str] = set()  # keys that could be there
 
     def error(self, key: str, problem: object) -> FastscanError:
         """The error to raise for a key of this table."""
         return FastscanError(f"{self._where}: {key}: {problem}")
 
     def __contains__(self, key: str) -> bool:
+        self._mentioned.add(key)
         return key in self._entries
 
     def names(self) -> list[str]:
         return list(self._entries)
 
-    def done(self, known: Iterable[str] = ()) -> None:
-        """Refuse keys that nobody asked for and that aren't otherwise known."""
-        known = {*self._asked, *known}
+    def done(self, known: Iterable[str] = (), of: str = "") -> None:
+        """Refuse keys that nobody asked for and that aren't otherwise known, in a table `of` a kind."""
+        read = {*self._asked, *known}
+        where = f"{self._where} of kind {of!r}" if of else self._where
         for key in self._entries:
-            if key not in known:
-                raise FastscanError(f"{self._where}: {unknown('key', key, known)}")
+            if key not in read:
+                raise FastscanError(f"{where}: {unknown('key', key, read | self._mentioned)}")
+
+    def refuse(self, key: str, why: str) -> None:
+        """Refuse a key that is known, but can't stand beside the others."""
+        if key in self._entries:
+            raise self.error(key, f"can't stand here: {why}")
 
     def checked(self, key: str, convert: Callable[[], Converted]) -> Converted:
         """What `convert` returns; its error is told as one of a key of this table."""
@@ -101,17 +110,25 @@ class Table:
 
     def take(self, key: str, kinds: type | tuple[type, ...], expected: str) -> Any:
         """The value of a key that must be there and of a kind."""
-        self._asked.add(key)
-        if key not in self._entries:
-            raise self.error(key, f"missing; it must be {expected}")
-        value = self._entries[key]
+        value = self._given(key, expected)
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise self.error(key, f"must be {expected}, not {value!r}")
         return value
 
+    def _given(self, key: str, expected: str) -> Any:
+        self._asked.add(key)
+        if key not in self._entries:
+            raise self.error(key, f"missing; it must be {expected}{self._misspelt(key)}")
+        return self._entries[key]
+
+    def _misspelt(self, key: str) -> str:
+        """A hint at what stands there in place of a missing key: background_error is no misspelling of background."""
+        others = {other for other in self._entries if not other.startswith(key)} - self._asked
+        near = nearest(key, others, likeness=0.7)  # "u" is none of "nu"
+        return f"; did you mean it by {near!r}?" if near else ""
+
     def text(self, key: str, default: str | None = None) -> str:
-        if key not in self and default is not None:
-            self._asked.add(key)
+        if default is not None and key not in self:
             return default
         value: str = self.take(key, str, "a text")
         return value
@@ -130,8 +147,7 @@ class Table:
         return isinstance(self._entries.get(key), int | float)
 
     def flag(self, key: str) -> bool:
-        self._asked.add(key)
-        value = self._entries.get(key)
+        value = self._given(key, "true or false")
         if not isinstance(value, bool):
             raise self.error(key, f"must be true or false, not {value!r}")
         return value
@@ -173,9 +189,9 @@ class Table:
 
     def quantity(self, key: str, kind: str, default: str | None = None) -> float:
         """A positive quantity with a unit, in the base unit of its kind."""
-        text = self.text(key, default)
-        value = self.checked(key, lambda: quantity(text, kind))
-        if not 1e-30 <= value <= 1e30:
+        text = default if default is not None and key not in self else self.take(key, str, units.expected(kind))
+        value = self.checked(key, lambda: units.quantity(text, kind))
+        if not QUANTITY[0] <= value <= QUANTITY[1]:
             raise self.error(key, f"must be positive, and within reason, not {text!r}")
         return value
 
@@ -191,8 +207,7 @@ class Table:
         return tuple(values)
 
     def table(self, key: str, default: dict[str, Any] | None = None) -> Self:
-        if key not in self and default is not None:
-            self._asked.add(key)
+        if default is not None and key not in self:
             return type(self)(default, f"{self._where}: [{key}]")
         return type(self)(self.take(key, dict, "a table"), f"{self._where}: [{key}]")
 

@@ -17,11 +17,21 @@ class FastscanError(ValueError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> FastscanError:
-    """Error for a name that isn't known, with the nearest known one or, failing that, the choice."""
+    """Error for a name that isn't known, with the nearest known one or, failing that, the choice.
+
+    >>> print(unknown("model", "chii", ["chi", "psi"]))
+    unknown model 'chii'; did you mean 'chi'?
+    """
     known = sorted(known)
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(known)
+    near = nearest(name, known)
+    hint = f"did you mean {near!r}?" if near else "known: " + ", ".join(known)
     return FastscanError(f"unknown {kind} {name!r}; {hint}")
+
+
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The name that was probably meant, if any is alike enough: two letters of which one agrees aren't."""
+    near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=likeness)
+    return near[0] if near else None
 
 
 def tell_in_one_line(*libraries: str) -> None:

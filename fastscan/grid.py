@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastscan import arguments, experiments
+from fastscan.bounds import LARGEST_SIGMA_SYS
 from fastscan.config import Table, check_name, read_toml
-from fastscan.constants import LARGEST_SIGMA_SYS
 from fastscan.experiments import Experiment
 from fastscan.layout import layout_of
 from fastscan.models import Model

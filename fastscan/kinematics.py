@@ -1,8 +1,14 @@
-"""Elastic scattering of a neutrino off a target at rest: what recoil it can give.  All in MeV."""
+"""Elastic scattering of a neutrino off a target at rest: what recoil it can give.  All in MeV.
+
+Reference: what relativistic energy and momentum conservation leave, as under Eqs. 1 and 6 of arXiv:2002.01482.
+"""
 
 import math
 from typing import TypeVar
 
+from fastscan import nuclei
+from fastscan.constants import M_ELECTRON
+from fastscan.experiments import Experiment
 from fastscan.typing import Array
 
 Energy = TypeVar("Energy", float, Array)
@@ -28,3 +34,24 @@ def minimum_energy(recoil: float, mass: float) -> float:
     30.0
     """
     return (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2
+
+
+def largest_recoil(experiment: Experiment) -> float:
+    """Largest recoil energy that an experiment's source gives to any of its targets.
+
+    That is the lightest isotope's, or the electron's, from the most energetic neutrino.
+
+    Examples
+    --------
+    A reactor on germanium, in keV:
+
+    >>> from fastscan.experiments import load
+    >>> round(1e3 * largest_recoil(load("conus")), 3)
+    3.07
+    """
+    masses = [M_ELECTRON]
+    if experiment.channel == "cevns":
+        compounds = [nuclei.parse_formula(target.compound) for target in experiment.targets]
+        isotopes = [isotope for atoms in compounds for symbol in atoms for isotope in nuclei.elements()[symbol]]
+        masses = [isotope.mass_mev for isotope in isotopes]
+    return maximum_recoil(experiment.source.endpoint_mev, min(masses))

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -71,10 +72,13 @@ def experiment_forms(experiment: Experiment) -> tuple[Array, Array, float]:
     response, signal = response[signal > 0], signal[signal > 0]
     if not signal.size:
         raise FastscanError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
-    if isinstance(experiment.statistics, Measured):
-        counts = measured_counts(experiment.statistics, signal)
-    else:
-        counts = projected_counts(experiment.statistics, signal)
+    match experiment.statistics:
+        case Measured() as statistics:
+            counts = measured_counts(statistics, signal)
+        case Projection() as statistics:
+            counts = projected_counts(statistics, signal)
+        case never:
+            assert_never(never)
     return response.sum(axis=0), gram_matrices(response, g_sm, counts), counts.spread
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fastscan.bounds import G_PRIME, LARGEST_CHARGE
 from fastscan.config import Table, check_name, name_or_path, read_toml
 from fastscan.constants import (
     G_FERMI,
@@ -119,7 +120,7 @@ def _read(path: Path) -> Model:
         name=table.checked("file name", partial(check_name, path.stem)),
         description=table.text("title"),
         references=table.texts("references"),
-        g_prime=table.number("g_prime", 1e-9, 1e3),
+        g_prime=table.number("g_prime", *G_PRIME),
         charges={fermion: _chiral_charges(charges, fermion) for fermion in FERMIONS},
         nu=_chiral_charges(charges, "nu")[0],
         digest=table.digest,
@@ -131,7 +132,8 @@ def _read(path: Path) -> Model:
 
 def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
     """Charges of the left- and the right-handed fermion: two numbers, or one for both."""
-    value = table.take(fermion, (int, float, str, list), "a charge, or two: [left, right]")
+    expected = "a charge such as -1 or '1/3'" + ("" if fermion == "nu" else ", or two: [left, right]")
+    value = table.take(fermion, (int, float, str, list), expected)
     pair = value if isinstance(value, list) else [value, value]
     try:
         left, right = (
@@ -139,9 +141,10 @@ def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
             for charge in pair
         )
     except (ValueError, TypeError, ZeroDivisionError, OverflowError):
-        raise table.error(fermion, f"must be a charge such as -1 or '1/3', or [left, right], not {value!r}") from None
-    if not (abs(left) <= 1e6 and abs(right) <= 1e6) or any(isinstance(charge, bool) for charge in pair):
-        raise table.error(fermion, f"must be a charge of at most a million, not {value!r}")
+        raise table.error(fermion, f"must be {expected}, not {value!r}") from None
+    small = abs(left) <= LARGEST_CHARGE and abs(right) <= LARGEST_CHARGE  # which no nan is
+    if not small or any(isinstance(charge, bool) for charge in pair):
+        raise table.error(fermion, f"must be a charge of at most {LARGEST_CHARGE:g}, not {value!r}")
     if fermion == "nu" and isinstance(value, list):
         raise table.error(fermion, "has one charge, that of the left-handed neutrino")
     return left, right
@@ -174,9 +177,31 @@ def sm_chiral() -> dict[str, tuple[float, float]]:
 
 
 def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:
-    """Shifts of the chiral couplings per gamma in E6 (Eqs. 11-15), from one rule for all fermions.
+    """Shifts of the chiral couplings per gamma in E6, from one rule for all fermions.
 
-    eps_fP = (10/3) s2 gamma rho_f Y_nu Y_fP, with the charges Y_beta = cos(beta) Y_chi + sin(beta) Y_psi.
+        eps_fP = (10/3) s2 gamma rho_f Y_nu Y_fP,   Y_beta = cos(beta) Y_chi + sin(beta) Y_psi
+
+    Parameters
+    ----------
+    cos_beta, sin_beta : array, shape (betas,)
+        The direction in the plane of Y_chi and Y_psi.
+
+    Returns
+    -------
+    dict of fermion to (left, right), each of shape (betas,)
+        eps / gamma, dimensionless.
+
+    References
+    ----------
+    Eqs. 11-15 and Table 1 of arXiv:2002.01482.
+
+    Examples
+    --------
+    The vector coupling of u, the sum of its two, stays the Standard Model's:
+
+    >>> left, right = e6_shifts(np.array([1.0]), np.array([0.0]))["u"]
+    >>> left.round(6), right.round(6)
+    (array([-0.058279]), array([0.058279]))
     """
     Y = {
         field: cos_beta * chi / math.sqrt(40) + sin_beta * psi / math.sqrt(24)
@@ -190,9 +215,33 @@ def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:
 
 
 def charge_shifts(g_prime: float, nu: float, charges: dict[str, tuple[float, float]]) -> Chiral:
-    """Shifts of the chiral couplings per gamma from a U(1)'s charges and its strength.
+    """Shifts of the chiral couplings per gamma from a U(1)'s charges and its strength, without radiative corrections.
 
-    eps_fP = g'^2 Q_nu Q_fP / (2 sqrt2 G_F M_Z'^2), without radiative corrections.
+        eps_fP = g'^2 Q_nu Q_fP / (2 sqrt2 G_F M_Z'^2)
+
+    so that only M_Z'/g' counts: g' of 1 is a shift of 1 / (2 sqrt2 G_F M_Z^2) = 3.65 per unit of charge squared.
+
+    Parameters
+    ----------
+    g_prime : float
+        The strength g'.
+    nu : float
+        Charge of the left-handed neutrino.
+    charges : dict of fermion to (left, right)
+        Charges of u, d and e; right-handed f carries minus the charge of f^c.
+
+    Returns
+    -------
+    dict of fermion to (left, right), each of shape (1,)
+        eps / gamma, dimensionless.
+
+    Examples
+    --------
+    The rule of `e6_shifts` is this one, with g'^2 = (10/3) s2 2 sqrt2 G_F M_Z^2 for the charges Y:
+
+    >>> left, _ = charge_shifts(1.0, 1.0, {"e": (1.0, 1.0)})["e"]
+    >>> round(10 / 3 * S2 / float(left[0]), 4)
+    0.2114
     """
     g_fermi_gev = G_FERMI * 1e6
     strength = g_prime**2 * nu / (2 * math.sqrt(2) * g_fermi_gev * M_Z_GEV**2)
@@ -200,10 +249,33 @@ def charge_shifts(g_prime: float, nu: float, charges: dict[str, tuple[float, flo
 
 
 def left_right_shifts(neutral_current_only: bool) -> Chiral:
-    """Shifts of the chiral couplings per gamma in the left-right symmetric model (Eqs. 8-10).
+    """Shifts of the chiral couplings per gamma in the left-right symmetric model.
 
-    f_L = A g_L + B g_R and f_R = A g_R + B g_L with A = 1 + gamma s2^2 / (1 - 2 s2),
-    B = gamma s2 (1 - s2) / (1 - 2 s2).
+        f_L = A g_L + B g_R,   A = 1 + gamma s2^2 / (1 - 2 s2)
+        f_R = A g_R + B g_L,   B = gamma s2 (1 - s2) / (1 - 2 s2)
+
+    The sum A + B gives kappa_p = g_p s2 / (1 - 2 s2) to the proton, and the same to the neutron.
+
+    Parameters
+    ----------
+    neutral_current_only : bool
+        Whether the rule leaves out the charged current in the electron's g_L, as a Z' does; the published limits
+        have it in.
+
+    Returns
+    -------
+    dict of fermion to (left, right), each of shape (1,)
+        Shifts / gamma, dimensionless.
+
+    References
+    ----------
+    Eqs. 8-10 of arXiv:2002.01482.
+
+    Examples
+    --------
+    >>> shifts = channel_couplings(left_right_shifts(neutral_current_only=True), "cevns")
+    >>> (shifts[0] / sm_couplings("cevns")).round(6), round(S2 / (1 - 2 * S2), 6)
+    (array([0.430129, 0.430129]), 0.430129)
     """
     a, b = S2**2 / (1 - 2 * S2), S2 * (1 - S2) / (1 - 2 * S2)
     shifts: Chiral = {}
@@ -273,6 +345,8 @@ def kappa(model: str | Model, channel: str, beta: Array | None = None) -> Array:
         shifts = e6_shifts(np.array([cos_beta]), np.array([sin_beta]))
     elif model.charges is not None and model.g_prime is not None:
         shifts = charge_shifts(model.g_prime, model.nu, model.charges)
-    else:
+    elif model.name in ("lr", "lr-nc"):
         shifts = left_right_shifts(neutral_current_only=model.name == "lr-nc")
+    else:
+        raise FastscanError(f"model {model.name!r} has no rule for its couplings: give charges and g_prime")
     return channel_couplings(shifts, channel)

@@ -15,9 +15,10 @@ import numpy as np
 
 from fastscan import cross_sections, detectors, nuclei, sources
 from fastscan.constants import M_ELECTRON
-from fastscan.experiments import Detector, Experiment, largest_recoil
-from fastscan.kinematics import maximum_recoil, minimum_energy
-from fastscan.sources import Spectrum, gauss_legendre
+from fastscan.experiments import Detector, Experiment
+from fastscan.kinematics import largest_recoil, maximum_recoil, minimum_energy
+from fastscan.quadrature import gauss_legendre
+from fastscan.sources import Spectrum
 from fastscan.typing import Array
 
 
@@ -47,6 +48,17 @@ def response(experiment: Experiment) -> Array:
     References
     ----------
     Eqs. 16 and 20 of arXiv:2002.01482.
+
+    Examples
+    --------
+    COHERENT's CsI[Na] in one bin: events per unit of g_p^2, g_p g_n and g_n^2, and with the Standard Model's couplings
+
+    >>> from fastscan.experiments import load
+    >>> from fastscan.models import sm_couplings
+    >>> ((pp, pn, nn),) = response(load("coherent-csi"))
+    >>> g_p, g_n = sm_couplings("cevns")
+    >>> round(float(pp * g_p**2 + pn * g_p * g_n + nn * g_n**2), 2)
+    180.12
     """
     bins = detectors.bins(experiment.detector, largest_recoil(experiment))
     spectra = sources.spectra(experiment)

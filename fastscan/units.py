@@ -21,9 +21,33 @@ UNITS: dict[str, dict[str, float]] = {
     "angle": {"rad": 1.0, "deg": math.pi / 180},
     "size": {"B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30},
 }
+EXAMPLES = {
+    "energy": "100 eV",
+    "length": "20 m",
+    "mass": "10 kg",
+    "time": "1 yr",
+    "power": "3 GW",
+    "activity": "5 MCi",
+    "density": "2.94 g/cm3",
+    "molar mass": "131.293 g/mol",
+    "angle": "30 deg",
+    "size": "16 MiB",
+}
 M_ZPRIME_UNITS = {name: UNITS["energy"][name] / UNITS["energy"]["GeV"] for name in ("MeV", "GeV", "TeV")}
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z][A-Za-z0-9/]*)?\s*")
+
+
+def expected(kind: str) -> str:
+    """What a quantity of a kind of `UNITS` looks like, for error messages.
+
+    Examples
+    --------
+    >>> expected("mass")
+    "a mass with its unit (g, kg, t), such as '10 kg'"
+    """
+    article = "an" if kind[0] in "ae" else "a"
+    return f"{article} {kind} with its unit ({', '.join(UNITS[kind])}), such as {EXAMPLES[kind]!r}"
 
 
 def quantity(text: object, kind: str) -> float:

@@ -18,7 +18,7 @@ from fastscan.errors import FastscanError
 
 FIG6 = ("coherent-csi", "connie", "cr51-lxe-c")
 GRIDS = Path(__file__).parent.parent / "grids"
-NAMES = experiments.names()
+NAMES = list(naive.EXPERIMENTS)
 
 
 @pytest.mark.parametrize("model", ["chi", "eta"])
@@ -95,7 +95,7 @@ def test_e6_through_charges_equals_the_built_in(name: str) -> None:
 
 
 def test_the_strength_of_e6() -> None:
-    """PHYSICS.md section 4: g'^2 = (10/3) s2 2 sqrt2 G_F M_Z^2 = 0.2114 for the charges of Table 1."""
+    """g'^2 = (10/3) s2 2 sqrt2 G_F M_Z^2 = 0.2114 for the charges of Table 1, see `models.charge_shifts`."""
     e6 = models.load(str(GRIDS / "models/e6-chi.toml"))
     assert e6.g_prime is not None
     assert 40 * e6.g_prime**2 == pytest.approx(0.2114, abs=5e-5)
@@ -128,7 +128,8 @@ MODEL = (GRIDS / "models/b-l.toml").read_text()
     [
         ("nu = -1 ", 'nu = "a third" ', "nu: must be a charge such as"),
         ("nu = -1 ", "nu = [-1, -1] ", "nu: has one charge"),
-        ("nu = -1 ", "", "nu: missing"),
+        ("nu = -1 ", "", r"nu: missing; it must be a charge such as -1 or '1/3'$"),
+        ("e = -1", "", r"e: missing; it must be a charge such as -1 or '1/3', or two: \[left, right\]"),
         ("e = -1", "e = [-1]", "e: must be a charge such as"),
         ("e = -1", "e = nan", "e: must be a charge of at most"),
         ("e = -1", "e = -1\nmu = -1", "unknown key 'mu'"),

@@ -76,7 +76,7 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
         (
             "start = 0.0, stop = 0.3, num = 7",
             "start = -0.1, stop = 0.3, num = 7",
-            "must be zero or positive, at most 1e6, not -0.1",
+            "must be zero or positive, at most 1e\\+06, not -0.1",
         ),
         ("start = 0.0, stop = 0.3, num = 7", "values = [0.3, 0.1]", "values: must increase"),
         ("start = 0.0, stop = 0.3, num = 7", "values = [0.1, 0.1]", "values: must increase"),
@@ -85,7 +85,7 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
         ("start = 0.0, stop = 0.3, num = 7", "values = [0.1], num = 3", "unknown key 'num'"),
         (SIGMA, 'sigma_sys = { values = [0.1], unit = "GeV" }', "unit: unknown unit 'GeV'"),
         (SIGMA, "sigma_sys = 0.1", "sigma_sys: must be a table"),
-        ("[1, 10, 1000]", "[0, 1]", "values: luminosity must be positive, from 1e-15 to 1e15, not 0"),
+        ("[1, 10, 1000]", "[0, 1]", "values: luminosity must be positive, from 1e-15 to 1e\\+15, not 0"),
         (LUMINOSITY, LUMINOSITY + '\n[store]\ndtype = "float16"', "dtype: unknown dtype 'float16'"),
         (LUMINOSITY, LUMINOSITY + '\n[store]\nchunk = "16"', "chunk: '16' has no unit of size"),
         (LUMINOSITY, LUMINOSITY + '\n[store]\nchunk = "-1 MiB"', "chunk: must be positive"),

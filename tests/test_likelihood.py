@@ -14,7 +14,7 @@ from fastscan.errors import FastscanError
 from fastscan.likelihood import Counts
 
 CSI = "coherent-csi"
-NAMES = experiments.names()
+NAMES = list(naive.EXPERIMENTS)
 
 
 @given(st.sampled_from(NAMES), model_points(), masses, luminosities)

@@ -73,6 +73,11 @@ def test_beta_belongs_to_e6_alone(model: str) -> None:
         models.kappa(model, "cevns", None if model == "e6" else np.array([0.5]))
 
 
+def test_a_model_without_a_rule_is_told() -> None:
+    with pytest.raises(FastscanError, match="'new' has no rule for its couplings"):
+        models.kappa(models.Model("new", "nobody taught its couplings"), "cevns")
+
+
 def test_an_unknown_model_is_told_the_nearest() -> None:
     with pytest.raises(FastscanError, match="did you mean 'lr-nc'"):
         models.kappa("lr_nc", "cevns")

@@ -15,7 +15,7 @@ END = M_MUON / 2
 
 def test_prompt_line() -> None:
     assert sources.prompt_energy() == pytest.approx(naive.PROMPT_ENERGY_MEV, rel=1e-15)
-    assert sources.prompt_energy() == pytest.approx(29.79, abs=0.005)  # PHYSICS.md section 6
+    assert sources.prompt_energy() == pytest.approx(29.79, abs=0.005)  # as the paper gives it
 
 
 @pytest.mark.parametrize("spectrum", [sources.michel_nu_e, sources.michel_nubar_mu])
