@@ -2,8 +2,8 @@
 
     python grids/tutorial.py results/tutorial
 
-takes some seconds and writes five files: the detector, the model, the grid, the store and the figure.  Change the three
-texts below to your own and run it again.  It needs matplotlib: pip install ".[plot]".
+takes some seconds and writes the detector, the model, the grid, the store and the figure, as PDF and PNG.  Change the
+three texts below to your own and run it again.  It needs matplotlib: pip install ".[plot]".
 """
 
 import sys

@@ -1,11 +1,14 @@
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from conftest import Write
 
 import fastscan
-from fastscan import experiments
+from fastscan import experiments, nuclei, store
 from fastscan.errors import FastscanError
+from fastscan.location import read_root
 
 TEXT = (experiments.BUILT_IN / "coherent-csi.toml").read_text()
 
@@ -186,3 +189,27 @@ def test_data_without_any_variance_are_told(write: Write) -> None:
     text = re.sub(r"(observed|steady_state|background) = [0-9.]+", r"\1 = 0", TEXT)
     with pytest.raises(FastscanError, match="there is no variance"):
         experiments.load(str(write("mine.toml", text)))
+
+
+README = (Path(__file__).parents[1] / "grids" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_the_documentation_has_every_key(name: str) -> None:
+    tables = README.split("### The keys of an experiment file")[1].split("###")[0]
+    documented = {*re.findall(r"\w+", tables)}
+
+    def keys(value: object) -> set[str]:
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return {*(value if isinstance(value, dict) else ()), *(key for each in inside for key in keys(each))}
+
+    assert keys(tomllib.loads((experiments.BUILT_IN / f"{name}.toml").read_text())) <= documented
+    assert set(nuclei.elements()) <= documented
+
+
+def test_the_documentation_of_families_and_sweeps_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = README.split("### Families and sweeps")[1].split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "grids").symlink_to(Path(__file__).parents[1] / "grids")
+    exec(code, {})  # noqa: S102 the code is the documentation's own
+    assert store.group_names(read_root("family.zarr")) == [f"coherent-csi/b-{x}l" for x in (1, 2, 3)]
