@@ -1,12 +1,14 @@
-"""The arithmetic of a scan: couplings -> rates -> chi2, compiled by numba.
+"""The arithmetic of scans and limits: couplings -> rates -> chi2 -> crossings, compiled by numba.
 
 A column is a line of the grid along M_Z'.  On it the sums over bins that a chi2 needs are polynomials in
 gamma = (M_Z / M_Z')^2; `polynomials` makes them from Gram matrices and couplings, `chi2_block` fills a block of
-a grid from them, and `chi2_columns` single columns.  Every experiment is a Gram matrix and every model a kappa,
-so there are no cases here.  A combination of experiments ("members") is the sum of its members' chi2.
+a grid from them, `chi2_columns` single columns, and `crossings` finds where columns cross a level, for limits.
+Every experiment is a Gram matrix and every model a kappa, so there are no cases here.  A combination of experiments
+("members") is the sum of its members' chi2.
 
-Each grid point is computed by one thread, by the same operations wherever its block begins or ends: results
-depend neither on threads nor on blocks, to the last bit.
+Each grid point, and each crossing, is computed by one thread, by the same operations wherever its block begins or
+ends: results depend neither on threads nor on blocks, to the last bit.  All kernels are in this one file, because numba
+keeps what it compiled until the file of a kernel changes, whatever becomes of another file that it calls.
 """
 
 import errno
@@ -20,7 +22,7 @@ from llvmlite import ir
 from numba import get_num_threads, njit, prange, types
 from numba.extending import intrinsic, overload
 
-SUMS = 3  # S_dd, D and S_mm of PHYSICS.md section 8
+SUMS = 3  # S_dd, D and S_mm of `fastscan.likelihood.gram_matrices`
 BASIS = 4  # 1 and the changes of g1^2, g1 g2 and g2^2
 POWERS = 5  # of gamma: each sum is a quartic
 SPARSE = 32  # of so many rungs where columns are monotonic one is kept, so that brackets aren't too wide
@@ -384,8 +386,8 @@ def chi2_and_fall(gamma, own, pull, noise, variance, room):
 
 
 @jit
-def changes(values, level):
-    """Rung and column of every place where values (rungs, columns) get above or below their column's level."""
+def level_changes(values, level):
+    """Rung and column of every place where values (rungs, columns) are on another side of a level at the next rung."""
     wide_vectors()
     rungs, columns = values.shape
     count, total = np.zeros(rungs, np.intp), 0
@@ -406,7 +408,7 @@ def changes(values, level):
 
 
 @jit
-def solved(extrema, bracket, level, column, own, noise, variance):
+def refined(extrema, bracket, level, column, own, noise, variance):
     """Where chi2 is at a level, or its slope zero (extrema), each in a bracket; and chi2 there.
 
     A bracket, of three rows, is two gammas and 1 where chi2, or its slope, rises from one to the other, else -1; it
@@ -454,24 +456,24 @@ def solved(extrema, bracket, level, column, own, noise, variance):
 def extrema_of(gamma, fall, own, noise, variance):
     """Every extremum of columns: the rung below, column, gamma, and chi2; fall is minus the slope at the rungs."""
     zero = np.zeros(fall.shape[1])
-    rung, column = changes(fall, zero)
+    rung, column = level_changes(fall, zero)
     bracket = np.empty((3, rung.size))
     for e in range(rung.size):
         m = rung[e]
         bracket[0, e], bracket[1, e] = gamma[m], gamma[m + 1]
         bracket[2, e] = 1.0 if fall[m, column[e]] > 0.0 else -1.0
-    turning, peak = solved(True, bracket, zero, column, own, noise, variance)
+    turning, peak = refined(True, bracket, zero, column, own, noise, variance)
     return rung, column, turning, peak
 
 
 @jit
 def brackets_of(gamma, chi2, level, rung, column, turning, peak):
-    """Every place where columns cross their level: column, and bracket as of `solved`.
+    """Every place where columns cross their level: column, and bracket as of `refined`.
 
     Between neighbouring extrema chi2 is monotonic, so a change from one rung to the next is one crossing, and an
     extremum on the other side of the level than both of its rungs makes two.
     """
-    m, k = changes(chi2, level)
+    m, k = level_changes(chi2, level)
     hidden, count = np.empty(rung.size, np.intp), 0
     for e in range(rung.size):
         low, high, own = chi2[rung[e], column[e]], chi2[rung[e] + 1, column[e]], level[column[e]]
@@ -576,7 +578,7 @@ def _crossings(coefficients, ladder, scale, others, column, noise, variance, del
                     lowest[start + k], of_sm[start + k], level[k] = smallest[k], chi2[0, k], smallest[k] + delta
                     flat[start + k] = highest[k] - deepest[k] <= delta
                 at, bracket = brackets_of(gamma, chi2, level, rung, at, turning, peak)
-                x, _ = solved(False, bracket, level, at, own, *settings[1:])
+                x, _ = refined(False, bracket, level, at, own, *settings[1:])
                 for i in range(x.size):
                     k = start + at[i]
                     count[k] = inserted(crossing[k], count[k], x[i])
@@ -601,20 +603,16 @@ def _chi2_columns(coefficients, column, gamma, noise, variance):
     float64 (columns, masses)
     """
     columns, masses = gamma.shape
-    pull, noise, variance = settings_of(noise, variance, np.arange(columns))
     out = np.zeros((columns, masses))
     for i in prange(columns):
         wide_vectors()
         for n in range(coefficients.shape[0]):
-            polynomial, pull_n, noise_n, variance_n = (
-                registers(coefficients[n, column[i]]),
-                pull[n, i],
-                noise[n, i],
-                variance[n, i],
-            )
+            own = registers(coefficients[n, column[i]])
+            own_noise, own_variance = noise[n, i], variance[n, i]
+            pull = own_variance / own_noise
             for m in range(masses):
-                s_dd, det, s_mm = column_sums(polynomial, gamma[i, m])
-                out[i, m] = chi2_point(s_dd, det, s_mm, pull_n, noise_n, variance_n, out[i, m])
+                s_dd, det, s_mm = column_sums(own, gamma[i, m])
+                out[i, m] = chi2_point(s_dd, det, s_mm, pull, own_noise, own_variance, out[i, m])
     return out
 
 

@@ -57,6 +57,8 @@ def compare(names: list[str], base: Callable[[str], float | None]) -> list[str]:
         for _ in range(2):
             before, now = base(name), measured(name, HERE.parent)
             if now is None or before is None:
+                if before is None:
+                    click.echo(f"{'':12}  base has none                      {name}")
                 break
             worse = before / now["ratio"]
             click.echo(f"{now['ratio']:12.4g}  base {before:12.4g}  {worse:5.2f} x slower  {name}")
@@ -116,8 +118,12 @@ def main(base: str | None, writes: bool, only: str) -> None:
         with checked_out(base) as checkout:
             slower = compare(names, lambda name: (measured(name, checkout) or {}).get("ratio"))
     else:
-        known = {row["name"]: row["ratio"] for row in json.loads(BASELINE.read_text())["pairs"]}
-        slower = compare(names, known.get)
+        baseline = json.loads(BASELINE.read_text())
+        if baseline["machine"] != machine():
+            click.echo(
+                f"The baseline is another machine's, {baseline['machine']}; --base measures both here.", err=True
+            )
+        slower = compare(names, {row["name"]: row["ratio"] for row in baseline["pairs"]}.get)
     if slower:
         raise click.ClickException(f"more than {WORST} times slower: {'; '.join(slower)}")
 

@@ -19,7 +19,10 @@ from fastscan import experiments, kernels, likelihood, models, rates
 BETAS, MASSES, SIGMAS, LUMINOSITIES = 640, 500, 40, 10
 POINTS = BETAS * MASSES * SIGMAS * LUMINOSITIES
 BLOCK_BETAS = 2  # 400,000 points: 0.8 MB of float32 for each of two threads, which stays in cache
-TWELVE = [name for name in experiments.names() if not name.startswith("cr51")] + ["cr51-lxe-c"]
+TWELVE = [f"coherent-{target}" for target in ("csi", "ge", "lar", "nai")] + [
+    *("conus", "connie", "miner", "texono", "red100", "ricochet", "nucleus"),
+    "cr51-lxe-c",
+]
 BINNED = "cr51-lxe-c"  # 120 bins
 FEW_BETAS = 64  # NumPy's temporary arrays of all of them would wait for the system to find them memory
 SPARSE_MASSES = 5  # what NumPy does with 120 bins, to be extrapolated

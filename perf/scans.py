@@ -57,7 +57,7 @@ def page_cache(place: Path) -> Iterator[Calls]:
     yield both.scan, both.raw
 
 
-@pair("the same, synced to disk / the same, synced to disk", at_least=0.85, rounds=3)
+@pair("the same, synced to disk / the same, synced to disk", at_least=0.85)
 def to_disk(place: Path) -> Iterator[Calls]:
     both = Both(place, synced=True)
     yield both.scan, both.raw
