@@ -21,6 +21,7 @@ from fastscan.bounds import QUANTITY
 from fastscan.errors import FastscanError, nearest, unknown
 
 Converted = TypeVar("Converted")
+Choice = TypeVar("Choice", bound=str)
 LARGEST_BYTES = 2**24  # of a file that people write; a device has no end
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -133,12 +134,13 @@ class Table:
         value: str = self.take(key, str, "a text")
         return value
 
-    def choice(self, key: str, choices: Iterable[str], default: str | None = None) -> str:
-        choices = tuple(choices)
+    def choice(self, key: str, choices: Iterable[Choice], default: str | None = None) -> Choice:
+        """The one of the choices that the key names."""
+        named = {choice: choice for choice in choices}
         value = self.text(key, default)
-        if value not in choices:
-            raise self.error(key, unknown(key, value, choices))
-        return value
+        if value not in named:
+            raise self.error(key, unknown(key, value, named))
+        return named[value]
 
     def number(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> float:
         return self._checked_number(key, self.take(key, (int, float), "a number"), minimum, maximum)

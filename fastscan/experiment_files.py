@@ -31,8 +31,10 @@ from fastscan.experiments import (
     Target,
 )
 from fastscan.kinematics import largest_recoil
+from fastscan.typing import Channel
 from fastscan.units import UNITS
 
+CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 FUELS = ("U235", "U238", "Pu239", "Pu241")
 RECOIL_UNITS = {name: UNITS["energy"][name] for name in ("eV", "keV", "MeV")}
 ROUNDING = 1e-6  # of shares that people write
@@ -50,7 +52,7 @@ def parse(name: str, table: Table) -> Experiment:
     experiment = Experiment(
         name=name,
         title=table.text("title"),
-        channel=table.choice("channel", ["cevns", "nu-e"]),
+        channel=table.choice("channel", CHANNELS),
         references=table.texts("references"),
         exposure_s=table.quantity("exposure", "time"),
         geometry=geometry,

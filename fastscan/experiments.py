@@ -18,6 +18,7 @@ from typing import ClassVar
 from fastscan.config import check_name, name_or_path, read_toml
 from fastscan.constants import M_MUON
 from fastscan.errors import unknown
+from fastscan.typing import Channel
 
 BUILT_IN: Traversable = files("fastscan") / "data" / "experiments"
 
@@ -163,7 +164,7 @@ class Experiment:
 
     name: str
     title: str
-    channel: str
+    channel: Channel
     references: tuple[str, ...]
     exposure_s: float
     geometry: Geometry

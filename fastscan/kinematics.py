@@ -4,7 +4,7 @@ Reference: what relativistic energy and momentum conservation leave, as under Eq
 """
 
 import math
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from fastscan import nuclei
 from fastscan.constants import M_ELECTRON
@@ -49,9 +49,13 @@ def largest_recoil(experiment: Experiment) -> float:
     >>> round(1e3 * largest_recoil(load("conus")), 3)
     3.07
     """
-    masses = [M_ELECTRON]
-    if experiment.channel == "cevns":
-        compounds = [nuclei.parse_formula(target.compound) for target in experiment.targets]
-        isotopes = [isotope for atoms in compounds for symbol in atoms for isotope in nuclei.elements()[symbol]]
-        masses = [isotope.mass_mev for isotope in isotopes]
-    return maximum_recoil(experiment.source.endpoint_mev, min(masses))
+    match experiment.channel:
+        case "cevns":
+            compounds = [nuclei.parse_formula(target.compound) for target in experiment.targets]
+            isotopes = [isotope for atoms in compounds for symbol in atoms for isotope in nuclei.elements()[symbol]]
+            lightest = min(isotope.mass_mev for isotope in isotopes)
+        case "nu-e":
+            lightest = M_ELECTRON
+        case never:
+            assert_never(never)
+    return maximum_recoil(experiment.source.endpoint_mev, lightest)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 
@@ -31,7 +32,7 @@ from fastscan.constants import (
 )
 from fastscan.constants import SIN2_THETA_W as S2
 from fastscan.errors import FastscanError, unknown
-from fastscan.typing import Array
+from fastscan.typing import Array, Channel
 
 # Charges of Table 1, sqrt(40) Y_chi and sqrt(24) Y_psi; right-handed f carries minus the charge of f^c.
 E6_CHARGES = {"Q": (-1, 1), "u^c": (-1, 1), "e^c": (-1, 1), "d^c": (3, 1), "l": (3, 1)}
@@ -286,16 +287,20 @@ def left_right_shifts(neutral_current_only: bool) -> Chiral:
     return shifts
 
 
-def channel_couplings(chiral: Chiral, channel: str) -> Array:
+def channel_couplings(chiral: Chiral, channel: Channel) -> Array:
     """The pair of couplings that a channel sees, shape (..., 2)."""
-    if channel == "nu-e":
-        return np.stack(chiral["e"], axis=-1)
-    (u_left, u_right), (d_left, d_right) = chiral["u"], chiral["d"]
-    u, d = u_left + u_right, d_left + d_right
-    return np.stack([2 * u + d, u + 2 * d], axis=-1)
+    match channel:
+        case "cevns":
+            (u_left, u_right), (d_left, d_right) = chiral["u"], chiral["d"]
+            u, d = u_left + u_right, d_left + d_right
+            return np.stack([2 * u + d, u + 2 * d], axis=-1)
+        case "nu-e":
+            return np.stack(chiral["e"], axis=-1)
+        case never:
+            assert_never(never)
 
 
-def sm_couplings(channel: str) -> Array:
+def sm_couplings(channel: Channel) -> Array:
     """Standard Model couplings (g_p, g_n) in CEvNS, (g_L, g_R) in nu-e scattering (Eqs. 3, 7).
 
     Examples
@@ -306,7 +311,7 @@ def sm_couplings(channel: str) -> Array:
     return channel_couplings({f: (np.array(l), np.array(r)) for f, (l, r) in sm_chiral().items()}, channel)
 
 
-def kappa(model: str | Model, channel: str, beta: Array | None = None) -> Array:
+def kappa(model: str | Model, channel: Channel, beta: Array | None = None) -> Array:
     """Shift of a channel's couplings per gamma = (M_Z / M_Z')^2.
 
     Parameters

@@ -10,6 +10,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
@@ -74,11 +75,14 @@ def scatterers(experiment: Experiment) -> Iterator[Scatterer]:
     """The nuclei, or the electrons, of an experiment's targets."""
     for target in experiment.targets:
         for isotope, number in nuclei.targets(target.compound, target.mass_kg, target.molar_mass):
-            if experiment.channel == "cevns":
-                cross_section = functools.partial(cross_sections.cevns, isotope=isotope)
-                yield Scatterer(number, isotope.mass_mev, cross_section)
-            else:
-                yield Scatterer(number * isotope.Z, M_ELECTRON, cross_sections.neutrino_electron)
+            match experiment.channel:
+                case "cevns":
+                    cross_section = functools.partial(cross_sections.cevns, isotope=isotope)
+                    yield Scatterer(number, isotope.mass_mev, cross_section)
+                case "nu-e":
+                    yield Scatterer(number * isotope.Z, M_ELECTRON, cross_sections.neutrino_electron)
+                case never:
+                    assert_never(never)
 
 
 def scatterings(detector: Detector, bins: list[tuple[float, float]], scatterer: Scatterer, spectrum: Spectrum) -> Array:

@@ -1,6 +1,8 @@
-"""Types of arrays, shared by the numerical modules."""
+"""Types that the numerical modules share: arrays, and the channel of a scattering."""
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+Channel = Literal["cevns", "nu-e"]  # coherent off nuclei, or off electrons
 
 if TYPE_CHECKING:  # the modules that only describe experiments do without numpy
     import numpy as np
