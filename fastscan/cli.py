@@ -193,8 +193,9 @@ def scan(
         _tell_costs(grid, store, workers)
         return
     from fastscan import cluster, records, scanner
+    from fastscan.plan import plan
 
-    cubes = scanner.plan(grid)
+    cubes = plan(grid)
     size = terminal.short(sum(cube.layout.size for cube in cubes), "B")
     what = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size} -> {store}"
     with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as progress:

@@ -27,3 +27,5 @@ KAPPA_ELECTRON = 0.9965
 
 # Largest relative systematic error that is taken for one, wherever it is given.
 LARGEST_SIGMA_SYS = 1e6
+
+PHYSICS_VERSION = 1  # raise it when a formula or a constant changes a number: a store's identity names it

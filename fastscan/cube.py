@@ -6,7 +6,6 @@ Nothing is read or written here: `fastscan.store` keeps a cube's group, `fastsca
 import functools
 import hashlib
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -144,12 +143,3 @@ def differences(one: Any, other: Any, name: str = "") -> list[str]:
         for key in sorted({*one, *other})
         for different in differences(one.get(key), other.get(key), f"{name}.{key}".strip("."))
     ]
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON gives it back: lists for tuples, and a word for infinity."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(each) for each in value]
-    return "infinity" if value == math.inf else value

@@ -1,49 +1,39 @@
-"""A scan: the grid cut into tasks, the tasks run by dask, each task's chunks computed and written.
+"""A scan: its tasks run by dask, each of which computes and writes some chunks; resumed, shared in parts, finished.
 
 No formula and no file format stands here.  Without a client, tasks run in threads of this process; with one,
 wherever it sends them.
 """
 
 import functools
-import math
 import os
-import sys
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.threaded
-import numpy as np
 import zarr
 from dask.callbacks import Callback
-from numpy.typing import NDArray
 
-from fastscan import chunks, grid, kernels, likelihood, models, store, tables
+from fastscan import chunks, store
+from fastscan.blocks import block
 from fastscan.costs import memory_per_task, require_memory, threads
-from fastscan.cube import Cube, plain
+from fastscan.cube import Cube
 from fastscan.errors import FastscanError
-from fastscan.grid import Combination, Grid
-from fastscan.layout import Index, layout_of
+from fastscan.grid import Grid
 from fastscan.location import absolute, create, is_shared, read_root, require_space, writable
 from fastscan.location import exists as location_exists
-from fastscan.models import Model
-from fastscan.typing import Array
+from fastscan.plan import plan
 
 if TYPE_CHECKING:
     from distributed import Client
 
-PHYSICS_VERSION = 1  # raise it when a formula changes a number
-# The package's tables that event counts follow from.
-TABLES = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv")
 KEPT = "what is done is kept, --resume continues"
 ATTEMPTS = 3  # a task's, before it counts as failed
 MOST_FAILED = 3  # tasks, before a scan is given up: what keeps so many from being written will keep the others
 SUBMITTED = 1000  # tasks that a cluster knows of at a time
-_of_thread = threading.local()
 
 
 @dataclass(frozen=True)
@@ -132,52 +122,6 @@ def scan(
     cubes = plan(grid)
     where = os.fspath(store)
     return run(cubes, where, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
-
-
-def plan(source: str | Path | Grid) -> list[Cube]:
-    """The cubes of a grid, one for each experiment or combination and each model, with their likelihoods."""
-    checked = source if isinstance(source, Grid) else grid.load(source)
-    alone = [Combination(experiment.name, (experiment,), {}) for experiment in checked.experiments]
-    return [
-        _cube(checked, measured, model, combined)
-        for group, combined in ((alone, False), (checked.combinations, True))
-        for measured in group
-        for model in checked.models
-    ]
-
-
-def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> Cube:
-    axes = {name: axis.points() for name, axis in source.axes.items()}
-    if "sigma_sys" not in axes:  # each experiment keeps its own, which for several is no single number
-        own = measured.experiments[0].statistics.sigma_sys
-        axes["sigma_sys"] = np.array([np.nan if combined else own])
-    axes.setdefault("luminosity", np.ones(1))
-    if not model.has_beta:
-        axes["beta"] = np.zeros(1)
-    layout = layout_of(source, model.has_beta)
-    references = [each for experiment in measured.experiments for each in experiment.references]
-    described = {name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta}
-    return Cube(
-        name=f"{measured.name}/{model.name}",
-        title=source.title,
-        references=tuple(dict.fromkeys([*references, *model.references])),
-        identity={
-            "physics_version": PHYSICS_VERSION,
-            "experiments": {each.name: plain(asdict(each)) for each in measured.experiments},
-            "combined": combined,
-            "fixed_sigma_sys": measured.sigma_sys,
-            "model": plain(asdict(model)),
-            "data": {name: tables.digest(name) for name in TABLES},
-            "axes": described,
-            "dtype": source.dtype,
-            "chunks": list(layout.chunks),
-            "chunks_per_task": layout.chunks_per_task,
-        },
-        axes=axes,
-        has_beta=model.has_beta,
-        layout=layout,
-        likelihood=likelihood.build(measured.experiments, model, axes["beta"] if model.has_beta else None),
-    )
 
 
 def run(
@@ -363,9 +307,9 @@ def _compute(task: Task) -> int:
     checksums: dict[str, str] = {}
     points = 0
     for array, index in chunks.chunk_keys(cube, task.number).values():
-        block = chi2_block(cube, index) if array == "chi2" else events_block(cube, index)
-        checksums |= chunks.write_chunk(root, cube, array, index, block)
-        points += block.size if array == "chi2" else 0
+        values = block(cube, array, index)
+        checksums |= chunks.write_chunk(root, cube, array, index, values)
+        points += values.size if array == "chi2" else 0
     chunks.write_record(root, cube, task.number, checksums)
     return points
 
@@ -378,54 +322,3 @@ def _open(location: str, group: str, expected_hash: str) -> tuple[zarr.Group, Cu
     if cube.hash != expected_hash:
         raise FastscanError(f"{location}: {group} was replaced by another run")
     return root, cube
-
-
-def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
-    """chi2 over the part of a cube that a chunk covers, in the cube's dtype; valid until this thread's next call."""
-    beta, mass, sigma, lum = cube.layout.region(index)
-    given = None if cube.own_sigma_sys else cube.axes["sigma_sys"][sigma, None]
-    noise, variance = cube.likelihood.settings(cube.sigma_sys(given), cube.axes["luminosity"][None, lum])
-    members, *settings = noise.shape
-    betas, masses = beta.stop - beta.start, mass.stop - mass.start
-    out = _buffer(betas * masses * math.prod(settings), cube.layout.dtype).reshape(betas, masses, -1)
-    _kernel()(
-        cube.likelihood.coefficients(beta),
-        models.gamma(cube.axes["m_zprime"][mass]),
-        noise.reshape(members, -1),
-        variance.reshape(members, -1),
-        kernels.TILE_POINTS,
-        out,
-    )
-    return out.reshape(betas, masses, *settings)
-
-
-def _buffer(points: int, dtype: str) -> NDArray[np.floating]:
-    """This thread's array for so many points: fresh memory costs more than the arithmetic that fills it."""
-    kept: NDArray[np.floating] | None = getattr(_of_thread, "buffer", None)
-    if kept is None or kept.size < points or kept.dtype != dtype:
-        kept = _of_thread.buffer = np.empty(points, dtype)
-    return kept[:points]
-
-
-def _kernel() -> Callable[..., object]:
-    """The serial kernel where tasks run side by side; the parallel one in a worker process that runs one at a time.
-
-    How many threads that may have, NUMBA_NUM_THREADS must say: numba's own default is all cores for each worker.
-    """
-    if "NUMBA_NUM_THREADS" in os.environ and "distributed" in sys.modules:
-        from distributed import get_worker
-
-        try:
-            alone = get_worker().state.nthreads == 1
-        except ValueError:  # no worker: this process' own threads
-            alone = False
-        if alone:
-            return kernels.chi2_block.parallel
-    return kernels.chi2_block.serial
-
-
-def events_block(cube: Cube, index: Index) -> Array:
-    """Events over the part of a cube that a chunk covers."""
-    beta, mass, _, _ = cube.layout.region(index)
-    gamma = models.gamma(cube.axes["m_zprime"][mass])
-    return cube.likelihood.events(gamma[None, :], np.arange(beta.start, beta.stop)[:, None])

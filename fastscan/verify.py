@@ -12,7 +12,8 @@ import xxhash
 import zarr
 from zarr.core.sync import sync
 
-from fastscan import chunks, scanner, store
+from fastscan import chunks, store
+from fastscan.blocks import block
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.location import Location, read_bytes, read_root, readable, writable
@@ -100,9 +101,9 @@ def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[in
         data = read_bytes(root, f"{cube.name}/{key}")
         right = data is not None and checksums.get(key) == xxhash.xxh3_64_hexdigest(data)
         if data is not None and right and recompute:
-            block = scanner.chi2_block(cube, index) if array == "chi2" else scanner.events_block(cube, index)
-            again = chunks.chunk_bytes(cube, array, index, block).view(block.dtype)
-            right = np.allclose(np.frombuffer(data, block.dtype), again, rtol=ROUNDING, atol=0, equal_nan=True)
+            values = block(cube, array, index)
+            again = chunks.chunk_bytes(cube, array, index, values).view(values.dtype)
+            right = np.allclose(np.frombuffer(data, values.dtype), again, rtol=ROUNDING, atol=0, equal_nan=True)
         if not right:
             damaged.append(f"{cube.name}/{key}")
     return len(keys), damaged

@@ -20,6 +20,7 @@ import fastscan
 from fastscan import records, scanner, store
 from fastscan.errors import FastscanError
 from fastscan.location import read_root
+from fastscan.plan import plan
 from fastscan.verify import verify
 
 E6 = "coherent-csi/e6"
@@ -213,7 +214,7 @@ def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
         arrays(url)
     calls: list[scanner.Progress] = []
     fastscan.scan(many_tasks, url, resume=True, progress=calls.append)
-    assert calls[0].tasks_to_do < scanner.plan(many_tasks)[0].layout.tasks
+    assert calls[0].tasks_to_do < plan(many_tasks)[0].layout.tasks
     assert arrays(url) == undisturbed
 
 

@@ -13,8 +13,10 @@ import zarr
 from conftest import GRID, Write, with_store
 
 import fastscan
-from fastscan import chunks, grid, layout, location, records, scanner, store, tables
+from fastscan import chunks, grid, layout, location, records, store, tables
+from fastscan.constants import PHYSICS_VERSION
 from fastscan.errors import FastscanError
+from fastscan.plan import plan
 
 E6 = "coherent-csi/e6"
 
@@ -100,7 +102,7 @@ def test_a_block_that_is_no_chunk_is_not_written(scanned: Path) -> None:
 
 def test_the_likelihood_comes_back_as_it_was(scanned: Path, grid_file: Path) -> None:
     root = location.read_root(str(scanned))
-    for planned in scanner.plan(grid_file):
+    for planned in plan(grid_file):
         carried = store.read(root, planned.name)
         assert carried.hash == planned.hash
         assert carried.likelihood.members == planned.likelihood.members
@@ -188,7 +190,7 @@ def test_other_data_files_and_another_physics_version_are_refused(
 ) -> None:
     before = everything(scanned)
     with monkeypatch.context() as patch:
-        patch.setattr(scanner, "PHYSICS_VERSION", scanner.PHYSICS_VERSION + 1)
+        patch.setattr("fastscan.plan.PHYSICS_VERSION", PHYSICS_VERSION + 1)
         with pytest.raises(FastscanError, match="another run: physics_version differ"):
             fastscan.scan(grid_file, scanned, resume=True)
     with monkeypatch.context() as patch:
