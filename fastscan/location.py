@@ -252,16 +252,7 @@ def free_space(location: Location) -> float:
     return usage.free if usage.total > 0 else math.inf
 
 
-def require_space(location: Location, needed: int, *, replaced: bool = False) -> None:
-    """Refuse what can't fit on the disk, where what is there may be replaced."""
-    free = free_space(location)
-    if replaced and free < needed:
-        free += _size(local(location))
-    if free < needed:
-        raise FastscanError(f"{location} needs {needed / 1e6:.1f} MB, but only {free / 1e6:.1f} MB are free")
-
-
-def _size(path: Path) -> int:
-    """Bytes of the files below a directory."""
-    files = (os.path.join(directory, name) for directory, _, files in os.walk(path) for name in files)
+def size_of(location: Location) -> int:
+    """Bytes of the files below a directory of this machine."""
+    files = (os.path.join(directory, name) for directory, _, files in os.walk(local(location)) for name in files)
     return sum(map(os.path.getsize, files))

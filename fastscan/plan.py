@@ -17,6 +17,8 @@ from fastscan.grid import Combination, Grid
 from fastscan.layout import layout_of
 from fastscan.models import Model
 
+PROSE = ("title", "description", "references")  # may be reworded, and no number changes
+
 
 def plan(source: str | Path | Grid) -> list[Cube]:
     """The cubes of a grid, one for each experiment or combination and each model, with their likelihoods."""
@@ -38,7 +40,7 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
     axes.setdefault("luminosity", np.ones(1))
     if not model.has_beta:
         axes["beta"] = np.zeros(1)
-    layout = layout_of(source, model.has_beta)
+    layout = layout_of(source, model.has_beta, combined)
     references = [each for experiment in measured.experiments for each in experiment.references]
     described = {name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta}
     return Cube(
@@ -47,6 +49,7 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
         references=tuple(dict.fromkeys([*references, *model.references])),
         identity={
             "physics_version": PHYSICS_VERSION,
+            "members": [each.name for each in measured.experiments],
             "experiments": {each.name: _plain(asdict(each)) for each in measured.experiments},
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
@@ -65,9 +68,9 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON gives it back: lists for tuples, and a word for infinity."""
+    """A value without its prose as JSON gives it back: lists for tuples, and a word for infinity."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(each) for key, each in value.items() if key not in PROSE}
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
     return "infinity" if value == math.inf else value

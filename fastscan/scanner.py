@@ -19,11 +19,11 @@ from dask.callbacks import Callback
 
 from fastscan import chunks, store
 from fastscan.blocks import block
-from fastscan.costs import memory_per_task, require_memory, threads
+from fastscan.costs import costs_of, missing_tasks, require_fit, require_sense, threads
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.grid import Grid
-from fastscan.location import absolute, create, is_shared, read_root, require_space, writable
+from fastscan.location import absolute, create, is_shared, read_root, writable
 from fastscan.location import exists as location_exists
 from fastscan.plan import plan
 
@@ -135,28 +135,20 @@ def run(
     progress: Callable[[Progress], object] | None = None,
 ) -> zarr.Group:
     """Create the cubes' groups, run the tasks that aren't done, and finish the store, unless this is but a part."""
-    if part is not None and not 1 <= part[0] <= part[1]:
-        raise FastscanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
-    if resume and overwrite:
-        raise FastscanError("resume and overwrite exclude each other")
-    if part is not None and overwrite:
-        raise FastscanError("a part of a scan can't replace a store: other parts write to it too")
+    require_sense(resume, overwrite, part)
     if client is not None and not is_shared(location):
         raise FastscanError(f"{location} is in this process' memory, where no worker can write")
     share = resume or part is not None
     root = create(location, overwrite=False, resume=True) if share and location_exists(location) else None
-    done = {} if root is None else _done(cubes, root)
-    needed = sum(cube.layout.size - cube.layout.size_of(done.get(cube.name, ())) for cube in cubes)
-    _, parts = part or (1, 1)
-    require_space(location, needed // parts, replaced=overwrite)
-    if client is None:  # a cluster watches over its workers' memory
-        require_memory(memory_per_task([cube.layout for cube in cubes], location), threads())
-    missing = _missing(cubes, done, part or (1, 1))
+    groups = {cube.name: cube.layout for cube in cubes}
+    missing = missing_tasks(groups, {} if root is None else store.done(root, cubes), part)
+    require_fit(costs_of(groups, missing, location, overwrite=overwrite, here=client is None), location)
     if root is None:
         root = create(location, overwrite=overwrite, resume=share)
     where = absolute(location)
-    tasks = [Task(where, cube.name, cube.hash, number) for cube, numbers in missing for number in numbers]
-    tally = _Tally(location, len(tasks), sum(cube.layout.points_of(numbers) for cube, numbers in missing), progress)
+    tasks = [Task(where, cube.name, cube.hash, number) for cube in cubes for number in missing[cube.name]]
+    points = sum(cube.layout.points_of(missing[cube.name]) for cube in cubes)
+    tally = _Tally(location, len(tasks), points, progress)
     try:
         for cube in cubes:
             store.ensure(root, cube)
@@ -198,23 +190,6 @@ class _Tally:
         if self.failed > most:
             tasks = f"{self.failed} of {self.of_tasks} tasks failed"
             raise FastscanError(f"{self.location}: {tasks}: {self.problem}; {KEPT}")
-
-
-def _done(cubes: Sequence[Cube], root: zarr.Group) -> dict[str, set[int]]:
-    """Tasks that are recorded as done; groups from another run are refused, before anything is changed."""
-    return {cube.name: chunks.done_tasks(root, cube) for cube in cubes if store.is_there(root, cube)}
-
-
-def _missing(cubes: Sequence[Cube], done: dict[str, set[int]], part: tuple[int, int]) -> list[tuple[Cube, list[int]]]:
-    """The tasks of a part that aren't done: numbers by cube; parts count the tasks of all cubes in their order."""
-    k, n = part
-    first = 0
-    missing = []
-    for cube in cubes:
-        own = range((k - 1 - first) % n, cube.layout.tasks, n)
-        missing.append((cube, [number for number in own if number not in done.get(cube.name, ())]))
-        first += cube.layout.tasks
-    return missing
 
 
 def finish(location: str) -> zarr.Group:

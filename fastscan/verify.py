@@ -3,14 +3,11 @@
 What is found damaged loses its record of being done, so that ``scan --resume`` computes it anew.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import dask.threaded
 import numpy as np
-import xxhash
 import zarr
-from zarr.core.sync import sync
 
 from fastscan import chunks, store
 from fastscan.blocks import block
@@ -78,7 +75,9 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
         damaged = {task: keys for task, (_, keys) in found.items() if keys}
         if damaged:
             with writable(location):
-                _forget(read_root(location, write=True), cube, damaged)
+                writable_root = read_root(location, write=True)
+                for task in damaged:
+                    chunks.forget(writable_root, cube, task)
         checked.append(
             Checked(
                 group=name,
@@ -99,7 +98,7 @@ def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[in
     damaged = []
     for key, (array, index) in keys.items():
         data = read_bytes(root, f"{cube.name}/{key}")
-        right = data is not None and checksums.get(key) == xxhash.xxh3_64_hexdigest(data)
+        right = data is not None and checksums.get(key) == chunks.checksum(data)
         if data is not None and right and recompute:
             values = block(cube, array, index)
             again = chunks.chunk_bytes(cube, array, index, values).view(values.dtype)
@@ -107,8 +106,3 @@ def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[in
         if not right:
             damaged.append(f"{cube.name}/{key}")
     return len(keys), damaged
-
-
-def _forget(root: zarr.Group, cube: Cube, tasks: Iterable[int]) -> None:
-    for task in tasks:
-        sync(root.store.delete(f"{cube.name}/chi2/done.{task}.json"))
