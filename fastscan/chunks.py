@@ -15,13 +15,13 @@ import zarr
 from numpy.typing import NDArray
 from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer.cpu import Buffer
-from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.storage import LocalStore
 
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
+from fastscan.files import readable
 from fastscan.layout import RECORD, Index, rank
-from fastscan.location import names, read_bytes, readable
+from fastscan.location import names, read_bytes, sync
 from fastscan.typing import Array
 
 if TYPE_CHECKING:

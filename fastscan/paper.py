@@ -14,7 +14,8 @@ from fastscan import query, records, scanner, tables
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.experiments import load
-from fastscan.location import local, replacing, writable
+from fastscan.files import replacing, writable
+from fastscan.location import local
 from fastscan.plan import plan
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ wherever it sends them.
 
 import functools
 import os
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from fastscan.blocks import block
 from fastscan.costs import costs_of, missing_tasks, require_fit, require_sense, threads
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
+from fastscan.files import writable
 from fastscan.grid import Grid
-from fastscan.location import absolute, create, is_shared, read_root, writable
+from fastscan.location import absolute, create, is_shared, read_root
 from fastscan.location import exists as location_exists
 from fastscan.plan import plan
 
@@ -204,8 +206,8 @@ def finish(location: str) -> zarr.Group:
     cubes = [store.read(root, name) for name in store.group_names(root)]
     missing = {cube.name: set(range(cube.layout.tasks)) - chunks.done_tasks(root, cube) for cube in cubes}
     lacking = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in missing.items() if numbers]
-    if lacking or not cubes:
-        raise FastscanError(f"{location} isn't complete: {'; '.join(lacking) or 'it has no groups'}")
+    if lacking:
+        raise FastscanError(f"{location} isn't complete: {'; '.join(lacking)}")
     with writable(location):
         store.finish(root, cubes)
     return read_root(location)
@@ -239,15 +241,22 @@ def _run_in_threads(tasks: Sequence[Task], tally: _Tally) -> None:
 def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> None:
     from distributed import CancelledError, KilledWorker, as_completed
 
+    own = f"fastscan-{uuid.uuid4().hex}"  # others may use the same cluster
+
+    def submit(task: Task) -> None:
+        key = f"{own}-{task.group}-{task.number}"
+        running.add(client.submit(compute, task, key=key, pure=False))  # type: ignore[no-untyped-call]
+
     def count_lost(event: tuple[float, dict[str, Any]]) -> None:
         """Tasks that are begun anew because a worker was removed."""
-        tally.retried += len(event[1].get("processing-tasks", ()))
+        tally.retried += sum(str(key).startswith(own) for key in event[1].get("processing-tasks", ()))
 
-    waiting = iter(tasks)
-    futures = client.map(compute, list(islice(waiting, SUBMITTED)), pure=False)
-    running = as_completed(futures)  # type: ignore[no-untyped-call]
+    running = as_completed()  # type: ignore[no-untyped-call]
     client.subscribe_topic("all", count_lost)  # type: ignore[no-untyped-call]
     try:
+        waiting = iter(tasks)
+        for task in islice(waiting, SUBMITTED):
+            submit(task)
         for future in running:
             try:
                 tally.add(future.result())
@@ -255,7 +264,7 @@ def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> N
                 tally.add(Outcome(0, problem="it killed each worker that computed it"))
             future.release()
             for task in islice(waiting, 1):
-                running.add(client.submit(compute, task, pure=False))  # type: ignore[no-untyped-call]
+                submit(task)
     except (CancelledError, OSError):
         raise FastscanError(f"{tally.location}: the dask scheduler is gone; {KEPT}") from None
     finally:

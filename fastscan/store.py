@@ -26,16 +26,16 @@ import zarr
 from zarr import AsyncArray, AsyncGroup
 from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer import default_buffer_prototype
-from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore, StorePath
 
 from fastscan.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.cube import Cube, differences, hash_of
 from fastscan.errors import FastscanError, unknown
+from fastscan.files import readable
 from fastscan.layout import AXES, CARRIED, COMPUTED, DIMENSIONS, LEFTOVER, Layout, Stored, arrays_of, rank
 from fastscan.likelihood import Likelihood
-from fastscan.location import Location, read_bytes, read_root, readable
+from fastscan.location import Location, place_of, read_bytes, read_root, sync
 from fastscan.typing import Array
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> N
 
 
 def group_names(root: zarr.Group) -> list[str]:
-    """Names of the groups ``<experiment>/<model>``, be they damaged: what holds a chi2."""
+    """Names of the groups ``<experiment>/<model>``, be they damaged: what holds a chi2; without any, it is no store."""
 
     async def inside(directory: str) -> list[str]:
         return [name async for name in root.store.list_dir(directory)]
@@ -206,8 +206,11 @@ def group_names(root: zarr.Group) -> list[str]:
         contents = await asyncio.gather(*map(inside, groups))
         return sorted(group for group, content in zip(groups, contents, strict=True) if "chi2" in content)
 
-    with readable("the store"):
-        return sync(listed())
+    with readable(place_of(root)):
+        found = sync(listed())
+    if not found:
+        raise FastscanError(f"{place_of(root)} has no groups")
+    return found
 
 
 def read(root: zarr.Group, name: str) -> Cube:

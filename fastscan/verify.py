@@ -12,8 +12,8 @@ import zarr
 from fastscan import chunks, store
 from fastscan.blocks import block
 from fastscan.cube import Cube
-from fastscan.errors import FastscanError
-from fastscan.location import Location, read_bytes, read_root, readable, writable
+from fastscan.files import readable, writable
+from fastscan.location import Location, read_bytes, read_root
 
 ROUNDING = 1e-6  # relative: another processor may round the last digit otherwise
 SAMPLE = 8  # chunks of a group that are computed again; enough to see a wrong likelihood, data file or version
@@ -60,11 +60,8 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
     ('coherent-csi/chi', 2, ())
     """
     root = read_root(location)
-    names = store.group_names(root)
-    if not names:
-        raise FastscanError(f"{location} has no groups")
     checked = []
-    for name in names:
+    for name in store.group_names(root):
         cube = store.read(root, name)
         done = sorted(chunks.recorded_tasks(root, cube))
         rng = np.random.default_rng(0)  # the same sample each time: a finding can be looked at again

@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 import subprocess
@@ -268,6 +269,19 @@ def test_a_scan_killed_at_its_first_write_leaves_no_store(grid_file: Path, tmp_p
     fastscan.scan(grid_file, out)
     fastscan.scan(grid_file, out, overwrite=True)
     assert sorted(path.name for path in out.iterdir()) == ["coherent-csi", "zarr.json"]
+
+
+def test_where_no_new_store_can_be_made_the_old_one_is_put_back(
+    scanned: Path, grid_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = everything(scanned.parent)
+    monkeypatch.setattr(location, "_root_file", full)
+    with pytest.raises(FastscanError, match="can't be written: No space left on device"):
+        fastscan.scan(grid_file, scanned, overwrite=True)
+    assert everything(scanned.parent) == before
 
 
 def test_overwrite_leaves_nothing_beside_the_store(scanned: Path, grid_file: Path) -> None:
