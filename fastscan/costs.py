@@ -4,6 +4,8 @@ A scan and its dry run ask the same functions, so that they can't disagree.
 """
 
 import math
+import os
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,10 @@ import psutil
 from fastscan import arguments
 from fastscan import grid as grids
 from fastscan.errors import FastscanError
+from fastscan.files import writable
 from fastscan.grid import Grid
 from fastscan.layout import Layout, layouts_of
-from fastscan.location import Location, exists, free_space, is_url, read_root, size_of
-
-Part = tuple[int, int]
+from fastscan.location import Location, exists, is_url, local, read_root
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def costs(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    part: Part | None = None,
+    part: tuple[int, int] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Costs:
@@ -85,9 +86,9 @@ def costs_of(
     tasks = sum(map(len, missing.values()))
     in_flight = threads() if here else workers
     size = sum(layout.size * len(missing[name]) // layout.tasks for name, layout in groups.items())
-    free = free_space(location)
+    free = _free_disk(location)
     if overwrite and free < size:
-        free += size_of(location)
+        free += _size_of(location)
     return Costs(
         points=sum(layout.points * len(missing[name]) // layout.tasks for name, layout in groups.items()),
         tasks=tasks,
@@ -114,7 +115,7 @@ def require_fit(found: Costs, location: Location) -> None:
         )
 
 
-def require_sense(resume: bool, overwrite: bool, part: Part | None) -> None:
+def require_sense(resume: bool, overwrite: bool, part: tuple[int, int] | None) -> None:
     """Refuse what can't be meant together."""
     if part is not None and not 1 <= part[0] <= part[1]:
         raise FastscanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
@@ -125,7 +126,7 @@ def require_sense(resume: bool, overwrite: bool, part: Part | None) -> None:
 
 
 def missing_tasks(
-    groups: Mapping[str, Layout], done: Mapping[str, Collection[int]], part: Part | None
+    groups: Mapping[str, Layout], done: Mapping[str, Collection[int]], part: tuple[int, int] | None
 ) -> dict[str, Sequence[int]]:
     """Numbers of the tasks, of all or of a part, that aren't done.
 
@@ -150,6 +151,27 @@ def missing_tasks(
 def memory_per_task(layouts: Collection[Layout], location: Location) -> int:
     """Bytes that a task holds: a chunk, the copy that is padded at the edge of the cube, and the one on its way."""
     return (3 if is_url(location) else 2) * max(layout.chunk_size for layout in layouts)
+
+
+def _free_disk(location: Location) -> float:
+    """Bytes that are free where a store is to lie; inf where that isn't known."""
+    if is_url(location):
+        return math.inf
+    path = local(location)
+    with writable(location):
+        there = next(place for place in (path, *path.parents) if place.exists())
+        if path.is_file():
+            raise FastscanError(f"{location} is no fastscan store; it is left as it is")
+        if not there.is_dir():
+            raise FastscanError(f"{location} can't be written: {there} is no directory")
+        usage = shutil.disk_usage(there)
+    return usage.free if usage.total > 0 else math.inf
+
+
+def _size_of(location: Location) -> int:
+    """Bytes of the files below a directory of this machine."""
+    files = (os.path.join(directory, name) for directory, _, files in os.walk(local(location)) for name in files)
+    return sum(map(os.path.getsize, files))
 
 
 def threads() -> int:

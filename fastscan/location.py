@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 import os
 import shutil
 import uuid
@@ -217,24 +216,3 @@ def _is_ours(key: str) -> bool:
     """Whether a file of a store is one that fastscan writes, or what a killed write left of it."""
     of_write = LEFTOVER.sub("", key)  # without the last suffix of what was being written
     return any(FILES.fullmatch(name) for name in (key, of_write, f"{of_write}.json"))
-
-
-def free_space(location: Location) -> float:
-    """Bytes that are free where a store is to lie; inf where that isn't known."""
-    if is_url(location):
-        return math.inf
-    path = local(location)
-    with writable(location):
-        there = next(place for place in (path, *path.parents) if place.exists())
-        if path.is_file():
-            raise FastscanError(f"{location} is no fastscan store; it is left as it is")
-        if not there.is_dir():
-            raise FastscanError(f"{location} can't be written: {there} is no directory")
-        usage = shutil.disk_usage(there)
-    return usage.free if usage.total > 0 else math.inf
-
-
-def size_of(location: Location) -> int:
-    """Bytes of the files below a directory of this machine."""
-    files = (os.path.join(directory, name) for directory, _, files in os.walk(local(location)) for name in files)
-    return sum(map(os.path.getsize, files))
