@@ -7,6 +7,42 @@
 
 beta is in radians and m_zprime in GeV.  The physics follows arXiv:2002.01482.  Names load what they need at first
 use, so that importing fastscan costs nothing.
+
+Each module is a room of its own.  From top to bottom, data flow so:
+
+    config  units  arguments            what people write, checked and converted
+       |
+    experiment_files  experiments       what is measured
+       |
+    constants  tables  nuclei           physics, a function for each quantity
+    kinematics  cross_sections
+    sources  detectors
+       |
+    rates                               energy integrals, once for each experiment
+       |
+    likelihood  <--  models             counts become chi2; a model is beta -> kappa, the shift of the couplings
+       |
+    kernels  crossings                  chi2 compiled, in blocks and in columns; where columns pass a threshold
+       |
+       |   grid  layout  plan  cube     a grid file, how its arrays are cut, what is to be computed
+       |     |
+       |   costs  scanner  cluster      whether it fits; tasks run by dask, in threads or on workers
+       |     |
+       |   blocks  chunks               a task: values computed, written, recorded as done
+       |     |
+       |   location  remote  files      where a store lies, a path or a URL; manners with files
+       |   store  verify                its life; whether it is what it says it is
+       |     |
+    query  planes                       limits, intervals and contours, of a likelihood alone or of a store
+       |
+    answers  records                    the same as rows, for tables, JSON and CSV
+       |
+    figures  plots                      pictures of a user's own store
+    recipes  paper  report              the paper's results
+       |
+    cli  options  terminal              the commands: what they are asked with, what they show
+
+    errors  typing                      for all: the one exception, and types of arrays
 """
 
 from importlib import import_module

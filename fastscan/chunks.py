@@ -15,19 +15,22 @@ import zarr
 from numpy.typing import NDArray
 from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer.cpu import Buffer
-from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.storage import LocalStore
 
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
-from fastscan.layout import RECORD, Index
-from fastscan.location import names, read_bytes, readable
+from fastscan.files import readable
+from fastscan.layout import RECORD, Index, rank
+from fastscan.location import names, read_bytes, sync
 from fastscan.typing import Array
 
 if TYPE_CHECKING:
     import dask.array
 
-RANKS = {"chi2": 4, "events": 2}  # dimensions of an array, beta counted
+
+def checksum(data: bytes | memoryview) -> str:
+    """xxh3, by which a damaged file is known; no protection against malice."""
+    return xxhash.xxh3_64_hexdigest(data)
 
 
 def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> NDArray[np.uint8]:
@@ -35,9 +38,8 @@ def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> ND
 
     The block must be what the chunk covers.
     """
-    rank = RANKS[array]
-    covered = tuple(part.stop - part.start for part in cube.layout.region(index)[:rank])
-    chunk = cube.layout.chunks[:rank]
+    covered = tuple(part.stop - part.start for part in cube.layout.region(index)[: rank(array)])
+    chunk = cube.layout.chunks[: rank(array)]
     assert block.shape == covered, f"block {block.shape} is not aligned with chunk {index} of {array}"
     if covered != chunk:
         padded = np.full(chunk, np.nan, block.dtype)
@@ -47,16 +49,16 @@ def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> ND
 
 
 def _chunk_key(cube: Cube, array: str, index: Index) -> str:
-    return f"{array}/c." + ".".join(map(str, cube.stored(index[: RANKS[array]])))
+    return f"{array}/c." + ".".join(map(str, cube.stored(index[: rank(array)])))
 
 
 def chunk_keys(cube: Cube, task: int) -> dict[str, tuple[str, Index]]:
     """The keys of a task's chunks, and the array and index of each."""
-    arrays = {
-        index: ("chi2", "events") if cube.has_events and index[2:] == (0, 0) else ("chi2",)
-        for index in cube.layout.indices(task)
-    }
-    return {_chunk_key(cube, array, index): (array, index) for index, both in arrays.items() for array in both}
+    return {_chunk_key(cube, array, index): (array, index) for array, index in cube.layout.chunks_of(task)}
+
+
+def record_key(cube: Cube, task: int) -> str:
+    return f"{cube.name}/chi2/done.{task}.json"
 
 
 def write_chunk(root: zarr.Group, cube: Cube, array: str, index: Index, block: NDArray[Any]) -> dict[str, str]:
@@ -64,13 +66,18 @@ def write_chunk(root: zarr.Group, cube: Cube, array: str, index: Index, block: N
     data = chunk_bytes(cube, array, index, block)
     key = _chunk_key(cube, array, index)
     _put(root, f"{cube.name}/{key}", Buffer.from_array_like(data))
-    return {key: xxhash.xxh3_64_hexdigest(data.data)}
+    return {key: checksum(data.data)}
 
 
 def write_record(root: zarr.Group, cube: Cube, task: int, checksums: dict[str, str]) -> None:
     """Record a task as done, with the checksums of its chunks; called after they are written."""
     record = json.dumps({"hash": cube.hash, "chunks": checksums}, indent=0).encode()
-    _put(root, f"{cube.name}/chi2/done.{task}.json", Buffer.from_bytes(record))
+    _put(root, record_key(cube, task), Buffer.from_bytes(record))
+
+
+def forget(root: zarr.Group, cube: Cube, task: int) -> None:
+    """Remove the record of a task, so that a resumed scan computes it anew."""
+    sync(root.store.delete(record_key(cube, task)))
 
 
 def _put(root: zarr.Group, key: str, value: AnyBuffer) -> None:
@@ -86,7 +93,7 @@ def _put(root: zarr.Group, key: str, value: AnyBuffer) -> None:
 
 def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | None:
     """The checksums in a task's record; None where it is another run's, or can't be read."""
-    data = read_bytes(root, f"{cube.name}/chi2/done.{task}.json")
+    data = read_bytes(root, record_key(cube, task))
     try:
         record = json.loads(data or b"")
         checksums: dict[str, str] = dict(record["chunks"])

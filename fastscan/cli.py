@@ -190,11 +190,13 @@ def scan(
     """
     options.only_one(resume=resume, overwrite=overwrite)
     if dry_run:
-        _tell_costs(grid, store, workers)
+        options.only_one(workers=workers is not None, scheduler=scheduler is not None)
+        _tell_costs(grid, store, resume=resume, overwrite=overwrite, part=part, workers=workers, scheduler=scheduler)
         return
     from fastscan import cluster, records, scanner
+    from fastscan.plan import plan
 
-    cubes = scanner.plan(grid)
+    cubes = plan(grid)
     size = terminal.short(sum(cube.layout.size for cube in cubes), "B")
     what = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size} -> {store}"
     with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as progress:
@@ -205,18 +207,16 @@ def scan(
     terminal.print_summary(each for cube in cubes for each in records.of_cube(cube))
 
 
-def _tell_costs(grid: str, store: str, workers: int | None) -> None:
+def _tell_costs(grid: str, store: str, **scan: Any) -> None:
     """What a scan takes; one that can't fit is an error."""
     from fastscan.cluster import threads_each
-    from fastscan.costs import costs, require_memory
-    from fastscan.location import require_space
+    from fastscan.costs import costs, require_fit
 
-    if workers is not None:
-        threads_each(workers)
-    found = costs(grid, store, workers)
+    if scan["workers"] is not None:
+        threads_each(scan["workers"])
+    found = costs(grid, store, **scan)
     terminal.print_costs(found, store)
-    require_space(store, found.size)
-    require_memory(found.memory_per_task, found.tasks_in_flight)
+    require_fit(found, store)
 
 
 @cli.command()

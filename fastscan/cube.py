@@ -6,7 +6,6 @@ Nothing is read or written here: `fastscan.store` keeps a cube's group, `fastsca
 import functools
 import hashlib
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -47,12 +46,7 @@ class Cube:
     @property
     def has_events(self) -> bool:
         """Whether events are stored: those of one experiment; a combination has none."""
-        return not self.identity["combined"]
-
-    @property
-    def arrays(self) -> dict[str, str]:
-        """The arrays that are computed, and their dtypes."""
-        return {"chi2": self.layout.dtype} | ({"events": "float64"} if self.has_events else {})
+        return "events" in self.layout.arrays
 
     @property
     def g_prime(self) -> float | None:
@@ -79,7 +73,7 @@ class Cube:
     def on_axis(self, name: str, values: Array) -> IntArray:
         """Indices of values on an axis."""
         points = self.axis(name)
-        nearest: IntArray = np.abs(points - values[:, None]).argmin(axis=1)
+        nearest: IntArray = np.searchsorted(points[:-1] + np.diff(points) / 2, values)  # as many middles lie below
         missed = np.flatnonzero(~(np.abs(points[nearest] - values) <= 1e-9 * np.maximum(1, np.abs(values))))
         if missed.size:
             wanted, there = values[missed[0]], points[nearest[missed[0]]]
@@ -144,12 +138,3 @@ def differences(one: Any, other: Any, name: str = "") -> list[str]:
         for key in sorted({*one, *other})
         for different in differences(one.get(key), other.get(key), f"{name}.{key}".strip("."))
     ]
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON gives it back: lists for tuples, and a word for infinity."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(each) for each in value]
-    return "infinity" if value == math.inf else value

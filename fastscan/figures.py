@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.errors import FastscanError
-from fastscan.location import replacing, writable
+from fastscan.files import replacing, writable
 from fastscan.typing import Array
 
 try:

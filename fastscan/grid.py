@@ -15,7 +15,7 @@ from fastscan import arguments, experiments
 from fastscan.bounds import LARGEST_SIGMA_SYS
 from fastscan.config import Table, check_name, read_toml
 from fastscan.experiments import Experiment
-from fastscan.layout import layout_of
+from fastscan.layout import layouts_of
 from fastscan.models import Model
 from fastscan.models import load as load_model
 from fastscan.typing import Array
@@ -126,7 +126,7 @@ def load(path: str | Path) -> Grid:
         **_storage(table.table("store", default={})),
     )
     table.done()
-    tasks = max(layout_of(grid, model.has_beta).tasks for model in models)
+    tasks = max(layout.tasks for layout in layouts_of(grid).values())
     if tasks > MOST_TASKS:
         raise table.error("store", f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {MOST_TASKS}")
     return grid

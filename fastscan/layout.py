@@ -13,35 +13,55 @@ if TYPE_CHECKING:
 
     from fastscan.grid import Grid
 
-FORMAT = 1
+FORMAT = 2
 FORMAT_KEY = "fastscan_format"
-DIMENSIONS = ("beta", "m_zprime", "sigma_sys", "luminosity")
-ATTRIBUTES: "dict[str, dict[str, JSON]]" = {
-    "beta": {"units": "rad", "long_name": "E6 mixing angle"},
-    "m_zprime": {"units": "GeV", "long_name": "mass of the Z'"},
-    "sigma_sys": {"units": "1", "long_name": "relative systematic error of the signal normalisation"},
-    "luminosity": {"units": "1", "long_name": "factor on the exposure"},
-    "chi2": {"units": "1", "long_name": "chi2, minimised over the nuisances"},
-    "events": {"units": "1", "long_name": "expected signal events at luminosity 1"},
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array of a group: its dimensions, what a reader is told of it, and its dtype, None for the grid's."""
+
+    dimensions: tuple[str, ...]
+    units: str
+    long_name: str
+    dtype: str | None = "float64"
+
+    @property
+    def attributes(self) -> "dict[str, JSON]":
+        return {"units": self.units, "long_name": self.long_name}
+
+
+AXES = {
+    "beta": Stored(("beta",), "rad", "E6 mixing angle"),
+    "m_zprime": Stored(("m_zprime",), "GeV", "mass of the Z'"),
+    "sigma_sys": Stored(("sigma_sys",), "1", "relative systematic error of the signal normalisation"),
+    "luminosity": Stored(("luminosity",), "1", "factor on the exposure"),
 }
-LIKELIHOOD_DIMENSIONS = {
-    "response": ("member", "feature"),
-    "gram": ("member", "sum", "row", "column"),
-    "g_sm": ("member", "coupling"),
-    "kappa": ("member", "beta", "coupling"),
-    "spread": ("member",),
-    "sigma_sys": ("member",),
+DIMENSIONS = tuple(AXES)
+# What a scan computes, over the first so many of the dimensions; a combination has chi2 alone.
+COMPUTED = {
+    "chi2": Stored(DIMENSIONS, "1", "chi2, minimised over the nuisances", dtype=None),
+    "events": Stored(DIMENSIONS[:2], "1", "expected signal events at luminosity 1"),
+}
+# The likelihood that a group carries, see `fastscan.likelihood.Likelihood`.
+CARRIED = {
+    "response": Stored(("member", "feature"), "1", "events over all bins, by features of the couplings"),
+    "gram": Stored(("member", "sum", "row", "column"), "1", "sums over bins as forms in the features"),
+    "g_sm": Stored(("member", "coupling"), "1", "couplings in the Standard Model"),
+    "kappa": Stored(("member", "beta", "coupling"), "1", "shift of the couplings per (M_Z / M_Z')^2"),
+    "spread": Stored(("member",), "1", "part of the variance that grows with the luminosity squared, relative"),
+    "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error"),
 }
 
+RECORD = re.compile(r"done\.(\d+)\.json")  # of a task, beside the chunks of chi2
 # Every file that fastscan and zarr write below a store, among them what a killed write leaves behind.
 _CHUNK = r"(c(/\d+)+|c(\.\d+)+|zarr\.json)"
 FILES = re.compile(
     r"zarr\.json|[^/]+/zarr\.json|[^/]+/[^/]+/(zarr\.json"
-    rf"|({'|'.join((*DIMENSIONS, 'events'))})/{_CHUNK}"
-    rf"|chi2/({_CHUNK}|done\.\d+\.json)"
-    rf"|likelihood/(zarr\.json|({'|'.join(LIKELIHOOD_DIMENSIONS)})/{_CHUNK}))"
+    rf"|({'|'.join((*AXES, *COMPUTED))})/{_CHUNK}"
+    rf"|chi2/{RECORD.pattern}"
+    rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK}))"
 )
-RECORD = re.compile(r"done\.(\d+)\.json")
 LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial")  # zarr's temporary files
 
 Index = tuple[int, ...]
@@ -49,12 +69,16 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a cube is cut: its shape and its chunks' over DIMENSIONS, and how many chunks a task writes."""
+    """How a cube is cut: its shape and its chunks' over DIMENSIONS, and how many chunks of chi2 a task writes.
+
+    `dtype` is that of chi2, `arrays` what is computed of `COMPUTED`.
+    """
 
     shape: Index
     chunks: Index
     chunks_per_task: int
     dtype: str
+    arrays: tuple[str, ...]
 
     def _counts(self) -> list[int]:
         return [math.ceil(size / chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
@@ -69,22 +93,33 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Bytes of the stored cube."""
-        return self.points * np.dtype(self.dtype).itemsize
+        """Bytes of all chunks, with what fills up those at the edge."""
+        return sum(math.prod(self._counts()[: rank(array)]) * self._chunk_size(array) for array in self.arrays)
+
+    def dtype_of(self, array: str) -> str:
+        return COMPUTED[array].dtype or self.dtype
 
     @property
     def chunk_size(self) -> int:
-        """Bytes of a chunk."""
-        return math.prod(self.chunks) * np.dtype(self.dtype).itemsize
+        """Bytes of a chunk of chi2."""
+        return self._chunk_size("chi2")
+
+    def _chunk_size(self, array: str) -> int:
+        return math.prod(self.chunks[: rank(array)]) * np.dtype(self.dtype_of(array)).itemsize
 
     def points_of(self, tasks: Iterable[int]) -> int:
         """Points of the cube that some tasks compute."""
         chunks = (index for task in tasks for index in self.indices(task))
         return sum(math.prod(part.stop - part.start for part in self.region(index)) for index in chunks)
 
-    def size_of(self, tasks: Iterable[int]) -> int:
-        """Bytes of the cube that some tasks write."""
-        return self.points_of(tasks) * np.dtype(self.dtype).itemsize
+    def chunks_of(self, task: int) -> list[tuple[str, Index]]:
+        """The chunks that a task writes, as array and index over DIMENSIONS.
+
+        One of an array of fewer dimensions belongs to the first chunk of chi2 over the others.
+        """
+        return [
+            (array, index) for index in self.indices(task) for array in self.arrays if not any(index[rank(array) :])
+        ]
 
     def indices(self, task: int) -> list[Index]:
         """Indices of the chunks of a task."""
@@ -101,13 +136,34 @@ class Layout:
         )
 
 
-def layout_of(grid: "Grid", has_beta: bool) -> Layout:
+def rank(array: str) -> int:
+    """The number of dimensions of a computed array, beta counted."""
+    return len(COMPUTED[array].dimensions)
+
+
+def arrays_of(combined: bool) -> tuple[str, ...]:
+    """What is computed for an experiment, or for a combination: its events would be those of several."""
+    return ("chi2",) if combined else tuple(COMPUTED)
+
+
+def layout_of(grid: "Grid", has_beta: bool, combined: bool) -> Layout:
     """How the cubes of a grid's models, with beta or without, are cut."""
     sizes = {name: axis.size for name, axis in grid.axes.items() if name != "beta" or has_beta}
     shape = tuple(sizes.get(name, 1) for name in DIMENSIONS)
     itemsize = np.dtype(grid.dtype).itemsize
     chunks = chunk_shape(shape, grid.chunk_size // itemsize)
-    return Layout(shape, chunks, max(1, grid.task_size // (math.prod(chunks) * itemsize)), grid.dtype)
+    per_task = max(1, grid.task_size // (math.prod(chunks) * itemsize))
+    return Layout(shape, chunks, per_task, grid.dtype, arrays_of(combined))
+
+
+def layouts_of(grid: "Grid") -> dict[str, Layout]:
+    """How each group of a grid's store is cut."""
+    measured = [(each.name, False) for each in grid.experiments] + [(each.name, True) for each in grid.combinations]
+    return {
+        f"{name}/{model.name}": layout_of(grid, model.has_beta, combined)
+        for name, combined in measured
+        for model in grid.models
+    }
 
 
 def chunk_shape(shape: Sequence[int], points: int) -> Index:

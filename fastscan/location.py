@@ -2,62 +2,33 @@
 
 import asyncio
 import json
-import math
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from os import PathLike
 from pathlib import Path
+from typing import Any, TypeVar
 
 import zarr
 from zarr.abc.buffer import Buffer
 from zarr.abc.store import Store
 from zarr.buffer import default_buffer_prototype
-from zarr.core.sync import sync  # zarr's own way from its async stores to threads
+from zarr.core import sync as zarr_sync
 from zarr.errors import ContainsArrayError
 from zarr.storage import LocalStore, MemoryStore
 
 from fastscan.errors import FastscanError
+from fastscan.files import readable, writable
 from fastscan.layout import FILES, FORMAT, FORMAT_KEY, LEFTOVER, RECORD
 
 Location = str | PathLike[str]
+T = TypeVar("T")
 
 
-@contextmanager
-def readable(what: Location) -> Iterator[None]:
-    """Tell what can't be read, because it is damaged or half-written, in one line."""
-    try:
-        yield
-    except FastscanError:
-        raise
-    except (PermissionError, ConnectionError, TimeoutError) as error:
-        raise FastscanError(f"{what} can't be read: {error.strerror or error}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        problem = (str(error) or type(error).__name__).splitlines()[0]
-        raise FastscanError(f"{what} is half-written or damaged: {problem}") from None
-
-
-@contextmanager
-def writable(what: Location) -> Iterator[None]:
-    """Tell what can't be written in one line."""
-    try:
-        yield
-    except OSError as error:
-        raise FastscanError(f"{what} can't be written: {error.strerror or error}") from None
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to, in whose place `path` is once it is whole."""
-    partial = path.with_name(f".{path.name}.partial")
-    with writable(path):
-        try:
-            yield partial
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+def sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of what zarr's stores do asynchronously, in any thread: zarr's own way, which it keeps private."""
+    return zarr_sync.sync(coroutine)
 
 
 def is_url(location: Location) -> bool:
@@ -94,6 +65,11 @@ def open_storage(location: Location, *, read_only: bool) -> Store:
     return open_url(os.fspath(location), read_only=read_only)
 
 
+def place_of(root: zarr.Group) -> str:
+    """Where a store lies, as it is told."""
+    return str(root.store).removeprefix("file://")
+
+
 def read_bytes(root: zarr.Group, key: str) -> bytes | None:
     """A file of a store; None where there is none.  What can't be read is an OSError: it may be there all the same."""
     value = sync(root.store.get(key, default_buffer_prototype()))
@@ -111,8 +87,8 @@ def names(storage: Store, directory: str) -> set[str]:
 
 def read_root(location: Location, *, write: bool = False) -> zarr.Group:
     """The root group of a store; what isn't one is a `FastscanError`."""
-    storage = open_storage(location, read_only=not write)
     with readable(location):
+        storage = open_storage(location, read_only=not write)
         if not (names(storage, "") if is_url(location) else os.path.lexists(local(location))):
             raise FastscanError(f"{location} does not exist")
         try:
@@ -130,7 +106,7 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
 
 def exists(location: Location) -> bool:
     """Whether a store is there, be it one that lost its root; something else that is there is a `FastscanError`."""
-    with writable(location):
+    with readable(location):
         storage = open_storage(location, read_only=True)
         begun = all(LEFTOVER.search(name) for name in names(storage, ""))  # nothing, or another process' first write
         if begun and (is_url(location) or not local(location).is_file()):
@@ -201,7 +177,12 @@ def _replace(location: Location, path: Path) -> zarr.Group:
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with writable(location):
         path.rename(aside)
-    root = create(location, overwrite=False, resume=False)
+    try:
+        root = create(location, overwrite=False, resume=False)
+    except FastscanError:
+        with writable(f"{aside} keeps the old store; {location}"):
+            aside.rename(path)  # in place of a directory that was begun, where it is empty
+        raise
     with writable(aside):
         shutil.rmtree(aside)
     return root
@@ -235,33 +216,3 @@ def _is_ours(key: str) -> bool:
     """Whether a file of a store is one that fastscan writes, or what a killed write left of it."""
     of_write = LEFTOVER.sub("", key)  # without the last suffix of what was being written
     return any(FILES.fullmatch(name) for name in (key, of_write, f"{of_write}.json"))
-
-
-def free_space(location: Location) -> float:
-    """Bytes that are free where a store is to lie; inf where that isn't known."""
-    if is_url(location):
-        return math.inf
-    path = local(location)
-    with writable(location):
-        there = next(place for place in (path, *path.parents) if place.exists())
-        if path.is_file():
-            raise FastscanError(f"{location} is no fastscan store; it is left as it is")
-        if not there.is_dir():
-            raise FastscanError(f"{location} can't be written: {there} is no directory")
-        usage = shutil.disk_usage(there)
-    return usage.free if usage.total > 0 else math.inf
-
-
-def require_space(location: Location, needed: int, *, replaced: bool = False) -> None:
-    """Refuse what can't fit on the disk, where what is there may be replaced."""
-    free = free_space(location)
-    if replaced and free < needed:
-        free += _size(local(location))
-    if free < needed:
-        raise FastscanError(f"{location} needs {needed / 1e6:.1f} MB, but only {free / 1e6:.1f} MB are free")
-
-
-def _size(path: Path) -> int:
-    """Bytes of the files below a directory."""
-    files = (os.path.join(directory, name) for directory, _, files in os.walk(path) for name in files)
-    return sum(map(os.path.getsize, files))

@@ -14,7 +14,9 @@ from fastscan import query, records, scanner, tables
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.experiments import load
-from fastscan.location import local, replacing, writable
+from fastscan.files import replacing, writable
+from fastscan.location import local
+from fastscan.plan import plan
 
 if TYPE_CHECKING:
     from fastscan.recipes import Finding
@@ -116,7 +118,7 @@ def table3(directory: str | Path) -> list[Entry]:
             alone = (place / name).exists() and not (place / FILES[-1]).exists()
         if alone:
             raise FastscanError(f"{place / name} is there without {FILES[-1]}; it is left as it is")
-    cubes = scanner.plan(str(GRID))
+    cubes = plan(str(GRID))
     scanner.run(cubes, str(place / FILES[-1]), resume=True)
     published, notes = published_limits(), notes_by_subject()
     entries = [_entry(cube, published, notes) for cube in cubes]

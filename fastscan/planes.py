@@ -194,7 +194,7 @@ def plane_of(
 
     Examples
     --------
-    >>> from fastscan.scanner import plan
+    >>> from fastscan.plan import plan
     >>> e6 = plan("grids/coherent-csi.toml")[-1]
     >>> plane = plane_of(e6, "beta", "m_zprime", at={"sigma_sys": 0.1})
     >>> plane.values.shape, float(plane.values[200, 0].round(3))  # (masses, betas)

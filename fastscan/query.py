@@ -114,7 +114,7 @@ def of_stored(
     from dask.delayed import delayed
 
     from fastscan import chunks
-    from fastscan.location import readable
+    from fastscan.files import readable
 
     axes = cube.axes
     values = None if cube.own_sigma_sys else axes["sigma_sys"][sigma_sys]

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastscan import figures, planes, query, records, scanner
+from fastscan import figures, planes, query, records
 from fastscan.cube import Cube
 from fastscan.experiments import PionDecayAtRest, load
 from fastscan.figures import Row, grouped
+from fastscan.plan import plan
 from fastscan.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS, Record, Values
 
 if TYPE_CHECKING:  # fastscan.figures says how to install it
@@ -73,7 +74,7 @@ def grid(number: int) -> Path:
 def paper_figures() -> Iterator[PaperFigure]:
     """The six figures, in their order."""
     for number, recipe in enumerate((figure1, figure2, figure3, figure4, figure5, figure6), start=1):
-        yield recipe(scanner.plan(grid(number)))
+        yield recipe(plan(grid(number)))
 
 
 def figure1(cubes: Sequence[Cube]) -> PaperFigure:

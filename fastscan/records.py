@@ -251,7 +251,7 @@ def of_cube(
 
     Examples
     --------
-    >>> from fastscan.scanner import plan
+    >>> from fastscan.plan import plan
     >>> chi = plan("grids/coherent-csi.toml")[0]
     >>> limits = of_cube(chi, sigma_sys=[0.1, 0.28])
     >>> [(each["sigma_sys"], each["status"], round(each["limit_gev"], 1)) for each in limits]

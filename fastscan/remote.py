@@ -6,7 +6,7 @@ variables of AWS and Google, and fsspec's.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from zarr.storage import FsspecStore
@@ -27,6 +27,11 @@ SLOWEST = 1e6  # bytes/s
 class RemoteStore(FsspecStore):
     """fsspec's storage, where every error is an `OSError`, whichever library raised it."""
 
+    url = ""
+
+    def __str__(self) -> str:
+        return self.url
+
     async def get(
         self, key: str, prototype: "BufferPrototype", byte_range: "ByteRequest | None" = None
     ) -> "Buffer | None":
@@ -43,9 +48,19 @@ class RemoteStore(FsspecStore):
         with _as_os_error():
             try:
                 async with asyncio.timeout(seconds):
-                    await super().set(key, value, byte_range)
+                    await self._set(key, value, byte_range)
             except TimeoutError:
                 raise ConnectionError(f"no answer within {seconds:.0f} s") from None
+
+    async def _set(self, key: str, value: "Buffer", byte_range: tuple[int, int] | None) -> None:
+        try:
+            await super().set(key, value, byte_range)
+        except FileNotFoundError:
+            # directories are a matter of synchronous libraries, which zarr wraps; services would make a bucket
+            if not hasattr(self.fs, "sync_fs"):
+                raise
+            await self.fs._makedirs(f"{self.path}/{key}".rpartition("/")[0], exist_ok=True)
+            await super().set(key, value, byte_range)
 
     async def delete(self, key: str) -> None:
         with _as_os_error():
@@ -61,7 +76,7 @@ class RemoteStore(FsspecStore):
                 yield key
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        with _as_os_error():
+        with _as_os_error(), suppress(NotADirectoryError):  # a file has nothing in it
             async for key in super().list_dir(prefix):
                 yield key
 
@@ -86,7 +101,8 @@ def open_url(url: str, *, read_only: bool) -> RemoteStore:
     except ImportError as error:
         advice = f"pip install 'fastscan[{EXTRAS[protocol]}]'" if protocol in EXTRAS else str(error)
         raise FastscanError(f"{protocol}:// needs a library that isn't installed: {advice}") from None
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # unknown, or its class takes no options
         raise FastscanError(f"{url} is no place for a store: {error}") from None
     assert isinstance(store, RemoteStore)
+    store.url = url
     return store

@@ -16,7 +16,7 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup, escape
 
-from fastscan import paper, query, recipes, scanner
+from fastscan import constants, paper, query, recipes
 from fastscan.experiments import load
 from fastscan.paper import Entry
 from fastscan.recipes import PaperFigure
@@ -102,7 +102,7 @@ def page(entries: Sequence[Entry], figures: Sequence[Shown], *, command: str, ma
         command=command,
         made=made.astimezone(UTC),
         versions={name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        physics_version=scanner.PHYSICS_VERSION,
+        physics_version=constants.PHYSICS_VERSION,
         grids=[(title, grid.name, grid.read_text("utf-8")) for title, grid in grids],
         references=references,
         cl=recipes.CL,

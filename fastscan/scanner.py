@@ -1,49 +1,41 @@
-"""A scan: the grid cut into tasks, the tasks run by dask, each task's chunks computed and written.
+"""A scan: its tasks run by dask, each of which computes and writes some chunks; resumed, shared in parts, finished.
 
 No formula and no file format stands here.  Without a client, tasks run in threads of this process; with one,
 wherever it sends them.
 """
 
 import functools
-import math
 import os
-import sys
-import threading
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.threaded
-import numpy as np
 import zarr
 from dask.callbacks import Callback
-from numpy.typing import NDArray
 
-from fastscan import chunks, grid, kernels, likelihood, models, store, tables
-from fastscan.costs import memory_per_task, require_memory, threads
-from fastscan.cube import Cube, plain
+from fastscan import chunks, store
+from fastscan.blocks import block
+from fastscan.costs import costs_of, missing_tasks, require_fit, require_sense, threads
+from fastscan.cube import Cube
 from fastscan.errors import FastscanError
-from fastscan.grid import Combination, Grid
-from fastscan.layout import Index, layout_of
-from fastscan.location import absolute, create, is_shared, read_root, require_space, writable
+from fastscan.files import writable
+from fastscan.grid import Grid
+from fastscan.location import absolute, create, is_shared, read_root
 from fastscan.location import exists as location_exists
-from fastscan.models import Model
-from fastscan.typing import Array
+from fastscan.plan import plan
 
 if TYPE_CHECKING:
     from distributed import Client
 
-PHYSICS_VERSION = 1  # raise it when a formula changes a number
-# The package's tables that event counts follow from.
-TABLES = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv")
 KEPT = "what is done is kept, --resume continues"
 ATTEMPTS = 3  # a task's, before it counts as failed
 MOST_FAILED = 3  # tasks, before a scan is given up: what keeps so many from being written will keep the others
 SUBMITTED = 1000  # tasks that a cluster knows of at a time
-_of_thread = threading.local()
 
 
 @dataclass(frozen=True)
@@ -134,52 +126,6 @@ def scan(
     return run(cubes, where, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
 
 
-def plan(source: str | Path | Grid) -> list[Cube]:
-    """The cubes of a grid, one for each experiment or combination and each model, with their likelihoods."""
-    checked = source if isinstance(source, Grid) else grid.load(source)
-    alone = [Combination(experiment.name, (experiment,), {}) for experiment in checked.experiments]
-    return [
-        _cube(checked, measured, model, combined)
-        for group, combined in ((alone, False), (checked.combinations, True))
-        for measured in group
-        for model in checked.models
-    ]
-
-
-def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> Cube:
-    axes = {name: axis.points() for name, axis in source.axes.items()}
-    if "sigma_sys" not in axes:  # each experiment keeps its own, which for several is no single number
-        own = measured.experiments[0].statistics.sigma_sys
-        axes["sigma_sys"] = np.array([np.nan if combined else own])
-    axes.setdefault("luminosity", np.ones(1))
-    if not model.has_beta:
-        axes["beta"] = np.zeros(1)
-    layout = layout_of(source, model.has_beta)
-    references = [each for experiment in measured.experiments for each in experiment.references]
-    described = {name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta}
-    return Cube(
-        name=f"{measured.name}/{model.name}",
-        title=source.title,
-        references=tuple(dict.fromkeys([*references, *model.references])),
-        identity={
-            "physics_version": PHYSICS_VERSION,
-            "experiments": {each.name: plain(asdict(each)) for each in measured.experiments},
-            "combined": combined,
-            "fixed_sigma_sys": measured.sigma_sys,
-            "model": plain(asdict(model)),
-            "data": {name: tables.digest(name) for name in TABLES},
-            "axes": described,
-            "dtype": source.dtype,
-            "chunks": list(layout.chunks),
-            "chunks_per_task": layout.chunks_per_task,
-        },
-        axes=axes,
-        has_beta=model.has_beta,
-        layout=layout,
-        likelihood=likelihood.build(measured.experiments, model, axes["beta"] if model.has_beta else None),
-    )
-
-
 def run(
     cubes: Sequence[Cube],
     location: str,
@@ -191,28 +137,20 @@ def run(
     progress: Callable[[Progress], object] | None = None,
 ) -> zarr.Group:
     """Create the cubes' groups, run the tasks that aren't done, and finish the store, unless this is but a part."""
-    if part is not None and not 1 <= part[0] <= part[1]:
-        raise FastscanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
-    if resume and overwrite:
-        raise FastscanError("resume and overwrite exclude each other")
-    if part is not None and overwrite:
-        raise FastscanError("a part of a scan can't replace a store: other parts write to it too")
+    require_sense(resume, overwrite, part)
     if client is not None and not is_shared(location):
         raise FastscanError(f"{location} is in this process' memory, where no worker can write")
     share = resume or part is not None
     root = create(location, overwrite=False, resume=True) if share and location_exists(location) else None
-    done = {} if root is None else _done(cubes, root)
-    needed = sum(cube.layout.size - cube.layout.size_of(done.get(cube.name, ())) for cube in cubes)
-    _, parts = part or (1, 1)
-    require_space(location, needed // parts, replaced=overwrite)
-    if client is None:  # a cluster watches over its workers' memory
-        require_memory(memory_per_task([cube.layout for cube in cubes], location), threads())
-    missing = _missing(cubes, done, part or (1, 1))
+    groups = {cube.name: cube.layout for cube in cubes}
+    missing = missing_tasks(groups, {} if root is None else store.done(root, cubes), part)
+    require_fit(costs_of(groups, missing, location, overwrite=overwrite, here=client is None), location)
     if root is None:
         root = create(location, overwrite=overwrite, resume=share)
     where = absolute(location)
-    tasks = [Task(where, cube.name, cube.hash, number) for cube, numbers in missing for number in numbers]
-    tally = _Tally(location, len(tasks), sum(cube.layout.points_of(numbers) for cube, numbers in missing), progress)
+    tasks = [Task(where, cube.name, cube.hash, number) for cube in cubes for number in missing[cube.name]]
+    points = sum(cube.layout.points_of(missing[cube.name]) for cube in cubes)
+    tally = _Tally(location, len(tasks), points, progress)
     try:
         for cube in cubes:
             store.ensure(root, cube)
@@ -256,23 +194,6 @@ class _Tally:
             raise FastscanError(f"{self.location}: {tasks}: {self.problem}; {KEPT}")
 
 
-def _done(cubes: Sequence[Cube], root: zarr.Group) -> dict[str, set[int]]:
-    """Tasks that are recorded as done; groups from another run are refused, before anything is changed."""
-    return {cube.name: chunks.done_tasks(root, cube) for cube in cubes if store.is_there(root, cube)}
-
-
-def _missing(cubes: Sequence[Cube], done: dict[str, set[int]], part: tuple[int, int]) -> list[tuple[Cube, list[int]]]:
-    """The tasks of a part that aren't done: numbers by cube; parts count the tasks of all cubes in their order."""
-    k, n = part
-    first = 0
-    missing = []
-    for cube in cubes:
-        own = range((k - 1 - first) % n, cube.layout.tasks, n)
-        missing.append((cube, [number for number in own if number not in done.get(cube.name, ())]))
-        first += cube.layout.tasks
-    return missing
-
-
 def finish(location: str) -> zarr.Group:
     """Remove what killed writes left in a store, and consolidate it; after all parts of a scan are done.
 
@@ -285,8 +206,8 @@ def finish(location: str) -> zarr.Group:
     cubes = [store.read(root, name) for name in store.group_names(root)]
     missing = {cube.name: set(range(cube.layout.tasks)) - chunks.done_tasks(root, cube) for cube in cubes}
     lacking = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in missing.items() if numbers]
-    if lacking or not cubes:
-        raise FastscanError(f"{location} isn't complete: {'; '.join(lacking) or 'it has no groups'}")
+    if lacking:
+        raise FastscanError(f"{location} isn't complete: {'; '.join(lacking)}")
     with writable(location):
         store.finish(root, cubes)
     return read_root(location)
@@ -320,15 +241,22 @@ def _run_in_threads(tasks: Sequence[Task], tally: _Tally) -> None:
 def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> None:
     from distributed import CancelledError, KilledWorker, as_completed
 
+    own = f"fastscan-{uuid.uuid4().hex}"  # others may use the same cluster
+
+    def submit(task: Task) -> None:
+        key = f"{own}-{task.group}-{task.number}"
+        running.add(client.submit(compute, task, key=key, pure=False))  # type: ignore[no-untyped-call]
+
     def count_lost(event: tuple[float, dict[str, Any]]) -> None:
         """Tasks that are begun anew because a worker was removed."""
-        tally.retried += len(event[1].get("processing-tasks", ()))
+        tally.retried += sum(str(key).startswith(own) for key in event[1].get("processing-tasks", ()))
 
-    waiting = iter(tasks)
-    futures = client.map(compute, list(islice(waiting, SUBMITTED)), pure=False)
-    running = as_completed(futures)  # type: ignore[no-untyped-call]
+    running = as_completed()  # type: ignore[no-untyped-call]
     client.subscribe_topic("all", count_lost)  # type: ignore[no-untyped-call]
     try:
+        waiting = iter(tasks)
+        for task in islice(waiting, SUBMITTED):
+            submit(task)
         for future in running:
             try:
                 tally.add(future.result())
@@ -336,7 +264,7 @@ def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> N
                 tally.add(Outcome(0, problem="it killed each worker that computed it"))
             future.release()
             for task in islice(waiting, 1):
-                running.add(client.submit(compute, task, pure=False))  # type: ignore[no-untyped-call]
+                submit(task)
     except (CancelledError, OSError):
         raise FastscanError(f"{tally.location}: the dask scheduler is gone; {KEPT}") from None
     finally:
@@ -363,9 +291,9 @@ def _compute(task: Task) -> int:
     checksums: dict[str, str] = {}
     points = 0
     for array, index in chunks.chunk_keys(cube, task.number).values():
-        block = chi2_block(cube, index) if array == "chi2" else events_block(cube, index)
-        checksums |= chunks.write_chunk(root, cube, array, index, block)
-        points += block.size if array == "chi2" else 0
+        values = block(cube, array, index)
+        checksums |= chunks.write_chunk(root, cube, array, index, values)
+        points += values.size if array == "chi2" else 0
     chunks.write_record(root, cube, task.number, checksums)
     return points
 
@@ -378,54 +306,3 @@ def _open(location: str, group: str, expected_hash: str) -> tuple[zarr.Group, Cu
     if cube.hash != expected_hash:
         raise FastscanError(f"{location}: {group} was replaced by another run")
     return root, cube
-
-
-def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
-    """chi2 over the part of a cube that a chunk covers, in the cube's dtype; valid until this thread's next call."""
-    beta, mass, sigma, lum = cube.layout.region(index)
-    given = None if cube.own_sigma_sys else cube.axes["sigma_sys"][sigma, None]
-    noise, variance = cube.likelihood.settings(cube.sigma_sys(given), cube.axes["luminosity"][None, lum])
-    members, *settings = noise.shape
-    betas, masses = beta.stop - beta.start, mass.stop - mass.start
-    out = _buffer(betas * masses * math.prod(settings), cube.layout.dtype).reshape(betas, masses, -1)
-    _kernel()(
-        cube.likelihood.coefficients(beta),
-        models.gamma(cube.axes["m_zprime"][mass]),
-        noise.reshape(members, -1),
-        variance.reshape(members, -1),
-        kernels.TILE_POINTS,
-        out,
-    )
-    return out.reshape(betas, masses, *settings)
-
-
-def _buffer(points: int, dtype: str) -> NDArray[np.floating]:
-    """This thread's array for so many points: fresh memory costs more than the arithmetic that fills it."""
-    kept: NDArray[np.floating] | None = getattr(_of_thread, "buffer", None)
-    if kept is None or kept.size < points or kept.dtype != dtype:
-        kept = _of_thread.buffer = np.empty(points, dtype)
-    return kept[:points]
-
-
-def _kernel() -> Callable[..., object]:
-    """The serial kernel where tasks run side by side; the parallel one in a worker process that runs one at a time.
-
-    How many threads that may have, NUMBA_NUM_THREADS must say: numba's own default is all cores for each worker.
-    """
-    if "NUMBA_NUM_THREADS" in os.environ and "distributed" in sys.modules:
-        from distributed import get_worker
-
-        try:
-            alone = get_worker().state.nthreads == 1
-        except ValueError:  # no worker: this process' own threads
-            alone = False
-        if alone:
-            return kernels.chi2_block.parallel
-    return kernels.chi2_block.serial
-
-
-def events_block(cube: Cube, index: Index) -> Array:
-    """Events over the part of a cube that a chunk covers."""
-    beta, mass, _, _ = cube.layout.region(index)
-    gamma = models.gamma(cube.axes["m_zprime"][mass])
-    return cube.likelihood.events(gamma[None, :], np.arange(beta.start, beta.stop)[:, None])

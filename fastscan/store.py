@@ -18,26 +18,24 @@ import platform
 import time
 import warnings
 from collections.abc import Iterable
-from dataclasses import fields
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xxhash
 import zarr
 from zarr import AsyncArray, AsyncGroup
 from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer import default_buffer_prototype
-from zarr.core.sync import sync  # zarr's own way from its async stores to threads
 from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore, StorePath
 
-from fastscan.chunks import RANKS, checksums_of, done_tasks, recorded_tasks, require_complete
+from fastscan.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.cube import Cube, differences, hash_of
 from fastscan.errors import FastscanError, unknown
-from fastscan.layout import ATTRIBUTES, DIMENSIONS, LEFTOVER, LIKELIHOOD_DIMENSIONS, Layout
+from fastscan.files import readable
+from fastscan.layout import AXES, CARRIED, COMPUTED, DIMENSIONS, LEFTOVER, Layout, Stored, arrays_of, rank
 from fastscan.likelihood import Likelihood
-from fastscan.location import Location, read_bytes, read_root, readable
+from fastscan.location import Location, place_of, read_bytes, read_root, sync
 from fastscan.typing import Array
 
 if TYPE_CHECKING:
@@ -65,6 +63,11 @@ def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
         return attributes if isinstance(attributes["hash"], str) else {}
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}
+
+
+def done(root: zarr.Group, cubes: Iterable[Cube]) -> dict[str, set[int]]:
+    """Numbers of the tasks that a store has as done, by group; groups from another run are refused."""
+    return {cube.name: done_tasks(root, cube) for cube in cubes if is_there(root, cube)}
 
 
 def ensure(root: zarr.Group, cube: Cube) -> None:
@@ -137,25 +140,22 @@ async def _write_files(root: zarr.Group, files: dict[str, AnyBuffer]) -> None:
 def _make(root: zarr.Group, cube: Cube) -> None:
     group = root.create_group(cube.name)
     for name in cube.dimensions:
-        _put_array(group, name, cube.axes[name], (name,))
-    for name, dtype in cube.arrays.items():
-        rank = RANKS[name]
+        _put_array(group, name, cube.axes[name], AXES[name])
+    for name in cube.layout.arrays:
         group.create_array(
             name,
-            shape=cube.stored(cube.layout.shape[:rank]),
-            chunks=cube.stored(cube.layout.chunks[:rank]),
-            dtype=dtype,
+            shape=cube.stored(cube.layout.shape[: rank(name)]),
+            chunks=cube.stored(cube.layout.chunks[: rank(name)]),
+            dtype=cube.layout.dtype_of(name),
             fill_value=math.nan,
             compressors=None,
             chunk_key_encoding={"name": "default", "separator": "."},
-            dimension_names=cube.stored(DIMENSIONS[:rank]),
-            attributes=ATTRIBUTES[name],
+            dimension_names=cube.stored(COMPUTED[name].dimensions),
+            attributes=COMPUTED[name].attributes,
         )
     carried = group.create_group("likelihood")
-    for field in fields(Likelihood):
-        if field.name in LIKELIHOOD_DIMENSIONS:
-            values = getattr(cube.likelihood, field.name)
-            _put_array(carried, field.name, values, LIKELIHOOD_DIMENSIONS[field.name])
+    for name, stored in CARRIED.items():
+        _put_array(carried, name, getattr(cube.likelihood, name), stored)
     group.update_attributes(
         {
             "Conventions": "CF-1.11",
@@ -166,7 +166,6 @@ def _make(root: zarr.Group, cube: Cube) -> None:
                 "python": platform.python_version(),
                 **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
             },
-            "members": list(cube.likelihood.members),
             "identity": cube.identity,
             "hash": cube.hash,
             "checksums": _checksums(root, cube.name),
@@ -178,24 +177,24 @@ def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
     """Checksums of what a group consists of but for its own zarr.json: all that its limits follow from."""
     prefix = f"{name}/"
     files = sync(_read_files(root, [key for key in _small_files(root) if key.startswith(prefix)]))
-    checksums = {key.removeprefix(prefix): xxhash.xxh3_64_hexdigest(files[key].to_bytes()) for key in sorted(files)}
+    checksums = {key.removeprefix(prefix): checksum(files[key].to_bytes()) for key in sorted(files)}
     return {key: checksum for key, checksum in checksums.items() if key != "zarr.json"}
 
 
-def _put_array(group: zarr.Group, name: str, values: Array, dimensions: tuple[str, ...]) -> None:
+def _put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> None:
     group.create_array(
         name,
         data=values,
         chunks=tuple(max(1, size) for size in values.shape),
         fill_value=math.nan,
         compressors=None,
-        dimension_names=dimensions,
-        attributes=ATTRIBUTES.get(name, {}),
+        dimension_names=stored.dimensions,
+        attributes=stored.attributes,
     )
 
 
 def group_names(root: zarr.Group) -> list[str]:
-    """Names of the groups ``<experiment>/<model>``, be they damaged: what holds a chi2."""
+    """Names of the groups ``<experiment>/<model>``, be they damaged: what holds a chi2; without any, it is no store."""
 
     async def inside(directory: str) -> list[str]:
         return [name async for name in root.store.list_dir(directory)]
@@ -207,8 +206,11 @@ def group_names(root: zarr.Group) -> list[str]:
         contents = await asyncio.gather(*map(inside, groups))
         return sorted(group for group, content in zip(groups, contents, strict=True) if "chi2" in content)
 
-    with readable("the store"):
-        return sync(listed())
+    with readable(place_of(root)):
+        found = sync(listed())
+    if not found:
+        raise FastscanError(f"{place_of(root)} has no groups")
+    return found
 
 
 def read(root: zarr.Group, name: str) -> Cube:
@@ -224,7 +226,7 @@ def read(root: zarr.Group, name: str) -> Cube:
         aside = MemoryStore(sync(_checked_files(root, name, attributes["checksums"])))
         has_beta = "beta" in identity["axes"]
         axes = sync(_read_arrays(aside, [axis for axis in DIMENSIONS if has_beta or axis != "beta"]))
-        carried = sync(_read_arrays(aside, [f"likelihood/{array}" for array in LIKELIHOOD_DIMENSIONS]))
+        carried = sync(_read_arrays(aside, [f"likelihood/{array}" for array in CARRIED]))
         return Cube(
             name=name,
             title=attributes["title"],
@@ -237,9 +239,10 @@ def read(root: zarr.Group, name: str) -> Cube:
                 chunks=tuple(identity["chunks"]),
                 chunks_per_task=identity["chunks_per_task"],
                 dtype=identity["dtype"],
+                arrays=arrays_of(identity["combined"]),
             ),
             likelihood=Likelihood(
-                tuple(identity["experiments"]), **{name.rpartition("/")[2]: values for name, values in carried.items()}
+                tuple(identity["members"]), **{name.rpartition("/")[2]: values for name, values in carried.items()}
             ),
         )
 
@@ -248,9 +251,9 @@ async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str])
     """What a group consists of beside its large chunks; what is lost or damaged of it is a ValueError."""
     outer = name.partition("/")[0]
     found = await _read_files(root, [f"{name}/{key}" for key in checksums])
-    for key, checksum in checksums.items():
+    for key, right in checksums.items():
         value = found.get(f"{name}/{key}")
-        if value is None or xxhash.xxh3_64_hexdigest(value.to_bytes()) != checksum:
+        if value is None or checksum(value.to_bytes()) != right:
             raise ValueError(f"{key} is {'lost' if value is None else 'damaged'}")
     try:
         await AsyncGroup.open(root.store_path / outer, zarr_format=3, use_consolidated=False)
@@ -303,9 +306,10 @@ def describe(location: Location) -> list[dict[str, Any]]:
                         "size": points.size,
                         "first": float(points[0]),
                         "last": float(points[-1]),
-                        "units": ATTRIBUTES[axis]["units"],
+                        "units": AXES[axis].units,
                     }
                     for axis, points in cube.axes.items()
+                    if not np.isnan(points).any()  # of a combination that has no sigma_sys in common
                 },
                 "points": cube.layout.points,
                 "dtype": cube.layout.dtype,

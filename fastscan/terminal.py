@@ -125,12 +125,14 @@ def print_costs(found: "Costs", store: str) -> None:
         for name, each in found.groups.items()
     ]
     print_table(("group", "points", "tasks", "size", "chunk"), rows)
-    click.echo(f"in all: {short(found.points)} points in {found.tasks} tasks, {short(found.size, 'B')} with the events")
+    click.echo(f"to do: {short(found.points)} points in {found.tasks} tasks, {short(found.size, 'B')} with the events")
+    tasks = "each task" if found.tasks_in_flight is None else f"each of {found.tasks_in_flight} tasks"
+    here = f"; {short(found.available_memory, 'B')} available here" if math.isfinite(found.available_memory) else ""
     click.echo(
-        f"memory: {short(found.memory_per_task, 'B')} for each of {found.tasks_in_flight} tasks in flight, one for "
-        f"each worker, beside what Python takes; {short(found.memory, 'B')} available here"
+        f"memory: {short(found.memory_per_task, 'B')} for {tasks} in flight, one for each worker, beside what Python "
+        f"takes{here}"
     )
-    free = short(found.free, "B") if math.isfinite(found.free) else "no limit known"
+    free = short(found.free_disk, "B") if math.isfinite(found.free_disk) else "no limit known"
     click.echo(f"disk: {free} free at {store}")
 
 

@@ -3,19 +3,17 @@
 What is found damaged loses its record of being done, so that ``scan --resume`` computes it anew.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import dask.threaded
 import numpy as np
-import xxhash
 import zarr
-from zarr.core.sync import sync
 
-from fastscan import chunks, scanner, store
+from fastscan import chunks, store
+from fastscan.blocks import block
 from fastscan.cube import Cube
-from fastscan.errors import FastscanError
-from fastscan.location import Location, read_bytes, read_root, readable, writable
+from fastscan.files import readable, writable
+from fastscan.location import Location, read_bytes, read_root
 
 ROUNDING = 1e-6  # relative: another processor may round the last digit otherwise
 SAMPLE = 8  # chunks of a group that are computed again; enough to see a wrong likelihood, data file or version
@@ -62,11 +60,8 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
     ('coherent-csi/chi', 2, ())
     """
     root = read_root(location)
-    names = store.group_names(root)
-    if not names:
-        raise FastscanError(f"{location} has no groups")
     checked = []
-    for name in names:
+    for name in store.group_names(root):
         cube = store.read(root, name)
         done = sorted(chunks.recorded_tasks(root, cube))
         rng = np.random.default_rng(0)  # the same sample each time: a finding can be looked at again
@@ -77,7 +72,9 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
         damaged = {task: keys for task, (_, keys) in found.items() if keys}
         if damaged:
             with writable(location):
-                _forget(read_root(location, write=True), cube, damaged)
+                writable_root = read_root(location, write=True)
+                for task in damaged:
+                    chunks.forget(writable_root, cube, task)
         checked.append(
             Checked(
                 group=name,
@@ -98,16 +95,11 @@ def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[in
     damaged = []
     for key, (array, index) in keys.items():
         data = read_bytes(root, f"{cube.name}/{key}")
-        right = data is not None and checksums.get(key) == xxhash.xxh3_64_hexdigest(data)
+        right = data is not None and checksums.get(key) == chunks.checksum(data)
         if data is not None and right and recompute:
-            block = scanner.chi2_block(cube, index) if array == "chi2" else scanner.events_block(cube, index)
-            again = chunks.chunk_bytes(cube, array, index, block).view(block.dtype)
-            right = np.allclose(np.frombuffer(data, block.dtype), again, rtol=ROUNDING, atol=0, equal_nan=True)
+            values = block(cube, array, index)
+            again = chunks.chunk_bytes(cube, array, index, values).view(values.dtype)
+            right = np.allclose(np.frombuffer(data, values.dtype), again, rtol=ROUNDING, atol=0, equal_nan=True)
         if not right:
             damaged.append(f"{cube.name}/{key}")
     return len(keys), damaged
-
-
-def _forget(root: zarr.Group, cube: Cube, tasks: Iterable[int]) -> None:
-    for task in tasks:
-        sync(root.store.delete(f"{cube.name}/chi2/done.{task}.json"))

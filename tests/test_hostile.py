@@ -20,6 +20,7 @@ import fastscan
 from fastscan import grid, records, scanner, store
 from fastscan.costs import costs
 from fastscan.errors import FastscanError
+from fastscan.plan import plan
 from fastscan.verify import verify
 
 
@@ -125,7 +126,7 @@ def test_a_scan_that_was_interrupted_is_resumed_to_the_same_bits(
         (place / "cut.toml").write_text(with_store(text, dtype=dtype, chunk=f"{chunk} B", task=f"{task} B"))
         with threads(1):
             fastscan.scan(place / "plain.toml", place / "undisturbed.zarr")
-        tasks = sum(cube.layout.tasks for cube in scanner.plan(place / "cut.toml"))
+        tasks = sum(cube.layout.tasks for cube in plan(place / "cut.toml"))
         out = place / "out.zarr"
         with threads(before):
             interrupt(place / "cut.toml", out, at=round(part * tasks))
@@ -137,7 +138,7 @@ def test_a_scan_that_was_interrupted_is_resumed_to_the_same_bits(
         assert {now.tasks_to_do for now in calls} == {tasks - len(recorded)}
         assert recorded.items() <= done(out).items()  # not computed twice
         assert arrays(out) == arrays(place / "undisturbed.zarr")
-        require_clean(out, *(cube.name for cube in scanner.plan(place / "cut.toml")))
+        require_clean(out, *(cube.name for cube in plan(place / "cut.toml")))
 
 
 def test_a_scan_that_has_ended_writes_nothing_more(tmp_path: Path) -> None:

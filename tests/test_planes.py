@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from scipy.optimize import minimize_scalar
 
 import fastscan
-from fastscan import models, query, recipes, records, scanner, store
+from fastscan import models, query, recipes, records, store
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.location import read_root
+from fastscan.plan import plan as plan_of
 from fastscan.planes import SCALES, Contour, Plane, contours, plane_of
 from fastscan.typing import Array
 
@@ -175,7 +176,7 @@ def test_two_degrees_of_freedom_fit_beta_as_well(root: zarr.Group) -> None:
 
 def test_the_contours_of_the_papers_grids_are_where_delta_chi2_is_the_threshold() -> None:
     delta = query.threshold(0.90, 1)
-    cubes = scanner.plan(recipes.grid(5))
+    cubes = plan_of(recipes.grid(5))
     assert len(cubes) == 14
     for cube in cubes:
         plane = plane_of(cube, "cos_beta", "m_zprime", dof=1)
@@ -233,7 +234,7 @@ def plan(write: Write) -> Plan:
         for old, new in replaced:
             assert old in text
             text = text.replace(old, new)
-        return scanner.plan(write("grid.toml", text))[0]
+        return plan_of(write("grid.toml", text))[0]
 
     return planned
 
@@ -320,4 +321,4 @@ def test_a_group_of_one_axis_has_no_plane(write: Write) -> None:
     axes = 'm_zprime = { values = [100, 200], unit = "GeV" }'
     grid = write("grid.toml", f'experiments = ["conus"]\nmodels = ["chi"]\n[axes]\n{axes}')
     with pytest.raises(FastscanError, match="conus/chi has no second axis for a plane, only m_zprime"):
-        next(records.contours(scanner.plan(grid)))
+        next(records.contours(plan_of(grid)))

@@ -10,6 +10,7 @@ from matplotlib.testing.compare import compare_images
 
 from fastscan import figures, plots, recipes, records, scanner
 from fastscan.errors import FastscanError
+from fastscan.plan import plan
 from fastscan.plots import Settings
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -124,6 +125,6 @@ def test_golden_images(stored: str, tmp_path: Path, name: str) -> None:
     if name == "plane":
         figure, _ = plots.plot(stored, ["coherent-csi/e6"])
     else:
-        figure = recipes.figure4(scanner.plan(recipes.grid(4))).draw()
+        figure = recipes.figure4(plan(recipes.grid(4))).draw()
     figure.savefig(tmp_path / f"{name}.png", dpi=60)
     assert compare_images(str(GOLDEN / f"{name}.png"), str(tmp_path / f"{name}.png"), tol=12) is None

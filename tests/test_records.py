@@ -12,9 +12,10 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan import location, query, records, scanner, store
+from fastscan import location, query, records, store
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
+from fastscan.plan import plan
 from fastscan.records import KEYS, PROFILE_KEYS, Record
 
 # Its limits are ok and outside the axis; at 90.001 deg below 1 GeV; at 100 deg the data disfavour the SM.
@@ -118,7 +119,7 @@ def test_a_profile_of_stored_values_has_only_what_is_stored(place: Path, write: 
     with pytest.raises(FastscanError, match=r"sigma_sys = 0\.1 is not on the axis .* the nearest is 0\.01"):
         list(records.profile(store.read(root, "coherent-csi/chi"), sigma_sys=[0.1], stored_in=root))
     without_sigma = EVERY_STATUS.replace("sigma_sys = { values = [0.01, 0.28] }", "")
-    cube = scanner.plan(write("other.toml", without_sigma))[0]
+    cube = plan(write("other.toml", without_sigma))[0]
     assert [row["sigma_sys"] for row in records.profile(cube, sigma_sys=[0.1, 0.5])][::4] == [0.1, 0.5]
 
 

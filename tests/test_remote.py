@@ -10,16 +10,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import fsspec
 import psutil
 import pytest
 import s3fs
 import xarray as xr
 from conftest import FASTSCAN, GRID, MOTO, Arrays, arrays, free_port, scanned, with_store
+from fsspec.implementations.local import LocalFileSystem
 
 import fastscan
 from fastscan import records, scanner, store
 from fastscan.errors import FastscanError
 from fastscan.location import read_root
+from fastscan.plan import plan
 from fastscan.verify import verify
 
 E6 = "coherent-csi/e6"
@@ -213,7 +216,7 @@ def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
         arrays(url)
     calls: list[scanner.Progress] = []
     fastscan.scan(many_tasks, url, resume=True, progress=calls.append)
-    assert calls[0].tasks_to_do < scanner.plan(many_tasks)[0].layout.tasks
+    assert calls[0].tasks_to_do < plan(many_tasks)[0].layout.tasks
     assert arrays(url) == undisturbed
 
 
@@ -248,3 +251,35 @@ def test_a_missing_extra_is_answered_with_its_command(protocol: str, library: st
 def test_a_file_url_is_a_path(grid: Path, tmp_path: Path) -> None:
     fastscan.scan(grid, f"file://{tmp_path}/out.zarr")
     assert store.group_names(read_root(tmp_path / "out.zarr")) == [E6]
+
+
+def test_storage_with_directories_is_a_place(many_tasks: Path, tmp_path: Path, undisturbed: Arrays) -> None:
+    url = f"local://{tmp_path}/new/out.zarr"
+    fastscan.scan(many_tasks, url)
+    assert arrays(url) == undisturbed
+    (found,) = records.of_store(url, beta=[0.0], sigma_sys=[0.1], from_cube=True)
+    assert found["limit_gev"] == pytest.approx(float(fastscan.limit("coherent-csi", "e6", beta=0, sigma_sys=0.1)))
+    (tmp_path / "new/out.zarr" / E6 / "chi2/c.3.0.0.0").write_bytes(b"damaged")
+    assert [each.damaged for each in verify(url)] == [(f"{E6}/chi2/c.3.0.0.0",)]
+    fastscan.scan(many_tasks, url, resume=True)
+    assert not any(each.damaged or each.missing for each in verify(url))
+    fastscan.scan(many_tasks, url, overwrite=True)
+    assert arrays(url) == undisturbed
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FastscanError, match="no fastscan store; it is left as it is"):
+        fastscan.scan(many_tasks, f"local://{tmp_path}/notes.txt", overwrite=True)
+
+
+class Bare(LocalFileSystem):
+    """A file system that takes no options."""
+
+    protocol = "bare"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+def test_storage_that_takes_no_options_is_told(grid: Path) -> None:
+    fsspec.register_implementation("bare", Bare)
+    with pytest.raises(FastscanError, match=r"bare:///x is no place for a store: .*unexpected keyword argument"):
+        fastscan.scan(grid, "bare:///x")

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 import fastscan
-from fastscan import figures, paper, recipes, records, report, scanner
+from fastscan import figures, paper, recipes, records, report
+from fastscan.constants import PHYSICS_VERSION
 from fastscan.paper import Entry
+from fastscan.plan import plan
 from fastscan.recipes import Finding, PaperFigure
 
 GRID = """
@@ -88,7 +90,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paper, "GRID", grid)
         entries = paper.table3(place / "out")
-        figure = recipes.figure4(scanner.plan(recipes.grid(4)))
+        figure = recipes.figure4(plan(recipes.grid(4)))
         keys, rows = figure.tables[""]
         large = replace(figure, number=1, title="<b>A</b>", findings=(HOSTILE,), tables={"": (keys, rows * 3)})
         svg = figures.as_svg(figure.draw())
@@ -229,7 +231,7 @@ def test_it_says_what_was_run(made: Made) -> None:
     assert COMMAND in made.read.text
     cells = dict(row for row in made.read.rows if len(row) == 2)
     assert cells["made"] == "2026-01-01 23:30 UTC"
-    assert cells["its physics"] == f"version {scanner.PHYSICS_VERSION}"
+    assert cells["its physics"] == f"version {PHYSICS_VERSION}"
     assert {"fastscan", "python", "numpy", "numba", "scipy", "zarr", "dask", "matplotlib"} <= set(cells)
     assert GRID.strip() in made.read.text
     assert recipes.grid(4).read_text() in made.read.text

@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 import subprocess
@@ -13,8 +14,10 @@ import zarr
 from conftest import GRID, Write, with_store
 
 import fastscan
-from fastscan import chunks, grid, layout, location, records, scanner, store, tables
+from fastscan import chunks, grid, layout, location, records, store, tables
+from fastscan.constants import PHYSICS_VERSION
 from fastscan.errors import FastscanError
+from fastscan.plan import plan
 
 E6 = "coherent-csi/e6"
 
@@ -68,7 +71,7 @@ def test_a_group_says_what_made_it(scanned: Path) -> None:
     assert attributes["identity"]["axes"]["beta"]["unit"] == "deg"
     assert attributes["identity"]["experiments"]["coherent-csi"]["statistics"]["observed"] == 142
     assert len(attributes["hash"]) == 64
-    assert zarr.open_group(scanned, mode="r").attrs.asdict() == {"fastscan_format": 1}
+    assert zarr.open_group(scanned, mode="r").attrs.asdict() == {"fastscan_format": layout.FORMAT}
 
 
 def test_records_hold_the_checksum_of_every_chunk(scanned: Path) -> None:
@@ -100,11 +103,11 @@ def test_a_block_that_is_no_chunk_is_not_written(scanned: Path) -> None:
 
 def test_the_likelihood_comes_back_as_it_was(scanned: Path, grid_file: Path) -> None:
     root = location.read_root(str(scanned))
-    for planned in scanner.plan(grid_file):
+    for planned in plan(grid_file):
         carried = store.read(root, planned.name)
         assert carried.hash == planned.hash
         assert carried.likelihood.members == planned.likelihood.members
-        for name in layout.LIKELIHOOD_DIMENSIONS:
+        for name in layout.CARRIED:
             assert getattr(carried.likelihood, name).tobytes() == getattr(planned.likelihood, name).tobytes()
 
 
@@ -188,7 +191,7 @@ def test_other_data_files_and_another_physics_version_are_refused(
 ) -> None:
     before = everything(scanned)
     with monkeypatch.context() as patch:
-        patch.setattr(scanner, "PHYSICS_VERSION", scanner.PHYSICS_VERSION + 1)
+        patch.setattr("fastscan.plan.PHYSICS_VERSION", PHYSICS_VERSION + 1)
         with pytest.raises(FastscanError, match="another run: physics_version differ"):
             fastscan.scan(grid_file, scanned, resume=True)
     with monkeypatch.context() as patch:
@@ -266,6 +269,19 @@ def test_a_scan_killed_at_its_first_write_leaves_no_store(grid_file: Path, tmp_p
     fastscan.scan(grid_file, out)
     fastscan.scan(grid_file, out, overwrite=True)
     assert sorted(path.name for path in out.iterdir()) == ["coherent-csi", "zarr.json"]
+
+
+def test_where_no_new_store_can_be_made_the_old_one_is_put_back(
+    scanned: Path, grid_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = everything(scanned.parent)
+    monkeypatch.setattr(location, "_root_file", full)
+    with pytest.raises(FastscanError, match="can't be written: No space left on device"):
+        fastscan.scan(grid_file, scanned, overwrite=True)
+    assert everything(scanned.parent) == before
 
 
 def test_overwrite_leaves_nothing_beside_the_store(scanned: Path, grid_file: Path) -> None:
@@ -426,6 +442,61 @@ def test_a_group_that_nobody_knows_is_left(scanned: Path, grid_file: Path) -> No
     zarr.create_group(scanned / E6)
     with pytest.raises(FastscanError, match=r"e6/zarr\.json is damaged, or nothing that fastscan made"):
         fastscan.scan(grid_file, scanned, resume=True)
+
+
+def test_rewording_what_no_number_follows_from_is_no_other_run(grid_file: Path, scanned: Path) -> None:
+    loaded = grid.load(grid_file)
+    experiments = (replace(loaded.experiments[0], title="In other words", references=("arXiv:0000.00000",)),)
+    reworded = replace(
+        loaded,
+        title="Another title",
+        experiments=experiments,
+        models=tuple(replace(model, description="In other words") for model in loaded.models),
+    )
+    before = everything(scanned)
+    fastscan.scan(reworded, scanned, resume=True)
+    assert {name for name, data in everything(scanned).items() if before[name] != data} <= {"zarr.json"}
+
+
+TWO = """
+models = ["chi"]
+[axes]
+m_zprime = { values = [100, 900], unit = "GeV" }
+[combine.two]
+experiments = ["cr51-lxe-c", "connie"]
+sigma_sys = { connie = 0.05 }
+"""
+
+
+def test_members_keep_their_order_where_metadata_are_written_anew(write: Write, tmp_path: Path) -> None:
+    fastscan.scan(write("g.toml", TWO), tmp_path / "out.zarr")
+    before = store.read(location.read_root(tmp_path / "out.zarr"), "two/chi").likelihood
+    metadata = tmp_path / "out.zarr/two/chi/zarr.json"
+    metadata.write_text(json.dumps(json.loads(metadata.read_text()), sort_keys=True))
+    again = store.read(location.read_root(tmp_path / "out.zarr"), "two/chi").likelihood
+    assert again.members == before.members == ("cr51-lxe-c", "connie")
+    other = write("other.toml", TWO.replace('"cr51-lxe-c", "connie"', '"connie", "cr51-lxe-c"'))
+    with pytest.raises(FastscanError, match="another run: members differ"):
+        fastscan.scan(other, tmp_path / "out.zarr", resume=True)
+
+
+def test_a_combination_without_the_sigma_sys_axis_is_described(write: Write, tmp_path: Path) -> None:
+    fastscan.scan(write("g.toml", TWO), tmp_path / "out.zarr")
+    (group,) = store.describe(tmp_path / "out.zarr")
+    assert list(group["axes"]) == ["m_zprime", "luminosity"]
+    json.dumps(group, allow_nan=False)
+
+
+def test_a_whole_axis_is_found_on_itself(scanned: Path) -> None:
+    """In memory that grows with the axis, not with its square: 10^6 points would need 8 TB."""
+    cube = store.read(location.read_root(scanned), E6)
+    long = replace(cube, axes={**cube.axes, "luminosity": np.geomspace(1, 1000, 1_000_000)})
+    points = long.axes["luminosity"]
+    assert (long.on_axis("luminosity", points * (1 + 1e-10)) == np.arange(points.size)).all()
+    assert cube.on_axis("luminosity", np.array([1000, 1, 10])).tolist() == [2, 0, 1]
+    for missed, nearest in ((4, 1), (6, 10), (2000, 1000)):
+        with pytest.raises(FastscanError, match=f"luminosity = {missed} is not on the axis.*the nearest is {nearest}$"):
+            cube.on_axis("luminosity", np.array([1, missed]))
 
 
 def test_an_identity_that_was_changed_is_damage(scanned: Path) -> None:

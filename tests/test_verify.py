@@ -1,6 +1,7 @@
 """Damage on the disk is found, named, and repaired by a resumed scan."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from conftest import GRID, with_store
 import fastscan
 from fastscan.errors import FastscanError
 from fastscan.location import create
+from fastscan.records import of_store
+from fastscan.scanner import finish
+from fastscan.store import describe
 from fastscan.verify import verify
 
 E6, CHUNK = "coherent-csi/e6", "chi2/c.0.0.0.0"
@@ -98,6 +102,8 @@ def test_what_is_no_store_is_told(tmp_path: Path) -> None:
 
 def test_a_store_that_has_not_begun_is_told(tmp_path: Path) -> None:
     """What a scan leaves that is killed after its first file."""
-    create(tmp_path / "out.zarr", overwrite=False, resume=False)
-    with pytest.raises(FastscanError, match="has no groups"):
-        verify(tmp_path / "out.zarr")
+    out = tmp_path / "out.zarr"
+    create(out, overwrite=False, resume=False)
+    for ask in (verify, describe, of_store, finish):
+        with pytest.raises(FastscanError, match=f"^{re.escape(str(out))} has no groups$"):
+            ask(str(out))

@@ -1,0 +1,49 @@
+"""Manners with files, whatever is in them: what goes wrong is one line, and a file is replaced whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+
+from fastscan.errors import FastscanError
+
+# What readers meet in files that aren't whole, or are something else.
+DAMAGE = (
+    *(FileNotFoundError, NotADirectoryError, IsADirectoryError),
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError),
+)
+
+
+@contextmanager
+def readable(what: str | PathLike[str]) -> Iterator[None]:
+    """Tell what can't be read, because it is damaged or half-written, in one line."""
+    try:
+        yield
+    except FastscanError:
+        raise
+    except DAMAGE as error:
+        problem = (str(error) or type(error).__name__).splitlines()[0]
+        raise FastscanError(f"{what} is half-written or damaged: {problem}") from None
+    except OSError as error:
+        raise FastscanError(f"{what} can't be read: {error.strerror or error}") from None
+
+
+@contextmanager
+def writable(what: str | PathLike[str]) -> Iterator[None]:
+    """Tell what can't be written in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise FastscanError(f"{what} can't be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to, in whose place `path` is once it is whole."""
+    partial = path.with_name(f".{path.name}.partial")
+    with writable(path):
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

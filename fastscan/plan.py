@@ -1,0 +1,76 @@
+"""From a grid to its cubes: what a scan is to compute, and for each cube its likelihood and its identity.
+
+The identity is all that the numbers follow from, as the user gave it.  Nothing is scanned or written here.
+"""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastscan import grid, likelihood, tables
+from fastscan.constants import PHYSICS_VERSION
+from fastscan.cube import Cube
+from fastscan.grid import Combination, Grid
+from fastscan.layout import layout_of
+from fastscan.models import Model
+
+PROSE = ("title", "description", "references")  # may be reworded, and no number changes
+
+
+def plan(source: str | Path | Grid) -> list[Cube]:
+    """The cubes of a grid, one for each experiment or combination and each model, with their likelihoods."""
+    checked = source if isinstance(source, Grid) else grid.load(source)
+    alone = [Combination(experiment.name, (experiment,), {}) for experiment in checked.experiments]
+    return [
+        _cube(checked, measured, model, combined)
+        for group, combined in ((alone, False), (checked.combinations, True))
+        for measured in group
+        for model in checked.models
+    ]
+
+
+def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> Cube:
+    axes = {name: axis.points() for name, axis in source.axes.items()}
+    if "sigma_sys" not in axes:  # each experiment keeps its own, which for several is no single number
+        own = measured.experiments[0].statistics.sigma_sys
+        axes["sigma_sys"] = np.array([np.nan if combined else own])
+    axes.setdefault("luminosity", np.ones(1))
+    if not model.has_beta:
+        axes["beta"] = np.zeros(1)
+    layout = layout_of(source, model.has_beta, combined)
+    references = [each for experiment in measured.experiments for each in experiment.references]
+    described = {name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta}
+    return Cube(
+        name=f"{measured.name}/{model.name}",
+        title=source.title,
+        references=tuple(dict.fromkeys([*references, *model.references])),
+        identity={
+            "physics_version": PHYSICS_VERSION,
+            "members": [each.name for each in measured.experiments],
+            "experiments": {each.name: _plain(asdict(each)) for each in measured.experiments},
+            "combined": combined,
+            "fixed_sigma_sys": measured.sigma_sys,
+            "model": _plain(asdict(model)),
+            "data": {name: tables.digest(name) for name in tables.INPUTS},
+            "axes": described,
+            "dtype": source.dtype,
+            "chunks": list(layout.chunks),
+            "chunks_per_task": layout.chunks_per_task,
+        },
+        axes=axes,
+        has_beta=model.has_beta,
+        layout=layout,
+        likelihood=likelihood.build(measured.experiments, model, axes["beta"] if model.has_beta else None),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A value without its prose as JSON gives it back: lists for tuples, and a word for infinity."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items() if key not in PROSE}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return "infinity" if value == math.inf else value
