@@ -45,6 +45,7 @@ SCALES = {
 }
 # What a fit of the model finds; the others are the experiment's.
 THEORY = ("beta", "m_zprime")
+SECOND_AXES = ("beta", "sigma_sys", "luminosity")  # what M_Z' is shown against where nothing is said
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,10 +262,17 @@ def degrees(x: str, y: str, dof: int | None) -> int:
 
 def axes_of(*cubes: Cube, held: Sequence[str] = ()) -> tuple[str, str]:
     """The plane that one would look at first: M_Z' against the first other axis that a cube has points enough of."""
-    for name in ("beta", "sigma_sys", "luminosity"):
+    for name in SECOND_AXES:
         if name not in held and any(has(cube, name) for cube in cubes):
             return name, "m_zprime"
     raise FastscanError(f"{cubes[0].name} has no second axis for a plane, only m_zprime")
+
+
+def can_show(cube: Cube, axes: tuple[str, str] | None, held: Sequence[str]) -> bool:
+    """Whether a cube has the axes of a plane, or, where none are said, M_Z' and a second axis that isn't held."""
+    if axes is not None:
+        return all(has(cube, name) for name in axes)
+    return has(cube, "m_zprime") and any(has(cube, name) for name in SECOND_AXES if name not in held)
 
 
 def contours(plane: Plane, delta: float) -> list[Contour]:

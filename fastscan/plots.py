@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
-from fastscan import figures, planes, query, records, store
+from fastscan import figures, planes, query, records
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError, unknown
 from fastscan.figures import Row
@@ -96,7 +96,7 @@ def plot(
     """
     chosen = settings or Settings()
     root = read_root(location)
-    cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
+    cubes = records.cubes_of(root, location, groups)
     if kind is None:
         kind = _first_kind(cubes, along, bool(axes or minimise), chosen)
     needed = _axes_shown(cubes, kind, along, axes, minimise, chosen)

@@ -168,22 +168,28 @@ def of_store(
     `combined` names experiments (or combinations) of the store whose likelihoods are added up, for each model
     that all of them have, instead.  `from_cube` insists on the stored chi2.
     """
-    from fastscan import store
     from fastscan.location import read_root
 
     root = read_root(location)
     if combined and from_cube:
         raise FastscanError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
-    if combined:
-        cubes = _combined(root, combined)
-    else:
-        cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
+    cubes = _combined(root, combined) if combined else cubes_of(root, location, groups)
     stored_in = root if from_cube else None
     answers = [  # each checks what is asked of it, before the first of them answers
         of_cube(cube, **settings_of(cube, beta, sigma_sys, luminosity), cl=cl, dof=dof, stored_in=stored_in)
         for cube in cubes
     ]
     return itertools.chain.from_iterable(answers)
+
+
+def cubes_of(root: "zarr.Group", location: str, groups: Sequence[str]) -> "list[Cube]":
+    """The groups of a store that are named, each once, or all that it has."""
+    from fastscan import store
+
+    names = list(dict.fromkeys(groups)) or store.group_names(root)
+    if not names:
+        raise FastscanError(f"{location} has no groups")
+    return [store.read(root, name) for name in names]
 
 
 def settings_of(cube: "Cube", beta: Values, sigma_sys: Values | None, luminosity: Values) -> dict[str, Any]:
@@ -393,13 +399,13 @@ def contours_of_store(
 
     Arguments as of `fastscan.planes.plane_of`; axes left out are the first that a group has.
     """
-    from fastscan import planes, store
+    from fastscan import planes
     from fastscan.location import read_root
 
     root = read_root(location)
-    cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
+    cubes = cubes_of(root, location, groups)
     given = (*(at or {}), *minimise)
-    able = [cube for cube in cubes if all(planes.has(cube, name) for name in axes or planes.axes_of(cube, held=given))]
+    able = [cube for cube in cubes if planes.can_show(cube, axes, given)]
     yield from contours(
         cubes if groups else able or cubes[:1],  # one that can't be drawn says why
         axes=axes,

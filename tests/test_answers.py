@@ -1,0 +1,38 @@
+"""What is asked of a whole store: which of its groups answer, and what a store says that can't."""
+
+from pathlib import Path
+
+import pytest
+from conftest import Write
+
+import fastscan
+from fastscan import location, records
+from fastscan.errors import FastscanError
+
+# chi has the masses alone, e6 a plane.
+TWO_KINDS = """
+experiments = ["conus"]
+models = ["chi", "e6"]
+[axes]
+beta = { start = 0, stop = 180, num = 13, unit = "deg" }
+m_zprime = { start = 20, stop = 2000, num = 37, spacing = "log", unit = "GeV" }
+"""
+
+
+def test_groups_without_a_plane_are_left_out_where_none_is_named(write: Write, tmp_path: Path) -> None:
+    store = str(tmp_path / "out.zarr")
+    fastscan.scan(write("grid.toml", TWO_KINDS), store)
+    (found,) = records.contours_of_store(store)
+    assert found[0].cube.name == "conus/e6"
+    with pytest.raises(FastscanError, match="conus/chi has no second axis for a plane, only m_zprime"):
+        list(records.contours_of_store(store, ["conus/chi"]))
+    with pytest.raises(FastscanError, match="conus/chi has no axis sigma_sys"):
+        list(records.contours_of_store(store, axes=("sigma_sys", "m_zprime")))
+
+
+def test_a_store_without_groups_has_no_answers(tmp_path: Path) -> None:
+    store = str(tmp_path / "empty.zarr")
+    location.create(store, overwrite=False, resume=False)
+    for ask in (records.of_store, records.contours_of_store):
+        with pytest.raises(FastscanError, match=r"empty\.zarr has no groups"):
+            list(ask(store))
