@@ -1,6 +1,8 @@
-"""Types of arrays, shared by the numerical modules."""
+"""Types that modules share: of arrays, and of what is answered."""
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+Record: TypeAlias = dict[str, Any]  # one answer by key, see fastscan.records
 
 if TYPE_CHECKING:  # the modules that only describe experiments do without numpy
     import numpy as np

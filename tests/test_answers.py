@@ -6,7 +6,7 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan import location, records
+from fastscan import answers, location
 from fastscan.errors import FastscanError
 
 # chi has the masses alone, e6 a plane.
@@ -22,17 +22,17 @@ m_zprime = { start = 20, stop = 2000, num = 37, spacing = "log", unit = "GeV" }
 def test_groups_without_a_plane_are_left_out_where_none_is_named(write: Write, tmp_path: Path) -> None:
     store = str(tmp_path / "out.zarr")
     fastscan.scan(write("grid.toml", TWO_KINDS), store)
-    (found,) = records.contours_of_store(store)
+    (found,) = answers.contours_of_store(store)
     assert found[0].cube.name == "conus/e6"
     with pytest.raises(FastscanError, match="conus/chi has no second axis for a plane, only m_zprime"):
-        list(records.contours_of_store(store, ["conus/chi"]))
+        list(answers.contours_of_store(store, ["conus/chi"]))
     with pytest.raises(FastscanError, match="conus/chi has no axis sigma_sys"):
-        list(records.contours_of_store(store, axes=("sigma_sys", "m_zprime")))
+        list(answers.contours_of_store(store, axes=("sigma_sys", "m_zprime")))
 
 
 def test_a_store_without_groups_has_no_answers(tmp_path: Path) -> None:
     store = str(tmp_path / "empty.zarr")
     location.create(store, overwrite=False, resume=False)
-    for ask in (records.of_store, records.contours_of_store):
+    for ask in (answers.limits_of_store, answers.contours_of_store):
         with pytest.raises(FastscanError, match=r"empty\.zarr has no groups"):
             list(ask(store))

@@ -76,7 +76,7 @@ def test_worker_processes_and_parts_make_the_same_store(scanned: Path, tmp_path:
 
 def test_limits_as_a_table(scanned: Path) -> None:
     lines = ok("limits", scanned, "--group", "coherent-csi/chi").splitlines()
-    assert lines[0] == "Lower limits on M_Z' at 90 % CL (1 dof):"
+    assert lines[0] == "Lower limits on M_Z' at 90 % CL, 1 dof:"
     assert lines[2].split() == ["coherent-csi", "chi", "0.28", "1", "195.3", "GeV"]
 
 

@@ -17,7 +17,8 @@ import xarray as xr
 from conftest import FASTSCAN, GRID, MOTO, Arrays, arrays, free_port, scanned, with_store
 
 import fastscan
-from fastscan import records, scanner, store
+from fastscan import scanner, store
+from fastscan.answers import limits_of_store
 from fastscan.errors import FastscanError
 from fastscan.location import read_root
 from fastscan.verify import verify
@@ -123,7 +124,7 @@ def test_a_store_at_a_url_is_the_same_and_answers_the_same(url: str, grid: Path,
     assert arrays(url) == undisturbed
     assert store.group_names(root) == [E6]
     assert xr.open_zarr(url, group=E6).chi2.values.tobytes() == undisturbed[f"{E6}/chi2"][1]
-    (found,) = records.of_store(url, beta=[0.0], sigma_sys=[0.1], from_cube=True)
+    (found,) = limits_of_store(url, beta=[0.0], sigma_sys=[0.1], from_cube=True)
     assert found["limit_gev"] == pytest.approx(float(fastscan.limit("coherent-csi", "e6", beta=0, sigma_sys=0.1)))
     assert not any(each.damaged or each.missing for each in verify(url, everything=True))
 
