@@ -5,7 +5,6 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -124,33 +123,20 @@ def models(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("what", metavar="EXPERIMENT|STORE")
+@click.argument("what", metavar="EXPERIMENT|MODEL|STORE")
 def cite(what: str) -> None:
-    """The references to cite for an experiment or a store.
+    """The references to cite for an experiment, a model or a store.
+
+    Those of a store are its experiments' and its models'.
 
     \b
     Examples: fastscan cite red100
               fastscan cite results/coherent-csi.zarr
     """
-    from fastscan import experiments as known
+    from fastscan import citations
 
-    if _is_store(what, known.names()):
-        from fastscan import store as stores
-
-        references = [each for group in stores.describe(what) for each in group["references"]]
-    else:
-        references = list(known.load(what).references)
-    for reference in dict.fromkeys(references):
+    for reference in citations.references_of(what):
         click.echo(reference)
-
-
-def _is_store(what: str, names: Sequence[str]) -> bool:
-    """Whether a store is meant: an experiment in the package is cited without importing what reads stores."""
-    if what in names:
-        return False
-    from fastscan.location import is_url
-
-    return is_url(what) or os.path.isdir(what.removeprefix("file://"))
 
 
 @cli.command()

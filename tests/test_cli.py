@@ -285,6 +285,7 @@ def test_a_strength_divides_everything(tmp_path: Path) -> None:
 
 def test_cite(scanned: Path) -> None:
     assert "arXiv:1212.1938" in ok("cite", "red100").splitlines()
+    assert ok("cite", "lr").splitlines() == ["arXiv:2002.01482"]
     assert ok("cite", scanned).splitlines() == ["arXiv:1708.01294", "arXiv:1804.09459", "arXiv:2002.01482"]
 
 
