@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Write
 
 import fastscan
-from fastscan import answers, location
+from fastscan import answers, location, records, scanner
 from fastscan.errors import FastscanError
 
 # chi has the masses alone, e6 a plane.
@@ -36,3 +37,23 @@ def test_a_store_without_groups_has_no_answers(tmp_path: Path) -> None:
     for ask in (answers.limits_of_store, answers.contours_of_store):
         with pytest.raises(FastscanError, match=r"empty\.zarr has no groups"):
             list(ask(store))
+
+
+@pytest.mark.parametrize("sigma_sys", ["", "sigma_sys = { values = [0.1, 0.2] }"])
+def test_experiments_that_are_combined_are_the_cube_that_a_grid_file_combines(
+    sigma_sys: str, write: Write, tmp_path: Path
+) -> None:
+    axes = f'[axes]\nm_zprime = {{ values = [100, 300], unit = "GeV" }}\n{sigma_sys}\n'
+    apart = 'experiments = ["conus", "cr51-lxe-a"]\nmodels = ["chi"]\n' + axes
+    together = f'models = ["chi"]\n{axes}[combine.both]\nexperiments = ["conus", "cr51-lxe-a"]'
+    root = fastscan.scan(write("apart.toml", apart), tmp_path / "out.zarr")
+    (joint,) = answers.joint_cubes(root, ["conus", "cr51-lxe-a"])
+    (planned,) = scanner.plan(write("together.toml", together))
+    assert joint.hash == planned.hash
+    assert joint.references == planned.references
+    assert joint.likelihood.members == planned.likelihood.members
+    np.testing.assert_equal(joint.axes, {name: planned.axes[name] for name in joint.axes})
+    assert (joint.experiment, joint.model_name, joint.has_events) == ("conus+cr51-lxe-a", "chi", False)
+    asked = {"sigma_sys": "axis", "luminosity": "axis"}
+    ours, theirs = (list(records.limit_records(cube, **asked)) for cube in (joint, planned))
+    assert [row | {"experiment": "both"} for row in ours] == theirs
