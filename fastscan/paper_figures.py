@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # fastscan.figures says how to install it
     from matplotlib.figure import Figure
 
 GRIDS = files("fastscan") / "grids" / "paper"
-LEVEL = level_text(CL, DOF)
+LEVEL, THRESHOLD = level_text(CL, DOF), query.threshold(CL, DOF)
 SNS, REACTORS, CHROMIUM = "SNS", "reactors", "51Cr"
 SHORT = {"lr": "LR", "lr-nc": "LR, neutral current only", "chi": r"$\chi$", "eta": r"$\eta$", "psi": r"$\psi$"}
 BANDS = {"chi": "#0072B2", "eta": "#E69F00", SNS: "#0072B2", REACTORS: "#E69F00"}
@@ -104,7 +104,7 @@ def figure1(cubes: Sequence[Cube]) -> PaperFigure:
         title="Delta chi2 against M_Z'",
         caption="Left-right symmetric model (one line an experiment) and E6 models chi and eta (bands from the weakest "
         "to the strongest experiment), each at its own sigma_sys. Delta chi2 is above its minimum over all M_Z'; the "
-        f"line is the threshold at {LEVEL}, 2.71. The reactors' lines coincide.",
+        f"line is the threshold at {LEVEL}, {THRESHOLD:.2f}. The reactors' lines coincide.",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(_crossings_equal_limits(profiles, limits),),
         drawing=draw,
@@ -202,7 +202,7 @@ def figure4(cubes: Sequence[Cube]) -> PaperFigure:
         title="51Cr: Delta chi2 against M_Z'",
         caption="Configurations A (5 MCi, 100 d), B (5 MCi, 50 d) and C (10 MCi, 50 d) on liquid xenon at their "
         "sigma_sys = 0.0025. Model lr is what the paper computed; lr-nc, with W exchange left alone, is not in the "
-        f"paper. The line is the threshold at {LEVEL}, 2.71.",
+        f"paper. The line is the threshold at {LEVEL}, {THRESHOLD:.2f}.",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(_crossings_equal_limits(profiles, limits),),
         drawing=draw,
@@ -214,10 +214,9 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
     limits = _limits(cubes)
     for row in limits:
         row["cos_beta"] = math.cos(row["beta_rad"])
-    delta = query.threshold(CL, DOF)
     shown = [planes.plane_of(cube, "cos_beta", "m_zprime", dof=DOF) for cube in cubes]
     vertices = [
-        each for plane in shown for each in records.contour_records(plane, planes.contours(plane, delta), CL, DOF)
+        each for plane in shown for each in records.contour_records(plane, planes.contours(plane, THRESHOLD), CL, DOF)
     ]
     exact = {name: _status_at(name, INSENSITIVE) for name in dict.fromkeys(row["experiment"] for row in limits)}
     cevns = {name: states for name, states in exact.items() if kind_of(name) != CHROMIUM}
@@ -363,7 +362,7 @@ def _of(rows: Iterable[Record], *models: str) -> list[Record]:
 
 def _profile_axes(ax: Any, low: float, high: float) -> None:
     figures.name_axes(ax, "m_zprime_gev", "delta_chi2")
-    figures.level(ax, query.threshold(CL, DOF), CL, DOF)
+    figures.level(ax, THRESHOLD, CL, DOF)
     ax.set(xlim=(low, high), ylim=(0, 10))
 
 
@@ -395,16 +394,15 @@ def _nearest(rows: Sequence[Record], luminosity: float) -> int:
 
 def _crossings_equal_limits(profiles: Sequence[Record], limits: Sequence[Record]) -> Finding:
     """Where the drawn curves cross the threshold, by interpolation, beside the limits of the same points."""
-    delta = query.threshold(CL, DOF)
     worst, count = 0.0, 0
     for profile, (limit,) in zip(_curves(profiles), _curves(limits), strict=True):
         value = np.array([row["delta_chi2"] for row in profile])
-        last = np.flatnonzero((value[:-1] > delta) & (value[1:] <= delta))[-1]
+        last = np.flatnonzero((value[:-1] > THRESHOLD) & (value[1:] <= THRESHOLD))[-1]
         mass = np.log([profile[i]["m_zprime_gev"] for i in (last, last + 1)])
-        crossing = math.exp(np.interp(-delta, -value[last : last + 2], mass))
+        crossing = math.exp(np.interp(-THRESHOLD, -value[last : last + 2], mass))
         worst, count = max(worst, abs(crossing / limit["limit_gev"] - 1)), count + 1
     return Finding(
-        "Where Delta chi2 crosses 2.71 is the limit of Table 3",
+        f"Where Delta chi2 crosses {THRESHOLD:.2f} is the limit of Table 3",
         worst < 1e-3,
         f"{count} curves, interpolated between the points drawn: at most {100 * worst:.3f} % from the limit",
     )
