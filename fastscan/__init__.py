@@ -10,13 +10,13 @@ use, so that importing fastscan costs nothing.
 
 Each module is a room of its own.  From top to bottom, data flow so:
 
-    config  units  arguments            what people write, checked and converted
+    config  units  arguments  bounds    what people write, checked and converted
        |
     experiment_files  experiments       what is measured
        |
     constants  tables  nuclei           physics, a function for each quantity
     kinematics  cross_sections
-    sources  detectors
+    sources  detectors  quadrature
        |
     rates                               energy integrals, once for each experiment
        |
@@ -33,14 +33,15 @@ Each module is a room of its own.  From top to bottom, data flow so:
        |   location  remote  files      where a store lies, a path or a URL; manners with files
        |   store  verify                its life; whether it is what it says it is
        |     |
-    query  planes                       limits, intervals and contours, of a likelihood alone or of a store
+    query  planes  confidence           limits, intervals and contours, of a likelihood alone or of a store
        |
     answers  records                    the same as rows, for tables, JSON and CSV
        |
-    figures  plots                      pictures of a user's own store
-    recipes  paper  report              the paper's results
+    figures  plots                      drawing, and pictures of a user's own store
+    table3  paper_figures  paper        the paper's table and figures
+    report                              all of them on one page
        |
-    cli  options  terminal              the commands: what they are asked with, what they show
+    cli  options  terminal  citations   the commands: what they are asked with, what they show
 
     errors  typing                      for all: the one exception, and types of arrays
 """

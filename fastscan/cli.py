@@ -5,7 +5,6 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -68,11 +67,11 @@ def limit(
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
               fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
     """
-    from fastscan import records
+    from fastscan import answers
 
     names = experiments.split(",")
-    sigmas = records.sigma_of(sigma_sys, names)
-    found = records.of_point(names, model, beta=beta, sigma_sys=sigmas, luminosity=luminosity, cl=cl, dof=dof)
+    sigmas = options.sigma_sys_of(sigma_sys, names)
+    found = answers.limit_at_point(names, model, beta=beta, sigma_sys=sigmas, luminosity=luminosity, cl=cl, dof=dof)
     if as_json:
         terminal.print_json(found)
     else:
@@ -124,33 +123,20 @@ def models(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("what", metavar="EXPERIMENT|STORE")
+@click.argument("what", metavar="EXPERIMENT|MODEL|STORE")
 def cite(what: str) -> None:
-    """The references to cite for an experiment or a store.
+    """The references to cite for an experiment, a model or a store.
+
+    Those of a store are its experiments' and its models'.
 
     \b
     Examples: fastscan cite red100
               fastscan cite results/coherent-csi.zarr
     """
-    from fastscan import experiments as known
+    from fastscan import citations
 
-    if _is_store(what, known.names()):
-        from fastscan import store as stores
-
-        references = [each for group in stores.describe(what) for each in group["references"]]
-    else:
-        references = list(known.load(what).references)
-    for reference in dict.fromkeys(references):
+    for reference in citations.references_of(what):
         click.echo(reference)
-
-
-def _is_store(what: str, names: Sequence[str]) -> bool:
-    """Whether a store is meant: an experiment in the package is cited without importing what reads stores."""
-    if what in names:
-        return False
-    from fastscan.location import is_url
-
-    return is_url(what) or os.path.isdir(what.removeprefix("file://"))
 
 
 @cli.command()
@@ -204,7 +190,7 @@ def scan(
     if part is not None:
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
         return
-    terminal.print_summary(each for cube in cubes for each in records.of_cube(cube))
+    terminal.print_summary(each for cube in cubes for each in records.limit_records(cube))
 
 
 def _tell_costs(grid: str, store: str, **scan: Any) -> None:
@@ -323,9 +309,9 @@ def limits(
     """
     options.only_one(json=as_json, csv=as_csv)
     options.only_one(group=bool(groups), combine=combine is not None)
-    from fastscan import records
+    from fastscan import answers, records
 
-    found: Iterable[dict[str, Any]] = records.of_store(
+    found = answers.limits_of_store(
         store,
         groups,
         combined=combine.split(",") if combine is not None else (),
@@ -384,11 +370,11 @@ def contours(
               fastscan contours results/coherent-csi.zarr --axes sigma_sys,m_zprime --beta 30deg
     """
     options.only_one(json=as_json, csv=as_csv)
-    from fastscan import records
+    from fastscan import answers, records
 
     held = {"beta": beta, "m_zprime": m_zprime, "sigma_sys": sigma_sys, "luminosity": luminosity}
     found = list(
-        records.contours_of_store(
+        answers.contours_of_store(
             store,
             groups,
             axes=axes,
@@ -400,10 +386,10 @@ def contours(
         )
     )
     if as_csv:
-        rows = (row for plane, lines, degrees in found for row in records.contour(plane, lines, cl, degrees))
+        rows = (row for plane, lines, own_dof in found for row in records.contour_records(plane, lines, cl, own_dof))
         records.write_csv(sys.stdout, records.CONTOUR_KEYS, rows)
         return
-    told = [records.contour_summary(plane, lines, cl, degrees) for plane, lines, degrees in found]
+    told = [records.contour_summary(plane, lines, cl, own_dof) for plane, lines, own_dof in found]
     if as_json:
         terminal.print_json(told)
     for plane in [] if as_json else told:
@@ -477,13 +463,14 @@ def paper(directory: str, no_figures: bool) -> None:
 
     Example: fastscan paper -o results/paper
     """
-    from fastscan import paper as recipes
+    from fastscan import paper as results
+    from fastscan import table3
 
-    entries, findings, written = recipes.run(directory, with_figures=not no_figures)
-    click.echo("Lower limits on M_Z' in GeV at 90 % CL (1 dof): computed / published, deviation")
-    rows = recipes.rows(entries)
-    terminal.print_table(rows[0], rows[1:])
-    for note in recipes.remarks(entries):
+    entries, findings, written = results.run(directory, with_figures=not no_figures)
+    click.echo(table3.TITLE)
+    header, *rows = table3.rows(entries)
+    terminal.print_table(header, rows)
+    for note in table3.remarks(entries):
         click.echo(note)
     for figure, finding in findings:
         click.echo(f"Fig. {figure}: {finding.statement}: {'agrees' if finding.holds else 'DIFFERS'}")

@@ -44,6 +44,21 @@ class Cube:
         return hash_of(self.identity)
 
     @property
+    def experiment(self) -> str:
+        """Name of the experiment, or of the combination."""
+        return self.name.split("/")[0]
+
+    @property
+    def model_name(self) -> str:
+        return self.name.split("/")[1]
+
+    @property
+    def fixed_sigma_sys(self) -> dict[str, float]:
+        """The systematic errors of those members of a combination that don't follow the axis."""
+        fixed: dict[str, float] = self.identity["fixed_sigma_sys"]
+        return fixed
+
+    @property
     def has_events(self) -> bool:
         """Whether events are stored: those of one experiment; a combination has none."""
         return "events" in self.layout.arrays

@@ -1,8 +1,9 @@
-"""Pictures: curves, bands and contours drawn from rows, the same rows that a CSV file has.
+"""Drawing helpers: curves, bands and contours from records, the same that a CSV file has.
 
-Each function takes an `ax`, draws on it and returns the artists; none shows or saves anything but `save`.  Colours
-are those of Okabe and Ito, which colour-blind readers can tell apart, and each comes with a dash pattern of its
-own, so that a print without colours can be read as well.  Needs matplotlib: ``pip install 'fastscan[plot]'``.
+Which pictures there are is said elsewhere: in `fastscan.plots` for a user's store, in `fastscan.paper_figures` for the
+paper.  Each function takes an `ax`, draws on it and returns the artists; none shows or saves anything but `save`.
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and each comes with a dash pattern of
+its own, so that a print without colours can be read as well.  Needs matplotlib: ``pip install 'fastscan[plot]'``.
 """
 
 import io
@@ -15,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from fastscan.confidence import level_text
 from fastscan.errors import FastscanError
 from fastscan.files import replacing, writable
-from fastscan.typing import Array
+from fastscan.typing import Array, Record
 
 try:
     from matplotlib import rc_context
@@ -33,8 +35,7 @@ except ImportError:
 except ValueError as error:
     raise FastscanError(f"matplotlib can't be used: {error}") from None
 
-Row = dict[str, Any]
-Label = Callable[[Row], str]
+Label = Callable[[Record], str]
 
 logging.getLogger("fontTools").setLevel(logging.ERROR)  # it minds the dates of matplotlib's own fonts
 
@@ -111,7 +112,7 @@ def name_axes(ax: Axes, x: str, y: str) -> None:
 
 
 def curves(
-    ax: Axes, rows: Iterable[Row], x: str, y: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
+    ax: Axes, rows: Iterable[Record], x: str, y: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Line2D]:
     """A line for each label, through its rows; a value that is missing is a gap."""
     groups = grouped(rows, label)
@@ -119,7 +120,7 @@ def curves(
     return [ax.plot(*_columns(members, x, y), label=name, **look[name])[0] for name, members in groups.items()]
 
 
-def band(ax: Axes, rows: Iterable[Row], x: str, y: str, label: str, **style: Any) -> PolyCollection:
+def band(ax: Axes, rows: Iterable[Record], x: str, y: str, label: str, **style: Any) -> PolyCollection:
     """The range that several curves over the same points cover; a missing value reaches to the bottom."""
     groups = {at: [row[y] for row in members] for at, members in grouped(rows, lambda row: row[x]).items()}
     at = sorted(groups)
@@ -129,8 +130,8 @@ def band(ax: Axes, rows: Iterable[Row], x: str, y: str, label: str, **style: Any
     return ax.fill_between(at, np.nan_to_num(low, nan=bottom), np.nan_to_num(high, nan=bottom), label=label, **style)
 
 
-def contours(
-    ax: Axes, rows: Iterable[Row], x: str, y: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
+def contour_curves(
+    ax: Axes, rows: Iterable[Record], x: str, y: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Line2D]:
     """The contours of each label, a line each; only the first of a label is named in a legend."""
     groups = grouped(rows, label)
@@ -155,7 +156,7 @@ def level(ax: Axes, delta: float, cl: float, dof: int) -> Line2D:
     ax.text(
         0.015,
         delta,
-        f"{100 * cl:g} % CL, {dof} dof",
+        level_text(cl, dof),
         transform=ax.get_yaxis_transform(),
         ha="left",
         va="bottom",
@@ -165,13 +166,13 @@ def level(ax: Axes, delta: float, cl: float, dof: int) -> Line2D:
     return line
 
 
-def legend(ax: Axes, *others: Axes, title: str | None = None) -> Legend:
+def legend(ax: Axes, *others: Axes) -> Legend:
     """The names of what is drawn on some axes, once each, to the right of the first, where they cover nothing."""
     named: dict[str, Any] = {}
     for each in (*others, ax):
         named |= {name: handle for handle, name in zip(*each.get_legend_handles_labels(), strict=True)}
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0.0}
-    return ax.legend(list(named.values()), list(named), title=title, handlelength=3.4, alignment="left", **beside)
+    return ax.legend(list(named.values()), list(named), handlelength=3.4, **beside)
 
 
 def laid_out(figure: Figure) -> Figure:
@@ -205,13 +206,13 @@ def check_name(path: Path) -> None:
         raise FastscanError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
 
 
-def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+def grouped(rows: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
     """Rows by what a key says of them, in the order in which they come."""
-    groups: dict[Any, list[Row]] = {}
+    groups: dict[Any, list[Record]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return groups
 
 
-def _columns(rows: Sequence[Row], *names: str) -> list[Array]:
+def _columns(rows: Sequence[Record], *names: str) -> list[Array]:
     return [np.array([math.nan if row[name] is None else row[name] for row in rows], float) for name in names]

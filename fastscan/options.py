@@ -3,11 +3,12 @@
 A value that can't be understood is refused here, before a command runs; what it may be is checked where it is used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from fastscan.confidence import CL, DOF
 from fastscan.errors import FastscanError
 from fastscan.units import UNITS, quantity
 
@@ -97,6 +98,19 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
+def sigma_sys_of(given: Sequence[tuple[str | None, float]], names: Sequence[str]) -> float | dict[str, float] | None:
+    """What `--sigma-sys` says of some experiments, for all (name None) and for one by one: the later one counts."""
+    if all(name is None for name, _ in given):
+        return given[-1][1] if given else None
+    from fastscan.experiments import load_all
+
+    loaded = [each.name for each in load_all(names)]
+    named: dict[str, float] = {}
+    for name, value in given:
+        named.update(dict.fromkeys(loaded, value) if name is None else {name: value})
+    return named
+
+
 def only_one(**given: bool) -> None:
     """Refuse options that exclude each other."""
     if all(given.values()):
@@ -109,8 +123,8 @@ NUMBERS = Points(click.FLOAT)
 MASS = Quantity("mass", "energy", "GeV")
 
 store = click.argument("store", type=click.Path())
-cl = click.option("--cl", default=0.90, show_default=True, help="Confidence level, a probability.")
-dof = click.option("--dof", default=1, show_default=True, help="Degrees of freedom of the chi2 quantile.")
+cl = click.option("--cl", default=CL, show_default=True, help="Confidence level, a probability.")
+dof = click.option("--dof", default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile.")
 plane_dof = click.option("--dof", type=int, help="Degrees of freedom; left out, 2 for beta against m_zprime, else 1.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")

@@ -15,15 +15,15 @@ import numpy as np
 import zarr
 from scipy.optimize import elementwise
 
-from fastscan import chunks, grid, models, query
-from fastscan.crossings import infimum
+from fastscan import chunks, models, query
+from fastscan.crossings import STORED_ROUNDING, infimum
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError, unknown
+from fastscan.grid import AXES
 from fastscan.layout import DIMENSIONS
-from fastscan.likelihood import chi2_of
-from fastscan.typing import Array
+from fastscan.likelihood import Likelihood, chi2_of
+from fastscan.typing import Array, IntArray
 
-ROUNDING = 1e-6  # relative, of a stored chi2
 AT_ONCE = 2**20  # points computed at a time, which bounds the memory where an axis is minimised over
 
 
@@ -45,6 +45,7 @@ SCALES = {
 }
 # What a fit of the model finds; the others are the experiment's.
 THEORY = ("beta", "m_zprime")
+SECOND_AXES = ("beta", "sigma_sys", "luminosity")  # what M_Z' is shown against where nothing is said
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +79,13 @@ class Plane:
     stored_in: zarr.Group | None = None
 
     @cached_property
-    def grid(self) -> tuple[Array, Array]:
-        """The axes' points as they are drawn."""
-        return self._drawn(self.x), self._drawn(self.y)
+    def points(self) -> tuple[Array, Array]:
+        """Both axes' points as they are drawn."""
+        x, y = (SCALES[name].drawn(self.cube.axis(SCALES[name].axis)) for name in (self.x, self.y))
+        return x, y
 
-    def _drawn(self, name: str) -> Array:
-        return SCALES[name].drawn(self.cube.axis(SCALES[name].axis))
-
-    def _points(self, x: Array, y: Array) -> dict[str, Array]:
+    def _in_units(self, x: Array, y: Array) -> dict[str, Array]:
+        """Points as they are drawn in the units of their axes."""
         return {SCALES[name].axis: SCALES[name].back(drawn) for name, drawn in ((self.x, x), (self.y, y))}
 
     @property
@@ -100,48 +100,50 @@ class Plane:
         return np.concatenate([np.empty(0), *parts])
 
     def _chi2_of_few(self, x: Array, y: Array) -> Array:
-        point = _product(self._points(x, y), self.held)
-        model, index = self.cube.at_beta(point.get("beta", np.zeros((1, 1))))
-        sigma_sys, luminosity = self.cube.sigma_sys(point.get("sigma_sys")), point["luminosity"]
-        chi2 = chi2_of(model, index, models.gamma(point["m_zprime"]), sigma_sys, luminosity)
+        point = _product(self._in_units(x, y), self.held)
+        likelihood, index, sigma_sys = self._likelihood_at(point)
+        chi2 = chi2_of(likelihood, index, models.gamma(point["m_zprime"]), sigma_sys, point["luminosity"])
         lowest: Array = chi2.min(axis=1)
         return lowest
 
+    def _likelihood_at(self, point: Mapping[str, Array]) -> tuple[Likelihood, IntArray, dict[str, Array | None]]:
+        """The likelihood at some points' betas, the index of each in it, and each member's systematic error there."""
+        likelihood, index = self.cube.at_beta(point.get("beta", np.zeros((1, 1))))
+        return likelihood, index, self.cube.sigma_sys(point.get("sigma_sys"))
+
     def lowest(self, x: Array, y: Array) -> Array:
         """What Delta chi2 is measured from at points (n,)."""
-        varying = {name: points for name, points in self._points(x, y).items() if name not in self.fitted}
+        varying = {name: points for name, points in self._in_units(x, y).items() if name not in self.fitted}
         held = {name: points for name, points in self.held.items() if name not in self.fitted}
         if self.fits_beta:
             held["beta"] = self.cube.axes["beta"]
         rows = np.stack([np.zeros(x.size), *varying.values()], axis=1)
         each, number = np.unique(rows, axis=0, return_inverse=True)
         point = _product(dict(zip(varying, each[:, 1:].T, strict=True)), held, len(each))
-        model, index = self.cube.at_beta(point.get("beta", np.zeros((1, 1))))
-        sigma_sys = self.cube.sigma_sys(point.get("sigma_sys"))
-        columns, shape = query.columns_of(model, index, sigma_sys, point["luminosity"])
+        columns, shape = query.columns_of(*self._likelihood_at(point), point["luminosity"])
         lowest: Array = infimum(columns).reshape(shape).min(axis=1)
         return lowest[number.ravel()]
 
     @cached_property
     def values(self) -> Array:
         """Delta chi2 on the grid, shape (y, x): the likelihood's, or what is stored."""
-        x, y = (each.ravel() for each in np.meshgrid(*self.grid))
+        x, y = (each.ravel() for each in np.meshgrid(*self.points))
         chi2 = self.chi2(x, y)
         if self.stored_in is not None:
             stored = self._stored(self.stored_in).ravel()
-            if not np.allclose(stored, chi2, rtol=ROUNDING, atol=1e-30):
+            if not np.allclose(stored, chi2, rtol=STORED_ROUNDING, atol=1e-30):
                 raise FastscanError(
                     f"{self.cube.name}: the stored chi2 contradicts the likelihood, see `fastscan verify`"
                 )
             chi2 = stored
-        return chi2.reshape(self.grid[1].size, -1) - self._lowest_on_grid
+        return chi2.reshape(self.points[1].size, -1) - self._lowest_on_grid
 
     @property
     def _lowest_on_grid(self) -> Array:
         """What Delta chi2 is measured from on the grid, along the axes on which it depends: broadcasts to (y, x)."""
         own = [
             points[:1] if SCALES[name].axis in self.fitted else points
-            for name, points in zip((self.x, self.y), self.grid, strict=True)
+            for name, points in zip((self.x, self.y), self.points, strict=True)
         ]
         x, y = np.meshgrid(*own)
         return self.lowest(x.ravel(), y.ravel()).reshape(x.shape)
@@ -218,7 +220,7 @@ def plane_of(
     for name in THEORY:
         if name not in (*shown, *held) and (name != "beta" or cube.has_beta):
             raise FastscanError(f"{cube.name}: say at which {name}, or minimise over it")
-    fitted = "beta" in minimise or ("beta" in shown and degrees(x, y, dof) > 1)
+    fitted = "beta" in minimise or ("beta" in shown and dof_of(x, y, dof) > 1)
     return Plane(cube, x, y, held, fitted, stored_in)
 
 
@@ -247,13 +249,14 @@ def has(cube: Cube, name: str) -> bool:
 
 
 def _checked(cube: Cube, name: str, value: float) -> Array:
-    values = np.atleast_1d(grid.AXES[name][1](np.asarray(value)))
+    _, check = AXES[name]
+    values = np.atleast_1d(check(np.asarray(value)))
     if values.shape != (1,):
         raise FastscanError(f"{name} is held at one value")
     return cube.axis(name)[cube.on_axis(name, values)] if name == "beta" else values
 
 
-def degrees(x: str, y: str, dof: int | None) -> int:
+def dof_of(x: str, y: str, dof: int | None) -> int:
     """Degrees of freedom: as given, or as many as parameters of the model are shown."""
     shown = [_named(name).axis for name in (x, y)]
     return max(1, sum(axis in THEORY for axis in shown)) if dof is None else dof
@@ -261,15 +264,22 @@ def degrees(x: str, y: str, dof: int | None) -> int:
 
 def axes_of(*cubes: Cube, held: Sequence[str] = ()) -> tuple[str, str]:
     """The plane that one would look at first: M_Z' against the first other axis that a cube has points enough of."""
-    for name in ("beta", "sigma_sys", "luminosity"):
+    for name in SECOND_AXES:
         if name not in held and any(has(cube, name) for cube in cubes):
             return name, "m_zprime"
     raise FastscanError(f"{cubes[0].name} has no second axis for a plane, only m_zprime")
 
 
+def can_show(cube: Cube, axes: tuple[str, str] | None, held: Sequence[str]) -> bool:
+    """Whether a cube has the axes of a plane, or, where none are said, M_Z' and a second axis that isn't held."""
+    if axes is not None:
+        return all(has(cube, name) for name in axes)
+    return has(cube, "m_zprime") and any(has(cube, name) for name in SECOND_AXES if name not in held)
+
+
 def contours(plane: Plane, delta: float) -> list[Contour]:
     """The lines on which Delta chi2 equals a threshold."""
-    generator = contourpy.contour_generator(*plane.grid, bounded(plane.values, delta))
+    generator = contourpy.contour_generator(*plane.points, bounded(plane.values, delta))
     lines = [np.asarray(line, float) for line in generator.lines(0.5)]
     vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]), delta)
     x, y = (_back(plane, name, drawn) for name, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
@@ -288,10 +298,10 @@ def _refined(plane: Plane, vertices: Array, delta: float) -> Array:
 
     One at a grid point, where rounding decides on which side the threshold is, stays.
     """
-    place = np.stack([_position(points, xy) for points, xy in zip(plane.grid, vertices.T, strict=True)], axis=1)
+    place = np.stack([_position(points, xy) for points, xy in zip(plane.points, vertices.T, strict=True)], axis=1)
     along = np.abs(place - np.rint(place)).argmax(axis=1)  # the axis on which a vertex lies between two points
     refined = vertices.copy()
-    for axis, points in enumerate(plane.grid):
+    for axis, points in enumerate(plane.points):
         own = np.flatnonzero(along == axis)
         changes = SCALES[(plane.x, plane.y)[axis]].axis not in plane.fitted
         lowest = np.zeros(own.size) if changes else plane.lowest(*vertices[own].T)

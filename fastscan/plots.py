@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
-from fastscan import figures, planes, query, records, store
+from fastscan import answers, figures, planes, query, records
+from fastscan.confidence import CL, DOF, level_text
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError, unknown
-from fastscan.figures import Row
 from fastscan.location import read_root
 from fastscan.records import Values
+from fastscan.typing import Array, Record
 
 if TYPE_CHECKING:  # fastscan.figures says how to install it
     from matplotlib.axes import Axes
@@ -46,9 +47,14 @@ class Settings:
     m_zprime: float | None = None
     sigma_sys: Values | None = None
     luminosity: Values | None = None
-    cl: float = 0.90
+    cl: float = CL
     dof: int | None = None
     from_cube: bool = False
+
+    @property
+    def limit_dof(self) -> int:
+        """Degrees of freedom of a limit, and of the threshold in a profile."""
+        return DOF if self.dof is None else self.dof
 
 
 def plot(
@@ -96,7 +102,7 @@ def plot(
     """
     chosen = settings or Settings()
     root = read_root(location)
-    cubes = [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
+    cubes = answers.cubes_of(root, location, groups)
     if kind is None:
         kind = _first_kind(cubes, along, bool(axes or minimise), chosen)
     needed = _axes_shown(cubes, kind, along, axes, minimise, chosen)
@@ -174,28 +180,21 @@ def _draw_profiles(ax: "Axes", cubes: Iterable[Cube], chosen: Settings, stored_i
     rows = [
         _drawn(cube, row)
         for cube in cubes
-        for row in records.profile(cube, **_settings_of(cube, chosen), stored_in=stored_in)
+        for row in records.profile_records(cube, **_said(chosen), stored_in=stored_in)
     ]
     _curves(ax, rows, "m_zprime_gev", "delta_chi2")
     ax.set_title(_title(rows, ("m_zprime_gev", "delta_chi2")))
-    dof = 1 if chosen.dof is None else chosen.dof
-    delta = query.threshold(chosen.cl, dof)
-    figures.level(ax, delta, chosen.cl, dof)
+    delta = query.threshold(chosen.cl, chosen.limit_dof)
+    figures.level(ax, delta, chosen.cl, chosen.limit_dof)
     ax.set(ylim=(0, 4 * delta))
 
 
 def _draw_limits(ax: "Axes", cubes: Iterable[Cube], along: str, chosen: Settings, stored_in: zarr.Group | None) -> None:
-    dof = 1 if chosen.dof is None else chosen.dof
-    rows = [
-        _drawn(cube, row)
-        for cube in cubes
-        for row in records.of_cube(
-            cube, **{**_settings_of(cube, chosen), along: cube.axis(along)}, cl=chosen.cl, dof=dof, stored_in=stored_in
-        )
-    ]
+    asked = {**_said(chosen), along: "axis", "cl": chosen.cl, "dof": chosen.limit_dof}
+    rows = [_drawn(cube, row) for cube in cubes for row in records.limit_records(cube, **asked, stored_in=stored_in)]
     drawn = DRAWN.get(along, along)
     _curves(ax, rows, drawn, "limit_gev")
-    ax.set_title(_title(rows, (drawn, "limit_gev"), f"{100 * chosen.cl:g} % CL, {dof} dof"))
+    ax.set_title(_title(rows, (drawn, "limit_gev"), level_text(chosen.cl, chosen.limit_dof)))
 
 
 def _draw_contours(
@@ -209,30 +208,32 @@ def _draw_contours(
     x, y = axes
     held = _held(chosen)
     found = list(
-        records.contours(
+        answers.contours_of_cubes(
             cubes, axes=(x, y), minimise=minimise, at=held, cl=chosen.cl, dof=chosen.dof, stored_in=stored_in
         )
     )
     rows = [
-        _drawn(plane.cube, row) for plane, lines, dof in found for row in records.contour(plane, lines, chosen.cl, dof)
+        _drawn(plane.cube, row)
+        for plane, lines, dof in found
+        for row in records.contour_records(plane, lines, chosen.cl, dof)
     ]
     drawn_x, drawn_y = DRAWN.get(x, x), DRAWN.get(y, y)
     figures.name_axes(ax, drawn_x, drawn_y)
-    figures.contours(ax, rows, drawn_x, drawn_y, _labels(rows, (drawn_x, drawn_y)))
+    figures.contour_curves(ax, rows, drawn_x, drawn_y, _labels(rows, (drawn_x, drawn_y)))
     plane, _, dof = found[0]
-    points_x, points_y = _points(plane, 0), _points(plane, 1)
+    points_x, points_y = (_points(name, drawn) for name, drawn in zip(axes, plane.points, strict=True))
     if len(found) == 1:
         delta = query.threshold(chosen.cl, dof)
         figures.excluded(ax, points_x, points_y, planes.bounded(plane.values, delta), 0.5)
     ax.set(xlim=(min(points_x), max(points_x)), ylim=(min(points_y), max(points_y)))
-    level = f"{100 * chosen.cl:g} % CL, {dof} dof"
+    level = level_text(chosen.cl, dof)
     ax.set_title(_title(rows, (drawn_x, drawn_y), level) if rows else f"{level}: no contour in this plane")
     if rows or len(found) == 1:
         figures.legend(ax)
 
 
-def _said(chosen: Settings) -> dict[str, Values | float]:
-    """What is said of axes."""
+def _said(chosen: Settings) -> dict[str, Any]:
+    """What is said of axes, as records are asked for it."""
     values = {name: getattr(chosen, name) for name in ("beta", "m_zprime", "sigma_sys", "luminosity")}
     return {name: value for name, value in values.items() if value is not None}
 
@@ -250,54 +251,47 @@ def _held(chosen: Settings) -> dict[str, float]:
     return held
 
 
-def _settings_of(cube: Cube, chosen: Settings) -> dict[str, Any]:
-    beta = "axis" if chosen.beta is None else chosen.beta
-    return records.settings_of(cube, beta, chosen.sigma_sys, chosen.luminosity or (1.0,))
-
-
-def _drawn(cube: Cube, row: Row) -> Row:
+def _drawn(cube: Cube, row: Record) -> Record:
     """A record as it is drawn: beta in deg, and of a combination the sigma_sys that isn't fixed."""
     sigma = row["sigma_sys"]
     if isinstance(sigma, dict):
-        fixed = cube.identity["fixed_sigma_sys"]
-        sigma = next((value for name, value in sigma.items() if name not in fixed), None)
+        sigma = next((value for name, value in sigma.items() if name not in cube.fixed_sigma_sys), None)
     return {**row, "sigma_sys": sigma, "beta_deg": None if row["beta_rad"] is None else math.degrees(row["beta_rad"])}
 
 
-def _points(plane: planes.Plane, number: int) -> list[float]:
+def _points(name: str, drawn: Array) -> list[float]:
     """The points of a plane's axis in the units of a picture."""
-    name, drawn = (plane.x, plane.y)[number], plane.grid[number]
     if name == "cos_beta":
         return [float(each) for each in drawn]
     back = planes.SCALES[name].back(drawn).tolist()
     return [math.degrees(each) for each in back] if name == "beta" else back
 
 
-def _settings_told(rows: Sequence[Row], shown: Sequence[str]) -> dict[str, set[float | None]]:
+def _settings_told(rows: Sequence[Record], shown: Sequence[str]) -> dict[str, set[float | None]]:
     """The values of each setting that isn't on an axis of the picture."""
     hidden = {*shown, *(HIDDEN_BY.get(name) for name in shown)}
     return {key: {row[key] for row in rows} for key in TOLD if key not in hidden}
 
 
-def _labels(rows: Sequence[Row], shown: Sequence[str]) -> figures.Label:
+def _labels(rows: Sequence[Record], shown: Sequence[str]) -> figures.Label:
     """What tells a curve from the others: its group, and each setting that isn't the same for all."""
     varying = [key for key, values in _settings_told(rows, shown).items() if len(values) > 1]
 
-    def label(row: Row) -> str:
+    def label(row: Record) -> str:
         settings = [TOLD[key].format(row[key]) for key in varying if row[key] is not None]
         return ", ".join([f"{row['experiment']}/{row['model']}", *settings])
 
     return label
 
 
-def _title(rows: Sequence[Row], shown: Sequence[str], *level: str) -> str:
+def _title(rows: Sequence[Record], shown: Sequence[str], *level: str) -> str:
     """What all curves have in common."""
     common = _settings_told(rows, shown)
     settings = [TOLD[key].format(*values) for key, values in common.items() if len(values) == 1 and None not in values]
     return ", ".join([*level, *settings])
 
 
-def _curves(ax: "Axes", rows: Sequence[Row], x: str, y: str) -> None:
+def _curves(ax: "Axes", rows: Sequence[Record], x: str, y: str) -> None:
     label = _labels(rows, (x, y))
     count = len(dict.fromkeys(map(label, rows)))
     if count > MOST_CURVES:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtri  # inverse of the chi2 distribution's survival function
 
 from fastscan import arguments, likelihood, models
+from fastscan.confidence import CL, DOF
 from fastscan.crossings import (
     CONTACT_GEV,
     HEAVIEST_GEV,
@@ -62,20 +63,22 @@ def columns_of(
     return columns, shape
 
 
-def of_cube(cube: "Cube", beta: IntArray, sigma_sys: ArrayLike | None, luminosity: Array, delta: float) -> Crossings:
+def crossings_of_cube(
+    cube: "Cube", beta: IntArray, sigma_sys: Array | None, luminosity: Array, delta: float
+) -> Crossings:
     """Crossings from the likelihood that a cube carries, in columns (beta, sigma_sys, luminosity)."""
     return find_crossings(_cube_columns(cube, beta, sigma_sys, luminosity), delta)
 
 
-def _cube_columns(cube: "Cube", beta: IntArray, sigma_sys: ArrayLike | None, luminosity: Array) -> Columns:
-    sigma = None if sigma_sys is None else np.asarray(sigma_sys, float)[:, None]
+def _cube_columns(cube: "Cube", beta: IntArray, sigma_sys: Array | None, luminosity: Array) -> Columns:
+    sigma = None if sigma_sys is None else sigma_sys[:, None]
     return columns_of(cube.likelihood, beta[:, None, None], cube.sigma_sys(sigma), luminosity[None, :])[0]
 
 
 def profiles(
     cube: "Cube",
     beta: IntArray,
-    sigma_sys: ArrayLike | None,
+    sigma_sys: Array | None,
     luminosity: Array,
     root: "zarr.Group | None" = None,
 ) -> Array:
@@ -90,14 +93,15 @@ def profiles(
     else:
         from fastscan import chunks
 
-        sigmas = cube.stored_sigma_sys(None if sigma_sys is None else np.asarray(sigma_sys, float))
-        chosen = chunks.chi2_array(root, cube)[beta][:, :, sigmas][:, :, :, cube.on_axis("luminosity", luminosity)]
+        chosen = chunks.chi2_array(root, cube)[beta][:, :, cube.stored_sigma_sys(sigma_sys)][
+            :, :, :, cube.on_axis("luminosity", luminosity)
+        ]
         chi2 = np.moveaxis(chunks.computed(cube, chosen), 1, -1).reshape(-1, mass.size)
     delta: Array = chi2 - infimum(columns)[:, None]
     return delta.reshape(beta.size, -1, luminosity.size, mass.size)
 
 
-def of_stored(
+def crossings_of_stored(
     root: "zarr.Group", cube: "Cube", beta: IntArray, sigma_sys: IntArray, luminosity: IntArray, delta: float
 ) -> Crossings:
     """Crossings that the values that a cube stores agree with, in columns given by their indices on its axes.
@@ -178,8 +182,8 @@ def limit(
     beta: ArrayLike | None = None,
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
-    cl: float = 0.90,
-    dof: int = 1,
+    cl: float = CL,
+    dof: int = DOF,
     with_status: bool = False,
 ) -> Array | tuple[Array, Status]:
     """Lower limit on M_Z': the largest mass at which Delta chi2 crosses the quantile of chi2.
@@ -237,8 +241,8 @@ def intervals(
     beta: float | None = None,
     sigma_sys: SigmaSys = None,
     luminosity: float = 1.0,
-    cl: float = 0.90,
-    dof: int = 1,
+    cl: float = CL,
+    dof: int = DOF,
     m_min: float = CONTACT_GEV,
     m_max: float = HEAVIEST_GEV,
 ) -> list[Interval]:

@@ -16,10 +16,11 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup, escape
 
-from fastscan import constants, paper, query, recipes
+from fastscan import constants, paper_figures, query, table3
+from fastscan.confidence import CL, DOF, level_text
 from fastscan.experiments import load
-from fastscan.paper import Entry
-from fastscan.recipes import PaperFigure
+from fastscan.paper_figures import PaperFigure
+from fastscan.table3 import Entry
 
 TEMPLATE = files("fastscan") / "data" / "report.html"
 PACKAGES = ("fastscan", "numpy", "numba", "scipy", "zarr", "dask", "matplotlib")
@@ -84,20 +85,20 @@ def page(entries: Sequence[Entry], figures: Sequence[Shown], *, command: str, ma
     experiments = {entry.experiment: load(entry.experiment) for entry in entries}
     table: dict[str, dict[str, dict[str, Entry]]] = {}  # by kind of source, experiment and model
     for entry in entries:
-        kind = recipes.kind_of({"experiment": entry.experiment})
+        kind = paper_figures.kind_of(entry.experiment)
         table.setdefault(kind, {}).setdefault(entry.experiment, {})[entry.model] = entry
     references: dict[str, list[str]] = {}
     for name, experiment in experiments.items():
         for reference in experiment.references:
             references.setdefault(reference, []).append(name)
     numbers = [shown.figure.number for shown in figures]
-    grids = [("Table 3", paper.GRID), *((f"Figure {number}", recipes.grid(number)) for number in numbers)]
+    grids = [("Table 3", table3.GRID), *((f"Figure {number}", paper_figures.grid(number)) for number in numbers)]
     return environment.from_string(TEMPLATE.read_text("utf-8")).render(
         entries=entries,
         table=table,
-        table_csv=download("table3", paper.as_csv(entries), len(entries)),
+        table_csv=download("table3", table3.as_csv(entries), len(entries)),
         experiments=experiments,
-        remarks=[line.partition(": ")[::2] for line in paper.remarks(entries)[1:]],
+        remarks=list(table3.notes_on(entries).items()),
         figures=[(shown.figure, address("image/svg+xml", shown.svg), downloads(shown.figure)) for shown in figures],
         command=command,
         made=made.astimezone(UTC),
@@ -105,9 +106,8 @@ def page(entries: Sequence[Entry], figures: Sequence[Shown], *, command: str, ma
         physics_version=constants.PHYSICS_VERSION,
         grids=[(title, grid.name, grid.read_text("utf-8")) for title, grid in grids],
         references=references,
-        cl=recipes.CL,
-        dof=recipes.DOF,
-        threshold=query.threshold(recipes.CL, recipes.DOF),
+        level=level_text(CL, DOF),
+        threshold=query.threshold(CL, DOF),
     )
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from fastscan.confidence import CL, DOF, level_text
+from fastscan.typing import Record
+
 if TYPE_CHECKING:
     from fastscan.costs import Costs
     from fastscan.scanner import Progress
     from fastscan.verify import Checked
 
-Record = dict[str, Any]
 NO_LIMIT = {
     "no_sensitivity": "no sensitivity",
     "sm_disfavoured": "none: the data disfavour the Standard Model",
@@ -70,7 +72,7 @@ def print_limits(found: Iterable[Record], cl: float, dof: int) -> None:
         )
         for each in found
     ]
-    click.echo(f"Lower limits on M_Z' at {100 * cl:g} % CL ({dof} dof):")
+    click.echo(f"Lower limits on M_Z' at {level_text(cl, dof)}:")
     print_table(("experiment", "model", "beta/deg", "sigma_sys", "L/L0", "limit"), rows)
 
 
@@ -79,14 +81,14 @@ def print_summary(found: Iterable[Record]) -> None:
     groups: dict[tuple[str, str, str], list[Record]] = {}
     for each in found:
         groups.setdefault((each["experiment"], each["model"], sigma_text(each)), []).append(each)
-    click.echo("Lower limits on M_Z' at 90 % CL (1 dof):")
+    click.echo(f"Lower limits on M_Z' at {level_text(CL, DOF)}:")
     rows = [(*key, limits_text(each)) for key, each in groups.items()]
     print_table(("experiment", "model", "sigma_sys", "limit"), rows)
 
 
 def print_contours(plane: Record) -> None:
     """The contours of a plane, a line for each."""
-    where = f"{100 * plane['cl']:g} % CL, {plane['dof']} dof, Delta chi2 = {plane['delta_chi2']:.4g}"
+    where = f"{level_text(plane['cl'], plane['dof'])}, Delta chi2 = {plane['delta_chi2']:.4g}"
     click.echo(f"{plane['experiment']}/{plane['model']} in {', '.join(plane['axes'])} ({where}):")
     for line in plane["contours"]:
         ends = "closed" if line["closed"] else "leaves the grid at both ends"
@@ -227,10 +229,8 @@ def sigma_text(record: Record) -> str:
 
 def conditions(record: Record) -> str:
     """What a limit holds for."""
-    return (
-        f"{100 * record['cl']:g} % CL, {record['dof']} dof, sigma_sys {sigma_text(record)}, "
-        f"L/L0 {record['luminosity']:g}"
-    )
+    level = level_text(record["cl"], record["dof"])
+    return f"{level}, sigma_sys {sigma_text(record)}, L/L0 {record['luminosity']:g}"
 
 
 def intervals_text(intervals: Iterable[tuple[float, float | None]]) -> str:

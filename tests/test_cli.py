@@ -79,7 +79,7 @@ def test_worker_processes_and_parts_make_the_same_store(scanned: Path, tmp_path:
 
 def test_limits_as_a_table(scanned: Path) -> None:
     lines = ok("limits", scanned, "--group", "coherent-csi/chi").splitlines()
-    assert lines[0] == "Lower limits on M_Z' at 90 % CL (1 dof):"
+    assert lines[0] == "Lower limits on M_Z' at 90 % CL, 1 dof:"
     assert lines[2].split() == ["coherent-csi", "chi", "0.28", "1", "195.3", "GeV"]
 
 
@@ -321,6 +321,7 @@ def test_a_strength_divides_everything(tmp_path: Path) -> None:
 
 def test_cite(scanned: Path) -> None:
     assert "arXiv:1212.1938" in ok("cite", "red100").splitlines()
+    assert ok("cite", "lr").splitlines() == ["arXiv:2002.01482"]
     assert ok("cite", scanned).splitlines() == ["arXiv:1708.01294", "arXiv:1804.09459", "arXiv:2002.01482"]
 
 

@@ -20,10 +20,10 @@ from distributed import Client, LocalCluster
 
 import fastscan
 from fastscan import scanner, store
+from fastscan.answers import limits_of_store
 from fastscan.chunks import chunk_keys, recorded_tasks
 from fastscan.errors import FastscanError
 from fastscan.location import read_root
-from fastscan.records import of_store as limits_of_store
 from fastscan.verify import verify
 
 KILLS = 20

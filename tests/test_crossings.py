@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fastscan
-from fastscan import records, store
+from fastscan import answers, store
 from fastscan.errors import FastscanError
-from fastscan.records import Record
+from fastscan.typing import Record
 
 CHUNK = "conus/e6/chi2/c.0.0.0.0"
 DENSE = """
@@ -34,7 +34,7 @@ SMALL = DENSE.replace("num = 91", "num = 13").replace("num = 7", "num = 4")
 
 
 def limits(place: Path, **chosen: Any) -> list[Record]:
-    return list(records.of_store(str(place), **{"sigma_sys": "axis", "luminosity": "axis"} | chosen))
+    return list(answers.limits_of_store(str(place), **{"sigma_sys": "axis", "luminosity": "axis"} | chosen))
 
 
 def numbers(record: Record) -> list[float]:
@@ -204,10 +204,10 @@ chunk = "4 MiB"
 ASK = """
 import os, re, sys
 from pathlib import Path
-from fastscan import records
+from fastscan import answers, records
 
 def ask(place):
-    found = records.of_store(place, sigma_sys="axis", luminosity="axis", from_cube=True)
+    found = answers.limits_of_store(place, sigma_sys="axis", luminosity="axis", from_cube=True)
     with open(os.devnull, "w") as file:
         records.write_csv(file, records.KEYS, found)
 

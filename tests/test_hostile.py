@@ -17,10 +17,11 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import grid, records, scanner, store
+from fastscan import answers, grid, scanner, store
 from fastscan.costs import costs
 from fastscan.errors import FastscanError
 from fastscan.plan import plan
+from fastscan.typing import Record
 from fastscan.verify import verify
 
 
@@ -218,7 +219,7 @@ def test_a_garbled_grid_file_is_a_grid_or_one_line(text: bytes) -> None:
             assert isinstance(loaded, grid.Grid)
             if costs(loaded, str(out)).points <= MOST_POINTS:
                 fastscan.scan(loaded, out)
-                list(records.of_store(str(out)))
+                list(answers.limits_of_store(str(out)))
 
 
 # --- Stores that are damaged ---
@@ -237,7 +238,7 @@ class Intact:
     grid: Path
     contents: Contents
     arrays: dict[str, tuple[str, bytes]]
-    limits: dict[bool, list[records.Record]]  # from the likelihood, and (True) from the stored chi2
+    limits: dict[bool, list[Record]]  # from the likelihood, and (True) from the stored chi2
 
 
 @pytest.fixture(scope="module")
@@ -255,15 +256,15 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Intact:
     )
 
 
-def limits(out: Path, from_cube: bool) -> list[records.Record]:
+def limits(out: Path, from_cube: bool) -> list[Record]:
     """Limits on the axes, and, where the likelihood gives them, at the experiment's own sigma_sys."""
     found = []
     for sigma_sys in ("axis",) if from_cube else ("axis", None):
-        found += records.of_store(str(out), sigma_sys=sigma_sys, luminosity="axis", from_cube=from_cube)
+        found += answers.limits_of_store(str(out), sigma_sys=sigma_sys, luminosity="axis", from_cube=from_cube)
     return found
 
 
-def comparable(found: list[records.Record]) -> list[Any]:
+def comparable(found: list[Record]) -> list[Any]:
     """Records that `==` compares to 1e-12."""
 
     def near(value: Any) -> Any:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import FASTSCAN
 
-from fastscan import paper
+from fastscan import paper, table3
 from fastscan.errors import FastscanError
+from fastscan.table3 import Entry
 
 OWN_INPUTS_MISSING = {"coherent-csi", "miner", "texono", "nucleus"}  # not in the paper, or measured data
 
@@ -23,8 +24,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.fixture(scope="module")
-def written(told: tuple[Path, str]) -> tuple[Path, list[paper.Entry]]:
-    return told[0], paper.table3(told[0])
+def written(told: tuple[Path, str]) -> tuple[Path, list[Entry]]:
+    return told[0], paper.write_table3(told[0])
 
 
 def test_what_the_command_says(told: tuple[Path, str]) -> None:
@@ -35,34 +36,34 @@ def test_what_the_command_says(told: tuple[Path, str]) -> None:
     assert text.splitlines()[-1].startswith(f"written to {place}: report.html, table3.md")
 
 
-def test_chi_and_lr_are_within_0_6_percent(written: tuple[Path, list[paper.Entry]]) -> None:
+def test_chi_and_lr_are_within_0_6_percent(written: tuple[Path, list[Entry]]) -> None:
     for entry in written[1]:
         known = entry.experiment not in OWN_INPUTS_MISSING
         if entry.deviation is not None and known and entry.model in ("chi", "lr"):
             assert abs(entry.deviation) < 0.006, entry
 
 
-def test_51cr_is_within_0_6_percent_for_chi_eta_and_lr(written: tuple[Path, list[paper.Entry]]) -> None:
+def test_51cr_is_within_0_6_percent_for_chi_eta_and_lr(written: tuple[Path, list[Entry]]) -> None:
     for entry in written[1]:
         if entry.experiment.startswith("cr51") and entry.model in ("chi", "eta", "lr"):
             assert entry.deviation is not None
             assert abs(entry.deviation) < 0.006, entry
 
 
-def test_every_difference_has_a_note(written: tuple[Path, list[paper.Entry]]) -> None:
+def test_every_difference_has_a_note(written: tuple[Path, list[Entry]]) -> None:
     for entry in written[1]:
         if entry.deviation is not None and abs(entry.deviation) > 0.006:
             assert entry.note, entry
 
 
-def test_every_published_limit_is_there(written: tuple[Path, list[paper.Entry]]) -> None:
+def test_every_published_limit_is_there(written: tuple[Path, list[Entry]]) -> None:
     shown = {(entry.experiment, entry.model): entry.published_gev for entry in written[1] if entry.published_gev}
-    assert shown == paper.published_limits()
+    assert shown == table3.published_limits()
     none = [entry for entry in written[1] if entry.model == "psi" and not entry.experiment.startswith("cr51")]
     assert {entry.status for entry in none} == {"no_sensitivity"}
 
 
-def test_the_files(written: tuple[Path, list[paper.Entry]]) -> None:
+def test_the_files(written: tuple[Path, list[Entry]]) -> None:
     place, entries = written
     figures = {f"figure{n}.{suffix}" for n in range(1, 7) for suffix in ("png", "pdf", "csv")}
     limits = {f"figure{n}-limits.csv" for n in (1, 4, 5, 6)}
@@ -76,7 +77,7 @@ def test_the_files(written: tuple[Path, list[paper.Entry]]) -> None:
     assert "| coherent-csi | 180.12 | 195.3 / 183 +6.7 % |" in (place / "table3.md").read_text()
 
 
-def test_the_data_behind_the_figures(written: tuple[Path, list[paper.Entry]]) -> None:
+def test_the_data_behind_the_figures(written: tuple[Path, list[Entry]]) -> None:
     """The limits of Figs. 1 and 4 are those of Table 3, row by row."""
     place, entries = written
     table = {(entry.experiment, entry.model): entry.computed_gev for entry in entries}
@@ -91,7 +92,7 @@ def test_the_data_behind_the_figures(written: tuple[Path, list[paper.Entry]]) ->
     assert {(row["cl"], row["dof"]) for row in vertices} == {("0.9", "1")}
 
 
-def test_the_report_is_one_page_that_needs_nothing_else(written: tuple[Path, list[paper.Entry]]) -> None:
+def test_the_report_is_one_page_that_needs_nothing_else(written: tuple[Path, list[Entry]]) -> None:
     page = (written[0] / "report.html").read_text()
     assert page.count("data:image/svg+xml;base64,") == 6
     assert "195.3" in page
@@ -114,8 +115,8 @@ def test_files_of_the_user_are_not_overwritten(tmp_path: Path, name: str) -> Non
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_the_store_is_used_again(written: tuple[Path, list[paper.Entry]]) -> None:
+def test_the_store_is_used_again(written: tuple[Path, list[Entry]]) -> None:
     place, entries = written
     done = {path: path.stat().st_mtime_ns for path in (place / "table3.zarr").rglob("done.*.json")}
-    assert paper.table3(place) == entries
+    assert paper.write_table3(place) == entries
     assert {path: path.stat().st_mtime_ns for path in done} == done

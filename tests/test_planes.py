@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from scipy.optimize import minimize_scalar
 
 import fastscan
-from fastscan import models, query, recipes, records, store
+from fastscan import answers, models, paper_figures, query, records, store
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.location import read_root
@@ -176,7 +176,7 @@ def test_two_degrees_of_freedom_fit_beta_as_well(root: zarr.Group) -> None:
 
 def test_the_contours_of_the_papers_grids_are_where_delta_chi2_is_the_threshold() -> None:
     delta = query.threshold(0.90, 1)
-    cubes = plan_of(recipes.grid(5))
+    cubes = plan_of(paper_figures.grid(5))
     assert len(cubes) == 14
     for cube in cubes:
         plane = plane_of(cube, "cos_beta", "m_zprime", dof=1)
@@ -309,7 +309,7 @@ def test_a_damaged_cube_gives_no_contour(factor: float, problem: str, write: Wri
         contours(plane, query.threshold(0.90, 1))
     if math.isnan(factor):
         with pytest.raises(FastscanError, match=problem):
-            list(records.profile(cube, sigma_sys=[0.2], stored_in=damaged))
+            list(records.profile_records(cube, sigma_sys=[0.2], stored_in=damaged))
 
 
 def test_an_axis_is_held_at_one_value(plan: Plan) -> None:
@@ -321,4 +321,4 @@ def test_a_group_of_one_axis_has_no_plane(write: Write) -> None:
     axes = 'm_zprime = { values = [100, 200], unit = "GeV" }'
     grid = write("grid.toml", f'experiments = ["conus"]\nmodels = ["chi"]\n[axes]\n{axes}')
     with pytest.raises(FastscanError, match="conus/chi has no second axis for a plane, only m_zprime"):
-        next(records.contours(plan_of(grid)))
+        next(answers.contours_of_cubes(plan_of(grid)))

@@ -8,7 +8,7 @@ from conftest import GRID
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
-from fastscan import figures, plots, recipes, records, scanner
+from fastscan import answers, figures, paper_figures, plots, scanner
 from fastscan.errors import FastscanError
 from fastscan.plan import plan
 from fastscan.plots import Settings
@@ -32,7 +32,7 @@ def test_what_is_drawn_when_nothing_is_said(stored: str) -> None:
     figure, left_out = plots.plot(stored)
     assert left_out == ["coherent-csi/e6"]
     (points,) = drawn(figure).values()
-    expected = [row["limit_gev"] for row in records.of_store(stored, ["coherent-csi/chi"], sigma_sys="axis")]
+    expected = [row["limit_gev"] for row in answers.limits_of_store(stored, ["coherent-csi/chi"], sigma_sys="axis")]
     assert points[:, 1].tolist() == expected
     assert plots.plot(stored, ["coherent-csi/e6"])[0].axes[0].get_title() == (
         r"90 % CL, 2 dof, $\sigma_\mathrm{sys}$ = 0.28, $L/L_0$ = 1"
@@ -125,6 +125,6 @@ def test_golden_images(stored: str, tmp_path: Path, name: str) -> None:
     if name == "plane":
         figure, _ = plots.plot(stored, ["coherent-csi/e6"])
     else:
-        figure = recipes.figure4(plan(recipes.grid(4))).draw()
+        figure = paper_figures.figure4(plan(paper_figures.grid(4))).draw()
     figure.savefig(tmp_path / f"{name}.png", dpi=60)
     assert compare_images(str(GOLDEN / f"{name}.png"), str(tmp_path / f"{name}.png"), tol=12) is None

@@ -175,7 +175,7 @@ def test_a_limit_does_not_depend_on_the_mass_axis(axis: tuple[float, float, int]
         m_zprime = {{ start = {start}, stop = {stop}, num = {num}, spacing = "log", unit = "GeV" }}
         """,
     )
-    (record,) = records.of_cube(plan(grid)[0])
+    (record,) = records.limit_records(plan(grid)[0])
     assert record["limit_gev"] == pytest.approx(float(fastscan.limit(CSI, "chi")), rel=1e-12)
     assert record["status"] == "ok"
 
@@ -190,7 +190,7 @@ def test_a_limit_outside_the_axis_is_said_to_be_outside(write: Write) -> None:
         m_zprime = { values = [150, 180], unit = "GeV" }
         """,
     )
-    chi, eta, psi = (next(records.of_cube(cube)) for cube in plan(grid))
+    chi, eta, psi = (next(records.limit_records(cube)) for cube in plan(grid))
     assert (chi["status"], eta["status"], psi["status"]) == ("outside_axis", "outside_axis", "no_sensitivity")
     assert chi["limit_gev"] == pytest.approx(195.3, abs=0.05)
     assert eta["limit_gev"] == pytest.approx(149.1, abs=0.05)

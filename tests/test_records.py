@@ -12,11 +12,12 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan import location, query, records, store
+from fastscan import answers, location, query, records, store
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.plan import plan
-from fastscan.records import KEYS, PROFILE_KEYS, Record
+from fastscan.records import KEYS, PROFILE_KEYS
+from fastscan.typing import Record
 
 # Its limits are ok and outside the axis; at 90.001 deg below 1 GeV; at 100 deg the data disfavour the SM.
 EVERY_STATUS = """
@@ -46,7 +47,7 @@ def table(keys: tuple[str, ...], rows: list[Record]) -> list[dict[str, str]]:
 @pytest.mark.parametrize("from_cube", [False, True])
 def test_a_table_of_limits_says_what_the_records_say(from_cube: bool, place: Path) -> None:
     chosen: dict[str, Any] = {"sigma_sys": "axis", "luminosity": "axis", "from_cube": from_cube}
-    found = list(records.of_store(str(place), **chosen))
+    found = list(answers.limits_of_store(str(place), **chosen))
     rows = table(KEYS, found)
     assert len(rows) == len(found) == (1 + 5) * 2 * 2
     assert {row["status"] for row in rows} == {"ok", "outside_axis", "sm_disfavoured", "no_sensitivity"}
@@ -66,7 +67,7 @@ def test_a_table_of_limits_says_what_the_records_say(from_cube: bool, place: Pat
 def test_a_limit_below_1_gev_is_none(place: Path) -> None:
     beta = math.radians(90.001)
     assert 0.01 < naive.limit(["coherent-csi"], "e6", beta, m_low=0.01, m_high=10) < 1
-    (row,) = table(KEYS, list(records.of_store(str(place), ["coherent-csi/e6"], beta=[beta])))
+    (row,) = table(KEYS, list(answers.limits_of_store(str(place), ["coherent-csi/e6"], beta=[beta])))
     assert (row["status"], row["limit_gev"], row["allowed_gev"]) == ("no_sensitivity", "", "1.0:inf")
 
 
@@ -105,7 +106,7 @@ def test_a_profile_is_delta_chi2_at_the_masses_of_the_axis(
     cube = store.read(root, group)
     expected = expected_profile(cube, sigma, luminosity)
     for stored_in, exact in ((None, 1e-12), (root, 1e-6)):
-        found = list(records.profile(cube, sigma_sys=sigma, luminosity=luminosity, stored_in=stored_in))
+        found = list(records.profile_records(cube, sigma_sys=sigma, luminosity=luminosity, stored_in=stored_in))
         assert [row["delta_chi2"] for row in found] == pytest.approx(expected, rel=exact, abs=exact)
         assert [row["m_zprime_gev"] for row in found[-4:]] == [30, 65, 140, 300]
         assert found[-1]["beta_rad"] == (math.radians(113) if cube.has_beta else None)
@@ -117,10 +118,10 @@ def test_a_profile_is_delta_chi2_at_the_masses_of_the_axis(
 def test_a_profile_of_stored_values_has_only_what_is_stored(place: Path, write: Write) -> None:
     root = location.read_root(str(place))
     with pytest.raises(FastscanError, match=r"sigma_sys = 0\.1 is not on the axis .* the nearest is 0\.01"):
-        list(records.profile(store.read(root, "coherent-csi/chi"), sigma_sys=[0.1], stored_in=root))
+        list(records.profile_records(store.read(root, "coherent-csi/chi"), sigma_sys=[0.1], stored_in=root))
     without_sigma = EVERY_STATUS.replace("sigma_sys = { values = [0.01, 0.28] }", "")
     cube = plan(write("other.toml", without_sigma))[0]
-    assert [row["sigma_sys"] for row in records.profile(cube, sigma_sys=[0.1, 0.5])][::4] == [0.1, 0.5]
+    assert [row["sigma_sys"] for row in records.profile_records(cube, sigma_sys=[0.1, 0.5])][::4] == [0.1, 0.5]
 
 
 def test_likelihoods_that_do_not_fit_together_are_told(write: Write, tmp_path: Path) -> None:
@@ -130,8 +131,8 @@ def test_likelihoods_that_do_not_fit_together_are_told(write: Write, tmp_path: P
     other = EVERY_STATUS.replace("[30, 65,", "[30, 60,")
     fastscan.scan(write("other.toml", other), tmp_path / "out.zarr", resume=True)
     with pytest.raises(FastscanError, match=r"conus/chi and coherent-csi/chi differ in beta, in m_zprime"):
-        list(records.of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conus"]))
+        list(answers.limits_of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conus"]))
     shutil.rmtree(tmp_path / "out.zarr" / "coherent-csi" / "chi")
     with pytest.raises(FastscanError, match="no model is in the store for all of coherent-csi, conus"):
-        list(records.of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conus"]))
+        list(answers.limits_of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conus"]))
     assert store.group_names(root) == ["coherent-csi/e6", "conus/chi"]

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 import fastscan
-from fastscan import figures, paper, recipes, records, report
+from fastscan import figures, paper, paper_figures, records, report, table3
 from fastscan.constants import PHYSICS_VERSION
-from fastscan.paper import Entry
+from fastscan.paper_figures import Finding, PaperFigure
 from fastscan.plan import plan
-from fastscan.recipes import Finding, PaperFigure
+from fastscan.table3 import Entry
 
 GRID = """
 title = "A part of Table 3"
@@ -88,9 +88,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     grid = place / "part.toml"
     grid.write_text(GRID)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paper, "GRID", grid)
-        entries = paper.table3(place / "out")
-        figure = recipes.figure4(plan(recipes.grid(4)))
+        patch.setattr(table3, "GRID", grid)
+        entries = paper.write_table3(place / "out")
+        figure = paper_figures.figure4(plan(paper_figures.grid(4)))
         keys, rows = figure.tables[""]
         large = replace(figure, number=1, title="<b>A</b>", findings=(HOSTILE,), tables={"": (keys, rows * 3)})
         svg = figures.as_svg(figure.draw())
@@ -171,9 +171,8 @@ def test_the_table_has_every_number(made: Made) -> None:
 
 def test_the_remarks_are_below_it(made: Made) -> None:
     text = plain(made.read.text)
-    for line in paper.remarks(made.entries)[1:]:
-        about, _, note = line.partition(": ")
-        assert f"{typeset(about)}: {typeset(note)}" in text
+    for about, note in table3.notes_on(made.entries).items():
+        assert f"{typeset(about)}: {typeset(note)}." in text
 
 
 def test_the_summary_counts(made: Made) -> None:
@@ -210,7 +209,7 @@ def test_the_figure_has_picture_caption_and_files(made: Made) -> None:
 def test_the_tables_are_inside(made: Made) -> None:
     files = saved(made)
     assert list(files) == ["table3.csv", "figure4.csv", "figure4-limits.csv", "figure1.csv.gz"]
-    assert content(files["table3.csv"], "text/csv").decode() == paper.as_csv(made.entries)
+    assert content(files["table3.csv"], "text/csv").decode() == table3.as_csv(made.entries)
     for name, table in (("figure4.csv", ""), ("figure4-limits.csv", "limits")):
         assert content(files[name], "text/csv").decode() == as_csv(made.figure, table)
     rows = list(csv.DictReader(io.StringIO(content(files["figure4.csv"], "text/csv").decode())))
@@ -234,7 +233,7 @@ def test_it_says_what_was_run(made: Made) -> None:
     assert cells["its physics"] == f"version {PHYSICS_VERSION}"
     assert {"fastscan", "python", "numpy", "numba", "scipy", "zarr", "dask", "matplotlib"} <= set(cells)
     assert GRID.strip() in made.read.text
-    assert recipes.grid(4).read_text() in made.read.text
+    assert paper_figures.grid(4).read_text() in made.read.text
 
 
 def test_references_are_linked_once(made: Made) -> None:

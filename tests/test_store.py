@@ -14,7 +14,7 @@ import zarr
 from conftest import GRID, Write, with_store
 
 import fastscan
-from fastscan import chunks, grid, layout, location, records, store, tables
+from fastscan import answers, chunks, grid, layout, location, records, store, tables
 from fastscan.constants import PHYSICS_VERSION
 from fastscan.errors import FastscanError
 from fastscan.plan import plan
@@ -302,7 +302,7 @@ def test_resume_changes_nothing_before_every_group_fits(scanned: Path, write: Wr
 def test_a_lost_chunk_of_the_likelihood_is_no_limit(lost: str, scanned: Path) -> None:
     (scanned / E6 / lost).unlink()
     with pytest.raises(FastscanError, match=f"half-written or damaged: {lost} is lost"):
-        list(records.of_store(str(scanned)))
+        list(answers.limits_of_store(str(scanned)))
 
 
 @pytest.mark.parametrize("content", ["{}", "null", "[]", "\x00\x01"])
@@ -359,7 +359,7 @@ def test_a_combination_has_chi2_and_no_events(write: Write, tmp_path: Path) -> N
         for name in ("coherent-csi", "connie", "cr51-lxe-c")
     )
     assert cube.chi2.values[..., 0] == pytest.approx(expected, rel=1e-6)
-    carried = next(records.of_cube(store.read(root, "fig6/chi"), sigma_sys=[0.1]))["limit_gev"]
+    carried = next(records.limit_records(store.read(root, "fig6/chi"), sigma_sys=[0.1]))["limit_gev"]
     given = {"coherent-csi": 0.1, "connie": 0.1, "cr51-lxe-c": 0.0025}
     assert carried == pytest.approx(float(fastscan.limit(list(given), "chi", sigma_sys=given)), rel=1e-12)
 
@@ -376,12 +376,12 @@ def test_likelihoods_of_a_store_combine(write: Write, tmp_path: Path) -> None:
     )
     fastscan.scan(source, tmp_path / "out.zarr")
     names = ["coherent-csi", "connie", "cr51-lxe-c"]
-    found = list(records.of_store(str(tmp_path / "out.zarr"), combined=names))
+    found = list(answers.limits_of_store(str(tmp_path / "out.zarr"), combined=names))
     assert [each["model"] for each in found] == ["chi", "eta"]
     for each in found:
         assert each["limit_gev"] == pytest.approx(float(fastscan.limit(names, each["model"])), rel=1e-12)
     with pytest.raises(FastscanError, match="did you mean 'connie'"):
-        list(records.of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conie"]))
+        list(answers.limits_of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conie"]))
 
 
 WITHOUT_SIGMA = """
@@ -397,7 +397,7 @@ sigma_sys = { connie = 0.05 }
 
 def test_a_store_without_the_sigma_sys_axis_answers_at_any(write: Write, tmp_path: Path) -> None:
     root = fastscan.scan(write("g.toml", WITHOUT_SIGMA), tmp_path / "out.zarr")
-    limits = [each["limit_gev"] for each in records.of_cube(store.read(root, "conus/chi"), sigma_sys=[0.01, 0.3])]
+    limits = [each["limit_gev"] for each in records.limit_records(store.read(root, "conus/chi"), sigma_sys=[0.01, 0.3])]
     assert limits == pytest.approx(list(fastscan.limit("conus", "chi", sigma_sys=[0.01, 0.3])), rel=1e-12)
 
 
@@ -406,7 +406,7 @@ def test_a_combination_without_the_sigma_sys_axis_keeps_each_own(write: Write, t
     cube = fastscan.open(root, "both/chi")
     expected = fastscan.chi2(["conus", "connie"], "chi", m_zprime=[100, 900], sigma_sys={"connie": 0.05})
     assert cube.chi2.values.ravel() == pytest.approx(expected, rel=1e-6)
-    (found,) = records.of_cube(store.read(root, "both/chi"))
+    (found,) = records.limit_records(store.read(root, "both/chi"))
     assert found["sigma_sys"] == {"conus": 0.2, "connie": 0.05}
     given = fastscan.limit(["conus", "connie"], "chi", sigma_sys={"connie": 0.05})
     assert found["limit_gev"] == pytest.approx(float(given), rel=1e-12)

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 import fastscan
-from fastscan import recipes
-from fastscan.recipes import PaperFigure
+from fastscan import paper_figures
+from fastscan.paper_figures import PaperFigure
 
 SNS = ("coherent-csi", "coherent-lar", "coherent-ge", "coherent-nai")
 
 
 @pytest.fixture(scope="module")
 def by_number() -> dict[int, PaperFigure]:
-    return {figure.number: figure for figure in recipes.paper_figures()}
+    return {figure.number: figure for figure in paper_figures.all_figures()}
 
 
 def limits(names: tuple[str, ...], model: str, **settings: float) -> dict[str, float]:

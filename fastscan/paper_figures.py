@@ -1,7 +1,8 @@
-"""The figures of arXiv:2002.01482 as recipes: for each the grid, the data behind it, what it shows, how it is drawn.
+"""Figures 1 to 6 of arXiv:2002.01482: for each the grid, the data behind it, what it shows, how it is drawn.
 
-The grids are ``grids/paper/figure<number>.toml``; nothing is scanned for them, because their likelihoods answer.
-What the paper says of a figure is held against our numbers, and told whether it holds or not.
+`fastscan.figures` has the curves and bands that they are drawn with.  The grids are
+``grids/paper/figure<number>.toml``; nothing is scanned for them, because their likelihoods answer.  What the paper
+says of a figure is held against our numbers, and told whether it holds or not.
 """
 
 import functools
@@ -15,17 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastscan import figures, planes, query, records
+from fastscan.confidence import CL, DOF, level_text
+from fastscan.crossings import NO_SENSITIVITY, OK
 from fastscan.cube import Cube
 from fastscan.experiments import PionDecayAtRest, load
-from fastscan.figures import Row, grouped
+from fastscan.figures import grouped
 from fastscan.plan import plan
-from fastscan.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS, Record, Values
+from fastscan.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS
+from fastscan.typing import Record
 
 if TYPE_CHECKING:  # fastscan.figures says how to install it
     from matplotlib.figure import Figure
 
 GRIDS = files("fastscan") / "grids" / "paper"
-CL, DOF = 0.90, 1
+LEVEL, THRESHOLD = level_text(CL, DOF), query.threshold(CL, DOF)
 SNS, REACTORS, CHROMIUM = "SNS", "reactors", "51Cr"
 SHORT = {"lr": "LR", "lr-nc": "LR, neutral current only", "chi": r"$\chi$", "eta": r"$\eta$", "psi": r"$\psi$"}
 BANDS = {"chi": "#0072B2", "eta": "#E69F00", SNS: "#0072B2", REACTORS: "#E69F00"}
@@ -71,7 +75,7 @@ def grid(number: int) -> Path:
     return Path(str(GRIDS / f"figure{number}.toml"))
 
 
-def paper_figures() -> Iterator[PaperFigure]:
+def all_figures() -> Iterator[PaperFigure]:
     """The six figures, in their order."""
     for number, recipe in enumerate((figure1, figure2, figure3, figure4, figure5, figure6), start=1):
         yield recipe(plan(grid(number)))
@@ -84,7 +88,7 @@ def figure1(cubes: Sequence[Cube]) -> PaperFigure:
     def draw() -> "Figure":
         figure, axes = figures.canvas(2, 2, height=4.9, sharex=True, sharey=True)
         for (left, right), kind in zip(axes, (SNS, REACTORS), strict=True):
-            ours = [row for row in profiles if kind_of(row) == kind]
+            ours = [row for row in profiles if kind_of(row["experiment"]) == kind]
             figures.curves(left, _of(ours, "lr"), "m_zprime_gev", "delta_chi2", _experiment)
             for model in ("chi", "eta"):
                 style = {"color": BANDS[model], "alpha": 0.45, "linewidth": 0}
@@ -101,7 +105,7 @@ def figure1(cubes: Sequence[Cube]) -> PaperFigure:
         title="Delta chi2 against M_Z'",
         caption="Left-right symmetric model (one line an experiment) and E6 models chi and eta (bands from the weakest "
         "to the strongest experiment), each at its own sigma_sys. Delta chi2 is above its minimum over all M_Z'; the "
-        "line is the 90 % quantile for 1 dof, 2.71. The reactors' lines coincide.",
+        f"line is the threshold at {LEVEL}, {THRESHOLD:.2f}. The reactors' lines coincide.",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(_crossings_equal_limits(profiles, limits),),
         drawing=draw,
@@ -117,7 +121,7 @@ def figure2(cubes: Sequence[Cube]) -> PaperFigure:
     return PaperFigure(
         number=2,
         title="Limits against sigma_sys",
-        caption="Lower limits at 90 % CL (1 dof) against the relative systematic error of the signal, at L/L0 = 1.",
+        caption=f"Lower limits at {LEVEL}, against the relative systematic error of the signal, at L/L0 = 1.",
         tables={"": (KEYS, limits)},
         findings=(
             Finding(
@@ -156,7 +160,7 @@ def figure3(cubes: Sequence[Cube]) -> PaperFigure:
     return PaperFigure(
         number=3,
         title="Limits against the luminosity",
-        caption="Lower limits at 90 % CL (1 dof) against the factor on the exposure, at sigma_sys = 0.01.",
+        caption=f"Lower limits at {LEVEL}, against the factor on the exposure, at sigma_sys = 0.01.",
         tables={"": (KEYS, limits)},
         findings=(
             Finding(
@@ -181,7 +185,7 @@ def figure4(cubes: Sequence[Cube]) -> PaperFigure:
     profiles, limits = _profiles(cubes), _limits(cubes)
     panels = {"lr": ("lr", "lr-nc"), "chi": ("chi",), "eta": ("eta",), "psi": ("psi",)}
 
-    def label(row: Row) -> str:
+    def label(row: Record) -> str:
         return f"{row['experiment']}{', lr-nc' if row['model'] == 'lr-nc' else ''}"
 
     def draw() -> "Figure":
@@ -199,7 +203,7 @@ def figure4(cubes: Sequence[Cube]) -> PaperFigure:
         title="51Cr: Delta chi2 against M_Z'",
         caption="Configurations A (5 MCi, 100 d), B (5 MCi, 50 d) and C (10 MCi, 50 d) on liquid xenon at their "
         "sigma_sys = 0.0025. Model lr is what the paper computed; lr-nc, with W exchange left alone, is not in the "
-        "paper. The line is the 90 % quantile for 1 dof, 2.71.",
+        f"paper. The line is the threshold at {LEVEL}, {THRESHOLD:.2f}.",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(_crossings_equal_limits(profiles, limits),),
         drawing=draw,
@@ -211,28 +215,29 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
     limits = _limits(cubes)
     for row in limits:
         row["cos_beta"] = math.cos(row["beta_rad"])
-    delta = query.threshold(CL, DOF)
     shown = [planes.plane_of(cube, "cos_beta", "m_zprime", dof=DOF) for cube in cubes]
-    vertices = [each for plane in shown for each in records.contour(plane, planes.contours(plane, delta), CL, DOF)]
+    vertices = [
+        each for plane in shown for each in records.contour_records(plane, planes.contours(plane, THRESHOLD), CL, DOF)
+    ]
     exact = {name: _status_at(name, INSENSITIVE) for name in dict.fromkeys(row["experiment"] for row in limits)}
-    cevns = {name: states for name, states in exact.items() if _kind(name) != CHROMIUM}
-    chromium = {name: states for name, states in exact.items() if _kind(name) == CHROMIUM}
+    cevns = {name: states for name, states in exact.items() if kind_of(name) != CHROMIUM}
+    chromium = {name: states for name, states in exact.items() if kind_of(name) == CHROMIUM}
     return PaperFigure(
         number=5,
         title="90 % regions in (cos(beta), M_Z')",
-        caption="E6, U(1)_beta: the masses below a line are excluded at 90 % CL (1 dof: each beta is a model of "
+        caption=f"E6, U(1)_beta: the masses below a line are excluded at {LEVEL} (each beta is a model of "
         "its own, as in Table 3), each experiment at its own sigma_sys. Dotted: the angles at which the Z' decouples.",
         tables={"": (CONTOUR_KEYS, vertices), "limits": ((*KEYS, "cos_beta"), limits)},
         findings=(
             Finding(
                 "CEvNS: two insensitive beta, 90 and 113.28 deg",
-                all(states == ["no_sensitivity"] * 2 for states in cevns.values()),
+                all(states == [NO_SENSITIVITY] * 2 for states in cevns.values()),
                 f"without a limit at 90 deg: {_without(cevns, 0)}, at 113.28 deg: {_without(cevns, 1)}; on the grid of "
                 f"0.5 deg the weakest are at {_weakest(limits, SNS)} (SNS), {_weakest(limits, REACTORS)} (reactors)",
             ),
             Finding(
                 "51Cr: one insensitive beta, 113.28 deg",
-                all(states == ["ok", "no_sensitivity"] for states in chromium.values()),
+                all(states == [OK, NO_SENSITIVITY] for states in chromium.values()),
                 f"without a limit at 90 deg: {_without(chromium, 0)}, at 113.28 deg: {_without(chromium, 1)} "
                 f"configurations; on the grid the weakest are at {_weakest(limits, CHROMIUM)}",
             ),
@@ -241,21 +246,21 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
     )
 
 
-def _draw_figure5(limits: Sequence[Row], vertices: Sequence[Row]) -> "Figure":
+def _draw_figure5(limits: Sequence[Record], vertices: Sequence[Record]) -> "Figure":
     figure, (axes,) = figures.canvas(1, 2, height=3.3, sharex=True, sharey=True)
     left, right = axes
     for ax in axes:
         figures.name_axes(ax, "cos_beta", "m_zprime_gev")
         ax.set(xlim=(-1, 1), ylim=(20, 1000))
     for kind in (SNS, REACTORS):
-        ours = [row for row in limits if kind_of(row) == kind]
+        ours = [row for row in limits if kind_of(row["experiment"]) == kind]
         figures.band(left, ours, "cos_beta", "limit_gev", f"{kind}, range", color=BANDS[kind], alpha=0.35, linewidth=0)
         look = {row["experiment"]: {"color": BANDS[kind], "linewidth": 0.4} for row in ours}
-        lines = [row for row in vertices if kind_of(row) == kind]
-        for line in figures.contours(left, lines, "cos_beta", "m_zprime_gev", _experiment, look):
+        lines = [row for row in vertices if kind_of(row["experiment"]) == kind]
+        for line in figures.contour_curves(left, lines, "cos_beta", "m_zprime_gev", _experiment, look):
             line.set_label("_")  # too many to be named; the band is
-    ours = [row for row in vertices if kind_of(row) == CHROMIUM]
-    figures.contours(right, ours, "cos_beta", "m_zprime_gev", _experiment)
+    ours = [row for row in vertices if kind_of(row["experiment"]) == CHROMIUM]
+    figures.contour_curves(right, ours, "cos_beta", "m_zprime_gev", _experiment)
     for ax, angles in ((left, INSENSITIVE), (right, INSENSITIVE[1:])):
         for angle in angles:
             ax.axvline(math.cos(angle), color="0.4", linewidth=0.7, linestyle=":", zorder=1)
@@ -275,8 +280,8 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
     limits = _limits(combined, sigma_sys="axis")
     for cube in cubes:
         if cube.has_events:  # 51Cr keeps its own sigma_sys
-            limits += _limits([cube], sigma_sys=None if _kind(cube.name.split("/")[0]) == CHROMIUM else "axis")
-    name = combined[0].name.split("/")[0]
+            limits += _limits([cube], sigma_sys=None if kind_of(cube.experiment) == CHROMIUM else "axis")
+    name = combined[0].experiment
     gains = [
         row["limit_gev"] / max(each["limit_gev"] for each in _members(limits, row, name))
         for row in limits
@@ -288,7 +293,7 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
         title="COHERENT CsI, CONNIE and 51Cr combined",
         caption="Sum of the chi2 of coherent-csi, connie and cr51-lxe-c, each with its own nuisances; sigma_sys is "
         "that of the two CEvNS experiments, 51Cr keeps 0.0025. Above: Delta chi2 of the combination; below: limits at "
-        "90 % CL (1 dof) of the combination and of its members.",
+        f"{LEVEL}, of the combination and of its members.",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(
             Finding(
@@ -301,7 +306,7 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
     )
 
 
-def _draw_figure6(profiles: Sequence[Row], limits: Sequence[Row], name: str) -> "Figure":
+def _draw_figure6(profiles: Sequence[Record], limits: Sequence[Record], name: str) -> "Figure":
     figure, axes = figures.canvas(2, 2, height=5.0)
     for top, bottom, model in zip(*axes, ("chi", "eta"), strict=True):
         figures.curves(
@@ -309,7 +314,7 @@ def _draw_figure6(profiles: Sequence[Row], limits: Sequence[Row], name: str) -> 
             _of(profiles, model),
             "m_zprime_gev",
             "delta_chi2",
-            lambda row: rf"$\sigma_\mathrm{{sys}}$ = {sigma_of(row):g}",
+            lambda row: rf"$\sigma_\mathrm{{sys}}$ = {_cevns_sigma_sys(row):g}",
         )
         top.set_title(f"E6, {SHORT[model]}: combined")
         _profile_axes(top, 200, 2000)
@@ -323,20 +328,16 @@ def _draw_figure6(profiles: Sequence[Row], limits: Sequence[Row], name: str) -> 
     return figure
 
 
-def kind_of(row: Row) -> str:
-    """Whether a row's experiment is at the SNS, at a reactor or with 51Cr."""
-    return _kind(row["experiment"])
-
-
 @functools.cache
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
+    """Whether an experiment is at the SNS, at a reactor or with 51Cr."""
     experiment = load(name)
     if experiment.channel == "nu-e":
         return CHROMIUM
     return SNS if isinstance(experiment.source, PionDecayAtRest) else REACTORS
 
 
-def sigma_of(row: Row) -> float:
+def _cevns_sigma_sys(row: Record) -> float:
     """The sigma_sys of a row; of a combination, that of its CEvNS experiments."""
     sigma = row["sigma_sys"]
     value: float = sigma["coherent-csi"] if isinstance(sigma, dict) else sigma
@@ -344,39 +345,34 @@ def sigma_of(row: Row) -> float:
 
 
 def _profiles(cubes: Iterable[Cube], **settings: Any) -> list[Record]:
-    return [row for cube in cubes for row in records.profile(cube, **settings)]
+    return [row for cube in cubes for row in records.profile_records(cube, **settings)]
 
 
-def _limits(cubes: Iterable[Cube], sigma_sys: Values | None = None, luminosity: Values = (1.0,)) -> list[Record]:
-    """Limits at settings, where "axis" stands for the points of the cube's own axis."""
-    return [
-        row
-        for cube in cubes
-        for row in records.of_cube(cube, **records.settings_of(cube, "axis", sigma_sys, luminosity), cl=CL, dof=DOF)
-    ]
+def _limits(cubes: Iterable[Cube], **settings: Any) -> list[Record]:
+    return [row for cube in cubes for row in records.limit_records(cube, **settings)]
 
 
-def _experiment(row: Row) -> str:
+def _experiment(row: Record) -> str:
     name: str = row["experiment"]
     return name
 
 
-def _of(rows: Iterable[Row], *models: str) -> list[Row]:
+def _of(rows: Iterable[Record], *models: str) -> list[Record]:
     return [row for row in rows if row["model"] in models]
 
 
 def _profile_axes(ax: Any, low: float, high: float) -> None:
     figures.name_axes(ax, "m_zprime_gev", "delta_chi2")
-    figures.level(ax, query.threshold(CL, DOF), CL, DOF)
+    figures.level(ax, THRESHOLD, CL, DOF)
     ax.set(xlim=(low, high), ylim=(0, 10))
 
 
-def _limit_panels(limits: Sequence[Row], x: str) -> "Figure":
+def _limit_panels(limits: Sequence[Record], x: str) -> "Figure":
     """Limits against an axis: SNS above reactors, a column for each model."""
     figure, axes = figures.canvas(2, 3, height=4.6, sharex=True, sharey="row")
     for row_of_axes, kind in zip(axes, (SNS, REACTORS), strict=True):
         for ax, model in zip(row_of_axes, ("lr", "chi", "eta"), strict=True):
-            ours = [row for row in _of(limits, model) if kind_of(row) == kind]
+            ours = [row for row in _of(limits, model) if kind_of(row["experiment"]) == kind]
             figures.curves(ax, ours, x, "limit_gev", _experiment)
             figures.name_axes(ax, x, "limit_gev")
             ax.set(title=f"{SHORT[model]}, {kind}", xlim=(ours[0][x], ours[-1][x]))
@@ -393,41 +389,40 @@ def _outer(figure: "Figure", axes: Any) -> "Figure":
     return figure
 
 
-def _nearest(rows: Sequence[Row], luminosity: float) -> int:
+def _nearest(rows: Sequence[Record], luminosity: float) -> int:
     return int(np.abs(np.log([row["luminosity"] / luminosity for row in rows])).argmin())
 
 
-def _crossings_equal_limits(profiles: Sequence[Row], limits: Sequence[Row]) -> Finding:
+def _crossings_equal_limits(profiles: Sequence[Record], limits: Sequence[Record]) -> Finding:
     """Where the drawn curves cross the threshold, by interpolation, beside the limits of the same points."""
-    delta = query.threshold(CL, DOF)
     worst, count = 0.0, 0
     for profile, (limit,) in zip(_curves(profiles), _curves(limits), strict=True):
         value = np.array([row["delta_chi2"] for row in profile])
-        last = np.flatnonzero((value[:-1] > delta) & (value[1:] <= delta))[-1]
+        last = np.flatnonzero((value[:-1] > THRESHOLD) & (value[1:] <= THRESHOLD))[-1]
         mass = np.log([profile[i]["m_zprime_gev"] for i in (last, last + 1)])
-        crossing = math.exp(np.interp(-delta, -value[last : last + 2], mass))
+        crossing = math.exp(np.interp(-THRESHOLD, -value[last : last + 2], mass))
         worst, count = max(worst, abs(crossing / limit["limit_gev"] - 1)), count + 1
     return Finding(
-        "Where Delta chi2 crosses 2.71 is the limit of Table 3",
+        f"Where Delta chi2 crosses {THRESHOLD:.2f} is the limit of Table 3",
         worst < 1e-3,
         f"{count} curves, interpolated between the points drawn: at most {100 * worst:.3f} % from the limit",
     )
 
 
-def _curves(rows: Iterable[Row]) -> list[list[Row]]:
+def _curves(rows: Iterable[Record]) -> list[list[Record]]:
     return list(grouped(rows, lambda row: (row["experiment"], row["model"])).values())
 
 
-def _ranking(limits: Sequence[Row], kind: str, sigma: float) -> dict[str, list[str]]:
+def _ranking(limits: Sequence[Record], kind: str, sigma: float) -> dict[str, list[str]]:
     """Names of the experiments of a kind from the strongest limit to the weakest, for each model."""
-    at = [row for row in limits if kind_of(row) == kind and abs(row["sigma_sys"] - sigma) < 1e-9]
+    at = [row for row in limits if kind_of(row["experiment"]) == kind and abs(row["sigma_sys"] - sigma) < 1e-9]
     return {
         model: [row["experiment"] for row in sorted(rows, key=lambda row: -row["limit_gev"])]
         for model, rows in grouped(at, lambda row: row["model"]).items()
     }
 
 
-def _ranked(limits: Sequence[Row], kind: str, sigma: float) -> str:
+def _ranked(limits: Sequence[Record], kind: str, sigma: float) -> str:
     """The strongest two and the weakest experiment for each model, with their limits."""
     by_name = {(row["experiment"], row["model"], round(row["sigma_sys"], 9)): row["limit_gev"] for row in limits}
 
@@ -445,10 +440,10 @@ def _status_at(name: str, angles: Sequence[float]) -> list[str]:
     return list(map(str, status))
 
 
-def _weakest(limits: Sequence[Row], kind: str) -> str:
+def _weakest(limits: Sequence[Record], kind: str) -> str:
     """Angles at which the limits of a kind of experiment have a local minimum, in deg."""
     found: set[float] = set()
-    for rows in grouped((row for row in limits if kind_of(row) == kind), _experiment).values():
+    for rows in grouped((row for row in limits if kind_of(row["experiment"]) == kind), _experiment).values():
         value = np.array([row["limit_gev"] or 0.0 for row in rows])
         low = np.flatnonzero((value[1:-1] < value[:-2]) & (value[1:-1] < value[2:])) + 1
         found |= {round(math.degrees(rows[i]["beta_rad"]), 1) for i in low}
@@ -460,17 +455,17 @@ def _without(states: Mapping[str, Sequence[str]], angle: int) -> str:
     return f"{sum(each[angle] == 'no_sensitivity' for each in states.values())} of {len(states)}"
 
 
-def _members(limits: Sequence[Row], combined: Row, name: str) -> list[Row]:
+def _members(limits: Sequence[Record], combined: Record, name: str) -> list[Record]:
     """The limits of a combination's members at its sigma_sys; 51Cr's is at its own."""
     return [
         row
         for row in _of(limits, combined["model"])
-        if row["experiment"] != name and sigma_of(combined) in _drawn_at(row, sigma_of(combined))
+        if row["experiment"] != name and _cevns_sigma_sys(combined) in _drawn_at(row, _cevns_sigma_sys(combined))
     ]
 
 
-def _drawn_at(row: Row, *everywhere: float) -> tuple[float, ...]:
+def _drawn_at(row: Record, *everywhere: float) -> tuple[float, ...]:
     """Values of sigma_sys at which a row of Fig. 6 is drawn: its own, and that of 51Cr across the figure."""
     if row["experiment"].startswith("cr51"):  # the combination is of no kind
         return everywhere or (0.0, 0.2)
-    return (sigma_of(row),)
+    return (_cevns_sigma_sys(row),)

@@ -1,0 +1,60 @@
+"""What is asked of a whole store: which of its groups answer, and what a store says that can't."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Write
+
+import fastscan
+from fastscan import answers, location, records
+from fastscan.errors import FastscanError
+from fastscan.plan import plan
+
+# chi has the masses alone, e6 a plane.
+TWO_KINDS = """
+experiments = ["conus"]
+models = ["chi", "e6"]
+[axes]
+beta = { start = 0, stop = 180, num = 13, unit = "deg" }
+m_zprime = { start = 20, stop = 2000, num = 37, spacing = "log", unit = "GeV" }
+"""
+
+
+def test_groups_without_a_plane_are_left_out_where_none_is_named(write: Write, tmp_path: Path) -> None:
+    store = str(tmp_path / "out.zarr")
+    fastscan.scan(write("grid.toml", TWO_KINDS), store)
+    (found,) = answers.contours_of_store(store)
+    assert found[0].cube.name == "conus/e6"
+    with pytest.raises(FastscanError, match="conus/chi has no second axis for a plane, only m_zprime"):
+        list(answers.contours_of_store(store, ["conus/chi"]))
+    with pytest.raises(FastscanError, match="conus/chi has no axis sigma_sys"):
+        list(answers.contours_of_store(store, axes=("sigma_sys", "m_zprime")))
+
+
+def test_a_store_without_groups_has_no_answers(tmp_path: Path) -> None:
+    store = str(tmp_path / "empty.zarr")
+    location.create(store, overwrite=False, resume=False)
+    for ask in (answers.limits_of_store, answers.contours_of_store):
+        with pytest.raises(FastscanError, match=r"empty\.zarr has no groups"):
+            list(ask(store))
+
+
+@pytest.mark.parametrize("sigma_sys", ["", "sigma_sys = { values = [0.1, 0.2] }"])
+def test_experiments_that_are_combined_are_the_cube_that_a_grid_file_combines(
+    sigma_sys: str, write: Write, tmp_path: Path
+) -> None:
+    axes = f'[axes]\nm_zprime = {{ values = [100, 300], unit = "GeV" }}\n{sigma_sys}\n'
+    apart = 'experiments = ["conus", "cr51-lxe-a"]\nmodels = ["chi"]\n' + axes
+    together = f'models = ["chi"]\n{axes}[combine.both]\nexperiments = ["conus", "cr51-lxe-a"]'
+    root = fastscan.scan(write("apart.toml", apart), tmp_path / "out.zarr")
+    (joint,) = answers.joint_cubes(root, ["conus", "cr51-lxe-a"])
+    (planned,) = plan(write("together.toml", together))
+    assert joint.hash == planned.hash
+    assert joint.references == planned.references
+    assert joint.likelihood.members == planned.likelihood.members
+    np.testing.assert_equal(joint.axes, {name: planned.axes[name] for name in joint.axes})
+    assert (joint.experiment, joint.model_name, joint.has_events) == ("conus+cr51-lxe-a", "chi", False)
+    asked = {"sigma_sys": "axis", "luminosity": "axis"}
+    ours, theirs = (list(records.limit_records(cube, **asked)) for cube in (joint, planned))
+    assert [row | {"experiment": "both"} for row in ours] == theirs
