@@ -20,7 +20,7 @@ SMALL = GRID.replace("num = 37", "num = 25").replace("num = 7", "num = 3")
 
 @pytest.fixture(scope="module", params=sorted({1, CORES}))
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A cluster of the command line, started as in a process that has started none: dask leaves its environment there."""
+    """A cluster of the command line, as of a process that starts no other: dask leaves the environment changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBA_NUM_THREADS", "")
         patch.delenv("NUMBA_NUM_THREADS")
