@@ -1,7 +1,6 @@
-"""Confidence level and degrees of freedom reach every number: records, intervals and contours, beside the naive ones."""
+"""Confidence level and degrees of freedom reach every number: records, intervals, contours, beside the naive ones."""
 
 import math
-from pathlib import Path
 
 import naive
 import numpy as np
