@@ -163,6 +163,17 @@ def test_a_scheduler_that_is_gone_is_told(
     assert chunks(tmp_path / "out.zarr") == undisturbed
 
 
+def test_workers_find_a_relative_path_wherever_they_were_started(
+    cluster: tuple[str, "list[subprocess.Popen[bytes]]"], grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    address, (worker, *_) = cluster
+    assert os.readlink(f"/proc/{worker.pid}/cwd") != str(tmp_path)
+    command = [FASTSCAN, "scan", grid.name, "-o", "out.zarr", "--scheduler", address]
+    scan = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert scan.returncode == 0, scan.stderr
+    assert chunks(tmp_path / "out.zarr") == undisturbed
+
+
 def test_identical_scans_at_the_same_time_are_one(grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     out = tmp_path / "out.zarr"
     together = [subprocess.Popen([FASTSCAN, "scan", grid, "-o", out, "--part", "1/1"]) for _ in range(2)]

@@ -100,5 +100,16 @@ def test_the_data_give_islands(observed: float) -> None:
     assert max(counts) >= 2
 
 
+def test_room_for_one_crossing_is_made_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = experiments.load("coherent-csi")
+    beta = math.radians(100)
+    _, found = from_roots(measured, beta, 0.1, 10.0)
+    monkeypatch.setattr(crossings, "MOST", 1)
+    expected, again = from_roots(measured, beta, 0.1, 10.0)
+    assert len(expected.masses) >= 3
+    assert again.mass.tobytes() == found.mass.tobytes()
+    assert again.column.tolist() == found.column.tolist()
+
+
 def test_the_level_is_the_quantile() -> None:
     assert query.threshold(0.90, 1) == pytest.approx(DELTA, rel=1e-12)
