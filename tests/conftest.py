@@ -3,16 +3,19 @@
 import math
 import os
 import socket
+import subprocess
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import store
+from fastscan import kernels, likelihood, store
 from fastscan.location import Location, read_root
 
 settings.register_profile(
@@ -36,10 +39,17 @@ angles = st.floats(0.0, math.pi)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the kernels once, before workers and commands would each do so."""
-    if not hasattr(config, "workerinput"):
-        fastscan.chi2("coherent-csi", "chi", m_zprime=100)
-        fastscan.limit("coherent-csi", "chi")
+    """Compile both twins of each kernel once, before workers and commands would each do so."""
+    if hasattr(config, "workerinput"):
+        return
+    for points in (1, 2, 100_000):  # a single number, few, and enough for all cores
+        fastscan.chi2("coherent-csi", "chi", m_zprime=np.linspace(100, 200, points).squeeze())
+        fastscan.limit("coherent-csi", "chi", sigma_sys=np.linspace(0, 0.3, min(points, 200)).squeeze())
+    settings, masses = np.ones((2, 1, 1)), np.ones(1)
+    coefficients = likelihood.prepare("coherent-csi", "chi", None)[0].coefficients()
+    for dtype in ("float32", "float64"):
+        for fill in (kernels.chi2_block.serial, kernels.chi2_block.parallel):
+            fill(coefficients, masses, *settings, kernels.TILE_POINTS, np.empty((1, 1, 1), dtype))
 
 
 def with_store(grid: str, **settings: str) -> str:
@@ -62,6 +72,23 @@ def arrays(location: Location) -> Arrays:
             for name in {"chi2", "events"} & set(cube):
                 found[f"{group}/{name}"] = (str(cube[name].dtype), cube[name].values.tobytes())
     return found
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """Every file below a directory, and what is in it."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def refusal(*arguments: object, **options: Any) -> str:
+    """What a command says that ends with exit code 2, which is one line on stderr and no traceback."""
+    ended = subprocess.run(
+        [FASTSCAN, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120, **options
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("fastscan: ")
+    return line
 
 
 def free_port() -> int:

@@ -27,6 +27,7 @@ from fastscan.location import read_root
 from fastscan.verify import verify
 
 KILLS = 20
+PATIENCE = 120  # seconds: what takes longer hangs
 E6 = "coherent-csi/e6"
 MANY_TASKS = with_store(
     GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]'), chunk="1 KiB", task="1 KiB"
@@ -51,12 +52,13 @@ def test_killed_twenty_times_a_scan_is_the_same_and_little_is_repeated(tmp_path:
     while killed < KILLS:
         before = records(out)
         command = [FASTSCAN, "scan", grid, "-o", out, "--resume"]
-        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(command, stdout=PIPE, stderr=PIPE)
         while records(out) == before and running.poll() is None:
             time.sleep(0.001)
         time.sleep(rng.random() / 100)
         running.send_signal(signal.SIGKILL)
-        assert running.wait() == -signal.SIGKILL, "the scan ended before it was killed often enough"
+        _, told = running.communicate(timeout=PATIENCE)
+        assert running.returncode == -signal.SIGKILL, f"it ended before it was killed often enough: {told.decode()}"
         killed += 1
         root = read_root(out)
         cube = store.read(root, E6)
@@ -73,19 +75,21 @@ def test_killed_twenty_times_a_scan_is_the_same_and_little_is_repeated(tmp_path:
 
 
 @pytest.fixture
-def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A dask scheduler and two workers, as on a real cluster: its address, and the processes, the scheduler last."""
     address = f"tcp://127.0.0.1:{free_port()}"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    scheduler = subprocess.Popen(
-        [DASK, "scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"], **quiet
-    )
-    worker = [DASK, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    workers = [subprocess.Popen(worker, **quiet) for _ in range(2)]
+    with (tmp_path / "dask.log").open("wb") as log:  # what they say is shown where a test fails
+        told = {"stdout": log, "stderr": log}
+        scheduler = subprocess.Popen(
+            [DASK, "scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"], **told
+        )
+        worker = [DASK, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        workers = [subprocess.Popen(worker, **told) for _ in range(2)]
     yield address, [*workers, scheduler]
     for process in (*workers, scheduler):
         process.kill()
-        process.wait()
+        process.wait(PATIENCE)
+    print((tmp_path / "dask.log").read_text())
 
 
 @pytest.fixture
@@ -104,7 +108,7 @@ def started(out: Path, *arguments: object, tasks: int = 10) -> "subprocess.Popen
     scan = subprocess.Popen([FASTSCAN, "scan", *map(str, arguments), "-o", out], stdout=PIPE, stderr=PIPE)
     while records(out) < tasks and scan.poll() is None:
         time.sleep(0.001)
-    assert scan.poll() is None
+    assert scan.poll() is None, scan.communicate(timeout=PATIENCE)
     return scan
 
 
@@ -138,7 +142,9 @@ def test_a_task_that_kills_its_workers_is_told(grid: Path, tmp_path: Path) -> No
         Client(local) as client,
     ):
         worker = next(iter(client.run(os.getpid).values()))
-        with pytest.raises(FastscanError, match="tasks failed: it killed each worker that computed it; what is done"):
+        with pytest.raises(
+            FastscanError, match=r"\d of 724 tasks failed: it killed each worker that computed it; what is done"
+        ):
             fastscan.scan(grid, tmp_path / "out.zarr", client=client, progress=kill)
 
 
@@ -148,7 +154,7 @@ def test_a_scheduler_that_is_gone_is_told(
     address, (*_, scheduler) = cluster
     scan = started(tmp_path / "out.zarr", grid, "--scheduler", address)
     scheduler.kill()
-    _, told = scan.communicate(timeout=60)
+    _, told = scan.communicate(timeout=PATIENCE)
     assert scan.returncode == 2
     assert told.decode().splitlines()[1:] == [
         f"fastscan: {tmp_path}/out.zarr: the dask scheduler is gone; what is done is kept, --resume continues"
@@ -157,10 +163,21 @@ def test_a_scheduler_that_is_gone_is_told(
     assert chunks(tmp_path / "out.zarr") == undisturbed
 
 
+def test_workers_find_a_relative_path_wherever_they_were_started(
+    cluster: tuple[str, "list[subprocess.Popen[bytes]]"], grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    address, (worker, *_) = cluster
+    assert os.readlink(f"/proc/{worker.pid}/cwd") != str(tmp_path)
+    command = [FASTSCAN, "scan", grid.name, "-o", "out.zarr", "--scheduler", address]
+    scan = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert scan.returncode == 0, scan.stderr
+    assert chunks(tmp_path / "out.zarr") == undisturbed
+
+
 def test_identical_scans_at_the_same_time_are_one(grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     out = tmp_path / "out.zarr"
     together = [subprocess.Popen([FASTSCAN, "scan", grid, "-o", out, "--part", "1/1"]) for _ in range(2)]
-    assert [scan.wait() for scan in together] == [0, 0]
+    assert [scan.wait(PATIENCE) for scan in together] == [0, 0]
     assert chunks(out) == undisturbed
     scanner.finish(str(out))
 
@@ -173,7 +190,7 @@ def test_another_scan_of_the_same_group_is_refused_while_one_runs(
     scan = started(out, grid)
     with pytest.raises(FastscanError, match=r"from another run: axes\.m_zprime\.stop differ; nothing was changed"):
         fastscan.scan(other, out, resume=True)
-    _, problem = scan.communicate()
+    _, problem = scan.communicate(timeout=PATIENCE)
     assert scan.returncode == 0, problem.decode()
     assert chunks(out) == undisturbed
 
@@ -187,7 +204,7 @@ def test_of_different_scans_that_start_at_once_one_has_the_group(tmp_path: Path)
     out = tmp_path / "out.zarr"
     commands = {stop: [FASTSCAN, "scan", tmp_path / f"{stop}.toml", "-o", out, "--part", "1/1"] for stop in undisturbed}
     scans = {stop: subprocess.Popen(command, stdout=PIPE, stderr=PIPE) for stop, command in commands.items()}
-    told = {stop: scan.communicate()[1].decode() for stop, scan in scans.items()}
+    told = {stop: scan.communicate(timeout=PATIENCE)[1].decode() for stop, scan in scans.items()}
     (first,) = [stop for stop, scan in scans.items() if scan.returncode == 0]
     (second,) = [stop for stop, scan in scans.items() if scan.returncode == 2]
     assert "axes.m_zprime.stop differ; nothing was changed" in told[second]
@@ -216,10 +233,10 @@ def test_a_full_disk_is_told_and_the_scan_resumed(small_disk: Path, grid: Path, 
     out = small_disk / "out.zarr"
     scan = started(out, grid)
     fill(small_disk / "filler")
-    _, told = scan.communicate()
+    _, told = scan.communicate(timeout=PATIENCE)
     assert scan.returncode == 2
     (problem,) = told.decode().splitlines()[1:]
-    assert "tasks failed: No space left on device; what is done is kept, --resume continues" in problem
+    assert "4 of 724 tasks failed: No space left on device; what is done is kept, --resume continues" in problem
     with pytest.raises(FastscanError, match="lacks"):
         fastscan.open(str(out), E6)
     (small_disk / "filler").unlink()
@@ -273,4 +290,4 @@ def test_files_that_may_not_grow_are_told(grid: Path, tmp_path: Path) -> None:
     scan = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)
     assert scan.returncode == 2
     (problem,) = scan.stderr.splitlines()[1:]
-    assert "tasks failed: File too large; what is done is kept, --resume continues" in problem
+    assert "4 of 9 tasks failed: File too large; what is done is kept, --resume continues" in problem

@@ -33,27 +33,33 @@ SMALL = with_store(GRID.replace('["chi", "e6"]', '["e6"]'), chunk="8 KiB", task=
 
 RECORDS = 5  # that pass before the way is cut or the server freezes
 # A way to a server on loopback, in a process of its own: listens on a port, passes on to another, and when so many
-# records of tasks have passed it ends, or stops the process that it is told.
+# records of tasks have passed it ends, or stops the process that it is told, or (0) refuses a record once.
 PROXY = f"""
 import asyncio, os, signal, sys
 
 listen, to, *stop = map(int, sys.argv[1:])
 passed = 0
+REFUSED = b"HTTP/1.1 403 Forbidden\\r\\nConnection: close\\r\\nContent-Length: 0\\r\\n\\r\\n"
 
-async def pass_on(reader, writer):
+async def pass_on(reader, writer, back):
     global passed
     while data := await reader.read(65536):
         passed += data.startswith(b"PUT") and b"/done." in data[:200]
         if passed == {RECORDS}:
             passed += 1
+            if stop == [0]:
+                back.write(REFUSED)
+                break
             os.kill(stop[0], signal.SIGSTOP) if stop else os._exit(0)
         writer.write(data)
         await writer.drain()
     writer.close()
+    back.close()
 
 async def connect(near_reader, near_writer):
     far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to)
-    await asyncio.gather(pass_on(near_reader, far_writer), pass_on(far_reader, near_writer), return_exceptions=True)
+    ways = pass_on(near_reader, far_writer, near_writer), pass_on(far_reader, near_writer, far_writer)
+    await asyncio.gather(*ways, return_exceptions=True)
 
 async def main():
     await (await asyncio.start_server(connect, "127.0.0.1", listen)).serve_forever()
@@ -218,6 +224,33 @@ def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
     calls: list[scanner.Progress] = []
     fastscan.scan(many_tasks, url, resume=True, progress=calls.append)
     assert calls[0].tasks_to_do < plan(many_tasks)[0].layout.tasks
+    assert arrays(url) == undisturbed
+
+
+def test_a_task_whose_record_is_refused_once_is_begun_anew(
+    url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: Arrays
+) -> None:
+    port = free_port()
+    way = proxy(port, server[1], 0)
+    program = """
+import sys
+import fastscan
+
+calls = []
+fastscan.scan(*sys.argv[1:], progress=calls.append)
+print(calls[-1].tasks == calls[-1].tasks_to_do, calls[-1].retried, calls[-1].failed)
+"""
+    scan = subprocess.run(
+        [sys.executable, "-c", program, many_tasks, url],
+        env=os.environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    way.kill()
+    way.wait()
+    assert scan.stdout == "True 1 0\n", scan.stderr
     assert arrays(url) == undisturbed
 
 

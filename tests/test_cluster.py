@@ -1,0 +1,81 @@
+"""The clusters of the command line: how many threads each worker has, and which of a kernel's twins it runs."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import dask.threaded
+import numba
+import pytest
+from conftest import GRID, Write, arrays, scanned, with_store
+from distributed import Client, LocalCluster
+
+import fastscan
+from fastscan import cluster, kernels, scanner
+from fastscan.scanner import _kernel
+
+CORES = len(os.sched_getaffinity(0))
+SMALL = GRID.replace("num = 37", "num = 25").replace("num = 7", "num = 3")
+
+
+@pytest.fixture(scope="module", params=sorted({1, CORES}))
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A cluster of the command line, as of a process that starts no other: dask leaves the environment changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_NUM_THREADS", "")
+        patch.delenv("NUMBA_NUM_THREADS")
+        with cluster.client(request.param) as started:
+            assert started is not None
+            yield started
+
+
+def twin() -> str:
+    """Which of a kernel's twins a task takes here."""
+    return "parallel" if _kernel() == kernels.chi2_block.parallel else "serial"
+
+
+def test_numbas_threads_times_workers_are_the_cores(client: Client) -> None:
+    threads = client.run(numba.get_num_threads)
+    assert set(threads.values()) == {CORES // len(threads)}
+
+
+def test_a_worker_that_has_one_task_at_a_time_takes_the_parallel_kernel(client: Client) -> None:
+    assert client.submit(twin, pure=False).result() == "parallel"
+
+
+def test_a_worker_that_has_several_takes_the_serial_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of a user's own cluster, whose threads would enter the parallel kernel side by side."""
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    settings = {"n_workers": 1, "dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}
+    with (
+        LocalCluster(threads_per_worker=2, **settings) as local,
+        Client(local) as client,
+    ):
+        assert client.submit(twin, pure=False).result() == "serial"
+
+
+def test_threads_of_this_process_take_the_serial_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_NUM_THREADS", str(CORES))
+    assert dask.threaded.get({"task": (twin,)}, "task") == "serial"
+
+
+@pytest.mark.parametrize("client", [1], indirect=True)
+def test_a_cluster_is_given_new_tasks_as_it_does_the_old_ones(
+    client: Client, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never knows of more than a few, however many there are."""
+    monkeypatch.setattr(scanner, "SUBMITTED", 3)
+    grid = write("many.toml", with_store(SMALL, chunk="1 KiB", task="1 KiB"))
+    calls: list[scanner.Progress] = []
+    known: list[int] = []
+
+    def progress(now: scanner.Progress) -> None:
+        calls.append(now)
+        known.append(len(client.futures))
+
+    fastscan.scan(grid, tmp_path / "many.zarr", client=client, progress=progress)
+    tasks = sum(cube.layout.tasks for cube in scanner.plan(grid))
+    assert [now.tasks for now in calls] == list(range(tasks + 1))
+    assert tasks > 10
+    assert max(known) <= 3
+    assert arrays(tmp_path / "many.zarr") == arrays(scanned(SMALL, tmp_path))

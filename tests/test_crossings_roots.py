@@ -1,0 +1,115 @@
+"""Every crossing of one experiment is a root of a polynomial in gamma: in several bins, and for any data.
+
+chi2 = (S_dd + D v / noise) / (noise + S_mm v), with S_dd, D and S_mm quartics in gamma and v = sigma_sys^2.  That it is
+below a level is that a quartic is; where it is stationary, a polynomial of degree 7 is zero.
+"""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from conftest import angles, luminosities, sigmas
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numpy.polynomial import Polynomial
+
+from fastscan import crossings, experiments, likelihood, query
+from fastscan.crossings import Crossings
+from fastscan.experiments import Experiment
+
+M_Z_GEV = 91.1876
+DELTA = 2.705543454095404  # 90 % of chi2 with 1 degree of freedom
+
+
+class Expected(NamedTuple):
+    """Masses of all crossings in GeV, ascending, and Delta chi2 of the Standard Model."""
+
+    masses: list[float]
+    of_sm: float
+
+
+def positive_roots(polynomial: Polynomial) -> list[float]:
+    return [float(x.real) for x in polynomial.roots() if x.real > 0 and abs(x.imag) < 1e-6 * abs(x)]
+
+
+def from_roots(experiment: Experiment, beta: float, sigma: float, luminosity: float) -> tuple[Expected, Crossings]:
+    """What the roots say, and what `find_crossings` finds."""
+    model = likelihood.build([experiment], "e6", np.array([beta]))
+    noise, variance = model.settings(sigma, luminosity)
+    columns = crossings.Columns.of(model, np.zeros(1, np.intp), noise[:, None], variance[:, None])
+    scale = float(columns.scale[0])  # in units of which the coefficients are of similar size
+    powers = scale ** np.arange(5.0)
+    s_dd, det, s_mm = (Polynomial(each * powers) for each in model.coefficients()[0, 0])
+    n, v = noise.item(), variance.item()
+    above, below = s_dd + det * (v / n), n + s_mm * v
+    stationary = [0.0, *positive_roots(above.deriv() * below - above * below.deriv())]
+    values = [float(above(x) / below(x)) for x in stationary]
+    if v > 0:
+        values.append(float(above.coef[-1] / below.coef[-1]))  # as the mass tends to 0
+    lowest = min(values)
+    masses = sorted(M_Z_GEV / math.sqrt(x * scale) for x in positive_roots(above - (lowest + DELTA) * below))
+    expected = Expected([mass for mass in masses if mass >= 1], values[0] - lowest)
+    return expected, crossings.find_crossings(columns, DELTA)
+
+
+def require_the_roots(experiment: Experiment, beta: float, sigma: float, luminosity: float) -> int:
+    """That crossings are the roots, all of them; their number."""
+    expected, found = from_roots(experiment, beta, sigma, luminosity)
+    assert found.mass.tolist() == pytest.approx(expected.masses, rel=1e-6)
+    assert found.sm_allowed[0] == (expected.of_sm <= DELTA)
+    assert found.limits()[0] == pytest.approx(
+        expected.masses[-1] if expected.masses and expected.of_sm <= DELTA else math.nan, rel=1e-6, nan_ok=True
+    )
+    return len(expected.masses)
+
+
+def sensitive(channel: str, beta: float) -> bool:
+    """Whether masses above 1 GeV have an effect."""
+    kappa = likelihood.models.kappa("e6", channel, np.array([beta]))
+    return bool(np.abs(kappa).max() > 1e-5)
+
+
+@given(angles, st.one_of(st.just(0.0), st.floats(1e-4, 0.3)), luminosities)
+@settings(max_examples=100)
+def test_in_many_bins(beta: float, sigma: float, luminosity: float) -> None:
+    """The electron scattering of a source, whose D is far from zero."""
+    if sensitive("nu-e", beta):
+        require_the_roots(experiments.load("cr51-lxe-a"), beta, sigma, luminosity)
+
+
+@given(angles, sigmas, luminosities, st.sampled_from([60.0, 142.0, 180.0, 250.0]))
+@example(math.radians(100), 0.28, 1.0, 60.0)
+@example(math.radians(100), 0.01, 10.0, 250.0)
+@settings(max_examples=200)
+def test_with_any_data(beta: float, sigma: float, luminosity: float, observed: float) -> None:
+    """With a deficit the data want a Z' that interferes destructively, with an excess one that doesn't."""
+    if sensitive("cevns", beta):
+        measured = experiments.load("coherent-csi")
+        other = replace(measured, statistics=replace(measured.statistics, observed=observed))
+        require_the_roots(other, beta, sigma, luminosity)
+
+
+@pytest.mark.parametrize("observed", [60.0, 142.0, 180.0, 250.0])
+def test_the_data_give_islands(observed: float) -> None:
+    """The test above sees columns with several crossings."""
+    measured = experiments.load("coherent-csi")
+    other = replace(measured, statistics=replace(measured.statistics, observed=observed))
+    counts = [require_the_roots(other, beta, 0.1, 10.0) for beta in np.radians(np.linspace(91, 113, 12))]
+    assert max(counts) >= 2
+
+
+def test_room_for_one_crossing_is_made_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = experiments.load("coherent-csi")
+    beta = math.radians(100)
+    _, found = from_roots(measured, beta, 0.1, 10.0)
+    monkeypatch.setattr(crossings, "MOST", 1)
+    expected, again = from_roots(measured, beta, 0.1, 10.0)
+    assert len(expected.masses) >= 3
+    assert again.mass.tobytes() == found.mass.tobytes()
+    assert again.column.tolist() == found.column.tolist()
+
+
+def test_the_level_is_the_quantile() -> None:
+    assert query.threshold(0.90, 1) == pytest.approx(DELTA, rel=1e-12)

@@ -1,0 +1,183 @@
+"""Every option of a command is the Python argument of the same name: both answer the same, and not as without it."""
+
+import json
+import math
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import scanned
+
+from fastscan import figures, plots, records
+from fastscan.cli import cli
+from fastscan.errors import FastscanError
+from fastscan.plots import Settings
+from fastscan.verify import verify
+
+E6, BOTH = "coherent-csi/e6", ["coherent-csi", "conus"]
+GRID = """
+experiments = ["coherent-csi", "conus"]
+models = ["chi", "e6"]
+[axes]
+beta = { values = [0, 40, 80, 120], unit = "deg" }
+m_zprime = { start = 20, stop = 2000, num = 60, spacing = "log", unit = "GeV" }
+sigma_sys = { values = [0.05, 0.1, 0.2] }
+luminosity = { values = [1, 10, 100] }
+[store]
+chunk = "1 KiB"
+task = "1 KiB"
+"""
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(scanned(GRID, tmp_path_factory.mktemp("stored")))
+
+
+@pytest.fixture
+def asked(capsys: pytest.CaptureFixture[str]) -> Any:
+    """What a command of this process prints as JSON."""
+
+    def ask(*arguments: object) -> Any:
+        cli.main([*map(str, arguments), "--json"], standalone_mode=False)
+        return json.loads(capsys.readouterr().out)
+
+    return ask
+
+
+def as_json(value: object) -> Any:
+    return json.loads(json.dumps(value))
+
+
+SIGMAS = [
+    (["0.1"], {"coherent-csi": 0.1, "conus": 0.1}),
+    (["0.1", "conus=0.05"], {"coherent-csi": 0.1, "conus": 0.05}),
+    (["conus=0.05", "0.1"], {"coherent-csi": 0.1, "conus": 0.1}),
+    (["conus=0.05"], {"coherent-csi": 0.28, "conus": 0.05}),
+    (["conus=0.05", "conus=0.3"], {"coherent-csi": 0.28, "conus": 0.3}),
+    (["0.1", "0.2"], {"coherent-csi": 0.2, "conus": 0.2}),
+]
+
+
+@pytest.mark.parametrize(("given", "meant"), SIGMAS)
+def test_of_repeated_values_of_sigma_sys_the_later_counts(
+    given: list[str], meant: dict[str, float], asked: Any
+) -> None:
+    options = [word for value in given for word in ("--sigma-sys", value)]
+    found = asked("limit", ",".join(BOTH), "chi", *options)
+    assert found["sigma_sys"] == meant
+    assert found == as_json(records.of_point(BOTH, "chi", sigma_sys=meant))
+
+
+LIMIT = [
+    (["--beta", "40deg"], {"beta": math.radians(40)}),
+    (["--beta", "40deg", "--luminosity", "10"], {"beta": math.radians(40), "luminosity": 10.0}),
+    (["--beta", "40deg", "--cl", "0.95"], {"beta": math.radians(40), "cl": 0.95}),
+    (["--beta", "40deg", "--dof", "2"], {"beta": math.radians(40), "dof": 2}),
+]
+
+
+@pytest.mark.parametrize(("options", "arguments"), LIMIT)
+def test_limit(options: list[str], arguments: dict[str, Any], asked: Any) -> None:
+    assert asked("limit", "conus", "e6", *options) == as_json(records.of_point(["conus"], "e6", **arguments))
+
+
+LIMITS: list[tuple[list[str], dict[str, Any]]] = [
+    (["--combine", "coherent-csi,conus"], {"combined": BOTH}),
+    (["--group", E6, "--group", "conus/chi"], {"groups": [E6, "conus/chi"]}),
+    (["--beta", "40deg,120deg"], {"beta": [math.radians(40), math.radians(120)]}),
+    (["--sigma-sys", "0.15"], {"sigma_sys": [0.15]}),
+    (["--sigma-sys", "axis"], {"sigma_sys": "axis"}),
+    (["--luminosity", "3"], {"luminosity": [3.0]}),
+    (["--luminosity", "axis"], {"luminosity": "axis"}),
+    (["--cl", "0.95"], {"cl": 0.95}),
+    (["--dof", "2"], {"dof": 2}),
+]
+
+
+@pytest.mark.parametrize(("options", "arguments"), LIMITS)
+def test_limits(options: list[str], arguments: dict[str, Any], asked: Any, stored: str) -> None:
+    found = asked("limits", stored, *options)
+    assert found == as_json(list(records.of_store(stored, **arguments)))
+    assert found != as_json(list(records.of_store(stored)))
+
+
+CONTOURS: list[tuple[list[str], dict[str, Any]]] = [
+    (["--group", E6], {"groups": [E6]}),
+    (["--axes", "cos_beta,m_zprime"], {"axes": ("cos_beta", "m_zprime")}),
+    (["--minimise", "beta"], {"minimise": ["beta"]}),
+    (["--minimise", "beta", "--minimise", "luminosity"], {"minimise": ["beta", "luminosity"]}),
+    (["--axes", "sigma_sys,luminosity", "--beta", "40deg", "--m-zprime", "0.3TeV"],
+     {"axes": ("sigma_sys", "luminosity"), "at": {"beta": math.radians(40), "m_zprime": 300.0}}),
+    (["--sigma-sys", "0.2"], {"at": {"sigma_sys": 0.2}}),
+    (["--luminosity", "10"], {"at": {"luminosity": 10.0}}),
+    (["--cl", "0.95"], {"cl": 0.95}),
+    (["--dof", "1"], {"dof": 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "arguments"), CONTOURS)
+def test_contours(options: list[str], arguments: dict[str, Any], asked: Any, stored: str) -> None:
+    def told(**chosen: Any) -> Any:
+        cl = chosen.get("cl", 0.90)
+        planes = records.contours_of_store(stored, **chosen)
+        return as_json([records.contour_summary(plane, lines, cl, dof) for plane, lines, dof in planes])
+
+    found = asked("contours", stored, *options)
+    assert found == told(**arguments)
+    assert found != told()
+
+
+PLOT: list[tuple[list[str], dict[str, Any]]] = [
+    (["--group", "conus/chi"], {"groups": ["conus/chi"]}),
+    (["--kind", "profile"], {"kind": "profile"}),
+    (["--along", "luminosity"], {"along": "luminosity"}),
+    (["--along", "luminosity", "--sigma-sys", "0.1"], {"along": "luminosity", "settings": Settings(sigma_sys=[0.1])}),
+    (["--axes", "beta,m_zprime"], {"axes": ("beta", "m_zprime")}),
+    (["--axes", "beta,luminosity", "--m-zprime", "300GeV"],
+     {"axes": ("beta", "luminosity"), "settings": Settings(m_zprime=300.0)}),
+    (["--minimise", "beta"], {"minimise": ["beta"]}),
+    (["--beta", "40deg,80deg"], {"settings": Settings(beta=[math.radians(40), math.radians(80)])}),
+    (["--luminosity", "10,100"], {"settings": Settings(luminosity=[10.0, 100.0])}),
+    (["--cl", "0.95"], {"settings": Settings(cl=0.95)}),
+    (["--dof", "2"], {"settings": Settings(dof=2)}),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plain(stored: str) -> bytes:
+    return figures.as_svg(plots.plot(stored)[0])
+
+
+@pytest.mark.parametrize(("options", "arguments"), PLOT)
+def test_plot(options: list[str], arguments: dict[str, Any], plain: bytes, stored: str, tmp_path: Path) -> None:
+    """The same picture is the same file."""
+    cli.main(["plot", stored, "-o", str(tmp_path / "asked.svg"), *options], standalone_mode=False)
+    drawn = (tmp_path / "asked.svg").read_bytes()
+    assert drawn == figures.as_svg(plots.plot(stored, **arguments)[0])
+    assert drawn != plain
+
+
+@pytest.mark.parametrize("command", ["limits", "contours", "plot"])
+def test_from_cube_reads_what_is_stored(command: str, stored: str, tmp_path: Path) -> None:
+    """It gives the same numbers: only a store whose values are wrong can tell whether they were looked at."""
+    wrong = tmp_path / "wrong.zarr"
+    shutil.copytree(stored, wrong)
+    for chunk in (wrong / E6 / "chi2").glob("c.*"):
+        chunk.write_bytes(bytes(chunk.stat().st_size))
+    chosen = ["--sigma-sys", "0.1", "--group", E6]
+    if command == "plot":
+        chosen += ["--axes", "beta,m_zprime", "-o", str(tmp_path / "x.png"), "--overwrite"]
+    cli.main([command, str(wrong), *chosen], standalone_mode=False)
+    cli.main([command, stored, *chosen, "--from-cube"], standalone_mode=False)
+    with pytest.raises(FastscanError, match="contradicts the likelihood"):
+        cli.main([command, str(wrong), *chosen, "--from-cube"], standalone_mode=False)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_verify(everything: bool, asked: Any, stored: str) -> None:
+    found = asked("verify", stored, *(["--all"] if everything else []))
+    assert found == as_json([asdict(each) for each in verify(stored, everything)])
+    assert [each["recomputed"] == each["chunks"] for each in found if each["tasks"] > 8] == [everything] * 2

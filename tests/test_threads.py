@@ -1,0 +1,55 @@
+"""Kernels that several threads of a process enter at once, with the threading layer that allows none of it."""
+
+import os
+import subprocess
+import sys
+
+PROGRAM = """
+from threading import Barrier, Thread
+
+import numba
+import numpy as np
+
+from fastscan import crossings, kernels, likelihood, models, query
+
+model, beta = likelihood.prepare("coherent-csi", "e6", np.linspace(0, np.pi, 9))
+columns, _ = query.columns_of(model, beta[:, None], np.linspace(0, 0.3, 40), 1.0)
+gamma = np.tile(models.gamma(np.geomspace(5, 3000, 23)), (columns.beta_index.size, 1))
+one = columns.coefficients, columns.beta_index, gamma, columns.noise, columns.variance
+other = columns.coefficients, crossings.LADDER, columns.scale, columns.others, columns.beta_index, *one[3:]
+other += 2.7, 8315.0, 8, 2
+KERNELS = [(kernels.chi2_columns, one), (kernels.crossings, other)]
+
+
+def found(answer):
+    return b"".join(np.asarray(each).tobytes() for each in (answer if isinstance(answer, tuple) else [answer]))
+
+
+expected = [found(kernel.serial(*arguments)) for kernel, arguments in KERNELS]
+compiled = [found(kernel.parallel(*arguments)) for kernel, arguments in KERNELS]
+together, wrong = Barrier(2), []
+
+
+def enter(number):
+    kernel, arguments = KERNELS[number]
+    together.wait()
+    wrong.extend(number for _ in range(300) if found(kernel.parallel(*arguments)) != expected[number])
+
+
+threads = [Thread(target=enter, args=(number,)) for number in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(numba.threading_layer(), compiled == expected, len(wrong))
+"""
+
+
+def test_two_threads_may_call_kernels_at_once() -> None:
+    """numba's workqueue, where it has nothing else, aborts the process that enters it twice."""
+    settings = os.environ | {"NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2"}
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=settings, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "workqueue True 0\n"

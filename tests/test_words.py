@@ -1,0 +1,138 @@
+"""What the commands say of a store that isn't whole, of a scan that is interrupted, and on a terminal."""
+
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from conftest import FASTSCAN, GRID, Arrays, arrays, refusal, scanned, with_store
+
+import fastscan
+from fastscan.scanner import Progress, plan
+
+CHI, E6 = "coherent-csi/chi", "coherent-csi/e6"
+FEW = with_store(GRID.replace("num = 37", "num = 5"), chunk="1 KiB", task="2 KiB")
+MANY = with_store(GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]'), chunk="1 KiB", task="1 KiB")
+
+
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return scanned(FEW, tmp_path_factory.mktemp("intact"))
+
+
+@pytest.fixture
+def stored(intact: Path, tmp_path: Path) -> Path:
+    shutil.copytree(intact, tmp_path / "out.zarr")
+    return tmp_path / "out.zarr"
+
+
+def said(*arguments: object) -> tuple[int, str]:
+    """Exit code of a command, and what it prints."""
+    ended = subprocess.run([FASTSCAN, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_verify_names_the_damaged_chunk(stored: Path) -> None:
+    chunk = stored / E6 / "chi2/c.3.0.0.0"
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    code, words = said("verify", stored)
+    assert code == 2
+    good, damaged, key, problem = words.splitlines()
+    assert re.fullmatch(rf"{CHI}: \d+ chunks good, \d+ computed again", good)
+    assert re.fullmatch(rf"{E6}: \d+ chunks 1 DAMAGED, \d+ computed again", damaged)
+    assert key == f"  {E6}/chi2/c.3.0.0.0"
+    assert problem == (
+        f"fastscan: {stored} is damaged or not complete; `fastscan scan --resume` computes what is missing"
+    )
+
+
+def test_verify_and_info_tell_what_is_missing(stored: Path) -> None:
+    (stored / E6 / "chi2/done.1.json").unlink()
+    code, words = said("verify", stored)
+    assert code == 2
+    assert re.search(rf"^{E6}: \d+ chunks good, \d+ computed again, 1 of 4 tasks missing$", words, re.MULTILINE)
+    code, words = said("info", stored)
+    assert code == 0
+    assert re.findall(r"tasks +(\d+)  of (\d+), (.*)", words) == [
+        ("1", "1", "complete"),
+        ("3", "4", "INCOMPLETE, scan --resume continues"),
+    ]
+
+
+def test_verify_says_that_all_is_good(stored: Path) -> None:
+    code, words = said("verify", stored, "--all")
+    assert code == 0
+    found = re.findall(r"^(\S+): (\d+) chunks good, (\d+) computed again$", words, re.MULTILINE)
+    assert [(group, chunks == again) for group, chunks, again in found] == [(CHI, True), (E6, True)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
+    return arrays(scanned(MANY, tmp_path_factory.mktemp("undisturbed")))
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "1"]], ids=["threads", "workers"])
+def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
+    options: list[str], undisturbed: Arrays, tmp_path: Path
+) -> None:
+    """The command alone has the signal: of a terminal, whose Ctrl-C goes to dask's processes too, they tell more."""
+    out = tmp_path / "out.zarr"
+    (tmp_path / "grid.toml").write_text(MANY)
+    # who started the tests may ignore the signal, and so would all that they start
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heed}; from fastscan.cli import main; main()"]
+    scan = subprocess.Popen(
+        [*command, "scan", str(tmp_path / "grid.toml"), "-o", str(out), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while sum(1 for _ in out.rglob("done.*.json")) < 10 and scan.poll() is None:
+        time.sleep(0.001)
+    scan.send_signal(signal.SIGINT)
+    printed, told = scan.communicate(timeout=60)
+    assert (scan.returncode, printed) == (130, ""), told
+    assert told.splitlines()[1:] == ["", "fastscan: interrupted"]  # the first ends the line of a terminal's ^C
+    done = sum(1 for _ in out.rglob("done.*.json"))
+    calls: list[Progress] = []
+    fastscan.scan(tmp_path / "grid.toml", out, resume=True, progress=calls.append)
+    assert calls[-1].tasks == calls[0].tasks_to_do == plan(tmp_path / "grid.toml")[0].layout.tasks - done
+    assert arrays(out) == undisturbed
+
+
+def test_a_terminal_sees_how_far_a_scan_is(tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(FEW)
+    here, terminal = pty.openpty()
+    command = [FASTSCAN, "scan", tmp_path / "grid.toml", "-o", tmp_path / "out.zarr"]
+    scan = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # on Linux, what ends a terminal is an error
+        while data := os.read(here, 4096):
+            shown += data
+    os.close(here)
+    assert scan.wait(60) == 0
+    what, _, progress = shown.decode().partition("\n")
+    assert "points in 5 tasks to compute; 2 groups of" in what
+    assert "\r" in progress
+    states = re.findall(r"(\d+)/5 tasks, [\d.]+ ?[kMG]? points/s, 0 retried, 0 failed", progress)
+    assert states[-1] == "5"
+    assert "100%" in progress
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["scan", "dry run"])
+def test_a_scan_that_no_memory_can_hold_is_refused(options: list[str], tmp_path: Path) -> None:
+    """Ten thousand tasks in flight, of more than 1 GB each, where no disk could be too small first."""
+    huge = GRID.replace("num = 13", "num = 20000").replace("num = 37", "num = 1000").replace("num = 7", "num = 300")
+    huge = huge.replace("values = [1, 10, 1000]", "start = 1, stop = 1000, num = 300").replace('"chi", ', "")
+    (tmp_path / "grid.toml").write_text(with_store(huge, chunk="400 MiB", task="400 MiB"))
+    environment = {**os.environ, "DASK_NUM_WORKERS": "10000"}
+    problem = refusal("scan", tmp_path / "grid.toml", "-o", "memory://x", *options, env=environment)
+    assert re.search(r"10000 tasks in flight need \d+\.0 MB of memory, but only [\d.]+ MB are available", problem)
