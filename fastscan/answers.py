@@ -14,6 +14,7 @@ from fastscan import models, query
 from fastscan.confidence import CL, DOF
 from fastscan.errors import FastscanError, unknown
 from fastscan.experiments import Experiment, load_all
+from fastscan.layout import arrays_of
 from fastscan.likelihood import combine
 from fastscan.models import Model
 from fastscan.records import Values, limit_record, limit_records, over_g
@@ -155,6 +156,7 @@ def _joint(parts: "Sequence[Cube]") -> "Cube":
         axes = axes | {"sigma_sys": np.array([np.nan])}
     joint = {
         "combined": True,
+        "members": [name for part in parts for name in part.identity["members"]],
         "experiments": {name: each for part in parts for name, each in part.identity["experiments"].items()},
         "fixed_sigma_sys": {name: sigma for part in parts for name, sigma in part.fixed_sigma_sys.items()},
     }
@@ -164,6 +166,7 @@ def _joint(parts: "Sequence[Cube]") -> "Cube":
         references=tuple(dict.fromkeys(reference for part in parts for reference in part.references)),
         identity=first.identity | joint,
         axes=axes,
+        layout=replace(first.layout, arrays=arrays_of(combined=True)),
         likelihood=combine([part.likelihood for part in parts]),
     )
 

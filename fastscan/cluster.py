@@ -51,9 +51,10 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
             yield joined
         return
     assert workers is not None
-    threads = {"distributed.nanny.pre-spawn-environ.NUMBA_NUM_THREADS": str(threads_each(workers))}
+    # what workers would log of a task that is cancelled is nothing to a user: a scan tells what became of its tasks
+    environment = {"NUMBA_NUM_THREADS": str(threads_each(workers)), "DASK_LOGGING__DISTRIBUTED": "critical"}
     with (
-        dask.config.set(threads),
+        dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in environment.items()}),
         distributed.LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=workers,
             threads_per_worker=1,

@@ -12,7 +12,8 @@ from distributed import Client, LocalCluster
 
 import fastscan
 from fastscan import cluster, kernels, scanner
-from fastscan.scanner import _kernel
+from fastscan.blocks import _kernel
+from fastscan.plan import plan
 
 CORES = len(os.sched_getaffinity(0))
 SMALL = GRID.replace("num = 37", "num = 25").replace("num = 7", "num = 3")
@@ -74,7 +75,7 @@ def test_a_cluster_is_given_new_tasks_as_it_does_the_old_ones(
         known.append(len(client.futures))
 
     fastscan.scan(grid, tmp_path / "many.zarr", client=client, progress=progress)
-    tasks = sum(cube.layout.tasks for cube in scanner.plan(grid))
+    tasks = sum(cube.layout.tasks for cube in plan(grid))
     assert [now.tasks for now in calls] == list(range(tasks + 1))
     assert tasks > 10
     assert max(known) <= 3

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import scanned
 
-from fastscan import figures, plots, records
+from fastscan import answers, figures, plots, records
 from fastscan.cli import cli
 from fastscan.errors import FastscanError
 from fastscan.plots import Settings
@@ -68,7 +68,7 @@ def test_of_repeated_values_of_sigma_sys_the_later_counts(
     options = [word for value in given for word in ("--sigma-sys", value)]
     found = asked("limit", ",".join(BOTH), "chi", *options)
     assert found["sigma_sys"] == meant
-    assert found == as_json(records.of_point(BOTH, "chi", sigma_sys=meant))
+    assert found == as_json(answers.limit_at_point(BOTH, "chi", sigma_sys=meant))
 
 
 LIMIT = [
@@ -81,7 +81,7 @@ LIMIT = [
 
 @pytest.mark.parametrize(("options", "arguments"), LIMIT)
 def test_limit(options: list[str], arguments: dict[str, Any], asked: Any) -> None:
-    assert asked("limit", "conus", "e6", *options) == as_json(records.of_point(["conus"], "e6", **arguments))
+    assert asked("limit", "conus", "e6", *options) == as_json(answers.limit_at_point(["conus"], "e6", **arguments))
 
 
 LIMITS: list[tuple[list[str], dict[str, Any]]] = [
@@ -100,8 +100,8 @@ LIMITS: list[tuple[list[str], dict[str, Any]]] = [
 @pytest.mark.parametrize(("options", "arguments"), LIMITS)
 def test_limits(options: list[str], arguments: dict[str, Any], asked: Any, stored: str) -> None:
     found = asked("limits", stored, *options)
-    assert found == as_json(list(records.of_store(stored, **arguments)))
-    assert found != as_json(list(records.of_store(stored)))
+    assert found == as_json(list(answers.limits_of_store(stored, **arguments)))
+    assert found != as_json(list(answers.limits_of_store(stored)))
 
 
 CONTOURS: list[tuple[list[str], dict[str, Any]]] = [
@@ -122,7 +122,7 @@ CONTOURS: list[tuple[list[str], dict[str, Any]]] = [
 def test_contours(options: list[str], arguments: dict[str, Any], asked: Any, stored: str) -> None:
     def told(**chosen: Any) -> Any:
         cl = chosen.get("cl", 0.90)
-        planes = records.contours_of_store(stored, **chosen)
+        planes = answers.contours_of_store(stored, **chosen)
         return as_json([records.contour_summary(plane, lines, cl, dof) for plane, lines, dof in planes])
 
     found = asked("contours", stored, *options)

@@ -11,9 +11,9 @@ import xxhash
 from conftest import GRID, with_store
 
 import fastscan
+from fastscan.answers import limits_of_store
 from fastscan.errors import FastscanError
 from fastscan.location import create
-from fastscan.records import of_store
 from fastscan.scanner import finish
 from fastscan.store import describe
 from fastscan.verify import verify
@@ -104,6 +104,6 @@ def test_a_store_that_has_not_begun_is_told(tmp_path: Path) -> None:
     """What a scan leaves that is killed after its first file."""
     out = tmp_path / "out.zarr"
     create(out, overwrite=False, resume=False)
-    for ask in (verify, describe, of_store, finish):
+    for ask in (verify, describe, limits_of_store, finish):
         with pytest.raises(FastscanError, match=f"^{re.escape(str(out))} has no groups$"):
             ask(str(out))
