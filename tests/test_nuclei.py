@@ -9,7 +9,7 @@ from fastscan.errors import FastscanError
 
 def test_abundances_add_up_to_one() -> None:
     for isotopes in nuclei.elements().values():
-        assert math.fsum(isotope.abundance for isotope in isotopes) == pytest.approx(1.0, rel=1e-15)
+        assert math.fsum(isotope.abundance for isotope in isotopes) == pytest.approx(1.0, rel=1e-15, abs=0)
 
 
 def test_a_compound_holds_the_mass_it_was_given() -> None:
