@@ -89,7 +89,9 @@ def test_every_crossing_is_a_root_of_a_polynomial(beta: float, sigma: float, lum
 
 @given(angles, sigmas, luminosities)
 @settings(max_examples=50)
-def test_delta_chi2_is_below_the_threshold_inside_an_interval_and_above_it_outside(beta: float, sigma: float, luminosity: float) -> None:
+def test_delta_chi2_is_below_the_threshold_inside_an_interval_and_above_it_outside(
+    beta: float, sigma: float, luminosity: float
+) -> None:
     point = {"beta": beta, "sigma_sys": sigma, "luminosity": luminosity}
     allowed = fastscan.intervals(CSI, "e6", **point)
     if not allowed:  # only where the whole range lies beyond what a contact interaction excludes
