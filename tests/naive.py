@@ -71,6 +71,10 @@ class Experiment(NamedTuple):
     days: float = 365.0
     sigma_sys: float = 0.2
     channel: str = "cevns"  # or nu-e
+    efficiency: float = 0.5  # where it is the same above the threshold
+    background: float = BACKGROUND_FRACTION  # of the signal
+    background_scales: bool = True
+    bins_kev: tuple[float, ...] = ()  # edges; none: one bin of all recoils
 
 
 CSI, NAI = (("Cs", 1), ("I", 1)), (("Na", 1), ("I", 1))
@@ -223,7 +227,7 @@ def efficiency(experiment: str, recoil_kev: float) -> float:
         return 0.0
     if experiment == "coherent-lar":
         return float(np.interp(recoil_kev, LAR_KEV, LAR_EFFICIENCY))
-    return 0.5
+    return EXPERIMENTS[experiment].efficiency
 
 
 def efficiency_edges(experiment: str) -> list[float]:
@@ -297,12 +301,12 @@ def kinematic_factor(recoil: float, energy: float, mass: float) -> float:
 
 
 @lru_cache
-def rate_per_nucleus(experiment: str, isotope: Isotope) -> float:
-    """Counts over the exposure for a weak charge of 1 (Eq. 16), by nested quadrature over T and E."""
+def rate_per_nucleus(experiment: str, isotope: Isotope, low_kev: float, high_kev: float) -> float:
+    """Counts in a bin over the exposure for a weak charge of 1 (Eq. 16), by nested quadrature over T and E."""
     source = EXPERIMENTS[experiment].source
     mass = isotope.atomic_mass * ATOMIC_MASS_UNIT - isotope.charge * M_ELECTRON
     kinks = [edge * KEV for edge in efficiency_edges(experiment)]
-    start, stop = kinks[0], kinks[-1]
+    start, stop = max(kinks[0], low_kev * KEV), min(kinks[-1], high_kev * KEV)
     # A kink of the spectrum at E is seen in the recoil spectrum at the largest recoil that E gives.
     kinks += [max_recoil(energy, mass) for energy in spectrum_edges(source)]
 
@@ -331,12 +335,13 @@ def rate_per_nucleus(experiment: str, isotope: Isotope) -> float:
 
 @lru_cache
 def nuclear_rates(experiment: str) -> tuple[Array, Array, Array]:
-    """(Z, N, counts for a weak charge of 1) of every isotope in the detector."""
+    """Of every isotope in the detector: Z, N, and in each bin the counts for a weak charge of 1, (bins, isotopes)."""
     number = nuclei(experiment)
     charge = np.array([isotope.charge for isotope, _ in number], dtype=np.float64)
     neutrons = np.array([isotope.mass_number - isotope.charge for isotope, _ in number], dtype=np.float64)
-    rates = np.array([count * rate_per_nucleus(experiment, isotope) for isotope, count in number])
-    return charge, neutrons, rates
+    bins = list(itertools.pairwise(EXPERIMENTS[experiment].bins_kev)) or [(0.0, math.inf)]
+    rates = [[count * rate_per_nucleus(experiment, isotope, *edges) for isotope, count in number] for edges in bins]
+    return charge, neutrons, np.array(rates)
 
 
 def electron_integrals(energy: float, low: float, high: float) -> Array:
@@ -372,7 +377,7 @@ def events_per_bin(experiment: str, couplings: Pair) -> Array:
     if EXPERIMENTS[experiment].channel == "nu-e":
         return np.array([g1**2, g2**2, -g1 * g2]) @ electron_rates(experiment)
     charge, neutrons, rates = nuclear_rates(experiment)
-    return np.array([math.fsum(rates * (g1 * charge + g2 * neutrons) ** 2)])
+    return np.array([math.fsum(in_bin * (g1 * charge + g2 * neutrons) ** 2) for in_bin in rates])
 
 
 def excess_per_bin(experiment: str, shift: Pair) -> Array:
@@ -384,7 +389,7 @@ def excess_per_bin(experiment: str, shift: Pair) -> Array:
         return np.array(factors) @ electron_rates(experiment)
     charge, neutrons, rates = nuclear_rates(experiment)
     weak, change = g1 * charge + g2 * neutrons, d1 * charge + d2 * neutrons
-    return np.array([math.fsum(rates * change * (2 * weak + change))])
+    return np.array([math.fsum(in_bin * change * (2 * weak + change)) for in_bin in rates])
 
 
 def events(experiment: str, model: str, m_zprime: float, beta: float | None = None, luminosity: float = 1.0) -> float:
@@ -402,7 +407,8 @@ def chi2(
     sigma = row.sigma_sys if sigma_sys is None else sigma_sys
     standard = luminosity * events_per_bin(experiment, sm_couplings(row.channel))
     excess = luminosity * excess_per_bin(experiment, coupling_shift(row.channel, model, m_zprime, beta))
-    background = (0.0 if row.channel == "nu-e" else BACKGROUND_FRACTION) * standard
+    background = (0.0 if row.channel == "nu-e" else row.background) * standard
+    scaling = background if row.background_scales else 0.0 * background  # what else there is has been subtracted
     counted = standard > 0  # 51Cr: no bins above the largest recoil
     # The normalisation a is counted from 0, or from -1 where the Z' dominates and a is close to -1: either
     # alone loses digits in the other's range, data - prediction being a difference of large numbers there.
@@ -417,7 +423,7 @@ def chi2(
             missing = luminosity * CSI_MEASURED - signal - neutrons
             variance = np.array([luminosity * (CSI_MEASURED + CSI_NEUTRONS + 2 * CSI_STEADY)])
         else:  # Eqs. 22, 23: the data are the SM and the background, so that at a = 0 they miss -excess
-            variance = data = standard + background
+            variance, data = standard + background, standard + scaling
             missing = (data if centre else -excess) - (data + excess) * sigma * step[0]
         pulls = [first_pull + step[0], *step[1:]]
         return np.concatenate([missing[counted] / np.sqrt(variance[counted]), pulls])

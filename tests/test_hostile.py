@@ -1,7 +1,6 @@
 """Hostile conditions: scans that are interrupted, grid files that are garbled, stores that are damaged."""
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import Any
 
 import dask
 import pytest
-from conftest import FASTSCAN, GRID, arrays, with_store
+from conftest import GRID, arrays, files, refusal, with_store
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
@@ -247,10 +246,9 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Intact:
     (place / "grid.toml").write_text(with_store(SMALL, chunk="2 KiB", task="4 KiB"))
     out = place / "out.zarr"
     fastscan.scan(place / "grid.toml", out)
-    contents = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     return Intact(
         place / "grid.toml",
-        dict(sorted(contents.items())),
+        files(out),
         arrays(out),
         {each: limits(out, each) for each in (False, True)},
     )
@@ -364,6 +362,18 @@ KNOWN: dict[str, tuple[str, Damage]] = {
     "a record nested deeply": (f"{E6}/chi2/done.1.json", becomes(b"[" * 100_000)),
     # a chunk of another size
     "a chunk that is cut": (f"{E6}/chi2/c.0.0.0.0", cut),
+    # the root, which says little
+    "no root": ("zarr.json", gone),
+    "an empty root": ("zarr.json", becomes(b"")),
+    "a root without a format": ("zarr.json", edited(b"fastscan_format", b"fastscan_farmat")),
+}
+REFUSED: dict[str, tuple[str, Damage, str]] = {
+    "a root of another format": (
+        "zarr.json",
+        edited(b'"fastscan_format": 1', b'"fastscan_format": 99'),
+        "of format 99",
+    ),
+    "a group of another run": (f"{CHI}/zarr.json", other(f"{E6}/zarr.json"), "another run: .* differ; nothing was cha"),
 }
 
 
@@ -398,6 +408,19 @@ def check_repair(intact: Intact, place: Path, file: str, content: bytes | None) 
         require_one_line(str(error))
         require_named(str(error), str(out), CHI, E6)
         return
+    require_as_new(intact, out)
+
+
+def require_repair(intact: Intact, place: Path, file: str, content: bytes | None) -> None:
+    """After `verify` a resumed scan makes the store as good as new."""
+    out = damaged(intact, place / "repaired.zarr", file, content)
+    with told_if_refused():
+        verify(out)
+    fastscan.scan(intact.grid, out, resume=True)
+    require_as_new(intact, out)
+
+
+def require_as_new(intact: Intact, out: Path) -> None:
     require_clean(out, CHI, E6)
     assert arrays(out) == intact.arrays
     for from_cube in (False, True):
@@ -426,13 +449,23 @@ def test_a_resumed_scan_repairs_a_damaged_store_or_says_what_is_wrong(intact: In
         check_repair(intact, Path(place), *data.draw(damages(intact.contents)))
 
 
-@pytest.mark.parametrize("check", [check_answers, check_repair], ids=["answers", "repair"])
+@pytest.mark.parametrize("check", [check_answers, require_repair], ids=["answers", "repair"])
 @pytest.mark.parametrize("known", KNOWN)
 def test_damage_that_is_easily_overlooked(
     known: str, check: Callable[[Intact, Path, str, bytes | None], None], intact: Intact, tmp_path: Path
 ) -> None:
     file, damage = KNOWN[known]
     check(intact, tmp_path, file, damage(intact.contents, file))
+
+
+@pytest.mark.parametrize("known", REFUSED)
+def test_what_may_be_anothers_is_not_repaired(known: str, intact: Intact, tmp_path: Path) -> None:
+    file, damage, problem = REFUSED[known]
+    out = damaged(intact, tmp_path / "out.zarr", file, damage(intact.contents, file))
+    before = files(out)
+    with pytest.raises(FastscanError, match=problem):
+        fastscan.scan(intact.grid, out, resume=True)
+    assert files(out) == before
 
 
 # --- The command line ---
@@ -451,7 +484,7 @@ def test_a_command_on_a_damaged_store_ends_in_one_line(
     file: str, damage: Damage, command: list[str], intact: Intact, tmp_path: Path
 ) -> None:
     out = damaged(intact, tmp_path / "out.zarr", file, damage(intact.contents, file))
-    require_refusal([command[0], str(out), *command[1:]])
+    refusal(command[0], out, *command[1:])
 
 
 @pytest.mark.parametrize(
@@ -459,14 +492,5 @@ def test_a_command_on_a_damaged_store_ends_in_one_line(
 )
 def test_a_scan_of_a_garbled_grid_ends_in_one_line(text: bytes, tmp_path: Path) -> None:
     (tmp_path / "grid.toml").write_bytes(text)
-    require_refusal(["scan", str(tmp_path / "grid.toml"), "-o", str(tmp_path / "out.zarr")])
+    refusal("scan", tmp_path / "grid.toml", "-o", tmp_path / "out.zarr")
     assert not (tmp_path / "out.zarr").exists()
-
-
-def require_refusal(command: list[str]) -> None:
-    """A command ends with exit code 2 and a line on stderr."""
-    ended = subprocess.run([FASTSCAN, *command], capture_output=True, text=True, check=False)
-    assert ended.returncode == 2, ended.stderr
-    assert "Traceback" not in ended.stdout + ended.stderr
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("fastscan: ")

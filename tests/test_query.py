@@ -32,9 +32,18 @@ def test_limits_and_statuses_equal_the_naive_ones(
     point: tuple[str, float | None], sigma: float, luminosity: float
 ) -> None:
     model, beta = point
-    ours = fastscan.limit(CSI, model, beta=beta, sigma_sys=sigma, luminosity=luminosity)
-    theirs = naive.limit([CSI], model, beta, sigma, luminosity)
+    point = {"beta": beta, "sigma_sys": sigma, "luminosity": luminosity}
+    ours, status = fastscan.limit(CSI, model, **point, with_status=True)
+    theirs = naive.limit([CSI], model, **point)
     assert ours == pytest.approx(theirs, rel=1e-6, nan_ok=True)
+    if not math.isnan(theirs):
+        assert status == "ok"
+    elif naive.crossings([CSI], model, **point):
+        assert status == "sm_disfavoured"
+    else:
+        chi2 = [naive.chi2(CSI, model, mass, beta, sigma, luminosity) for mass in np.geomspace(1, 20000, 300)]
+        flat = max(chi2) - min(chi2) <= query.threshold(0.90, 1)
+        assert status == ("no_sensitivity" if flat else "sm_disfavoured")
 
 
 @pytest.mark.parametrize("model", ["chi", "eta", "lr"])
@@ -81,7 +90,9 @@ def test_every_crossing_is_a_root_of_a_polynomial(beta: float, sigma: float, lum
 
 @given(angles, sigmas, luminosities)
 @settings(max_examples=50)
-def test_inside_an_interval_delta_chi2_is_below_the_threshold(beta: float, sigma: float, luminosity: float) -> None:
+def test_delta_chi2_is_below_the_threshold_inside_an_interval_and_above_it_outside(
+    beta: float, sigma: float, luminosity: float
+) -> None:
     point = {"beta": beta, "sigma_sys": sigma, "luminosity": luminosity}
     allowed = fastscan.intervals(CSI, "e6", **point)
     if not allowed:  # only where the whole range lies beyond what a contact interaction excludes
@@ -89,10 +100,13 @@ def test_inside_an_interval_delta_chi2_is_below_the_threshold(beta: float, sigma
         return
     grid = np.concatenate([np.geomspace(1, 20000, 500), [end for pair in allowed for end in pair]])
     chi2 = fastscan.chi2(CSI, "e6", m_zprime=grid, **point)
-    inside = np.zeros(grid.size, bool)
+    inside, outside = np.zeros(grid.size, bool), np.ones(grid.size, bool)
     for low, high in allowed:
         inside |= (grid > low * (1 + 1e-9)) & (grid < high * (1 - 1e-9))
+        outside &= (grid < low * (1 - 1e-9)) | (grid > high * (1 + 1e-9))
     assert chi2[inside].max() < chi2.min() + 2.7056 if inside.any() else True
+    above = query.delta_chi2(CSI, "e6", m_zprime=grid[outside], **point)
+    assert above.min(initial=math.inf) > 2.7055
 
 
 def test_where_there_is_no_sensitivity() -> None:

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 import xxhash
 import zarr
-from conftest import GRID, Write, with_store
+from conftest import GRID, Write, files, with_store
 
 import fastscan
 from fastscan import answers, chunks, grid, layout, location, records, store, tables
@@ -26,11 +26,6 @@ E6 = "coherent-csi/e6"
 def scanned(grid_file: Path, tmp_path: Path) -> Path:
     fastscan.scan(grid_file, tmp_path / "out.zarr")
     return tmp_path / "out.zarr"
-
-
-def everything(path: Path) -> dict[str, bytes]:
-    """Every file below a directory."""
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def test_plain_xarray_opens_it(scanned: Path) -> None:
@@ -112,10 +107,10 @@ def test_the_likelihood_comes_back_as_it_was(scanned: Path, grid_file: Path) -> 
 
 
 def test_an_existing_store_is_refused_and_left_as_it_is(scanned: Path, grid_file: Path) -> None:
-    before = everything(scanned)
+    before = files(scanned)
     with pytest.raises(FastscanError, match="exists; --resume continues it, --overwrite replaces it"):
         fastscan.scan(grid_file, scanned)
-    assert everything(scanned) == before
+    assert files(scanned) == before
 
 
 def test_overwrite_replaces_the_whole_store(scanned: Path, write: Write) -> None:
@@ -132,11 +127,11 @@ def test_what_is_no_store_is_never_touched(option: dict[str, bool], grid_file: P
     (directory / "chapter1.tex").write_text("...")
     file.write_text("...")
     zarr.create_array(array, shape=3, dtype="f8")[:] = 1.0
-    before = everything(tmp_path)
+    before = files(tmp_path)
     for path in (directory, file, array):
         with pytest.raises(FastscanError, match="no fastscan store"):
             fastscan.scan(grid_file, path, **option)
-    assert everything(tmp_path) == before
+    assert files(tmp_path) == before
 
 
 @pytest.mark.parametrize(
@@ -153,10 +148,10 @@ def test_what_is_no_store_is_never_touched(option: dict[str, bool], grid_file: P
 def test_overwrite_stops_at_files_that_fastscan_did_not_write(foreign: str, scanned: Path, grid_file: Path) -> None:
     (scanned / foreign).parent.mkdir(exist_ok=True, parents=True)
     (scanned / foreign).write_text("...")
-    before = everything(scanned)
+    before = files(scanned)
     with pytest.raises(FastscanError, match="nothing that fastscan wrote; nothing was deleted"):
         fastscan.scan(grid_file, scanned, overwrite=True)
-    assert everything(scanned) == before
+    assert files(scanned) == before
 
 
 def test_an_empty_directory_is_used(grid_file: Path, tmp_path: Path) -> None:
@@ -179,17 +174,17 @@ def test_a_grid_larger_than_the_disk_is_refused(write: Write, tmp_path: Path) ->
 
 
 def test_another_grid_in_the_same_group_is_refused_with_what_differs(scanned: Path, write: Write) -> None:
-    before = everything(scanned)
+    before = files(scanned)
     other = write("other.toml", with_store(GRID.replace("num = 7", "num = 9"), dtype="float64"))
     with pytest.raises(FastscanError, match=r"axes\.sigma_sys\.num, chunks, chunks_per_task, dtype differ"):
         fastscan.scan(other, scanned, resume=True)
-    assert everything(scanned) == before
+    assert files(scanned) == before
 
 
 def test_other_data_files_and_another_physics_version_are_refused(
     scanned: Path, grid_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = everything(scanned)
+    before = files(scanned)
     with monkeypatch.context() as patch:
         patch.setattr("fastscan.plan.PHYSICS_VERSION", PHYSICS_VERSION + 1)
         with pytest.raises(FastscanError, match="another run: physics_version differ"):
@@ -198,7 +193,7 @@ def test_other_data_files_and_another_physics_version_are_refused(
         patch.setattr(tables, "digest", lambda name: f"another {name}")
         with pytest.raises(FastscanError, match=r"another run: data\.fission_energy\.csv, data\.isotopes\.csv"):
             fastscan.scan(grid_file, scanned, resume=True)
-    assert everything(scanned) == before
+    assert files(scanned) == before
 
 
 def test_an_incomplete_group_is_not_opened(scanned: Path) -> None:
@@ -291,11 +286,11 @@ def test_overwrite_leaves_nothing_beside_the_store(scanned: Path, grid_file: Pat
 
 
 def test_resume_changes_nothing_before_every_group_fits(scanned: Path, write: Write) -> None:
-    before = everything(scanned)
+    before = files(scanned)
     other = write("other.toml", GRID.replace('["chi", "e6"]', '["eta", "e6"]').replace("num = 13", "num = 5"))
     with pytest.raises(FastscanError, match="nothing was changed"):
         fastscan.scan(other, scanned, resume=True)
-    assert everything(scanned) == before
+    assert files(scanned) == before
 
 
 @pytest.mark.parametrize("lost", ["likelihood/gram/c/0/0/0/0", "likelihood/kappa/c/0/0/0", "m_zprime/c/0"])
@@ -431,10 +426,10 @@ def test_resume_refuses_a_changed_experiment(grid_file: Path, scanned: Path) -> 
 def test_what_another_run_computed_is_left_where_its_group_lost_its_metadata(scanned: Path, write: Write) -> None:
     (scanned / E6 / "zarr.json").unlink()
     other = write("other.toml", GRID.replace('["chi", "e6"]', '["e6"]').replace("num = 13", "num = 5"))
-    before = everything(scanned)
+    before = files(scanned)
     with pytest.raises(FastscanError, match=r"lost its zarr\.json, and holds what another run computed"):
         fastscan.scan(other, scanned, resume=True)
-    assert everything(scanned) == before
+    assert files(scanned) == before
 
 
 def test_a_group_that_nobody_knows_is_left(scanned: Path, grid_file: Path) -> None:

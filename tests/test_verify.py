@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xxhash
-from conftest import GRID, with_store
+from conftest import GRID, files, with_store
 
 import fastscan
 from fastscan.answers import limits_of_store
@@ -26,10 +26,6 @@ def stored(tmp_path: Path) -> Path:
     (tmp_path / "grid.toml").write_text(with_store(GRID, chunk="2 KiB", task="4 KiB"))
     fastscan.scan(tmp_path / "grid.toml", tmp_path / "out.zarr")
     return tmp_path / "out.zarr"
-
-
-def contents(store: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.rglob("*")) if path.is_file()}
 
 
 def flip_a_bit(chunk: Path) -> None:
@@ -53,9 +49,9 @@ def write_other_values_with_their_checksum(chunk: Path) -> None:
 
 
 def test_a_good_store_is_left_as_it_is(stored: Path) -> None:
-    before = contents(stored)
+    before = files(stored)
     sampled, all_of_it = verify(stored), verify(stored, everything=True)
-    assert contents(stored) == before
+    assert files(stored) == before
     assert [each.damaged for each in sampled + all_of_it] == [()] * 4
     assert [each.recomputed for each in all_of_it] == [each.chunks for each in all_of_it]
     assert sampled[1].recomputed < sampled[1].chunks
@@ -65,7 +61,7 @@ def test_a_good_store_is_left_as_it_is(stored: Path) -> None:
     "damage", [flip_a_bit, cut_short, Path.unlink, write_other_values_with_their_checksum], ids=lambda f: f.__name__
 )
 def test_a_damaged_chunk_is_named_and_repaired(stored: Path, damage: Callable[[Path], None]) -> None:
-    before = contents(stored)
+    before = files(stored)
     damage(stored / E6 / CHUNK)
     chi, e6 = verify(stored, everything=True)
     assert chi.damaged == ()
@@ -73,19 +69,19 @@ def test_a_damaged_chunk_is_named_and_repaired(stored: Path, damage: Callable[[P
     with pytest.raises(FastscanError, match="lacks 1 of"):
         fastscan.open(str(stored), E6)
     fastscan.scan(stored.parent / "grid.toml", stored, resume=True)
-    assert contents(stored) == before
+    assert files(stored) == before
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"null", b"\x00\xff", b'{"hash": "", "chunks": {}}'])
 def test_a_record_that_cannot_be_read_is_no_proof(stored: Path, content: bytes) -> None:
-    before = contents(stored)
+    before = files(stored)
     record = stored / E6 / "chi2/done.0.json"
     chunks = json.loads(record.read_text())["chunks"]
     record.write_bytes(content)
     _, e6 = verify(stored)
     assert set(e6.damaged) == {f"{E6}/{key}" for key in chunks}
     fastscan.scan(stored.parent / "grid.toml", stored, resume=True)
-    assert contents(stored) == before
+    assert files(stored) == before
 
 
 def test_what_is_missing_is_told(stored: Path) -> None:

@@ -99,7 +99,9 @@ def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
     scan.send_signal(signal.SIGINT)
     printed, told = scan.communicate(timeout=60)
     assert (scan.returncode, printed) == (130, ""), told
-    assert told.splitlines()[1:] == ["", "fastscan: interrupted"]  # the first ends the line of a terminal's ^C
+    said = told.splitlines()[1:]
+    said = said if not options else said[-2:]  # a worker that is told to end may have warned of it
+    assert said == ["", "fastscan: interrupted"]  # the first ends the line of a terminal's ^C
     done = sum(1 for _ in out.rglob("done.*.json"))
     calls: list[Progress] = []
     fastscan.scan(tmp_path / "grid.toml", out, resume=True, progress=calls.append)
