@@ -4,6 +4,7 @@ Each worker computes one task at a time, and numba's threads times the workers n
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -52,15 +53,24 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
         return
     assert workers is not None
     # what workers would log of a task that is cancelled is nothing to a user: a scan tells what became of its tasks
-    environment = {"NUMBA_NUM_THREADS": str(threads_each(workers)), "DASK_LOGGING__DISTRIBUTED": "critical"}
-    with (
-        dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in environment.items()}),
-        distributed.LocalCluster(  # type: ignore[no-untyped-call]
+    quiet = {"distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical"}
+    with dask.config.set(quiet), _deaf_to_interrupts():
+        local = distributed.LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=workers,
             threads_per_worker=1,
+            env={"NUMBA_NUM_THREADS": threads_each(workers)},
             dashboard_address=":0",  # any free port: with None, a second cluster meets the first on dask's default one
             scheduler_kwargs={"dashboard": False},  # nothing of it is told, so nobody would look
-        ) as local,
-        distributed.Client(local) as started,  # type: ignore[no-untyped-call]
-    ):
+        )
+    with local, distributed.Client(local) as started:  # type: ignore[no-untyped-call]
         yield started
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that start here leave a terminal's Ctrl-C to this one, which ends them without a word of theirs."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

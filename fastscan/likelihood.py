@@ -363,7 +363,7 @@ def chi2_of(
     )
     result: Array = kernels.chi2_columns.of_size(math.prod(shape))(
         likelihood.coefficients(),
-        np.broadcast_to(beta_index, shape).ravel(),
+        np.broadcast_to(beta_index, shape).flatten(),
         np.broadcast_to(gamma, shape).reshape(-1, 1).copy(),
         flattened(noise, shape),
         flattened(variance, shape),

@@ -56,7 +56,7 @@ def columns_of(
     shape = arguments.broadcast(beta=beta_index.shape, **{"sigma_sys with luminosity": noise[0].shape})
     columns = Columns.of(
         model,
-        np.broadcast_to(beta_index, shape).ravel(),
+        np.broadcast_to(beta_index, shape).flatten(),
         likelihood.flattened(noise, shape),
         likelihood.flattened(variance, shape),
     )

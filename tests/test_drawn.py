@@ -6,13 +6,14 @@ import matplotlib.figure
 import numpy as np
 import pytest
 from conftest import scanned
-from fastscan.recipes import PaperFigure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fastscan import figures, plots, recipes, records, store
+from fastscan import answers, figures, paper_figures, plots, records, store
 from fastscan.location import read_root
+from fastscan.paper_figures import PaperFigure
 from fastscan.plots import Settings
+from fastscan.typing import Record
 
 GRID = """
 experiments = ["coherent-csi", "conus"]
@@ -31,7 +32,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def by_number() -> dict[int, PaperFigure]:
-    return {figure.number: figure for figure in recipes.paper_figures()}
+    return {figure.number: figure for figure in paper_figures.all_figures()}
 
 
 def drawn(ax: Axes) -> list[list[tuple[float, float]]]:
@@ -39,7 +40,7 @@ def drawn(ax: Axes) -> list[list[tuple[float, float]]]:
     return [list(map(tuple, line.get_xydata().tolist())) for line in ax.get_lines() if len(line.get_xdata()) > 2]
 
 
-def points(rows: list[records.Record], x: str, y: str) -> list[tuple[float, float]]:
+def points(rows: list[Record], x: str, y: str) -> list[tuple[float, float]]:
     return [(row[x], math.nan if row[y] is None else row[y]) for row in rows]
 
 
@@ -49,7 +50,7 @@ def require_equal(ours: list[list[tuple[float, float]]], theirs: list[list[tuple
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
-def by_curve(rows: list[records.Record], x: str, y: str) -> list[list[tuple[float, float]]]:
+def by_curve(rows: list[Record], x: str, y: str) -> list[list[tuple[float, float]]]:
     """Rows as curves, one for each experiment and model."""
     groups = figures.grouped(rows, lambda row: (row["experiment"], row["model"]))
     return [points(each, x, y) for each in groups.values()]
@@ -58,7 +59,7 @@ def by_curve(rows: list[records.Record], x: str, y: str) -> list[list[tuple[floa
 def test_profiles(stored: str) -> None:
     figure, _ = plots.plot(stored, ["coherent-csi/chi", "conus/chi"], kind="profile")
     root = read_root(stored)
-    profiles = [list(records.profile(store.read(root, name))) for name in ("coherent-csi/chi", "conus/chi")]
+    profiles = [list(records.profile_records(store.read(root, name))) for name in ("coherent-csi/chi", "conus/chi")]
     require_equal(drawn(figure.axes[0]), [points(rows, "m_zprime_gev", "delta_chi2") for rows in profiles])
 
 
@@ -66,15 +67,16 @@ def test_limits_along_beta(stored: str) -> None:
     groups = ["coherent-csi/e6", "conus/e6"]
     figure, _ = plots.plot(stored, groups, kind="limit", along="beta", settings=Settings(sigma_sys=[0.1]))
     rows = [
-        row | {"beta_deg": math.degrees(row["beta_rad"])} for row in records.of_store(stored, groups, sigma_sys=[0.1])
+        row | {"beta_deg": math.degrees(row["beta_rad"])}
+        for row in answers.limits_of_store(stored, groups, sigma_sys=[0.1])
     ]
     require_equal(drawn(figure.axes[0]), by_curve(rows, "beta_deg", "limit_gev"))
 
 
 def test_contours(stored: str) -> None:
     figure, _ = plots.plot(stored, ["conus/e6"], axes=("cos_beta", "m_zprime"))
-    ((plane, lines, dof),) = records.contours_of_store(stored, ["conus/e6"], axes=("cos_beta", "m_zprime"))
-    rows = list(records.contour(plane, lines, 0.90, dof))
+    ((plane, lines, dof),) = answers.contours_of_store(stored, ["conus/e6"], axes=("cos_beta", "m_zprime"))
+    rows = list(records.contour_records(plane, lines, 0.90, dof))
     expected = [
         points(each, "cos_beta", "m_zprime_gev") for each in figures.grouped(rows, lambda row: row["contour"]).values()
     ]
@@ -89,13 +91,13 @@ def test_what_is_shaded_is_excluded(stored: str) -> None:
     (path,) = shade.get_paths()
     limits = {
         round(math.degrees(row["beta_rad"])): row["limit_gev"]
-        for row in records.of_store(stored, ["conus/e6"], beta="axis", sigma_sys=[0.1], dof=2)
+        for row in answers.limits_of_store(stored, ["conus/e6"], beta="axis", sigma_sys=[0.1], dof=2)
     }
     assert path.contains_point((20.0, 0.5 * limits[20]))
     assert not path.contains_point((20.0, 2.0 * limits[20]))
 
 
-def extent(ax: Axes, rows: list[records.Record]) -> dict[float, tuple[float, float]]:
+def extent(ax: Axes, rows: list[Record]) -> dict[float, tuple[float, float]]:
     """From where to where a band reaches at each x: its outline goes forth along one edge and back along the other."""
     outline = figures.band(ax, rows, "x", "y", "band").get_paths()[0].vertices
     xs = sorted({row["x"] for row in rows})

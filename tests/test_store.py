@@ -272,11 +272,11 @@ def test_where_no_new_store_can_be_made_the_old_one_is_put_back(
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    before = everything(scanned.parent)
+    before = files(scanned.parent)
     monkeypatch.setattr(location, "_root_file", full)
     with pytest.raises(FastscanError, match="can't be written: No space left on device"):
         fastscan.scan(grid_file, scanned, overwrite=True)
-    assert everything(scanned.parent) == before
+    assert files(scanned.parent) == before
 
 
 def test_overwrite_leaves_nothing_beside_the_store(scanned: Path, grid_file: Path) -> None:
@@ -448,9 +448,9 @@ def test_rewording_what_no_number_follows_from_is_no_other_run(grid_file: Path, 
         experiments=experiments,
         models=tuple(replace(model, description="In other words") for model in loaded.models),
     )
-    before = everything(scanned)
+    before = files(scanned)
     fastscan.scan(reworded, scanned, resume=True)
-    assert {name for name, data in everything(scanned).items() if before[name] != data} <= {"zarr.json"}
+    assert {name for name, data in files(scanned).items() if before[name] != data} <= {"zarr.json"}
 
 
 TWO = """
