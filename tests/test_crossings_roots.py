@@ -113,3 +113,13 @@ def test_room_for_one_crossing_is_made_for_all(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_level_is_the_quantile() -> None:
     assert query.threshold(0.90, 1) == pytest.approx(DELTA, rel=1e-12)
+
+
+@pytest.mark.parametrize("above", [0.1, 0.01, 0.001])
+def test_extrema_may_be_closer_together_than_any_ladder(above: float) -> None:
+    """Data just above the fewest events that a Z' can leave: two minima of chi2, and a maximum in between."""
+    csi, beta = experiments.load("coherent-csi"), math.radians(100)
+    events = likelihood.build([csi], "e6", np.array([beta])).events(np.geomspace(1, 200, 200_001), np.zeros(1, np.intp))
+    observed = float(events.min()) + csi.statistics.background + above
+    close = replace(csi, statistics=replace(csi.statistics, observed=observed, background_error=0.0))
+    assert require_the_roots(close, beta, 0.0, 1e6 / above**2) == 4
