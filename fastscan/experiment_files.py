@@ -5,8 +5,9 @@ users.  A kind of source, efficiency or statistics is one function and its line 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 from fastscan import nuclei
 from fastscan.bounds import LARGEST_SIGMA_SYS
@@ -34,6 +35,7 @@ from fastscan.kinematics import largest_recoil
 from fastscan.typing import Channel
 from fastscan.units import UNITS
 
+T = TypeVar("T")
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 FUELS = ("U235", "U238", "Pu239", "Pu241")
 RECOIL_UNITS = {name: UNITS["energy"][name] for name in ("eV", "keV", "MeV")}
@@ -57,9 +59,9 @@ def parse(name: str, table: Table) -> Experiment:
         exposure_s=table.quantity("exposure", "time"),
         geometry=geometry,
         targets=tuple(_target(target, geometry) for target in table.tables("target")),
-        source=_source(table.table("source")),
+        source=_of_kind(table.table("source"), "kind", SOURCES),
         detector=_detector(table.table("detector")),
-        statistics=_statistics(table.table("statistics")),
+        statistics=_of_kind(table.table("statistics"), "kind", STATISTICS),
         digest=table.digest,
     )
     table.done()
@@ -97,11 +99,12 @@ def _target(table: Table, geometry: Geometry) -> Target:
     return Target(compound, mass, molar_mass)
 
 
-def _source(table: Table) -> Source:
-    kind = table.choice("kind", SOURCES)
-    source = SOURCES[kind](table)
+def _of_kind(table: Table, key: str, kinds: Mapping[str, Callable[..., T]], *context: object) -> T:
+    """What a table is of the kind that it names, with the keys of that kind and no others."""
+    kind = table.choice(key, kinds)
+    parsed = kinds[kind](table, *context)
     table.done(of=kind)
-    return source
+    return parsed
 
 
 def _pion_decay_at_rest(table: Table) -> PionDecayAtRest:
@@ -182,11 +185,7 @@ def _efficiency(table: Table, per_mev: float | None) -> Efficiency:
         return Constant(1.0)
     if table.is_number("efficiency"):
         return Constant(table.number("efficiency", 0, 1))
-    shape = table.table("efficiency")
-    kind = shape.choice("shape", SHAPES)
-    efficiency = SHAPES[kind](shape, per_mev)
-    shape.done(of=kind)
-    return efficiency
+    return _of_kind(table.table("efficiency"), "shape", SHAPES, per_mev)
 
 
 def _logistic(table: Table, per_mev: float | None) -> Logistic:
@@ -205,13 +204,6 @@ def _tabulated(table: Table, per_mev: float | None) -> Tabulated:
 
 
 SHAPES: dict[str, Callable[[Table, float | None], Efficiency]] = {"logistic": _logistic, "table": _tabulated}
-
-
-def _statistics(table: Table) -> Statistics:
-    kind = table.choice("kind", STATISTICS)
-    statistics = STATISTICS[kind](table)
-    table.done(of=kind)
-    return statistics
 
 
 def _measured(table: Table) -> Measured:
