@@ -35,8 +35,7 @@ class Columns:
     """Columns of chi2 along M_Z', each at a beta, and each member's noise and variance.
 
     Shapes: coefficients as of `Likelihood`; scale (betas,), gamma where a coupling's shift is 1; others (betas, any),
-    gammas of rungs beside the ladder's, that of CONTACT_GEV among them; beta_index (columns,); noise and variance
-    (members, columns).
+    gammas of rungs beside the ladder's; beta_index (columns,); noise and variance (members, columns).
     """
 
     coefficients: Array
@@ -51,9 +50,7 @@ class Columns:
         coefficients = model.coefficients()
         largest = np.abs(model.kappa).max(axis=(0, 2))
         scale = 1 / np.where(largest > 0, largest, 1.0)
-        strongest = np.full((scale.size, 1), models.gamma(CONTACT_GEV))
-        others = np.concatenate([_between_extrema(coefficients, scale), strongest], axis=1)
-        return cls(coefficients, scale, others, beta_index, noise, variance)
+        return cls(coefficients, scale, _between_extrema(coefficients, scale), beta_index, noise, variance)
 
     def some(self, chosen: IntArray) -> "Columns":
         """The columns of these numbers."""

@@ -344,14 +344,14 @@ def inserted(row, count, x):
 
 
 @jit
-def rungs_of(own, ladder, scale, others):
-    """gamma at which columns of one beta are computed: 0, those of a ladder that matter, and others; ascending.
+def rungs_of(own, ladder, scale, others, strongest):
+    """gamma at which columns of one beta are computed: 0, what matters of a ladder, others, the strongest; ascending.
 
     The ladder is in units of scale.  Rungs between which chi2 only rises, or only falls, in every column are left out
     but for a few.
     """
     rises, falls = rises_or_falls(own, ladder, scale)
-    rungs = np.zeros(1 + ladder.size + others.size)
+    rungs = np.zeros(1 + ladder.size + others.size + 1)
     count, last = 1, ladder.size - 1
     for m in range(ladder.size):
         below, above = max(m - 1, 0), min(m + 1, last)
@@ -361,7 +361,7 @@ def rungs_of(own, ladder, scale, others):
             count += 1
     for x in others:
         count = inserted(rungs, count, x)
-    return rungs[:count]
+    return rungs[: inserted(rungs, count, strongest)]
 
 
 @jit
@@ -531,7 +531,7 @@ def _crossings(coefficients, ladder, scale, others, column, noise, variance, del
     ladder, scale : float64 (rungs,) and (betas,)
         A beta's ladder is their product, in ascending order, so fine that no two extrema share a rung.
     others : float64 (betas, any)
-        Further gammas of a beta's ladder, the strongest among them.
+        Further gammas of a beta's ladder.
     column : intp (columns,)
         Index of the column's beta.  Neighbours that have the same share the work on it.
     noise, variance : float64 (members, columns)
@@ -558,7 +558,7 @@ def _crossings(coefficients, ladder, scale, others, column, noise, variance, del
     lowest, of_sm, flat = np.empty(columns), np.empty(columns), np.empty(columns, np.bool_)
     count, crossing = np.zeros(columns, np.intp), np.empty((columns, most))
     for hand in prange(hands):
-        room = np.empty((2, (1 + ladder.size + others.shape[1]) * BATCH))
+        room = np.empty((2, (1 + ladder.size + others.shape[1] + 1) * BATCH))
         for share in range(hand * SHARE, columns, hands * SHARE):
             start, end = share, min(share + SHARE, columns)
             while start < end:
@@ -566,7 +566,7 @@ def _crossings(coefficients, ladder, scale, others, column, noise, variance, del
                 while stop < min(end, start + BATCH) and column[stop] == b:
                     stop += 1
                 own = coefficients[:, b]
-                gamma = rungs_of(own, ladder, scale[b], others[b])
+                gamma = rungs_of(own, ladder, scale[b], others[b], strongest)
                 settings = settings_of(noise, variance, np.arange(start, stop))
                 chi2, fall = chi2_and_fall(gamma, own, *settings, room)
                 rung, at, turning, peak = extrema_of(gamma, fall, own, *settings[1:])
