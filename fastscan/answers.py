@@ -107,21 +107,18 @@ def limits_of_store(
     root = read_root(location)
     if combined and from_cube:
         raise FastscanError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
-    cubes = joint_cubes(root, combined) if combined else cubes_of(root, location, groups)
+    cubes = joint_cubes(root, combined) if combined else cubes_of(root, groups)
     asked: dict[str, Any] = {"beta": beta, "sigma_sys": sigma_sys, "luminosity": luminosity, "cl": cl, "dof": dof}
     stored_in = root if from_cube else None
     # each checks what is asked of it, before the first of them answers
     return itertools.chain.from_iterable([limit_records(cube, **asked, stored_in=stored_in) for cube in cubes])
 
 
-def cubes_of(root: "zarr.Group", location: str, groups: Sequence[str]) -> "list[Cube]":
+def cubes_of(root: "zarr.Group", groups: Sequence[str]) -> "list[Cube]":
     """The groups of a store that are named, each once, or all that it has."""
     from fastscan import store
 
-    names = list(dict.fromkeys(groups)) or store.group_names(root)
-    if not names:
-        raise FastscanError(f"{location} has no groups")
-    return [store.read(root, name) for name in names]
+    return [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
 
 
 def joint_cubes(root: "zarr.Group", names: Sequence[str]) -> "list[Cube]":
@@ -190,7 +187,7 @@ def contours_of_store(
     from fastscan.location import read_root
 
     root = read_root(location)
-    cubes = cubes_of(root, location, groups)
+    cubes = cubes_of(root, groups)
     able = [cube for cube in cubes if planes.can_show(cube, axes, (*(at or {}), *minimise))]
     yield from contours_of_cubes(
         cubes if groups else able or cubes[:1],  # one that can't be drawn says why

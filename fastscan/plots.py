@@ -102,7 +102,7 @@ def plot(
     """
     chosen = settings or Settings()
     root = read_root(location)
-    cubes = answers.cubes_of(root, location, groups)
+    cubes = answers.cubes_of(root, groups)
     if kind is None:
         kind = _first_kind(cubes, along, bool(axes or minimise), chosen)
     needed = _axes_shown(cubes, kind, along, axes, minimise, chosen)

@@ -176,9 +176,9 @@ def _make(root: zarr.Group, cube: Cube) -> None:
 def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
     """Checksums of what a group consists of but for its own zarr.json: all that its limits follow from."""
     prefix = f"{name}/"
-    files = sync(_read_files(root, [key for key in _small_files(root) if key.startswith(prefix)]))
-    checksums = {key.removeprefix(prefix): checksum(files[key].to_bytes()) for key in sorted(files)}
-    return {key: checksum for key, checksum in checksums.items() if key != "zarr.json"}
+    small = [key for key in _small_files(root) if key.startswith(prefix) and key != f"{prefix}zarr.json"]
+    files = sync(_read_files(root, small))
+    return {key.removeprefix(prefix): checksum(files[key].to_bytes()) for key in sorted(files)}
 
 
 def _put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> None:
