@@ -1,12 +1,14 @@
 """What to cite: the references of an experiment, of a model, or of all that a store holds."""
 
 import os
+from pathlib import Path
 
 from fastscan import experiments
+from fastscan.config import read_toml
 
 
 def references_of(what: str) -> list[str]:
-    """The references of an experiment (a name or a path), a model (a name) or a store, each once.
+    """The references of an experiment or a model (a name or a path to a TOML file) or of a store, each once.
 
     Only a store needs what reads one, and only a model needs numpy: they are imported for nothing else.
 
@@ -17,13 +19,18 @@ def references_of(what: str) -> list[str]:
     """
     if what in experiments.names():
         return list(experiments.load(what).references)
+    from fastscan import models
     from fastscan.location import is_url
-    from fastscan.models import MODELS
 
-    if what in MODELS:
-        return list(MODELS[what].references)
+    if what in models.MODELS or _is_model_file(what):
+        return list(models.load(what).references)
     if is_url(what) or os.path.isdir(what.removeprefix("file://")):
         from fastscan import store
 
         return list(dict.fromkeys(reference for group in store.describe(what) for reference in group["references"]))
     return list(experiments.load(what).references)
+
+
+def _is_model_file(what: str) -> bool:
+    """Whether something is a TOML file with charges, as no experiment has."""
+    return what.endswith(".toml") and not os.path.isdir(what) and "charges" in read_toml(Path(what))

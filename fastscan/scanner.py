@@ -204,7 +204,7 @@ def finish(location: str) -> zarr.Group:
     """
     root = read_root(location, write=True)
     cubes = [store.read(root, name) for name in store.group_names(root)]
-    missing = {cube.name: set(range(cube.layout.tasks)) - chunks.done_tasks(root, cube) for cube in cubes}
+    missing = missing_tasks({cube.name: cube.layout for cube in cubes}, store.done(root, cubes), part=None)
     lacking = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in missing.items() if numbers]
     if lacking:
         raise FastscanError(f"{location} isn't complete: {'; '.join(lacking)}")
