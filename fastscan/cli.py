@@ -127,10 +127,12 @@ def models(as_json: bool) -> None:
 def cite(what: str) -> None:
     """The references to cite for an experiment, a model or a store.
 
-    Those of a store are its experiments' and its models'.
+    An experiment or a model is a name or a path to a TOML file. The references of a store are its experiments' and
+    its models'.
 
     \b
     Examples: fastscan cite red100
+              fastscan cite grids/models/b-l.toml
               fastscan cite results/coherent-csi.zarr
     """
     from fastscan import citations

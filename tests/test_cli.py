@@ -322,6 +322,8 @@ def test_a_strength_divides_everything(tmp_path: Path) -> None:
 def test_cite(scanned: Path) -> None:
     assert "arXiv:1212.1938" in ok("cite", "red100").splitlines()
     assert ok("cite", "lr").splitlines() == ["arXiv:2002.01482"]
+    assert ok("cite", REPOSITORY / "grids/models/b-l.toml").splitlines() == ["doi:10.1103/PhysRevLett.44.1316"]
+    assert ok("cite", REPOSITORY / "grids/experiments/my-detector.toml").splitlines() == ["my thesis"]
     assert ok("cite", scanned).splitlines() == ["arXiv:1708.01294", "arXiv:1804.09459", "arXiv:2002.01482"]
 
 

@@ -75,70 +75,69 @@ def test_what_is_wrong_names_the_file_and_the_key(old: str, new: str, problem: s
     assert "\n" not in str(caught.value)
 
 
-def names_and_texts() -> list[tuple[str, str, str, str]]:
-    """(experiment, old text, new text, problem) of files of every kind."""
-    return [
-        (
-            "conus",
-            'threshold = "100 eV"',
-            'threshold = "100 keV"',
-            "detector: threshold 0.1 MeV is above any recoil",
-        ),
-        ("conus", 'threshold = "100 eV"', 'threshold = "100"', "threshold: '100' has no unit of energy"),
-        ("conus", "efficiency = 0.5", "efficiency = 1.5", "efficiency: must be between 0 and 1"),
-        ("conus", "efficiency = 0.5", 'efficiency = "half"', "efficiency: must be a table"),
-        ("conus", "efficiency = 0.5", 'efficiency = { shape = "logistic" }', "give photoelectrons_per_kev"),
-        ("conus", 'channel = "cevns"', 'channel = "nu-e"', "channel: 'nu-e' is only known for"),
-        ("conus", 'baseline = "17 m"', 'baseline = "1e-200 m"', "baseline: must be positive, and within reason"),
-        ("conus", "sigma_sys = 0.2", "sigma_sys = 1e7", "sigma_sys: must be between 0 and 1e"),
-        ("coherent-csi", "[detector] ", "[detector]\nbins = { start = 4, stop = 26, num = 3, unit = 'keV' }", "bins"),
-        ("conus", "U235 = 0.556", "U235 = 0.656", "fission_fractions: must add up to 1, not 1.1"),
-        ("conus", "power =", "half_life = '1 d'\npower =", r"\[source\] of kind 'reactor': unknown key 'half_life'"),
-        ("conus", "efficiency = 0.5", "eficiency = 0.5", "unknown key 'eficiency'; did you mean 'efficiency'"),
-        ("conus", "U235 = 0.556", "U236 = 0.556", "unknown key 'U236'"),
-        ("conus", 'power = "3.9 GW"', 'power = "3.9 hp"', "power: '3.9 hp' has no unit of power"),
-        ("conus", 'power = "3.9 GW"', "", r"power: missing; it must be a power with its unit \(W, kW, MW, GW\)"),
-        ("conus", 'baseline = "17 m"', "", "baseline: missing"),
-        (
-            "conus",
-            "background_scales = true",
-            "background_scales = 1",
-            "background_scales: must be true or false",
-        ),
-        (
-            "conus",
-            "background_scales = true",
-            "",
-            "background_scales: missing; it must be true or false",
-        ),
-        ("conus", "background = 0.05", "", "background_scales: can't stand here: there is no background"),
-        ("conus", 'compound = "Ge"', 'compound = "Gx"', "compound: unknown element"),
-        ("conus", 'compound = "Ge"', 'compound = "Li"', "unknown element 'Li'; the table of isotopes has Al, Ar, Ca"),
-        ("conus", 'compound = "Ge"', 'compound = "Ge76"', "natural isotopes only: write 'Ge'"),
-        ("conus", "[[target]]", "[target]", r"one or more tables \[\[target\]\]"),
-        ("coherent-lar", "0.6385,", "1.6385,", "values: must be between 0 and 1, not 1.6385"),
-        ("coherent-lar", "20, 21.85,", "21.85, 20,", "energy: must increase"),
-        ("coherent-lar", "0.6385, ", "", "values: must be as many as the 15 energies, not 14"),
-        ("coherent-lar", 'unit = "keV"', 'unit = "GeV"', "unit: unknown unit 'GeV'"),
-        ("cr51-lxe-a", "fraction = 0.90", "fraction = 1.90", "fraction: must be between 0 and 1"),
-        ("cr51-lxe-a", "fraction = 0.90", "fraction = 0.95", "lines: .* must not add up to more than 1, but to 1.05"),
-        ("cr51-lxe-a", "exposure =", "baseline = '1 m'\nexposure =", "baseline: can't stand here: the cylinder has"),
-        ("cr51-lxe-a", "density =", "mass = '1 t'\ndensity =", "mass: can't stand here: it follows from the density"),
-        ("cr51-lxe-a", 'activity = "5 MCi"', 'activity = "5 M"', "activity: '5 M' has no unit of activity"),
-        ("cr51-lxe-a", "num = 120", "num = 0", "num: must be a whole number from 1"),
-        ("cr51-lxe-a", "num = 120", "num = 20000", "num: must be a whole number from 1 to 1000"),
-        ("cr51-lxe-a", "stop = 600", "stop = 0", "stop: must be above start"),
-        (
-            "cr51-lxe-a",
-            'density = "2.94 g/cm3"',
-            'density = "2.94 g/l"',
-            "density: '2.94 g/l' has no unit of density",
-        ),
-        ("cr51-lxe-a", 'diameter = "1.38 m"', 'diameter = "-1 m"', "diameter: must be positive"),
-    ]
+# experiment, old text, new text, problem: of files of every kind
+WRONG = [
+    (
+        "conus",
+        'threshold = "100 eV"',
+        'threshold = "100 keV"',
+        "detector: threshold 0.1 MeV is above any recoil",
+    ),
+    ("conus", 'threshold = "100 eV"', 'threshold = "100"', "threshold: '100' has no unit of energy"),
+    ("conus", "efficiency = 0.5", "efficiency = 1.5", "efficiency: must be between 0 and 1"),
+    ("conus", "efficiency = 0.5", 'efficiency = "half"', "efficiency: must be a table"),
+    ("conus", "efficiency = 0.5", 'efficiency = { shape = "logistic" }', "give photoelectrons_per_kev"),
+    ("conus", 'channel = "cevns"', 'channel = "nu-e"', "channel: 'nu-e' is only known for"),
+    ("conus", 'baseline = "17 m"', 'baseline = "1e-200 m"', "baseline: must be positive, and within reason"),
+    ("conus", "sigma_sys = 0.2", "sigma_sys = 1e7", "sigma_sys: must be between 0 and 1e"),
+    ("coherent-csi", "[detector] ", "[detector]\nbins = { start = 4, stop = 26, num = 3, unit = 'keV' }", "bins"),
+    ("conus", "U235 = 0.556", "U235 = 0.656", "fission_fractions: must add up to 1, not 1.1"),
+    ("conus", "power =", "half_life = '1 d'\npower =", r"\[source\] of kind 'reactor': unknown key 'half_life'"),
+    ("conus", "efficiency = 0.5", "eficiency = 0.5", "unknown key 'eficiency'; did you mean 'efficiency'"),
+    ("conus", "U235 = 0.556", "U236 = 0.556", "unknown key 'U236'"),
+    ("conus", 'power = "3.9 GW"', 'power = "3.9 hp"', "power: '3.9 hp' has no unit of power"),
+    ("conus", 'power = "3.9 GW"', "", r"power: missing; it must be a power with its unit \(W, kW, MW, GW\)"),
+    ("conus", 'baseline = "17 m"', "", "baseline: missing"),
+    (
+        "conus",
+        "background_scales = true",
+        "background_scales = 1",
+        "background_scales: must be true or false",
+    ),
+    (
+        "conus",
+        "background_scales = true",
+        "",
+        "background_scales: missing; it must be true or false",
+    ),
+    ("conus", "background = 0.05", "", "background_scales: can't stand here: there is no background"),
+    ("conus", 'compound = "Ge"', 'compound = "Gx"', "compound: unknown element"),
+    ("conus", 'compound = "Ge"', 'compound = "Li"', "unknown element 'Li'; the table of isotopes has Al, Ar, Ca"),
+    ("conus", 'compound = "Ge"', 'compound = "Ge76"', "natural isotopes only: write 'Ge'"),
+    ("conus", "[[target]]", "[target]", r"one or more tables \[\[target\]\]"),
+    ("coherent-lar", "0.6385,", "1.6385,", "values: must be between 0 and 1, not 1.6385"),
+    ("coherent-lar", "20, 21.85,", "21.85, 20,", "energy: must increase"),
+    ("coherent-lar", "0.6385, ", "", "values: must be as many as the 15 energies, not 14"),
+    ("coherent-lar", 'unit = "keV"', 'unit = "GeV"', "unit: unknown unit 'GeV'"),
+    ("cr51-lxe-a", "fraction = 0.90", "fraction = 1.90", "fraction: must be between 0 and 1"),
+    ("cr51-lxe-a", "fraction = 0.90", "fraction = 0.95", "lines: .* must not add up to more than 1, but to 1.05"),
+    ("cr51-lxe-a", "exposure =", "baseline = '1 m'\nexposure =", "baseline: can't stand here: the cylinder has"),
+    ("cr51-lxe-a", "density =", "mass = '1 t'\ndensity =", "mass: can't stand here: it follows from the density"),
+    ("cr51-lxe-a", 'activity = "5 MCi"', 'activity = "5 M"', "activity: '5 M' has no unit of activity"),
+    ("cr51-lxe-a", "num = 120", "num = 0", "num: must be a whole number from 1"),
+    ("cr51-lxe-a", "num = 120", "num = 20000", "num: must be a whole number from 1 to 1000"),
+    ("cr51-lxe-a", "stop = 600", "stop = 0", "stop: must be above start"),
+    (
+        "cr51-lxe-a",
+        'density = "2.94 g/cm3"',
+        'density = "2.94 g/l"',
+        "density: '2.94 g/l' has no unit of density",
+    ),
+    ("cr51-lxe-a", 'diameter = "1.38 m"', 'diameter = "-1 m"', "diameter: must be positive"),
+]
 
 
-@pytest.mark.parametrize(("name", "old", "new", "problem"), names_and_texts())
+@pytest.mark.parametrize(("name", "old", "new", "problem"), WRONG)
 def test_what_is_wrong_in_other_kinds_of_files_is_told(
     name: str, old: str, new: str, problem: str, write: Write
 ) -> None:
