@@ -28,7 +28,7 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return value if isinstance(value, float) else quantity(value, self.kind) / self.unit
+            return quantity(value, self.kind) / self.unit
         except FastscanError as error:
             self.fail(str(error), param, ctx)
 
@@ -42,7 +42,7 @@ class Points(click.ParamType):  # type: ignore[type-arg]
         self.each = each
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "axis" or not isinstance(value, str):
+        if value == "axis":
             return value
         return [self.each.convert(part, param, ctx) for part in value.split(",")]
 
@@ -53,7 +53,7 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
     name = "x,y"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        parts = tuple(value.split(",")) if isinstance(value, str) else value
+        parts = tuple(value.split(","))
         if len(parts) != 2:
             self.fail(f"{value!r} is not two names separated by a comma", param, ctx)
         return parts
@@ -65,8 +65,6 @@ class Part(click.ParamType):  # type: ignore[type-arg]
     name = "k/n"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
         k, slash, n = value.partition("/")
         if not (slash and k.isdecimal() and n.isdecimal()):
             self.fail(f"{value!r} is not of the form 3/16", param, ctx)
@@ -79,8 +77,6 @@ class SigmaSys(click.ParamType):  # type: ignore[type-arg]
     name = "sigma"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
         name, equals, number = value.rpartition("=")
         if equals and not name:
             self.fail(f"{value!r} names no experiment", param, ctx)

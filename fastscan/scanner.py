@@ -163,7 +163,7 @@ def run(
         if part is None:
             store.finish(root, cubes)
     except OSError as error:
-        raise FastscanError(f"{location}: {error.strerror or error}; {KEPT}") from None
+        raise FastscanError(f"{error.filename or location}: {error.strerror or error}; {KEPT}") from None
     return read_root(location)
 
 

@@ -441,6 +441,9 @@ BAD = [
     (["scan", "grid.toml", "-o", "grid.toml", "--dry-run"], "grid.toml is no fastscan store"),
     (["scan", "grid.toml", "-o", "new.zarr", "--workers", "1", "--scheduler", "tcp://x:1"], "exclude each other"),
     (["scan", "grid.toml", "-o", "out.zarr", "--resume", "--overwrite"], "exclude each other"),
+    (["scan", "grid.toml", "-o", "new.zarr", "--part", "3"], "'3' is not of the form 3/16"),
+    (["scan", "grid.toml", "-o", "new.zarr", "--part", "17/16"], "part must be k/n with k from 1 to n, not 17/16"),
+    (["contours", "out.zarr", "--axes", "beta"], "'beta' is not two names separated by a comma"),
     (["scan", "grid.toml", "-o", "foo://bucket/out.zarr"], "Protocol not known: foo"),
 ]
 
@@ -477,6 +480,11 @@ heavy = {{"numba", "numpy", "scipy", "zarr", "dask", "distributed"}} & set(sys.m
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_names_are_known_before_they_are_loaded() -> None:
+    program = "import sys, fastscan; assert {*fastscan.__all__} <= {*dir(fastscan)}; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_one_limit_imports_neither_storage_nor_scheduler() -> None:

@@ -114,7 +114,7 @@ WRONG = [
     ("conus", 'compound = "Ge"', 'compound = "Gx"', "compound: unknown element"),
     ("conus", 'compound = "Ge"', 'compound = "Li"', "unknown element 'Li'; the table of isotopes has Al, Ar, Ca"),
     ("conus", 'compound = "Ge"', 'compound = "Ge76"', "natural isotopes only: write 'Ge'"),
-    ("conus", "[[target]]", "[target]", r"one or more tables \[\[target\]\]"),
+    ("conus", '[[target]]\ncompound = "Ge"\nmass = "3.85 kg"', "target = []", r"one or more tables \[\[target\]\]"),
     ("coherent-lar", "0.6385,", "1.6385,", "values: must be between 0 and 1, not 1.6385"),
     ("coherent-lar", "20, 21.85,", "21.85, 20,", "energy: must increase"),
     ("coherent-lar", "0.6385, ", "", "values: must be as many as the 15 energies, not 14"),

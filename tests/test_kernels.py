@@ -14,6 +14,7 @@ from fastscan import crossings, experiments, kernels, likelihood, models
 
 BETA = np.linspace(0, np.pi, 9)
 GAMMA = models.gamma(np.geomspace(5, 3000, 23))
+needs_compiler = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="of compiled code, or minutes without it")
 
 
 def prepared(members: int = 1):
@@ -76,6 +77,7 @@ def found(order: np.ndarray, kernel: str = "serial", hands: int = 1) -> list[np.
     return [values[back] for values in (*each, count, rows)]
 
 
+@needs_compiler
 @pytest.mark.parametrize(("kernel", "hands"), [("serial", 3), ("parallel", 1), ("parallel", 2)])
 def test_order_and_threads_change_no_bit_of_a_crossing(kernel: str, hands: int) -> None:
     """Columns of the same beta are computed together, as many as come one after the other."""
@@ -93,7 +95,7 @@ def test_reciprocal(x: float) -> None:
     assert abs(error) < 4e-16
 
 
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="it looks at compiled code")
+@needs_compiler
 def test_blocks_are_computed_in_the_widest_vectors() -> None:
     if not llvmlite.binding.get_host_cpu_features().get("avx512f"):
         pytest.skip("this processor has no AVX-512")

@@ -1,14 +1,16 @@
 """Pictures of a user's own store: what is chosen, that it is what the records say, and what can't be drawn."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import GRID
+from conftest import GRID, scanned
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
-from fastscan import answers, figures, paper_figures, plots, scanner
+from fastscan import answers, figures, paper_figures, plots
 from fastscan.errors import FastscanError
 from fastscan.plan import plan
 from fastscan.plots import Settings
@@ -18,10 +20,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> str:
-    place = tmp_path_factory.mktemp("stored")
-    (place / "grid.toml").write_text(GRID.replace("num = 13", "num = 61"))
-    scanner.scan(place / "grid.toml", place / "out.zarr")
-    return str(place / "out.zarr")
+    return str(scanned(GRID.replace("num = 13", "num = 61"), tmp_path_factory.mktemp("stored")))
 
 
 def drawn(figure: Figure) -> dict[str, np.ndarray]:
@@ -48,9 +47,8 @@ def test_a_profile_is_delta_chi2(stored: str) -> None:
 
 
 def test_a_curve_without_a_limit_is_named_so(tmp_path: Path) -> None:
-    (tmp_path / "grid.toml").write_text(GRID.replace('"chi", "e6"', '"chi", "psi"').replace("beta =", "# beta ="))
-    scanner.scan(tmp_path / "grid.toml", tmp_path / "out.zarr")
-    figure, _ = plots.plot(str(tmp_path / "out.zarr"))
+    store = scanned(GRID.replace('"chi", "e6"', '"chi", "psi"').replace("beta =", "# beta ="), tmp_path)
+    figure, _ = plots.plot(str(store))
     assert [*drawn(figure)] == ["coherent-csi/chi", "coherent-csi/psi: none"]
 
 
@@ -107,6 +105,33 @@ def test_stored_values_make_the_same_picture(stored: str) -> None:
 def test_what_cannot_be_drawn_is_told(stored: str, arguments: dict[str, object], problem: str) -> None:
     with pytest.raises(FastscanError, match=problem):
         plots.plot(stored, **arguments)
+
+
+def test_where_no_group_has_the_axis_it_is_told(tmp_path: Path) -> None:
+    store = scanned(GRID.replace('"chi", "e6"', '"e6"'), tmp_path)
+    with pytest.raises(FastscanError, match=r"no group of .* can be shown so; .*, or say --beta"):
+        plots.plot(str(store), kind="profile")
+
+
+def test_limits_of_a_combination_are_drawn_along_the_sigma_sys_that_is_not_fixed(tmp_path: Path) -> None:
+    grid = """
+    models = ["chi"]
+    [axes]
+    m_zprime = { values = [100, 900], unit = "GeV" }
+    sigma_sys = { values = [0, 0.1, 0.2] }
+    [combine.both]
+    experiments = ["cr51-lxe-c", "connie"]
+    sigma_sys = { cr51-lxe-c = 0.0025 }
+    """
+    figure, _ = plots.plot(str(scanned(grid, tmp_path)))
+    (points,) = drawn(figure).values()
+    assert points[:, 0].tolist() == [0, 0.1, 0.2]
+
+
+def test_without_matplotlib_it_is_said_what_to_install(stored: str) -> None:
+    code = f"import sys; sys.modules['matplotlib'] = None; from fastscan import plots; plots.plot({stored!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith("pictures need matplotlib: pip install 'fastscan[plot]'")
 
 
 def test_a_picture_needs_a_format(stored: str, tmp_path: Path) -> None:

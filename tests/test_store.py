@@ -3,6 +3,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -407,6 +408,29 @@ def test_a_combination_without_the_sigma_sys_axis_keeps_each_own(write: Write, t
     assert found["limit_gev"] == pytest.approx(float(given), rel=1e-12)
 
 
+def test_stored_values_are_read_at_the_sigma_sys_that_each_experiment_keeps(write: Write, tmp_path: Path) -> None:
+    """With --from-cube: where the grid leaves the axis out, and where it has what is asked for."""
+    fastscan.scan(write("g.toml", WITHOUT_SIGMA), tmp_path / "out.zarr")
+    (stored,) = answers.limits_of_store(tmp_path / "out.zarr", ["both/chi"], from_cube=True)
+    assert stored == next(answers.limits_of_store(tmp_path / "out.zarr", ["both/chi"]))
+    axis = "sigma_sys = { values = [0.1, 0.2] }\n[combine"
+    grid = WITHOUT_SIGMA.replace("[combine", axis).replace("connie", "coherent-csi")
+    fastscan.scan(write("g.toml", grid), tmp_path / "axis.zarr")
+    (stored,) = answers.limits_of_store(tmp_path / "axis.zarr", ["both/chi"], from_cube=True)
+    assert stored["sigma_sys"] == {"conus": 0.2, "coherent-csi": 0.05}
+    none_fixed = grid.replace("sigma_sys = { coherent-csi = 0.05 }", "")
+    fastscan.scan(write("g.toml", none_fixed), tmp_path / "differ.zarr")
+    with pytest.raises(FastscanError, match="both/chi: no stored chi2 has each experiment's own sigma_sys; say which"):
+        list(answers.limits_of_store(tmp_path / "differ.zarr", ["both/chi"], from_cube=True))
+
+
+def test_couplings_of_another_fastscan_give_nothing_between_the_betas(scanned: Path) -> None:
+    cube = store.read(location.read_root(scanned), E6)
+    other = replace(cube, likelihood=replace(cube.likelihood, kappa=cube.likelihood.kappa * 1.001))
+    with pytest.raises(FastscanError, match="made with other couplings than this fastscan's between its betas"):
+        other.at_beta(np.array([0.5]))
+
+
 def test_resume_computes_what_lost_its_chunk(scanned: Path, grid_file: Path) -> None:
     before = fastscan.open(scanned, E6).chi2.values
     (scanned / E6 / "chi2" / "c.0.0.0.0").unlink()
@@ -437,6 +461,30 @@ def test_a_group_that_nobody_knows_is_left(scanned: Path, grid_file: Path) -> No
     zarr.create_group(scanned / E6)
     with pytest.raises(FastscanError, match=r"e6/zarr\.json is damaged, or nothing that fastscan made"):
         fastscan.scan(grid_file, scanned, resume=True)
+
+
+def test_what_stands_in_the_way_of_a_group_is_told(scanned: Path, grid_file: Path) -> None:
+    shutil.rmtree(scanned / "coherent-csi")
+    (scanned / "coherent-csi").touch()
+    with pytest.raises(FastscanError, match=r"out\.zarr/coherent-csi.*: Not a directory; what is done is kept"):
+        fastscan.scan(grid_file, scanned, resume=True)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_group_that_another_version_has_begun_is_waited_for(
+    goes_on: bool, scanned: Path, grid_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its metadata have other bytes: they stay where it goes on, and are made anew where it doesn't."""
+    made, metadata, rest = files(scanned), scanned / E6 / "zarr.json", scanned / E6 / "likelihood"
+    begun = json.dumps(json.loads(metadata.read_text()), indent=8)
+    metadata.write_text(begun)
+    rest.rename(scanned.parent / "to come")
+    if goes_on:
+        threading.Timer(0.2, lambda: (scanned.parent / "to come").rename(rest)).start()
+    else:
+        monkeypatch.setattr(store, "SETTLE", 0.1)
+    fastscan.scan(grid_file, scanned, resume=True)
+    assert files(scanned) == made | ({f"{E6}/zarr.json": begun.encode()} if goes_on else {})
 
 
 def test_rewording_what_no_number_follows_from_is_no_other_run(grid_file: Path, scanned: Path) -> None:
