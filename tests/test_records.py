@@ -12,7 +12,7 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan import answers, location, query, records, store
+from fastscan import answers, location, planes, query, records, store
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.plan import plan
@@ -87,6 +87,36 @@ def test_no_records_are_a_table_with_a_header(keys: tuple[str, ...]) -> None:
     file = io.StringIO()
     records.write_csv(file, keys, iter(()))
     assert file.getvalue() == ",".join(keys) + "\n"
+
+
+COMBINED = """
+models = ["chi"]
+[axes]
+m_zprime = { start = 50, stop = 900, num = 40, spacing = "log", unit = "GeV" }
+luminosity = { values = [1, 10, 100] }
+[combine.both]
+experiments = ["conus", "connie"]
+sigma_sys = { connie = 0.05 }
+"""
+SIGMAS = "sigma_sys = { values = [0, 0.1] }\n[combine"
+
+
+@pytest.mark.parametrize(
+    ("grid", "chosen", "told"),
+    [
+        (COMBINED, {}, {"conus": 0.2, "connie": 0.05}),
+        (COMBINED, {"at": {"sigma_sys": 0.1}}, {"conus": 0.1, "connie": 0.05}),
+        (COMBINED.replace("[combine", SIGMAS), {"minimise": ["sigma_sys"]}, None),
+    ],
+)
+def test_a_vertex_tells_the_sigma_sys_of_each_experiment(
+    grid: str, chosen: dict[str, Any], told: dict[str, float] | None, write: Write
+) -> None:
+    (cube,) = plan(write("grid.toml", grid))
+    plane = planes.plane_of(cube, "luminosity", "m_zprime", **chosen)
+    found = list(records.contour_records(plane, planes.contours(plane, 2.7), 0.9, 1))
+    assert len(found) > 2
+    assert all(row["sigma_sys"] == told for row in found)
 
 
 def expected_profile(cube: Cube, sigma: list[float] | None, luminosity: list[float]) -> list[float]:
