@@ -166,14 +166,21 @@ def reciprocal(x):
 
 
 @jit
-def chi2_point(s_dd, det, s_mm, pull, noise, variance, others):
-    """chi2 with its normalisation nuisance minimised out, added to that of other members.
+def chi2_factors(s_dd, det, s_mm, pull, noise, variance):
+    """chi2 with its normalisation nuisance minimised out, as a product.
 
     (S_dd + D pull) / (noise + S_mm variance), with noise = 1 / lam_e, variance = sigma_sys^2 and their ratio
     pull = variance / noise.  Every term is at least zero, and sigma_sys = 0 is a regular point.  The textbook form,
     with the sums scaled to a luminosity, is S_dd - sigma^2 S_dm^2 / (1 + sigma^2 S_mm).
     """
-    return fma(fma(det, pull, s_dd), reciprocal(fma(s_mm, variance, noise)), others)
+    return fma(det, pull, s_dd), reciprocal(fma(s_mm, variance, noise))
+
+
+@jit
+def chi2_point(s_dd, det, s_mm, pull, noise, variance, others):
+    """chi2 added to that of other members."""
+    excess, over = chi2_factors(s_dd, det, s_mm, pull, noise, variance)
+    return fma(excess, over, others)
 
 
 @jit
@@ -300,10 +307,10 @@ def sums_derivatives(polynomials, gamma):
 
 @jit
 def chi2_derivatives(sums, pull, noise, variance):
-    """chi2 of one member as in `chi2_point`, and its first and second derivative with respect to gamma."""
+    """chi2 of one member, and its first and second derivative with respect to gamma."""
     s_dd, det, s_mm = sums
-    over = reciprocal(fma(max(s_mm[0], 0.0), variance, noise))
-    value = fma(max(det[0], 0.0), pull, max(s_dd[0], 0.0)) * over
+    excess, over = chi2_factors(max(s_dd[0], 0.0), max(det[0], 0.0), max(s_mm[0], 0.0), pull, noise, variance)
+    value = excess * over
     slope = fma(-value * variance, s_mm[1], fma(det[1], pull, s_dd[1])) * over
     curvature = fma(-variance, fma(2.0 * slope, s_mm[1], value * s_mm[2]), fma(det[2], pull, s_dd[2])) * over
     return value, slope, curvature
