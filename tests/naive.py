@@ -1,8 +1,8 @@
 """Reference calculation for the tests: slow and obvious on purpose.
 
-Written from PHYSICS.md (the content of arXiv:2002.01482 as formulas), never importing the package, so that a
-shared mistake is unlikely: adaptive quadrature split at every kink, the couplings of Eqs. 8-15 one chiral
-coupling at a time, numerical minimisers over nuisances, dense scans and a root finder for limits. Particle
+Written from PHYSICS.md (the content of arXiv:2002.01482 as formulas), with nothing of the package but its tables of
+data, so that a shared mistake is unlikely: adaptive quadrature split at every kink, the couplings of Eqs. 8-15 one
+chiral coupling at a time, numerical minimisers over nuisances, dense scans and a root finder for limits. Particle
 energies and masses are MeV, Z' masses GeV, lengths fm or cm; names with _kev hold keV. Equation numbers are
 the paper's, section numbers those of PHYSICS.md.
 """
@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from pathlib import Path
+from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 Pair = tuple[float, float]
 Compound = tuple[tuple[str, int], ...]  # (element, atoms), ...
 
-DATA = Path(__file__).parent.parent / "fastscan" / "data"
+DATA = resources.files("fastscan") / "data"
 
 # Section 1
 G_FERMI, S2, M_Z_GEV = 1.1663787e-5 * 1e-6, 0.23122, 91.1876  # MeV^-2, sin^2 of the weak mixing angle, GeV
