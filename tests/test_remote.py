@@ -192,7 +192,7 @@ def test_a_server_that_freezes_for_a_while_is_waited_for(
     process.send_signal(signal.SIGCONT)
     _, problem = scan.communicate(timeout=90)
     way.kill()
-    way.wait()
+    way.wait(timeout=30)
     assert waiting
     assert scan.returncode == 0, problem.decode()
     assert arrays(url) == undisturbed
@@ -213,7 +213,7 @@ def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
     way = proxy(port, server[1])
     scan = scan_through(port, many_tasks, url)
     _, told = scan.communicate(timeout=90)
-    way.wait()
+    way.wait(timeout=30)
     assert scan.returncode == 2
     assert len(told.decode().splitlines()) == 2, told.decode()
     _, problem = told.decode().splitlines()  # after the plan
@@ -249,7 +249,7 @@ print(calls[-1].tasks == calls[-1].tasks_to_do, calls[-1].retried, calls[-1].fai
         timeout=90,
     )
     way.kill()
-    way.wait()
+    way.wait(timeout=30)
     assert scan.stdout == "True 1 0\n", scan.stderr
     assert arrays(url) == undisturbed
 
