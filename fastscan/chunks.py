@@ -27,6 +27,9 @@ from fastscan.typing import Array
 if TYPE_CHECKING:
     import dask.array
 
+STORED_ROUNDING = 1e-6  # relative, of float32 with room for another version's last digits
+NEGLIGIBLE = 1e-9  # chi2 that is nothing but rounding beside any threshold
+
 
 def checksum(data: bytes | memoryview) -> str:
     """xxh3, by which a damaged file is known; no protection against malice."""
@@ -158,3 +161,11 @@ def require_values(cube: Cube, values: NDArray[np.floating]) -> None:
     """Refuse chi2 with values missing: a chunk that is lost reads as NaN."""
     if np.isnan(values).any():
         raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
+
+
+def require_same(cube: Cube, stored: NDArray[np.floating], chi2: Array) -> None:
+    """Refuse stored chi2 that isn't the likelihood's, but for what storing rounds."""
+    with np.errstate(over="ignore"):  # what is too large for the cube's dtype is stored as infinity
+        rounded = chi2.astype(cube.layout.dtype)
+    if not np.allclose(stored, rounded, rtol=STORED_ROUNDING, atol=NEGLIGIBLE):
+        raise FastscanError(f"{cube.name}: the stored chi2 contradicts the likelihood, see `fastscan verify`")

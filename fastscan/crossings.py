@@ -4,7 +4,6 @@ Columns of chi2 are computed from a likelihood on a ladder of gamma = (M_Z / M_Z
 between extrema chi2 is monotonic, so each crossing has a bracket, and is refined there.  The ladder follows the
 size of the couplings' shift, not a grid: no answer depends on the grid that a store was scanned on.  Where a member's
 S_dd turns, extrema can lie closer together than any ladder: it has rungs of its own between them.
-What a cube stores of a column must be on the same side of the threshold as the likelihood.
 """
 
 from collections.abc import Iterable
@@ -15,15 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscan import kernels, models
-from fastscan.errors import FastscanError
 from fastscan.likelihood import Likelihood
 from fastscan.typing import Array, IntArray
 
 CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
-HEAVIEST_GEV = 20000.0  # up to which allowed intervals are told
 LADDER = np.geomspace(1e-9, 1e6, 481)  # shifts of a coupling, gamma |kappa|: 64 rungs for a decade of mass
 MOST = 4  # crossings of a column for which there is room at first
-STORED_ROUNDING = 1e-6  # of a stored value: this close to the threshold, only the likelihood says on which side it is
 
 OK, NO_SENSITIVITY, SM_DISFAVOURED, OUTSIDE_AXIS = "ok", "no_sensitivity", "sm_disfavoured", "outside_axis"
 Status = NDArray[np.str_]
@@ -109,13 +105,12 @@ def _between_extrema(coefficients: Array, scale: Array) -> Array:
 class Crossings:
     """Every crossing in some columns: column and mass (GeV), ascending.
 
-    For each column, the `level` that chi2 crosses, whether it allows the Standard Model, and whether it is `flat`: no
-    mass of 1 GeV or more can be told from another.
+    For each column, whether it allows the Standard Model, and whether it is `flat`: no mass of 1 GeV or more can be told
+    from another.
     """
 
     column: IntArray
     mass: Array
-    level: Array
     sm_allowed: NDArray[np.bool_]
     flat: NDArray[np.bool_]
 
@@ -133,7 +128,7 @@ class Crossings:
         insensitive = ~crossed & (self.sm_allowed | self.flat)
         return np.where(insensitive, NO_SENSITIVITY, np.where(self.sm_allowed, OK, SM_DISFAVOURED))
 
-    def intervals(self, m_min: float = CONTACT_GEV, m_max: float = HEAVIEST_GEV) -> list[list[Interval]]:
+    def intervals(self, m_min: float = CONTACT_GEV, m_max: float = np.inf) -> list[list[Interval]]:
         """Allowed intervals of every column between two masses in GeV; an open upper end is inf."""
         starts = np.searchsorted(self.column, np.arange(self.sm_allowed.size + 1)).tolist()
         mass = self.mass.tolist()
@@ -160,34 +155,19 @@ def find_crossings(columns: Columns, delta: float) -> Crossings:
     column = np.repeat(np.arange(count.size), count)
     mass = models.mass(gamma)
     real = mass >= CONTACT_GEV
-    return Crossings(column[real], mass[real], lowest + delta, of_sm - lowest <= delta, flat)
-
-
-def require_same_sides(columns: Columns, level: Array, gamma: Array, stored: Array) -> None:
-    """Refuse chi2 stored at some gamma, shape (columns, masses), that contradicts the likelihood.
-
-    It does where it is on the other side of its column's level, by more than what storing rounds.
-    """
-    level = level[:, None]
-    other_side = (stored > level) != (columns.chi2(gamma) > level)
-    contradicted = other_side & (np.abs(stored - level) > STORED_ROUNDING * stored)
-    if contradicted.any():
-        mass = models.mass(gamma[np.nonzero(contradicted)[1][0]])
-        raise FastscanError(
-            f"the stored chi2 at M_Z' = {mass:.4g} GeV contradicts the likelihood, see `fastscan verify`"
-        )
+    return Crossings(column[real], mass[real], of_sm - lowest <= delta, flat)
 
 
 def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Crossings:
     """The crossings of parts of some columns, each with its columns' numbers, as one."""
     column, mass = [np.empty(0, np.intp)], [np.empty(0)]
-    level, (sm_allowed, flat) = np.empty(columns), np.empty((2, columns), bool)
+    sm_allowed, flat = np.empty((2, columns), bool)
     for number, part in parts:
         column.append(number[part.column])
         mass.append(part.mass)
-        level[number], sm_allowed[number], flat[number] = part.level, part.sm_allowed, part.flat
+        sm_allowed[number], flat[number] = part.sm_allowed, part.flat
     order = np.argsort(np.concatenate(column), kind="stable")
-    return Crossings(np.concatenate(column)[order], np.concatenate(mass)[order], level, sm_allowed, flat)
+    return Crossings(np.concatenate(column)[order], np.concatenate(mass)[order], sm_allowed, flat)
 
 
 def infimum(columns: Columns) -> Array:

@@ -74,10 +74,11 @@ class Cube:
         """Whether the grid leaves the axis out, so that each experiment keeps its own."""
         return "sigma_sys" not in self.identity["axes"]
 
-    def sigma_sys(self, value: T | None) -> dict[str, T | None]:
-        """Each member's systematic error where the others' is a value, or (None) their own."""
-        fixed = self.identity["fixed_sigma_sys"]
-        return {name: fixed.get(name, value) for name in self.likelihood.members}
+    def sigma_sys(self, values: Array | None) -> dict[str, Array | None]:
+        """Each member's systematic error where those that aren't fixed have some values, or (None) their own."""
+        shape = () if values is None else values.shape
+        fixed = {name: np.full(shape, sigma) for name, sigma in self.fixed_sigma_sys.items()}
+        return {name: fixed.get(name, values) for name in self.likelihood.members}
 
     def axis(self, name: str) -> Array:
         """The points of an axis; one that the group doesn't have is a `FastscanError`."""
@@ -98,14 +99,14 @@ class Cube:
 
     def stored_sigma_sys(self, values: Array | None) -> IntArray:
         """Indices on the axis sigma_sys of values, or (None) of what the experiments have of their own."""
-        if self.own_sigma_sys and values is None:
-            return np.zeros(1, np.intp)
         own = {
             sigma
             for member, sigma in zip(self.likelihood.members, self.likelihood.sigma_sys.tolist(), strict=True)
-            if member not in self.identity["fixed_sigma_sys"]
+            if member not in self.fixed_sigma_sys
         }
-        if values is None and len(own) != 1:
+        if values is None and (self.own_sigma_sys or not own):
+            return np.zeros(1, np.intp)
+        if values is None and len(own) > 1:
             raise FastscanError(f"{self.name}: no stored chi2 has each experiment's own sigma_sys; say which")
         return self.on_axis("sigma_sys", np.array(list(own)) if values is None else values)
 

@@ -14,7 +14,6 @@ from fastscan import arguments, likelihood, models
 from fastscan.confidence import CL, DOF
 from fastscan.crossings import (
     CONTACT_GEV,
-    HEAVIEST_GEV,
     Columns,
     Crossings,
     Interval,
@@ -22,7 +21,6 @@ from fastscan.crossings import (
     find_crossings,
     gathered,
     infimum,
-    require_same_sides,
 )
 from fastscan.errors import FastscanError
 from fastscan.experiments import Experiments
@@ -34,6 +32,8 @@ if TYPE_CHECKING:  # a limit without a store does without zarr
     import zarr
 
     from fastscan.cube import Cube
+
+HEAVIEST_GEV = 20000.0  # up to which `intervals` looks unless it is told otherwise
 
 
 def threshold(cl: float, dof: int) -> float:
@@ -88,15 +88,16 @@ def profiles(
     """
     columns = _cube_columns(cube, beta, sigma_sys, luminosity)
     mass = cube.axes["m_zprime"]
-    if root is None:
-        chi2 = columns.chi2(models.gamma(mass))
-    else:
+    chi2 = columns.chi2(models.gamma(mass))
+    if root is not None:
         from fastscan import chunks
 
         chosen = chunks.chi2_array(root, cube)[beta][:, :, cube.stored_sigma_sys(sigma_sys)][
             :, :, :, cube.on_axis("luminosity", luminosity)
         ]
-        chi2 = np.moveaxis(chunks.computed(cube, chosen), 1, -1).reshape(-1, mass.size)
+        stored = np.moveaxis(chunks.computed(cube, chosen), 1, -1).reshape(-1, mass.size)
+        chunks.require_same(cube, stored, chi2)
+        chi2 = stored
     delta: Array = chi2 - infimum(columns)[:, None]
     return delta.reshape(beta.size, -1, luminosity.size, mass.size)
 
@@ -134,12 +135,8 @@ def crossings_of_stored(
     def block_crossings(block: Array, own: IntArray) -> tuple[IntArray, Crossings]:
         chunks.require_values(cube, block)
         part = columns.some(own.ravel())
-        found = find_crossings(part, delta)
-        try:
-            require_same_sides(part, found.level, gamma, np.moveaxis(block, 1, -1).reshape(own.size, -1))
-        except FastscanError as error:
-            raise FastscanError(f"{cube.name}: {error}") from None
-        return own.ravel(), found
+        chunks.require_same(cube, np.moveaxis(block, 1, -1).reshape(own.size, -1), part.chi2(gamma))
+        return own.ravel(), find_crossings(part, delta)
 
     tasks = [
         delayed(block_crossings)(block, own)

@@ -99,8 +99,8 @@ def limit_records(
 
     Exact at any sigma_sys and luminosity; left out, they are each experiment's own and 1.  beta (rad) must be on
     the group's axis, and is passed over where the model has none.  A limit outside the group's M_Z' axis is told, and
-    marked as such.  With the root of its store as `stored_in`, each stored chi2 must be on the same side of the
-    threshold as the likelihood, and sigma_sys and luminosity must be on the axes too.
+    marked as such.  With the root of its store as `stored_in`, each stored chi2 must be the likelihood's, and
+    sigma_sys and luminosity must be on the axes too.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def _told_sigmas(cube: "Cube", sigmas: Array | None) -> list[float | dict[str, f
     own = dict(zip(cube.likelihood.members, cube.likelihood.sigma_sys.tolist(), strict=True))
     told = []
     for sigma in [None] if sigmas is None else sigmas.tolist():
-        by_member = {member: own[member] if s is None else s for member, s in cube.sigma_sys(sigma).items()}
+        by_member = (own if sigma is None else dict.fromkeys(own, sigma)) | cube.fixed_sigma_sys
         told.append(by_member if len(own) > 1 else by_member[cube.likelihood.members[0]])
     return told
 

@@ -235,9 +235,8 @@ def conditions(record: Record) -> str:
 
 def intervals_text(intervals: Iterable[tuple[float, float | None]]) -> str:
     """Allowed intervals, the last one open."""
-    return ", ".join(
-        f"above {low:.4g} GeV" if high is None else f"{low:.4g} to {high:.4g} GeV" for low, high in intervals
-    )
+    told = [f"above {low:.4g} GeV" if high is None else f"{low:.4g} to {high:.4g} GeV" for low, high in intervals]
+    return ", ".join(told) or "no mass of 1 GeV or more"
 
 
 def range_text(name: str, values: Sequence[float]) -> str:

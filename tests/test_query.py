@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import naive
 import numpy as np
@@ -7,7 +8,7 @@ from conftest import Write, angles, luminosities, model_points, sigmas
 from hypothesis import example, given, settings
 
 import fastscan
-from fastscan import crossings, experiments, likelihood, query, records
+from fastscan import answers, crossings, experiments, likelihood, query, records
 from fastscan.errors import FastscanError
 from fastscan.plan import plan
 
@@ -149,6 +150,18 @@ def test_interfering_betas_report_every_allowed_interval() -> None:
     assert len(allowed) == 2
     assert allowed[0][1] < 17 < allowed[1][0] == fastscan.limit(CSI, "e6", beta=math.radians(100))
     assert allowed[1][1] == math.inf
+
+
+def test_intervals_are_told_however_heavy(write: Write) -> None:
+    """A limit of a strong coupling, or of a large exposure, is above what the paper looks at."""
+    strong = (Path(fastscan.__file__).parent / "grids/models/b-l.toml").read_text().replace("= 1.0", "= 100.0")
+    for experiment, model, chosen in (
+        ("conus", str(write("strong.toml", strong)), {}),
+        ("cr51-lxe-c", "chi", {"sigma_sys": 0.0, "luminosity": 1e8}),
+    ):
+        found = answers.limit_at_point([experiment], model, **chosen)
+        assert found["limit_gev"] > 20000
+        assert found["allowed_gev"] == [(found["limit_gev"], None)]
 
 
 def test_intervals_are_cut_to_the_range_asked_for() -> None:

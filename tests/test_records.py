@@ -145,6 +145,13 @@ def test_a_profile_is_delta_chi2_at_the_masses_of_the_axis(
         assert [float(row["delta_chi2"]) for row in rows] == [row["delta_chi2"] for row in found]
 
 
+def test_a_profile_of_stored_values_that_can_not_be_is_told(place: Path) -> None:
+    root, chunk = location.read_root(str(place)), place / "coherent-csi/chi/chi2/c.0.0.0"
+    chunk.write_bytes((np.frombuffer(chunk.read_bytes(), "<f4") * np.float32(1 + 1e-5)).tobytes())
+    with pytest.raises(FastscanError, match="coherent-csi/chi: the stored chi2 contradicts the likelihood"):
+        list(records.profile_records(store.read(root, "coherent-csi/chi"), stored_in=root))
+
+
 def test_a_profile_of_stored_values_has_only_what_is_stored(place: Path, write: Write) -> None:
     root = location.read_root(str(place))
     with pytest.raises(FastscanError, match=r"sigma_sys = 0\.1 is not on the axis .* the nearest is 0\.01"):

@@ -408,6 +408,17 @@ def test_a_combination_without_the_sigma_sys_axis_keeps_each_own(write: Write, t
     assert found["limit_gev"] == pytest.approx(float(given), rel=1e-12)
 
 
+@pytest.mark.parametrize("axis", ["", "sigma_sys = { values = [0, 0.1, 0.3] }\n"])
+def test_a_combination_that_fixes_every_sigma_sys_is_the_same_along_it(axis: str, write: Write, tmp_path: Path) -> None:
+    fixed = WITHOUT_SIGMA.replace("connie = 0.05", "conus = 0.1, connie = 0.05").replace("[combine", axis + "[combine")
+    fastscan.scan(write("g.toml", fixed), tmp_path / "out.zarr")
+    expected = float(fastscan.limit(["conus", "connie"], "chi", sigma_sys={"conus": 0.1, "connie": 0.05}))
+    for chosen in ({"sigma_sys": [0.0, 0.2]}, {}, {"sigma_sys": "axis", "from_cube": True}, {"from_cube": True}):
+        for found in answers.limits_of_store(tmp_path / "out.zarr", ["both/chi"], **chosen):
+            assert found["limit_gev"] == pytest.approx(expected, rel=1e-12)
+            assert found["sigma_sys"] == {"conus": 0.1, "connie": 0.05}
+
+
 def test_stored_values_are_read_at_the_sigma_sys_that_each_experiment_keeps(write: Write, tmp_path: Path) -> None:
     """With --from-cube: where the grid leaves the axis out, and where it has what is asked for."""
     fastscan.scan(write("g.toml", WITHOUT_SIGMA), tmp_path / "out.zarr")
