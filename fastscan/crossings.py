@@ -105,8 +105,8 @@ def _between_extrema(coefficients: Array, scale: Array) -> Array:
 class Crossings:
     """Every crossing in some columns: column and mass (GeV), ascending.
 
-    For each column, whether it allows the Standard Model, and whether it is `flat`: no mass of 1 GeV or more can be told
-    from another.
+    For each column, whether it allows the Standard Model, and whether it is `flat`: no mass of 1 GeV or more can be
+    told from another.
     """
 
     column: IntArray
