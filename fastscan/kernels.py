@@ -415,6 +415,22 @@ def level_changes(values, level):
 
 
 @jit
+def put_derivatives(gamma, own, pull, noise, variance, chi2, slope, curvature):
+    """Fill chi2 and its derivatives, each with its own gamma and settings (members, any)."""
+    wide_vectors()
+    for i in range(gamma.size):
+        chi2[i] = slope[i] = curvature[i] = 0.0
+    for n in range(pull.shape[0]):
+        polynomials = registers(own[n])
+        for i in range(gamma.size):
+            sums = sums_derivatives(polynomials, gamma[i])
+            value, first, second = chi2_derivatives(sums, pull[n, i], noise[n, i], variance[n, i])
+            chi2[i] += value
+            slope[i] += first
+            curvature[i] += second
+
+
+@jit
 def refined(extrema, bracket, level, column, own, noise, variance):
     """Where chi2 is at a level, or its slope zero (extrema), each in a bracket; and chi2 there.
 
@@ -433,16 +449,7 @@ def refined(extrema, bracket, level, column, own, noise, variance):
     chi2, slope, curvature = np.empty(size), np.empty(size), np.empty(size)
     moving = size
     while moving > 0:
-        for i in range(size):
-            chi2[i] = slope[i] = curvature[i] = 0.0
-        for n in range(pull.shape[0]):
-            polynomials = registers(own[n])
-            for i in range(size):
-                sums = sums_derivatives(polynomials, x[i])
-                value, first, second = chi2_derivatives(sums, pull[n, i], noise[n, i], variance[n, i])
-                chi2[i] += value
-                slope[i] += first
-                curvature[i] += second
+        put_derivatives(x, own, pull, noise, variance, chi2, slope, curvature)
         for i in range(size):  # without branches, and with its own names for what it writes: so it vectorises
             f = slope[i] if extrema else chi2[i] - level[column[i]]
             df = curvature[i] if extrema else slope[i]
@@ -456,6 +463,8 @@ def refined(extrema, bracket, level, column, own, noise, variance):
         moving = 0
         for i in range(size):
             moving += abs(step[i]) > LAST_STEP * x[i]
+    # chi2 before its last step, or after it where others moved on, would depend on the others
+    put_derivatives(x, own, pull, noise, variance, chi2, slope, curvature)
     return x, chi2
 
 

@@ -62,13 +62,13 @@ def test_columns_and_blocks_agree_to_the_last_bit() -> None:
 
 
 def found(order: np.ndarray, kernel: str = "serial", hands: int = 1) -> list[np.ndarray]:
-    """What `crossings` finds in columns with islands, asked in some order and put back; gamma padded with NaN."""
-    experiment, beta = experiments.load("coherent-csi"), np.radians([100.0, 20.0, 105.0])
-    one = likelihood.build([experiment], "e6", beta)
-    noise, variance = one.settings(np.linspace(0, 0.3, 40)[:, None, None], np.geomspace(1, 1000, 20)[:, None])
+    """What `crossings` finds in some columns with islands, by the columns' order; gamma padded with NaN."""
+    beta = np.radians([100.0, 20.0, 105.0])
+    both = likelihood.build([experiments.load(name) for name in ("conus", "coherent-csi")], "e6", beta)
+    noise, variance = both.settings(np.linspace(0, 0.3, 40)[:, None, None], np.geomspace(1, 1000, 20)[:, None])
     b = np.tile(np.arange(3), 800)[order]
-    settings = (np.repeat(x.reshape(1, -1), 3, axis=1)[:, order] for x in (noise, variance))
-    columns = crossings.Columns.of(one, b, *settings)
+    settings = (np.repeat(x.reshape(2, -1), 3, axis=1)[:, order] for x in (noise, variance))
+    columns = crossings.Columns.of(both, b, *settings)
     shared = columns.coefficients, crossings.LADDER, columns.scale, columns.others, b, columns.noise, columns.variance
     *each, count, gamma = getattr(kernels.crossings, kernel)(*shared, 2.7, float(models.gamma(1.0)), 4, hands)
     rows = np.full((b.size, 4), np.nan)
@@ -87,6 +87,15 @@ def test_order_and_threads_change_no_bit_of_a_crossing(kernel: str, hands: int) 
     for order in (together, shuffled):
         assert [values.tobytes() for values in found(order, kernel, hands)] == expected
     assert {1, 3, 4} <= set(found(alone)[3].tolist())
+
+
+@needs_compiler
+def test_a_crossing_does_not_depend_on_the_columns_beside_it() -> None:
+    """Extrema and crossings of many columns are refined together, until the last one stands still."""
+    together = found(np.arange(2400))
+    for column in range(0, 2400, 7):
+        alone = found(np.array([column]))
+        assert [values.tobytes() for values in alone] == [values[[column]].tobytes() for values in together]
 
 
 @given(st.floats(1e-300, 1e300))
