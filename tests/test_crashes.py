@@ -124,6 +124,7 @@ def test_a_worker_killed_in_a_scan_is_done_without(
             worker.kill()
 
     with Client(address) as client:
+        client.wait_for_workers(2)
         fastscan.scan(grid, tmp_path / "out.zarr", client=client, progress=kill)
     assert chunks(tmp_path / "out.zarr") == undisturbed
     assert calls[-1].tasks == calls[-1].tasks_to_do
