@@ -34,9 +34,9 @@ def luminosity(values: ArrayLike) -> Array:
     return _checked("luminosity", values, f"positive, from {low:g} to {high:g}", lambda x: (x >= low) & (x <= high))
 
 
-def mass(name: str, values: ArrayLike) -> Array:
+def m_zprime(values: ArrayLike) -> Array:
     """Masses in GeV, infinity (the Standard Model) included."""
-    return _checked(name, values, f"at least {LIGHTEST_GEV:g} GeV", lambda x: x >= LIGHTEST_GEV)
+    return _checked("m_zprime", values, f"at least {LIGHTEST_GEV:g} GeV", lambda x: x >= LIGHTEST_GEV)
 
 
 def sigma_sys(values: ArrayLike) -> Array:

@@ -19,7 +19,7 @@ from zarr.storage import LocalStore
 
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
-from fastscan.files import readable
+from fastscan.files import MALFORMED, readable
 from fastscan.layout import RECORD, Index, rank
 from fastscan.location import names, read_bytes, sync
 from fastscan.typing import Array
@@ -101,7 +101,7 @@ def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | No
         record = json.loads(data or b"")
         checksums: dict[str, str] = dict(record["chunks"])
         return checksums if record["hash"] == cube.hash else None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except MALFORMED:
         return None
 
 

@@ -20,10 +20,11 @@ def references_of(what: str) -> list[str]:
     if what in experiments.names():
         return list(experiments.load(what).references)
     from fastscan import models
-    from fastscan.location import is_url
 
     if what in models.MODELS or _is_model_file(what):
         return list(models.load(what).references)
+    from fastscan.location import is_url
+
     if is_url(what) or os.path.isdir(what.removeprefix("file://")):
         from fastscan import store
 

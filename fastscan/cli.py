@@ -48,6 +48,7 @@ def cli(context: click.Context) -> None:
 @options.cl
 @options.dof
 @options.as_json
+@options.as_csv
 def limit(
     experiments: str,
     model: str,
@@ -57,6 +58,7 @@ def limit(
     cl: float,
     dof: int,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     """One lower limit on M_Z', without a store.
 
@@ -67,12 +69,15 @@ def limit(
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
               fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
     """
-    from fastscan import answers
+    options.only_one(json=as_json, csv=as_csv)
+    from fastscan import answers, records
 
     names = experiments.split(",")
     sigmas = options.sigma_sys_of(sigma_sys, names)
     found = answers.limit_at_point(names, model, beta=beta, sigma_sys=sigmas, luminosity=luminosity, cl=cl, dof=dof)
-    if as_json:
+    if as_csv:
+        records.write_csv(sys.stdout, list(found), [found])
+    elif as_json:
         terminal.print_json(found)
     else:
         terminal.print_limit(found)
@@ -493,6 +498,10 @@ def main() -> None:
         sys.stdout.flush()
     except (FastscanError, click.ClickException) as error:
         _end(2, error.format_message() if isinstance(error, click.ClickException) else str(error))
+    except ValueError as error:  # numba's, of a threading layer that it doesn't have
+        if "hreading layer" not in str(error):
+            raise
+        _end(2, f"NUMBA_THREADING_LAYER: {str(error).partition(chr(10))[0]}")
     except (KeyboardInterrupt, click.Abort):
         _end(130, "interrupted")
     except (SystemExit, BrokenPipeError):  # click's answer to one: the reader, head or less, has what it wanted

@@ -23,17 +23,18 @@ from fastscan.errors import FastscanError, nearest, unknown
 Converted = TypeVar("Converted")
 Choice = TypeVar("Choice", bound=str)
 LARGEST_BYTES = 2**24  # of a file that people write; a device has no end
+KINDS = {"charges": "a model", "axes": "a grid", "target": "an experiment"}  # of files, by what no other kind has
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
-def read_toml(path: Path) -> "Table":
-    """The TOML file as a `Table`; a file that can't be read or parsed is a `FastscanError`."""
+def read_toml(path: Path, kind: str = "") -> "Table":
+    """The TOML file as a `Table`; one that can't be read or parsed, or is of another kind, is a `FastscanError`."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)
         if len(content) > LARGEST_BYTES:
             raise ValueError(f"larger than {LARGEST_BYTES} bytes")
-        return Table(tomllib.loads(content.decode()), str(path), hashlib.sha256(content).hexdigest())
+        entries = tomllib.loads(content.decode("utf-8-sig"))  # editors of Windows mark the beginning
     except OSError as error:
         raise FastscanError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -41,6 +42,10 @@ def read_toml(path: Path) -> "Table":
     # not TOML, a number of thousands of digits, a path with a NUL, tables nested too deeply
     except (ValueError, RecursionError) as error:
         raise FastscanError(f"{str(path)!r}: {str(error) or 'nested too deeply'}") from None
+    for key, other in KINDS.items():
+        if kind and key in entries and kind != other:
+            raise FastscanError(f"{path} is {other}'s file, where {kind}'s is needed: it has {key}")
+    return Table(entries, str(path), hashlib.sha256(content).hexdigest())
 
 
 def name_or_path(given: object, kind: str, directory: Path | None) -> str | Path:
@@ -185,8 +190,8 @@ class Table:
         if not finite or not isinstance(value, int | float):
             raise self.error(key, f"must be a finite number, not {reprlib.repr(value)}")
         if not minimum <= value <= maximum:
-            bound = "positive" if minimum == math.ulp(0.0) else f"between {minimum:g} and {maximum:g}"
-            raise self.error(key, f"must be {bound}, not {value!r}")
+            bounds = f"between {minimum:g} and {maximum:g}" if maximum < math.inf else f"at least {minimum:g}"
+            raise self.error(key, f"must be {'positive' if minimum == math.ulp(0.0) else bounds}, not {value!r}")
         return float(value)
 
     def quantity(self, key: str, kind: str, default: str | None = None) -> float:

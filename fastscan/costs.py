@@ -17,15 +17,15 @@ from fastscan import grid as grids
 from fastscan.errors import FastscanError
 from fastscan.files import writable
 from fastscan.grid import Grid
-from fastscan.layout import Layout, layouts_of
-from fastscan.location import Location, exists, is_url, local, read_root
+from fastscan.layout import Layout
+from fastscan.location import Location, is_url, local, read_root, require_place
 
 
 @dataclass(frozen=True)
 class Costs:
     """What a scan takes: sizes in bytes, memory for each task that is in flight.
 
-    Points and size are those of the tasks that are to be computed, in proportion to all of them; `groups` are whole.
+    Points and size are those of the tasks that are to be computed, the size in proportion to all; `groups` are whole.
     `tasks_in_flight` is None where a running cluster decides, `available_memory` inf where it isn't this process'.
     """
 
@@ -49,22 +49,24 @@ def costs(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Costs:
-    """What a scan of a grid would take; nothing is written.
+    """What a scan of a grid would take; nothing is written, and a URL is asked only for what is to be continued.
 
     Raises
     ------
     FastscanError
-        For a wrong grid, a place that can't be looked at, or a store to be continued that is another grid's.
+        For a wrong grid, a place where the scan would be refused, or a store to be continued that is another grid's.
     """
-    checked = source if isinstance(source, Grid) else grids.load(source)
+    checked = grids.load(source)
     require_sense(resume, overwrite, part)
     done: dict[str, set[int]] = {}
-    if (resume or part is not None) and exists(location):
+    share = resume or part is not None
+    looked_at = share or not is_url(location)
+    if looked_at and require_place(location, overwrite=overwrite, resume=share) and share:
         from fastscan import store  # these two take as long as all the rest of a dry run
         from fastscan.plan import plan
 
         done = store.done(read_root(location), plan(checked))
-    groups = layouts_of(checked)
+    groups = grids.layouts_of(checked)
     missing = missing_tasks(groups, done, part)
     here = workers is None and scheduler is None
     return costs_of(groups, missing, location, overwrite=overwrite, here=here, workers=workers)
@@ -90,7 +92,7 @@ def costs_of(
     if overwrite and free < size:
         free += _size_of(location)
     return Costs(
-        points=sum(layout.points * len(missing[name]) // layout.tasks for name, layout in groups.items()),
+        points=sum(layout.points_of(missing[name]) for name, layout in groups.items()),
         tasks=tasks,
         size=size,
         memory_per_task=memory_per_task(groups.values(), location),

@@ -42,9 +42,9 @@ class Columns:
     variance: Array
 
     @classmethod
-    def of(cls, model: Likelihood, beta_index: IntArray, noise: Array, variance: Array) -> "Columns":
-        coefficients = model.coefficients()
-        largest = np.abs(model.kappa).max(axis=(0, 2))
+    def of(cls, likelihood: Likelihood, beta_index: IntArray, noise: Array, variance: Array) -> "Columns":
+        coefficients = likelihood.coefficients()
+        largest = np.abs(likelihood.kappa).max(axis=(0, 2))
         scale = 1 / np.where(largest > 0, largest, 1.0)
         return cls(coefficients, scale, _between_extrema(coefficients, scale), beta_index, noise, variance)
 

@@ -26,8 +26,7 @@ class Cube:
     """A group of a store: what is in it, and how it is cut.
 
     `identity` says what the numbers follow from, as the user gave it; its hash decides whether two runs are the
-    same.  Models other than e6 have no beta: their arrays lack that dimension, while `axes` and `layout` keep it
-    with length 1.
+    same.  Models other than e6 have no beta: `axes` and the arrays lack it, while `layout` keeps it with length 1.
     """
 
     name: str
@@ -74,15 +73,24 @@ class Cube:
         """Whether the grid leaves the axis out, so that each experiment keeps its own."""
         return "sigma_sys" not in self.identity["axes"]
 
+    @property
+    def fixes_sigma_sys(self) -> bool:
+        """Whether every member's is fixed, so that nothing changes along the axis."""
+        return len(self.fixed_sigma_sys) == len(self.likelihood.members)
+
     def sigma_sys(self, values: Array | None) -> dict[str, Array | None]:
         """Each member's systematic error where those that aren't fixed have some values, or (None) their own."""
         shape = () if values is None else values.shape
         fixed = {name: np.full(shape, sigma) for name, sigma in self.fixed_sigma_sys.items()}
         return {name: fixed.get(name, values) for name in self.likelihood.members}
 
+    def has_axis(self, name: str) -> bool:
+        """Whether the group has one of the four axes; without sigma_sys, each experiment keeps its own."""
+        return not ((name == "beta" and not self.has_beta) or (name == "sigma_sys" and self.own_sigma_sys))
+
     def axis(self, name: str) -> Array:
         """The points of an axis; one that the group doesn't have is a `FastscanError`."""
-        if (name == "beta" and not self.has_beta) or (name == "sigma_sys" and self.own_sigma_sys):
+        if not self.has_axis(name):
             raise FastscanError(f"{self.name} has no axis {name}")
         return self.axes[name]
 

@@ -71,7 +71,8 @@ def parse(name: str, table: Table) -> Experiment:
         raise table.error("channel", "'nu-e' is only known for the nu_e of an electron-capture source")
     largest, threshold = largest_recoil(experiment), experiment.detector.edges[0]
     if threshold >= largest:
-        raise table.error("detector", f"threshold {threshold:.3g} MeV is above any recoil ({largest:.3g} MeV)")
+        told = f"threshold {1e3 * threshold:.3g} keV is above any recoil, {1e3 * largest:.3g} keV"
+        raise table.error("detector", told)
     return experiment
 
 

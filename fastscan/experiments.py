@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from fastscan.config import check_name, name_or_path, read_toml
 from fastscan.constants import M_MUON
-from fastscan.errors import unknown
+from fastscan.errors import FastscanError, unknown
 from fastscan.typing import Channel
 
 BUILT_IN: Traversable = files("fastscan") / "data" / "experiments"
@@ -230,9 +230,11 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
         if path not in names():
             raise unknown("experiment", path, names())
         path = Path(str(BUILT_IN / f"{path}.toml"))
+    elif path.stem in names() and path.resolve().parent != Path(str(BUILT_IN)).resolve():
+        raise FastscanError(f"{path}: {path.stem!r} is an experiment of the package; give the file another name")
     from fastscan.experiment_files import parse  # it speaks in the words above
 
-    table = read_toml(path)
+    table = read_toml(path, "an experiment")
     return parse(table.checked("file name", partial(check_name, path.stem)), table)
 
 

@@ -66,6 +66,7 @@ LOOK: dict[Any, Any] = {
     "savefig.dpi": 200,
 }
 WIDTH = 7.0  # inches: the text of a page
+ROW = 0.185  # inches, of a legend
 FORMATS = ("png", "pdf", "svg")
 
 AXIS_LABELS = {
@@ -116,8 +117,8 @@ def curves(
 ) -> list[Line2D]:
     """A line for each label, through its rows; a value that is missing is a gap."""
     groups = grouped(rows, label)
-    look = style or styles(groups)
-    return [ax.plot(*_columns(members, x, y), label=name, **look[name])[0] for name, members in groups.items()]
+    style_of = style or styles(groups)
+    return [ax.plot(*_columns(members, x, y), label=name, **style_of[name])[0] for name, members in groups.items()]
 
 
 def band(ax: Axes, rows: Iterable[Record], x: str, y: str, label: str, **style: Any) -> PolyCollection:
@@ -135,9 +136,9 @@ def contour_curves(
 ) -> list[Line2D]:
     """The contours of each label, a line each; only the first of a label is named in a legend."""
     groups = grouped(rows, label)
-    look = style or styles(groups)
+    style_of = style or styles(groups)
     return [
-        ax.plot(*_columns(line, x, y), label=name if number == 0 else None, **look[name])[0]
+        ax.plot(*_columns(line, x, y), label=name if number == 0 else None, **style_of[name])[0]
         for name, members in groups.items()
         for number, line in enumerate(grouped(members, lambda row: (row["experiment"], row["contour"])).values())
     ]
@@ -173,6 +174,13 @@ def legend(ax: Axes, *others: Axes) -> Legend:
         named |= {name: handle for handle, name in zip(*each.get_legend_handles_labels(), strict=True)}
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0.0}
     return ax.legend(list(named.values()), list(named), handlelength=3.4, **beside)
+
+
+def make_room(figure: Figure, ax: Axes) -> None:
+    """Make a figure as high as the names in its legend need."""
+    names = ax.get_legend()
+    if names is not None:
+        figure.set_figheight(max(figure.get_figheight(), 2 * ROW + ROW * len(names.get_texts())))
 
 
 def laid_out(figure: Figure) -> Figure:

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from fastscan.errors import FastscanError
 
-# What readers meet in files that aren't whole, or are something else.
-DAMAGE = (
-    *(FileNotFoundError, NotADirectoryError, IsADirectoryError),
-    *(ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError),
-)
+# What readers meet in JSON, and in other files, that aren't whole or are something else.
+MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
+DAMAGE = (*MALFORMED, FileNotFoundError, NotADirectoryError, IsADirectoryError, AttributeError, IndexError)
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 Everything a user can get wrong is found here, before anything is computed or written.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,16 +16,16 @@ from fastscan import arguments, experiments
 from fastscan.bounds import LARGEST_SIGMA_SYS
 from fastscan.config import Table, check_name, read_toml
 from fastscan.experiments import Experiment
-from fastscan.layout import layouts_of
+from fastscan.layout import DIMENSIONS, Layout, arrays_of, chunk_shape
 from fastscan.models import Model
 from fastscan.models import load as load_model
 from fastscan.typing import Array
 from fastscan.units import M_ZPRIME_UNITS, UNITS
 
 # name -> units, and the check of its points, which are then in rad, GeV or without unit
-AXES: dict[str, tuple[dict[str, float], Callable[[Array], Array]]] = {
+AXIS_RULES: dict[str, tuple[dict[str, float], Callable[[Array], Array]]] = {
     "beta": (UNITS["angle"], partial(arguments.finite, "beta")),
-    "m_zprime": (M_ZPRIME_UNITS, partial(arguments.mass, "m_zprime")),
+    "m_zprime": (M_ZPRIME_UNITS, arguments.m_zprime),
     "sigma_sys": ({"1": 1.0}, arguments.sigma_sys),
     "luminosity": ({"1": 1.0}, arguments.luminosity),
 }
@@ -93,14 +94,22 @@ class Grid:
     chunk_size: int
     task_size: int
 
+    def groups(self) -> Iterator[tuple[Combination, Model, bool]]:
+        """What each group of the store is of, and whether it is a combination; parts of a scan count in this order."""
+        alone = [Combination(experiment.name, (experiment,), {}) for experiment in self.experiments]
+        for group, combined in ((alone, False), (self.combinations, True)):
+            for measured in group:
+                for model in self.models:
+                    yield measured, model, combined
 
-def load(path: str | Path) -> Grid:
+
+def load(source: str | Path | Grid) -> Grid:
     """Read and check a grid file.
 
     Parameters
     ----------
-    path : str or Path
-        TOML file; paths of experiments in it count from its directory.
+    source : str, Path or Grid
+        TOML file; paths of experiments in it count from its directory.  A `Grid` is passed through.
 
     Raises
     ------
@@ -113,7 +122,9 @@ def load(path: str | Path) -> Grid:
     >>> grid.axes["m_zprime"].points()[[0, -1]]
     array([  10., 2000.])
     """
-    table, directory = read_toml(Path(path)), Path(path).parent
+    if isinstance(source, Grid):
+        return source
+    table, directory = read_toml(Path(source), "a grid"), Path(source).parent
     combined = "combine" in table
     alone = _experiments(table, directory) if "experiments" in table or not combined else ()
     models = _models(table, directory)
@@ -130,6 +141,24 @@ def load(path: str | Path) -> Grid:
     if tasks > MOST_TASKS:
         raise table.error("store", f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {MOST_TASKS}")
     return grid
+
+
+def layout_of(grid: Grid, has_beta: bool, combined: bool) -> Layout:
+    """How the cubes of a grid's models, with beta or without, are cut."""
+    sizes = {name: axis.size for name, axis in grid.axes.items() if name != "beta" or has_beta}
+    shape = tuple(sizes.get(name, 1) for name in DIMENSIONS)
+    itemsize = np.dtype(grid.dtype).itemsize
+    chunks = chunk_shape(shape, grid.chunk_size // itemsize)
+    per_task = max(1, grid.task_size // (math.prod(chunks) * itemsize))
+    return Layout(shape, chunks, per_task, grid.dtype, arrays_of(combined))
+
+
+def layouts_of(grid: Grid) -> dict[str, Layout]:
+    """How each group of a grid's store is cut."""
+    return {
+        f"{measured.name}/{model.name}": layout_of(grid, model.has_beta, combined)
+        for measured, model, combined in grid.groups()
+    }
 
 
 def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:
@@ -158,8 +187,8 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
     for name in table.names():
         entry = table.table(name)
         table.checked(name, partial(check_name, name))
-        if name in {experiment.name for experiment in alone}:
-            raise table.error(name, "is the name of an experiment of this grid")
+        if name in {*experiments.names(), *(experiment.name for experiment in alone)}:
+            raise table.error(name, "is the name of an experiment")
         members = _experiments(entry, directory)
         fixed = entry.table("sigma_sys", default={})
         sigma = {each.name: fixed.number(each.name, 0, LARGEST_SIGMA_SYS) for each in members if each.name in fixed}
@@ -171,8 +200,8 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
 
 def _axes(table: Table, with_beta: bool) -> dict[str, Axis]:
     axes = table.table("axes")
-    parsed = {name: _axis(axes.table(name), *AXES[name]) for name in AXES if name in axes}
-    axes.done(known=AXES)
+    parsed = {name: _axis(axes.table(name), *AXIS_RULES[name]) for name in AXIS_RULES if name in axes}
+    axes.done(known=AXIS_RULES)
     if "m_zprime" not in parsed:
         raise axes.error("m_zprime", "missing; every grid needs this axis")
     if with_beta and "beta" not in parsed:

@@ -33,16 +33,12 @@ BATCH = 256  # in one go: their chi2 at two dozen rungs stays in cache
 TILE_POINTS = 16384  # grid points that a thread computes in one go: 128 KiB of float64
 
 
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a scalar formula or a serial kernel, with the options that all kernels share.
+def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Compile a scalar formula or a kernel, with the options that all kernels share.
 
     error_model "numpy" lets loops vectorise, nogil lets dask's threads run side by side, the cache spares the
     next process the compilation.  No fastmath: it would delete NaNs and reorder sums.
     """
-    return _compiled(function)
-
-
-def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     try:
         compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     except RuntimeError:  # numba's own list of places ends with the package's and the home directory's
@@ -65,7 +61,7 @@ class Kernel:
         self.serial = jit(function)
         twin = FunctionType(function.__code__, globals(), function.__name__)
         twin.__qualname__ = f"{function.__qualname__}_parallel"  # numba caches by qualified name
-        self._parallel = _compiled(twin, parallel=True)
+        self._parallel = jit(twin, parallel=True)
 
     def parallel(self, *arguments: Any) -> Any:
         with self._lock:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from zarr.core.common import JSON
-
-    from fastscan.grid import Grid
 
 FORMAT = 2
 FORMAT_KEY = "fastscan_format"
@@ -107,8 +105,10 @@ class Layout:
     def _chunk_size(self, array: str) -> int:
         return math.prod(self.chunks[: rank(array)]) * np.dtype(self.dtype_of(array)).itemsize
 
-    def points_of(self, tasks: Iterable[int]) -> int:
+    def points_of(self, tasks: Collection[int]) -> int:
         """Points of the cube that some tasks compute."""
+        if len(tasks) == self.tasks:  # of which there may be a million
+            return self.points
         chunks = (index for task in tasks for index in self.indices(task))
         return sum(math.prod(part.stop - part.start for part in self.region(index)) for index in chunks)
 
@@ -144,26 +144,6 @@ def rank(array: str) -> int:
 def arrays_of(combined: bool) -> tuple[str, ...]:
     """What is computed for an experiment, or for a combination: its events would be those of several."""
     return ("chi2",) if combined else tuple(COMPUTED)
-
-
-def layout_of(grid: "Grid", has_beta: bool, combined: bool) -> Layout:
-    """How the cubes of a grid's models, with beta or without, are cut."""
-    sizes = {name: axis.size for name, axis in grid.axes.items() if name != "beta" or has_beta}
-    shape = tuple(sizes.get(name, 1) for name in DIMENSIONS)
-    itemsize = np.dtype(grid.dtype).itemsize
-    chunks = chunk_shape(shape, grid.chunk_size // itemsize)
-    per_task = max(1, grid.task_size // (math.prod(chunks) * itemsize))
-    return Layout(shape, chunks, per_task, grid.dtype, arrays_of(combined))
-
-
-def layouts_of(grid: "Grid") -> dict[str, Layout]:
-    """How each group of a grid's store is cut."""
-    measured = [(each.name, False) for each in grid.experiments] + [(each.name, True) for each in grid.combinations]
-    return {
-        f"{name}/{model.name}": layout_of(grid, model.has_beta, combined)
-        for name, combined in measured
-        for model in grid.models
-    }
 
 
 def chunk_shape(shape: Sequence[int], points: int) -> Index:

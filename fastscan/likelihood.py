@@ -69,6 +69,8 @@ def experiment_forms(experiment: Experiment) -> tuple[Array, Array, float]:
     """
     response, g_sm = rates.response(experiment), models.sm_couplings(experiment.channel)
     signal = response @ features(g_sm)
+    if not np.isfinite(signal).all():
+        raise FastscanError(f"experiment {experiment.name!r} counts no finite number of events: check its numbers")
     response, signal = response[signal > 0], signal[signal > 0]
     if not signal.size:
         raise FastscanError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
@@ -223,7 +225,8 @@ def build(experiments: Sequence[Experiment], model: str | Model, beta: Array | N
     """The likelihood of a model in experiments, over betas of shape (betas,) in rad (``e6`` only)."""
     if not experiments:
         raise FastscanError("no experiment given")
-    return combine([_build_one(experiment, models.load(model), beta) for experiment in experiments])
+    loaded = models.load(model)
+    return combine([_build_one(experiment, loaded, beta) for experiment in experiments])
 
 
 def _build_one(experiment: Experiment, model: Model, beta: Array | None) -> Likelihood:
@@ -293,7 +296,7 @@ def events(
     array([289.57, 180.12])
     """
     likelihood, beta_index = prepare(experiment, model, beta)
-    gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
+    gamma = models.gamma(arguments.m_zprime(m_zprime))
     factor = arguments.luminosity(luminosity)
     arguments.broadcast(m_zprime=gamma.shape, beta=beta_index.shape, luminosity=factor.shape)
     result: Array = likelihood.events(gamma, beta_index) * factor
@@ -349,7 +352,7 @@ def chi2(
     array([8.4882, 3.1303])
     """
     likelihood, beta_index = prepare(experiments, model, beta)
-    gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
+    gamma = models.gamma(arguments.m_zprime(m_zprime))
     return chi2_of(likelihood, beta_index, gamma, sigma_sys, luminosity)
 
 

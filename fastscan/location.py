@@ -19,7 +19,7 @@ from zarr.errors import ContainsArrayError
 from zarr.storage import LocalStore, MemoryStore
 
 from fastscan.errors import FastscanError
-from fastscan.files import readable, writable
+from fastscan.files import MALFORMED, readable, writable
 from fastscan.layout import FILES, FORMAT, FORMAT_KEY, LEFTOVER, RECORD
 
 Location = str | PathLike[str]
@@ -125,7 +125,7 @@ def _lost_root(storage: Store) -> bool:
     try:
         data = sync(storage.get("zarr.json", default_buffer_prototype()))
         lost = data is None or FORMAT_KEY not in json.loads(data.to_bytes())["attributes"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except MALFORMED:
         lost = True
     return lost and any(
         RECORD.fullmatch(name)
@@ -135,23 +135,44 @@ def _lost_root(storage: Store) -> bool:
     )
 
 
+def require_place(location: Location, *, overwrite: bool, resume: bool) -> bool:
+    """Whether a store is there, at a place where one can be made, continued or replaced.
+
+    Raises
+    ------
+    FastscanError
+        Where a store is there and neither resume nor overwrite was asked for; where something else is there, or
+        the store to be replaced has files that fastscan didn't write (at a URL, its replacement looks for them).
+    """
+    for parent in () if is_url(location) else local(location).parents:
+        if (parent / "zarr.json").is_file():
+            raise FastscanError(f"{location} lies inside a store, {parent}")
+    there = exists(location)
+    if there and not (overwrite or resume):
+        raise FastscanError(f"{location} exists; --resume continues it, --overwrite replaces it")
+    if there and overwrite and not is_url(location):
+        _require_own_files(local(location))
+    return there
+
+
+def _require_own_files(path: Path) -> None:
+    for directory, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            entry = Path(directory, name)
+            if entry.is_symlink() or (name in files and not _is_ours(entry.relative_to(path).as_posix())):
+                raise FastscanError(f"{entry} is nothing that fastscan wrote; nothing was deleted")
+
+
 def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
     """The root of a new store, or of one that is to be continued or replaced.
 
     Raises
     ------
     FastscanError
-        Where a store is there and neither resume nor overwrite was asked for; where something else is there, or
-        the store holds files that fastscan didn't write; where the place can't be written.
+        As `require_place`, and where the place can't be written.
     """
-    for parent in () if is_url(location) else local(location).parents:
-        if (parent / "zarr.json").is_file():
-            raise FastscanError(f"{location} lies inside a store, {parent}")
-    if exists(location):
-        if not (overwrite or resume):
-            raise FastscanError(f"{location} exists; --resume continues it, --overwrite replaces it")
-        if overwrite:
-            return _replace_remote(location) if is_url(location) else _replace(location, local(location))
+    if require_place(location, overwrite=overwrite, resume=resume) and overwrite:
+        return _replace_remote(location) if is_url(location) else _replace(location, local(location))
     with writable(location):
         storage = open_storage(location, read_only=False)
         put = storage.set if _lost_root(storage) else storage.set_if_not_exists  # another process may have been faster
@@ -169,11 +190,6 @@ def _root_file() -> Buffer:
 
 def _replace(location: Location, path: Path) -> zarr.Group:
     """A new store in place of an old one, which is put aside first: either is whole, whatever happens."""
-    for directory, folders, files in os.walk(path):
-        for name in (*folders, *files):
-            entry = Path(directory, name)
-            if entry.is_symlink() or (name in files and not _is_ours(entry.relative_to(path).as_posix())):
-                raise FastscanError(f"{entry} is nothing that fastscan wrote; nothing was deleted")
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with writable(location):
         path.rename(aside)

@@ -5,6 +5,7 @@ So a model is nothing but a map from beta to kappa, one pair of numbers: (proton
 user's own U(1)' is a TOML file with a table of charges and a strength g'.
 """
 
+import itertools
 import math
 import re
 from dataclasses import dataclass
@@ -60,6 +61,17 @@ class Model:
     nu: float = 0.0
     digest: str = ""
 
+    def __post_init__(self) -> None:
+        if self.charges is None:
+            return
+        if set(self.charges) != set(FERMIONS):
+            raise FastscanError(f"model {self.name!r}: charges must be those of {', '.join(FERMIONS)}")
+        numbers = (*itertools.chain.from_iterable(self.charges.values()), self.nu)
+        if not all(abs(number) <= LARGEST_CHARGE for number in numbers):  # which no nan is
+            raise FastscanError(f"model {self.name!r}: each charge must be at most {LARGEST_CHARGE:g}")
+        if self.g_prime is None or not G_PRIME[0] <= self.g_prime <= G_PRIME[1]:
+            raise FastscanError(f"model {self.name!r}: g_prime must be between {G_PRIME[0]:g} and {G_PRIME[1]:g}")
+
     @property
     def has_beta(self) -> bool:
         """Whether the model has the axis beta."""
@@ -113,7 +125,7 @@ def load(model: str | PathLike[str] | Model, relative_to: Path | None = None) ->
 
 
 def _read(path: Path) -> Model:
-    table = read_toml(path)
+    table = read_toml(path, "a model")
     if path.stem in MODELS:
         raise FastscanError(f"{path}: {path.stem!r} is a built-in model; give the file another name")
     charges = table.table("charges")
@@ -341,7 +353,7 @@ def kappa(model: str | Model, channel: Channel, beta: Array | None = None) -> Ar
     model = load(model)
     if model.has_beta:
         if beta is None:
-            raise FastscanError("model 'e6' needs beta")
+            raise FastscanError("model 'e6' needs beta, its mixing angle")
         shifts = e6_shifts(np.cos(beta), np.sin(beta))
     elif beta is not None:
         raise FastscanError(f"model {model.name!r} has no beta; only 'e6' has")

@@ -33,7 +33,10 @@ LEVEL, THRESHOLD = level_text(CL, DOF), query.threshold(CL, DOF)
 SNS, REACTORS, CHROMIUM = "SNS", "reactors", "51Cr"
 SHORT = {"lr": "LR", "lr-nc": "LR, neutral current only", "chi": r"$\chi$", "eta": r"$\eta$", "psi": r"$\psi$"}
 BANDS = {"chi": "#0072B2", "eta": "#E69F00", SNS: "#0072B2", REACTORS: "#E69F00"}
-INSENSITIVE = (math.pi / 2, math.pi - math.atan(9 / math.sqrt(15)))  # PHYSICS: psi, and where q = 0
+INSENSITIVE = (
+    math.pi / 2,
+    math.pi - math.atan(9 / math.sqrt(15)),
+)  # where kappa_p = kappa_n = 0: psi, and Y_l = 0
 
 
 @dataclass(frozen=True)

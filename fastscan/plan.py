@@ -13,8 +13,7 @@ import numpy as np
 from fastscan import grid, likelihood, tables
 from fastscan.constants import PHYSICS_VERSION
 from fastscan.cube import Cube
-from fastscan.grid import Combination, Grid
-from fastscan.layout import layout_of
+from fastscan.grid import Combination, Grid, layout_of
 from fastscan.models import Model
 
 PROSE = ("title", "description", "references")  # may be reworded, and no number changes
@@ -22,24 +21,16 @@ PROSE = ("title", "description", "references")  # may be reworded, and no number
 
 def plan(source: str | Path | Grid) -> list[Cube]:
     """The cubes of a grid, one for each experiment or combination and each model, with their likelihoods."""
-    checked = source if isinstance(source, Grid) else grid.load(source)
-    alone = [Combination(experiment.name, (experiment,), {}) for experiment in checked.experiments]
-    return [
-        _cube(checked, measured, model, combined)
-        for group, combined in ((alone, False), (checked.combinations, True))
-        for measured in group
-        for model in checked.models
-    ]
+    checked = grid.load(source)
+    return [_cube(checked, *group) for group in checked.groups()]
 
 
 def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> Cube:
-    axes = {name: axis.points() for name, axis in source.axes.items()}
+    axes = {name: axis.points() for name, axis in source.axes.items() if name != "beta" or model.has_beta}
     if "sigma_sys" not in axes:  # each experiment keeps its own, which for several is no single number
         own = measured.experiments[0].statistics.sigma_sys
         axes["sigma_sys"] = np.array([np.nan if combined else own])
     axes.setdefault("luminosity", np.ones(1))
-    if not model.has_beta:
-        axes["beta"] = np.zeros(1)
     layout = layout_of(source, model.has_beta, combined)
     references = [each for experiment in measured.experiments for each in experiment.references]
     described = {name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta}

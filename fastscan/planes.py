@@ -19,7 +19,7 @@ from fastscan import chunks, models, query
 from fastscan.crossings import infimum
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError, unknown
-from fastscan.grid import AXES
+from fastscan.grid import AXIS_RULES
 from fastscan.layout import DIMENSIONS
 from fastscan.likelihood import Likelihood, chi2_of
 from fastscan.typing import Array, IntArray
@@ -119,7 +119,7 @@ class Plane:
             held["beta"] = self.cube.axes["beta"]
         rows = np.stack([np.zeros(x.size), *varying.values()], axis=1)
         each, number = np.unique(rows, axis=0, return_inverse=True)
-        point = _product(dict(zip(varying, each[:, 1:].T, strict=True)), held, len(each))
+        point = _product(dict(zip(varying, each[:, 1:].T, strict=True)), held)
         columns, shape = query.columns_of(*self._likelihood_at(point), point["luminosity"])
         lowest: Array = infimum(columns).reshape(shape).min(axis=1)
         return lowest[number.ravel()]
@@ -225,6 +225,8 @@ def scale_of(cube: Cube, name: str) -> Scale:
     """The scale of an axis that a plane of a cube can have."""
     scale = _named(name)
     points = cube.axis(scale.axis)
+    if scale.axis == "sigma_sys" and cube.fixes_sigma_sys:
+        raise FastscanError(f"{cube.name} fixes each sigma_sys: nothing changes along the axis")
     if not has(cube, name):
         raise FastscanError(f"{cube.name}: a plane needs 2 points on the axis {scale.axis}, not {points.size}")
     if name == "cos_beta" and not (points.min() >= 0 and points.max() <= math.pi * (1 + 1e-12)):
@@ -239,14 +241,14 @@ def _named(name: str) -> Scale:
 
 
 def has(cube: Cube, name: str) -> bool:
-    """Whether an axis of `SCALES` is there with points enough: two."""
+    """Whether an axis of `SCALES` is there, something changes along it, and it has points enough: two."""
     axis = _named(name).axis
-    absent = (axis == "beta" and not cube.has_beta) or (axis == "sigma_sys" and cube.own_sigma_sys)
-    return not absent and axis in cube.axes and cube.axes[axis].size >= 2
+    changes = axis != "sigma_sys" or not cube.fixes_sigma_sys
+    return changes and cube.has_axis(axis) and cube.axes[axis].size >= 2
 
 
 def _checked(cube: Cube, name: str, value: float) -> Array:
-    _, check = AXES[name]
+    _, check = AXIS_RULES[name]
     values = np.atleast_1d(check(np.asarray(value)))
     if values.shape != (1,):
         raise FastscanError(f"{name} is held at one value")
@@ -328,7 +330,7 @@ def _position(points: Array, values: Array) -> Array:
     return place
 
 
-def _product(points: Mapping[str, Array], held: Mapping[str, Array], size: int | None = None) -> dict[str, Array]:
+def _product(points: Mapping[str, Array], held: Mapping[str, Array]) -> dict[str, Array]:
     """Points (n,) of some axes with every combination of others' (k): arrays that broadcast to (n, k)."""
     mesh = np.meshgrid(*held.values(), indexing="ij")
     combined = {name: values.reshape(1, -1) for name, values in zip(held, mesh, strict=True)}

@@ -122,6 +122,7 @@ def plot(
             _draw_limits(ax, shown, needed[0], chosen, stored_in)
         else:
             _draw_profiles(ax, shown, chosen, stored_in)
+        figures.make_room(figure, ax)
     return figure, [cube.name for cube in cubes if cube not in shown]
 
 
@@ -252,10 +253,11 @@ def _held(chosen: Settings) -> dict[str, float]:
 
 
 def _drawn(cube: Cube, row: Record) -> Record:
-    """A record as it is drawn: beta in deg, and of a combination the sigma_sys that isn't fixed."""
+    """A record as it is drawn: beta in deg, and of a combination the sigma_sys that its free members share."""
     sigma = row["sigma_sys"]
     if isinstance(sigma, dict):
-        sigma = next((value for name, value in sigma.items() if name not in cube.fixed_sigma_sys), None)
+        free = {value for name, value in sigma.items() if name not in cube.fixed_sigma_sys}
+        sigma = free.pop() if len(free) == 1 else None
     return {**row, "sigma_sys": sigma, "beta_deg": None if row["beta_rad"] is None else math.degrees(row["beta_rad"])}
 
 

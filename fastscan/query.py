@@ -49,13 +49,13 @@ def threshold(cl: float, dof: int) -> float:
 
 
 def columns_of(
-    model: Likelihood, beta_index: IntArray, sigma_sys: SigmaSys, luminosity: ArrayLike
+    prepared: Likelihood, beta_index: IntArray, sigma_sys: SigmaSys, luminosity: ArrayLike
 ) -> tuple[Columns, tuple[int, ...]]:
     """Columns where beta's index, sigma_sys and luminosity broadcast, and their common shape."""
-    noise, variance = model.settings(sigma_sys, luminosity)
+    noise, variance = prepared.settings(sigma_sys, luminosity)
     shape = arguments.broadcast(beta=beta_index.shape, **{"sigma_sys with luminosity": noise[0].shape})
     columns = Columns.of(
-        model,
+        prepared,
         np.broadcast_to(beta_index, shape).flatten(),
         likelihood.flattened(noise, shape),
         likelihood.flattened(variance, shape),
@@ -336,6 +336,6 @@ def delta_chi2(
     """
     prepared, beta_index = likelihood.prepare(experiments, model, beta)
     columns, shape = columns_of(prepared, beta_index, sigma_sys, luminosity)
-    gamma = models.gamma(arguments.mass("m_zprime", m_zprime))
+    gamma = models.gamma(arguments.m_zprime(m_zprime))
     value = likelihood.chi2_of(prepared, beta_index, gamma, sigma_sys, luminosity)
     return value - infimum(columns).reshape(shape)

@@ -144,13 +144,13 @@ def run(
     root = create(location, overwrite=False, resume=True) if share and location_exists(location) else None
     groups = {cube.name: cube.layout for cube in cubes}
     missing = missing_tasks(groups, {} if root is None else store.done(root, cubes), part)
-    require_fit(costs_of(groups, missing, location, overwrite=overwrite, here=client is None), location)
+    needed = costs_of(groups, missing, location, overwrite=overwrite, here=client is None)
+    require_fit(needed, location)
     if root is None:
         root = create(location, overwrite=overwrite, resume=share)
     where = absolute(location)
     tasks = [Task(where, cube.name, cube.hash, number) for cube in cubes for number in missing[cube.name]]
-    points = sum(cube.layout.points_of(missing[cube.name]) for cube in cubes)
-    tally = _Tally(location, len(tasks), points, progress)
+    tally = _Tally(location, needed.tasks, needed.points, progress)
     try:
         for cube in cubes:
             store.ensure(root, cube)

@@ -32,7 +32,7 @@ from zarr.storage import MemoryStore, StorePath
 from fastscan.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.cube import Cube, differences, hash_of
 from fastscan.errors import FastscanError, unknown
-from fastscan.files import readable
+from fastscan.files import MALFORMED, readable
 from fastscan.layout import AXES, CARRIED, COMPUTED, DIMENSIONS, LEFTOVER, Layout, Stored, arrays_of, rank
 from fastscan.likelihood import Likelihood
 from fastscan.location import Location, place_of, read_bytes, read_root, sync
@@ -61,7 +61,7 @@ def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
     try:
         attributes: dict[str, Any] = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")["attributes"]
         return attributes if isinstance(attributes["hash"], str) else {}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except MALFORMED:
         return {}
 
 
@@ -257,7 +257,7 @@ async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str])
             raise ValueError(f"{key} is {'lost' if value is None else 'damaged'}")
     try:
         await AsyncGroup.open(root.store_path / outer, zarr_format=3, use_consolidated=False)
-    except (ValueError, KeyError, TypeError, FileNotFoundError, RecursionError):
+    except (*MALFORMED, FileNotFoundError):
         raise ValueError(f"{outer}/zarr.json is lost or damaged") from None
     return {key.removeprefix(f"{name}/"): value for key, value in found.items()}
 

@@ -134,8 +134,8 @@ def print_costs(found: "Costs", store: str) -> None:
         f"memory: {short(found.memory_per_task, 'B')} for {tasks} in flight, one for each worker, beside what Python "
         f"takes{here}"
     )
-    free = short(found.free_disk, "B") if math.isfinite(found.free_disk) else "no limit known"
-    click.echo(f"disk: {free} free at {store}")
+    free = f"{short(found.free_disk, 'B')} free" if math.isfinite(found.free_disk) else "no limit known"
+    click.echo(f"disk: {free} at {store}")
 
 
 class ProgressBar:

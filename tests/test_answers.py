@@ -53,7 +53,7 @@ def test_experiments_that_are_combined_are_the_cube_that_a_grid_file_combines(
     assert joint.hash == planned.hash
     assert joint.references == planned.references
     assert joint.likelihood.members == planned.likelihood.members
-    np.testing.assert_equal(joint.axes, {name: planned.axes[name] for name in joint.axes})
+    np.testing.assert_equal(joint.axes, planned.axes)
     assert (joint.experiment, joint.model_name, joint.has_events) == ("conus+cr51-lxe-a", "chi", False)
     asked = {"sigma_sys": "axis", "luminosity": "axis"}
     ours, theirs = (list(records.limit_records(cube, **asked)) for cube in (joint, planned))

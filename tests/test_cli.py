@@ -1,6 +1,7 @@
 """The commands as a user runs them: the installed script in a process of its own."""
 
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import FASTSCAN, GRID, with_store
+from conftest import FASTSCAN, GRID, refusal, with_store
 
 import fastscan
 from fastscan import experiments
@@ -204,7 +205,9 @@ def test_dry_run(tmp_path: Path) -> None:
     )
     slivers = run("scan", tmp_path / "slivers.toml", "-o", tmp_path / "x.zarr", "--dry-run")
     assert "store: cuts a cube into 1066611 tasks; a larger chunk or task makes at most 1000000" in slivers.stderr
-    assert "no limit known free" in ok("scan", REPOSITORY / "grids/coherent-csi.toml", "-o", "s3://b/x", "--dry-run")
+    assert "no limit known at s3://b/x" in ok(
+        "scan", REPOSITORY / "grids/coherent-csi.toml", "-o", "s3://b/x", "--dry-run"
+    )
 
 
 def test_a_scan_that_memory_can_not_hold_is_refused() -> None:
@@ -223,13 +226,13 @@ def test_a_dry_run_tells_what_the_scan_with_the_same_options_would_take(tmp_path
     tasks = 14  # one for chi, 13 for e6
     assert f"in {tasks} tasks" in told()[0]
     assert f"in {tasks // 2} tasks" in told("--part", "2/2")[0]
+    assert "for each task in flight" in told("--scheduler", "tcp://127.0.0.1:1")[1]
+    assert "available here" not in told("--workers", "1")[1]
     ok("scan", "grid.toml", "-o", "out.zarr", "--part", "1/2", cwd=tmp_path)
     before = sorted(tmp_path.rglob("*"))
     assert f"in {tasks // 2} tasks" in told("--resume")[0]
     assert "to do: 0 points in 0 tasks" in told("--part", "1/2")[0]
     assert f"in {tasks} tasks" in told("--overwrite")[0]
-    assert "for each task in flight" in told("--scheduler", "tcp://127.0.0.1:1")[1]
-    assert "available here" not in told("--workers", "1")[1]
     assert sorted(tmp_path.rglob("*")) == before
     (tmp_path / "other.toml").write_text(GRID.replace("num = 37", "num = 38"))
     refused = run("scan", "other.toml", "-o", "out.zarr", "--dry-run", "--resume", cwd=tmp_path)
@@ -441,6 +444,11 @@ BAD = [
     (["scan", "grid.toml", "-o", "grid.toml", "--dry-run"], "grid.toml is no fastscan store"),
     (["scan", "grid.toml", "-o", "new.zarr", "--workers", "1", "--scheduler", "tcp://x:1"], "exclude each other"),
     (["scan", "grid.toml", "-o", "out.zarr", "--resume", "--overwrite"], "exclude each other"),
+    (["scan", "grid.toml", "-o", "out.zarr", "--dry-run"], "out.zarr exists; --resume continues it"),
+    (["scan", "grid.toml", "-o", "out.zarr/new.zarr", "--dry-run"], "lies inside a store"),
+    (["limit", "grid.toml", "chi"], "grid.toml is a grid's file, where an experiment's is needed: it has axes"),
+    (["limit", "conus", "grid.toml"], "grid.toml is a grid's file, where a model's is needed"),
+    (["limit", "coherent-csi", "chi", "--json", "--csv"], "--json and --csv exclude each other"),
     (["scan", "grid.toml", "-o", "new.zarr", "--part", "3"], "'3' is not of the form 3/16"),
     (["scan", "grid.toml", "-o", "new.zarr", "--part", "17/16"], "part must be k/n with k from 1 to n, not 17/16"),
     (["contours", "out.zarr", "--axes", "beta"], "'beta' is not two names separated by a comma"),
@@ -480,6 +488,15 @@ heavy = {{"numba", "numpy", "scipy", "zarr", "dask", "distributed"}} & set(sys.m
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(("layer", "problem"), [("foo", "'foo' is unknown to Numba"), ("tbb", "could be loaded")])
+def test_a_threading_layer_that_is_not_there_is_one_line(layer: str, problem: str) -> None:
+    if layer == "tbb" and importlib.util.find_spec("tbb"):
+        pytest.skip("it is there")
+    told = refusal("limit", "conus", "chi", env=os.environ | {"NUMBA_THREADING_LAYER": layer})
+    assert told.startswith("fastscan: NUMBA_THREADING_LAYER: ")
+    assert problem in told
 
 
 def test_names_are_known_before_they_are_loaded() -> None:

@@ -81,7 +81,7 @@ WRONG = [
         "conus",
         'threshold = "100 eV"',
         'threshold = "100 keV"',
-        "detector: threshold 0.1 MeV is above any recoil",
+        "detector: threshold 100 keV is above any recoil, 3.07 keV",
     ),
     ("conus", 'threshold = "100 eV"', 'threshold = "100"', "threshold: '100' has no unit of energy"),
     ("conus", "efficiency = 0.5", "efficiency = 1.5", "efficiency: must be between 0 and 1"),
@@ -148,6 +148,17 @@ def test_what_is_wrong_in_other_kinds_of_files_is_told(
         experiments.load(str(path))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_can_not_have_the_name_of_an_experiment_of_the_package(write: Write) -> None:
+    with pytest.raises(FastscanError, match=r"'conus' is an experiment of the package; give the file another name"):
+        experiments.load(write("conus.toml", TEXT))
+    assert experiments.load(str(experiments.BUILT_IN / "conus.toml")) == experiments.load("conus")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
+    assert experiments.load(tmp_path / "mine.toml").targets == experiments.load("coherent-csi").targets
 
 
 @pytest.mark.parametrize("name", ["zarr.json.toml", "..toml", "a b.toml", "_x.toml"])

@@ -100,6 +100,7 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
         (LUMINOSITY, LUMINOSITY + "\n[combine]", "NAME: missing"),
         (LUMINOSITY, LUMINOSITY + '\n[combine."zarr.json"]\nexperiments = ["conus"]', "can't name a group"),
         (LUMINOSITY, LUMINOSITY + '\n[combine.coherent-csi]\nexperiments = ["conus"]', "name of an experiment"),
+        (LUMINOSITY, LUMINOSITY + '\n[combine.connie]\nexperiments = ["conus"]', "name of an experiment"),
         (LUMINOSITY, LUMINOSITY + "\n[combine.x]", r"\[x\]: experiments: missing"),
         (
             LUMINOSITY,

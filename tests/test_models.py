@@ -81,3 +81,23 @@ def test_a_model_without_a_rule_is_told() -> None:
 def test_an_unknown_model_is_told_the_nearest() -> None:
     with pytest.raises(FastscanError, match="did you mean 'lr-nc'"):
         models.kappa("lr_nc", "cevns")
+
+
+CHARGES = {"u": (1.0, 1.0), "d": (1.0, 1.0), "e": (-1.0, -1.0)}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"charges": {"u": (1.0, 1.0)}}, "charges must be those of u, d, e"),
+        ({"charges": CHARGES | {"d": (math.nan, 1.0)}}, "each charge must be at most"),
+        ({"nu": math.inf}, "each charge must be at most"),
+        ({"g_prime": math.nan}, "g_prime must be between"),
+        ({"g_prime": None}, "g_prime must be between"),
+    ],
+)
+def test_a_model_from_python_is_checked(wrong: dict[str, object], problem: str) -> None:
+    right = {"g_prime": 1.0, "charges": CHARGES, "nu": -1.0}
+    models.Model("mine", "", **right)
+    with pytest.raises(FastscanError, match=f"model 'mine': {problem}"):
+        models.Model("mine", "", **(right | wrong))

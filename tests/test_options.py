@@ -1,5 +1,7 @@
 """Every option of a command is the Python argument of the same name: both answer the same, and not as without it."""
 
+import csv
+import io
 import json
 import math
 import shutil
@@ -82,6 +84,15 @@ LIMIT = [
 @pytest.mark.parametrize(("options", "arguments"), LIMIT)
 def test_limit(options: list[str], arguments: dict[str, Any], asked: Any) -> None:
     assert asked("limit", "conus", "e6", *options) == as_json(answers.limit_at_point(["conus"], "e6", **arguments))
+
+
+def test_limit_as_csv(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["limit", ",".join(BOTH), "e6", "--beta", "100deg", "--csv"], standalone_mode=False)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    found = answers.limit_at_point(BOTH, "e6", beta=math.radians(100))
+    assert list(row) == list(found)
+    assert float(row["limit_gev"]) == found["limit_gev"]
+    assert row["sigma_sys"] == "coherent-csi=0.28;conus=0.2"
 
 
 LIMITS: list[tuple[list[str], dict[str, Any]]] = [

@@ -39,7 +39,7 @@ def test_what_is_drawn_when_nothing_is_said(stored: str) -> None:
     )
 
 
-def test_a_profile_is_delta_chi2(stored: str) -> None:
+def test_a_profile_names_what_differs(stored: str) -> None:
     figure, _ = plots.plot(stored, kind="profile", settings=Settings(sigma_sys=(0.1, 0.2)))
     assert [*drawn(figure)][:2] == [
         r"coherent-csi/chi, $\sigma_\mathrm{sys}$ = 0.1",
@@ -127,6 +127,43 @@ def test_limits_of_a_combination_are_drawn_along_the_sigma_sys_that_is_not_fixed
     figure, _ = plots.plot(str(scanned(grid, tmp_path)))
     (points,) = drawn(figure).values()
     assert points[:, 0].tolist() == [0, 0.1, 0.2]
+
+
+FREE = """
+models = ["chi"]
+[axes]
+m_zprime = { values = [100, 900], unit = "GeV" }
+sigma_sys = { values = [0, 0.1, 0.2] }
+luminosity = { values = [1, 10] }
+[combine.both]
+experiments = ["coherent-csi", "connie"]
+"""
+
+
+def test_a_combination_is_not_told_to_have_the_sigma_sys_of_one_of_it(tmp_path: Path) -> None:
+    store = str(scanned(FREE, tmp_path))
+    own, _ = plots.plot(store, along="luminosity")
+    assert own.axes[0].get_title() == "90 % CL, 1 dof"
+    common, _ = plots.plot(store, along="luminosity", settings=Settings(sigma_sys=(0.1,)))
+    assert common.axes[0].get_title() == r"90 % CL, 1 dof, $\sigma_\mathrm{sys}$ = 0.1"
+
+
+def test_nothing_is_drawn_along_a_sigma_sys_that_is_fixed(tmp_path: Path) -> None:
+    store = str(scanned(FREE + "sigma_sys = { coherent-csi = 0.1, connie = 0.2 }", tmp_path))
+    assert plots.plot(store)[0].axes[0].get_xlabel() == "$L/L_0$"
+    with pytest.raises(FastscanError, match="both/chi fixes each sigma_sys: nothing changes along the axis"):
+        plots.plot(store, ["both/chi"], along="sigma_sys")
+
+
+def test_the_names_of_many_curves_are_all_on_the_picture(stored: str) -> None:
+    sigmas, betas = (0.05, 0.1, 0.15, 0.2, 0.25), tuple(np.radians([0, 30, 60, 150]))
+    settings = Settings(sigma_sys=sigmas, beta=betas)
+    figure, _ = plots.plot(stored, ["coherent-csi/e6"], along="luminosity", settings=settings)
+    figure.draw_without_rendering()
+    names = figure.axes[0].get_legend()
+    assert len(names.get_texts()) == 20
+    assert names.get_window_extent().y0 > 0
+    assert names.get_window_extent().x1 < figure.bbox.x1
 
 
 def test_without_matplotlib_it_is_said_what_to_install(stored: str) -> None:
