@@ -128,6 +128,11 @@ luminosity = { values = [1, 10, 1000] }
 """
 
 
+MANY_TASKS = with_store(
+    GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]'), chunk="1 KiB", task="1 KiB"
+)
+
+
 @pytest.fixture
 def grid_file(write: Write) -> Path:
     """A grid of 24,000 points."""

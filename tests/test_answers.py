@@ -7,7 +7,7 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan import answers, location, records
+from fastscan import answers, records
 from fastscan.errors import FastscanError
 from fastscan.plan import plan
 
@@ -30,14 +30,6 @@ def test_groups_without_a_plane_are_left_out_where_none_is_named(write: Write, t
         list(answers.contours_of_store(store, ["conus/chi"]))
     with pytest.raises(FastscanError, match="conus/chi has no axis sigma_sys"):
         list(answers.contours_of_store(store, axes=("sigma_sys", "m_zprime")))
-
-
-def test_a_store_without_groups_has_no_answers(tmp_path: Path) -> None:
-    store = str(tmp_path / "empty.zarr")
-    location.create(store, overwrite=False, resume=False)
-    for ask in (answers.limits_of_store, answers.contours_of_store):
-        with pytest.raises(FastscanError, match=r"empty\.zarr has no groups"):
-            list(ask(store))
 
 
 @pytest.mark.parametrize("sigma_sys", ["", "sigma_sys = { values = [0.1, 0.2] }"])

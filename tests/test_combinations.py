@@ -6,6 +6,7 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
+import scipy.stats
 from conftest import Write
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,9 +35,10 @@ def test_combined_limits_are_the_minimum_over_the_summed_chi2(model: str, sigma:
     best = int(np.argmin([total(x) for x in grid]))
     around = (grid[max(best - 1, 0)], grid[min(best + 1, 399)])
     lowest = min(total(math.inf), minimize_scalar(total, bounds=around, method="bounded", options={"xatol": 1e-10}).fun)
-    excess = [total(x) - lowest - 2.705543454095414 for x in grid]
+    quantile = scipy.stats.chi2.ppf(0.90, 1)
+    excess = [total(x) - lowest - quantile for x in grid]
     last = max(i for i in range(399) if excess[i] > 0 >= excess[i + 1])
-    expected = math.exp(brentq(lambda x: total(x) - lowest - 2.705543454095414, grid[last], grid[last + 1], xtol=1e-13))
+    expected = math.exp(brentq(lambda x: total(x) - lowest - quantile, grid[last], grid[last + 1], xtol=1e-13))
     assert fastscan.limit(FIG6, model, sigma_sys=sigmas) == pytest.approx(expected, rel=1e-6)
 
 

@@ -15,7 +15,7 @@ from subprocess import PIPE
 
 import dask
 import pytest
-from conftest import DASK, FASTSCAN, GRID, free_port, scanned, with_store
+from conftest import DASK, FASTSCAN, MANY_TASKS, free_port, scanned
 from distributed import Client, LocalCluster
 
 import fastscan
@@ -29,9 +29,6 @@ from fastscan.verify import verify
 KILLS = 20
 PATIENCE = 120  # seconds: what takes longer hangs
 E6 = "coherent-csi/e6"
-MANY_TASKS = with_store(
-    GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]'), chunk="1 KiB", task="1 KiB"
-)
 
 
 def records(out: Path) -> int:

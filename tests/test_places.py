@@ -7,14 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import xarray as xr
 from conftest import Write, free_port, refusal
 
 import fastscan
-from fastscan import scanner
-from fastscan.errors import FastscanError
-from fastscan.location import create
 
 SMALL = """
 experiments = ["coherent-csi"]
@@ -64,13 +60,6 @@ except OSError as error:
             timeout=60,
         )
     assert ended.stdout == "no answer within 1 s\n", ended.stderr  # half a second for each half a megabyte too
-
-
-def test_a_store_without_groups_is_not_complete(tmp_path: Path) -> None:
-    """What a scan leaves that is killed after its first file."""
-    create(tmp_path / "out.zarr", overwrite=False, resume=False)
-    with pytest.raises(FastscanError, match=r"out\.zarr has no groups"):
-        scanner.finish(str(tmp_path / "out.zarr"))
 
 
 def test_plain_xarray_opens_a_group_that_came_later(write: Write, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from conftest import Write, angles, luminosities, model_points, sigmas
 from hypothesis import example, given, settings
 
 import fastscan
-from fastscan import answers, crossings, experiments, likelihood, query, records
+from fastscan import answers, query, records
 from fastscan.errors import FastscanError
 from fastscan.plan import plan
 
@@ -51,42 +51,6 @@ def test_limits_and_statuses_equal_the_naive_ones(
 def test_limits_at_other_confidence_levels(model: str) -> None:
     ours = fastscan.limit(CSI, model, cl=0.95, dof=2, sigma_sys=0.1)
     assert ours == pytest.approx(naive.limit([CSI], model, sigma_sys=0.1, cl=0.95, dof=2), rel=1e-6)
-
-
-def roots_of_one_bin(beta: float, sigma: float, luminosity: float) -> tuple[list[float], float]:
-    """Masses of all crossings, and Delta chi2 of the SM, from polynomial roots: S_dd and S_mm are quartics."""
-    model = likelihood.build([experiments.load(CSI)], "e6", np.array([beta]))
-    s_dd, _, s_mm = (np.polynomial.Polynomial(c) for c in model.coefficients()[0, 0])
-    noise, variance = (float(x[0]) for x in model.settings(sigma, luminosity))
-    above, below = s_dd, noise + variance * s_mm
-
-    def positive(polynomial: np.polynomial.Polynomial) -> list[float]:
-        found = polynomial.roots()
-        return [float(x.real) for x in found if x.real > 0 and abs(x.imag) < 1e-6 * abs(x)]
-
-    stationary = [0.0, *positive(above.deriv() * below - above * below.deriv())]
-    lowest = min(above(x) / below(x) for x in stationary)
-    if sigma > 0:
-        lowest = min(lowest, 1 / sigma**2)
-    delta = query.threshold(0.90, 1)
-    masses = [91.1876 / math.sqrt(x) for x in positive(above - (lowest + delta) * below)]
-    return sorted(mass for mass in masses if mass >= 1), above(0) / below(0) - lowest
-
-
-@given(angles, sigmas, luminosities)
-@example(1.75, 0.0, 1000.0)
-@example(1.9, 0.01, 1.34)
-@settings(max_examples=200)
-def test_every_crossing_is_a_root_of_a_polynomial(beta: float, sigma: float, luminosity: float) -> None:
-    model = likelihood.build([experiments.load(CSI)], "e6", np.array([beta]))
-    if np.abs(model.kappa).max() < 1e-5:  # no mass above 1 GeV has an effect there
-        return
-    expected, sm = roots_of_one_bin(beta, sigma, luminosity)
-    noise, variance = model.settings(sigma, luminosity)
-    columns = crossings.Columns.of(model, np.zeros(1, np.intp), noise[:, None], variance[:, None])
-    found = crossings.find_crossings(columns, query.threshold(0.90, 1))
-    assert found.mass.tolist() == pytest.approx(expected, rel=1e-6)
-    assert found.sm_allowed[0] == (sm <= query.threshold(0.90, 1))
 
 
 @given(angles, sigmas, luminosities)

@@ -11,7 +11,7 @@ import xxhash
 from conftest import GRID, files, with_store
 
 import fastscan
-from fastscan.answers import limits_of_store
+from fastscan.answers import contours_of_store, limits_of_store
 from fastscan.errors import FastscanError
 from fastscan.location import create
 from fastscan.scanner import finish
@@ -100,6 +100,6 @@ def test_a_store_that_has_not_begun_is_told(tmp_path: Path) -> None:
     """What a scan leaves that is killed after its first file."""
     out = tmp_path / "out.zarr"
     create(out, overwrite=False, resume=False)
-    for ask in (verify, describe, limits_of_store, finish):
+    for ask in (verify, describe, limits_of_store, contours_of_store, finish):
         with pytest.raises(FastscanError, match=f"^{re.escape(str(out))} has no groups$"):
-            ask(str(out))
+            list(ask(str(out)))

@@ -12,14 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import FASTSCAN, GRID, Arrays, arrays, refusal, scanned, with_store
+from conftest import FASTSCAN, GRID, MANY_TASKS, Arrays, arrays, refusal, scanned, with_store
 
 import fastscan
 from fastscan.scanner import Progress, plan
 
 CHI, E6 = "coherent-csi/chi", "coherent-csi/e6"
 FEW = with_store(GRID.replace("num = 37", "num = 5"), chunk="1 KiB", task="2 KiB")
-MANY = with_store(GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]'), chunk="1 KiB", task="1 KiB")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +74,7 @@ def test_verify_says_that_all_is_good(stored: Path) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
-    return arrays(scanned(MANY, tmp_path_factory.mktemp("undisturbed")))
+    return arrays(scanned(MANY_TASKS, tmp_path_factory.mktemp("undisturbed")))
 
 
 @pytest.mark.parametrize("options", [[], ["--workers", "1"]], ids=["threads", "workers"])
@@ -84,7 +83,7 @@ def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
 ) -> None:
     """A terminal's Ctrl-C goes to all processes of a command, dask's too."""
     out = tmp_path / "out.zarr"
-    (tmp_path / "grid.toml").write_text(MANY)
+    (tmp_path / "grid.toml").write_text(MANY_TASKS)
     # who started the tests may ignore the signal, and so would all that they start
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     command = [sys.executable, "-c", f"{heed}; from fastscan.cli import main; main()"]
