@@ -79,11 +79,22 @@ def files(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
 
 
+def run(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """What becomes of a command."""
+    command = [FASTSCAN, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
+
+
+def ok(*arguments: object, **options: Any) -> str:
+    """What a command that does its work prints."""
+    ended = run(*arguments, **options)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
 def refusal(*arguments: object, **options: Any) -> str:
-    """What a command says that ends with exit code 2, which is one line on stderr and no traceback."""
-    ended = subprocess.run(
-        [FASTSCAN, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120, **options
-    )
+    """The one line in which a command refuses its work."""
+    ended = run(*arguments, **options)
     assert ended.returncode == 2, ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
     (line,) = ended.stderr.splitlines()

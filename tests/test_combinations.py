@@ -7,15 +7,12 @@ import naive
 import numpy as np
 import pytest
 import scipy.stats
-from conftest import Write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
 
 import fastscan
-from fastscan import experiments, models
-from fastscan.constants import RHO_ELECTRON, RHO_QUARK
-from fastscan.errors import FastscanError
+from fastscan import experiments
 
 FIG6 = ("coherent-csi", "connie", "cr51-lxe-c")
 GRIDS = Path(__file__).parent.parent / "grids"
@@ -88,76 +85,3 @@ def test_the_expected_limit_of_a_measurement() -> None:
         lambda a: (excess + (sm + excess) * a) ** 2 / variance + (a / 0.28) ** 2, bracket=(-0.5, 0.5)
     ).fun
     assert fastscan.chi2(expected, "chi", m_zprime=mass) == pytest.approx(textbook, rel=1e-8)
-
-
-@pytest.mark.parametrize("name", ["coherent-csi", "conus", "cr51-lxe-a"])
-def test_e6_through_charges_equals_the_built_in(name: str) -> None:
-    ours = fastscan.limit(name, str(GRIDS / "models/e6-chi.toml"))
-    assert ours == pytest.approx(float(fastscan.limit(name, "chi")), rel=1e-9)
-
-
-def test_the_strength_of_e6() -> None:
-    """g'^2 = (10/3) s2 2 sqrt2 G_F M_Z^2 = 0.2114 for the charges of Table 1, see `models.charge_shifts`."""
-    e6 = models.load(str(GRIDS / "models/e6-chi.toml"))
-    assert e6.g_prime is not None
-    assert 40 * e6.g_prime**2 == pytest.approx(0.2114, abs=5e-5)
-    assert e6.charges is not None
-    assert e6.charges["d"] == pytest.approx((-RHO_QUARK, -3 * RHO_QUARK))
-    assert e6.charges["e"] == pytest.approx((3 * RHO_ELECTRON, RHO_ELECTRON))
-
-
-def test_b_minus_l_couplings() -> None:
-    """Vector charges: 1 to a nucleon and -1 to neutrino and electron, so that kappa follows by hand."""
-    b_l = models.load(str(GRIDS / "models/b-l.toml"))
-    unit = 1 / (2 * math.sqrt(2) * 1.1663787e-5 * 91.1876**2)
-    assert models.kappa(b_l, "cevns")[0] == pytest.approx([-2 * unit, -2 * unit], rel=1e-12)
-    assert models.kappa(b_l, "nu-e")[0] == pytest.approx([unit, unit], rel=1e-12)
-
-
-@given(st.floats(0.01, 3.0))
-@settings(max_examples=10)
-def test_the_limit_is_one_on_the_mass_over_the_strength(strength: float) -> None:
-    b_l = models.load(str(GRIDS / "models/b-l.toml"))
-    scaled = models.Model("scaled", "", g_prime=strength, charges=b_l.charges, nu=b_l.nu)
-    assert fastscan.limit("conus", scaled) / strength == pytest.approx(float(fastscan.limit("conus", b_l)), rel=1e-9)
-
-
-MODEL = (GRIDS / "models/b-l.toml").read_text()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "problem"),
-    [
-        ("nu = -1 ", 'nu = "a third" ', "nu: must be a charge such as"),
-        ("nu = -1 ", "nu = [-1, -1] ", "nu: has one charge"),
-        ("nu = -1 ", "", r"nu: missing; it must be a charge such as -1 or '1/3'$"),
-        ("e = -1", "", r"e: missing; it must be a charge such as -1 or '1/3', or two: \[left, right\]"),
-        ("e = -1", "e = [-1]", "e: must be a charge such as"),
-        ("e = -1", "e = nan", "e: must be a charge of at most"),
-        ("e = -1", "e = -1\nmu = -1", "unknown key 'mu'"),
-        ('u = "1/3"', 'u = "1/0"', "u: must be a charge such as"),
-        ("g_prime = 1.0", "g_prime = 0", "g_prime: must be between"),
-        ("g_prime = 1.0", "g_prime = 1e200", "g_prime: must be between"),
-        ('u = "1/3"', 'u = "1e99999999"', "u: must be a charge of at most"),
-        ('u = "1/3"', "u = [true, 1]", "u: must be a charge of at most"),
-        ("g_prime = 1.0", "", "g_prime: missing"),
-        ("title", "name", "title: missing"),
-    ],
-)
-def test_what_is_wrong_with_charges_is_told(old: str, new: str, problem: str, write: Write) -> None:
-    assert old in MODEL
-    path = write("mine.toml", MODEL.replace(old, new, 1))
-    with pytest.raises(FastscanError, match=problem) as caught:
-        models.load(str(path))
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_model_file_can_not_take_a_built_in_name(write: Write) -> None:
-    with pytest.raises(FastscanError, match="built-in"):
-        models.load(str(write("chi.toml", MODEL)))
-
-
-def test_the_commented_example_of_a_detector_works() -> None:
-    limit = fastscan.limit(str(GRIDS / "experiments/my-detector.toml"), "chi")
-    assert 100 < limit < 1000

@@ -83,21 +83,5 @@ def test_an_unknown_model_is_told_the_nearest() -> None:
         models.kappa("lr_nc", "cevns")
 
 
-CHARGES = {"u": (1.0, 1.0), "d": (1.0, 1.0), "e": (-1.0, -1.0)}
-
-
-@pytest.mark.parametrize(
-    ("wrong", "problem"),
-    [
-        ({"charges": {"u": (1.0, 1.0)}}, "charges must be those of u, d, e"),
-        ({"charges": CHARGES | {"d": (math.nan, 1.0)}}, "each charge must be at most"),
-        ({"nu": math.inf}, "each charge must be at most"),
-        ({"g_prime": math.nan}, "g_prime must be between"),
-        ({"g_prime": None}, "g_prime must be between"),
-    ],
-)
-def test_a_model_from_python_is_checked(wrong: dict[str, object], problem: str) -> None:
-    right = {"g_prime": 1.0, "charges": CHARGES, "nu": -1.0}
-    models.Model("mine", "", **right)
-    with pytest.raises(FastscanError, match=f"model 'mine': {problem}"):
-        models.Model("mine", "", **(right | wrong))
+def test_gamma_of_an_infinite_mass_is_the_standard_model() -> None:
+    assert models.gamma(np.array([np.inf, 91.1876])).tolist() == [0.0, 1.0]

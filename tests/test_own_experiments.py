@@ -75,3 +75,8 @@ def test_a_cylinder_with_a_mass(write: Write) -> None:
     for mass in (300.0, math.inf):
         expected = naive.events("cr51-lxe-a", "chi", mass) / 2
         assert fastscan.events(path, "chi", m_zprime=mass) == pytest.approx(expected, rel=1e-8, abs=0)
+
+
+def test_the_commented_example_of_a_detector_works() -> None:
+    limit = fastscan.limit(Path(fastscan.__file__).parent / "grids/experiments/my-detector.toml", "chi")
+    assert 100 < limit < 1000

@@ -8,12 +8,11 @@ import naive
 import numpy as np
 import pytest
 import zarr
-from conftest import Write, angles
-from hypothesis import given, settings
+from conftest import Write
 from scipy.optimize import minimize_scalar
 
 import fastscan
-from fastscan import answers, models, paper_figures, query, records, store
+from fastscan import answers, paper_figures, query, records, store
 from fastscan.cube import Cube
 from fastscan.errors import FastscanError
 from fastscan.location import read_root
@@ -264,20 +263,6 @@ def test_axes_that_are_too_short_or_absent_or_too_wide_are_told(plan: Plan) -> N
     for x, at in (("beta", {}), ("cos_beta", {}), ("sigma_sys", {"beta": 0.0})):
         with pytest.raises(FastscanError, match="conus/chi has no axis beta"):
             plane_of(plan((BETA, ""), model="chi"), x, "m_zprime", at=at)
-
-
-@pytest.mark.parametrize("degrees", ["start = 0, stop = 180, num = 13", "values = [0, 90, 180]", "values = [3, 70]"])
-@pytest.mark.parametrize(("name", "channel"), [("conus", "cevns"), ("cr51-lxe-a", "nu-e")])
-@given(fraction=angles)
-@settings(max_examples=50)
-def test_between_the_points_of_its_axis_a_cube_has_every_beta(
-    degrees: str, name: str, channel: str, fraction: float, plan: Plan
-) -> None:
-    cube = plan((BETA, f'beta = {{ {degrees}, unit = "deg" }}'), name=name)
-    first, last = cube.axes["beta"][[0, -1]]
-    beta = first + (last - first) * np.array([fraction / math.pi, 0.0, 1.0, 0.5])
-    likelihood, number = cube.at_beta(beta)
-    assert likelihood.kappa[0, number] == pytest.approx(models.kappa("e6", channel, beta), abs=1e-12)
 
 
 def test_where_delta_chi2_is_enormous_a_vertex_is_still_on_the_threshold(plan: Plan) -> None:

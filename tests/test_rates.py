@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastscan import experiments, likelihood, models, quadrature, rates
+from fastscan import experiments, likelihood, quadrature, rates
 
 
 def test_sm_events_of_coherent_csi() -> None:
@@ -47,7 +47,3 @@ def test_changing_the_unit_of_length_in_a_file_changes_nothing(tmp_path: Path) -
     other.write_text(text)
     ours = rates.response(experiments.load(str(other)))
     assert ours == pytest.approx(rates.response(experiments.load("coherent-csi")), rel=1e-14)
-
-
-def test_gamma_of_an_infinite_mass_is_the_standard_model() -> None:
-    assert models.gamma(np.array([np.inf, 91.1876])).tolist() == [0.0, 1.0]

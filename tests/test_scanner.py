@@ -1,6 +1,5 @@
 """Scans with real dask, threads and worker processes: the same cube, to the last bit."""
 
-import math
 import os
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import layout, scanner
+from fastscan import scanner
 from fastscan.errors import FastscanError
 
 GROUPS = ("coherent-csi/chi", "coherent-csi/e6")
@@ -60,14 +59,6 @@ def test_chunk_task_and_threads_change_no_bit(chunk: int, task: int, threads: in
         grid.write_text(with_store(GRID, chunk=f"{chunk} B", task=f"{task} B"))
         fastscan.scan(grid, Path(place) / "out.zarr")
         assert arrays(Path(place) / "out.zarr") == undisturbed
-
-
-@given(st.lists(st.integers(1, 50), min_size=4, max_size=4), st.integers(1, 10_000))
-def test_chunks_hold_no_more_than_asked_and_keep_mass_whole(shape: list[int], points: int) -> None:
-    chunks = layout.chunk_shape(shape, points)
-    assert math.prod(chunks) <= points
-    assert all(1 <= chunk <= size for chunk, size in zip(chunks, shape, strict=True))
-    assert chunks[1] == shape[1] or chunks == (1, chunks[1], 1, 1)
 
 
 @pytest.mark.parametrize("threads_per_worker", [1, 2])

@@ -435,13 +435,6 @@ def test_stored_values_are_read_at_the_sigma_sys_that_each_experiment_keeps(writ
         list(answers.limits_of_store(tmp_path / "differ.zarr", ["both/chi"], from_cube=True))
 
 
-def test_couplings_of_another_fastscan_give_nothing_between_the_betas(scanned: Path) -> None:
-    cube = store.read(location.read_root(scanned), E6)
-    other = replace(cube, likelihood=replace(cube.likelihood, kappa=cube.likelihood.kappa * 1.001))
-    with pytest.raises(FastscanError, match="made with other couplings than this fastscan's between its betas"):
-        other.at_beta(np.array([0.5]))
-
-
 def test_resume_computes_what_lost_its_chunk(scanned: Path, grid_file: Path) -> None:
     before = fastscan.open(scanned, E6).chi2.values
     (scanned / E6 / "chi2" / "c.0.0.0.0").unlink()
@@ -539,18 +532,6 @@ def test_a_combination_without_the_sigma_sys_axis_is_described(write: Write, tmp
     (group,) = store.describe(tmp_path / "out.zarr")
     assert list(group["axes"]) == ["m_zprime", "luminosity"]
     json.dumps(group, allow_nan=False)
-
-
-def test_a_whole_axis_is_found_on_itself(scanned: Path) -> None:
-    """In memory that grows with the axis, not with its square: 10^6 points would need 8 TB."""
-    cube = store.read(location.read_root(scanned), E6)
-    long = replace(cube, axes={**cube.axes, "luminosity": np.geomspace(1, 1000, 1_000_000)})
-    points = long.axes["luminosity"]
-    assert (long.on_axis("luminosity", points * (1 + 1e-10)) == np.arange(points.size)).all()
-    assert cube.on_axis("luminosity", np.array([1000, 1, 10])).tolist() == [2, 0, 1]
-    for missed, nearest in ((4, 1), (6, 10), (2000, 1000)):
-        with pytest.raises(FastscanError, match=f"luminosity = {missed} is not on the axis.*the nearest is {nearest}$"):
-            cube.on_axis("luminosity", np.array([1, missed]))
 
 
 def test_an_identity_that_was_changed_is_damage(scanned: Path) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import FASTSCAN, GRID, MANY_TASKS, Arrays, arrays, refusal, scanned, with_store
+from conftest import FASTSCAN, GRID, MANY_TASKS, Arrays, arrays, scanned, with_store
 
 import fastscan
 from fastscan.scanner import Progress, plan
@@ -125,14 +125,3 @@ def test_a_terminal_sees_how_far_a_scan_is(tmp_path: Path) -> None:
     states = re.findall(r"(\d+)/5 tasks, [\d.]+ ?[kMG]? points/s, 0 retried, 0 failed", progress)
     assert states[-1] == "5"
     assert "100%" in progress
-
-
-@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["scan", "dry run"])
-def test_a_scan_that_no_memory_can_hold_is_refused(options: list[str], tmp_path: Path) -> None:
-    """Ten thousand tasks in flight, of more than 1 GB each, where no disk could be too small first."""
-    huge = GRID.replace("num = 13", "num = 20000").replace("num = 37", "num = 1000").replace("num = 7", "num = 300")
-    huge = huge.replace("values = [1, 10, 1000]", "start = 1, stop = 1000, num = 300").replace('"chi", ', "")
-    (tmp_path / "grid.toml").write_text(with_store(huge, chunk="400 MiB", task="400 MiB"))
-    environment = {**os.environ, "DASK_NUM_WORKERS": "10000"}
-    problem = refusal("scan", tmp_path / "grid.toml", "-o", "memory://x", *options, env=environment)
-    assert re.search(r"10000 tasks in flight need \d+\.0 MB of memory, but only [\d.]+ MB are available", problem)
