@@ -15,7 +15,7 @@ from subprocess import PIPE
 
 import dask
 import pytest
-from conftest import DASK, FASTSCAN, MANY_TASKS, free_port, scanned
+from conftest import DASK, FASTSCAN, MANY_TASKS, free_port, refusal, scanned
 from distributed import Client, LocalCluster
 
 import fastscan
@@ -275,11 +275,8 @@ def test_where_nothing_that_is_compiled_can_be_kept_is_told(small_disk: Path) ->
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     nowhere = {"PYTHONPATH": str(small_disk), "HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"}
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"} | nowhere
-    command = [FASTSCAN, "limit", "coherent-csi", "chi"]
-    refused = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
-    assert refused.returncode == 2
-    (problem,) = refused.stderr.splitlines()
-    assert "numba's cache can't be written: set NUMBA_CACHE_DIR to a directory" in problem
+    told = refusal("limit", "coherent-csi", "chi", env=environment)
+    assert "numba's cache can't be written: set NUMBA_CACHE_DIR to a directory" in told
 
 
 def test_files_that_may_not_grow_are_told(grid: Path, tmp_path: Path) -> None:

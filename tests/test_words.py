@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import FASTSCAN, GRID, MANY_TASKS, Arrays, arrays, scanned, with_store
+from conftest import FASTSCAN, GRID, MANY_TASKS, Arrays, arrays, run, scanned, with_store
 
 import fastscan
 from fastscan.scanner import Progress, plan
@@ -34,7 +34,7 @@ def stored(intact: Path, tmp_path: Path) -> Path:
 
 def said(*arguments: object) -> tuple[int, str]:
     """Exit code of a command, and what it prints."""
-    ended = subprocess.run([FASTSCAN, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120)
+    ended = run(*arguments)
     return ended.returncode, ended.stdout + ended.stderr
 
 
