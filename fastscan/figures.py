@@ -66,7 +66,7 @@ LOOK: dict[Any, Any] = {
     "savefig.dpi": 200,
 }
 WIDTH = 7.0  # inches: the text of a page
-ROW = 0.185  # inches, of a legend
+MARGIN = 0.4  # inches above and below a legend
 FORMATS = ("png", "pdf", "svg")
 
 AXIS_LABELS = {
@@ -177,10 +177,11 @@ def legend(ax: Axes, *others: Axes) -> Legend:
 
 
 def make_room(figure: Figure, ax: Axes) -> None:
-    """Make a figure as high as the names in its legend need."""
+    """Make a figure so high that all of a legend is on it."""
     names = ax.get_legend()
     if names is not None:
-        figure.set_figheight(max(figure.get_figheight(), 2 * ROW + ROW * len(names.get_texts())))
+        needed = names.get_window_extent().height / figure.dpi
+        figure.set_figheight(max(figure.get_figheight(), needed + MARGIN))
 
 
 def laid_out(figure: Figure) -> Figure:

@@ -144,6 +144,7 @@ def test_a_task_that_kills_its_workers_is_told(grid: Path, tmp_path: Path) -> No
             FastscanError, match=r"\d of 724 tasks failed: it killed each worker that computed it; what is done"
         ):
             fastscan.scan(grid, tmp_path / "out.zarr", client=client, progress=kill)
+        client.wait_for_workers(2)  # a cluster that ends while a worker starts can stumble
 
 
 def test_a_scheduler_that_is_gone_is_told(
