@@ -42,7 +42,7 @@ def cli(context: click.Context) -> None:
     multiple=True,
     type=options.SigmaSys(),
     metavar="[NAME=]VALUE",
-    help="Relative systematic error, of all or, repeatable, of one; left out, each experiment's own.",
+    help="Relative systematic error, 0.2 for 20 %, of all or, repeatable, of one; left out, each experiment's own.",
 )
 @click.option("--luminosity", default=1.0, show_default=True, help="Factor on the exposure.")
 @options.cl
