@@ -42,7 +42,7 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
     import dask
     import distributed
 
-    tell_in_one_line("distributed", "distributed.client")
+    tell_in_one_line("distributed", "distributed.client", "tornado.application")  # the last of an interrupt, at times
     if scheduler is not None:
         try:
             joined = distributed.Client(scheduler, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
