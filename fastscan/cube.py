@@ -107,16 +107,18 @@ class Cube:
 
     def stored_sigma_sys(self, values: Array | None) -> IntArray:
         """Indices on the axis sigma_sys of values, or (None) of what the experiments have of their own."""
+        if values is not None:
+            return self.on_axis("sigma_sys", values)
         own = {
             sigma
             for member, sigma in zip(self.likelihood.members, self.likelihood.sigma_sys.tolist(), strict=True)
             if member not in self.fixed_sigma_sys
         }
-        if values is None and (self.own_sigma_sys or not own):
+        if self.own_sigma_sys or not own:
             return np.zeros(1, np.intp)
-        if values is None and len(own) > 1:
+        if len(own) > 1:
             raise FastscanError(f"{self.name}: no stored chi2 has each experiment's own sigma_sys; say which")
-        return self.on_axis("sigma_sys", np.array(list(own)) if values is None else values)
+        return self.on_axis("sigma_sys", np.array(list(own)))
 
     def at_beta(self, beta: Array) -> tuple[Likelihood, IntArray]:
         """The likelihood at any betas, and the index of each in it; only models with beta have more than one."""

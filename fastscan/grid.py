@@ -94,13 +94,17 @@ class Grid:
     chunk_size: int
     task_size: int
 
-    def groups(self) -> Iterator[tuple[Combination, Model, bool]]:
-        """What each group of the store is of, and whether it is a combination; parts of a scan count in this order."""
+    def axes_of(self, has_beta: bool) -> dict[str, Axis]:
+        """The axes of models with beta, or of those without."""
+        return {name: axis for name, axis in self.axes.items() if name != "beta" or has_beta}
+
+    def groups(self) -> Iterator[tuple[str, Combination, Model, bool]]:
+        """Each group of the store: its name, what is measured, its model, whether that is combined; parts count so."""
         alone = [Combination(experiment.name, (experiment,), {}) for experiment in self.experiments]
         for group, combined in ((alone, False), (self.combinations, True)):
             for measured in group:
                 for model in self.models:
-                    yield measured, model, combined
+                    yield f"{measured.name}/{model.name}", measured, model, combined
 
 
 def load(source: str | Path | Grid) -> Grid:
@@ -145,7 +149,7 @@ def load(source: str | Path | Grid) -> Grid:
 
 def layout_of(grid: Grid, has_beta: bool, combined: bool) -> Layout:
     """How the cubes of a grid's models, with beta or without, are cut."""
-    sizes = {name: axis.size for name, axis in grid.axes.items() if name != "beta" or has_beta}
+    sizes = {name: axis.size for name, axis in grid.axes_of(has_beta).items()}
     shape = tuple(sizes.get(name, 1) for name in DIMENSIONS)
     itemsize = np.dtype(grid.dtype).itemsize
     chunks = chunk_shape(shape, grid.chunk_size // itemsize)
@@ -155,10 +159,7 @@ def layout_of(grid: Grid, has_beta: bool, combined: bool) -> Layout:
 
 def layouts_of(grid: Grid) -> dict[str, Layout]:
     """How each group of a grid's store is cut."""
-    return {
-        f"{measured.name}/{model.name}": layout_of(grid, model.has_beta, combined)
-        for measured, model, combined in grid.groups()
-    }
+    return {name: layout_of(grid, model.has_beta, combined) for name, _, model, combined in grid.groups()}
 
 
 def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:

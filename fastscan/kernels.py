@@ -428,7 +428,7 @@ def put_derivatives(gamma, own, pull, noise, variance, chi2, slope, curvature):
 
 @jit
 def refined(extrema, bracket, level, column, own, noise, variance):
-    """Where chi2 is at a level, or its slope zero (extrema), each in a bracket; and chi2 there.
+    """Where chi2 is at a level, or its slope zero (extrema), each in a bracket.
 
     A bracket, of three rows, is two gammas and 1 where chi2, or its slope, rises from one to the other, else -1; it
     shrinks.  Newton's steps in all brackets at once, so that vectors hold several; where a step leaves its bracket, or
@@ -459,9 +459,7 @@ def refined(extrema, bracket, level, column, own, noise, variance):
         moving = 0
         for i in range(size):
             moving += abs(step[i]) > LAST_STEP * x[i]
-    # chi2 before its last step, or after it where others moved on, would depend on the others
-    put_derivatives(x, own, pull, noise, variance, chi2, slope, curvature)
-    return x, chi2
+    return x
 
 
 @jit
@@ -474,7 +472,9 @@ def extrema_of(gamma, fall, own, noise, variance):
         m = rung[e]
         bracket[0, e], bracket[1, e] = gamma[m], gamma[m + 1]
         bracket[2, e] = 1.0 if fall[m, column[e]] > 0.0 else -1.0
-    turning, peak = refined(True, bracket, zero, column, own, noise, variance)
+    turning = refined(True, bracket, zero, column, own, noise, variance)
+    peak, slope, curvature = np.empty((3, rung.size))
+    put_derivatives(turning, own, *settings_of(noise, variance, column), peak, slope, curvature)
     return rung, column, turning, peak
 
 
@@ -590,7 +590,7 @@ def _crossings(coefficients, ladder, scale, others, column, noise, variance, del
                     lowest[start + k], of_sm[start + k], level[k] = smallest[k], chi2[0, k], smallest[k] + delta
                     flat[start + k] = highest[k] - deepest[k] <= delta
                 at, bracket = brackets_of(gamma, chi2, level, rung, at, turning, peak)
-                x, _ = refined(False, bracket, level, at, own, *settings[1:])
+                x = refined(False, bracket, level, at, own, *settings[1:])
                 for i in range(x.size):
                     k = start + at[i]
                     count[k] = inserted(crossing[k], count[k], x[i])

@@ -25,17 +25,17 @@ def plan(source: str | Path | Grid) -> list[Cube]:
     return [_cube(checked, *group) for group in checked.groups()]
 
 
-def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> Cube:
-    axes = {name: axis.points() for name, axis in source.axes.items() if name != "beta" or model.has_beta}
+def _cube(source: Grid, name: str, measured: Combination, model: Model, combined: bool) -> Cube:
+    own_axes = source.axes_of(model.has_beta)
+    axes = {name: axis.points() for name, axis in own_axes.items()}
     if "sigma_sys" not in axes:  # each experiment keeps its own, which for several is no single number
         own = measured.experiments[0].statistics.sigma_sys
         axes["sigma_sys"] = np.array([np.nan if combined else own])
     axes.setdefault("luminosity", np.ones(1))
     layout = layout_of(source, model.has_beta, combined)
     references = [each for experiment in measured.experiments for each in experiment.references]
-    described = {name: axis.described() for name, axis in source.axes.items() if name != "beta" or model.has_beta}
     return Cube(
-        name=f"{measured.name}/{model.name}",
+        name=name,
         title=source.title,
         references=tuple(dict.fromkeys([*references, *model.references])),
         identity={
@@ -46,7 +46,7 @@ def _cube(source: Grid, measured: Combination, model: Model, combined: bool) -> 
             "fixed_sigma_sys": measured.sigma_sys,
             "model": _plain(asdict(model)),
             "data": {name: tables.digest(name) for name in tables.INPUTS},
-            "axes": described,
+            "axes": {name: axis.described() for name, axis in own_axes.items()},
             "dtype": source.dtype,
             "chunks": list(layout.chunks),
             "chunks_per_task": layout.chunks_per_task,
