@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import fastscan
 from fastscan import kernels, likelihood, store
+from fastscan.errors import FastscanError
 from fastscan.location import Location, read_root
 
 settings.register_profile(
@@ -94,12 +95,24 @@ def ok(*arguments: object, **options: Any) -> str:
 
 def refusal(*arguments: object, **options: Any) -> str:
     """The one line in which a command refuses its work."""
-    ended = run(*arguments, **options)
+    return line_of(run(*arguments, **options))
+
+
+def line_of(ended: "subprocess.CompletedProcess[str]") -> str:
+    """The one line of a command that refused its work."""
     assert ended.returncode == 2, ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
     (line,) = ended.stderr.splitlines()
     assert line.startswith("fastscan: ")
     return line
+
+
+def require_refused(load: Callable[[str], object], path: Path, problem: str) -> None:
+    """That a file can't be loaded is told in one line, which names the file and the problem."""
+    with pytest.raises(FastscanError, match=problem) as caught:
+        load(str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def free_port() -> int:

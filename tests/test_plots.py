@@ -114,21 +114,6 @@ def test_where_no_group_has_the_axis_it_is_told(tmp_path: Path) -> None:
         plots.plot(str(store), kind="profile")
 
 
-def test_limits_of_a_combination_are_drawn_along_the_sigma_sys_that_is_not_fixed(tmp_path: Path) -> None:
-    grid = """
-    models = ["chi"]
-    [axes]
-    m_zprime = { values = [100, 900], unit = "GeV" }
-    sigma_sys = { values = [0, 0.1, 0.2] }
-    [combine.both]
-    experiments = ["cr51-lxe-c", "connie"]
-    sigma_sys = { cr51-lxe-c = 0.0025 }
-    """
-    figure, _ = plots.plot(str(scanned(grid, tmp_path)))
-    (points,) = drawn(figure).values()
-    assert points[:, 0].tolist() == [0, 0.1, 0.2]
-
-
 FREE = """
 models = ["chi"]
 [axes]
@@ -138,6 +123,12 @@ luminosity = { values = [1, 10] }
 [combine.both]
 experiments = ["coherent-csi", "connie"]
 """
+
+
+def test_limits_of_a_combination_are_drawn_along_the_sigma_sys_that_is_not_fixed(tmp_path: Path) -> None:
+    figure, _ = plots.plot(str(scanned(FREE + "sigma_sys = { coherent-csi = 0.1 }", tmp_path)))
+    (points,) = drawn(figure).values()
+    assert points[:, 0].tolist() == [0, 0.1, 0.2]
 
 
 def test_a_combination_is_not_told_to_have_the_sigma_sys_of_one_of_it(tmp_path: Path) -> None:
