@@ -8,42 +8,23 @@
 beta is in radians and m_zprime in GeV.  The physics follows arXiv:2002.01482.  Names load what they need at first
 use, so that importing fastscan costs nothing.
 
-Each module is a room of its own.  From top to bottom, data flow so:
+Each folder is a wing, each module a room in it.  Data flow from top to bottom, and a room imports only from what
+stands above it:
 
-    config  units  arguments  bounds    what people write, checked and converted
-       |
-    experiment_files  experiments       what is measured
-       |
-    constants  tables  nuclei           physics, a function for each quantity
-    kinematics  cross_sections
-    sources  detectors  quadrature
-       |
-    rates                               energy integrals, once for each experiment
-       |
-    likelihood  <--  models             counts become chi2; a model is beta -> kappa, the shift of the couplings
-       |
-    kernels  crossings                  chi2 compiled, in blocks and in columns; where columns pass a threshold
-       |
-       |   grid  layout  plan  cube     a grid file, how its arrays are cut, what is to be computed
-       |     |
-       |   costs  scanner  cluster      whether it fits; tasks run by dask, in threads or on workers
-       |     |
-       |   blocks  chunks               a task: values computed, written, recorded as done
-       |     |
-       |   location  remote  files      where a store lies, a path or a URL; manners with files
-       |   store  verify                its life; whether it is what it says it is
-       |     |
-    query  planes  confidence           limits, intervals and contours, of a likelihood alone or of a store
-       |
-    answers  records                    the same as rows, for tables, JSON and CSV
-       |
-    figures  plots                      drawing, and pictures of a user's own store
-    table3  paper_figures  paper        the paper's table and figures
-    report                              all of them on one page
-       |
-    cli  options  terminal  citations   the commands: what they are asked with, what they show
-
-    errors  typing                      for all: the one exception, and types of arrays
+    errors  typing
+    kernels       kernels
+    inputs        bounds  units  files  toml  data_files  arguments
+    physics       constants  nuclei  kinematics  cross_sections  quadrature
+    interactions  catalogue
+    experiments   catalogue  sources  detectors  reading
+    likelihoods   rates  likelihood
+    limits        confidence  crossings  limits
+    stores        layout  location  remote  cube  chunks  store
+    scans         grid  costs  plan  blocks  scanner  cluster  verify
+    answers       planes  records  answers
+    outputs       figures  plots  terminal  citations
+    paper         table3  paper_figures  report  paper
+    commands      options  cli
 """
 
 from importlib import import_module
@@ -52,28 +33,32 @@ from typing import TYPE_CHECKING, Any
 from fastscan.errors import FastscanError
 
 if TYPE_CHECKING:
-    from fastscan.likelihood import chi2, events
-    from fastscan.query import delta_chi2, intervals, limit
-    from fastscan.scanner import scan
-    from fastscan.store import open
+    from fastscan.likelihoods.likelihood import chi2, events
+    from fastscan.limits.limits import delta_chi2, intervals, limit
+    from fastscan.scans.scanner import scan
+    from fastscan.stores.store import open
 
 __all__ = ["FastscanError", "chi2", "delta_chi2", "events", "intervals", "limit", "open", "scan"]
 
 _HOMES = {
-    "events": "likelihood",
-    "chi2": "likelihood",
-    "delta_chi2": "query",
-    "limit": "query",
-    "intervals": "query",
-    "scan": "scanner",
-    "open": "store",
+    "events": "likelihoods.likelihood",
+    "chi2": "likelihoods.likelihood",
+    "delta_chi2": "limits.limits",
+    "limit": "limits.limits",
+    "intervals": "limits.limits",
+    "scan": "scans.scanner",
+    "open": "stores.store",
 }
+_ROOMS = {"grid": "scans.grid", "models": "interactions.catalogue"}  # rooms that have names of their own for users
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name in _ROOMS:
+        value = import_module(f"{__name__}.{_ROOMS[name]}")
+    elif name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 Channel = Literal["cevns", "nu-e"]  # coherent off nuclei, or off electrons
-Record: TypeAlias = dict[str, Any]  # one answer by key, see fastscan.records
+Record: TypeAlias = dict[str, Any]  # one answer by key, see fastscan.answers.records
 
 if TYPE_CHECKING:  # the modules that only describe experiments do without numpy
     import numpy as np

@@ -12,7 +12,10 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 import fastscan
-from fastscan import figures, planes, query, store
+from fastscan.answers import planes
+from fastscan.limits import limits as query
+from fastscan.outputs import figures
+from fastscan.stores import store
 
 # 1. What counts the neutrinos.  Every key is checked; grids/experiments/my-detector.toml explains each.
 DETECTOR = """

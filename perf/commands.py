@@ -10,7 +10,7 @@ from measure import Calls, pair
 
 from grids import grid
 
-FASTSCAN = [sys.executable, "-c", "from fastscan.cli import main; main()"]
+FASTSCAN = [sys.executable, "-c", "from fastscan.commands.cli import main; main()"]
 HUGE = grid(1000, 1000, 100, 100)  # 10^10 points
 
 

@@ -14,7 +14,10 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy import optimize
 
-from fastscan import experiments, kernels, likelihood, models, rates
+from fastscan.experiments import catalogue as experiments
+from fastscan.interactions import catalogue as models
+from fastscan.kernels import kernels
+from fastscan.likelihoods import likelihood, rates
 
 BETAS, MASSES, SIGMAS, LUMINOSITIES = 640, 500, 40, 10
 POINTS = BETAS * MASSES * SIGMAS * LUMINOSITIES

@@ -8,7 +8,9 @@ import zarr
 from measure import Calls, pair
 
 import fastscan
-from fastscan import planes, query, store
+from fastscan.answers import planes
+from fastscan.limits import limits as query
+from fastscan.stores import store
 from grids import grid
 
 GRID = grid(400, 400, 40, 10)  # 160,000 columns of 400 masses: 64 million points, 256 MB

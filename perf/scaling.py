@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from measure import seconds
 
 import fastscan
-from fastscan import cluster
+from fastscan.scans import cluster
 from grids import grid
 
 HERE = Path(__file__).parent

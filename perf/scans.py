@@ -10,7 +10,7 @@ import numpy as np
 from measure import Calls, pair
 
 import fastscan
-from fastscan import cluster
+from fastscan.scans import cluster
 from grids import grid
 
 GRID = grid(400, 400, 160, 10)  # 256 million points: 1 GB

@@ -15,9 +15,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import kernels, likelihood, store
 from fastscan.errors import FastscanError
-from fastscan.location import Location, read_root
+from fastscan.kernels import kernels
+from fastscan.likelihoods import likelihood
+from fastscan.stores import store
+from fastscan.stores.location import Location, read_root
 
 settings.register_profile(
     "fastscan",

@@ -7,9 +7,9 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan import answers, records
+from fastscan.answers import answers, records
 from fastscan.errors import FastscanError
-from fastscan.plan import plan
+from fastscan.scans.plan import plan
 
 # chi has the masses alone, e6 a plane.
 TWO_KINDS = """

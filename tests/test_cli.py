@@ -16,9 +16,9 @@ import pytest
 from conftest import FASTSCAN, GRID, line_of, ok, refusal, run, with_store
 
 import fastscan
-from fastscan import experiments
-from fastscan.cli import cli
-from fastscan.costs import costs
+from fastscan.commands.cli import cli
+from fastscan.experiments import catalogue as experiments
+from fastscan.scans.costs import costs
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -410,7 +410,7 @@ def test_a_wrong_number_in_the_environment_is_one_line(variable: str, value: str
 def test_what_needs_no_numbers_imports_no_numerical_package(arguments: str) -> None:
     program = f"""
 import sys
-from fastscan import cli
+from fastscan.commands import cli
 cli.cli.main({arguments}, standalone_mode=False)
 heavy = {{"numba", "numpy", "scipy", "zarr", "dask", "distributed"}} & set(sys.modules)
 assert not heavy, heavy
@@ -435,7 +435,7 @@ def test_names_are_known_before_they_are_loaded() -> None:
 def test_one_limit_imports_neither_storage_nor_scheduler() -> None:
     program = """
 import sys
-from fastscan import cli
+from fastscan.commands import cli
 cli.cli.main(["limit", "coherent-csi", "chi"], standalone_mode=False)
 heavy = {"zarr", "dask", "distributed", "xarray"} & set(sys.modules)
 assert not heavy, heavy

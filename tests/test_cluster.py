@@ -11,9 +11,10 @@ from conftest import GRID, Write, arrays, scanned, with_store
 from distributed import Client, LocalCluster
 
 import fastscan
-from fastscan import cluster, kernels, scanner
-from fastscan.blocks import _kernel
-from fastscan.plan import plan
+from fastscan.kernels import kernels
+from fastscan.scans import cluster, scanner
+from fastscan.scans.blocks import _kernel
+from fastscan.scans.plan import plan
 
 CORES = len(os.sched_getaffinity(0))
 SMALL = GRID.replace("num = 37", "num = 25").replace("num = 7", "num = 3")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
 
 import fastscan
-from fastscan import experiments
+from fastscan.experiments import catalogue as experiments
 
 FIG6 = ("coherent-csi", "connie", "cr51-lxe-c")
 GRIDS = Path(__file__).parent.parent / "grids"

@@ -10,7 +10,8 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import chi2 as chi2_distribution
 
 import fastscan
-from fastscan import answers, query, records
+from fastscan.answers import answers, records
+from fastscan.limits import limits as query
 
 CSI, CL, DOF = "coherent-csi", 0.95, 2
 BETA = math.radians(100)  # two allowed intervals

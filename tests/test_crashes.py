@@ -19,12 +19,13 @@ from conftest import DASK, FASTSCAN, MANY_TASKS, free_port, refusal, scanned
 from distributed import Client, LocalCluster
 
 import fastscan
-from fastscan import scanner, store
-from fastscan.answers import limits_of_store
-from fastscan.chunks import chunk_keys, recorded_tasks
+from fastscan.answers.answers import limits_of_store
 from fastscan.errors import FastscanError
-from fastscan.location import read_root
-from fastscan.verify import verify
+from fastscan.scans import scanner
+from fastscan.scans.verify import verify
+from fastscan.stores import store
+from fastscan.stores.chunks import chunk_keys, recorded_tasks
+from fastscan.stores.location import read_root
 
 KILLS = 20
 PATIENCE = 120  # seconds: what takes longer hangs

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastscan import cross_sections, nuclei
-from fastscan.kinematics import maximum_recoil
+from fastscan.physics import cross_sections, nuclei
+from fastscan.physics.kinematics import maximum_recoil
 
 ISOTOPES = [isotope for isotopes in nuclei.elements().values() for isotope in isotopes]
 

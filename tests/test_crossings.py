@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fastscan
-from fastscan import answers, store
+from fastscan.answers import answers
 from fastscan.errors import FastscanError
+from fastscan.stores import store
 from fastscan.typing import Record
 
 CHUNK = "conus/e6/chi2/c.0.0.0.0"
@@ -205,7 +206,7 @@ chunk = "4 MiB"
 ASK = """
 import os, re, sys
 from pathlib import Path
-from fastscan import answers, records
+from fastscan.answers import answers, records
 
 def ask(place):
     found = answers.limits_of_store(place, sigma_sys="axis", luminosity="axis", from_cube=True)

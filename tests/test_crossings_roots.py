@@ -15,9 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
 
-from fastscan import crossings, experiments, likelihood
-from fastscan.crossings import Crossings
-from fastscan.experiments import Experiment
+from fastscan import experiments
+from fastscan.experiments.catalogue import Experiment
+from fastscan.likelihoods import likelihood
+from fastscan.limits import crossings
+from fastscan.limits.crossings import Crossings
 
 M_Z_GEV = 91.1876
 DELTA = 2.705543454095404  # 90 % of chi2 with 1 degree of freedom

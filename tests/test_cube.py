@@ -8,10 +8,10 @@ import pytest
 from conftest import GRID, Write, angles
 from hypothesis import given, settings
 
-from fastscan import models
-from fastscan.cube import Cube
 from fastscan.errors import FastscanError
-from fastscan.plan import plan
+from fastscan.interactions import catalogue as models
+from fastscan.scans.plan import plan
+from fastscan.stores.cube import Cube
 
 
 @pytest.fixture

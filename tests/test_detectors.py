@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastscan import detectors, experiments
+from fastscan.experiments import catalogue as experiments
+from fastscan.experiments import detectors
 
 NUCLEAR = [name for name, known in naive.EXPERIMENTS.items() if known.channel == "cevns"]
 

@@ -9,7 +9,8 @@ import pytest
 
 import fastscan
 
-MODULES = sorted(module.name for module in pkgutil.iter_modules(fastscan.__path__))
+PREFIX = "fastscan."
+MODULES = sorted(module.name.removeprefix(PREFIX) for module in pkgutil.walk_packages(fastscan.__path__, PREFIX))
 
 
 @pytest.mark.parametrize("name", MODULES)

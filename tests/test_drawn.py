@@ -9,10 +9,13 @@ from conftest import scanned
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fastscan import answers, figures, paper_figures, plots, records, store
-from fastscan.location import read_root
-from fastscan.paper_figures import PaperFigure
-from fastscan.plots import Settings
+from fastscan.answers import answers, records
+from fastscan.outputs import figures, plots
+from fastscan.outputs.plots import Settings
+from fastscan.paper import paper_figures
+from fastscan.paper.paper_figures import PaperFigure
+from fastscan.stores import store
+from fastscan.stores.location import read_root
 from fastscan.typing import Record
 
 GRID = """

@@ -6,9 +6,11 @@ import pytest
 from conftest import Write, require_refused
 
 import fastscan
-from fastscan import experiments, nuclei, store
 from fastscan.errors import FastscanError
-from fastscan.location import read_root
+from fastscan.experiments import catalogue as experiments
+from fastscan.physics import nuclei
+from fastscan.stores import store
+from fastscan.stores.location import read_root
 
 TEXT = (experiments.BUILT_IN / "coherent-csi.toml").read_text()
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from conftest import GRID, Write, require_refused, with_store
 
-from fastscan import grid
 from fastscan.errors import FastscanError
+from fastscan.scans import grid
 
 
 def test_axes_are_in_rad_and_gev(write: Write) -> None:

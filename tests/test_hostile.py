@@ -16,12 +16,14 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import answers, grid, scanner, store
-from fastscan.costs import costs
+from fastscan.answers import answers
 from fastscan.errors import FastscanError
-from fastscan.plan import plan
+from fastscan.scans import grid, scanner
+from fastscan.scans.costs import costs
+from fastscan.scans.plan import plan
+from fastscan.scans.verify import verify
+from fastscan.stores import store
 from fastscan.typing import Record
-from fastscan.verify import verify
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import pytest
 from conftest import Write, files, refusal
 
 import fastscan
-from fastscan import experiments
 from fastscan.errors import FastscanError
+from fastscan.experiments import catalogue as experiments
 
 POINTS = '[axes]\nm_zprime = { values = [100, 200], unit = "GeV" }\n'
 

@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastscan import crossings, experiments, kernels, likelihood, models
+from fastscan.experiments import catalogue as experiments
+from fastscan.interactions import catalogue as models
+from fastscan.kernels import kernels
+from fastscan.likelihoods import likelihood
+from fastscan.limits import crossings
 
 BETA = np.linspace(0, np.pi, 9)
 GAMMA = models.gamma(np.geomspace(5, 3000, 23))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastscan.kinematics import maximum_recoil, minimum_energy
+from fastscan.physics.kinematics import maximum_recoil, minimum_energy
 
 masses = st.floats(0.5, 2e5)
 

@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastscan import layout
+from fastscan.stores import layout
 
 axis_sizes = st.lists(st.integers(1, 50), min_size=4, max_size=4)
 

@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import experiments, likelihood
 from fastscan.errors import FastscanError
-from fastscan.likelihood import Counts
+from fastscan.experiments import catalogue as experiments
+from fastscan.likelihoods import likelihood
+from fastscan.likelihoods.likelihood import Counts
 
 CSI = "coherent-csi"
 NAMES = list(naive.EXPERIMENTS)

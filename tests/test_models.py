@@ -7,8 +7,8 @@ from conftest import MODELS, masses, model_points
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastscan import models
 from fastscan.errors import FastscanError
+from fastscan.interactions import catalogue as models
 
 CHANNELS = ["cevns", "nu-e"]
 INSENSITIVE = math.pi - math.atan(9 / math.sqrt(15))  # tan(beta) = -9 / sqrt(15)

@@ -3,8 +3,9 @@ import math
 import naive
 import pytest
 
-from fastscan import nuclei, tables
 from fastscan.errors import FastscanError
+from fastscan.inputs import data_files as tables
+from fastscan.physics import nuclei
 
 # Standard atomic weights of IUPAC's commission (CIAAW 2021), conventional values where it gives intervals.
 ATOMIC_WEIGHTS = {

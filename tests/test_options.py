@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from conftest import scanned
 
-from fastscan import answers, figures, plots, records
-from fastscan.cli import cli
+from fastscan.answers import answers, records
+from fastscan.commands.cli import cli
 from fastscan.errors import FastscanError
-from fastscan.plots import Settings
-from fastscan.verify import verify
+from fastscan.outputs import figures, plots
+from fastscan.outputs.plots import Settings
+from fastscan.scans.verify import verify
 
 E6, BOTH = "coherent-csi/e6", ["coherent-csi", "conus"]
 GRID = """

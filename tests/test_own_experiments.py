@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import experiments
+from fastscan.experiments import catalogue as experiments
 
 SCALES, EFFICIENCY, STATISTICS = "background_scales = true", "efficiency = 0.5\n", "[statistics]"
 FIXED, LARGE = "background_scales = false", ("background = 0.05", "background = 0.3")

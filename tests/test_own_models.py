@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import models
-from fastscan.constants import RHO_ELECTRON, RHO_QUARK
 from fastscan.errors import FastscanError
+from fastscan.interactions import catalogue as models
+from fastscan.physics.constants import RHO_ELECTRON, RHO_QUARK
 
 GRIDS = Path(__file__).parent.parent / "grids"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import FASTSCAN
 
-from fastscan import paper, table3
 from fastscan.errors import FastscanError
-from fastscan.table3 import Entry
+from fastscan.paper import paper, table3
+from fastscan.paper.table3 import Entry
 
 OWN_INPUTS_MISSING = {"coherent-csi", "miner", "texono", "nucleus"}  # not in the paper, or measured data
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import fastscan
-from fastscan import paper_figures
-from fastscan.paper_figures import PaperFigure
+from fastscan.paper import paper_figures
+from fastscan.paper.paper_figures import PaperFigure
 
 SNS = ("coherent-csi", "coherent-lar", "coherent-ge", "coherent-nai")
 

@@ -39,7 +39,7 @@ import numpy as np
 from zarr.core.sync import sync
 from zarr.buffer import cpu
 
-from fastscan import remote
+from fastscan.stores import remote
 
 remote.PATIENCE = 0.5
 storage = remote.open_url("s3://sweeps/out.zarr", read_only=False)

@@ -12,12 +12,15 @@ from conftest import Write
 from scipy.optimize import minimize_scalar
 
 import fastscan
-from fastscan import answers, paper_figures, query, records, store
-from fastscan.cube import Cube
+from fastscan.answers import answers, records
+from fastscan.answers.planes import SCALES, Contour, Plane, contours, plane_of
 from fastscan.errors import FastscanError
-from fastscan.location import read_root
-from fastscan.plan import plan as plan_of
-from fastscan.planes import SCALES, Contour, Plane, contours, plane_of
+from fastscan.limits import limits as query
+from fastscan.paper import paper_figures
+from fastscan.scans.plan import plan as plan_of
+from fastscan.stores import store
+from fastscan.stores.cube import Cube
+from fastscan.stores.location import read_root
 from fastscan.typing import Array
 
 CSI, CONUS = "coherent-csi", "conus"

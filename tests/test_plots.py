@@ -11,10 +11,12 @@ from conftest import GRID, scanned
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
-from fastscan import answers, figures, paper_figures, plots
+from fastscan.answers import answers
 from fastscan.errors import FastscanError
-from fastscan.plan import plan
-from fastscan.plots import Settings
+from fastscan.outputs import figures, plots
+from fastscan.outputs.plots import Settings
+from fastscan.paper import paper_figures
+from fastscan.scans.plan import plan
 
 GOLDEN = Path(__file__).parent / "golden"
 

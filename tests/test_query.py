@@ -8,9 +8,10 @@ from conftest import Write, angles, luminosities, model_points, sigmas
 from hypothesis import example, given, settings
 
 import fastscan
-from fastscan import answers, query, records
+from fastscan.answers import answers, records
 from fastscan.errors import FastscanError
-from fastscan.plan import plan
+from fastscan.limits import limits as query
+from fastscan.scans.plan import plan
 
 CSI = "coherent-csi"
 INSENSITIVE = math.pi - math.atan(9 / math.sqrt(15))

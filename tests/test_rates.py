@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastscan import experiments, likelihood, quadrature, rates
+from fastscan.experiments import catalogue as experiments
+from fastscan.likelihoods import likelihood, rates
+from fastscan.physics import quadrature
 
 
 def test_sm_events_of_coherent_csi() -> None:

@@ -12,11 +12,13 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan import answers, location, planes, query, records, store
-from fastscan.cube import Cube
+from fastscan.answers import answers, planes, records
+from fastscan.answers.records import KEYS, PROFILE_KEYS
 from fastscan.errors import FastscanError
-from fastscan.plan import plan
-from fastscan.records import KEYS, PROFILE_KEYS
+from fastscan.limits import limits as query
+from fastscan.scans.plan import plan
+from fastscan.stores import location, store
+from fastscan.stores.cube import Cube
 from fastscan.typing import Record
 
 # Its limits are ok and outside the axis; at 90.001 deg below 1 GeV; at 100 deg the data disfavour the SM.

@@ -19,12 +19,13 @@ from conftest import FASTSCAN, GRID, MOTO, Arrays, arrays, free_port, scanned, w
 from fsspec.implementations.local import LocalFileSystem
 
 import fastscan
-from fastscan import scanner, store
-from fastscan.answers import limits_of_store
+from fastscan.answers.answers import limits_of_store
 from fastscan.errors import FastscanError
-from fastscan.location import read_root
-from fastscan.plan import plan
-from fastscan.verify import verify
+from fastscan.scans import scanner
+from fastscan.scans.plan import plan
+from fastscan.scans.verify import verify
+from fastscan.stores import store
+from fastscan.stores.location import read_root
 
 E6 = "coherent-csi/e6"
 TASKS = 7
@@ -275,7 +276,7 @@ def test_memory_is_a_place_for_one_process(grid: Path, undisturbed: Arrays) -> N
 
 @pytest.mark.parametrize(("protocol", "library", "extra"), [("s3", "s3fs", "s3"), ("gs", "gcsfs", "gcs")])
 def test_a_missing_extra_is_answered_with_its_command(protocol: str, library: str, extra: str) -> None:
-    program = f"import sys; sys.modules[{library!r}] = None; import fastscan.cli; fastscan.cli.main()"
+    program = f"import sys; sys.modules[{library!r}] = None; import fastscan.commands.cli; fastscan.commands.cli.main()"
     command = [sys.executable, "-c", program, "info", f"{protocol}://bucket/x.zarr"]
     told = subprocess.run(command, check=False, capture_output=True, text=True)
     advice = f"{protocol}:// needs a library that isn't installed: pip install 'fastscan[{extra}]'"

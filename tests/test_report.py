@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 import fastscan
-from fastscan import figures, paper, paper_figures, records, report, table3
-from fastscan.constants import PHYSICS_VERSION
-from fastscan.paper_figures import Finding, PaperFigure
-from fastscan.plan import plan
-from fastscan.table3 import Entry
+from fastscan.answers import records
+from fastscan.outputs import figures
+from fastscan.paper import paper, paper_figures, report, table3
+from fastscan.paper.paper_figures import Finding, PaperFigure
+from fastscan.paper.table3 import Entry
+from fastscan.physics.constants import PHYSICS_VERSION
+from fastscan.scans.plan import plan
 
 GRID = """
 title = "A part of Table 3"

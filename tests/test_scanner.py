@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscan
-from fastscan import scanner
 from fastscan.errors import FastscanError
+from fastscan.scans import scanner
 
 GROUPS = ("coherent-csi/chi", "coherent-csi/e6")
 
@@ -83,7 +83,7 @@ def test_the_clusters_of_the_command_line_have_no_dashboard(write: Write) -> Non
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from fastscan import cluster
+from fastscan.scans import cluster
 
 if __name__ == "__main__":
     with cluster.client(1) as client:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import dblquad, quad
 
-from fastscan import experiments, sources
-from fastscan.constants import M_MUON
+from fastscan.experiments import catalogue as experiments
+from fastscan.experiments import sources
+from fastscan.physics.constants import M_MUON
 
 END = M_MUON / 2
 

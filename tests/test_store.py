@@ -15,10 +15,13 @@ import zarr
 from conftest import GRID, Write, files, with_store
 
 import fastscan
-from fastscan import answers, chunks, grid, layout, location, records, store, tables
-from fastscan.constants import PHYSICS_VERSION
+from fastscan.answers import answers, records
 from fastscan.errors import FastscanError
-from fastscan.plan import plan
+from fastscan.inputs import data_files as tables
+from fastscan.physics.constants import PHYSICS_VERSION
+from fastscan.scans import grid
+from fastscan.scans.plan import plan
+from fastscan.stores import chunks, layout, location, store
 
 E6 = "coherent-csi/e6"
 
@@ -187,7 +190,7 @@ def test_other_data_files_and_another_physics_version_are_refused(
 ) -> None:
     before = files(scanned)
     with monkeypatch.context() as patch:
-        patch.setattr("fastscan.plan.PHYSICS_VERSION", PHYSICS_VERSION + 1)
+        patch.setattr("fastscan.scans.plan.PHYSICS_VERSION", PHYSICS_VERSION + 1)
         with pytest.raises(FastscanError, match="another run: physics_version differ"):
             fastscan.scan(grid_file, scanned, resume=True)
     with monkeypatch.context() as patch:

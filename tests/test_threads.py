@@ -10,7 +10,10 @@ from threading import Barrier, Thread
 import numba
 import numpy as np
 
-from fastscan import crossings, kernels, likelihood, models, query
+from fastscan.limits import crossings, limits as query
+from fastscan.kernels import kernels
+from fastscan.likelihoods import likelihood
+from fastscan.interactions import catalogue as models
 
 model, beta = likelihood.prepare("coherent-csi", "e6", np.linspace(0, np.pi, 9))
 columns, _ = query.columns_of(model, beta[:, None], np.linspace(0, 0.3, 40), 1.0)

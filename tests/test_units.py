@@ -3,7 +3,7 @@ import math
 import pytest
 
 from fastscan.errors import FastscanError
-from fastscan.units import M_ZPRIME_UNITS, quantity
+from fastscan.inputs.units import M_ZPRIME_UNITS, quantity
 
 
 @pytest.mark.parametrize(

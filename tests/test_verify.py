@@ -11,12 +11,12 @@ import xxhash
 from conftest import GRID, files, with_store
 
 import fastscan
-from fastscan.answers import contours_of_store, limits_of_store
+from fastscan.answers.answers import contours_of_store, limits_of_store
 from fastscan.errors import FastscanError
-from fastscan.location import create
-from fastscan.scanner import finish
-from fastscan.store import describe
-from fastscan.verify import verify
+from fastscan.scans.scanner import finish
+from fastscan.scans.verify import verify
+from fastscan.stores.location import create
+from fastscan.stores.store import describe
 
 E6, CHUNK = "coherent-csi/e6", "chi2/c.0.0.0.0"
 

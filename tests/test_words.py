@@ -15,7 +15,7 @@ import pytest
 from conftest import FASTSCAN, GRID, MANY_TASKS, Arrays, arrays, run, scanned, with_store
 
 import fastscan
-from fastscan.scanner import Progress, plan
+from fastscan.scans.scanner import Progress, plan
 
 CHI, E6 = "coherent-csi/chi", "coherent-csi/e6"
 FEW = with_store(GRID.replace("num = 37", "num = 5"), chunk="1 KiB", task="2 KiB")
@@ -86,7 +86,7 @@ def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
     (tmp_path / "grid.toml").write_text(MANY_TASKS)
     # who started the tests may ignore the signal, and so would all that they start
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    command = [sys.executable, "-c", f"{heed}; from fastscan.cli import main; main()"]
+    command = [sys.executable, "-c", f"{heed}; from fastscan.commands.cli import main; main()"]
     scan = subprocess.Popen(
         [*command, "scan", str(tmp_path / "grid.toml"), "-o", str(out), *options],
         stdout=subprocess.PIPE,

@@ -1,0 +1,531 @@
+"""The commands, in the order in which a user meets them.  No logic: every command calls the Python interface.
+
+Commands import what they need when they run, so that ``fastscan --help`` starts in a moment.
+"""
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import click
+
+from fastscan.commands import options
+from fastscan.errors import FastscanError, tell_in_one_line
+from fastscan.outputs import terminal
+
+
+@click.group(
+    cls=options.InOrder,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="fastscan")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Limits on heavy Z' bosons from low-energy neutrino experiments.
+
+    \b
+    A first limit:      fastscan limit coherent-csi chi
+    A grid in a store:  fastscan scan grids/coherent-csi.toml -o results/coherent-csi.zarr
+    Limits from it:     fastscan limits results/coherent-csi.zarr
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@cli.command()
+@click.argument("experiments")
+@click.argument("model")
+@click.option("--beta", type=options.ANGLE, help="E6 mixing angle with its unit: 95deg, 1.66rad. For model e6.")
+@click.option(
+    "--sigma-sys",
+    multiple=True,
+    type=options.SigmaSys(),
+    metavar="[NAME=]VALUE",
+    help="Relative systematic error, 0.2 for 20 %, of all or, repeatable, of one; left out, each experiment's own.",
+)
+@click.option("--luminosity", default=1.0, show_default=True, help="Factor on the exposure.")
+@options.cl
+@options.dof
+@options.as_json
+@options.as_csv
+def limit(
+    experiments: str,
+    model: str,
+    beta: float | None,
+    sigma_sys: tuple[tuple[str | None, float], ...],
+    luminosity: float,
+    cl: float,
+    dof: int,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """One lower limit on M_Z', without a store.
+
+    EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML file, or several of them separated by commas,
+    which are combined. MODEL is a name of `fastscan models` or a path to a TOML file with charges.
+
+    \b
+    Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
+              fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
+    """
+    options.only_one(json=as_json, csv=as_csv)
+    from fastscan.answers import answers, records
+
+    names = experiments.split(",")
+    sigmas = options.sigma_sys_of(sigma_sys, names)
+    found = answers.limit_at_point(names, model, beta=beta, sigma_sys=sigmas, luminosity=luminosity, cl=cl, dof=dof)
+    if as_csv:
+        records.write_csv(sys.stdout, list(found), [found])
+    elif as_json:
+        terminal.print_json(found)
+    else:
+        terminal.print_limit(found)
+
+
+@cli.command()
+@options.as_json
+def experiments(as_json: bool) -> None:
+    """The experiments in the package.
+
+    Example: fastscan experiments
+    """
+    from fastscan.experiments import catalogue as known
+
+    loaded = [known.load(name) for name in known.names()]
+    if as_json:
+        told = [
+            {
+                "name": each.name,
+                "title": each.title,
+                "channel": each.channel,
+                "sigma_sys": each.statistics.sigma_sys,
+                "references": each.references,
+            }
+            for each in loaded
+        ]
+        terminal.print_json(told)
+    else:
+        rows = [(each.name, each.channel, f"{each.statistics.sigma_sys:g}", each.title) for each in loaded]
+        terminal.print_table(("experiment", "channel", "sigma_sys", "title"), rows)
+
+
+@cli.command()
+@options.as_json
+def models(as_json: bool) -> None:
+    """The models of a heavy Z'.
+
+    Example: fastscan models
+    """
+    from fastscan.interactions.catalogue import MODELS
+
+    told = [(name, model.description) for name, model in MODELS.items()]
+    if as_json:
+        terminal.print_json([{"name": name, "description": description} for name, description in told])
+    else:
+        terminal.print_table(("model", "description"), told)
+        click.echo(terminal.ABOUT_MODELS)
+
+
+@cli.command()
+@click.argument("what", metavar="EXPERIMENT|MODEL|STORE")
+def cite(what: str) -> None:
+    """The references to cite for an experiment, a model or a store.
+
+    An experiment or a model is a name or a path to a TOML file. The references of a store are its experiments' and
+    its models'.
+
+    \b
+    Examples: fastscan cite red100
+              fastscan cite grids/models/b-l.toml
+              fastscan cite results/coherent-csi.zarr
+    """
+    from fastscan.outputs import citations
+
+    for reference in citations.references_of(what):
+        click.echo(reference)
+
+
+@cli.command()
+@click.argument("grid", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    "store",
+    required=True,
+    type=click.Path(),
+    help="Store to write: a directory, or a URL, s3://bucket/name.",
+)
+@click.option("--resume", is_flag=True, help="Continue a store: compute what is missing.")
+@click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
+@options.part
+@click.option("--dry-run", is_flag=True, help="Only tell what it takes: tasks, points, bytes, memory, disk.")
+@click.option("--workers", type=int, metavar="N", help="Processes on this machine, in place of threads.")
+@click.option("--scheduler", metavar="ADDRESS", help="Address of a running dask cluster, tcp://host:8786.")
+def scan(
+    grid: str,
+    store: str,
+    resume: bool,
+    overwrite: bool,
+    part: tuple[int, int] | None,
+    dry_run: bool,
+    workers: int | None,
+    scheduler: str | None,
+) -> None:
+    """Scan a grid file into a store.
+
+    Computes chi2 over GRID on this machine's cores or on a dask cluster, and shows the 90 % limit of each model at
+    each experiment's own sigma_sys and at luminosity 1; `fastscan limits` gives all others.
+
+    \b
+    Examples: fastscan scan grids/coherent-csi.toml -o results/coherent-csi.zarr
+              fastscan scan grids/coherent-csi.toml -o results/parts.zarr --part 3/16
+    """
+    options.only_one(resume=resume, overwrite=overwrite)
+    if dry_run:
+        options.only_one(workers=workers is not None, scheduler=scheduler is not None)
+        _tell_costs(grid, store, resume=resume, overwrite=overwrite, part=part, workers=workers, scheduler=scheduler)
+        return
+    from fastscan.answers import records
+    from fastscan.scans import cluster, scanner
+    from fastscan.scans.plan import plan
+
+    cubes = plan(grid)
+    size = terminal.short(sum(cube.layout.size for cube in cubes), "B")
+    what = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size} -> {store}"
+    with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as progress:
+        scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
+    if part is not None:
+        click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
+        return
+    terminal.print_summary(each for cube in cubes for each in records.limit_records(cube))
+
+
+def _tell_costs(grid: str, store: str, **scan: Any) -> None:
+    """What a scan takes; one that can't fit is an error."""
+    from fastscan.scans.cluster import threads_each
+    from fastscan.scans.costs import costs, require_fit
+
+    if scan["workers"] is not None:
+        threads_each(scan["workers"])
+    found = costs(grid, store, **scan)
+    terminal.print_costs(found, store)
+    require_fit(found, store)
+
+
+@cli.command()
+@options.store
+def finish(store: str) -> None:
+    """Finish a store whose parts are done.
+
+    Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it lists them,
+    changes nothing, and exits with 2.
+
+    Example: fastscan finish results/coherent-csi.zarr
+    """
+    from fastscan.scans import scanner
+
+    scanner.finish(store)
+    click.echo(f"{store} is complete")
+
+
+@cli.command()
+@options.store
+@options.as_json
+def info(store: str, as_json: bool) -> None:
+    """What a store holds, and what made it.
+
+    For each group of STORE: its axes, points, bytes, how many of its tasks are done, version and references.
+
+    Example: fastscan info results/coherent-csi.zarr
+    """
+    from fastscan.stores import store as stores
+
+    groups = stores.describe(store)
+    if as_json:
+        terminal.print_json(groups)
+        return
+    for group in groups:
+        terminal.print_group(group)
+
+
+@cli.command()
+@options.store
+@click.option("--all", "everything", is_flag=True, help="Compute every chunk again, not a sample.")
+@options.as_json
+def verify(store: str, everything: bool, as_json: bool) -> None:
+    """Check a store: every chunk's checksum, and a sample computed again.
+
+    Damaged chunks are named, and lose their record of being done, so that `fastscan scan --resume` computes them
+    anew. Exits with 2 where anything is damaged or missing.
+
+    Example: fastscan verify results/coherent-csi.zarr
+    """
+    from dataclasses import asdict
+
+    from fastscan.scans import verify as checks
+
+    checked = checks.verify(store, everything)
+    if as_json:
+        terminal.print_json([asdict(each) for each in checked])
+    for each in [] if as_json else checked:
+        terminal.print_checked(each)
+    if any(each.damaged or each.missing for each in checked):
+        raise FastscanError(f"{store} is damaged or not complete; `fastscan scan --resume` computes what is missing")
+
+
+@cli.command()
+@options.store
+@options.group
+@click.option("--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2.")
+@click.option(
+    "--beta",
+    type=options.ANGLES,
+    default="axis",
+    show_default=True,
+    help="Angles on the axis: 0deg,95deg.",
+)
+@click.option("--sigma-sys", type=options.NUMBERS, help="Values, or 'axis'; left out, each experiment's own.")
+@click.option("--luminosity", type=options.NUMBERS, default="1", show_default=True, help="Values, or 'axis'.")
+@options.from_cube
+@options.cl
+@options.dof
+@options.as_json
+@options.as_csv
+def limits(
+    store: str,
+    groups: tuple[str, ...],
+    combine: str | None,
+    beta: Any,
+    sigma_sys: Any,
+    luminosity: Any,
+    cl: float,
+    dof: int,
+    from_cube: bool,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Lower limits on M_Z' from a store.
+
+    They come from the likelihood that STORE carries: exact at any sigma_sys and luminosity, on its axes or off
+    them, and the same whatever its grid. One outside the M_Z' axis is marked. Values are separated by commas; the
+    word axis stands for all values of the store's axis. --json and --csv also tell every allowed interval.
+
+    \b
+    Examples: fastscan limits results/coherent-csi.zarr --sigma-sys 0.1,0.2 --json
+              fastscan limits results/coherent-csi.zarr --group coherent-csi/e6 --beta 0deg,100deg
+    """
+    options.only_one(json=as_json, csv=as_csv)
+    options.only_one(group=bool(groups), combine=combine is not None)
+    from fastscan.answers import answers, records
+
+    found = answers.limits_of_store(
+        store,
+        groups,
+        combined=combine.split(",") if combine is not None else (),
+        beta=beta,
+        sigma_sys=sigma_sys,
+        luminosity=luminosity,
+        cl=cl,
+        dof=dof,
+        from_cube=from_cube,
+    )
+    if as_csv:
+        records.write_csv(sys.stdout, records.KEYS, found)
+    elif as_json:
+        terminal.print_json(list(found))
+    else:
+        terminal.print_limits(found, cl, dof)
+
+
+@cli.command()
+@options.store
+@options.group
+@options.plane
+@click.option("--beta", type=options.ANGLE, help="Angle on the axis, 30deg, where beta is not shown.")
+@click.option("--sigma-sys", type=float, help="Left out, each experiment's own.")
+@click.option("--luminosity", type=float, help="Left out, 1.")
+@options.from_cube
+@options.cl
+@options.plane_dof
+@options.as_json
+@options.as_csv
+def contours(
+    store: str,
+    groups: tuple[str, ...],
+    axes: tuple[str, str] | None,
+    minimise: tuple[str, ...],
+    m_zprime: float | None,
+    beta: float | None,
+    sigma_sys: float | None,
+    luminosity: float | None,
+    from_cube: bool,
+    cl: float,
+    dof: int | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Contours of Delta chi2 in a plane of two axes of a store.
+
+    The lines are drawn through the grid of STORE, and each vertex is then put where the likelihood that the store
+    carries has it. With 1 dof each beta is a model of its own, with 2 beta is fitted as well as M_Z'. --csv and
+    --json print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends;
+    regions narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
+    jump between betas that fit the data at some mass and betas that don't: a contour runs along the jump.
+
+    \b
+    Examples: fastscan contours results/coherent-csi.zarr --group coherent-csi/e6 --csv > contour.csv
+              fastscan contours results/coherent-csi.zarr --axes sigma_sys,m_zprime --beta 30deg
+    """
+    options.only_one(json=as_json, csv=as_csv)
+    from fastscan.answers import answers, records
+
+    held = {"beta": beta, "m_zprime": m_zprime, "sigma_sys": sigma_sys, "luminosity": luminosity}
+    found = list(
+        answers.contours_of_store(
+            store,
+            groups,
+            axes=axes,
+            minimise=minimise,
+            at={name: value for name, value in held.items() if value is not None},
+            cl=cl,
+            dof=dof,
+            from_cube=from_cube,
+        )
+    )
+    if as_csv:
+        rows = (row for plane, lines, own_dof in found for row in records.contour_records(plane, lines, cl, own_dof))
+        records.write_csv(sys.stdout, records.CONTOUR_KEYS, rows)
+        return
+    told = [records.contour_summary(plane, lines, cl, own_dof) for plane, lines, own_dof in found]
+    if as_json:
+        terminal.print_json(told)
+    for plane in [] if as_json else told:
+        terminal.print_contours(plane)
+
+
+@cli.command()
+@options.store
+@click.option("-o", "--output", required=True, type=click.Path(), help="File to write: .png, .pdf or .svg.")
+@click.option("--kind", help="profile, limit or contour; left out, what the store has axes for.")
+@click.option("--along", help="Axis for limits: sigma_sys, luminosity or beta.")
+@options.group
+@options.plane
+@click.option("--beta", type=options.ANGLES, help="Angles on the axis: 0deg,95deg, or 'axis'.")
+@click.option("--sigma-sys", type=options.NUMBERS, help="Values, or 'axis'; left out, each experiment's own.")
+@click.option("--luminosity", type=options.NUMBERS, help="Values, or 'axis'; left out, 1.")
+@options.from_cube
+@options.cl
+@options.plane_dof
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+def plot(
+    store: str,
+    output: str,
+    kind: str | None,
+    along: str | None,
+    groups: tuple[str, ...],
+    axes: tuple[str, str] | None,
+    minimise: tuple[str, ...],
+    m_zprime: float | None,
+    beta: Any,
+    sigma_sys: Any,
+    luminosity: Any,
+    from_cube: bool,
+    cl: float,
+    dof: int | None,
+    overwrite: bool,
+) -> None:
+    """A picture of a store: profiles, limits or contours.
+
+    A profile is Delta chi2 against M_Z'; limits are drawn against sigma_sys, luminosity or beta; contours bound the
+    regions that are excluded in a plane. Needs matplotlib: pip install 'fastscan[plot]'.
+
+    \b
+    Examples: fastscan plot results/coherent-csi.zarr -o limits.pdf
+              fastscan plot results/coherent-csi.zarr -o plane.png --kind contour --axes cos_beta,m_zprime
+    """
+    from pathlib import Path
+
+    from fastscan.outputs import figures, plots
+
+    figures.check_name(Path(output))
+    if Path(output).exists() and not overwrite:
+        raise FastscanError(f"{output} exists; --overwrite replaces it")
+    settings = plots.Settings(beta, m_zprime, sigma_sys, luminosity, cl, dof, from_cube)
+    picture, left_out = plots.plot(
+        store, groups, kind=kind, along=along, axes=axes, minimise=minimise, settings=settings
+    )
+    figures.save(picture, Path(output))
+    click.echo(f"written to {output}" + (f"; without {', '.join(left_out)}" if left_out else ""))
+
+
+@cli.command()
+@click.option("-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results.")
+@click.option("--no-figures", is_flag=True, help="Only Table 3, without matplotlib.")
+def paper(directory: str, no_figures: bool) -> None:
+    """Table 3 and Figures 1 to 6 of arXiv:2002.01482, beside the published values.
+
+    Scans the grid of the table into a store in the directory, or continues it, prints each limit beside the
+    published one, and writes the table as CSV, JSON and Markdown, the figures as PNG, PDF and CSV, and a report with
+    all of it on one page, report.html. Figures need matplotlib: pip install 'fastscan[plot]'.
+
+    Example: fastscan paper -o results/paper
+    """
+    from fastscan.paper import paper as results
+    from fastscan.paper import table3
+
+    entries, findings, written = results.run(directory, with_figures=not no_figures)
+    click.echo(table3.TITLE)
+    header, *rows = table3.rows(entries)
+    terminal.print_table(header, rows)
+    for note in table3.remarks(entries):
+        click.echo(note)
+    for figure, finding in findings:
+        click.echo(f"Fig. {figure}: {finding.statement}: {'agrees' if finding.holds else 'DIFFERS'}")
+        if not finding.holds:
+            click.echo(f"        {finding.numbers}")
+    click.echo(f"written to {directory}: " + ", ".join(written))
+
+
+def main() -> None:
+    """Run a command; what a user can do wrong is one line on stderr and exit code 2."""
+    tell_in_one_line("asyncio", "gcsfs")
+    for name in ("stdout", "stderr"):  # what the caller has closed leads nowhere
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
+    try:
+        _check_environment()
+        cli.main(prog_name="fastscan", standalone_mode=False)
+        sys.stdout.flush()
+    except (FastscanError, click.ClickException) as error:
+        _end(2, error.format_message() if isinstance(error, click.ClickException) else str(error))
+    except ValueError as error:  # numba's, of a threading layer that it doesn't have
+        if "hreading layer" not in str(error):
+            raise
+        _end(2, f"NUMBA_THREADING_LAYER: {str(error).partition(chr(10))[0]}")
+    except (KeyboardInterrupt, click.Abort):
+        _end(130, "interrupted")
+    except (SystemExit, BrokenPipeError):  # click's answer to one: the reader, head or less, has what it wanted
+        _end(0)
+    except OSError as error:
+        _end(2, f"{error.filename or 'output'} can't be written: {error.strerror}")
+
+
+def _check_environment() -> None:
+    """Refuse what numba would answer with a traceback."""
+    threads = os.environ.get("NUMBA_NUM_THREADS", "1")
+    if not (threads.isdecimal() and int(threads) > 0):
+        raise FastscanError(f"NUMBA_NUM_THREADS must be a whole number above 0, not {threads!r}")
+
+
+def _end(code: int, problem: str = "") -> NoReturn:
+    """Tell a problem and exit; what a full or broken stream still holds must neither be told nor change the code."""
+    with suppress(OSError):
+        sys.stdout.flush()
+    with suppress(OSError):
+        if problem:
+            click.echo(f"fastscan: {terminal.one_line(problem)}", err=True)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""What people write, checked and converted once: TOML files, data files, quantities with units, arguments."""

@@ -1,0 +1,1 @@
+"""Experiments and interactions become expected counts, and counts become chi2."""

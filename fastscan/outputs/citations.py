@@ -1,0 +1,37 @@
+"""What to cite: the references of an experiment, of a model, or of all that a store holds."""
+
+import os
+from pathlib import Path
+
+from fastscan.experiments import catalogue as experiments
+from fastscan.inputs.toml import read_toml
+
+
+def references_of(what: str) -> list[str]:
+    """The references of an experiment or a model (a name or a path to a TOML file) or of a store, each once.
+
+    Only a store needs what reads one, and only a model needs numpy: they are imported for nothing else.
+
+    Examples
+    --------
+    >>> references_of("coherent-csi"), references_of("lr")
+    (['arXiv:1708.01294', 'arXiv:1804.09459', 'arXiv:2002.01482'], ['arXiv:2002.01482'])
+    """
+    if what in experiments.names():
+        return list(experiments.load(what).references)
+    from fastscan.interactions import catalogue as models
+
+    if what in models.MODELS or _is_model_file(what):
+        return list(models.load(what).references)
+    from fastscan.stores.location import is_url
+
+    if is_url(what) or os.path.isdir(what.removeprefix("file://")):
+        from fastscan.stores import store
+
+        return list(dict.fromkeys(reference for group in store.describe(what) for reference in group["references"]))
+    return list(experiments.load(what).references)
+
+
+def _is_model_file(what: str) -> bool:
+    """Whether something is a TOML file with charges, as no experiment has."""
+    return what.endswith(".toml") and not os.path.isdir(what) and "charges" in read_toml(Path(what))

@@ -1,0 +1,228 @@
+"""Drawing helpers: curves, bands and contours from records, the same that a CSV file has.
+
+Which pictures there are is said elsewhere: in `fastscan.outputs.plots` for a user's store, in
+`fastscan.paper.paper_figures` for the paper.  Each function takes an `ax`, draws on it and returns the artists; none
+shows or saves anything but `save`.  Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and
+each comes with a dash pattern of its own, so that a print without colours can be read as well.  Needs matplotlib:
+``pip install 'fastscan[plot]'``.
+"""
+
+import io
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastscan.errors import FastscanError
+from fastscan.inputs.files import replacing, writable
+from fastscan.limits.confidence import level_text
+from fastscan.typing import Array, Record
+
+try:
+    from matplotlib import rc_context
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.contour import ContourSet
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+except ImportError:
+    raise FastscanError("pictures need matplotlib: pip install 'fastscan[plot]'") from None
+except ValueError as error:
+    raise FastscanError(f"matplotlib can't be used: {error}") from None
+
+Label = Callable[[Record], str]
+
+logging.getLogger("fontTools").setLevel(logging.ERROR)  # it minds the dates of matplotlib's own fonts
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.2, 1.2)),
+    (0, (5, 1.5, 1.2, 1.5)),
+    (0, (8, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
+LOOK: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.linewidth": 0.6,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "pdf.fonttype": 42,  # text stays text
+    "svg.fonttype": "path",  # a prime is a glyph of a font that few machines have
+    "svg.hashsalt": "fastscan",  # the same picture is the same file
+    "savefig.dpi": 200,
+}
+WIDTH = 7.0  # inches: the text of a page
+MARGIN = 0.4  # inches above and below a legend
+FORMATS = ("png", "pdf", "svg")
+
+AXIS_LABELS = {
+    "m_zprime_gev": "$M_{Z'}$ [GeV]",
+    "limit_gev": "lower limit on $M_{Z'}$ [GeV]",
+    "delta_chi2": r"$\Delta\chi^2$",
+    "sigma_sys": r"$\sigma_\mathrm{sys}$",
+    "luminosity": r"$L/L_0$",
+    "beta_deg": r"$\beta$ [deg]",
+    "cos_beta": r"$\cos\beta$",
+}
+LOGARITHMIC = ("m_zprime_gev", "limit_gev", "luminosity")
+
+
+def look() -> AbstractContextManager[None]:
+    """The look of all pictures, as a context: fonts and lines take it when they are made."""
+    return rc_context(LOOK)
+
+
+def canvas(rows: int = 1, columns: int = 1, height: float = 3.4, **subplots: Any) -> tuple[Figure, Any]:
+    """A figure of the width of a page and its axes, (rows, columns) of them."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
+
+
+def styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour and a dash pattern for each label, in their order."""
+    return {
+        label: {"color": COLOURS[n % len(COLOURS)], "linestyle": DASHES[n % len(DASHES)]}
+        for n, label in enumerate(dict.fromkeys(labels))
+    }
+
+
+def name_axes(ax: Axes, x: str, y: str) -> None:
+    """Labels with units, and the scale, of the quantities on both axes."""
+    for which, name in (("x", x), ("y", y)):
+        ax.set(**{f"{which}label": AXIS_LABELS[name]})
+        if name in LOGARITHMIC:
+            ax.set(**{f"{which}scale": "log"})
+            axis = ax.xaxis if which == "x" else ax.yaxis
+            axis.set_major_locator(LogLocator(subs=(1,) if name == "luminosity" else (1, 2, 5)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
+
+
+def curves(
+    ax: Axes, rows: Iterable[Record], x: str, y: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Line2D]:
+    """A line for each label, through its rows; a value that is missing is a gap."""
+    groups = grouped(rows, label)
+    style_of = style or styles(groups)
+    return [ax.plot(*_columns(members, x, y), label=name, **style_of[name])[0] for name, members in groups.items()]
+
+
+def band(ax: Axes, rows: Iterable[Record], x: str, y: str, label: str, **style: Any) -> PolyCollection:
+    """The range that several curves over the same points cover; a missing value reaches to the bottom."""
+    groups = {at: [row[y] for row in members] for at, members in grouped(rows, lambda row: row[x]).items()}
+    at = sorted(groups)
+    low = [math.nan if None in groups[each] else min(groups[each]) for each in at]
+    high = [max((value for value in groups[each] if value is not None), default=math.nan) for each in at]
+    bottom = ax.get_ylim()[0]
+    return ax.fill_between(at, np.nan_to_num(low, nan=bottom), np.nan_to_num(high, nan=bottom), label=label, **style)
+
+
+def contour_curves(
+    ax: Axes, rows: Iterable[Record], x: str, y: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Line2D]:
+    """The contours of each label, a line each; only the first of a label is named in a legend."""
+    groups = grouped(rows, label)
+    style_of = style or styles(groups)
+    return [
+        ax.plot(*_columns(line, x, y), label=name if number == 0 else None, **style_of[name])[0]
+        for name, members in groups.items()
+        for number, line in enumerate(grouped(members, lambda row: (row["experiment"], row["contour"])).values())
+    ]
+
+
+def excluded(ax: Axes, x: Sequence[float], y: Sequence[float], values: Array, level: float) -> ContourSet:
+    """The part of a plane, values of shape (y, x), that is above a level, as a shade."""
+    shade = ax.contourf(x, y, values, levels=[level, math.inf], colors=[COLOURS[0]], alpha=0.15)
+    ax.fill_between([], [], color=COLOURS[0], alpha=0.15, linewidth=0, label="excluded")
+    return shade
+
+
+def level(ax: Axes, delta: float, cl: float, dof: int) -> Line2D:
+    """The threshold that Delta chi2 is compared with."""
+    line = ax.axhline(delta, color="0.4", linewidth=0.7, zorder=1)
+    ax.text(
+        0.015,
+        delta,
+        level_text(cl, dof),
+        transform=ax.get_yaxis_transform(),
+        ha="left",
+        va="bottom",
+        color="0.35",
+        fontsize=7,
+    )
+    return line
+
+
+def legend(ax: Axes, *others: Axes) -> Legend:
+    """The names of what is drawn on some axes, once each, to the right of the first, where they cover nothing."""
+    named: dict[str, Any] = {}
+    for each in (*others, ax):
+        named |= {name: handle for handle, name in zip(*each.get_legend_handles_labels(), strict=True)}
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0.0}
+    return ax.legend(list(named.values()), list(named), handlelength=3.4, **beside)
+
+
+def make_room(figure: Figure, ax: Axes) -> None:
+    """Make a figure so high that all of a legend is on it."""
+    names = ax.get_legend()
+    if names is not None:
+        needed = names.get_window_extent().height / figure.dpi
+        figure.set_figheight(max(figure.get_figheight(), needed + MARGIN))
+
+
+def laid_out(figure: Figure) -> Figure:
+    """A figure with everything in its place, once for all the files that it is saved to."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure; the suffix says in which format.  What is there is replaced when the new one is whole."""
+    check_name(path)
+    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[path.suffix[1:]]
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial, look():
+        figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
+
+
+def as_svg(figure: Figure) -> bytes:
+    """A figure as SVG, for a page."""
+    file = io.BytesIO()
+    with look():
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def check_name(path: Path) -> None:
+    """Refuse a file name that doesn't say which format a picture is to have."""
+    if path.suffix[1:] not in FORMATS:
+        raise FastscanError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
+
+
+def grouped(rows: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
+    """Rows by what a key says of them, in the order in which they come."""
+    groups: dict[Any, list[Record]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
+
+
+def _columns(rows: Sequence[Record], *names: str) -> list[Array]:
+    return [np.array([math.nan if row[name] is None else row[name] for row in rows], float) for name in names]

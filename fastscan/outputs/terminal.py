@@ -1,0 +1,245 @@
+"""What the commands show: tables, JSON, the words for limits and contours, and how far a scan is."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from fastscan.limits.confidence import CL, DOF, level_text
+from fastscan.typing import Record
+
+if TYPE_CHECKING:
+    from fastscan.scans.costs import Costs
+    from fastscan.scans.scanner import Progress
+    from fastscan.scans.verify import Checked
+
+NO_LIMIT = {
+    "no_sensitivity": "no sensitivity",
+    "sm_disfavoured": "none: the data disfavour the Standard Model",
+}
+OVER_BETA = {
+    "outside_axis": "outside the axis",
+    "no_sensitivity": "without sensitivity",
+    "sm_disfavoured": "with the SM disfavoured",
+}
+ABOUT_MODELS = """\
+Off electrons lr and lr-nc differ much: 483 and 276 GeV for cr51-lxe-a. A Z' does not touch W exchange,
+so lr-nc is what such a model predicts; lr is what arXiv:2002.01482 computed. A model of your own is a
+TOML file with charges, see grids/models/b-l.toml."""
+
+
+def print_json(value: object) -> None:
+    """JSON, which has no NaN: what isn't there is null."""
+    click.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_limit(found: Record) -> None:
+    """One limit, the expected one, and the intervals where there are several."""
+    beta = "" if found["beta_rad"] is None else f" at beta = {math.degrees(found['beta_rad']):g} deg"
+    above = "M_Z' > " if found["limit_gev"] else ""
+    where = f"{found['experiment']}, {found['model']}{beta}"
+    click.echo(f"{where}: {above}{limit_text(found)}  ({conditions(found)})")
+    if found["expected_status"]:
+        click.echo("expected, from the Standard Model's prediction in place of the data: " + expected_text(found))
+    if len(found["allowed_gev"]) > 1 or found["status"] == "sm_disfavoured":
+        click.echo("allowed: " + intervals_text(found["allowed_gev"]))
+        if found["allowed_over_g_gev"]:
+            click.echo("allowed M_Z'/g': " + intervals_text(found["allowed_over_g_gev"]))
+
+
+def print_limits(found: Iterable[Record], cl: float, dof: int) -> None:
+    """A row for each limit."""
+    rows = [
+        (
+            each["experiment"],
+            each["model"],
+            "" if each["beta_rad"] is None else f"{math.degrees(each['beta_rad']):.6g}",
+            sigma_text(each),
+            f"{each['luminosity']:g}",
+            limit_text(each),
+        )
+        for each in found
+    ]
+    click.echo(f"Lower limits on M_Z' at {level_text(cl, dof)}:")
+    print_table(("experiment", "model", "beta/deg", "sigma_sys", "L/L0", "limit"), rows)
+
+
+def print_summary(found: Iterable[Record]) -> None:
+    """A row for each experiment and model; over beta, the range of its limits."""
+    groups: dict[tuple[str, str, str], list[Record]] = {}
+    for each in found:
+        groups.setdefault((each["experiment"], each["model"], sigma_text(each)), []).append(each)
+    click.echo(f"Lower limits on M_Z' at {level_text(CL, DOF)}:")
+    rows = [(*key, limits_text(each)) for key, each in groups.items()]
+    print_table(("experiment", "model", "sigma_sys", "limit"), rows)
+
+
+def print_contours(plane: Record) -> None:
+    """The contours of a plane, a line for each."""
+    where = f"{level_text(plane['cl'], plane['dof'])}, Delta chi2 = {plane['delta_chi2']:.4g}"
+    click.echo(f"{plane['experiment']}/{plane['model']} in {', '.join(plane['axes'])} ({where}):")
+    for line in plane["contours"]:
+        ends = "closed" if line["closed"] else "leaves the grid at both ends"
+        ranges = ", ".join(range_text(name, line["vertices"][name]) for name in plane["axes"])
+        click.echo(f"  {len(line['vertices'][plane['axes'][0]])} vertices, {ends}: {ranges}")
+    if not plane["contours"]:
+        click.echo("  no contour: Delta chi2 does not cross the threshold in this plane")
+
+
+def print_group(group: Record) -> None:
+    """What a store's group holds, and what made it."""
+    state = "complete" if group["tasks_done"] == group["tasks"] else "INCOMPLETE, scan --resume continues"
+    click.echo(f"{group['group']}: {group['title']}" if group["title"] else group["group"])
+    for name, axis in group["axes"].items():
+        ends = f"{axis['first']:.6g} to {axis['last']:.6g}" if axis["size"] > 1 else f"{axis['first']:.6g}"
+        unit = "" if axis["units"] == "1" else f" {axis['units']}"
+        click.echo(f"  {name:<11} {axis['size']:>7}  {ends}{unit}")
+    click.echo(f"  points      {short(group['points']):>7}  {group['dtype']}, {short(group['bytes'], 'B')}")
+    click.echo(f"  tasks       {group['tasks_done']:>7}  of {group['tasks']}, {state}")
+    click.echo(f"  made by     {group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}")
+
+
+def print_checked(group: "Checked") -> None:
+    """How a store's group was found, and its damaged chunks."""
+    missing = f", {len(group.missing)} of {group.tasks} tasks missing" if group.missing else ""
+    state = f"{len(group.damaged)} DAMAGED" if group.damaged else "good"
+    click.echo(f"{group.group}: {group.chunks} chunks {state}, {group.recomputed} computed again{missing}")
+    for key in group.damaged:
+        click.echo(f"  {key}")
+
+
+def print_costs(found: "Costs", store: str) -> None:
+    """What a scan takes, by group and in all."""
+    rows = [
+        (name, short(each.points), f"{each.tasks}", short(each.size, "B"), short(each.chunk_size, "B"))
+        for name, each in found.groups.items()
+    ]
+    print_table(("group", "points", "tasks", "size", "chunk"), rows)
+    click.echo(f"to do: {short(found.points)} points in {found.tasks} tasks, {short(found.size, 'B')} with the events")
+    tasks = "each task" if found.tasks_in_flight is None else f"each of {found.tasks_in_flight} tasks"
+    here = f"; {short(found.available_memory, 'B')} available here" if math.isfinite(found.available_memory) else ""
+    click.echo(
+        f"memory: {short(found.memory_per_task, 'B')} for {tasks} in flight, one for each worker, beside what Python "
+        f"takes{here}"
+    )
+    free = f"{short(found.free_disk, 'B')} free" if math.isfinite(found.free_disk) else "no limit known"
+    click.echo(f"disk: {free} at {store}")
+
+
+class ProgressBar:
+    """What a scan is going to do, and on a terminal, how far it is, on stderr."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.stack = ExitStack()
+        self.bar: Any = None  # click's, once there is something to show
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.stack.close()
+
+    def __call__(self, now: "Progress") -> None:
+        if self.bar is None:
+            click.echo(f"{short(now.points_to_do)} points in {now.tasks_to_do} tasks to compute; {self.what}", err=True)
+            bar = click.progressbar(
+                length=max(now.points_to_do, 1),
+                file=sys.stderr,
+                hidden=not sys.stderr.isatty(),
+                item_show_func=lambda state: state or "",
+            )
+            self.bar, self.started = self.stack.enter_context(bar), time.perf_counter()
+        speed = f"{short(now.points / (time.perf_counter() - self.started))} points/s"
+        state = f"{now.tasks}/{now.tasks_to_do} tasks, {speed}, {now.retried} retried, {now.failed} failed"
+        self.bar.update(now.points - self.bar.pos, state)
+
+
+def one_line(text: str) -> str:
+    """A text as a terminal can show it: on one line, and without what would steer the terminal.
+
+    >>> one_line("two\\nlines, \\x1b[2J cleared")
+    'two lines, \\\\x1b[2J cleared'
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
+
+
+def short(number: float, unit: str = "") -> str:
+    """A number with the prefix that makes it short.
+
+    >>> short(64_000_000), short(950), short(36_900_000, "B")
+    ('64.0 M', '950', '36.9 MB')
+    """
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= factor:
+            return f"{number / factor:.1f} {prefix}{unit}"
+    return f"{number:.0f} {unit}".rstrip()
+
+
+def limit_text(record: Record) -> str:
+    """A limit as a table shows it."""
+    if record["limit_gev"] is None:
+        return NO_LIMIT[record["status"]]
+    outside = " (outside the axis)" if record["status"] == "outside_axis" else ""
+    return mass_text(record["limit_gev"], record["limit_over_g_gev"]) + outside
+
+
+def limits_text(records: Sequence[Record]) -> str:
+    """One limit, or the range of those over beta, and at how many there is none on the axis."""
+    if len(records) == 1:
+        return limit_text(records[0])
+    found = sorted(each["limit_gev"] for each in records if each["limit_gev"])
+    ends = f"{found[0]:.1f} to {found[-1]:.1f} GeV" if found else "none"
+    states = [each["status"] for each in records]
+    others = [f"{states.count(state)} {words}" for state, words in OVER_BETA.items() if state in states]
+    return f"{ends} over {len(records)} beta" + (f" ({', '.join(others)})" if others else "")
+
+
+def expected_text(record: Record) -> str:
+    """The expected limit, or why there is none."""
+    if record["expected_gev"] is None:
+        return NO_LIMIT[record["expected_status"]]
+    return mass_text(record["expected_gev"], record["expected_over_g_gev"])
+
+
+def mass_text(mass: float, over_g: float | None) -> str:
+    """A limit on M_Z', and on M_Z'/g' where that is what it is one on."""
+    return f"{mass:.1f} GeV" + ("" if over_g is None else f", M_Z'/g' {over_g:.1f} GeV")
+
+
+def sigma_text(record: Record) -> str:
+    """The systematic error, by experiment where there are several."""
+    sigma = record["sigma_sys"]
+    if isinstance(sigma, dict):
+        return ", ".join(f"{name} {value:g}" for name, value in sigma.items())
+    return f"{sigma:g}"
+
+
+def conditions(record: Record) -> str:
+    """What a limit holds for."""
+    level = level_text(record["cl"], record["dof"])
+    return f"{level}, sigma_sys {sigma_text(record)}, L/L0 {record['luminosity']:g}"
+
+
+def intervals_text(intervals: Iterable[tuple[float, float | None]]) -> str:
+    """Allowed intervals, the last one open."""
+    told = [f"above {low:.4g} GeV" if high is None else f"{low:.4g} to {high:.4g} GeV" for low, high in intervals]
+    return ", ".join(told) or "no mass of 1 GeV or more"
+
+
+def range_text(name: str, values: Sequence[float]) -> str:
+    """The range of an axis that vertices cover."""
+    unit, factor = {"beta": (" deg", math.degrees(1)), "m_zprime": (" GeV", 1)}.get(name, ("", 1))
+    return f"{name} {factor * min(values):.4g} to {factor * max(values):.4g}{unit}"

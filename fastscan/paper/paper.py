@@ -1,0 +1,104 @@
+"""`fastscan paper`: the results of arXiv:2002.01482 as files, Table 3, the six figures and a report of it all.
+
+This room only runs them: the table is `fastscan.paper.table3`, the figures are `fastscan.paper.paper_figures`, and
+the page is `fastscan.paper.report`.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastscan.errors import FastscanError
+from fastscan.inputs.files import replacing, writable
+from fastscan.paper import table3
+from fastscan.paper.table3 import Entry
+from fastscan.scans import scanner
+from fastscan.scans.plan import plan
+from fastscan.stores.location import local
+
+if TYPE_CHECKING:
+    from fastscan.paper.paper_figures import Finding
+
+TABLE_STORE = "table3.zarr"
+FILES = ("table3.md", "table3.csv", "table3.json", TABLE_STORE)
+FIGURE_FILES = tuple(f"figure{n}{end}" for n in range(1, 7) for end in (".png", ".pdf", ".csv", "-limits.csv"))
+REPORT = "report.html"
+
+
+def run(directory: str | Path, with_figures: bool = True) -> "tuple[list[Entry], list[tuple[int, Finding]], list[str]]":
+    """Table 3, and the figures and the report unless they aren't wanted.
+
+    Returns
+    -------
+    list of Entry, list of (int, Finding), list of str
+        The table, what each figure shows by its number, and the names of what was written: a figure's stands for
+        its PNG, PDF and CSV.
+
+    Raises
+    ------
+    FastscanError
+        As `write_table3`, and where matplotlib is missing.
+    """
+    if not with_figures:
+        return write_table3(directory), [], list(FILES)
+    from fastscan.outputs import figures
+    from fastscan.paper import paper_figures, report
+
+    entries = write_table3(directory)
+    place = local(directory)
+    written, findings, shown = list(FILES), [], []
+    for figure in paper_figures.all_figures():
+        name = f"figure{figure.number}"
+        picture = figure.draw()
+        for suffix in ("png", "pdf"):
+            figures.save(picture, place / f"{name}.{suffix}")
+        for table, (text, _) in figure.csv.items():
+            _write(place / f"{table}.csv", text)
+        shown.append(report.Shown(figure, figures.as_svg(picture)))
+        findings += [(figure.number, finding) for finding in figure.findings]
+        written.append(name)
+    command = f"fastscan paper -o {place.name}"
+    _write(place / REPORT, report.page(entries, shown, command=command, made=datetime.now(UTC)))
+    return entries, findings, [REPORT, *written]
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_table3(directory: str | Path) -> list[Entry]:
+    """Scan the grid of Table 3 into a store, or continue it, and write the table beside it.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Gets the files of `FILES`.
+
+    Returns
+    -------
+    list of Entry
+        One for each experiment and model, in the paper's order.
+
+    Raises
+    ------
+    FastscanError
+        Where the directory can't be written, or holds the table's store from other inputs.
+
+    References
+    ----------
+    Table 3 of arXiv:2002.01482.
+    """
+    place = local(directory)
+    for name in (*FILES[:-1], REPORT, *FIGURE_FILES):
+        with writable(place):
+            alone = (place / name).exists() and not (place / TABLE_STORE).exists()
+        if alone:
+            raise FastscanError(f"{place / name} is there without {TABLE_STORE}; it is left as it is")
+    cubes = plan(str(table3.GRID))
+    scanner.run(cubes, str(place / TABLE_STORE), resume=True)
+    entries = table3.entries_of(cubes)
+    texts = (table3.markdown(entries), table3.as_csv(entries), table3.as_json(entries))
+    for name, text in zip(FILES[:-1], texts, strict=True):
+        _write(place / name, text)
+    return entries

@@ -1,0 +1,476 @@
+"""Figures 1 to 6 of arXiv:2002.01482: for each the grid, the data behind it, what it shows, how it is drawn.
+
+`fastscan.outputs.figures` has the curves and bands that they are drawn with.  The grids are
+``grids/paper/figure<number>.toml``; nothing is scanned for them, because their likelihoods answer.  What the paper
+says of a figure is held against our numbers, and told whether it holds or not.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastscan.answers import planes, records
+from fastscan.answers.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS
+from fastscan.experiments.catalogue import PionDecayAtRest, load
+from fastscan.limits import limits as query
+from fastscan.limits.confidence import CL, DOF, level_text
+from fastscan.limits.crossings import NO_SENSITIVITY, OK
+from fastscan.outputs import figures
+from fastscan.outputs.figures import grouped
+from fastscan.scans.plan import plan
+from fastscan.stores.cube import Cube
+from fastscan.typing import Record
+
+if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
+    from matplotlib.figure import Figure
+
+GRIDS = files("fastscan") / "grids" / "paper"
+LEVEL, THRESHOLD = level_text(CL, DOF), query.threshold(CL, DOF)
+SNS, REACTORS, CHROMIUM = "SNS", "reactors", "51Cr"
+SHORT = {"lr": "LR", "lr-nc": "LR, neutral current only", "chi": r"$\chi$", "eta": r"$\eta$", "psi": r"$\psi$"}
+BANDS = {"chi": "#0072B2", "eta": "#E69F00", SNS: "#0072B2", REACTORS: "#E69F00"}
+INSENSITIVE = (
+    math.pi / 2,
+    math.pi - math.atan(9 / math.sqrt(15)),
+)  # where kappa_p = kappa_n = 0: psi, and Y_l = 0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the paper says of a figure or what must hold, whether our numbers agree, and the numbers."""
+
+    statement: str
+    holds: bool
+    numbers: str
+
+
+@dataclass(frozen=True, eq=False)
+class PaperFigure:
+    """A figure: what is drawn, the rows behind it by table (its columns and its records), and what it shows."""
+
+    number: int
+    title: str
+    caption: str
+    tables: dict[str, tuple[Sequence[str], list[Record]]]
+    findings: tuple[Finding, ...]
+    drawing: "Callable[[], Figure]"
+
+    @functools.cached_property
+    def csv(self) -> dict[str, tuple[str, int]]:
+        """Each table as CSV and the number of its rows, by the name of its file."""
+        return {
+            f"figure{self.number}{'-' if table else ''}{table}": (records.csv_text(keys, rows), len(rows))
+            for table, (keys, rows) in self.tables.items()
+        }
+
+    def draw(self) -> "Figure":
+        """The figure."""
+        with figures.look():
+            return figures.laid_out(self.drawing())
+
+
+def grid(number: int) -> Path:
+    """The grid file of a figure."""
+    return Path(str(GRIDS / f"figure{number}.toml"))
+
+
+def all_figures() -> Iterator[PaperFigure]:
+    """The six figures, in their order."""
+    for number, recipe in enumerate((figure1, figure2, figure3, figure4, figure5, figure6), start=1):
+        yield recipe(plan(grid(number)))
+
+
+def figure1(cubes: Sequence[Cube]) -> PaperFigure:
+    """Delta chi2 against M_Z': left-right for each experiment, E6 chi and eta as bands over the experiments."""
+    profiles, limits = _profiles(cubes), _limits(cubes)
+
+    def draw() -> "Figure":
+        figure, axes = figures.canvas(2, 2, height=4.9, sharex=True, sharey=True)
+        for (left, right), kind in zip(axes, (SNS, REACTORS), strict=True):
+            ours = [row for row in profiles if kind_of(row["experiment"]) == kind]
+            figures.curves(left, _of(ours, "lr"), "m_zprime_gev", "delta_chi2", _experiment)
+            for model in ("chi", "eta"):
+                style = {"color": BANDS[model], "alpha": 0.45, "linewidth": 0}
+                figures.band(right, _of(ours, model), "m_zprime_gev", "delta_chi2", f"E6, {SHORT[model]}", **style)
+            left.set_title(f"LR, {kind}")
+            right.set_title(f"E6, {kind}")
+            for ax in (left, right):
+                _profile_axes(ax, 50, 500)
+            figures.legend(right, left)
+        return _outer(figure, axes)
+
+    return PaperFigure(
+        number=1,
+        title="Delta chi2 against M_Z'",
+        caption="Left-right symmetric model (one line an experiment) and E6 models chi and eta (bands from the weakest "
+        "to the strongest experiment), each at its own sigma_sys. Delta chi2 is above its minimum over all M_Z'; the "
+        f"line is the threshold at {LEVEL}, {THRESHOLD:.2f}. The reactors' lines coincide.",
+        tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
+        findings=(_crossings_equal_limits(profiles, limits),),
+        drawing=draw,
+    )
+
+
+def figure2(cubes: Sequence[Cube]) -> PaperFigure:
+    """Limits against the systematic error."""
+    limits = _limits(cubes, sigma_sys="axis")
+    best = {at: _ranking(limits, SNS, at) for at in (0.0, 0.2, 0.3)}
+    reactors = {at: _ranking(limits, REACTORS, at) for at in (0.0, 0.2)}
+    strongest_two = {frozenset(ranked[:2]) for ranked in best[0.0].values()}
+    return PaperFigure(
+        number=2,
+        title="Limits against sigma_sys",
+        caption=f"Lower limits at {LEVEL}, against the relative systematic error of the signal, at L/L0 = 1.",
+        tables={"": (KEYS, limits)},
+        findings=(
+            Finding(
+                "SNS: LAr and NaI are the strongest at small sigma_sys",
+                strongest_two == {frozenset(("coherent-lar", "coherent-nai"))},
+                _ranked(limits, SNS, 0.0),
+            ),
+            Finding(
+                "SNS: CsI is the strongest at large sigma_sys",
+                all(ranked[0] == "coherent-csi" for at in (0.2, 0.3) for ranked in best[at].values()),
+                _ranked(limits, SNS, 0.3),
+            ),
+            *(
+                Finding(
+                    f"Reactors: xenon (RED-100) strongest, germanium (TEXONO) weakest; at sigma_sys = {at:g}",
+                    all((ranked[0], ranked[-1]) == ("red100", "texono") for ranked in reactors[at].values()),
+                    _ranked(limits, REACTORS, at),
+                )
+                for at in (0.0, 0.2)
+            ),
+        ),
+        drawing=lambda: _limit_panels(limits, "sigma_sys"),
+    )
+
+
+def figure3(cubes: Sequence[Cube]) -> PaperFigure:
+    """Limits against the luminosity at a small systematic error."""
+    limits = _limits(cubes, sigma_sys=[0.01], luminosity="axis")
+    ends = {
+        curve: (rows[-1]["limit_gev"] / rows[_nearest(rows, 100)]["limit_gev"] - 1)
+        for curve, rows in grouped(limits, lambda row: (row["experiment"], row["model"])).items()
+    }
+    projections = {curve: rise for curve, rise in ends.items() if curve[0] != "coherent-csi"}
+    steepest = max(projections, key=lambda curve: projections[curve])
+    data = [rise for curve, rise in ends.items() if curve[0] == "coherent-csi"]
+    return PaperFigure(
+        number=3,
+        title="Limits against the luminosity",
+        caption=f"Lower limits at {LEVEL}, against the factor on the exposure, at sigma_sys = 0.01.",
+        tables={"": (KEYS, limits)},
+        findings=(
+            Finding(
+                "Projections: nearly flat once systematics dominate (less than 10 % from L/L0 = 100 to 1000)",
+                max(projections.values()) < 0.1,
+                f"at most {100 * projections[steepest]:+.1f} % ({', '.join(steepest)}), "
+                f"at least {100 * min(projections.values()):+.2f} %",
+            ),
+            Finding(
+                "coherent-csi: nearly flat too",
+                max(data) < 0.1,
+                f"{100 * min(data):+.1f} to {100 * max(data):+.1f} %: its measured deficit, 136 events for 180, is "
+                "scaled with the luminosity, and weighs ever more against models that add events",
+            ),
+        ),
+        drawing=lambda: _limit_panels(limits, "luminosity"),
+    )
+
+
+def figure4(cubes: Sequence[Cube]) -> PaperFigure:
+    """Delta chi2 against M_Z' for 51Cr."""
+    profiles, limits = _profiles(cubes), _limits(cubes)
+    panels = {"lr": ("lr", "lr-nc"), "chi": ("chi",), "eta": ("eta",), "psi": ("psi",)}
+
+    def label(row: Record) -> str:
+        return f"{row['experiment']}{', lr-nc' if row['model'] == 'lr-nc' else ''}"
+
+    def draw() -> "Figure":
+        figure, axes = figures.canvas(2, 2, height=4.6, sharex=True, sharey=True)
+        look = figures.styles(label(row) for row in profiles)
+        for ax, (title, models) in zip(axes.flat, panels.items(), strict=True):
+            figures.curves(ax, _of(profiles, *models), "m_zprime_gev", "delta_chi2", label, look)
+            ax.set_title(SHORT[title])
+            _profile_axes(ax, 80, 1000)
+        figures.legend(axes[0, 1], axes[0, 0])
+        return _outer(figure, axes)
+
+    return PaperFigure(
+        number=4,
+        title="51Cr: Delta chi2 against M_Z'",
+        caption="Configurations A (5 MCi, 100 d), B (5 MCi, 50 d) and C (10 MCi, 50 d) on liquid xenon at their "
+        "sigma_sys = 0.0025. Model lr is what the paper computed; lr-nc, with W exchange left alone, is not in the "
+        f"paper. The line is the threshold at {LEVEL}, {THRESHOLD:.2f}.",
+        tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
+        findings=(_crossings_equal_limits(profiles, limits),),
+        drawing=draw,
+    )
+
+
+def figure5(cubes: Sequence[Cube]) -> PaperFigure:
+    """90 % regions in (cos(beta), M_Z')."""
+    limits = _limits(cubes)
+    for row in limits:
+        row["cos_beta"] = math.cos(row["beta_rad"])
+    shown = [planes.plane_of(cube, "cos_beta", "m_zprime", dof=DOF) for cube in cubes]
+    vertices = [
+        each for plane in shown for each in records.contour_records(plane, planes.contours(plane, THRESHOLD), CL, DOF)
+    ]
+    exact = {name: _status_at(name, INSENSITIVE) for name in dict.fromkeys(row["experiment"] for row in limits)}
+    cevns = {name: states for name, states in exact.items() if kind_of(name) != CHROMIUM}
+    chromium = {name: states for name, states in exact.items() if kind_of(name) == CHROMIUM}
+    return PaperFigure(
+        number=5,
+        title="90 % regions in (cos(beta), M_Z')",
+        caption=f"E6, U(1)_beta: the masses below a line are excluded at {LEVEL} (each beta is a model of "
+        "its own, as in Table 3), each experiment at its own sigma_sys. Dotted: the angles at which the Z' decouples.",
+        tables={"": (CONTOUR_KEYS, vertices), "limits": ((*KEYS, "cos_beta"), limits)},
+        findings=(
+            Finding(
+                "CEvNS: two insensitive beta, 90 and 113.28 deg",
+                all(states == [NO_SENSITIVITY] * 2 for states in cevns.values()),
+                f"without a limit at 90 deg: {_without(cevns, 0)}, at 113.28 deg: {_without(cevns, 1)}; on the grid of "
+                f"0.5 deg the weakest are at {_weakest(limits, SNS)} (SNS), {_weakest(limits, REACTORS)} (reactors)",
+            ),
+            Finding(
+                "51Cr: one insensitive beta, 113.28 deg",
+                all(states == [OK, NO_SENSITIVITY] for states in chromium.values()),
+                f"without a limit at 90 deg: {_without(chromium, 0)}, at 113.28 deg: {_without(chromium, 1)} "
+                f"configurations; on the grid the weakest are at {_weakest(limits, CHROMIUM)}",
+            ),
+        ),
+        drawing=functools.partial(_draw_figure5, limits, vertices),
+    )
+
+
+def _draw_figure5(limits: Sequence[Record], vertices: Sequence[Record]) -> "Figure":
+    figure, (axes,) = figures.canvas(1, 2, height=3.3, sharex=True, sharey=True)
+    left, right = axes
+    for ax in axes:
+        figures.name_axes(ax, "cos_beta", "m_zprime_gev")
+        ax.set(xlim=(-1, 1), ylim=(20, 1000))
+    for kind in (SNS, REACTORS):
+        ours = [row for row in limits if kind_of(row["experiment"]) == kind]
+        figures.band(left, ours, "cos_beta", "limit_gev", f"{kind}, range", color=BANDS[kind], alpha=0.35, linewidth=0)
+        look = {row["experiment"]: {"color": BANDS[kind], "linewidth": 0.4} for row in ours}
+        lines = [row for row in vertices if kind_of(row["experiment"]) == kind]
+        for line in figures.contour_curves(left, lines, "cos_beta", "m_zprime_gev", _experiment, look):
+            line.set_label("_")  # too many to be named; the band is
+    ours = [row for row in vertices if kind_of(row["experiment"]) == CHROMIUM]
+    figures.contour_curves(right, ours, "cos_beta", "m_zprime_gev", _experiment)
+    for ax, angles in ((left, INSENSITIVE), (right, INSENSITIVE[1:])):
+        for angle in angles:
+            ax.axvline(math.cos(angle), color="0.4", linewidth=0.7, linestyle=":", zorder=1)
+        ax.text(0.82, 0.12, "excluded", transform=ax.transAxes, ha="center", color="0.35")
+    left.set_title("CEvNS")
+    right.set_title("$^{51}$Cr")
+    right.set_ylabel("")
+    figures.legend(right, left)
+    return figure
+
+
+def figure6(cubes: Sequence[Cube]) -> PaperFigure:
+    """COHERENT, CONNIE and 51Cr combined."""
+    combined = [cube for cube in cubes if not cube.has_events]
+    shown = [0.0, 0.01, 0.05, 0.1, 0.2]
+    profiles = _profiles(combined, sigma_sys=shown)
+    limits = _limits(combined, sigma_sys="axis")
+    for cube in cubes:
+        if cube.has_events:  # 51Cr keeps its own sigma_sys
+            limits += _limits([cube], sigma_sys=None if kind_of(cube.experiment) == CHROMIUM else "axis")
+    name = combined[0].experiment
+    gains = [
+        row["limit_gev"] / max(each["limit_gev"] for each in _members(limits, row, name))
+        for row in limits
+        if row["experiment"] == name
+    ]
+
+    return PaperFigure(
+        number=6,
+        title="COHERENT CsI, CONNIE and 51Cr combined",
+        caption="Sum of the chi2 of coherent-csi, connie and cr51-lxe-c, each with its own nuisances; sigma_sys is "
+        "that of the two CEvNS experiments, 51Cr keeps 0.0025. Above: Delta chi2 of the combination; below: limits at "
+        f"{LEVEL}, of the combination and of its members.",
+        tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
+        findings=(
+            Finding(
+                "The combination is never weaker than its best member",
+                min(gains) >= 1,
+                f"{min(gains):.3f} to {max(gains):.3f} times the best member's limit, over sigma_sys 0 to 0.2",
+            ),
+        ),
+        drawing=functools.partial(_draw_figure6, profiles, limits, name),
+    )
+
+
+def _draw_figure6(profiles: Sequence[Record], limits: Sequence[Record], name: str) -> "Figure":
+    figure, axes = figures.canvas(2, 2, height=5.0)
+    for top, bottom, model in zip(*axes, ("chi", "eta"), strict=True):
+        figures.curves(
+            top,
+            _of(profiles, model),
+            "m_zprime_gev",
+            "delta_chi2",
+            lambda row: rf"$\sigma_\mathrm{{sys}}$ = {_cevns_sigma_sys(row):g}",
+        )
+        top.set_title(f"E6, {SHORT[model]}: combined")
+        _profile_axes(top, 200, 2000)
+        ours = [{**row, "sigma_sys": s} for row in _of(limits, model) for s in _drawn_at(row)]
+        figures.curves(bottom, ours, "sigma_sys", "limit_gev", lambda row: row["experiment"].replace(name, "combined"))
+        figures.name_axes(bottom, "sigma_sys", "limit_gev")
+        bottom.set(xlim=(0, 0.2), ylim=(150, 1200), title=f"E6, {SHORT[model]}")
+    for ax in (axes[0, 1], axes[1, 1]):
+        ax.set_ylabel("")
+        figures.legend(ax)
+    return figure
+
+
+@functools.cache
+def kind_of(name: str) -> str:
+    """Whether an experiment is at the SNS, at a reactor or with 51Cr."""
+    experiment = load(name)
+    if experiment.channel == "nu-e":
+        return CHROMIUM
+    return SNS if isinstance(experiment.source, PionDecayAtRest) else REACTORS
+
+
+def _cevns_sigma_sys(row: Record) -> float:
+    """The sigma_sys of a row; of a combination, that of its CEvNS experiments."""
+    sigma = row["sigma_sys"]
+    value: float = sigma["coherent-csi"] if isinstance(sigma, dict) else sigma
+    return value
+
+
+def _profiles(cubes: Iterable[Cube], **settings: Any) -> list[Record]:
+    return [row for cube in cubes for row in records.profile_records(cube, **settings)]
+
+
+def _limits(cubes: Iterable[Cube], **settings: Any) -> list[Record]:
+    return [row for cube in cubes for row in records.limit_records(cube, **settings)]
+
+
+def _experiment(row: Record) -> str:
+    name: str = row["experiment"]
+    return name
+
+
+def _of(rows: Iterable[Record], *models: str) -> list[Record]:
+    return [row for row in rows if row["model"] in models]
+
+
+def _profile_axes(ax: Any, low: float, high: float) -> None:
+    figures.name_axes(ax, "m_zprime_gev", "delta_chi2")
+    figures.level(ax, THRESHOLD, CL, DOF)
+    ax.set(xlim=(low, high), ylim=(0, 10))
+
+
+def _limit_panels(limits: Sequence[Record], x: str) -> "Figure":
+    """Limits against an axis: SNS above reactors, a column for each model."""
+    figure, axes = figures.canvas(2, 3, height=4.6, sharex=True, sharey="row")
+    for row_of_axes, kind in zip(axes, (SNS, REACTORS), strict=True):
+        for ax, model in zip(row_of_axes, ("lr", "chi", "eta"), strict=True):
+            ours = [row for row in _of(limits, model) if kind_of(row["experiment"]) == kind]
+            figures.curves(ax, ours, x, "limit_gev", _experiment)
+            figures.name_axes(ax, x, "limit_gev")
+            ax.set(title=f"{SHORT[model]}, {kind}", xlim=(ours[0][x], ours[-1][x]))
+        figures.legend(row_of_axes[-1])
+    return _outer(figure, axes)
+
+
+def _outer(figure: "Figure", axes: Any) -> "Figure":
+    """Labels only along the outer edges."""
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    return figure
+
+
+def _nearest(rows: Sequence[Record], luminosity: float) -> int:
+    return int(np.abs(np.log([row["luminosity"] / luminosity for row in rows])).argmin())
+
+
+def _crossings_equal_limits(profiles: Sequence[Record], limits: Sequence[Record]) -> Finding:
+    """Where the drawn curves cross the threshold, by interpolation, beside the limits of the same points."""
+    worst, count = 0.0, 0
+    for profile, (limit,) in zip(_curves(profiles), _curves(limits), strict=True):
+        value = np.array([row["delta_chi2"] for row in profile])
+        last = np.flatnonzero((value[:-1] > THRESHOLD) & (value[1:] <= THRESHOLD))[-1]
+        mass = np.log([profile[i]["m_zprime_gev"] for i in (last, last + 1)])
+        crossing = math.exp(np.interp(-THRESHOLD, -value[last : last + 2], mass))
+        worst, count = max(worst, abs(crossing / limit["limit_gev"] - 1)), count + 1
+    return Finding(
+        f"Where Delta chi2 crosses {THRESHOLD:.2f} is the limit of Table 3",
+        worst < 1e-3,
+        f"{count} curves, interpolated between the points drawn: at most {100 * worst:.3f} % from the limit",
+    )
+
+
+def _curves(rows: Iterable[Record]) -> list[list[Record]]:
+    return list(grouped(rows, lambda row: (row["experiment"], row["model"])).values())
+
+
+def _ranking(limits: Sequence[Record], kind: str, sigma: float) -> dict[str, list[str]]:
+    """Names of the experiments of a kind from the strongest limit to the weakest, for each model."""
+    at = [row for row in limits if kind_of(row["experiment"]) == kind and abs(row["sigma_sys"] - sigma) < 1e-9]
+    return {
+        model: [row["experiment"] for row in sorted(rows, key=lambda row: -row["limit_gev"])]
+        for model, rows in grouped(at, lambda row: row["model"]).items()
+    }
+
+
+def _ranked(limits: Sequence[Record], kind: str, sigma: float) -> str:
+    """The strongest two and the weakest experiment for each model, with their limits."""
+    by_name = {(row["experiment"], row["model"], round(row["sigma_sys"], 9)): row["limit_gev"] for row in limits}
+
+    def told(model: str, names: Sequence[str]) -> str:
+        return ", ".join(f"{name} {by_name[name, model, sigma]:.1f}" for name in names)
+
+    return f"at sigma_sys = {sigma:g}, GeV: " + "; ".join(
+        f"{model}: {told(model, ranked[:2])} ... {told(model, ranked[-1:])}"
+        for model, ranked in _ranking(limits, kind, sigma).items()
+    )
+
+
+def _status_at(name: str, angles: Sequence[float]) -> list[str]:
+    _, status = query.limit(name, "e6", beta=angles, with_status=True)
+    return list(map(str, status))
+
+
+def _weakest(limits: Sequence[Record], kind: str) -> str:
+    """Angles at which the limits of a kind of experiment have a local minimum, in deg."""
+    found: set[float] = set()
+    for rows in grouped((row for row in limits if kind_of(row["experiment"]) == kind), _experiment).values():
+        value = np.array([row["limit_gev"] or 0.0 for row in rows])
+        low = np.flatnonzero((value[1:-1] < value[:-2]) & (value[1:-1] < value[2:])) + 1
+        found |= {round(math.degrees(rows[i]["beta_rad"]), 1) for i in low}
+    return ", ".join(f"{angle:g}" for angle in sorted(found)) + " deg"
+
+
+def _without(states: Mapping[str, Sequence[str]], angle: int) -> str:
+    """How many of some experiments have no sensitivity at an angle, by its number."""
+    return f"{sum(each[angle] == 'no_sensitivity' for each in states.values())} of {len(states)}"
+
+
+def _members(limits: Sequence[Record], combined: Record, name: str) -> list[Record]:
+    """The limits of a combination's members at its sigma_sys; 51Cr's is at its own."""
+    return [
+        row
+        for row in _of(limits, combined["model"])
+        if row["experiment"] != name and _cevns_sigma_sys(combined) in _drawn_at(row, _cevns_sigma_sys(combined))
+    ]
+
+
+def _drawn_at(row: Record, *everywhere: float) -> tuple[float, ...]:
+    """Values of sigma_sys at which a row of Fig. 6 is drawn: its own, and that of 51Cr across the figure."""
+    if row["experiment"].startswith("cr51"):  # the combination is of no kind
+        return everywhere or (0.0, 0.2)
+    return (_cevns_sigma_sys(row),)

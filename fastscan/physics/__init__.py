@@ -1,0 +1,1 @@
+"""One short function for each physical quantity; nothing here knows an experiment."""

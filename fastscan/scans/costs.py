@@ -1,0 +1,185 @@
+"""What a scan takes: tasks, points, bytes, memory, disk; known beforehand, and refused where it can't fit.
+
+A scan and its dry run ask the same functions, so that they can't disagree.
+"""
+
+import math
+import os
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from fastscan.errors import FastscanError
+from fastscan.inputs import arguments
+from fastscan.inputs.files import writable
+from fastscan.scans import grid as grids
+from fastscan.scans.grid import Grid
+from fastscan.stores.layout import Layout
+from fastscan.stores.location import Location, is_url, local, read_root, require_place
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a scan takes: sizes in bytes, memory for each task that is in flight.
+
+    Points and size are those of the tasks that are to be computed, the size in proportion to all; `groups` are whole.
+    `tasks_in_flight` is None where a running cluster decides, `available_memory` inf where it isn't this process'.
+    """
+
+    points: int
+    tasks: int
+    size: int
+    memory_per_task: int
+    tasks_in_flight: int | None
+    available_memory: float
+    free_disk: float
+    groups: Mapping[str, Layout]
+
+
+def costs(
+    source: str | Path | Grid,
+    location: str,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    part: tuple[int, int] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Costs:
+    """What a scan of a grid would take; nothing is written, and a URL is asked only for what is to be continued.
+
+    Raises
+    ------
+    FastscanError
+        For a wrong grid, a place where the scan would be refused, or a store to be continued that is another grid's.
+    """
+    checked = grids.load(source)
+    require_sense(resume, overwrite, part)
+    done: dict[str, set[int]] = {}
+    share = resume or part is not None
+    looked_at = share or not is_url(location)
+    if looked_at and require_place(location, overwrite=overwrite, resume=share) and share:
+        from fastscan.scans.plan import plan
+        from fastscan.stores import store
+
+        done = store.done(read_root(location), plan(checked))
+    groups = grids.layouts_of(checked)
+    missing = missing_tasks(groups, done, part)
+    here = workers is None and scheduler is None
+    return costs_of(groups, missing, location, overwrite=overwrite, here=here, workers=workers)
+
+
+def costs_of(
+    groups: Mapping[str, Layout],
+    missing: Mapping[str, Sequence[int]],
+    location: Location,
+    *,
+    overwrite: bool,
+    here: bool,
+    workers: int | None = None,
+) -> Costs:
+    """What the tasks that are missing of some groups take, in threads of this process (`here`) or on a cluster.
+
+    A cluster watches over its workers' memory itself.
+    """
+    tasks = sum(map(len, missing.values()))
+    in_flight = threads() if here else workers
+    size = sum(layout.size * len(missing[name]) // layout.tasks for name, layout in groups.items())
+    free = _free_disk(location)
+    if overwrite and free < size:
+        free += _size_of(location)
+    return Costs(
+        points=sum(layout.points_of(missing[name]) for name, layout in groups.items()),
+        tasks=tasks,
+        size=size,
+        memory_per_task=memory_per_task(groups.values(), location),
+        tasks_in_flight=None if in_flight is None else min(in_flight, tasks),
+        available_memory=psutil.virtual_memory().available if here else math.inf,
+        free_disk=free,
+        groups=groups,
+    )
+
+
+def require_fit(found: Costs, location: Location) -> None:
+    """Refuse a scan that the disk can't hold, or whose tasks in flight this process' memory can't."""
+    if found.size > found.free_disk:
+        raise FastscanError(
+            f"{location} needs {found.size / 1e6:.1f} MB, but only {found.free_disk / 1e6:.1f} MB are free"
+        )
+    needed = found.memory_per_task * (found.tasks_in_flight or 0)
+    if needed > found.available_memory:
+        raise FastscanError(
+            f"{found.tasks_in_flight} tasks in flight need {needed / 1e6:.1f} MB of memory, but only "
+            f"{found.available_memory / 1e6:.1f} MB are available; a smaller chunk in the grid's [store] needs less"
+        )
+
+
+def require_sense(resume: bool, overwrite: bool, part: tuple[int, int] | None) -> None:
+    """Refuse what can't be meant together."""
+    if part is not None and not 1 <= part[0] <= part[1]:
+        raise FastscanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
+    if resume and overwrite:
+        raise FastscanError("resume and overwrite exclude each other")
+    if part is not None and overwrite:
+        raise FastscanError("a part of a scan can't replace a store: other parts write to it too")
+
+
+def missing_tasks(
+    groups: Mapping[str, Layout], done: Mapping[str, Collection[int]], part: tuple[int, int] | None
+) -> dict[str, Sequence[int]]:
+    """Numbers of the tasks, of all or of a part, that aren't done.
+
+    Parts count the tasks of all groups in their order.
+
+    Examples
+    --------
+    >>> layout = Layout(shape=(4, 1, 1, 1), chunks=(1, 1, 1, 1), chunks_per_task=1, dtype="float32", arrays=("chi2",))
+    >>> missing_tasks({"one": layout, "other": layout}, {"one": {2}}, part=(1, 2))
+    {'one': [0], 'other': range(0, 4, 2)}
+    """
+    k, n = part or (1, 1)
+    first = 0
+    missing: dict[str, Sequence[int]] = {}
+    for name, layout in groups.items():
+        own = range((k - 1 - first) % n, layout.tasks, n)
+        missing[name] = [number for number in own if number not in done[name]] if done.get(name) else own
+        first += layout.tasks
+    return missing
+
+
+def memory_per_task(layouts: Collection[Layout], location: Location) -> int:
+    """Bytes that a task holds: a chunk, the copy that is padded at the edge of the cube, and the one on its way."""
+    return (3 if is_url(location) else 2) * max(layout.chunk_size for layout in layouts)
+
+
+def _free_disk(location: Location) -> float:
+    """Bytes that are free where a store is to lie; inf where that isn't known."""
+    if is_url(location):
+        return math.inf
+    path = local(location)
+    with writable(location):
+        there = next(place for place in (path, *path.parents) if place.exists())
+        if path.is_file():
+            raise FastscanError(f"{location} is no fastscan store; it is left as it is")
+        if not there.is_dir():
+            raise FastscanError(f"{location} can't be written: {there} is no directory")
+        usage = shutil.disk_usage(there)
+    return usage.free if usage.total > 0 else math.inf
+
+
+def _size_of(location: Location) -> int:
+    """Bytes of the files below a directory of this machine."""
+    files = (os.path.join(directory, name) for directory, _, files in os.walk(local(location)) for name in files)
+    return sum(map(os.path.getsize, files))
+
+
+def threads() -> int:
+    """As many tasks at a time as dask is configured for: without its `num_workers`, the cores."""
+    import dask.config  # here, because it takes as long as all the rest of a dry run
+    from dask.system import CPU_COUNT
+
+    configured = dask.config.get("num_workers", None)
+    return CPU_COUNT if configured is None else int(arguments.scalar("dask's num_workers", configured, 1, 1e4, True))

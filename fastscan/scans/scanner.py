@@ -1,0 +1,308 @@
+"""A scan: its tasks run by dask, each of which computes and writes some chunks; resumed, shared in parts, finished.
+
+No formula and no file format stands here.  Without a client, tasks run in threads of this process; with one,
+wherever it sends them.
+"""
+
+import functools
+import os
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask.threaded
+import zarr
+from dask.callbacks import Callback
+
+from fastscan.errors import FastscanError
+from fastscan.inputs.files import writable
+from fastscan.scans.blocks import block
+from fastscan.scans.costs import costs_of, missing_tasks, require_fit, require_sense, threads
+from fastscan.scans.grid import Grid
+from fastscan.scans.plan import plan
+from fastscan.stores import chunks, store
+from fastscan.stores.cube import Cube
+from fastscan.stores.location import absolute, create, is_shared, read_root
+from fastscan.stores.location import exists as location_exists
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+KEPT = "what is done is kept, --resume continues"
+ATTEMPTS = 3  # a task's, before it counts as failed
+MOST_FAILED = 3  # tasks, before a scan is given up: what keeps so many from being written will keep the others
+SUBMITTED = 1000  # tasks that a cluster knows of at a time
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a scan is: tasks and points done and to do, tasks begun anew, and tasks given up.
+
+    A task begins anew after an error of its storage, and when a cluster loses the worker that has it.
+    """
+
+    tasks: int
+    tasks_to_do: int
+    points: int
+    points_to_do: int
+    retried: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: points that it computed, how often it began anew, and why it was given up, if it was."""
+
+    points: int
+    retried: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know: which store, which group (and its hash), which of its tasks."""
+
+    location: str
+    group: str
+    hash: str
+    number: int
+
+
+def scan(
+    grid: str | Path | Grid,
+    store: str | Path,
+    *,
+    client: "Client | None" = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    part: tuple[int, int] | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> zarr.Group:
+    """Compute chi2 and events over a grid and store them.
+
+    Memory stays bounded by the tasks in flight, whatever the grid's size.
+
+    Parameters
+    ----------
+    grid : str, Path or Grid
+        A grid file, or what `fastscan.scans.grid.load` made of it.
+    store : str or Path
+        Where to write: a new directory, or a URL, ``s3://``, ``gs://``, or, without a client, ``memory://``.
+    client : distributed.Client, optional
+        A dask client whose workers do the work; left out, this process's cores do.
+    resume : bool
+        Continue a store: compute what is missing, and add groups that aren't there.
+    overwrite : bool
+        Replace a store.  What isn't a fastscan store is never deleted.
+    part : (int, int), optional
+        (k, n): only the tasks i with i mod n = k - 1, for n processes that share a grid.  The store is created if it
+        isn't there, what is done is skipped, and `finish` is left to be called when all parts are done.
+    progress : callable, optional
+        Called with a `Progress`, at first and after each task.
+
+    Returns
+    -------
+    zarr.Group
+        Root of the store, finished unless only a part was asked for; see `open`.
+
+    Raises
+    ------
+    FastscanError
+        For a wrong grid, a store that exists, a place that can't be written or is too small; where tasks failed,
+        after `ATTEMPTS` each: what is done is kept.
+
+    Examples
+    --------
+    >>> root = scan("grids/coherent-csi.toml", "memory://scan")
+    >>> root["coherent-csi/e6/chi2"].shape
+    (181, 400, 31, 4)
+    """
+    cubes = plan(grid)
+    where = os.fspath(store)
+    return run(cubes, where, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
+
+
+def run(
+    cubes: Sequence[Cube],
+    location: str,
+    *,
+    client: "Client | None" = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    part: tuple[int, int] | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> zarr.Group:
+    """Create the cubes' groups, run the tasks that aren't done, and finish the store, unless this is but a part."""
+    require_sense(resume, overwrite, part)
+    if client is not None and not is_shared(location):
+        raise FastscanError(f"{location} is in this process' memory, where no worker can write")
+    share = resume or part is not None
+    root = create(location, overwrite=False, resume=True) if share and location_exists(location) else None
+    groups = {cube.name: cube.layout for cube in cubes}
+    missing = missing_tasks(groups, {} if root is None else store.done(root, cubes), part)
+    needed = costs_of(groups, missing, location, overwrite=overwrite, here=client is None)
+    require_fit(needed, location)
+    if root is None:
+        root = create(location, overwrite=overwrite, resume=share)
+    where = absolute(location)
+    tasks = [Task(where, cube.name, cube.hash, number) for cube in cubes for number in missing[cube.name]]
+    tally = _Tally(location, needed.tasks, needed.points, progress)
+    try:
+        for cube in cubes:
+            store.ensure(root, cube)
+        tally.show()
+        if client is None:
+            _run_in_threads(tasks, tally)
+        else:
+            _run_on_cluster(client, tasks, tally)
+        tally.allow_failed(0)
+        if part is None:
+            store.finish(root, cubes)
+    except OSError as error:
+        raise FastscanError(f"{error.filename or location}: {error.strerror or error}; {KEPT}") from None
+    return read_root(location)
+
+
+class _Tally:
+    """Counts what becomes of the tasks, tells whoever wants to know, and gives up when too many have failed."""
+
+    def __init__(self, location: str, tasks: int, points: int, progress: Callable[[Progress], object] | None) -> None:
+        self.location, self.of_tasks, self.of_points, self.progress = location, tasks, points, progress
+        self.tasks = self.points = self.retried = self.failed = 0
+        self.problem = ""
+
+    def add(self, outcome: Outcome) -> None:
+        self.points += outcome.points
+        self.retried += outcome.retried
+        self.tasks += not outcome.problem
+        self.failed += bool(outcome.problem)
+        self.problem = outcome.problem or self.problem
+        self.show()
+        self.allow_failed(MOST_FAILED)
+
+    def show(self) -> None:
+        if self.progress is not None:
+            self.progress(Progress(self.tasks, self.of_tasks, self.points, self.of_points, self.retried, self.failed))
+
+    def allow_failed(self, most: int) -> None:
+        if self.failed > most:
+            tasks = f"{self.failed} of {self.of_tasks} tasks failed"
+            raise FastscanError(f"{self.location}: {tasks}: {self.problem}; {KEPT}")
+
+
+def finish(location: str) -> zarr.Group:
+    """Remove what killed writes left in a store, and consolidate it; after all parts of a scan are done.
+
+    Raises
+    ------
+    FastscanError
+        Where tasks are missing: it says which.
+    """
+    root = read_root(location, write=True)
+    cubes = [store.read(root, name) for name in store.group_names(root)]
+    missing = missing_tasks({cube.name: cube.layout for cube in cubes}, store.done(root, cubes), part=None)
+    lacking = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in missing.items() if numbers]
+    if lacking:
+        raise FastscanError(f"{location} isn't complete: {'; '.join(lacking)}")
+    with writable(location):
+        store.finish(root, cubes)
+    return read_root(location)
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Numbers as people list them.
+
+    >>> _ranges([0, 1, 2, 5])
+    '0-2, 5'
+    """
+    ordered = sorted(numbers)
+    starts = [i for i, number in enumerate(ordered) if i == 0 or number != ordered[i - 1] + 1]
+    ends = [*(start - 1 for start in starts[1:]), len(ordered) - 1]
+    return ", ".join(
+        f"{ordered[start]}" if start == end else f"{ordered[start]}-{ordered[end]}"
+        for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def _run_in_threads(tasks: Sequence[Task], tally: _Tally) -> None:
+    graph = {f"task-{n}": (compute, task) for n, task in enumerate(tasks)}
+    count = Callback(  # type: ignore[no-untyped-call]
+        posttask=lambda key, result, graph, state, worker: tally.add(result)
+    )
+    # a pool of its own, which waits for the tasks in flight: a scan that was given up writes nothing more
+    with ThreadPoolExecutor(threads()) as pool, count:
+        dask.threaded.get(graph, list(graph), pool=pool)
+
+
+def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> None:
+    from distributed import CancelledError, KilledWorker, as_completed
+
+    own = f"fastscan-{uuid.uuid4().hex}"  # others may use the same cluster
+
+    def submit(task: Task) -> None:
+        key = f"{own}-{task.group}-{task.number}"
+        running.add(client.submit(compute, task, key=key, pure=False))  # type: ignore[no-untyped-call]
+
+    def count_lost(event: tuple[float, dict[str, Any]]) -> None:
+        """Tasks that are begun anew because a worker was removed."""
+        tally.retried += sum(str(key).startswith(own) for key in event[1].get("processing-tasks", ()))
+
+    running = as_completed()  # type: ignore[no-untyped-call]
+    client.subscribe_topic("all", count_lost)  # type: ignore[no-untyped-call]
+    try:
+        waiting = iter(tasks)
+        for task in islice(waiting, SUBMITTED):
+            submit(task)
+        for future in running:
+            try:
+                tally.add(future.result())
+            except KilledWorker:
+                tally.add(Outcome(0, problem="it killed each worker that computed it"))
+            future.release()
+            for task in islice(waiting, 1):
+                submit(task)
+    except (CancelledError, OSError):
+        raise FastscanError(f"{tally.location}: the dask scheduler is gone; {KEPT}") from None
+    finally:
+        client.unsubscribe_topic("all")  # type: ignore[no-untyped-call]
+        client.cancel(list(running.futures))  # type: ignore[no-untyped-call]
+
+
+def compute(task: Task) -> Outcome:
+    """Compute and write the chunks of a task, then its record."""
+    problem = ""
+    for attempt in range(ATTEMPTS):
+        try:
+            return Outcome(_compute(task), retried=attempt)
+        except OSError as error:
+            problem = error.strerror or str(error)
+        except FastscanError as error:  # the store can't be read
+            problem = str(error)
+    return Outcome(0, ATTEMPTS - 1, problem)
+
+
+def _compute(task: Task) -> int:
+    """Do a task and return its number of points."""
+    root, cube = _open(task.location, task.group, task.hash)
+    checksums: dict[str, str] = {}
+    points = 0
+    for array, index in chunks.chunk_keys(cube, task.number).values():
+        values = block(cube, array, index)
+        checksums |= chunks.write_chunk(root, cube, array, index, values)
+        points += values.size if array == "chi2" else 0
+    chunks.write_record(root, cube, task.number, checksums)
+    return points
+
+
+@functools.lru_cache(maxsize=64)
+def _open(location: str, group: str, expected_hash: str) -> tuple[zarr.Group, Cube]:
+    """A group as a worker sees it, opened once per process."""
+    root = read_root(location, write=True)
+    cube = store.read(root, group)
+    if cube.hash != expected_hash:
+        raise FastscanError(f"{location}: {group} was replaced by another run")
+    return root, cube

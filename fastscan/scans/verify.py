@@ -1,0 +1,105 @@
+"""Is a store what it says it is?  Checksums of its chunks, and chunks computed again from the likelihood it carries.
+
+What is found damaged loses its record of being done, so that ``scan --resume`` computes it anew.
+"""
+
+from dataclasses import dataclass
+
+import dask.threaded
+import numpy as np
+import zarr
+
+from fastscan.inputs.files import readable, writable
+from fastscan.scans.blocks import block
+from fastscan.stores import chunks, store
+from fastscan.stores.cube import Cube
+from fastscan.stores.location import Location, read_bytes, read_root
+
+ROUNDING = 1e-6  # relative: another processor may round the last digit otherwise
+SAMPLE = 8  # chunks of a group that are computed again; enough to see a wrong likelihood, data file or version
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found in a group: its tasks, those without a record, chunks read and computed again, damaged ones."""
+
+    group: str
+    tasks: int
+    missing: tuple[int, ...]
+    chunks: int
+    recomputed: int
+    damaged: tuple[str, ...]
+
+
+def verify(location: Location, everything: bool = False) -> list[Checked]:
+    """Check every chunk's checksum, and compute a sample of the chunks, or every one, again.
+
+    Parameters
+    ----------
+    location : path
+        The store.
+    everything : bool
+        Compute every chunk again.
+
+    Returns
+    -------
+    list of Checked
+        One for each group.  The record of each task with a damaged chunk has been removed.
+
+    Raises
+    ------
+    FastscanError
+        Where there is no store, its metadata are damaged, or a record can't be removed.
+
+    Examples
+    --------
+    >>> import fastscan
+    >>> _ = fastscan.scan("grids/coherent-csi.toml", "memory://verify")
+    >>> checked = verify("memory://verify")
+    >>> checked[0].group, checked[0].chunks, checked[0].damaged
+    ('coherent-csi/chi', 2, ())
+    """
+    root = read_root(location)
+    checked = []
+    for name in store.group_names(root):
+        cube = store.read(root, name)
+        done = sorted(chunks.recorded_tasks(root, cube))
+        rng = np.random.default_rng(0)  # the same sample each time: a finding can be looked at again
+        sample = set(done if everything else rng.permutation(done)[:SAMPLE].tolist())
+        graph = {f"task-{task}": (_check, root, cube, task, task in sample) for task in done}
+        with readable(location):
+            found = dict(zip(done, dask.threaded.get(graph, list(graph)), strict=True))
+        damaged = {task: keys for task, (_, keys) in found.items() if keys}
+        if damaged:
+            with writable(location):
+                writable_root = read_root(location, write=True)
+                for task in damaged:
+                    chunks.forget(writable_root, cube, task)
+        checked.append(
+            Checked(
+                group=name,
+                tasks=cube.layout.tasks,
+                missing=tuple(sorted(set(range(cube.layout.tasks)) - set(done))),
+                chunks=sum(count for count, _ in found.values()),
+                recomputed=sum(found[task][0] for task in sample),
+                damaged=tuple(key for keys in damaged.values() for key in keys),
+            )
+        )
+    return checked
+
+
+def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[int, list[str]]:
+    """How many chunks a task has, and the keys of those that aren't what they should be."""
+    keys = chunks.chunk_keys(cube, task)
+    checksums = chunks.checksums_of(root, cube, task) or {}  # without a record, nothing is known to be right
+    damaged = []
+    for key, (array, index) in keys.items():
+        data = read_bytes(root, f"{cube.name}/{key}")
+        right = data is not None and checksums.get(key) == chunks.checksum(data)
+        if data is not None and right and recompute:
+            values = block(cube, array, index)
+            again = chunks.chunk_bytes(cube, array, index, values).view(values.dtype)
+            right = np.allclose(np.frombuffer(data, values.dtype), again, rtol=ROUNDING, atol=0, equal_nan=True)
+        if not right:
+            damaged.append(f"{cube.name}/{key}")
+    return len(keys), damaged

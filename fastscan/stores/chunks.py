@@ -1,0 +1,171 @@
+"""The large arrays of a cube: chunks written and recorded as done, and read back by dask.
+
+An uncompressed chunk is its bytes: they go to zarr's own `Store`, which writes them atomically, and each task's
+record ``chi2/done.<task>.json`` follows, with the checksums of its chunks.  What is done is recorded, never inferred
+from the files that are there.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+import zarr
+from numpy.typing import NDArray
+from zarr.abc.buffer import Buffer as AnyBuffer
+from zarr.buffer.cpu import Buffer
+from zarr.storage import LocalStore
+
+from fastscan.errors import FastscanError
+from fastscan.inputs.files import MALFORMED, readable
+from fastscan.stores.cube import Cube
+from fastscan.stores.layout import RECORD, Index, rank
+from fastscan.stores.location import names, read_bytes, sync
+from fastscan.typing import Array
+
+if TYPE_CHECKING:
+    import dask.array
+
+STORED_ROUNDING = 1e-6  # relative, of float32 with room for another version's last digits
+NEGLIGIBLE = 1e-9  # chi2 that is nothing but rounding beside any threshold
+
+
+def checksum(data: bytes | memoryview) -> str:
+    """xxh3, by which a damaged file is known; no protection against malice."""
+    return xxhash.xxh3_64_hexdigest(data)
+
+
+def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> NDArray[np.uint8]:
+    """A chunk as it is stored: little-endian, and at the edge of the cube filled up with NaN.
+
+    The block must be what the chunk covers.
+    """
+    covered = tuple(part.stop - part.start for part in cube.layout.region(index)[: rank(array)])
+    chunk = cube.layout.chunks[: rank(array)]
+    assert block.shape == covered, f"block {block.shape} is not aligned with chunk {index} of {array}"
+    if covered != chunk:
+        padded = np.full(chunk, np.nan, block.dtype)
+        padded[tuple(map(slice, covered))] = block
+        block = padded
+    return np.ascontiguousarray(block, block.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+
+
+def _chunk_key(cube: Cube, array: str, index: Index) -> str:
+    return f"{array}/c." + ".".join(map(str, cube.stored(index[: rank(array)])))
+
+
+def chunk_keys(cube: Cube, task: int) -> dict[str, tuple[str, Index]]:
+    """The keys of a task's chunks, and the array and index of each."""
+    return {_chunk_key(cube, array, index): (array, index) for array, index in cube.layout.chunks_of(task)}
+
+
+def record_key(cube: Cube, task: int) -> str:
+    return f"{cube.name}/chi2/done.{task}.json"
+
+
+def write_chunk(root: zarr.Group, cube: Cube, array: str, index: Index, block: NDArray[Any]) -> dict[str, str]:
+    """Write one chunk and return its key and checksum."""
+    data = chunk_bytes(cube, array, index, block)
+    key = _chunk_key(cube, array, index)
+    _put(root, f"{cube.name}/{key}", Buffer.from_array_like(data))
+    return {key: checksum(data.data)}
+
+
+def write_record(root: zarr.Group, cube: Cube, task: int, checksums: dict[str, str]) -> None:
+    """Record a task as done, with the checksums of its chunks; called after they are written."""
+    record = json.dumps({"hash": cube.hash, "chunks": checksums}, indent=0).encode()
+    _put(root, record_key(cube, task), Buffer.from_bytes(record))
+
+
+def forget(root: zarr.Group, cube: Cube, task: int) -> None:
+    """Remove the record of a task, so that a resumed scan computes it anew."""
+    sync(root.store.delete(record_key(cube, task)))
+
+
+def _put(root: zarr.Group, key: str, value: AnyBuffer) -> None:
+    """Write a file atomically: in this thread where the store can, as local ones do from zarr 3.1.6 on.
+
+    The way over zarr's event loop costs as much as writing some MiB does.
+    """
+    if isinstance(root.store, LocalStore) and hasattr(root.store, "set_sync"):
+        root.store.set_sync(key, value)
+    else:
+        sync(root.store.set(key, value))
+
+
+def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | None:
+    """The checksums in a task's record; None where it is another run's, or can't be read."""
+    data = read_bytes(root, record_key(cube, task))
+    try:
+        record = json.loads(data or b"")
+        checksums: dict[str, str] = dict(record["chunks"])
+        return checksums if record["hash"] == cube.hash else None
+    except MALFORMED:
+        return None
+
+
+def done_tasks(root: zarr.Group, cube: Cube) -> set[int]:
+    """Numbers of the tasks that are recorded as done, and whose chunks of chi2 are there."""
+    keys = names(root.store, f"{cube.name}/chi2")
+    return {
+        task
+        for task in _recorded(keys, cube)
+        if all(_chunk_key(cube, "chi2", index).removeprefix("chi2/") in keys for index in cube.layout.indices(task))
+    }
+
+
+def recorded_tasks(root: zarr.Group, cube: Cube) -> set[int]:
+    """Numbers of the tasks that are recorded as done, whatever has become of their chunks."""
+    return _recorded(names(root.store, f"{cube.name}/chi2"), cube)
+
+
+def _recorded(keys: Iterable[str], cube: Cube) -> set[int]:
+    recorded = {int(match[1]) for key in keys if (match := RECORD.fullmatch(key))}
+    return {task for task in recorded if task < cube.layout.tasks}
+
+
+def require_complete(root: zarr.Group, cube: Cube) -> None:
+    """Refuse a cube that lacks tasks."""
+    missing = cube.layout.tasks - len(done_tasks(root, cube))
+    if missing:
+        raise FastscanError(
+            f"{cube.name} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume"
+        )
+
+
+def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
+    """The stored chi2 over all four dimensions, read by dask where it is needed.
+
+    Raises
+    ------
+    FastscanError
+        Where the scan isn't complete: what is missing would read as NaN.
+    """
+    import dask.array
+
+    require_complete(root, cube)
+    stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/chi2"])  # type: ignore[no-untyped-call]
+    return stored if cube.has_beta else stored[None]
+
+
+def computed(cube: Cube, chi2: "dask.array.Array") -> Array:
+    """What dask reads of a cube's chi2, as float64; values that are missing are damage."""
+    with readable(f"group {cube.name}"):
+        values: Array = np.asarray(chi2, float)
+    require_values(cube, values)
+    return values
+
+
+def require_values(cube: Cube, values: NDArray[np.floating]) -> None:
+    """Refuse chi2 with values missing: a chunk that is lost reads as NaN."""
+    if np.isnan(values).any():
+        raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
+
+
+def require_same(cube: Cube, stored: NDArray[np.floating], chi2: Array) -> None:
+    """Refuse stored chi2 that isn't the likelihood's, but for what storing rounds."""
+    with np.errstate(over="ignore"):  # what is too large for the cube's dtype is stored as infinity
+        rounded = chi2.astype(cube.layout.dtype)
+    if not np.allclose(stored, rounded, rtol=STORED_ROUNDING, atol=NEGLIGIBLE):
+        raise FastscanError(f"{cube.name}: the stored chi2 contradicts the likelihood, see `fastscan verify`")

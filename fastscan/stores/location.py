@@ -1,0 +1,234 @@
+"""Where a store lies, a path or a URL: finding one, making one, replacing one, without harm to anything else."""
+
+import asyncio
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Coroutine
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
+
+import zarr
+from zarr.abc.buffer import Buffer
+from zarr.abc.store import Store
+from zarr.buffer import default_buffer_prototype
+from zarr.core import sync as zarr_sync
+from zarr.errors import ContainsArrayError
+from zarr.storage import LocalStore, MemoryStore
+
+from fastscan.errors import FastscanError
+from fastscan.inputs.files import MALFORMED, readable, writable
+from fastscan.stores.layout import FILES, FORMAT, FORMAT_KEY, LEFTOVER, RECORD
+
+Location = str | PathLike[str]
+T = TypeVar("T")
+
+
+def sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of what zarr's stores do asynchronously, in any thread: zarr's own way, which it keeps private."""
+    return zarr_sync.sync(coroutine)
+
+
+def is_url(location: Location) -> bool:
+    """Whether a location is a URL of something else than this machine's files."""
+    return "://" in os.fspath(location) and not os.fspath(location).startswith("file://")
+
+
+def is_shared(location: Location) -> bool:
+    """Whether other processes see what is at a location."""
+    return not os.fspath(location).startswith("memory://")
+
+
+def local(location: Location) -> Path:
+    """The path of a location on this machine; a symbolic link counts as what it points to."""
+    if is_url(location):
+        raise FastscanError(f"{location}: only a path on this machine can stand here")
+    text = os.fspath(location).removeprefix("file://")
+    if not text:
+        raise FastscanError("the path of the store is empty")
+    return Path(os.path.realpath(text))
+
+
+def absolute(location: Location) -> str:
+    """The location as processes in other directories find it."""
+    return os.fspath(location) if is_url(location) else str(local(location))
+
+
+def open_storage(location: Location, *, read_only: bool) -> Store:
+    """zarr's access to the files at a location."""
+    if not is_url(location):
+        return LocalStore(local(location), read_only=read_only)
+    from fastscan.stores.remote import open_url  # only where it is needed: it imports fsspec
+
+    return open_url(os.fspath(location), read_only=read_only)
+
+
+def place_of(root: zarr.Group) -> str:
+    """Where a store lies, as it is told."""
+    return str(root.store).removeprefix("file://")
+
+
+def read_bytes(root: zarr.Group, key: str) -> bytes | None:
+    """A file of a store; None where there is none.  What can't be read is an OSError: it may be there all the same."""
+    value = sync(root.store.get(key, default_buffer_prototype()))
+    return None if value is None else value.to_bytes()
+
+
+def names(storage: Store, directory: str) -> set[str]:
+    """Names of what is in a directory of a store."""
+
+    async def listed() -> set[str]:
+        return {name async for name in storage.list_dir(directory)}
+
+    return sync(listed())
+
+
+def read_root(location: Location, *, write: bool = False) -> zarr.Group:
+    """The root group of a store; what isn't one is a `FastscanError`."""
+    with readable(location):
+        storage = open_storage(location, read_only=not write)
+        if not (names(storage, "") if is_url(location) else os.path.lexists(local(location))):
+            raise FastscanError(f"{location} does not exist")
+        try:
+            # not consolidated: that metadata would hide groups of a scan that is still running
+            root = zarr.open_group(storage, mode="r+" if write else "r", zarr_format=3, use_consolidated=False)
+        except (FileNotFoundError, NotADirectoryError, ContainsArrayError):
+            raise FastscanError(f"{location} is no fastscan store") from None
+        found = root.attrs.get(FORMAT_KEY)
+    if found is None:
+        raise FastscanError(f"{location} is no fastscan store")
+    if found != FORMAT:
+        raise FastscanError(f"{location} is a store of format {found}; this fastscan reads format {FORMAT}")
+    return root
+
+
+def exists(location: Location) -> bool:
+    """Whether a store is there, be it one that lost its root; something else that is there is a `FastscanError`."""
+    with readable(location):
+        storage = open_storage(location, read_only=True)
+        begun = all(LEFTOVER.search(name) for name in names(storage, ""))  # nothing, or another process' first write
+        if begun and (is_url(location) or not local(location).is_file()):
+            return False
+        lost = _lost_root(storage)
+    try:
+        if not lost:
+            read_root(location)
+    except FastscanError as error:
+        raise FastscanError(f"{error}; it is left as it is") from None
+    return True
+
+
+def _lost_root(storage: Store) -> bool:
+    """Whether the root's zarr.json, which says little, is gone or damaged in a store that has records of fastscan's."""
+    try:
+        data = sync(storage.get("zarr.json", default_buffer_prototype()))
+        lost = data is None or FORMAT_KEY not in json.loads(data.to_bytes())["attributes"]
+    except MALFORMED:
+        lost = True
+    return lost and any(
+        RECORD.fullmatch(name)
+        for outer in names(storage, "")
+        for inner in names(storage, outer)
+        for name in names(storage, f"{outer}/{inner}/chi2")
+    )
+
+
+def require_place(location: Location, *, overwrite: bool, resume: bool) -> bool:
+    """Whether a store is there, at a place where one can be made, continued or replaced.
+
+    Raises
+    ------
+    FastscanError
+        Where a store is there and neither resume nor overwrite was asked for; where something else is there, or
+        the store to be replaced has files that fastscan didn't write (at a URL, its replacement looks for them).
+    """
+    for parent in () if is_url(location) else local(location).parents:
+        if (parent / "zarr.json").is_file():
+            raise FastscanError(f"{location} lies inside a store, {parent}")
+    there = exists(location)
+    if there and not (overwrite or resume):
+        raise FastscanError(f"{location} exists; --resume continues it, --overwrite replaces it")
+    if there and overwrite and not is_url(location):
+        _require_own_files(local(location))
+    return there
+
+
+def _require_own_files(path: Path) -> None:
+    for directory, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            entry = Path(directory, name)
+            if entry.is_symlink() or (name in files and not _is_ours(entry.relative_to(path).as_posix())):
+                raise FastscanError(f"{entry} is nothing that fastscan wrote; nothing was deleted")
+
+
+def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
+    """The root of a new store, or of one that is to be continued or replaced.
+
+    Raises
+    ------
+    FastscanError
+        As `require_place`, and where the place can't be written.
+    """
+    if require_place(location, overwrite=overwrite, resume=resume) and overwrite:
+        return _replace_remote(location) if is_url(location) else _replace(location, local(location))
+    with writable(location):
+        storage = open_storage(location, read_only=False)
+        put = storage.set if _lost_root(storage) else storage.set_if_not_exists  # another process may have been faster
+        sync(put("zarr.json", _root_file()))
+    return read_root(location, write=True)
+
+
+def _root_file() -> Buffer:
+    """The zarr.json of a store's root."""
+    root = zarr.open_group(MemoryStore(), mode="w-", zarr_format=3, attributes={FORMAT_KEY: FORMAT})
+    written = sync(root.store.get("zarr.json", default_buffer_prototype()))
+    assert written is not None
+    return written
+
+
+def _replace(location: Location, path: Path) -> zarr.Group:
+    """A new store in place of an old one, which is put aside first: either is whole, whatever happens."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with writable(location):
+        path.rename(aside)
+    try:
+        root = create(location, overwrite=False, resume=False)
+    except FastscanError:
+        with writable(f"{aside} keeps the old store; {location}"):
+            aside.rename(path)  # in place of a directory that was begun, where it is empty
+        raise
+    with writable(aside):
+        shutil.rmtree(aside)
+    return root
+
+
+def _replace_remote(location: Location) -> zarr.Group:
+    """A new store in place of one at a URL, where nothing can be put aside: records go first."""
+    storage = open_storage(location, read_only=False)
+
+    async def listed() -> list[str]:
+        return [key async for key in storage.list_prefix("")]
+
+    with writable(location):
+        old = sync(listed())
+        foreign = [key for key in old if not _is_ours(key)]
+        if foreign:
+            raise FastscanError(f"{location}/{foreign[0]} is nothing that fastscan wrote; nothing was deleted")
+        sync(_delete(storage, old))
+    return create(location, overwrite=False, resume=True)
+
+
+async def _delete(storage: Store, keys: list[str]) -> None:
+    await asyncio.gather(*(storage.delete(key) for key in keys if RECORD.fullmatch(key.rpartition("/")[2])))
+    await asyncio.gather(
+        *(storage.delete_dir(outer) for outer in {key.partition("/")[0] for key in keys} - {"zarr.json"})
+    )
+    await storage.delete("zarr.json")
+
+
+def _is_ours(key: str) -> bool:
+    """Whether a file of a store is one that fastscan writes, or what a killed write left of it."""
+    of_write = LEFTOVER.sub("", key)  # without the last suffix of what was being written
+    return any(FILES.fullmatch(name) for name in (key, of_write, f"{of_write}.json"))

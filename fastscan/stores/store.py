@@ -1,0 +1,365 @@
+"""The life of a store: create its groups, read them, finish it, and say what it holds.
+
+A store is ordinary zarr v3 that xarray opens.  A group ``<experiment>/<model>``, or ``<combination>/<model>``, which
+has no events, holds
+
+    chi2(beta, m_zprime, sigma_sys, luminosity)   events(beta, m_zprime)   and one 1-D array an axis
+    likelihood/                                   the arrays of `fastscan.likelihoods.likelihood.Likelihood`
+    chi2/done.<task>.json                         one record a task, written after its chunks
+
+A group's own zarr.json is written first and owns the name; it has a checksum of each small file of the group, which
+every reading checks.
+"""
+
+import asyncio
+import json
+import math
+import platform
+import time
+import warnings
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from zarr import AsyncArray, AsyncGroup
+from zarr.abc.buffer import Buffer as AnyBuffer
+from zarr.buffer import default_buffer_prototype
+from zarr.errors import ZarrUserWarning
+from zarr.storage import MemoryStore, StorePath
+
+from fastscan.errors import FastscanError, unknown
+from fastscan.inputs.files import MALFORMED, readable
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
+from fastscan.stores.cube import Cube, differences, hash_of
+from fastscan.stores.layout import AXES, CARRIED, COMPUTED, DIMENSIONS, LEFTOVER, Layout, Stored, arrays_of, rank
+from fastscan.stores.location import Location, place_of, read_bytes, read_root, sync
+from fastscan.typing import Array
+
+if TYPE_CHECKING:
+    import xarray
+
+SETTLE = 5  # seconds that another process gets to write a group that it has begun
+
+
+def is_there(root: zarr.Group, cube: Cube) -> bool:
+    """Whether a store has the group of a cube; one of the same name from another run is a `FastscanError`."""
+    with readable(f"group {cube.name}"):
+        attributes = _attributes(root, cube.name)
+    if not attributes:
+        return False
+    if cube.hash not in (attributes["hash"], hash_of(attributes.get("identity"))):  # one of them may be damaged
+        changed = ", ".join(differences(attributes.get("identity"), cube.identity))
+        raise FastscanError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
+    return True
+
+
+def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
+    """What a group of fastscan's says of itself; nothing where its zarr.json is lost, damaged or another's."""
+    try:
+        attributes: dict[str, Any] = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")["attributes"]
+        return attributes if isinstance(attributes["hash"], str) else {}
+    except MALFORMED:
+        return {}
+
+
+def done(root: zarr.Group, cubes: Iterable[Cube]) -> dict[str, set[int]]:
+    """Numbers of the tasks that a store has as done, by group; groups from another run are refused."""
+    return {cube.name: done_tasks(root, cube) for cube in cubes if is_there(root, cube)}
+
+
+def ensure(root: zarr.Group, cube: Cube) -> None:
+    """Create the group of a cube, or what is missing or damaged of it.
+
+    Several processes can do so at the same time: the first to write the group's own metadata owns the name, and its
+    files are those that count.
+
+    Raises
+    ------
+    FastscanError
+        Where another run has a group of this name, or had one whose metadata are lost.
+    """
+    if is_there(root, cube):
+        if _is_whole(root, cube):
+            return
+    else:
+        _require_own_records(root, cube)
+    aside = zarr.open_group(MemoryStore(), mode="w-", zarr_format=3)
+    _make(aside, cube)
+    files = sync(_read_files(aside, _small_files(aside)))
+    own = f"{cube.name}/zarr.json"
+    sync(root.store.set_if_not_exists(own, files[own]))
+    if is_there(root, cube) and read_bytes(root, own) != files[own].to_bytes():
+        # the same run on another machine or by another version, where last digits may differ
+        for _ in range(10):
+            if _is_whole(root, cube):
+                return
+            time.sleep(SETTLE / 10)
+    sync(_write_files(root, files))
+
+
+def _is_whole(root: zarr.Group, cube: Cube) -> bool:
+    try:
+        read(root, cube.name)
+    except FastscanError:
+        return False
+    return True
+
+
+def _require_own_records(root: zarr.Group, cube: Cube) -> None:
+    """Refuse a name that holds anything but this run's: what another run computed, or what fastscan didn't make."""
+    records = sorted(recorded_tasks(root, cube))
+    if any(checksums_of(root, cube, task) is None for task in records):
+        raise FastscanError(f"{cube.name} lost its zarr.json, and holds what another run computed")
+    if not records and read_bytes(root, f"{cube.name}/zarr.json") is not None:
+        raise FastscanError(f"{cube.name}/zarr.json is damaged, or nothing that fastscan made; it is left as it is")
+
+
+def _small_files(root: zarr.Group) -> list[str]:
+    """All files of a group in memory."""
+
+    async def listed() -> list[str]:
+        return [key async for key in root.store.list() if key != "zarr.json"]
+
+    return sync(listed())
+
+
+async def _read_files(root: zarr.Group, keys: Iterable[str]) -> dict[str, AnyBuffer]:
+    """Those of the files that are there; all at once, as each may wait for the network."""
+    keys = list(keys)
+    values = await asyncio.gather(*(root.store.get(key, default_buffer_prototype()) for key in keys))
+    return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+
+async def _write_files(root: zarr.Group, files: dict[str, AnyBuffer]) -> None:
+    await asyncio.gather(*(root.store.set(key, value) for key, value in files.items()))
+
+
+def _make(root: zarr.Group, cube: Cube) -> None:
+    group = root.create_group(cube.name)
+    for name in cube.dimensions:
+        _put_array(group, name, cube.axes[name], AXES[name])
+    for name in cube.layout.arrays:
+        group.create_array(
+            name,
+            shape=cube.stored(cube.layout.shape[: rank(name)]),
+            chunks=cube.stored(cube.layout.chunks[: rank(name)]),
+            dtype=cube.layout.dtype_of(name),
+            fill_value=math.nan,
+            compressors=None,
+            chunk_key_encoding={"name": "default", "separator": "."},
+            dimension_names=cube.stored(COMPUTED[name].dimensions),
+            attributes=COMPUTED[name].attributes,
+        )
+    carried = group.create_group("likelihood")
+    for name, stored in CARRIED.items():
+        _put_array(carried, name, getattr(cube.likelihood, name), stored)
+    group.update_attributes(
+        {
+            "Conventions": "CF-1.11",
+            "title": cube.title,
+            "source": f"fastscan {version('fastscan')}",
+            "references": list(cube.references),
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
+            },
+            "identity": cube.identity,
+            "hash": cube.hash,
+            "checksums": _checksums(root, cube.name),
+        }
+    )
+
+
+def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
+    """Checksums of what a group consists of but for its own zarr.json: all that its limits follow from."""
+    prefix = f"{name}/"
+    small = [key for key in _small_files(root) if key.startswith(prefix) and key != f"{prefix}zarr.json"]
+    files = sync(_read_files(root, small))
+    return {key.removeprefix(prefix): checksum(files[key].to_bytes()) for key in sorted(files)}
+
+
+def _put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> None:
+    group.create_array(
+        name,
+        data=values,
+        chunks=tuple(max(1, size) for size in values.shape),
+        fill_value=math.nan,
+        compressors=None,
+        dimension_names=stored.dimensions,
+        attributes=stored.attributes,
+    )
+
+
+def group_names(root: zarr.Group) -> list[str]:
+    """Names of the groups ``<experiment>/<model>``, be they damaged: what holds a chi2; without any, it is no store."""
+
+    async def inside(directory: str) -> list[str]:
+        return [name async for name in root.store.list_dir(directory)]
+
+    async def listed() -> list[str]:
+        outer = await inside("")
+        inner = await asyncio.gather(*map(inside, outer))
+        groups = [f"{one}/{other}" for one, others in zip(outer, inner, strict=True) for other in others]
+        contents = await asyncio.gather(*map(inside, groups))
+        return sorted(group for group, content in zip(groups, contents, strict=True) if "chi2" in content)
+
+    with readable(place_of(root)):
+        found = sync(listed())
+    if not found:
+        raise FastscanError(f"{place_of(root)} has no groups")
+    return found
+
+
+def read(root: zarr.Group, name: str) -> Cube:
+    """A group of a store, with the likelihood that it carries."""
+    with readable(f"group {name}"):
+        attributes = _attributes(root, name)
+        if not attributes:
+            known = group_names(root)
+            raise ValueError("its zarr.json is lost") if name in known else unknown("group", name, known)
+        identity = attributes["identity"]
+        if hash_of(identity) != attributes["hash"]:
+            raise ValueError("what it was made from doesn't fit its hash")
+        aside = MemoryStore(sync(_checked_files(root, name, attributes["checksums"])))
+        has_beta = "beta" in identity["axes"]
+        axes = sync(_read_arrays(aside, [axis for axis in DIMENSIONS if has_beta or axis != "beta"]))
+        carried = sync(_read_arrays(aside, [f"likelihood/{array}" for array in CARRIED]))
+        return Cube(
+            name=name,
+            title=attributes["title"],
+            references=tuple(attributes["references"]),
+            identity=identity,
+            axes=axes,
+            has_beta=has_beta,
+            layout=Layout(
+                shape=tuple(axes[axis].size if axis in axes else 1 for axis in DIMENSIONS),
+                chunks=tuple(identity["chunks"]),
+                chunks_per_task=identity["chunks_per_task"],
+                dtype=identity["dtype"],
+                arrays=arrays_of(identity["combined"]),
+            ),
+            likelihood=Likelihood(
+                tuple(identity["members"]), **{name.rpartition("/")[2]: values for name, values in carried.items()}
+            ),
+        )
+
+
+async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str]) -> dict[str, AnyBuffer]:
+    """What a group consists of beside its large chunks; what is lost or damaged of it is a ValueError."""
+    outer = name.partition("/")[0]
+    found = await _read_files(root, [f"{name}/{key}" for key in checksums])
+    for key, right in checksums.items():
+        value = found.get(f"{name}/{key}")
+        if value is None or checksum(value.to_bytes()) != right:
+            raise ValueError(f"{key} is {'lost' if value is None else 'damaged'}")
+    try:
+        await AsyncGroup.open(root.store_path / outer, zarr_format=3, use_consolidated=False)
+    except (*MALFORMED, FileNotFoundError):
+        raise ValueError(f"{outer}/zarr.json is lost or damaged") from None
+    return {key.removeprefix(f"{name}/"): value for key, value in found.items()}
+
+
+async def _read_arrays(storage: MemoryStore, arrays: Iterable[str]) -> dict[str, Array]:
+    """Small arrays, whole."""
+
+    async def values(array: str) -> Array:
+        opened = await AsyncArray.open(StorePath(storage, array), zarr_format=3)
+        return np.asarray(await opened.getitem(...), float)
+
+    arrays = list(arrays)
+    return dict(zip(arrays, await asyncio.gather(*map(values, arrays)), strict=True))
+
+
+def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
+    """Remove what killed writes left in finished groups, and consolidate, so that a plain xarray opens it."""
+
+    async def remove_leftovers() -> None:
+        groups = {cube.name for cube in cubes}
+        keys = [key for name in groups async for key in root.store.list_prefix(f"{name}/")]
+        above = {f"{name.partition('/')[0]}/" for name in groups} | {""}
+        keys += [outer + name for outer in above async for name in root.store.list_dir(outer)]
+        await asyncio.gather(*(root.store.delete(key) for key in keys if LEFTOVER.search(key)))
+
+    sync(remove_leftovers())
+    with warnings.catch_warnings():
+        # consolidated metadata is zarr-python's convention, not yet in the v3 specification
+        warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
+        zarr.consolidate_metadata(root.store)
+
+
+def describe(location: Location) -> list[dict[str, Any]]:
+    """What each group of a store holds: axes, points, bytes, tasks in all and done, and what made it."""
+    root = read_root(location)
+    described = []
+    for name in group_names(root):
+        cube = read(root, name)
+        attributes = root[name].attrs
+        described.append(
+            {
+                "group": name,
+                "title": cube.title,
+                "axes": {
+                    axis: {
+                        "size": points.size,
+                        "first": float(points[0]),
+                        "last": float(points[-1]),
+                        "units": AXES[axis].units,
+                    }
+                    for axis, points in cube.axes.items()
+                    if not np.isnan(points).any()  # of a combination that has no sigma_sys in common
+                },
+                "points": cube.layout.points,
+                "dtype": cube.layout.dtype,
+                "bytes": cube.layout.size,
+                "chunks": list(cube.stored(cube.layout.chunks)),
+                "tasks": cube.layout.tasks,
+                "tasks_done": len(done_tasks(root, cube)),
+                "source": attributes["source"],
+                "hash": cube.hash,
+                "references": cube.references,
+            }
+        )
+    return described
+
+
+def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
+    """A group of a store as an xarray Dataset, read lazily.
+
+    Parameters
+    ----------
+    store : str, path or zarr.Group
+        Path of a store, or what `scan` returned.
+    group : str
+        ``<experiment>/<model>`` or ``<combination>/<model>``.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``chi2(beta, m_zprime, sigma_sys, luminosity)`` and ``events(beta, m_zprime)`` with their axes; ``beta``
+        (rad) only for e6, ``m_zprime`` in GeV.
+
+    Raises
+    ------
+    FastscanError
+        Where the store or the group is missing, damaged or not complete, or xarray isn't installed.
+
+    Examples
+    --------
+    >>> import fastscan
+    >>> root = fastscan.scan("grids/coherent-csi.toml", "memory://open")
+    >>> chi2 = open(root, "coherent-csi/chi").chi2
+    >>> round(float(chi2.sel(m_zprime=200, sigma_sys=0.28, luminosity=1, method="nearest")), 3)
+    3.102
+    """
+    try:
+        import xarray
+    except ImportError:
+        raise FastscanError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
+    root = store if isinstance(store, zarr.Group) else read_root(store)
+    cube = read(root, group)
+    require_complete(root, cube)
+    dataset: xarray.Dataset = xarray.open_zarr(root.store, group=group, consolidated=False)
+    return dataset
