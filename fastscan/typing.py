@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 Channel = Literal["cevns", "nu-e"]  # coherent off nuclei, or off electrons
+Flavour = Literal["e", "mu", "tau"]  # of a neutrino and of its antineutrino
+FLAVOURS: tuple[Flavour, ...] = ("e", "mu", "tau")  # in the order of every array over flavours
 Record: TypeAlias = dict[str, Any]  # one answer by key, see fastscan.answers.records
 
 if TYPE_CHECKING:  # the modules that only describe experiments do without numpy

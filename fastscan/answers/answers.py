@@ -4,69 +4,59 @@ A limit of experiments needs no store.  Of a store, every group answers that can
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastscan.answers.records import Values, limit_record, limit_records, over_g
+from fastscan.answers.question import PlaneAxes, Question
+from fastscan.answers.records import limit_record, limit_records, over_g
+from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import FastscanError, unknown
-from fastscan.experiments.catalogue import Experiment, load_all
-from fastscan.interactions import catalogue as models
-from fastscan.interactions.catalogue import Model
+from fastscan.experiments.catalogue import load_all
+from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import combine
-from fastscan.limits import limits as query
-from fastscan.limits.confidence import CL, DOF
-from fastscan.stores.layout import arrays_of
+from fastscan.limits import limits, points
 from fastscan.typing import Record
 
 if TYPE_CHECKING:  # a limit without a store does without zarr
     import zarr
 
-    from fastscan.answers.planes import Contour, Plane
+    from fastscan.answers.contours import Contour
+    from fastscan.answers.planes import Plane
     from fastscan.stores.cube import Cube
 
 
-def limit_at_point(
-    names: Sequence[str],
-    model: str,
-    *,
-    beta: float | None = None,
-    sigma_sys: float | Mapping[str, float] | None = None,
-    luminosity: float = 1.0,
-    cl: float = CL,
-    dof: int = DOF,
-) -> Record:
-    """The limit of one or several experiments, without a store.
+def limit_at_point(names: Sequence[str], model: str, question: Question) -> Record:
+    """The limit of one or several experiments at one value of each axis, without a store.
 
     Beside the keys of every record, ``expected_gev`` is the limit with measured data replaced by the Standard
     Model's prediction (None without data), with its ``expected_status``; for a user's own U(1)' both the intervals
     and this limit are there for M_Z' / g' too, as ``allowed_over_g_gev`` and ``expected_over_g_gev``.
     """
-    experiments, loaded_model = load_all(names), models.load(model)
-    point: dict[str, Any] = {"beta": beta, "luminosity": luminosity, "cl": cl, "dof": dof}
-    found = query.at_point(experiments, loaded_model, sigma_sys=sigma_sys, **point)
-    own = {each.name: each.statistics.sigma_sys for each in experiments}
-    given = sigma_sys if isinstance(sigma_sys, Mapping) else {} if sigma_sys is None else dict.fromkeys(own, sigma_sys)
-    sigmas = own | dict(given)
-    (limit,), (status,) = found.limits(), found.statuses()
-    record = limit_record(
-        "+".join(own),
-        loaded_model.name,
-        limit,
-        status,
-        found.intervals()[0],
-        sigma_sys=sigmas if len(own) > 1 else sigmas[experiments[0].name],
-        g_prime=loaded_model.g_prime,
-        **point,
-    )
-    expected, expected_status = _expected(experiments, loaded_model, sigmas, point)
-    g = loaded_model.g_prime
+    experiments, interaction = load_all(names), catalogue.load(model)
+    at = {name: value for name, value in question.at.items() if name not in (SIGMA_SYS.name, LUMINOSITY.name)}
+    luminosity = question.at.get(LUMINOSITY.name, 1.0)
+    delta = limits.threshold(question.cl, question.column_dof)
+    rows = points.prepare(experiments, interaction, at)
+    sigma = rows.likelihood.sigma_sys_of(question.at.get(SIGMA_SYS.name))
+    found = limits.at_point(rows, sigma, luminosity, delta)
+    family = {axis.column: at.get(axis.name) for axis in interaction.family_rows}
+    point = {**family, SIGMA_SYS.column: sigma.told()[0], LUMINOSITY.column: luminosity}
+    names = ("+".join(each.name for each in experiments), interaction.name)
+    record = limit_record(names, point, (question.cl, question.column_dof), found, 0, interaction)
+    expected, status = None, None
+    if any(each.is_measured for each in experiments):
+        projected = [each.expected() for each in experiments]
+        own = dict(zip((each.name for each in projected), sigma.values.values(), strict=True))
+        instead = limits.at_point(points.prepare(projected, interaction, at), own, luminosity, delta)
+        expected, status = _number(instead.bounds[0]), str(instead.status[0])
+    g = interaction.g_prime
     return {
         **record,
         "expected_gev": expected,
-        "expected_status": expected_status,
+        "expected_status": status,
         "allowed_over_g_gev": None
         if g is None
         else [(over_g(low, g), over_g(high, g)) for low, high in record["allowed_gev"]],
@@ -74,45 +64,21 @@ def limit_at_point(
     }
 
 
-def _expected(
-    experiments: Sequence[Experiment], model: Model, sigma_sys: Mapping[str, float], point: dict[str, Any]
-) -> tuple[float | None, str | None]:
-    """The limit with measured data replaced by the Standard Model's prediction, and its status; None without data."""
-    if not any(each.is_measured for each in experiments):
-        return None, None
-    projected = [each.expected() for each in experiments]
-    renamed = {other.name: sigma_sys[each.name] for each, other in zip(experiments, projected, strict=True)}
-    limit, status = query.limit(projected, model, sigma_sys=renamed, with_status=True, **point)
-    return None if np.isnan(limit) else float(limit), str(status)
-
-
-def limits_of_store(
-    location: str,
-    groups: Sequence[str] = (),
-    *,
-    combined: Sequence[str] = (),
-    beta: Values = "axis",
-    sigma_sys: Values | None = None,
-    luminosity: Values = (1.0,),
-    cl: float = CL,
-    dof: int = DOF,
-    from_cube: bool = False,
-) -> Iterator[Record]:
+def limits_of_store(location: str, question: Question, combined: Sequence[str] = ()) -> Iterator[Record]:
     """`fastscan.answers.records.limit_records` of some groups of a store, or of all.
 
     `combined` names experiments (or combinations) of the store whose likelihoods are added up, for each model
-    that all of them have, instead.  `from_cube` insists on the stored chi2.
+    that all of them have, instead.
     """
     from fastscan.stores.location import read_root
 
     root = read_root(location)
-    if combined and from_cube:
+    if combined and question.stored:
         raise FastscanError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
-    cubes = joint_cubes(root, combined) if combined else cubes_of(root, groups)
-    asked: dict[str, Any] = {"beta": beta, "sigma_sys": sigma_sys, "luminosity": luminosity, "cl": cl, "dof": dof}
-    stored_in = root if from_cube else None
+    cubes = joint_cubes(root, combined) if combined else cubes_of(root, question.groups)
+    stored_in = root if question.stored else None
     # each checks what is asked of it, before the first of them answers
-    return itertools.chain.from_iterable([limit_records(cube, **asked, stored_in=stored_in) for cube in cubes])
+    return itertools.chain.from_iterable([limit_records(cube, question, stored_in) for cube in cubes])
 
 
 def cubes_of(root: "zarr.Group", groups: Sequence[str]) -> "list[Cube]":
@@ -143,81 +109,64 @@ def joint_cubes(root: "zarr.Group", names: Sequence[str]) -> "list[Cube]":
 
 def _joint(parts: "Sequence[Cube]") -> "Cube":
     """The cube that a grid file's [combine.NAME] would make of some cubes of one model, over the first one's axes."""
+    from fastscan.stores.layout import arrays_of
+
     first = parts[0]
-    shared = first.dimensions[:-2]  # beta, where there is one, and m_zprime
+    shared = (*first.rows, first.strength)
     for part in parts:
-        same_axes = all(np.array_equal(part.axes[axis], first.axes[axis]) for axis in shared)
-        if not same_axes or part.identity["model"] != first.identity["model"]:
-            raise FastscanError(f"{part.name} and {first.name} differ in beta, in m_zprime or in the model")
-    axes = first.axes
-    if first.own_sigma_sys:  # of several, no single number
-        axes = axes | {"sigma_sys": np.array([np.nan])}
+        if part.identity["model"] != first.identity["model"]:
+            raise FastscanError(f"{part.name} and {first.name} differ in the model")
+        for name in shared:
+            if not np.array_equal(part.points[name], first.points[name]):
+                raise FastscanError(f"{part.name} and {first.name} differ in {name}")
+    own = {} if first.has_axis(SIGMA_SYS.name) else {SIGMA_SYS.name: np.array([np.nan])}  # of several, no single number
     joint = {
         "combined": True,
         "members": [name for part in parts for name in part.identity["members"]],
         "experiments": {name: each for part in parts for name, each in part.identity["experiments"].items()},
-        "fixed_sigma_sys": {name: sigma for part in parts for name, sigma in part.fixed_sigma_sys.items()},
+        "fixed_sigma_sys": {name: sigma for part in parts for name, sigma in part.identity["fixed_sigma_sys"].items()},
     }
     return replace(
         first,
-        name=f"{'+'.join(part.experiment for part in parts)}/{first.model_name}",
+        name=f"{'+'.join(part.experiment for part in parts)}/{first.model}",
         references=tuple(dict.fromkeys(reference for part in parts for reference in part.references)),
         identity=first.identity | joint,
-        axes=axes,
+        points=first.points | own,
         layout=replace(first.layout, arrays=arrays_of(combined=True)),
         likelihood=combine([part.likelihood for part in parts]),
     )
 
 
 def contours_of_store(
-    location: str,
-    groups: Sequence[str] = (),
-    *,
-    axes: tuple[str, str] | None = None,
-    minimise: Sequence[str] = (),
-    at: Mapping[str, float] | None = None,
-    cl: float = CL,
-    dof: int | None = None,
-    from_cube: bool = False,
-) -> "Iterator[tuple[Plane, list[Contour], int]]":
-    """Planes of some groups of a store, or of all that have the axes, with their contours and degrees of freedom.
+    location: str, question: Question, axes: PlaneAxes | None = None
+) -> "Iterator[tuple[Plane, list[Contour]]]":
+    """Planes of some groups of a store, or of all that have the axes, with their contours.
 
-    Arguments as of `fastscan.answers.planes.plane_of`; axes left out are the first that a group has.
+    Axes left out are the first that a group has; see `fastscan.answers.planes.plane_of`.
     """
     from fastscan.answers import planes
     from fastscan.stores.location import read_root
 
     root = read_root(location)
-    cubes = cubes_of(root, groups)
-    able = [cube for cube in cubes if planes.can_show(cube, axes, (*(at or {}), *minimise))]
-    yield from contours_of_cubes(
-        cubes if groups else able or cubes[:1],  # one that can't be drawn says why
-        axes=axes,
-        minimise=minimise,
-        at=at,
-        cl=cl,
-        dof=dof,
-        stored_in=root if from_cube else None,
-    )
+    shown = axes or PlaneAxes()
+    cubes = cubes_of(root, question.groups)
+    able = [cube for cube in cubes if planes.can_show(cube, shown, tuple(question.at))]
+    chosen = cubes if question.groups else able or cubes[:1]  # one that can't be drawn says why
+    yield from contours_of_cubes(chosen, question, shown, root if question.stored else None)
 
 
 def contours_of_cubes(
-    cubes: "Iterable[Cube]",
-    *,
-    axes: tuple[str, str] | None = None,
-    minimise: Sequence[str] = (),
-    at: Mapping[str, float] | None = None,
-    cl: float = CL,
-    dof: int | None = None,
-    stored_in: "zarr.Group | None" = None,
-) -> "Iterator[tuple[Plane, list[Contour], int]]":
+    cubes: "Iterable[Cube]", question: Question, axes: PlaneAxes, stored_in: "zarr.Group | None" = None
+) -> "Iterator[tuple[Plane, list[Contour]]]":
     """As `contours_of_store`, of cubes; with the root of their store as `stored_in`, from the stored chi2."""
     from fastscan.answers import planes
+    from fastscan.answers.contours import contours
 
     for cube in cubes:
-        held = {name: value for name, value in (at or {}).items() if name != "beta" or cube.has_beta}
-        over = [name for name in minimise if name != "beta" or cube.has_beta]
-        x, y = axes or planes.axes_of(cube, held=(*(at or {}), *minimise))
-        own_dof = planes.dof_of(x, y, dof)
-        plane = planes.plane_of(cube, x, y, at=held, minimise=over, dof=own_dof, stored_in=stored_in)
-        yield plane, planes.contours(plane, query.threshold(cl, own_dof)), own_dof
+        plane = planes.plane_of(cube, axes, question, stored_in)
+        yield plane, contours(plane)
+
+
+def _number(value: float) -> float | None:
+    """A number, or None for one that isn't there."""
+    return None if np.isnan(value) else float(value)

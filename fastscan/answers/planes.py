@@ -1,8 +1,7 @@
-"""Contours: Delta chi2 over a plane of any two axes of a cube, and the lines on which it equals a threshold.
+"""Planes: Delta chi2 over any two axes of a cube, with the others held, minimised over or fitted.
 
-contourpy draws the lines through the plane's grid; each vertex, which lies on an edge between two grid points, is
-then moved along its edge to where the likelihood that the cube carries puts it.  Axes are taken in the scale in
-which they are drawn: masses and luminosities by their logarithm, beta as an angle or by its cosine.
+Axes are taken in the scale in which they are drawn: masses and luminosities by their logarithm, beta as an angle or by
+its cosine.
 """
 
 import math
@@ -10,90 +9,104 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import contourpy
 import numpy as np
 import zarr
-from scipy.optimize import elementwise
 
+from fastscan.answers.question import PlaneAxes, Question
+from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, View, named
 from fastscan.errors import FastscanError, unknown
-from fastscan.interactions import catalogue as models
-from fastscan.likelihoods.likelihood import Likelihood, chi2_of
-from fastscan.limits import limits as query
+from fastscan.interactions.parameters import AXES
 from fastscan.limits.crossings import infimum
-from fastscan.scans.grid import AXIS_RULES
+from fastscan.limits.limits import threshold
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube
-from fastscan.stores.layout import DIMENSIONS
-from fastscan.typing import Array, IntArray
+from fastscan.typing import Array
 
 AT_ONCE = 2**20  # points computed at a time, which bounds the memory where an axis is minimised over
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How an axis is drawn: the axis, and the way from its unit to the scale and back."""
-
-    axis: str
-    drawn: Callable[[Array], Array]
-    back: Callable[[Array], Array]
-
-
-SCALES = {
-    "beta": Scale("beta", np.positive, np.positive),
-    "cos_beta": Scale("beta", np.cos, np.arccos),
-    "m_zprime": Scale("m_zprime", np.log, np.exp),
-    "sigma_sys": Scale("sigma_sys", np.positive, np.positive),
-    "luminosity": Scale("luminosity", np.log, np.exp),
+Scale = tuple[Callable[[Array], Array], Callable[[Array], Array]]  # from the unit of an axis to what is drawn, and back
+SCALES: dict[str, Scale] = {
+    "linear": (np.positive, np.positive),
+    "log": (np.log, np.exp),
+    "cos": (np.cos, np.arccos),
 }
-# What a fit of the model finds; the others are the experiment's.
-THEORY = ("beta", "m_zprime")
-SECOND_AXES = ("beta", "sigma_sys", "luminosity")  # what M_Z' is shown against where nothing is said
+VIEWS: dict[str, tuple[Axis, View]] = {view.name: (axis, view) for axis in AXES for view in axis.all_views}
 
 
 @dataclass(frozen=True, eq=False)
-class Contour:
-    """A line of constant Delta chi2: its vertices on the two axes (rad, GeV or without unit).
+class Side:
+    """One of the two axes of a plane, and how it is drawn."""
 
-    One that isn't `closed` leaves the grid at both ends.  Where Delta chi2 jumps, as it can between betas that fit
-    the data at some mass and betas that don't, a contour runs along the jump.
-    """
+    axis: Axis
+    view: View
+    points: Array  # in the unit of the axis
 
-    x: Array
-    y: Array
-    closed: bool
+    def to_scale(self, values: Array) -> Array:
+        """What is drawn of values in the unit of the axis."""
+        return SCALES[self.view.scale][0](values)
+
+    def from_scale(self, drawn: Array) -> Array:
+        """Values in the unit of the axis of what is drawn."""
+        return SCALES[self.view.scale][1](drawn)
+
+    @cached_property
+    def drawn(self) -> Array:
+        """The points as they are drawn."""
+        return self.to_scale(self.points)
+
+    def viewed(self, values: Array) -> Array:
+        """Values as people are told them: those of the axis, or what another view has of them."""
+        return values if self.view.name == self.axis.name else self.to_scale(values)
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """Two axes of a cube, named as in SCALES, and what is done with the others.
+    """Two axes of a cube, and what is done with the others.
 
-    `held` has their points: chi2 is the minimum over them, which holds the axis where there is one.  sigma_sys is
-    absent where each experiment keeps its own.  Delta chi2 is chi2 above its infimum over all M_Z' and, where
-    `fits_beta`, over the betas on the axis, at the same sigma_sys and luminosity.  On the grid it is the
-    likelihood's, or what a store has, whose root `stored_in` is.
+    Attributes
+    ----------
+    cube : Cube
+        A group of a store, or of a plan.
+    x, y : Side
+        The two axes.
+    held : dict of str to array
+        The points of other axes: chi2 is the minimum over them, which holds the axis where there is one.  sigma_sys is
+        absent where each experiment keeps its own.
+    fits_rows : bool
+        Whether Delta chi2 is measured from the infimum over the rows of the cube too, not over columns alone; always at
+        the same sigma_sys and luminosity.
+    cl, dof : float, int
+        The level of its contours.
+    stored_in : zarr.Group, optional
+        Root of the store whose chi2 is shown on the grid; else it is the likelihood's.
     """
 
     cube: Cube
-    x: str
-    y: str
+    x: Side
+    y: Side
     held: dict[str, Array]
-    fits_beta: bool
+    fits_rows: bool
+    cl: float
+    dof: int
     stored_in: zarr.Group | None = None
 
-    @cached_property
-    def points(self) -> tuple[Array, Array]:
-        """Both axes' points as they are drawn."""
-        x, y = (SCALES[name].drawn(self.cube.axis(SCALES[name].axis)) for name in (self.x, self.y))
-        return x, y
+    @property
+    def delta(self) -> float:
+        """The Delta chi2 of its contours."""
+        return threshold(self.cl, self.dof)
 
-    def _in_units(self, x: Array, y: Array) -> dict[str, Array]:
-        """Points as they are drawn in the units of their axes."""
-        return {SCALES[name].axis: SCALES[name].back(drawn) for name, drawn in ((self.x, x), (self.y, y))}
+    @property
+    def shown(self) -> tuple[str, str]:
+        """Names of the two axes."""
+        return self.x.axis.name, self.y.axis.name
 
     @property
     def fitted(self) -> tuple[str, ...]:
         """Axes over which the infimum is taken that Delta chi2 is measured from."""
-        return THEORY if self.fits_beta else ("m_zprime",)
+        return (*(self.cube.rows if self.fits_rows else ()), self.cube.strength)
+
+    def _in_units(self, x: Array, y: Array) -> dict[str, Array]:
+        """Points as they are drawn in the units of their axes."""
+        return {side.axis.name: side.from_scale(drawn) for side, drawn in ((self.x, x), (self.y, y))}
 
     def chi2(self, x: Array, y: Array) -> Array:
         """chi2 at points (n,) of the axes as they are drawn."""
@@ -102,73 +115,64 @@ class Plane:
         return np.concatenate([np.empty(0), *parts])
 
     def _chi2_of_few(self, x: Array, y: Array) -> Array:
-        point = _product(self._in_units(x, y), self.held)
-        likelihood, index, sigma_sys = self._likelihood_at(point)
-        chi2 = chi2_of(likelihood, index, models.gamma(point["m_zprime"]), sigma_sys, point["luminosity"])
+        at = _product(self._in_units(x, y), self.held)
+        likelihood, row = self.cube.at_rows(at)
+        strength = self.cube.interaction.strength.to_x(at[self.cube.strength])
+        chi2 = likelihood.chi2(strength, row, at.get(SIGMA_SYS.name), at[LUMINOSITY.name])
         lowest: Array = chi2.min(axis=1)
         return lowest
-
-    def _likelihood_at(self, point: Mapping[str, Array]) -> tuple[Likelihood, IntArray, dict[str, Array | None]]:
-        """The likelihood at some points' betas, the index of each in it, and each member's systematic error there."""
-        likelihood, index = self.cube.at_beta(point.get("beta", np.zeros((1, 1))))
-        return likelihood, index, self.cube.sigma_sys(point.get("sigma_sys"))
 
     def lowest(self, x: Array, y: Array) -> Array:
         """What Delta chi2 is measured from at points (n,)."""
         varying = {name: points for name, points in self._in_units(x, y).items() if name not in self.fitted}
         held = {name: points for name, points in self.held.items() if name not in self.fitted}
-        if self.fits_beta:
-            held["beta"] = self.cube.axes["beta"]
-        rows = np.stack([np.zeros(x.size), *varying.values()], axis=1)
-        each, number = np.unique(rows, axis=0, return_inverse=True)
-        point = _product(dict(zip(varying, each[:, 1:].T, strict=True)), held)
-        columns, shape = query.columns_of(*self._likelihood_at(point), point["luminosity"])
-        lowest: Array = infimum(columns).reshape(shape).min(axis=1)
+        if self.fits_rows:
+            held |= {name: self.cube.points[name] for name in self.cube.rows}
+        settings = np.stack([np.zeros(x.size), *varying.values()], axis=1)
+        each, number = np.unique(settings, axis=0, return_inverse=True)
+        at = _product(dict(zip(varying, each[:, 1:].T, strict=True)), held)
+        likelihood, row = self.cube.at_rows(at)
+        columns, shape = likelihood.columns(row, at.get(SIGMA_SYS.name), at[LUMINOSITY.name])
+        found = infimum(columns, self.cube.interaction.strength.largest_x)
+        lowest: Array = found.reshape(shape).min(axis=1)
         return lowest[number.ravel()]
 
     @cached_property
     def values(self) -> Array:
         """Delta chi2 on the grid, shape (y, x): the likelihood's, or what is stored."""
-        x, y = (each.ravel() for each in np.meshgrid(*self.points))
+        x, y = (each.ravel() for each in np.meshgrid(self.x.drawn, self.y.drawn))
         chi2 = self.chi2(x, y)
         if self.stored_in is not None:
             stored = self._stored(self.stored_in).ravel()
             chunks.require_same(self.cube, stored, chi2)
             chi2 = stored
-        return chi2.reshape(self.points[1].size, -1) - self._lowest_on_grid
+        return chi2.reshape(self.y.drawn.size, -1) - self._lowest_on_grid
 
     @property
     def _lowest_on_grid(self) -> Array:
         """What Delta chi2 is measured from on the grid, along the axes on which it depends: broadcasts to (y, x)."""
-        own = [
-            points[:1] if SCALES[name].axis in self.fitted else points
-            for name, points in zip((self.x, self.y), self.points, strict=True)
-        ]
+        own = [side.drawn[:1] if side.axis.name in self.fitted else side.drawn for side in (self.x, self.y)]
         x, y = np.meshgrid(*own)
         return self.lowest(x.ravel(), y.ravel()).reshape(x.shape)
 
     def _stored(self, root: zarr.Group) -> Array:
-        cube, axes = self.cube, [SCALES[self.y].axis, SCALES[self.x].axis]
+        cube, axes = self.cube, list(reversed(self.shown))
+        dimensions = list(cube.points)
         chi2 = chunks.chi2_array(root, cube)
-        for number, name in enumerate(DIMENSIONS):
-            if name in self.held or (name == "sigma_sys" and name not in axes):
-                chosen = cube.stored_sigma_sys(None) if name not in self.held else cube.on_axis(name, self.held[name])
-                chi2 = chi2[(slice(None),) * number + (chosen,)].min(axis=number, keepdims=True)
-        order = [DIMENSIONS.index(name) for name in axes]
-        order += [number for number in range(len(DIMENSIONS)) if number not in order]
+        for number, name in enumerate(dimensions):
+            if name in axes:
+                continue
+            held = self.held.get(name)
+            chosen = cube.stored_sigma_sys(None) if held is None else cube.on_axis(name, held)
+            chi2 = chi2[(slice(None),) * number + (chosen,)].min(axis=number, keepdims=True)
+        order = [dimensions.index(name) for name in axes]
+        order += [number for number in range(len(dimensions)) if number not in order]
         values = chunks.computed(cube, chi2.transpose(order))  # type: ignore[no-untyped-call]
         return values.reshape(values.shape[:2])
 
 
 def plane_of(
-    cube: Cube,
-    x: str,
-    y: str,
-    *,
-    at: Mapping[str, float] | None = None,
-    minimise: Sequence[str] = (),
-    dof: int | None = None,
-    stored_in: zarr.Group | None = None,
+    cube: Cube, axes: PlaneAxes, question: Question | None = None, stored_in: zarr.Group | None = None
 ) -> Plane:
     """A plane of a cube.
 
@@ -176,15 +180,13 @@ def plane_of(
     ----------
     cube : Cube
         A group of a store, or of a plan.
-    x, y : str
-        Names of `SCALES`: beta, cos_beta, m_zprime, sigma_sys or luminosity.
-    at : mapping
-        Values at which other axes are held, in rad, GeV or without unit, on their axis or off it (beta on it).
-        sigma_sys is left out for each experiment's own, luminosity for 1.
-    minimise : sequence of str
-        Other axes over whose points chi2 is minimised.
-    dof : int
-        Degrees of freedom for which contours are drawn: 1 takes each beta as a model of its own, 2 fits beta too.
+    axes : PlaneAxes
+        Names of `VIEWS`, beta, cos_beta, m_zprime, sigma_sys or luminosity, of which the model has the first three or
+        the third; left out, the first that one would look at.
+    question : Question
+        Values at which other axes are held, on their axis or off it (row parameters on it); sigma_sys is left out for
+        each experiment's own, luminosity for 1.  With 1 degree of freedom each row is a model of its own, with 2 the
+        row parameters are fitted too.
     stored_in : zarr.Group
         Root of the cube's store, to insist on the stored chi2: other axes are then held at their points only.
 
@@ -195,141 +197,105 @@ def plane_of(
 
     Examples
     --------
+    >>> from fastscan.answers.contours import contours
     >>> from fastscan.scans.plan import plan
     >>> e6 = plan("grids/coherent-csi.toml")[-1]
-    >>> plane = plane_of(e6, "beta", "m_zprime", at={"sigma_sys": 0.1})
-    >>> plane.values.shape, float(plane.values[200, 0].round(3))  # (masses, betas)
-    ((400, 181), 29.722)
-    >>> [line.closed for line in contours(plane, query.threshold(0.90, 2))]
+    >>> plane = plane_of(e6, PlaneAxes(("beta", "m_zprime")), Question(at={"sigma_sys": 0.1}))
+    >>> plane.dof, plane.values.shape, float(plane.values[200, 0].round(3))  # (masses, betas)
+    (2, (400, 181), 29.722)
+    >>> [line.closed for line in contours(plane)]
     [False, True, False, False, False]
     """
-    shown = [scale_of(cube, name).axis for name in (x, y)]
+    asked = question or Question()
+    given = asked.held
+    names = axes.names or first_axes([cube], held=(*given, *axes.minimise))
+    x, y = (side_of(cube, name) for name in names)
+    shown = (x.axis.name, y.axis.name)
     if shown[0] == shown[1]:
-        raise FastscanError(f"a plane has two different axes, not {x} and {y}")
-    given = dict(at or {})
-    for name in (*given, *minimise):
-        if name not in DIMENSIONS:
-            raise unknown("axis", name, DIMENSIONS)
-        if name in shown or (name in given and name in minimise):
+        raise FastscanError(f"a plane has two different axes, not {names[0]} and {names[1]}")
+    for name in (*given, *axes.minimise):
+        if name not in [axis.name for axis in AXES]:
+            raise unknown("axis", name, [axis.name for axis in AXES])
+        if name in shown or (name in given and name in axes.minimise):
             raise FastscanError(f"{name} can be shown, held or minimised over, one of them")
-    held = {name: cube.axis(name) for name in minimise}
-    held |= {name: _checked(cube, name, value) for name, value in given.items()}
-    if "luminosity" not in (*shown, *held):
-        held["luminosity"] = np.ones(1)
-    for name in THEORY:
-        if name not in (*shown, *held) and (name != "beta" or cube.has_beta):
-            raise FastscanError(f"{cube.name}: say at which {name}, or minimise over it")
-    fitted = "beta" in minimise or ("beta" in shown and dof_of(x, y, dof) > 1)
-    return Plane(cube, x, y, held, fitted, stored_in)
+    held = {name: cube.axis_points(name) for name in axes.minimise if not _is_foreign(cube, name)}
+    held |= {name: _held_at(cube, name, value) for name, value in given.items() if not _is_foreign(cube, name)}
+    if LUMINOSITY.name not in (*shown, *held):
+        held[LUMINOSITY.name] = np.ones(1)
+    for axis in cube.interaction.parameters:
+        if axis.name not in (*shown, *held):
+            raise FastscanError(f"{cube.name}: say at which {axis.name}, or minimise over it")
+    dof = dof_of(cube, shown, asked.dof)
+    over_rows = set(cube.rows) & set(axes.minimise) or (set(cube.rows) & set(shown) and dof > 1)
+    return Plane(cube, x, y, held, bool(over_rows), asked.cl, dof, stored_in)
 
 
-def scale_of(cube: Cube, name: str) -> Scale:
-    """The scale of an axis that a plane of a cube can have."""
-    scale = _named(name)
-    points = cube.axis(scale.axis)
-    if scale.axis == "sigma_sys" and cube.fixes_sigma_sys:
-        raise FastscanError(f"{cube.name} fixes each sigma_sys: nothing changes along the axis")
-    if not has(cube, name):
-        raise FastscanError(f"{cube.name}: a plane needs 2 points on the axis {scale.axis}, not {points.size}")
-    if name == "cos_beta" and not (points.min() >= 0 and points.max() <= math.pi * (1 + 1e-12)):
-        raise FastscanError(f"{cube.name}: cos_beta needs beta between 0 and 180 deg")
-    return scale
+def _is_foreign(cube: Cube, name: str) -> bool:
+    """Whether an axis is another model's row parameter: a question about many groups passes it over here."""
+    return name not in cube.axes
 
 
-def _named(name: str) -> Scale:
-    if name not in SCALES:
-        raise unknown("axis", name, SCALES)
-    return SCALES[name]
+def side_of(cube: Cube, name: str) -> Side:
+    """The axis of a name of `VIEWS` that a plane of a cube can have."""
+    axis, view = _view(name)
+    points = cube.axis_points(axis.name)
+    if not cube.changes_along(axis.name):
+        raise FastscanError(f"{cube.name} fixes each {axis.name}: nothing changes along the axis")
+    if points.size < 2:
+        raise FastscanError(f"{cube.name}: a plane needs 2 points on the axis {axis.name}, not {points.size}")
+    low, high = view.range
+    if not (points.min() >= low and points.max() <= high * (1 + 1e-12)):
+        low, high = axis.shown(low), axis.shown(high)
+        raise FastscanError(f"{cube.name}: {name} needs {axis.name} between {low:g} and {high:g} {axis.shown_unit}")
+    return Side(axis, view, points)
+
+
+def _view(name: str) -> tuple[Axis, View]:
+    if name not in VIEWS:
+        raise unknown("axis", name, VIEWS)
+    return VIEWS[name]
 
 
 def has(cube: Cube, name: str) -> bool:
-    """Whether an axis of `SCALES` is there, something changes along it, and it has points enough: two."""
-    axis = _named(name).axis
-    changes = axis != "sigma_sys" or not cube.fixes_sigma_sys
-    return changes and cube.has_axis(axis) and cube.axes[axis].size >= 2
+    """Whether an axis of `VIEWS` is there, something changes along it, and it has points enough: two."""
+    axis, _ = _view(name)
+    return cube.changes_along(axis.name) and cube.points[axis.name].size >= 2
 
 
-def _checked(cube: Cube, name: str, value: float) -> Array:
-    _, check = AXIS_RULES[name]
-    values = np.atleast_1d(check(np.asarray(value)))
+def _held_at(cube: Cube, name: str, value: float) -> Array:
+    values = named(name, cube.axes).check(value).ravel()
     if values.shape != (1,):
         raise FastscanError(f"{name} is held at one value")
-    return cube.axis(name)[cube.on_axis(name, values)] if name == "beta" else values
+    return cube.axis_points(name)[cube.on_axis(name, values)] if name in cube.rows else values
 
 
-def dof_of(x: str, y: str, dof: int | None) -> int:
+def dof_of(cube: Cube, shown: Sequence[str], dof: int | None) -> int:
     """Degrees of freedom: as given, or as many as parameters of the model are shown."""
-    shown = [_named(name).axis for name in (x, y)]
-    return max(1, sum(axis in THEORY for axis in shown)) if dof is None else dof
+    if dof is not None:
+        return dof
+    return max(1, sum(axis.name in shown for axis in cube.interaction.parameters))
 
 
-def axes_of(*cubes: Cube, held: Sequence[str] = ()) -> tuple[str, str]:
-    """The plane that one would look at first: M_Z' against the first other axis that a cube has points enough of."""
-    for name in SECOND_AXES:
-        if name not in held and any(has(cube, name) for cube in cubes):
-            return name, "m_zprime"
-    raise FastscanError(f"{cubes[0].name} has no second axis for a plane, only m_zprime")
+def first_axes(cubes: Sequence[Cube], held: Sequence[str] = ()) -> tuple[str, str]:
+    """The plane that one would look at first: the strength against the first other axis that has points enough."""
+    for axis in AXES:
+        for cube in cubes:
+            if axis.name in second_axes(cube, held):
+                return axis.name, cube.strength
+    raise FastscanError(f"{cubes[0].name} has no second axis for a plane, only {cubes[0].strength}")
 
 
-def can_show(cube: Cube, axes: tuple[str, str] | None, held: Sequence[str]) -> bool:
-    """Whether a cube has the axes of a plane, or, where none are said, M_Z' and a second axis that isn't held."""
-    if axes is not None:
-        return all(has(cube, name) for name in axes)
-    return has(cube, "m_zprime") and any(has(cube, name) for name in SECOND_AXES if name not in held)
+def second_axes(cube: Cube, held: Sequence[str] = ()) -> list[str]:
+    """Axes against which a cube's strength can be shown: rows first, then the settings."""
+    others = (*cube.rows, *(axis.name for axis in SETTINGS))
+    return [name for name in others if name not in held and has(cube, name)]
 
 
-def contours(plane: Plane, delta: float) -> list[Contour]:
-    """The lines on which Delta chi2 equals a threshold."""
-    generator = contourpy.contour_generator(*plane.points, bounded(plane.values, delta))
-    lines = [np.asarray(line, float) for line in generator.lines(0.5)]
-    vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]), delta)
-    x, y = (_back(plane, name, drawn) for name, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
-    ends = np.cumsum([len(line) for line in lines])[:-1]
-    closed = [np.array_equal(line[0], line[-1]) for line in lines]
-    return [Contour(*each) for each in zip(np.split(x, ends), np.split(y, ends), closed, strict=True)] if lines else []
-
-
-def bounded(values: Array, delta: float) -> Array:
-    """Delta chi2 as a number below 1 that is 0.5 at the threshold: never too large to interpolate."""
-    return values / (np.abs(values) + delta)
-
-
-def _refined(plane: Plane, vertices: Array, delta: float) -> Array:
-    """Vertices (n, 2), as they are drawn, each moved along its edge of the grid to where Delta chi2 is delta.
-
-    One at a grid point, where rounding decides on which side the threshold is, stays.
-    """
-    place = np.stack([_position(points, xy) for points, xy in zip(plane.points, vertices.T, strict=True)], axis=1)
-    along = np.abs(place - np.rint(place)).argmax(axis=1)  # the axis on which a vertex lies between two points
-    refined = vertices.copy()
-    for axis, points in enumerate(plane.points):
-        own = np.flatnonzero(along == axis)
-        changes = SCALES[(plane.x, plane.y)[axis]].axis not in plane.fitted
-        lowest = np.zeros(own.size) if changes else plane.lowest(*vertices[own].T)
-        cell = np.minimum(place[own, axis].astype(np.intp), points.size - 2)
-
-        def excess(moved: Array, other: Array, lowest: Array, axis: int = axis, changes: bool = changes) -> Array:
-            x, y = (moved, other) if axis == 0 else (other, moved)
-            return plane.chi2(x, y) - (plane.lowest(x, y) if changes else lowest) - delta
-
-        bracket = (points[cell], points[cell + 1])
-        root = elementwise.find_root(excess, bracket, args=(vertices[own, 1 - axis], lowest))
-        refined[own, axis] = np.where(root.success, root.x, vertices[own, axis])
-    return refined
-
-
-def _back(plane: Plane, name: str, drawn: Array) -> Array:
-    """Points as they are drawn in the unit of their axis, whose ends rounding must not pass."""
-    points = plane.cube.axis(SCALES[name].axis)
-    return np.clip(SCALES[name].back(drawn), points.min(), points.max())
-
-
-def _position(points: Array, values: Array) -> Array:
-    """Where values lie between ascending or descending points, counted in points."""
-    number = np.arange(points.size, dtype=float)
-    sign = 1.0 if points[0] < points[-1] else -1.0
-    place: Array = np.interp(sign * values, sign * points, number)
-    return place
+def can_show(cube: Cube, axes: PlaneAxes, held: Sequence[str]) -> bool:
+    """Whether a cube has the axes of a plane, or, where none are said, its strength and a second axis."""
+    if axes.names is not None:
+        return all(has(cube, name) for name in axes.names)
+    return has(cube, cube.strength) and bool(second_axes(cube, (*held, *axes.minimise)))
 
 
 def _product(points: Mapping[str, Array], held: Mapping[str, Array]) -> dict[str, Array]:

@@ -1,84 +1,92 @@
 """Answers as records: what the commands print as tables, JSON and CSV, and what pictures are drawn from.
 
-The record of a limit has the keys ``experiment`` (or the name of a combination), ``model``, ``beta_rad`` (None
-without beta), ``sigma_sys`` (by experiment where there are several), ``luminosity``, ``cl``, ``dof``, ``limit_gev``
-(None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a user's own U(1)', else None),
-``status`` and ``allowed_gev``: every allowed interval, where None is an open upper end.  Profiles and contours have
-records too, one for each point.  Which cubes and planes are asked is the business of `fastscan.answers.answers`.
+The record of a limit has the keys ``experiment`` (or the name of a combination), ``model``, one for each row parameter
+of the model's family (``beta_rad``, None without beta), ``sigma_sys`` (by experiment where there are several),
+``luminosity``, ``cl``, ``dof``, ``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a
+user's own U(1)', else None), ``status`` and ``allowed_gev``: every allowed interval, where None is an open upper end.
+Profiles and contours have records too, one for each point.  Which cubes and planes are asked is the business of
+`fastscan.answers.answers`.
 """
 
 import csv
-import functools
 import io
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from fastscan.inputs import arguments
-from fastscan.limits import limits as query
-from fastscan.limits.confidence import CL, DOF
-from fastscan.limits.crossings import OUTSIDE_AXIS, Crossings, Interval
-from fastscan.typing import Array, IntArray, Record
+from fastscan.answers.question import Question
+from fastscan.axes import SETTINGS, Axis
+from fastscan.interactions.interaction import Interaction
+from fastscan.limits.limits import OUTSIDE_AXIS, Limits, limits_of, threshold
+from fastscan.typing import Record
 
 if TYPE_CHECKING:  # a limit without a store does without zarr
     import zarr
 
-    from fastscan.answers.planes import Contour, Plane
+    from fastscan.answers.contours import Contour
+    from fastscan.answers.from_cube import Selection
+    from fastscan.answers.planes import Plane
     from fastscan.stores.cube import Cube
 
-KEYS = (
-    "experiment",
-    "model",
-    "beta_rad",
-    "sigma_sys",
-    "luminosity",
-    "cl",
-    "dof",
-    "limit_gev",
-    "limit_over_g_gev",
-    "status",
-    "allowed_gev",
-)
-PROFILE_KEYS = ("experiment", "model", "beta_rad", "sigma_sys", "luminosity", "m_zprime_gev", "delta_chi2")
-CONTOUR_KEYS = (
-    "experiment",
-    "model",
-    "contour",
-    "closed",
-    "beta_rad",
-    "cos_beta",
-    "m_zprime_gev",
-    "sigma_sys",
-    "luminosity",
-    "cl",
-    "dof",
-    "delta_chi2",
-)
-Values = Sequence[float] | Literal["axis"]  # the word stands for the points of a cube's own axis
+
+def limit_keys(model: Interaction) -> tuple[str, ...]:
+    """The keys of a limit's record, for a model and all of its family."""
+    unit = model.strength.axis.unit.lower()
+    answer = (f"limit_{unit}", f"limit_over_g_{unit}", "status", f"allowed_{unit}")
+    return ("experiment", "model", *_settings(model), "cl", "dof", *answer)
+
+
+def profile_keys(model: Interaction) -> tuple[str, ...]:
+    """The keys of a point of a profile."""
+    return ("experiment", "model", *_settings(model), model.strength.axis.column, "delta_chi2")
+
+
+def contour_keys(model: Interaction) -> tuple[str, ...]:
+    """The keys of a vertex of a contour: every axis in each way in which it is drawn."""
+    axes = [column for axis in (*model.family_rows, model.strength.axis) for column in _columns(axis)]
+    settings = [axis.column for axis in SETTINGS]
+    return ("experiment", "model", "contour", "closed", *axes, *settings, "cl", "dof", "delta_chi2")
+
+
+def _settings(model: Interaction) -> list[str]:
+    return [axis.column for axis in (*model.family_rows, *SETTINGS)]
+
+
+def _columns(axis: Axis) -> list[str]:
+    return [axis.column, *(view.column for view in axis.views)]
 
 
 def limit_record(
-    experiment: str,
-    model: str,
-    limit: float,
-    status: str,
-    allowed: Sequence[Interval],
-    *,
-    beta: float | None,
-    sigma_sys: float | Mapping[str, float] | None,
-    luminosity: float,
-    cl: float,
-    dof: int,
-    g_prime: float | None,
+    names: tuple[str, str],
+    point: Mapping[str, Any],
+    level: tuple[float, int],
+    found: Limits,
+    number: int,
+    model: Interaction,
 ) -> Record:
-    """The record of one limit, with None for what isn't there."""
-    found = None if np.isnan(limit) else float(limit)
-    ends = [(low, None if high == np.inf else high) for low, high in allowed]
-    answer = (found, over_g(found, g_prime), str(status), ends)
-    return dict(zip(KEYS, (experiment, model, beta, sigma_sys, luminosity, cl, dof, *answer), strict=True))
+    """The record of one limit, with None for what isn't there.
+
+    Parameters
+    ----------
+    names : (str, str)
+        Of the experiment or combination, and of the model.
+    point : mapping
+        What is said of the column by key.
+    level : (float, int)
+        Confidence level and degrees of freedom.
+    found, number
+        Limits of some columns, and the number of this one.
+    model : Interaction
+        Whose limit it is.
+    """
+    bound = found.bounds[number]
+    limit = None if np.isnan(bound) else float(bound)
+    allowed = [(low, None if high == np.inf else high) for low, high in found.intervals[number]]
+    answer = (limit, over_g(limit, model.g_prime), str(found.status[number]), allowed)
+    settings = (point[key] for key in _settings(model))
+    return dict(zip(limit_keys(model), (*names, *settings, *level, *answer), strict=True))
 
 
 def over_g(mass: float | None, g_prime: float | None) -> float | None:
@@ -87,164 +95,130 @@ def over_g(mass: float | None, g_prime: float | None) -> float | None:
 
 
 def limit_records(
-    cube: "Cube",
-    *,
-    beta: Values = "axis",
-    sigma_sys: Values | None = None,
-    luminosity: Values = (1.0,),
-    cl: float = CL,
-    dof: int = DOF,
-    stored_in: "zarr.Group | None" = None,
+    cube: "Cube", question: Question | None = None, stored_in: "zarr.Group | None" = None
 ) -> Iterator[Record]:
     """Limits of a group of a store, from the likelihood that it carries.
 
-    Exact at any sigma_sys and luminosity; left out, they are each experiment's own and 1.  beta (rad) must be on
-    the group's axis, and is passed over where the model has none.  A limit outside the group's M_Z' axis is told, and
-    marked as such.  With the root of its store as `stored_in`, each stored chi2 must be the likelihood's, and
-    sigma_sys and luminosity must be on the axes too.
+    Exact at any sigma_sys and luminosity; left out, they are each experiment's own and 1.  Row parameters must be on
+    the group's axes.  A limit outside the group's axis of the strength is told, and marked as such.  With the root of
+    its store as `stored_in`, each stored chi2 must be the likelihood's, and sigma_sys and luminosity must be on the
+    axes too.  What can't be answered is refused at once, before the first record.
 
     Examples
     --------
     >>> from fastscan.scans.plan import plan
     >>> chi = plan("grids/coherent-csi.toml")[0]
-    >>> limits = limit_records(chi, sigma_sys=[0.1, 0.28])
+    >>> limits = limit_records(chi, Question(at={"sigma_sys": [0.1, 0.28]}))
     >>> [(each["sigma_sys"], each["status"], round(each["limit_gev"], 1)) for each in limits]
     [(0.1, 'ok', 348.6), (0.28, 'ok', 195.3)]
     """
-    betas, sigmas, factors = _settings(cube, beta, sigma_sys, luminosity)
-    delta = query.threshold(cl, dof)
-    if stored_in is None:
-        find = functools.partial(query.crossings_of_cube, cube, betas, sigmas, factors, delta)
-    else:
-        at = (betas, cube.stored_sigma_sys(sigmas), cube.on_axis("luminosity", factors))
-        find = functools.partial(query.crossings_of_stored, stored_in, cube, *at, delta)
-    return _found_limits(cube, find, _points(cube, betas, sigmas, factors), cl, dof)
+    from fastscan.answers.from_cube import Selection
+
+    asked = question or Question()
+    selection = Selection.of(cube, asked)
+    delta = threshold(asked.cl, asked.column_dof)
+    if stored_in is not None:
+        _ = selection.stored_settings  # refused here, where they aren't on the axes
+    return _found_limits(selection, asked, delta, stored_in)
 
 
 def _found_limits(
-    cube: "Cube", find: Callable[[], Crossings], points: Iterable[dict[str, Any]], cl: float, dof: int
+    selection: "Selection", asked: Question, delta: float, stored_in: "zarr.Group | None"
 ) -> Iterator[Record]:
-    """The record of each point, once the crossings in its column are found."""
-    found = find()
-    limits, states = found.limits(), found.statuses()
-    mass = cube.axes["m_zprime"]
-    states = np.where((limits < mass.min()) | (limits > mass.max()), OUTSIDE_AXIS, states)
-    for point, *answer in zip(points, limits.tolist(), states.tolist(), found.intervals(), strict=True):
-        yield limit_record(cube.experiment, cube.model_name, *answer, **point, cl=cl, dof=dof, g_prime=cube.g_prime)
-
-
-def _settings(
-    cube: "Cube", beta: Values, sigma_sys: Values | None, luminosity: Values
-) -> tuple[IntArray, Array | None, Array]:
-    """Indices of betas, systematic errors (None: each experiment's own) and luminosities that a question asks for."""
-    if isinstance(beta, str) or not cube.has_beta:
-        betas = np.arange(cube.layout.shape[0])
-    else:
-        betas = cube.on_axis("beta", np.asarray(beta))
-    if sigma_sys is None or (isinstance(sigma_sys, str) and cube.own_sigma_sys):
-        sigmas = None
-    else:
-        sigmas = arguments.sigma_sys(cube.axes["sigma_sys"] if isinstance(sigma_sys, str) else sigma_sys)
-    factors = arguments.luminosity(cube.axes["luminosity"] if isinstance(luminosity, str) else luminosity)
-    return betas, sigmas, factors
-
-
-def _points(cube: "Cube", betas: IntArray, sigmas: Array | None, factors: Array) -> Iterator[dict[str, Any]]:
-    """What is told of each combination of settings."""
-    angles = cube.axes["beta"][betas].tolist() if cube.has_beta else [None]
-    for beta, sigma, factor in itertools.product(angles, _told_sigmas(cube, sigmas), factors.tolist()):
-        yield {"beta": beta, "sigma_sys": sigma, "luminosity": factor}
-
-
-def _told_sigmas(cube: "Cube", sigmas: Array | None) -> list[float | dict[str, float]]:
-    """Systematic errors as records tell them: by experiment where there are several."""
-    own = dict(zip(cube.likelihood.members, cube.likelihood.sigma_sys.tolist(), strict=True))
-    told = []
-    for sigma in [None] if sigmas is None else sigmas.tolist():
-        by_member = (own if sigma is None else dict.fromkeys(own, sigma)) | cube.fixed_sigma_sys
-        told.append(by_member if len(own) > 1 else by_member[cube.likelihood.members[0]])
-    return told
+    """The record of each column, once the crossings are found."""
+    cube = selection.cube
+    found = limits_of(selection.crossings(delta, stored_in), cube.interaction.strength)
+    axis = cube.points[cube.strength]
+    outside = (found.bounds < axis.min()) | (found.bounds > axis.max())
+    marked = Limits(found.bounds, np.where(outside, OUTSIDE_AXIS, found.status), found.intervals)
+    level = (asked.cl, asked.column_dof)
+    for number, point in enumerate(selection.points()):
+        yield limit_record((cube.experiment, cube.model), point, level, marked, number, cube.interaction)
 
 
 def profile_records(
-    cube: "Cube",
-    *,
-    beta: Values = "axis",
-    sigma_sys: Values | None = None,
-    luminosity: Values = (1.0,),
-    stored_in: "zarr.Group | None" = None,
+    cube: "Cube", question: Question | None = None, stored_in: "zarr.Group | None" = None
 ) -> Iterator[Record]:
-    """Delta chi2 at each mass of a group's axis, with the keys of `PROFILE_KEYS`; arguments as of `limit_records`."""
-    betas, sigmas, factors = _settings(cube, beta, sigma_sys, luminosity)
-    values = query.profiles(cube, betas, sigmas, factors, stored_in).reshape(-1, cube.axes["m_zprime"].size)
-    masses = cube.axes["m_zprime"].tolist()
-    for point, column in zip(_points(cube, betas, sigmas, factors), values.tolist(), strict=True):
-        settings = (cube.experiment, cube.model_name, point["beta"], point["sigma_sys"], point["luminosity"])
-        for mass, delta in zip(masses, column, strict=True):
-            yield dict(zip(PROFILE_KEYS, (*settings, mass, delta), strict=True))
+    """Delta chi2 at each point of a group's strength axis, with the keys of `profile_keys`; as `limit_records`."""
+    from fastscan.answers.from_cube import Selection
+
+    selection = Selection.of(cube, question or Question())
+    strengths = cube.points[cube.strength].tolist()
+    values = selection.profiles(stored_in).tolist()
+    for point, column in zip(selection.points(), values, strict=True):
+        settings = (cube.experiment, cube.model, *point.values())
+        for strength, delta in zip(strengths, column, strict=True):
+            yield dict(zip(profile_keys(cube.interaction), (*settings, strength, delta), strict=True))
 
 
-def contour_records(plane: "Plane", lines: "Sequence[Contour]", cl: float, dof: int) -> Iterator[Record]:
-    """A record for each vertex of the contours of a plane, with the keys of `CONTOUR_KEYS`.
+def contour_records(plane: "Plane", lines: "Sequence[Contour]") -> Iterator[Record]:
+    """A record for each vertex of the contours of a plane, with the keys of `contour_keys`.
 
     An axis that isn't shown has the value at which it is held; None stands for one that chi2 is minimised over.
     """
     cube = plane.cube
+    axes = (*cube.interaction.family_rows, cube.interaction.strength.axis)
     held = {axis: points.item() if points.size == 1 else None for axis, points in plane.held.items()}
-    (own,) = _told_sigmas(cube, None)
-    fixed = {"beta": None, "sigma_sys": own} | held
-    level = (cl, dof, query.threshold(cl, dof))
+    own = {"sigma_sys": cube.sigma_sys(None).told()[0]}
+    level = (plane.cl, plane.dof, plane.delta)
     for number, line in enumerate(lines):
-        name = (cube.experiment, cube.model_name, number, line.closed)
+        names = (cube.experiment, cube.model, number, line.closed)
         for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
-            at = {**fixed, plane.x.removeprefix("cos_"): x, plane.y.removeprefix("cos_"): y}
+            at = {**own, **held, plane.x.axis.name: x, plane.y.axis.name: y}
             if isinstance(at["sigma_sys"], float):  # of a combination, by experiment
-                (at["sigma_sys"],) = _told_sigmas(cube, np.array([at["sigma_sys"]]))
-            cosine = None if at["beta"] is None else math.cos(at["beta"])
-            place = (at["beta"], cosine, at["m_zprime"], at["sigma_sys"], at["luminosity"])
-            yield dict(zip(CONTOUR_KEYS, (*name, *place, *level), strict=True))
+                (at["sigma_sys"],) = cube.sigma_sys(np.array([at["sigma_sys"]])).told()
+            place = [value for axis in axes for value in _drawn_values(axis, at.get(axis.name))]
+            settings = [at[axis.name] for axis in SETTINGS]
+            yield dict(zip(contour_keys(cube.interaction), (*names, *place, *settings, *level), strict=True))
 
 
-def contour_summary(plane: "Plane", lines: "Sequence[Contour]", cl: float, dof: int) -> Record:
+def _drawn_values(axis: Axis, value: float | None) -> list[float | None]:
+    """A value of an axis, and what is drawn of it in each of its other views."""
+    return [value, *(None if value is None else VIEWED[view.scale](value) for view in axis.views)]
+
+
+VIEWED: dict[str, Callable[[float], float]] = {"cos": math.cos}  # what a view has of a value, by its scale
+
+
+def contour_summary(plane: "Plane", lines: "Sequence[Contour]") -> Record:
     """The contours of a plane as one record: the axes, what is held, and each line's vertices by axis."""
+    cube = plane.cube
     held: dict[str, Any] = {
         axis: points.item() if points.size == 1 else "minimised" for axis, points in plane.held.items()
     }
-    if "sigma_sys" not in (plane.x, plane.y) and held.get("sigma_sys") != "minimised":
-        (held["sigma_sys"],) = _told_sigmas(plane.cube, plane.held.get("sigma_sys"))
+    if "sigma_sys" not in plane.shown and held.get("sigma_sys") != "minimised":
+        (held["sigma_sys"],) = cube.sigma_sys(plane.held.get("sigma_sys")).told()
     return {
-        "experiment": plane.cube.experiment,
-        "model": plane.cube.model_name,
-        "axes": [plane.x, plane.y],
-        "units": {"beta": "rad", "m_zprime": "GeV"},
+        "experiment": cube.experiment,
+        "model": cube.model,
+        "axes": [plane.x.view.name, plane.y.view.name],
+        "units": {axis.name: axis.unit for axis in (*cube.interaction.family_rows, cube.interaction.strength.axis)},
         "held": held,
-        "cl": cl,
-        "dof": dof,
-        "delta_chi2": query.threshold(cl, dof),
-        "contours": [
-            {
-                "closed": line.closed,
-                "vertices": {
-                    axis: (np.cos(points) if axis == "cos_beta" else points).tolist()
-                    for axis, points in ((plane.x, line.x), (plane.y, line.y))
-                },
-            }
-            for line in lines
-        ],
+        "cl": plane.cl,
+        "dof": plane.dof,
+        "delta_chi2": plane.delta,
+        "contours": [{"closed": line.closed, "vertices": _vertices(plane, line)} for line in lines],
     }
 
 
+def _vertices(plane: "Plane", line: "Contour") -> dict[str, list[float]]:
+    """The vertices of a line by the names of the plane's axes."""
+    return {side.view.name: side.viewed(at).tolist() for side, at in ((plane.x, line.x), (plane.y, line.y))}
+
+
 def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> None:
-    """Records as CSV.  The header waits for the first of them, so that an error leaves no half of a table."""
-    writer = csv.DictWriter(file, keys, lineterminator="\n")
-    first = True
+    """Records as CSV, with the first one's keys as the header; without any, with these.
+
+    The header waits for the first of them, so that an error leaves no half of a table.
+    """
+    writer: csv.DictWriter[str] | None = None
     for each in records:
-        if first:
+        if writer is None:
+            writer = csv.DictWriter(file, list(each), lineterminator="\n")
             writer.writeheader()
-            first = False
         writer.writerow({key: _cell(value) for key, value in each.items()})
-    if first:
-        writer.writeheader()
+    if writer is None:
+        csv.DictWriter(file, keys, lineterminator="\n").writeheader()
 
 
 def csv_text(keys: Sequence[str], records: Iterable[Record]) -> str:

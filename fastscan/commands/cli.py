@@ -10,8 +10,11 @@ from typing import Any, NoReturn
 
 import click
 
+from fastscan.answers.question import PlaneAxes, Question
+from fastscan.axes import LUMINOSITY, SETTINGS
 from fastscan.commands import options
 from fastscan.errors import FastscanError, tell_in_one_line
+from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
 
 
@@ -37,30 +40,21 @@ def cli(context: click.Context) -> None:
 @cli.command()
 @click.argument("experiments")
 @click.argument("model")
-@click.option("--beta", type=options.ANGLE, help="E6 mixing angle with its unit: 95deg, 1.66rad. For model e6.")
-@click.option(
-    "--sigma-sys",
-    multiple=True,
-    type=options.SigmaSys(),
-    metavar="[NAME=]VALUE",
-    help="Relative systematic error, 0.2 for 20 %, of all or, repeatable, of one; left out, each experiment's own.",
+@options.question(
+    *(options.one_value(axis) for axis in ROWS),
+    click.option(
+        "--sigma-sys",
+        multiple=True,
+        type=options.SigmaSys(),
+        metavar="[NAME=]VALUE",
+        help="Relative systematic error, 0.2 for 20 %, of all or, repeatable, of one; left out, each experiment's own.",
+    ),
+    options.one_value(LUMINOSITY),
+    dof=options.dof,
 )
-@click.option("--luminosity", default=1.0, show_default=True, help="Factor on the exposure.")
-@options.cl
-@options.dof
 @options.as_json
 @options.as_csv
-def limit(
-    experiments: str,
-    model: str,
-    beta: float | None,
-    sigma_sys: tuple[tuple[str | None, float], ...],
-    luminosity: float,
-    cl: float,
-    dof: int,
-    as_json: bool,
-    as_csv: bool,
-) -> None:
+def limit(experiments: str, model: str, question: Question, as_json: bool, as_csv: bool) -> None:
     """One lower limit on M_Z', without a store.
 
     EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML file, or several of them separated by commas,
@@ -74,8 +68,7 @@ def limit(
     from fastscan.answers import answers, records
 
     names = experiments.split(",")
-    sigmas = options.sigma_sys_of(sigma_sys, names)
-    found = answers.limit_at_point(names, model, beta=beta, sigma_sys=sigmas, luminosity=luminosity, cl=cl, dof=dof)
+    found = answers.limit_at_point(names, model, options.with_sigma_sys(question, names))
     if as_csv:
         records.write_csv(sys.stdout, list(found), [found])
     elif as_json:
@@ -277,35 +270,17 @@ def verify(store: str, everything: bool, as_json: bool) -> None:
 
 @cli.command()
 @options.store
-@options.group
 @click.option("--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2.")
-@click.option(
-    "--beta",
-    type=options.ANGLES,
-    default="axis",
-    show_default=True,
-    help="Angles on the axis: 0deg,95deg.",
+@options.question(
+    options.group,
+    *(options.several_values(axis, default="axis") for axis in ROWS),
+    *(options.several_values(axis) for axis in SETTINGS),
+    options.from_cube,
+    dof=options.dof,
 )
-@click.option("--sigma-sys", type=options.NUMBERS, help="Values, or 'axis'; left out, each experiment's own.")
-@click.option("--luminosity", type=options.NUMBERS, default="1", show_default=True, help="Values, or 'axis'.")
-@options.from_cube
-@options.cl
-@options.dof
 @options.as_json
 @options.as_csv
-def limits(
-    store: str,
-    groups: tuple[str, ...],
-    combine: str | None,
-    beta: Any,
-    sigma_sys: Any,
-    luminosity: Any,
-    cl: float,
-    dof: int,
-    from_cube: bool,
-    as_json: bool,
-    as_csv: bool,
-) -> None:
+def limits(store: str, combine: str | None, question: Question, as_json: bool, as_csv: bool) -> None:
     """Lower limits on M_Z' from a store.
 
     They come from the likelihood that STORE carries: exact at any sigma_sys and luminosity, on its axes or off
@@ -317,52 +292,29 @@ def limits(
               fastscan limits results/coherent-csi.zarr --group coherent-csi/e6 --beta 0deg,100deg
     """
     options.only_one(json=as_json, csv=as_csv)
-    options.only_one(group=bool(groups), combine=combine is not None)
+    options.only_one(group=bool(question.groups), combine=combine is not None)
     from fastscan.answers import answers, records
 
-    found = answers.limits_of_store(
-        store,
-        groups,
-        combined=combine.split(",") if combine is not None else (),
-        beta=beta,
-        sigma_sys=sigma_sys,
-        luminosity=luminosity,
-        cl=cl,
-        dof=dof,
-        from_cube=from_cube,
-    )
+    found = answers.limits_of_store(store, question, combine.split(",") if combine is not None else ())
     if as_csv:
-        records.write_csv(sys.stdout, records.KEYS, found)
+        records.write_csv(sys.stdout, (), found)
     elif as_json:
         terminal.print_json(list(found))
     else:
-        terminal.print_limits(found, cl, dof)
+        terminal.print_limits(found, question.cl, question.column_dof)
 
 
 @cli.command()
 @options.store
-@options.group
 @options.plane
-@click.option("--beta", type=options.ANGLE, help="Angle on the axis, 30deg, where beta is not shown.")
-@click.option("--sigma-sys", type=float, help="Left out, each experiment's own.")
-@click.option("--luminosity", type=float, help="Left out, 1.")
-@options.from_cube
-@options.cl
-@options.plane_dof
+@options.question(options.group, *(options.one_value(axis) for axis in AXES), options.from_cube, dof=options.plane_dof)
 @options.as_json
 @options.as_csv
 def contours(
     store: str,
-    groups: tuple[str, ...],
     axes: tuple[str, str] | None,
     minimise: tuple[str, ...],
-    m_zprime: float | None,
-    beta: float | None,
-    sigma_sys: float | None,
-    luminosity: float | None,
-    from_cube: bool,
-    cl: float,
-    dof: int | None,
+    question: Question,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -381,28 +333,16 @@ def contours(
     options.only_one(json=as_json, csv=as_csv)
     from fastscan.answers import answers, records
 
-    held = {"beta": beta, "m_zprime": m_zprime, "sigma_sys": sigma_sys, "luminosity": luminosity}
-    found = list(
-        answers.contours_of_store(
-            store,
-            groups,
-            axes=axes,
-            minimise=minimise,
-            at={name: value for name, value in held.items() if value is not None},
-            cl=cl,
-            dof=dof,
-            from_cube=from_cube,
-        )
-    )
+    found = list(answers.contours_of_store(store, question, PlaneAxes(axes, minimise)))
     if as_csv:
-        rows = (row for plane, lines, own_dof in found for row in records.contour_records(plane, lines, cl, own_dof))
-        records.write_csv(sys.stdout, records.CONTOUR_KEYS, rows)
+        rows = (row for plane, lines in found for row in records.contour_records(plane, lines))
+        records.write_csv(sys.stdout, records.contour_keys(found[0][0].cube.interaction), rows)
         return
-    told = [records.contour_summary(plane, lines, cl, own_dof) for plane, lines, own_dof in found]
+    summaries = [records.contour_summary(plane, lines) for plane, lines in found]
     if as_json:
-        terminal.print_json(told)
-    for plane in [] if as_json else told:
-        terminal.print_contours(plane)
+        terminal.print_json(summaries)
+    for summary in [] if as_json else summaries:
+        terminal.print_contours(summary)
 
 
 @cli.command()
@@ -410,30 +350,19 @@ def contours(
 @click.option("-o", "--output", required=True, type=click.Path(), help="File to write: .png, .pdf or .svg.")
 @click.option("--kind", help="profile, limit or contour; left out, what the store has axes for.")
 @click.option("--along", help="Axis for limits: sigma_sys, luminosity or beta.")
-@options.group
 @options.plane
-@click.option("--beta", type=options.ANGLES, help="Angles on the axis: 0deg,95deg, or 'axis'.")
-@click.option("--sigma-sys", type=options.NUMBERS, help="Values, or 'axis'; left out, each experiment's own.")
-@click.option("--luminosity", type=options.NUMBERS, help="Values, or 'axis'; left out, 1.")
-@options.from_cube
-@options.cl
-@options.plane_dof
+@options.question(
+    options.group, *(options.several_values(axis) for axis in AXES), options.from_cube, dof=options.plane_dof
+)
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 def plot(
     store: str,
     output: str,
     kind: str | None,
     along: str | None,
-    groups: tuple[str, ...],
     axes: tuple[str, str] | None,
     minimise: tuple[str, ...],
-    m_zprime: float | None,
-    beta: Any,
-    sigma_sys: Any,
-    luminosity: Any,
-    from_cube: bool,
-    cl: float,
-    dof: int | None,
+    question: Question,
     overwrite: bool,
 ) -> None:
     """A picture of a store: profiles, limits or contours.
@@ -452,10 +381,8 @@ def plot(
     figures.check_name(Path(output))
     if Path(output).exists() and not overwrite:
         raise FastscanError(f"{output} exists; --overwrite replaces it")
-    settings = plots.Settings(beta, m_zprime, sigma_sys, luminosity, cl, dof, from_cube)
-    picture, left_out = plots.plot(
-        store, groups, kind=kind, along=along, axes=axes, minimise=minimise, settings=settings
-    )
+    wanted = plots.Picture(kind, along, PlaneAxes(axes, minimise))
+    picture, left_out = plots.plot(store, question, wanted)
     figures.save(picture, Path(output))
     click.echo(f"written to {output}" + (f"; without {', '.join(left_out)}" if left_out else ""))
 

@@ -3,14 +3,21 @@
 A value that can't be understood is refused here, before a command runs; what it may be is checked where it is used.
 """
 
+import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from fastscan.answers.question import Question
+from fastscan.axes import SIGMA_SYS, Axis
 from fastscan.errors import FastscanError
 from fastscan.inputs.units import UNITS, quantity
+from fastscan.interactions.parameters import AXES
 from fastscan.limits.confidence import CL, DOF
+
+Option = Callable[[Any], Any]  # a decorator of a command
 
 
 class InOrder(click.Group):
@@ -83,7 +90,7 @@ class SigmaSys(click.ParamType):  # type: ignore[type-arg]
         return name or None, click.FLOAT.convert(number, param, ctx)
 
 
-def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def together(*decorators: Option) -> Option:
     """Several options as one decorator, in their order."""
 
     def decorate(command: Any) -> Any:
@@ -94,34 +101,92 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
-def sigma_sys_of(given: Sequence[tuple[str | None, float]], names: Sequence[str]) -> float | dict[str, float] | None:
-    """What `--sigma-sys` says of some experiments, for all (name None) and for one by one: the later one counts."""
-    if all(name is None for name, _ in given):
-        return given[-1][1] if given else None
-    from fastscan.experiments.catalogue import load_all
-
-    loaded = [each.name for each in load_all(names)]
-    named: dict[str, float] = {}
-    for name, value in given:
-        named.update(dict.fromkeys(loaded, value) if name is None else {name: value})
-    return named
-
-
 def only_one(**given: bool) -> None:
     """Refuse options that exclude each other."""
     if all(given.values()):
         raise click.UsageError(" and ".join(f"--{name}" for name in given) + " exclude each other")
 
 
-ANGLE = Quantity("angle", "angle", "rad")
-ANGLES = Points(ANGLE)
-NUMBERS = Points(click.FLOAT)
-MASS = Quantity("mass", "energy", "GeV")
+def axis_type(axis: Axis) -> "click.ParamType[Any]":
+    """How one value of an axis is written: a number, with a unit where the axis has one."""
+    return Quantity(axis.kind, axis.kind, axis.unit) if axis.kind else click.FLOAT
+
+
+def one_value(axis: Axis) -> Option:
+    """An option for one value of an axis."""
+    left_out = f"; left out, {axis.left_out}" if axis.left_out else ""
+    return click.option(_flag(axis), type=axis_type(axis), help=f"{_long(axis)}: {axis.example}{left_out}.")
+
+
+def several_values(axis: Axis, default: str | None = None) -> Option:
+    """An option for values of an axis."""
+    left_out = f"; left out, {axis.left_out}" if axis.left_out and default is None else ""
+    return click.option(
+        _flag(axis),
+        type=Points(axis_type(axis)),
+        default=default,
+        show_default=default is not None,
+        help=f"{_long(axis)}: {axis.example}, several separated by commas, or 'axis'{left_out}.",
+    )
+
+
+def _flag(axis: Axis) -> str:
+    return "--" + axis.name.replace("_", "-")
+
+
+def _long(axis: Axis) -> str:
+    return axis.long_name[0].upper() + axis.long_name[1:]
+
+
+def question(*options: Option, dof: Option) -> Option:
+    """Options that say what is asked, as one decorator: the command gets them as the one argument `question`.
+
+    To the given options, which are those of the groups and of the axes, the level's are added.
+    """
+
+    def decorate(command: Any) -> Any:
+        @functools.wraps(command)
+        def ask(**given: Any) -> Any:
+            said = {axis.name: given.pop(axis.name, None) for axis in AXES}
+            asked = Question(
+                groups=given.pop("groups", ()),
+                at={name: value for name, value in said.items() if value is not None and value != ()},
+                cl=given.pop("cl"),
+                dof=given.pop("dof"),
+                stored=given.pop("from_cube", False),
+            )
+            return command(question=asked, **given)
+
+        return together(*options, cl, dof)(ask)
+
+    return decorate
+
+
+def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
+    """A question with `--sigma-sys` resolved, which says it of all experiments (name None) or of one, or several times.
+
+    The later one counts.
+    """
+    given: Sequence[tuple[str | None, float]] = asked.at.get(SIGMA_SYS.name, ())
+    if not given:
+        return asked
+    if all(name is None for name, _ in given):
+        return replace(asked, at={**asked.at, SIGMA_SYS.name: given[-1][1]})
+    from fastscan.experiments.catalogue import load_all
+
+    loaded = [each.name for each in load_all(names)]
+    named: dict[str, float] = {}
+    for name, value in given:
+        named.update(dict.fromkeys(loaded, value) if name is None else {name: value})
+    return replace(asked, at={**asked.at, SIGMA_SYS.name: named})
+
 
 store = click.argument("store", type=click.Path())
 cl = click.option("--cl", default=CL, show_default=True, help="Confidence level, a probability.")
 dof = click.option("--dof", default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile.")
-plane_dof = click.option("--dof", type=int, help="Degrees of freedom; left out, 2 for beta against m_zprime, else 1.")
+plane_dof = click.option(
+    "--dof", type=int, help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 group = click.option("--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable.")
@@ -137,9 +202,8 @@ plane = together(
     click.option(
         "--axes",
         type=Pair(),
-        help="Plane of the contours: two of beta, cos_beta, m_zprime, sigma_sys, luminosity; left out, the first axis "
-        "of the group against m_zprime.",
+        help=f"Plane of the contours: two of {', '.join(view.name for axis in AXES for view in axis.all_views)}; "
+        "left out, the first axis of the group against the strength's.",
     ),
     click.option("--minimise", multiple=True, metavar="AXIS", help="Minimise chi2 over another axis. Repeatable."),
-    click.option("--m-zprime", type=MASS, help="Mass with its unit, 500GeV, where m_zprime is not shown."),
 )

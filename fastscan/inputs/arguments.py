@@ -1,13 +1,11 @@
 """Checks of the numbers that a caller passes: the boundary of the Python interface."""
 
 import reprlib
-from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastscan.errors import FastscanError
-from fastscan.inputs.bounds import LARGEST_SIGMA_SYS, LIGHTEST_GEV, LUMINOSITY
 from fastscan.typing import Array
 
 
@@ -23,34 +21,13 @@ def scalar(name: str, value: object, low: float, high: float, whole: bool = Fals
     return number
 
 
-def finite(name: str, values: ArrayLike) -> Array:
-    """Values as an array of finite floats."""
-    return _checked(name, values, "finite", np.isfinite)
-
-
-def luminosity(values: ArrayLike) -> Array:
-    """Factors on the exposure."""
-    low, high = LUMINOSITY
-    return _checked("luminosity", values, f"positive, from {low:g} to {high:g}", lambda x: (x >= low) & (x <= high))
-
-
-def m_zprime(values: ArrayLike) -> Array:
-    """Masses in GeV, infinity (the Standard Model) included."""
-    return _checked("m_zprime", values, f"at least {LIGHTEST_GEV:g} GeV", lambda x: x >= LIGHTEST_GEV)
-
-
-def sigma_sys(values: ArrayLike) -> Array:
-    """Relative errors: zero or positive."""
-    expected = f"zero or positive, at most {LARGEST_SIGMA_SYS:g}"
-    return _checked("sigma_sys", values, expected, lambda x: (x >= 0) & (x <= LARGEST_SIGMA_SYS))
-
-
-def _checked(name: str, values: ArrayLike, expected: str, allowed: Callable[[Array], NDArray[np.bool_]]) -> Array:
+def within(name: str, values: ArrayLike, low: float, high: float, expected: str) -> Array:
+    """Values as an array of floats from low to high, both included; `expected` says so in the error."""
     try:
         array = np.asarray(values, float)
     except (TypeError, ValueError, OverflowError):
         raise FastscanError(f"{name} must be a number or an array of numbers, not {reprlib.repr(values)}") from None
-    wrong = array[~allowed(array)]
+    wrong = array[~((low <= array) & (array <= high))]  # which a NaN is too
     if wrong.size:
         raise FastscanError(f"{name} must be {expected}, not {wrong.flat[0]:g}")
     return array

@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from fastscan.axes import Axis, View
 from fastscan.errors import FastscanError
 from fastscan.inputs.files import replacing, writable
+from fastscan.interactions.parameters import AXES, M_ZPRIME
 from fastscan.limits.confidence import level_text
 from fastscan.typing import Array, Record
 
@@ -70,16 +72,22 @@ WIDTH = 7.0  # inches: the text of a page
 MARGIN = 0.4  # inches above and below a legend
 FORMATS = ("png", "pdf", "svg")
 
-AXIS_LABELS = {
-    "m_zprime_gev": "$M_{Z'}$ [GeV]",
-    "limit_gev": "lower limit on $M_{Z'}$ [GeV]",
-    "delta_chi2": r"$\Delta\chi^2$",
-    "sigma_sys": r"$\sigma_\mathrm{sys}$",
-    "luminosity": r"$L/L_0$",
-    "beta_deg": r"$\beta$ [deg]",
-    "cos_beta": r"$\cos\beta$",
+
+def limit_view(axis: Axis) -> View:
+    """How lower limits on an axis are drawn."""
+    own = axis.own_view
+    return View("limit", f"limit_{axis.unit.lower()}", f"lower limit on {own.label}", own.scale)
+
+
+# What can be drawn along an axis of a picture, by its key in records.
+QUANTITIES = {
+    view.column: view
+    for view in (
+        *(view for axis in AXES for view in axis.all_views),
+        limit_view(M_ZPRIME),
+        View("delta_chi2", "delta_chi2", r"$\Delta\chi^2$"),
+    )
 }
-LOGARITHMIC = ("m_zprime_gev", "limit_gev", "luminosity")
 
 
 def look() -> AbstractContextManager[None]:
@@ -104,11 +112,13 @@ def styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
 def name_axes(ax: Axes, x: str, y: str) -> None:
     """Labels with units, and the scale, of the quantities on both axes."""
     for which, name in (("x", x), ("y", y)):
-        ax.set(**{f"{which}label": AXIS_LABELS[name]})
-        if name in LOGARITHMIC:
+        view = QUANTITIES[name]
+        ax.set(**{f"{which}label": view.label})
+        if view.scale == "log":
             ax.set(**{f"{which}scale": "log"})
             axis = ax.xaxis if which == "x" else ax.yaxis
-            axis.set_major_locator(LogLocator(subs=(1,) if name == "luminosity" else (1, 2, 5)))
+            few_decades = view.label.endswith("]")  # as of quantities with a unit; factors span many
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few_decades else (1,)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis
+from fastscan.interactions.parameters import AXES, PARAMETERS
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.typing import Record
 
@@ -22,7 +24,7 @@ NO_LIMIT = {
     "no_sensitivity": "no sensitivity",
     "sm_disfavoured": "none: the data disfavour the Standard Model",
 }
-OVER_BETA = {
+OVER_ROWS = {
     "outside_axis": "outside the axis",
     "no_sensitivity": "without sensitivity",
     "sm_disfavoured": "with the SM disfavoured",
@@ -47,9 +49,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
-    beta = "" if found["beta_rad"] is None else f" at beta = {math.degrees(found['beta_rad']):g} deg"
+    rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
     above = "M_Z' > " if found["limit_gev"] else ""
-    where = f"{found['experiment']}, {found['model']}{beta}"
+    where = f"{found['experiment']}, {found['model']}" + (f" at {', '.join(rows)}" if rows else "")
     click.echo(f"{where}: {above}{limit_text(found)}  ({conditions(found)})")
     if found["expected_status"]:
         click.echo("expected, from the Standard Model's prediction in place of the data: " + expected_text(found))
@@ -61,23 +63,31 @@ def print_limit(found: Record) -> None:
 
 def print_limits(found: Iterable[Record], cl: float, dof: int) -> None:
     """A row for each limit."""
+    limits = list(found)
+    axes = [axis for axis in PARAMETERS if any(axis.column in each for each in limits)]
     rows = [
         (
             each["experiment"],
             each["model"],
-            "" if each["beta_rad"] is None else f"{math.degrees(each['beta_rad']):.6g}",
+            *("" if each.get(axis.column) is None else f"{axis.shown(each[axis.column]):.6g}" for axis in axes),
             sigma_text(each),
             f"{each['luminosity']:g}",
             limit_text(each),
         )
-        for each in found
+        for each in limits
     ]
     click.echo(f"Lower limits on M_Z' at {level_text(cl, dof)}:")
-    print_table(("experiment", "model", "beta/deg", "sigma_sys", "L/L0", "limit"), rows)
+    settings = (axis.heading for axis in SETTINGS)
+    print_table(("experiment", "model", *(axis.heading for axis in axes), *settings, "limit"), rows)
+
+
+def _row_axes(record: Record) -> list[Axis]:
+    """The row parameters of the model of a record."""
+    return [axis for axis in PARAMETERS if record.get(axis.column) is not None]
 
 
 def print_summary(found: Iterable[Record]) -> None:
-    """A row for each experiment and model; over beta, the range of its limits."""
+    """A row for each experiment and model; over its rows, the range of its limits."""
     groups: dict[tuple[str, str, str], list[Record]] = {}
     for each in found:
         groups.setdefault((each["experiment"], each["model"], sigma_text(each)), []).append(each)
@@ -197,14 +207,15 @@ def limit_text(record: Record) -> str:
 
 
 def limits_text(records: Sequence[Record]) -> str:
-    """One limit, or the range of those over beta, and at how many there is none on the axis."""
+    """One limit, or the range of those over rows, and in how many there is none on the axis."""
     if len(records) == 1:
         return limit_text(records[0])
     found = sorted(each["limit_gev"] for each in records if each["limit_gev"])
     ends = f"{found[0]:.1f} to {found[-1]:.1f} GeV" if found else "none"
     states = [each["status"] for each in records]
-    others = [f"{states.count(state)} {words}" for state, words in OVER_BETA.items() if state in states]
-    return f"{ends} over {len(records)} beta" + (f" ({', '.join(others)})" if others else "")
+    others = [f"{states.count(state)} {words}" for state, words in OVER_ROWS.items() if state in states]
+    rows = " and ".join(axis.text for axis in _row_axes(records[0]))
+    return f"{ends} over {len(records)} {rows}" + (f" ({', '.join(others)})" if others else "")
 
 
 def expected_text(record: Record) -> str:
@@ -230,7 +241,8 @@ def sigma_text(record: Record) -> str:
 def conditions(record: Record) -> str:
     """What a limit holds for."""
     level = level_text(record["cl"], record["dof"])
-    return f"{level}, sigma_sys {sigma_text(record)}, L/L0 {record['luminosity']:g}"
+    settings = {SIGMA_SYS: sigma_text(record), LUMINOSITY: f"{record[LUMINOSITY.column]:g}"}
+    return ", ".join([level, *(f"{axis.text} {value}" for axis, value in settings.items())])
 
 
 def intervals_text(intervals: Iterable[tuple[float, float | None]]) -> str:
@@ -241,5 +253,6 @@ def intervals_text(intervals: Iterable[tuple[float, float | None]]) -> str:
 
 def range_text(name: str, values: Sequence[float]) -> str:
     """The range of an axis that vertices cover."""
-    unit, factor = {"beta": (" deg", math.degrees(1)), "m_zprime": (" GeV", 1)}.get(name, ("", 1))
-    return f"{name} {factor * min(values):.4g} to {factor * max(values):.4g}{unit}"
+    axis = {axis.name: axis for axis in AXES}.get(name)  # none of another view, which is told as it is
+    low, high = (end if axis is None else axis.shown(end) for end in (min(values), max(values)))
+    return f"{name} {low:.4g} to {high:.4g}" + (f" {axis.shown_unit}" if axis and axis.shown_unit else "")

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastscan.answers import planes, records
-from fastscan.answers.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS
+from fastscan.answers import records
+from fastscan.answers.contours import contours
+from fastscan.answers.planes import plane_of
+from fastscan.answers.question import PlaneAxes, Question, Values
 from fastscan.experiments.catalogue import PionDecayAtRest, load
-from fastscan.limits import limits as query
+from fastscan.limits.limits import NO_SENSITIVITY, OK, limit, threshold
 from fastscan.limits.confidence import CL, DOF, level_text
-from fastscan.limits.crossings import NO_SENSITIVITY, OK
 from fastscan.outputs import figures
 from fastscan.outputs.figures import grouped
 from fastscan.scans.plan import plan
@@ -31,7 +32,9 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.figure import Figure
 
 GRIDS = files("fastscan") / "grids" / "paper"
-LEVEL, THRESHOLD = level_text(CL, DOF), query.threshold(CL, DOF)
+LEVEL, THRESHOLD = level_text(CL, DOF), threshold(CL, DOF)
+HEAVY = MODELS["lr"]  # of whose family all models of the paper are
+KEYS, PROFILE_KEYS, CONTOUR_KEYS = records.limit_keys(HEAVY), records.profile_keys(HEAVY), records.contour_keys(HEAVY)
 SNS, REACTORS, CHROMIUM = "SNS", "reactors", "51Cr"
 SHORT = {"lr": "LR", "lr-nc": "LR, neutral current only", "chi": r"$\chi$", "eta": r"$\eta$", "psi": r"$\psi$"}
 BANDS = {"chi": "#0072B2", "eta": "#E69F00", SNS: "#0072B2", REACTORS: "#E69F00"}
@@ -220,10 +223,9 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
     limits = _limits(cubes)
     for row in limits:
         row["cos_beta"] = math.cos(row["beta_rad"])
-    shown = [planes.plane_of(cube, "cos_beta", "m_zprime", dof=DOF) for cube in cubes]
-    vertices = [
-        each for plane in shown for each in records.contour_records(plane, planes.contours(plane, THRESHOLD), CL, DOF)
-    ]
+    axes = PlaneAxes(("cos_beta", "m_zprime"))
+    shown = [plane_of(cube, axes, Question(cl=CL, dof=DOF)) for cube in cubes]
+    vertices = [each for plane in shown for each in records.contour_records(plane, contours(plane))]
     exact = {name: _status_at(name, INSENSITIVE) for name in dict.fromkeys(row["experiment"] for row in limits)}
     cevns = {name: states for name, states in exact.items() if kind_of(name) != CHROMIUM}
     chromium = {name: states for name, states in exact.items() if kind_of(name) == CHROMIUM}
@@ -285,7 +287,7 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
     limits = _limits(combined, sigma_sys="axis")
     for cube in cubes:
         if cube.has_events:  # 51Cr keeps its own sigma_sys
-            limits += _limits([cube], sigma_sys=None if kind_of(cube.experiment) == CHROMIUM else "axis")
+            limits += _limits([cube]) if kind_of(cube.experiment) == CHROMIUM else _limits([cube], sigma_sys="axis")
     name = combined[0].experiment
     gains = [
         row["limit_gev"] / max(each["limit_gev"] for each in _members(limits, row, name))
@@ -349,12 +351,12 @@ def _cevns_sigma_sys(row: Record) -> float:
     return value
 
 
-def _profiles(cubes: Iterable[Cube], **settings: Any) -> list[Record]:
-    return [row for cube in cubes for row in records.profile_records(cube, **settings)]
+def _profiles(cubes: Iterable[Cube], **at: Values) -> list[Record]:
+    return [row for cube in cubes for row in records.profile_records(cube, Question(at=at))]
 
 
-def _limits(cubes: Iterable[Cube], **settings: Any) -> list[Record]:
-    return [row for cube in cubes for row in records.limit_records(cube, **settings)]
+def _limits(cubes: Iterable[Cube], **at: Values) -> list[Record]:
+    return [row for cube in cubes for row in records.limit_records(cube, Question(at=at))]
 
 
 def _experiment(row: Record) -> str:
@@ -441,7 +443,7 @@ def _ranked(limits: Sequence[Record], kind: str, sigma: float) -> str:
 
 
 def _status_at(name: str, angles: Sequence[float]) -> list[str]:
-    _, status = query.limit(name, "e6", beta=angles, with_status=True)
+    _, status = limit(name, "e6", beta=angles, with_status=True)
     return list(map(str, status))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from fastscan.answers import records
 from fastscan.experiments.catalogue import load
 from fastscan.inputs import data_files as tables
-from fastscan.limits import limits as query
+from fastscan.limits import limits
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.stores.cube import Cube
 
@@ -51,7 +51,7 @@ def _entry(cube: Cube, published: dict[tuple[str, str], float], notes: dict[str,
     experiment, model = found["experiment"], found["model"]
     computed, paper = found["limit_gev"], published.get((experiment, model))
     loaded = load(experiment)
-    expected = query.limit(loaded.expected(), model) if loaded.is_measured else np.nan
+    expected = limits.limit(loaded.expected(), model) if loaded.is_measured else np.nan
     return Entry(
         experiment=experiment,
         model=model,

@@ -4,44 +4,48 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscan.interactions import catalogue as models
-from fastscan.kernels import kernels
+from fastscan.kernels import blocks
 from fastscan.stores.cube import Cube
 from fastscan.stores.layout import Index
-from fastscan.typing import Array
+from fastscan.typing import Array, IntArray
 
 _of_thread = threading.local()
 
 
 def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
     """chi2 over the part of a cube that a chunk covers, in the cube's dtype; valid until this thread's next call."""
-    beta, mass, sigma, lum = cube.layout.region(index)
-    given = None if cube.own_sigma_sys else cube.axes["sigma_sys"][sigma, None]
-    noise, variance = cube.likelihood.settings(cube.sigma_sys(given), cube.axes["luminosity"][None, lum])
-    members, *settings = noise.shape
-    betas, masses = beta.stop - beta.start, mass.stop - mass.start
-    out = _buffer(betas * masses * math.prod(settings), cube.layout.dtype).reshape(betas, masses, -1)
+    *rows, strength, sigma, luminosity = cube.layout.region(index)
+    noise, variance = cube.settings((sigma, luminosity))
+    members = len(noise)
+    numbers, x = _rows(cube, rows).ravel(), cube.x[strength]
+    shape = tuple(part.stop - part.start for part in cube.layout.region(index))
+    out = _buffer(math.prod(shape), cube.layout.dtype).reshape(numbers.size, x.size, -1)
     _kernel()(
-        cube.likelihood.coefficients(beta),
-        models.gamma(cube.axes["m_zprime"][mass]),
+        np.ascontiguousarray(cube.likelihood.sums[:, numbers]),
+        x,
         noise.reshape(members, -1),
         variance.reshape(members, -1),
-        kernels.TILE_POINTS,
+        blocks.TILE_POINTS,
         out,
     )
-    return out.reshape(betas, masses, *settings)
+    return out.reshape(shape)
 
 
 def events_block(cube: Cube, index: Index) -> Array:
     """Events over the part of a cube that a chunk covers."""
-    beta, mass, _, _ = cube.layout.region(index)
-    gamma = models.gamma(cube.axes["m_zprime"][mass])
-    return cube.likelihood.events(gamma[None, :], np.arange(beta.start, beta.stop)[:, None])
+    *rows, strength, _, _ = cube.layout.region(index)
+    return cube.likelihood.events(cube.x[strength], _rows(cube, rows)[..., None])
+
+
+def _rows(cube: Cube, index: Sequence[slice]) -> IntArray:
+    """Numbers of the rows in a part of the axes that make them, in its shape."""
+    mesh = np.meshgrid(*(np.arange(part.start, part.stop) for part in index), indexing="ij")
+    return cube.row_numbers(dict(zip(cube.rows, mesh, strict=True)))
 
 
 BLOCKS = {"chi2": chi2_block, "events": events_block}
@@ -73,5 +77,5 @@ def _kernel() -> Callable[..., object]:
         except ValueError:  # no worker: this process' own threads
             alone = False
         if alone:
-            return kernels.chi2_block.parallel
-    return kernels.chi2_block.serial
+            return blocks.chi2_block.parallel
+    return blocks.chi2_block.serial

@@ -13,24 +13,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastscan import experiments
-from fastscan.experiments.catalogue import Experiment
-from fastscan.inputs import arguments
+from fastscan.axes import SETTINGS, Axis, by_name
+from fastscan.experiments.experiment import Experiment
 from fastscan.inputs.bounds import LARGEST_SIGMA_SYS
 from fastscan.inputs.toml import Table, check_name, read_toml
-from fastscan.inputs.units import M_ZPRIME_UNITS, UNITS
-from fastscan.interactions.catalogue import Model
-from fastscan.interactions.catalogue import load as load_model
-from fastscan.stores.layout import DIMENSIONS, Layout, arrays_of, chunk_shape
+from fastscan.interactions import catalogue
+from fastscan.interactions.interaction import Interaction
+from fastscan.interactions.parameters import AXES, PARAMETERS
+from fastscan.stores.layout import Layout, arrays_of, chunk_shape
 from fastscan.typing import Array
 
-# name -> units, and the check of its points, which are then in rad, GeV or without unit
-AXIS_RULES: dict[str, tuple[dict[str, float], Callable[[Array], Array]]] = {
-    "beta": (UNITS["angle"], partial(arguments.finite, "beta")),
-    "m_zprime": (M_ZPRIME_UNITS, arguments.m_zprime),
-    "sigma_sys": ({"1": 1.0}, arguments.sigma_sys),
-    "luminosity": ({"1": 1.0}, arguments.luminosity),
-}
-Named = TypeVar("Named", Experiment, Model)
+Named = TypeVar("Named", Experiment, Interaction)
 DTYPES = ("float32", "float64")
 LONGEST_AXIS = 10_000_000
 MOST_TASKS = 1_000_000  # a scan knows of them all at once
@@ -38,10 +31,10 @@ SMALLEST_CHUNK, LARGEST_CHUNK = 2**10, 2**30
 
 
 @dataclass(frozen=True)
-class Axis:
-    """One axis as the file gives it: `values`, or `num` points from `start` to `stop`.
+class Points:
+    """The points of an axis as the file gives them: `values`, or `num` of them from `start` to `stop`.
 
-    `factor` turns its unit into rad or GeV.
+    `factor` turns their unit into that of the axis.
     """
 
     values: tuple[float, ...] = ()
@@ -57,8 +50,8 @@ class Axis:
         """The number of points."""
         return len(self.values) or self.num
 
-    def points(self) -> Array:
-        """The axis' points, in rad, GeV or without unit."""
+    def array(self) -> Array:
+        """The points in the unit of the axis."""
         if self.values:
             return np.array(self.values) * self.factor
         space = np.geomspace if self.spacing == "log" else np.linspace
@@ -84,22 +77,26 @@ class Combination:
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid file, checked.  Axes that it leaves out are absent from `axes`; sizes are in bytes."""
+    """A grid file, checked.
+
+    `axes` has the points of each axis by its name; those that the file leaves out are absent.  Sizes are in bytes.
+    """
 
     title: str
     experiments: tuple[Experiment, ...]
     combinations: tuple[Combination, ...]
-    models: tuple[Model, ...]
-    axes: dict[str, Axis]
+    models: tuple[Interaction, ...]
+    axes: dict[str, Points]
     dtype: str
     chunk_size: int
     task_size: int
 
-    def axes_of(self, has_beta: bool) -> dict[str, Axis]:
-        """The axes of models with beta, or of those without."""
-        return {name: axis for name, axis in self.axes.items() if name != "beta" or has_beta}
+    def axes_of(self, model: Interaction) -> dict[str, Points]:
+        """The axes of a model's groups that the file gives, in the order of their dimensions."""
+        names = [axis.name for axis in (*model.parameters, *SETTINGS)]
+        return {name: self.axes[name] for name in names if name in self.axes}
 
-    def groups(self) -> Iterator[tuple[str, Combination, Model, bool]]:
+    def groups(self) -> Iterator[tuple[str, Combination, Interaction, bool]]:
         """Each group of the store: its name, what is measured, its model, whether that is combined; parts count so."""
         alone = [Combination(experiment.name, (experiment,), {}) for experiment in self.experiments]
         for group, combined in ((alone, False), (self.combinations, True)):
@@ -124,7 +121,7 @@ def load(source: str | Path | Grid) -> Grid:
     Examples
     --------
     >>> grid = load("grids/coherent-csi.toml")
-    >>> grid.axes["m_zprime"].points()[[0, -1]]
+    >>> grid.axes["m_zprime"].array()[[0, -1]]
     array([  10., 2000.])
     """
     if isinstance(source, Grid):
@@ -138,7 +135,7 @@ def load(source: str | Path | Grid) -> Grid:
         experiments=alone,
         combinations=_combinations(table.table("combine"), alone, directory) if combined else (),
         models=models,
-        axes=_axes(table, with_beta=any(model.has_beta for model in models)),
+        axes=_axes(table, models),
         **_storage(table.table("store", default={})),
     )
     table.done()
@@ -148,10 +145,10 @@ def load(source: str | Path | Grid) -> Grid:
     return grid
 
 
-def layout_of(grid: Grid, has_beta: bool, combined: bool) -> Layout:
-    """How the cubes of a grid's models, with beta or without, are cut."""
-    sizes = {name: axis.size for name, axis in grid.axes_of(has_beta).items()}
-    shape = tuple(sizes.get(name, 1) for name in DIMENSIONS)
+def layout_of(grid: Grid, model: Interaction, combined: bool) -> Layout:
+    """How the cubes of one of a grid's models are cut; an axis that the grid leaves out has one point."""
+    names = [axis.name for axis in (*model.parameters, *SETTINGS)]
+    shape = tuple(grid.axes[name].size if name in grid.axes else 1 for name in names)
     itemsize = np.dtype(grid.dtype).itemsize
     chunks = chunk_shape(shape, grid.chunk_size // itemsize)
     per_task = max(1, grid.task_size // (math.prod(chunks) * itemsize))
@@ -160,15 +157,15 @@ def layout_of(grid: Grid, has_beta: bool, combined: bool) -> Layout:
 
 def layouts_of(grid: Grid) -> dict[str, Layout]:
     """How each group of a grid's store is cut."""
-    return {name: layout_of(grid, model.has_beta, combined) for name, _, model, combined in grid.groups()}
+    return {name: layout_of(grid, model, combined) for name, _, model, combined in grid.groups()}
 
 
 def _experiments(table: Table, directory: Path) -> tuple[Experiment, ...]:
     return _listed(table, "experiments", partial(experiments.load, relative_to=directory))
 
 
-def _models(table: Table, directory: Path) -> tuple[Model, ...]:
-    return _listed(table, "models", partial(load_model, relative_to=directory))
+def _models(table: Table, directory: Path) -> tuple[Interaction, ...]:
+    return _listed(table, "models", partial(catalogue.load, relative_to=directory))
 
 
 def _listed(table: Table, key: str, load: Callable[[str], Named]) -> tuple[Named, ...]:
@@ -200,43 +197,51 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
     return tuple(found)
 
 
-def _axes(table: Table, with_beta: bool) -> dict[str, Axis]:
+def _axes(table: Table, models: tuple[Interaction, ...]) -> dict[str, Points]:
+    """The points of each axis that the file gives; each must be a model's, and each model must have all of its own."""
     axes = table.table("axes")
-    parsed = {name: _axis(axes.table(name), *AXIS_RULES[name]) for name in AXIS_RULES if name in axes}
-    axes.done(known=AXIS_RULES)
-    if "m_zprime" not in parsed:
-        raise axes.error("m_zprime", "missing; every grid needs this axis")
-    if with_beta and "beta" not in parsed:
-        raise axes.error("beta", "missing; model 'e6' needs this axis")
-    if not with_beta and "beta" in parsed:
-        raise axes.error("beta", "no model of this grid uses this axis; only 'e6' does")
+    needed = by_name(axis for model in models for axis in model.parameters)
+    known = by_name(AXES)
+    parsed = {name: _points(axes.table(name), axis) for name, axis in known.items() if name in axes}
+    axes.done(known=known)
+    for name in needed:
+        if name not in parsed:
+            users = [model.name for model in models if name in [axis.name for axis in model.parameters]]
+            told = "every grid needs" if len(users) == len(models) else f"model {users[0]!r} needs"
+            raise axes.error(name, f"missing; {told} this axis")
+    for axis in PARAMETERS:
+        if axis.name in parsed and axis.name not in needed:
+            users = [name for name, model in catalogue.MODELS.items() if axis in model.parameters]
+            told = f"only {', '.join(map(repr, users))} does" if len(users) == 1 else f"{', '.join(users)} do"
+            raise axes.error(axis.name, f"no model of this grid uses this axis; {told}")
     return parsed
 
 
-def _axis(table: Table, units: dict[str, float], check: Callable[[Array], Array]) -> Axis:
-    unit = table.choice("unit", units, default="1" if "1" in units else None)
-    factor = units[unit]
+def _points(table: Table, axis: Axis) -> Points:
+    unit = table.choice("unit", axis.units, default="1" if "1" in axis.units else None)
+    factor = axis.units[unit]
     if "values" in table:
-        axis = Axis(values=table.numbers("values"), unit=unit, factor=factor)
+        points = Points(values=table.numbers("values"), unit=unit, factor=factor)
     else:
         spacing = table.choice("spacing", ["linear", "log"], default="linear")
         num = table.whole("num", 1, LONGEST_AXIS)
-        axis = Axis((), table.number("start"), table.number("stop"), num, spacing, unit, factor)
-        if spacing == "log" and min(axis.start, axis.stop) <= 0:
+        points = Points((), table.number("start"), table.number("stop"), num, spacing, unit, factor)
+        if spacing == "log" and min(points.start, points.stop) <= 0:
             raise table.error("start", "must be positive, and stop too, where spacing is 'log'")
-        if axis.start > axis.stop:
-            raise table.error("stop", f"must not be below start ({axis.start:g}), but is {axis.stop:g}")
-        if (axis.num == 1) != (axis.start == axis.stop):
+        if points.start > points.stop:
+            raise table.error("stop", f"must not be below start ({points.start:g}), but is {points.stop:g}")
+        if (points.num == 1) != (points.start == points.stop):
             raise table.error("num", "must be 1 where start equals stop, and only there")
     table.done()
-    key = "values" if axis.values else "start"
+    key = "values" if points.values else "start"
     with np.errstate(over="ignore", invalid="ignore"):
-        points = axis.points()
-    table.checked(key, partial(check, points))
-    table.checked(key, partial(arguments.finite, "the axis", points))
-    if (np.diff(points) <= 0).any():
+        array = points.array()
+    table.checked(key, partial(axis.check, array))
+    if not np.isfinite(array).all():
+        raise table.error(key, f"the axis must be finite, not {array[~np.isfinite(array)][0]:g}")
+    if (np.diff(array) <= 0).any():
         raise table.error(key, "must increase from each point to the next")
-    return axis
+    return points
 
 
 def _storage(table: Table) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS
 from fastscan.inputs import data_files as tables
-from fastscan.interactions.catalogue import Model
+from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods import likelihood
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.scans import grid
@@ -27,14 +28,16 @@ def plan(source: str | Path | Grid) -> list[Cube]:
     return [_cube(checked, *group) for group in checked.groups()]
 
 
-def _cube(source: Grid, name: str, measured: Combination, model: Model, combined: bool) -> Cube:
-    own_axes = source.axes_of(model.has_beta)
-    axes = {name: axis.points() for name, axis in own_axes.items()}
-    if "sigma_sys" not in axes:  # each experiment keeps its own, which for several is no single number
-        own = measured.experiments[0].statistics.sigma_sys
-        axes["sigma_sys"] = np.array([np.nan if combined else own])
-    axes.setdefault("luminosity", np.ones(1))
-    layout = layout_of(source, model.has_beta, combined)
+def _cube(source: Grid, name: str, measured: Combination, model: Interaction, combined: bool) -> Cube:
+    given = source.axes_of(model)
+    # without the axis sigma_sys each experiment keeps its own, which for several is no single number
+    own = np.nan if combined else measured.experiments[0].statistics.sigma_sys
+    left_out = {SIGMA_SYS.name: np.array([own]), LUMINOSITY.name: np.ones(1)}
+    axes = [axis.name for axis in (*model.parameters, *SETTINGS)]
+    points = {axis: given[axis].array() if axis in given else left_out[axis] for axis in axes}
+    mesh = np.meshgrid(*(points[axis.name] for axis in model.rows), indexing="ij")
+    rows = {axis.name: each.ravel() for axis, each in zip(model.rows, mesh, strict=True)}
+    layout = layout_of(source, model, combined)
     references = [each for experiment in measured.experiments for each in experiment.references]
     return Cube(
         name=name,
@@ -46,17 +49,17 @@ def _cube(source: Grid, name: str, measured: Combination, model: Model, combined
             "experiments": {each.name: _plain(asdict(each)) for each in measured.experiments},
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
-            "model": _plain(asdict(model)),
+            "model": model.identity(),
             "data": {name: tables.digest(name) for name in tables.INPUTS},
-            "axes": {name: axis.described() for name, axis in own_axes.items()},
+            "axes": {axis: each.described() for axis, each in given.items()},
             "dtype": source.dtype,
             "chunks": list(layout.chunks),
             "chunks_per_task": layout.chunks_per_task,
         },
-        axes=axes,
-        has_beta=model.has_beta,
+        interaction=model,
+        points=points,
         layout=layout,
-        likelihood=likelihood.build(measured.experiments, model, axes["beta"] if model.has_beta else None),
+        likelihood=likelihood.build(measured.experiments, model, rows, measured.sigma_sys),
     )
 
 

@@ -20,7 +20,7 @@ from zarr.storage import LocalStore
 from fastscan.errors import FastscanError
 from fastscan.inputs.files import MALFORMED, readable
 from fastscan.stores.cube import Cube
-from fastscan.stores.layout import RECORD, Index, rank
+from fastscan.stores.layout import RECORD, Index
 from fastscan.stores.location import names, read_bytes, sync
 from fastscan.typing import Array
 
@@ -41,8 +41,9 @@ def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> ND
 
     The block must be what the chunk covers.
     """
-    covered = tuple(part.stop - part.start for part in cube.layout.region(index)[: rank(array)])
-    chunk = cube.layout.chunks[: rank(array)]
+    rank = cube.layout.rank(array)
+    covered = tuple(part.stop - part.start for part in cube.layout.region(index)[:rank])
+    chunk = cube.layout.chunks[:rank]
     assert block.shape == covered, f"block {block.shape} is not aligned with chunk {index} of {array}"
     if covered != chunk:
         padded = np.full(chunk, np.nan, block.dtype)
@@ -52,7 +53,7 @@ def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> ND
 
 
 def _chunk_key(cube: Cube, array: str, index: Index) -> str:
-    return f"{array}/c." + ".".join(map(str, cube.stored(index[: rank(array)])))
+    return f"{array}/c." + ".".join(map(str, index[: cube.layout.rank(array)]))
 
 
 def chunk_keys(cube: Cube, task: int) -> dict[str, tuple[str, Index]]:
@@ -135,7 +136,7 @@ def require_complete(root: zarr.Group, cube: Cube) -> None:
 
 
 def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
-    """The stored chi2 over all four dimensions, read by dask where it is needed.
+    """The stored chi2 over the dimensions of a cube, read by dask where it is needed.
 
     Raises
     ------
@@ -146,7 +147,7 @@ def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
 
     require_complete(root, cube)
     stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/chi2"])  # type: ignore[no-untyped-call]
-    return stored if cube.has_beta else stored[None]
+    return stored
 
 
 def computed(cube: Cube, chi2: "dask.array.Array") -> Array:

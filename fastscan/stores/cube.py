@@ -6,35 +6,49 @@ Nothing is read or written here: `fastscan.stores.store` keeps a cube's group, `
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, by_name, named
 from fastscan.errors import FastscanError
-from fastscan.interactions import catalogue as models
-from fastscan.likelihoods.likelihood import Likelihood
-from fastscan.stores.layout import DIMENSIONS, Layout
+from fastscan.interactions.interaction import Interaction
+from fastscan.likelihoods.likelihood import Likelihood, change_of
+from fastscan.likelihoods.nuisances import SigmaSys
+from fastscan.stores.layout import Layout
 from fastscan.typing import Array, IntArray
 
-T = TypeVar("T")
+ON_AXIS = 1e-9  # how near, relative to numbers above 1, a value must be to a point of an axis
 
 
 @dataclass(frozen=True, eq=False)
 class Cube:
     """A group of a store: what is in it, and how it is cut.
 
-    `identity` says what the numbers follow from, as the user gave it; its hash decides whether two runs are the
-    same.  Models other than e6 have no beta: `axes` and the arrays lack it, while `layout` keeps it with length 1.
+    Attributes
+    ----------
+    name, title, references
+        ``<experiment>/<model>``, what the user calls it, and what to cite.
+    identity : dict
+        What the numbers follow from, as the user gave it; its hash decides whether two runs are the same.
+    interaction : Interaction
+        The model.
+    points : dict of str to array
+        Each axis' points by its name, in the order of the dimensions: rows, strength, sigma_sys, luminosity.
+    layout : Layout
+        How it is cut.
+    likelihood : Likelihood
+        In the rows of the grid, the last row parameter fastest.
     """
 
     name: str
     title: str
     references: tuple[str, ...]
     identity: dict[str, Any]
-    axes: dict[str, Array]
-    has_beta: bool
+    interaction: Interaction
+    points: dict[str, Array]
     layout: Layout
     likelihood: Likelihood
 
@@ -48,105 +62,127 @@ class Cube:
         return self.name.split("/")[0]
 
     @property
-    def model_name(self) -> str:
+    def model(self) -> str:
         return self.name.split("/")[1]
 
     @property
-    def fixed_sigma_sys(self) -> dict[str, float]:
-        """The systematic errors of those members of a combination that don't follow the axis."""
-        fixed: dict[str, float] = self.identity["fixed_sigma_sys"]
-        return fixed
+    def axes(self) -> dict[str, Axis]:
+        """The axes by their names, in the order of the dimensions."""
+        return by_name((*self.interaction.parameters, *SETTINGS))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of the axes that make a row."""
+        return tuple(axis.name for axis in self.interaction.rows)
+
+    @property
+    def strength(self) -> str:
+        """Name of the axis along which a column runs."""
+        return self.interaction.strength.axis.name
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Points of each axis that makes a row; empty without any."""
+        return tuple(self.points[name].size for name in self.rows)
+
+    @property
+    def x(self) -> Array:
+        """The strengths of the points of its axis, shape (points,)."""
+        return self.interaction.strength.to_x(self.points[self.strength])
 
     @property
     def has_events(self) -> bool:
         """Whether events are stored: those of one experiment; a combination has none."""
         return "events" in self.layout.arrays
 
-    @property
-    def g_prime(self) -> float | None:
-        """The strength of a user's own U(1)', where the limit is one on M_Z' / g'; None for other models."""
-        strength: float | None = self.identity["model"]["g_prime"]
-        return strength
+    def changes_along(self, name: str) -> bool:
+        """Whether the group has an axis and something changes along it.
 
-    @property
-    def own_sigma_sys(self) -> bool:
-        """Whether the grid leaves the axis out, so that each experiment keeps its own."""
-        return "sigma_sys" not in self.identity["axes"]
-
-    @property
-    def fixes_sigma_sys(self) -> bool:
-        """Whether every member's is fixed, so that nothing changes along the axis."""
-        return len(self.fixed_sigma_sys) == len(self.likelihood.members)
-
-    def sigma_sys(self, values: Array | None) -> dict[str, Array | None]:
-        """Each member's systematic error where those that aren't fixed have some values, or (None) their own."""
-        shape = () if values is None else values.shape
-        fixed = {name: np.full(shape, sigma) for name, sigma in self.fixed_sigma_sys.items()}
-        return {name: fixed.get(name, values) for name in self.likelihood.members}
+        Nothing does along sigma_sys where a combination fixes each member's.
+        """
+        return self.has_axis(name) and (name != SIGMA_SYS.name or bool(self.likelihood.follows.any()))
 
     def has_axis(self, name: str) -> bool:
-        """Whether the group has one of the four axes; without sigma_sys, each experiment keeps its own."""
-        return not ((name == "beta" and not self.has_beta) or (name == "sigma_sys" and self.own_sigma_sys))
-
-    def axis(self, name: str) -> Array:
-        """The points of an axis; one that the group doesn't have is a `FastscanError`."""
-        if not self.has_axis(name):
-            raise FastscanError(f"{self.name} has no axis {name}")
-        return self.axes[name]
-
-    def on_axis(self, name: str, values: Array) -> IntArray:
-        """Indices of values on an axis."""
-        points = self.axis(name)
-        nearest: IntArray = np.searchsorted(points[:-1] + np.diff(points) / 2, values)  # as many middles lie below
-        missed = np.flatnonzero(~(np.abs(points[nearest] - values) <= 1e-9 * np.maximum(1, np.abs(values))))
-        if missed.size:
-            wanted, there = values[missed[0]], points[nearest[missed[0]]]
-            told = [f"{np.degrees(x):g} deg" if name == "beta" else f"{x:g}" for x in (wanted, there)]
-            raise FastscanError(f"{name} = {told[0]} is not on the axis of {self.name}; the nearest is {told[1]}")
-        return nearest
-
-    def stored_sigma_sys(self, values: Array | None) -> IntArray:
-        """Indices on the axis sigma_sys of values, or (None) of what the experiments have of their own."""
-        if values is not None:
-            return self.on_axis("sigma_sys", values)
-        own = {
-            sigma
-            for member, sigma in zip(self.likelihood.members, self.likelihood.sigma_sys.tolist(), strict=True)
-            if member not in self.fixed_sigma_sys
-        }
-        if self.own_sigma_sys or not own:
-            return np.zeros(1, np.intp)
-        if len(own) > 1:
-            raise FastscanError(f"{self.name}: no stored chi2 has each experiment's own sigma_sys; say which")
-        return self.on_axis("sigma_sys", np.array(list(own)))
-
-    def at_beta(self, beta: Array) -> tuple[Likelihood, IntArray]:
-        """The likelihood at any betas, and the index of each in it; only models with beta have more than one."""
-        if not self.has_beta:
-            return self.likelihood, np.zeros(beta.shape, np.intp)
-        each, number = np.unique(beta, return_inverse=True)
-        return replace(self.likelihood, kappa=self._couplings(each)), number.reshape(beta.shape)
-
-    @functools.cached_property
-    def _couplings(self) -> Callable[[Array], Array]:
-        """The members' kappa at betas, from the model's formula, which must give what is stored on the axis."""
-        channels = [self.identity["experiments"][member]["channel"] for member in self.likelihood.members]
-        model = self.identity["model"]["name"]
-
-        def kappa(beta: Array) -> Array:
-            return np.stack([models.kappa(model, channel, beta) for channel in channels])
-
-        if not np.allclose(kappa(self.axes["beta"]), self.likelihood.kappa, rtol=1e-12, atol=1e-15):
-            raise FastscanError(f"{self.name} was made with other couplings than this fastscan's between its betas")
-        return kappa
+        """Whether the group has an axis; where the grid leaves sigma_sys out, each experiment keeps its own."""
+        return name in self.points and not (name == SIGMA_SYS.name and self._lacks_sigma_sys)
 
     @property
-    def dimensions(self) -> tuple[str, ...]:
-        return self.stored(DIMENSIONS)
+    def _lacks_sigma_sys(self) -> bool:
+        return SIGMA_SYS.name not in self.identity["axes"]
 
-    def stored(self, over_dimensions: tuple[T, ...]) -> tuple[T, ...]:
-        """Names, shape or index without the beta that isn't stored."""
-        return over_dimensions if self.has_beta else over_dimensions[1:]
+    def axis_points(self, name: str) -> Array:
+        """The points of an axis; one that the group doesn't have is an error."""
+        if not self.has_axis(name):
+            raise FastscanError(f"{self.name} has no axis {name}")
+        return self.points[name]
+
+    def on_axis(self, name: str, values: Array) -> IntArray:
+        """Indices of values on an axis; one that isn't a point of it is an error that names the nearest."""
+        points, axis = self.axis_points(name), self.axes[name]
+        # the index of the nearest point is the number of midpoints below the value
+        nearest: IntArray = np.searchsorted(points[:-1] + np.diff(points) / 2, values)
+        missed = np.flatnonzero(~(np.abs(points[nearest] - values) <= ON_AXIS * np.maximum(1, np.abs(values))))
+        if missed.size:
+            wanted, there = (axis.told(each[missed[0]]) for each in (values, points[nearest]))
+            raise FastscanError(f"{name} = {wanted} is not on the axis of {self.name}; the nearest is {there}")
+        return nearest
+
+    def checked(self, name: str, values: Any) -> Array:
+        """Values of an axis of the group's, checked, as a flat array; "axis" stands for all of its points."""
+        axis = named(name, self.axes)
+        return self.axis_points(name) if isinstance(values, str) else np.atleast_1d(axis.check(values)).ravel()
+
+    def sigma_sys(self, values: Array | None) -> SigmaSys:
+        """Each member's systematic error where a common one is given, or (None) its own."""
+        return self.likelihood.sigma_sys_of(values)
+
+    def stored_sigma_sys(self, values: Array | None) -> IntArray:
+        """Indices on the axis sigma_sys of common values, or (None) of the one that the members have of their own."""
+        if not self.changes_along(SIGMA_SYS.name) and values is None:
+            return np.zeros(1, np.intp)
+        if values is None:
+            own = np.unique(self.likelihood.sigma_sys[self.likelihood.follows > 0])
+            if own.size > 1:
+                raise FastscanError(f"{self.name}: no stored chi2 has each experiment's own sigma_sys; say which")
+            values = own
+        return self.on_axis(SIGMA_SYS.name, values)
+
+    def settings(self, index: tuple[slice, ...]) -> tuple[Array, Array]:
+        """The kernels' noise and variance at a part of the axes sigma_sys and luminosity, shape (members, ...)."""
+        sigma, luminosity = index
+        common = None if self._lacks_sigma_sys else self.points[SIGMA_SYS.name][sigma, None]
+        return self.likelihood.settings(common, self.points[LUMINOSITY.name][None, luminosity])
+
+    def row_numbers(self, at: Mapping[str, IntArray]) -> IntArray:
+        """Numbers of the rows at indices on the axes that make a row, which broadcast."""
+        if not self.rows:
+            return np.zeros((), np.intp)
+        numbers: IntArray = np.ravel_multi_index(tuple(at[name] for name in self.rows), self.row_shape)
+        return numbers
+
+    def at_rows(self, values: Mapping[str, Array]) -> tuple[Likelihood, IntArray]:
+        """The likelihood at any values of the row parameters, which broadcast, and the row of each in it."""
+        if not self.rows:
+            return self.likelihood, np.zeros((), np.intp)
+        given = np.stack(np.broadcast_arrays(*(values[name] for name in self.rows)))
+        each, number = np.unique(given.reshape(len(given), -1), axis=1, return_inverse=True)
+        change = self._change(dict(zip(self.rows, each, strict=True)))
+        return replace(self.likelihood, change=change), number.reshape(given.shape[1:])
+
+    @functools.cached_property
+    def _change(self) -> Callable[[Mapping[str, Array]], Array]:
+        """The members' changes in rows, from the model's formula, which must give what is stored on the axes."""
+        channels = [self.identity["experiments"][member]["channel"] for member in self.likelihood.members]
+
+        def change(rows: Mapping[str, Array]) -> Array:
+            return np.stack([change_of(self.interaction, channel, rows) for channel in channels])
+
+        mesh = np.meshgrid(*(self.points[name] for name in self.rows), indexing="ij")
+        again = change({name: each.ravel() for name, each in zip(self.rows, mesh, strict=True)})
+        if not np.allclose(again, self.likelihood.change, rtol=1e-12, atol=1e-15):
+            told = " or ".join(self.rows)
+            raise FastscanError(f"{self.name} was made with other couplings than this fastscan's between its {told}")
+        return change
 
 
 def hash_of(identity: Any) -> str:

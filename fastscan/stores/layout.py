@@ -1,4 +1,8 @@
-"""The shape of a store: the names and dimensions of its arrays, and how a cube is cut into chunks and tasks."""
+"""The shape of a store: its arrays with their dimensions, and how a cube is cut into chunks and tasks.
+
+The dimensions of a cube are its axes in this order: the row parameters of the interaction, the axis of its strength,
+and the settings of the experiments, sigma_sys and luminosity.
+"""
 
 import math
 import re
@@ -8,55 +12,71 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastscan.axes import SETTINGS, Axis
+from fastscan.interactions.parameters import AXES
+
 if TYPE_CHECKING:
     from zarr.core.common import JSON
 
-FORMAT = 2
+FORMAT = 3
 FORMAT_KEY = "fastscan_format"
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An array of a group: its dimensions, what a reader is told of it, and its dtype, None for the grid's."""
+    """A small array of a group: its dimensions, and what a reader is told of it."""
 
     dimensions: tuple[str, ...]
     units: str
     long_name: str
-    dtype: str | None = "float64"
 
     @property
     def attributes(self) -> "dict[str, JSON]":
         return {"units": self.units, "long_name": self.long_name}
 
 
-AXES = {
-    "beta": Stored(("beta",), "rad", "E6 mixing angle"),
-    "m_zprime": Stored(("m_zprime",), "GeV", "mass of the Z'"),
-    "sigma_sys": Stored(("sigma_sys",), "1", "relative systematic error of the signal normalisation"),
-    "luminosity": Stored(("luminosity",), "1", "factor on the exposure"),
-}
-DIMENSIONS = tuple(AXES)
-# What a scan computes, over the first so many of the dimensions; a combination has chi2 alone.
-COMPUTED = {
-    "chi2": Stored(DIMENSIONS, "1", "chi2, minimised over the nuisances", dtype=None),
-    "events": Stored(DIMENSIONS[:2], "1", "expected signal events at luminosity 1"),
+@dataclass(frozen=True)
+class Computed:
+    """A large array, which a scan computes: what a reader is told of it, its dtype, and over which dimensions it is.
+
+    `dtype` None is the grid's; without `settings`, the array has the dimensions of the interaction only.
+    """
+
+    long_name: str
+    dtype: str | None
+    settings: bool
+
+    @property
+    def attributes(self) -> "dict[str, JSON]":
+        return {"units": "1", "long_name": self.long_name}
+
+
+COMPUTED = {  # a combination has chi2 alone: its events would be those of several experiments
+    "chi2": Computed("chi2, minimised over the nuisances", dtype=None, settings=True),
+    "events": Computed("expected signal events at luminosity 1", dtype="float64", settings=False),
 }
 # The likelihood that a group carries, see `fastscan.likelihoods.likelihood.Likelihood`.
 CARRIED = {
-    "response": Stored(("member", "feature"), "1", "events over all bins, by features of the couplings"),
-    "gram": Stored(("member", "sum", "row", "column"), "1", "sums over bins as forms in the features"),
-    "g_sm": Stored(("member", "coupling"), "1", "couplings in the Standard Model"),
-    "kappa": Stored(("member", "beta", "coupling"), "1", "shift of the couplings per (M_Z / M_Z')^2"),
+    "rates": Stored(("member", "term"), "1", "events over all bins: the Standard Model's, then those of each feature"),
+    "gram": Stored(("member", "sum", "left", "right"), "1", "sums over bins as forms in (1, changes of the features)"),
+    "change": Stored(("member", "row", "feature", "power"), "1", "changes of the features as polynomials in x"),
     "spread": Stored(("member",), "1", "part of the variance that grows with the luminosity squared, relative"),
-    "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error"),
+    "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error, or the one at which it is fixed"),
+    "follows": Stored(("member",), "1", "1 where the axis sigma_sys replaces it, else 0"),
 }
+
+
+def stored_axis(axis: Axis) -> Stored:
+    """An axis as a store has it: one array, named as its dimension."""
+    return Stored((axis.name,), axis.unit, axis.long_name)
+
 
 RECORD = re.compile(r"done\.(\d+)\.json")  # of a task, beside the chunks of chi2
 # Every file that fastscan and zarr write below a store, among them what a killed write leaves behind.
 _CHUNK = r"(c(/\d+)+|c(\.\d+)+|zarr\.json)"
 FILES = re.compile(
     r"zarr\.json|[^/]+/zarr\.json|[^/]+/[^/]+/(zarr\.json"
-    rf"|({'|'.join((*AXES, *COMPUTED))})/{_CHUNK}"
+    rf"|({'|'.join((*(axis.name for axis in AXES), *COMPUTED))})/{_CHUNK}"
     rf"|chi2/{RECORD.pattern}"
     rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK}))"
 )
@@ -67,7 +87,7 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a cube is cut: its shape and its chunks' over DIMENSIONS, and how many chunks of chi2 a task writes.
+    """How a cube is cut: its shape and its chunks', and how many chunks of chi2 a task writes.
 
     `dtype` is that of chi2, `arrays` what is computed of `COMPUTED`.
     """
@@ -77,6 +97,10 @@ class Layout:
     chunks_per_task: int
     dtype: str
     arrays: tuple[str, ...]
+
+    def rank(self, array: str) -> int:
+        """The number of dimensions of a computed array, which are the cube's first ones."""
+        return len(self.shape) if COMPUTED[array].settings else len(self.shape) - len(SETTINGS)
 
     def _counts(self) -> list[int]:
         return [math.ceil(size / chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
@@ -92,7 +116,7 @@ class Layout:
     @property
     def size(self) -> int:
         """Bytes of all chunks, with what fills up those at the edge."""
-        return sum(math.prod(self._counts()[: rank(array)]) * self._chunk_size(array) for array in self.arrays)
+        return sum(math.prod(self._counts()[: self.rank(array)]) * self._chunk_size(array) for array in self.arrays)
 
     def dtype_of(self, array: str) -> str:
         return COMPUTED[array].dtype or self.dtype
@@ -103,7 +127,7 @@ class Layout:
         return self._chunk_size("chi2")
 
     def _chunk_size(self, array: str) -> int:
-        return math.prod(self.chunks[: rank(array)]) * np.dtype(self.dtype_of(array)).itemsize
+        return math.prod(self.chunks[: self.rank(array)]) * np.dtype(self.dtype_of(array)).itemsize
 
     def points_of(self, tasks: Collection[int]) -> int:
         """Points of the cube that some tasks compute."""
@@ -113,12 +137,15 @@ class Layout:
         return sum(math.prod(part.stop - part.start for part in self.region(index)) for index in chunks)
 
     def chunks_of(self, task: int) -> list[tuple[str, Index]]:
-        """The chunks that a task writes, as array and index over DIMENSIONS.
+        """The chunks that a task writes, as array and index over the cube's dimensions.
 
         One of an array of fewer dimensions belongs to the first chunk of chi2 over the others.
         """
         return [
-            (array, index) for index in self.indices(task) for array in self.arrays if not any(index[rank(array) :])
+            (array, index)
+            for index in self.indices(task)
+            for array in self.arrays
+            if not any(index[self.rank(array) :])
         ]
 
     def indices(self, task: int) -> list[Index]:
@@ -136,11 +163,6 @@ class Layout:
         )
 
 
-def rank(array: str) -> int:
-    """The number of dimensions of a computed array, beta counted."""
-    return len(COMPUTED[array].dimensions)
-
-
 def arrays_of(combined: bool) -> tuple[str, ...]:
     """What is computed for an experiment, or for a combination: its events would be those of several."""
     return ("chi2",) if combined else tuple(COMPUTED)
@@ -149,15 +171,16 @@ def arrays_of(combined: bool) -> tuple[str, ...]:
 def chunk_shape(shape: Sequence[int], points: int) -> Index:
     """Chunks of at most so many points, as equal as can be.
 
-    The M_Z' axis is cut last, so that a limit is read from whole columns.
+    The axis of the strength, which comes before the settings, is cut last, so that a limit is read from whole columns.
 
     Examples
     --------
     >>> chunk_shape((361, 400, 31, 4), 4_000_000)
     (73, 400, 31, 4)
     """
+    strength = len(shape) - len(SETTINGS) - 1
     chunks = list(shape)
-    for axis in (0, 2, 3, 1):
+    for axis in (*(axis for axis in range(len(shape)) if axis != strength), strength):
         others = math.prod(chunks) // chunks[axis]
         most = max(1, min(chunks[axis], points // others))
         chunks[axis] = math.ceil(shape[axis] / math.ceil(shape[axis] / most))

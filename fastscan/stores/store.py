@@ -1,9 +1,9 @@
 """The life of a store: create its groups, read them, finish it, and say what it holds.
 
 A store is ordinary zarr v3 that xarray opens.  A group ``<experiment>/<model>``, or ``<combination>/<model>``, which
-has no events, holds
+has no events, holds, with the axes of the model in place of rows and strength,
 
-    chi2(beta, m_zprime, sigma_sys, luminosity)   events(beta, m_zprime)   and one 1-D array an axis
+    chi2(rows, strength, sigma_sys, luminosity)   events(rows, strength)   and one 1-D array an axis
     likelihood/                                   the arrays of `fastscan.likelihoods.likelihood.Likelihood`
     chi2/done.<task>.json                         one record a task, written after its chunks
 
@@ -29,12 +29,14 @@ from zarr.buffer import default_buffer_prototype
 from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore, StorePath
 
+from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, unknown
 from fastscan.inputs.files import MALFORMED, readable
+from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
-from fastscan.stores.layout import AXES, CARRIED, COMPUTED, DIMENSIONS, LEFTOVER, Layout, Stored, arrays_of, rank
+from fastscan.stores.layout import CARRIED, COMPUTED, LEFTOVER, Layout, Stored, arrays_of, stored_axis
 from fastscan.stores.location import Location, place_of, read_bytes, read_root, sync
 from fastscan.typing import Array
 
@@ -139,18 +141,19 @@ async def _write_files(root: zarr.Group, files: dict[str, AnyBuffer]) -> None:
 
 def _make(root: zarr.Group, cube: Cube) -> None:
     group = root.create_group(cube.name)
-    for name in cube.dimensions:
-        _put_array(group, name, cube.axes[name], AXES[name])
+    for name, axis in cube.axes.items():
+        _put_array(group, name, cube.points[name], stored_axis(axis))
     for name in cube.layout.arrays:
+        rank = cube.layout.rank(name)
         group.create_array(
             name,
-            shape=cube.stored(cube.layout.shape[: rank(name)]),
-            chunks=cube.stored(cube.layout.chunks[: rank(name)]),
+            shape=cube.layout.shape[:rank],
+            chunks=cube.layout.chunks[:rank],
             dtype=cube.layout.dtype_of(name),
             fill_value=math.nan,
             compressors=None,
             chunk_key_encoding={"name": "default", "separator": "."},
-            dimension_names=cube.stored(COMPUTED[name].dimensions),
+            dimension_names=tuple(cube.points)[:rank],
             attributes=COMPUTED[name].attributes,
         )
     carried = group.create_group("likelihood")
@@ -224,18 +227,20 @@ def read(root: zarr.Group, name: str) -> Cube:
         if hash_of(identity) != attributes["hash"]:
             raise ValueError("what it was made from doesn't fit its hash")
         aside = MemoryStore(sync(_checked_files(root, name, attributes["checksums"])))
-        has_beta = "beta" in identity["axes"]
-        axes = sync(_read_arrays(aside, [axis for axis in DIMENSIONS if has_beta or axis != "beta"]))
+        references = tuple(attributes["references"])
+        interaction = catalogue.of_identity(name.partition("/")[2], identity["model"], references)
+        axes = [axis.name for axis in (*interaction.parameters, *SETTINGS)]
+        points = sync(_read_arrays(aside, axes))
         carried = sync(_read_arrays(aside, [f"likelihood/{array}" for array in CARRIED]))
         return Cube(
             name=name,
             title=attributes["title"],
-            references=tuple(attributes["references"]),
+            references=references,
             identity=identity,
-            axes=axes,
-            has_beta=has_beta,
+            interaction=interaction,
+            points=points,
             layout=Layout(
-                shape=tuple(axes[axis].size if axis in axes else 1 for axis in DIMENSIONS),
+                shape=tuple(each.size for each in points.values()),
                 chunks=tuple(identity["chunks"]),
                 chunks_per_task=identity["chunks_per_task"],
                 dtype=identity["dtype"],
@@ -306,15 +311,15 @@ def describe(location: Location) -> list[dict[str, Any]]:
                         "size": points.size,
                         "first": float(points[0]),
                         "last": float(points[-1]),
-                        "units": AXES[axis].units,
+                        "units": cube.axes[axis].unit,
                     }
-                    for axis, points in cube.axes.items()
+                    for axis, points in cube.points.items()
                     if not np.isnan(points).any()  # of a combination that has no sigma_sys in common
                 },
                 "points": cube.layout.points,
                 "dtype": cube.layout.dtype,
                 "bytes": cube.layout.size,
-                "chunks": list(cube.stored(cube.layout.chunks)),
+                "chunks": list(cube.layout.chunks),
                 "tasks": cube.layout.tasks,
                 "tasks_done": len(done_tasks(root, cube)),
                 "source": attributes["source"],

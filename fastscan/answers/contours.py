@@ -1,0 +1,81 @@
+"""Contours: the lines of a plane on which Delta chi2 equals a threshold.
+
+contourpy draws the lines through the plane's grid; each vertex, which lies on an edge between two grid points, is
+then moved along its edge to where the likelihood that the cube carries puts it.
+"""
+
+from dataclasses import dataclass
+
+import contourpy
+import numpy as np
+from scipy.optimize import elementwise
+
+from fastscan.answers.planes import Plane, Side
+from fastscan.typing import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Contour:
+    """A line of constant Delta chi2: its vertices on the two axes, in their units.
+
+    One that isn't `closed` leaves the grid at both ends.  Where Delta chi2 jumps, as it can between rows that fit the
+    data at some strength and rows that don't, a contour runs along the jump.
+    """
+
+    x: Array
+    y: Array
+    closed: bool
+
+
+def contours(plane: Plane) -> list[Contour]:
+    """The lines on which a plane's Delta chi2 equals the threshold of its level."""
+    generator = contourpy.contour_generator(plane.x.drawn, plane.y.drawn, bounded(plane.values, plane.delta))
+    lines = [np.asarray(line, float) for line in generator.lines(0.5)]
+    vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]))
+    x, y = (_back(side, drawn) for side, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
+    ends = np.cumsum([len(line) for line in lines])[:-1]
+    closed = [np.array_equal(line[0], line[-1]) for line in lines]
+    return [Contour(*each) for each in zip(np.split(x, ends), np.split(y, ends), closed, strict=True)] if lines else []
+
+
+def bounded(values: Array, delta: float) -> Array:
+    """Delta chi2 as a number below 1 that is 0.5 at the threshold: never too large to interpolate."""
+    return values / (np.abs(values) + delta)
+
+
+def _refined(plane: Plane, vertices: Array) -> Array:
+    """Vertices (n, 2), as they are drawn, each moved along its edge of the grid to where Delta chi2 is the threshold.
+
+    One at a grid point, where rounding decides on which side the threshold is, stays.
+    """
+    sides = (plane.x, plane.y)
+    place = np.stack([_position(side.drawn, xy) for side, xy in zip(sides, vertices.T, strict=True)], axis=1)
+    along = np.abs(place - np.rint(place)).argmax(axis=1)  # the axis on which a vertex lies between two points
+    refined = vertices.copy()
+    for axis, side in enumerate(sides):
+        own = np.flatnonzero(along == axis)
+        changes = side.axis.name not in plane.fitted
+        lowest = np.zeros(own.size) if changes else plane.lowest(*vertices[own].T)
+        cell = np.minimum(place[own, axis].astype(np.intp), side.drawn.size - 2)
+
+        def excess(moved: Array, other: Array, lowest: Array, axis: int = axis, changes: bool = changes) -> Array:
+            x, y = (moved, other) if axis == 0 else (other, moved)
+            return plane.chi2(x, y) - (plane.lowest(x, y) if changes else lowest) - plane.delta
+
+        bracket = (side.drawn[cell], side.drawn[cell + 1])
+        root = elementwise.find_root(excess, bracket, args=(vertices[own, 1 - axis], lowest))
+        refined[own, axis] = np.where(root.success, root.x, vertices[own, axis])
+    return refined
+
+
+def _back(side: Side, drawn: Array) -> Array:
+    """Points as they are drawn in the unit of their axis, whose ends rounding must not pass."""
+    return np.clip(side.from_scale(drawn), side.points.min(), side.points.max())
+
+
+def _position(points: Array, values: Array) -> Array:
+    """Where values lie between ascending or descending points, counted in points."""
+    number = np.arange(points.size, dtype=float)
+    sign = 1.0 if points[0] < points[-1] else -1.0
+    place: Array = np.interp(sign * values, sign * points, number)
+    return place

@@ -1,0 +1,146 @@
+"""Columns of a cube: their crossings and profiles, from the likelihood that it carries or from the chi2 that it stores.
+
+What is stored is compared with the likelihood, streamed through dask, so that the cube can be larger than memory.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastscan.answers.question import Question
+from fastscan.axes import LUMINOSITY, SIGMA_SYS, by_name, named
+from fastscan.interactions.parameters import AXES
+from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
+from fastscan.stores.cube import Cube
+from fastscan.typing import Array, IntArray
+
+if TYPE_CHECKING:
+    import zarr
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The columns of a cube that a question is about: rows, by the indices on their axes, sigma_sys and luminosity.
+
+    sigma_sys is None for each experiment's own.
+    """
+
+    cube: Cube
+    rows: dict[str, IntArray]
+    sigma_sys: Array | None
+    luminosity: Array
+
+    @classmethod
+    def of(cls, cube: Cube, question: Question) -> "Selection":
+        """What a question asks of a cube, where it is silent all rows, each experiment's own sigma_sys, luminosity 1.
+
+        Row parameters that the model doesn't have are passed over, those that it has must be on the axis.
+        """
+        at = dict(question.at)
+        for name in at:
+            named(name, by_name(AXES))
+        rows = {}
+        for name in cube.rows:
+            values = cube.checked(name, at.get(name, "axis"))
+            rows[name] = cube.on_axis(name, values)
+        sigma = at.get(SIGMA_SYS.name)
+        if isinstance(sigma, str) and not cube.has_axis(SIGMA_SYS.name):
+            sigma = None
+        return cls(
+            cube,
+            rows,
+            None if sigma is None else cube.checked(SIGMA_SYS.name, sigma),
+            cube.checked(LUMINOSITY.name, at.get(LUMINOSITY.name, 1.0)),
+        )
+
+    @functools.cached_property
+    def numbers(self) -> IntArray:
+        """Numbers of the rows, shape (rows,)."""
+        mesh = np.meshgrid(*self.rows.values(), indexing="ij")
+        return np.atleast_1d(self.cube.row_numbers(dict(zip(self.rows, mesh, strict=True)))).ravel()
+
+    @functools.cached_property
+    def columns(self) -> GaussianColumns:
+        """The columns from the likelihood, over (rows, sigma_sys, luminosity)."""
+        sigma = None if self.sigma_sys is None else self.sigma_sys[:, None]
+        return self.cube.likelihood.columns(self.numbers[:, None, None], sigma, self.luminosity[None, :])[0]
+
+    @functools.cached_property
+    def stored_settings(self) -> tuple[IntArray, IntArray]:
+        """Indices of sigma_sys and luminosity on the axes of the store, where they must be."""
+        cube = self.cube
+        return cube.stored_sigma_sys(self.sigma_sys), cube.on_axis(LUMINOSITY.name, self.luminosity)
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """What records say of each column: its row parameters, None for those of the family that the model lacks."""
+        rows = [
+            self.cube.points[axis.name][self.rows[axis.name]].tolist() if axis.name in self.rows else [None]
+            for axis in self.cube.interaction.family_rows
+        ]
+        keys = [axis.column for axis in self.cube.interaction.family_rows]
+        sigmas = self.cube.sigma_sys(self.sigma_sys).told()
+        for *row, sigma, luminosity in itertools.product(*rows, sigmas, self.luminosity.tolist()):
+            yield {**dict(zip(keys, row, strict=True)), "sigma_sys": sigma, "luminosity": luminosity}
+
+    def crossings(self, delta: float, root: "zarr.Group | None" = None) -> Crossings:
+        """Crossings of the columns; with the root of the cube's store, the stored chi2 must agree."""
+        largest = self.cube.interaction.strength.largest_x
+        return find_crossings(self.columns, delta, largest) if root is None else self._stored_crossings(root, delta)
+
+    def profiles(self, root: "zarr.Group | None" = None) -> Array:
+        """Delta chi2 at the points of the strength's axis, shape (columns, points); arguments as of `crossings`."""
+        chi2 = self.columns.chi2(self.cube.x)
+        if root is not None:
+            from fastscan.stores import chunks  # a limit without a store does without zarr
+
+            stored = chunks.computed(self.cube, self._stored(root)).reshape(chi2.shape)
+            chunks.require_same(self.cube, stored, chi2)
+            chi2 = stored
+        delta: Array = chi2 - infimum(self.columns, self.cube.interaction.strength.largest_x)[:, None]
+        return delta
+
+    def _stored(self, root: "zarr.Group") -> Any:
+        """The stored chi2 of the columns, read by dask where it is needed: (rows..., sigma_sys, luminosity, points)."""
+        from fastscan.stores import chunks
+
+        strength = len(self.rows)
+        chosen = np.moveaxis(chunks.chi2_array(root, self.cube), strength, -1)
+        for axis, index in enumerate((*self.rows.values(), *self.stored_settings)):
+            chosen = chosen[(slice(None),) * axis + (index,)]
+        return chosen
+
+    def _stored_crossings(self, root: "zarr.Group", delta: float) -> Crossings:
+        """As `crossings`; dask reads the cube chunk by chunk: memory is bounded by one of them, and by the answer."""
+        import dask.array
+        from dask.base import compute
+        from dask.delayed import delayed
+
+        from fastscan.inputs.files import readable
+        from fastscan.stores import chunks
+
+        cube, columns = self.cube, self.columns
+        largest = cube.interaction.strength.largest_x
+        stored = self._stored(root)
+        stored = stored.rechunk({stored.ndim - 1: -1})
+        number = np.arange(columns.row.size).reshape(stored.shape[:-1])
+        numbers = dask.array.from_array(number, chunks=stored.chunks[:-1])  # type: ignore[no-untyped-call]
+
+        def block_crossings(block: Array, own: IntArray) -> tuple[IntArray, Crossings]:
+            chunks.require_values(cube, block)
+            part = columns.some(own.ravel())
+            chunks.require_same(cube, block.reshape(own.size, -1), part.chi2(cube.x))
+            return own.ravel(), find_crossings(part, delta, largest)
+
+        tasks = [
+            delayed(block_crossings)(block, own)
+            for block, own in zip(stored.to_delayed().ravel(), numbers.to_delayed().ravel(), strict=True)
+        ]
+        with readable(f"group {cube.name}"):
+            # one after the other: a block's columns are spread over the cores already
+            parts = compute(*tasks, scheduler="synchronous")  # type: ignore[no-untyped-call]
+            return gathered(parts, number.size)

@@ -1,0 +1,60 @@
+"""What is asked, once, in one place: of a store's groups or of experiments, at which values, at which level."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fastscan.errors import FastscanError
+from fastscan.limits.confidence import CL, DOF
+
+Values = float | Sequence[float] | Literal["axis"]  # the word stands for all points of an axis
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about limits, profiles or contours.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        Groups of a store; empty for all that can answer.
+    at : mapping of str to values
+        Values of axes by name, in the units of the axes: one, several, or "axis" for all of an axis' points.  Of
+        experiments without a store, sigma_sys can be a mapping by experiment.
+    cl : float
+        Confidence level, a probability.
+    dof : int or None
+        Degrees of freedom; None for 1, and in a plane for as many of the model's parameters as it shows.
+    stored : bool
+        Whether to insist on the stored chi2: values on the axes only, each of which must be the likelihood's.
+    """
+
+    groups: tuple[str, ...] = ()
+    at: Mapping[str, Any] = field(default_factory=dict)
+    cl: float = CL
+    dof: int | None = None
+    stored: bool = False
+
+    @property
+    def column_dof(self) -> int:
+        """Degrees of freedom of a question about columns."""
+        return DOF if self.dof is None else self.dof
+
+    @property
+    def held(self) -> dict[str, float]:
+        """The one value at which each axis is held, for contours."""
+        held: dict[str, float] = {}
+        for name, values in self.at.items():
+            if isinstance(values, str) or (isinstance(values, Sequence) and len(values) != 1):
+                raise FastscanError(f"contours are drawn at one {name}")
+            held[name] = values[0] if isinstance(values, Sequence) else values
+        return held
+
+
+@dataclass(frozen=True)
+class PlaneAxes:
+    """Which plane is asked for: the names of its two axes, None for the first that a group has, and further axes over
+    whose points chi2 is minimised."""
+
+    names: tuple[str, str] | None = None
+    minimise: tuple[str, ...] = ()

@@ -1,0 +1,189 @@
+"""What an axis is: its name, its units, the values that it can have, and how it is drawn and shown.
+
+This is the one description of an axis.  Grid files, stores, planes, pictures, records, tables and options read it, and
+an interaction declares its own axes with it (`fastscan.interactions.parameters`).  The two axes that every experiment
+has stand here.  Nothing numerical is imported, because the help of the commands needs the axes too.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastscan.errors import unknown
+from fastscan.inputs import bounds
+from fastscan.inputs.units import UNITS
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from fastscan.typing import Array
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to draw an axis.
+
+    Attributes
+    ----------
+    name : str
+        What a user calls it: the axis' own name, or another such as cos_beta.
+    column : str
+        Key of the records that pictures are drawn from.
+    label : str
+        What is written along the axis of a picture.
+    scale : {"linear", "log", "cos"}
+        What is drawn of a value: the value, its logarithm or its cosine.
+    range : (float, float)
+        Values that can be drawn so, in the unit of the axis.
+    """
+
+    name: str
+    column: str
+    label: str
+    scale: str = "linear"
+    range: tuple[float, float] = (float("-inf"), float("inf"))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a grid.
+
+    Attributes
+    ----------
+    name : str
+        In Python, grid files, stores and, with hyphens, on the command line.
+    long_name : str
+        What the quantity is, for stores and error messages.
+    symbol, text : str
+        The quantity in LaTeX's mathematics, and in plain text.
+    low, high : float
+        Bounds of its values, inclusive.
+    expected : str
+        Those bounds in words.
+    kind : str
+        Key of `fastscan.inputs.units.UNITS`; empty for a number without unit.
+    unit : str
+        Of values in Python and in stores; "1" without one.
+    example : str
+        A value as one writes it on the command line.
+    left_out : str
+        What holds where a question doesn't give it; empty where that depends on the question.
+    shown_in : str
+        The unit in which tables and pictures show it; empty for `unit`.
+    logarithmic : bool
+        Whether it is drawn by its logarithm.
+    views : tuple of View
+        Other ways to draw it.
+    """
+
+    name: str
+    long_name: str
+    symbol: str
+    text: str
+    low: float
+    high: float
+    expected: str
+    kind: str = ""
+    unit: str = "1"
+    example: str = ""
+    left_out: str = ""
+    shown_in: str = ""
+    logarithmic: bool = False
+    views: tuple[View, ...] = ()
+
+    @property
+    def units(self) -> dict[str, float]:
+        """The units in which a file gives it, each with its factor to `unit`."""
+        if not self.kind:
+            return {"1": 1.0}
+        return {name: factor / UNITS[self.kind][self.unit] for name, factor in UNITS[self.kind].items()}
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit in which people see it, empty where there is none."""
+        return "" if self.unit == "1" else self.shown_in or self.unit
+
+    def shown(self, value: Any) -> Any:
+        """A value, or an array of values, in the unit in which people see it."""
+        return value / self.units[self.shown_unit] if self.shown_in else value
+
+    @property
+    def column(self) -> str:
+        """Its key in records: the name with the unit."""
+        return self.name if self.unit == "1" else f"{self.name}_{self.unit.lower()}"
+
+    @property
+    def heading(self) -> str:
+        """Its column in tables."""
+        return f"{self.text}/{self.shown_in}" if self.shown_in else self.text
+
+    @property
+    def own_view(self) -> View:
+        """How it is drawn where nothing else is asked for."""
+        unit = f" [{self.shown_unit}]" if self.shown_unit else ""
+        column = f"{self.name}_{self.shown_unit.lower()}" if self.shown_unit else self.name
+        return View(self.name, column, f"${self.symbol}${unit}", "log" if self.logarithmic else "linear")
+
+    @property
+    def all_views(self) -> tuple[View, ...]:
+        """Every way to draw it, its own first."""
+        return (self.own_view, *self.views)
+
+    def told(self, value: float) -> str:
+        """One value as a message tells it: ``95 deg``."""
+        return f"{self.shown(value):g} {self.shown_unit}".rstrip()
+
+    def check(self, values: "ArrayLike") -> "Array":
+        """Values as an array of floats, if the axis can have them.
+
+        Raises
+        ------
+        InputError
+            Where they are no numbers, or one is out of bounds.
+
+        Examples
+        --------
+        >>> SIGMA_SYS.check([0.1, 0.2])
+        array([0.1, 0.2])
+        """
+        from fastscan.inputs import arguments  # it needs numpy, which the help of the commands does without
+
+        return arguments.within(self.name, values, self.low, self.high, self.expected)
+
+
+SIGMA_SYS = Axis(
+    name="sigma_sys",
+    long_name="relative systematic error of the signal normalisation",
+    symbol=r"\sigma_\mathrm{sys}",
+    text="sigma_sys",
+    low=0.0,
+    high=bounds.LARGEST_SIGMA_SYS,
+    expected=f"zero or positive, at most {bounds.LARGEST_SIGMA_SYS:g}",
+    example="0.1",
+    left_out="each experiment's own",
+)
+LUMINOSITY = Axis(
+    name="luminosity",
+    long_name="factor on the exposure",
+    symbol="L/L_0",
+    text="L/L0",
+    low=bounds.LUMINOSITY[0],
+    high=bounds.LUMINOSITY[1],
+    expected=f"positive, from {bounds.LUMINOSITY[0]:g} to {bounds.LUMINOSITY[1]:g}",
+    example="10",
+    left_out="1",
+    logarithmic=True,
+)
+SETTINGS = (SIGMA_SYS, LUMINOSITY)  # an experiment's own, beside those of an interaction
+
+
+def by_name(axes: Iterable[Axis]) -> dict[str, Axis]:
+    """Axes by their names, each once."""
+    return {axis.name: axis for axis in axes}
+
+
+def named(name: str, axes: Mapping[str, Axis]) -> Axis:
+    """The axis of a name; one that isn't among them is an error that names the nearest."""
+    if name not in axes:
+        raise unknown("axis", name, axes)
+    return axes[name]

@@ -1,0 +1,328 @@
+"""Heavy Z' bosons, which act at a point: every coupling is g_SM + x kappa, with x = (M_Z / M_Z')^2.
+
+So a model is nothing but kappa, the shift of a channel's pair of couplings per x.  The pairs are built from the chiral
+shifts of u, d and e: of E6, of left-right symmetry, or of a user's own U(1)', which is a TOML file with a table of
+charges and a strength g'.
+"""
+
+import itertools
+import math
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from fastscan.axes import Axis
+from fastscan.errors import FastscanError
+from fastscan.inputs.bounds import G_PRIME, LARGEST_CHARGE
+from fastscan.inputs.toml import Table, check_name, read_toml
+from fastscan.interactions import standard_model
+from fastscan.interactions.interaction import Interaction, Strength, Terms
+from fastscan.interactions.parameters import BETA, M_ZPRIME
+from fastscan.interactions.standard_model import Chiral
+from fastscan.physics.constants import G_FERMI, M_Z_GEV, RHO_ELECTRON, RHO_QUARK
+from fastscan.physics.constants import SIN2_THETA_W as S2
+from fastscan.typing import FLAVOURS, Array, Channel, Flavour
+
+CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
+# Charges of Table 1, sqrt(40) Y_chi and sqrt(24) Y_psi; right-handed f carries minus the charge of f^c.
+E6_CHARGES = {"Q": (-1, 1), "u^c": (-1, 1), "e^c": (-1, 1), "d^c": (3, 1), "l": (3, 1)}
+RHO = {"u": RHO_QUARK, "d": RHO_QUARK, "e": RHO_ELECTRON}
+FERMIONS = ("u", "d", "e")
+_FRACTION = re.compile(r"[-+]?[0-9]{1,6}/[0-9]{1,6}")
+
+
+def gamma(m_zprime: Array | float) -> Array:
+    """(M_Z / M_Z')^2 of masses in GeV; zero, the Standard Model, at infinity."""
+    return (M_Z_GEV / np.asarray(m_zprime, float)) ** 2
+
+
+def mass(gamma: Array) -> Array:
+    """The M_Z' in GeV of a gamma = (M_Z / M_Z')^2.
+
+    >>> float(mass(gamma(200)).round(6))
+    200.0
+    """
+    with np.errstate(divide="ignore"):  # gamma 0 is the Standard Model
+        return np.asarray(M_Z_GEV / np.sqrt(gamma))
+
+
+HEAVY = Strength(M_ZPRIME, to_x=gamma, from_x=mass, largest_x=float(gamma(CONTACT_GEV)), bound="lower")
+
+
+@dataclass(frozen=True, eq=False)
+class Contact(Interaction):
+    """A heavy Z'."""
+
+    name: str
+    description: str
+    references: tuple[str, ...] = ("arXiv:2002.01482",)
+    family_rows: ClassVar[tuple[Axis, ...]] = (BETA,)
+    strength: ClassVar[Strength] = HEAVY
+
+    @abstractmethod
+    def shifts(self, flavour: Flavour, rows: Mapping[str, Array]) -> Chiral:
+        """Shifts of the chiral couplings to a neutrino of a flavour per x, arrays of shape (rows,)."""
+
+    def kappa(self, channel: Channel, rows: Mapping[str, Array]) -> Array:
+        """Shift of a channel's pair of couplings per x.
+
+        Returns
+        -------
+        array, shape (rows, 3, 2)
+            (p, n) in CEvNS or (L, R) in nu-e scattering, for nu_e, nu_mu and nu_tau; dimensionless.
+
+        Examples
+        --------
+        >>> E6("chi", "E6, U(1)_chi", direction=(1.0, 0.0)).kappa("cevns", {})[0, 0].round(6)
+        array([-0.233116, -0.466232])
+        """
+        pairs = [standard_model.channel_pair(self.shifts(flavour, rows), channel) for flavour in FLAVOURS]
+        return np.stack(pairs, axis=1)
+
+    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> Terms:
+        """The features of g + x kappa, expanded in x."""
+        kappa = self.kappa(channel, rows)
+        pair = np.broadcast_to(standard_model.couplings(channel), kappa.shape)
+        (g1, g2), (k1, k2) = np.moveaxis(pair, -1, 0), np.moveaxis(kappa, -1, 0)
+        linear = np.stack([2 * g1 * k1, g1 * k2 + g2 * k1, 2 * g2 * k2], axis=-1)
+        return Terms(np.stack([standard_model.features(pair), linear, standard_model.features(kappa)], axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class E6(Contact):
+    """U(1)_beta of E6; `direction` is (cos beta, sin beta) where a name fixes it, without which beta is an axis."""
+
+    direction: tuple[float, float] | None = None
+
+    @property
+    def rows(self) -> tuple[Axis, ...]:
+        return (BETA,) if self.direction is None else ()
+
+    def shifts(self, flavour: Flavour, rows: Mapping[str, Array]) -> Chiral:
+        if self.direction is None:
+            return e6_shifts(np.cos(rows["beta"]), np.sin(rows["beta"]))
+        cos_beta, sin_beta = self.direction
+        return e6_shifts(np.array([cos_beta]), np.array([sin_beta]))
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": "e6", "direction": self.direction and list(self.direction)}
+
+
+def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:
+    """Shifts of the chiral couplings per x in E6, from one rule for all fermions.
+
+        eps_fP = (10/3) s2 x rho_f Y_nu Y_fP,   Y_beta = cos(beta) Y_chi + sin(beta) Y_psi
+
+    Parameters
+    ----------
+    cos_beta, sin_beta : array, shape (rows,)
+        The direction in the plane of Y_chi and Y_psi.
+
+    Returns
+    -------
+    dict of fermion to (left, right), each of shape (rows,)
+        eps / x, dimensionless.
+
+    References
+    ----------
+    Eqs. 11-15 and Table 1 of arXiv:2002.01482.
+
+    Examples
+    --------
+    The vector coupling of u, the sum of its two, stays the Standard Model's:
+
+    >>> left, right = e6_shifts(np.array([1.0]), np.array([0.0]))["u"]
+    >>> left.round(6), right.round(6)
+    (array([-0.058279]), array([0.058279]))
+    """
+    Y = {
+        field: cos_beta * chi / math.sqrt(40) + sin_beta * psi / math.sqrt(24)
+        for field, (chi, psi) in E6_CHARGES.items()
+    }
+    handed = {"u": (Y["Q"], -Y["u^c"]), "d": (Y["Q"], -Y["d^c"]), "e": (Y["l"], -Y["e^c"])}
+    return {
+        fermion: (10 / 3 * S2 * RHO[fermion] * Y["l"] * left, 10 / 3 * S2 * RHO[fermion] * Y["l"] * right)
+        for fermion, (left, right) in handed.items()
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class LeftRight(Contact):
+    """The left-right symmetric model.
+
+    Its rule acts on the charged current in the electron's g_L too, as in the published limits, unless
+    `neutral_current_only`: a Z' doesn't touch the exchange of a W.
+    """
+
+    neutral_current_only: bool = False
+
+    def shifts(self, flavour: Flavour, rows: Mapping[str, Array]) -> Chiral:
+        couplings = standard_model.chiral_couplings(flavour)
+        if self.neutral_current_only:
+            couplings["e"] = neutral_current(flavour)
+        return left_right_shifts(couplings)
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": "left-right", "neutral_current_only": self.neutral_current_only}
+
+
+def neutral_current(flavour: Flavour) -> tuple[float, float]:
+    """Couplings (left, right) of the electron without the exchange of a W, the same for every flavour."""
+    left, right = standard_model.chiral_couplings(flavour)["e"]
+    return (left - 1, right) if flavour == "e" else (left, right)
+
+
+def left_right_shifts(couplings: Mapping[str, tuple[float, float]]) -> Chiral:
+    """Shifts of chiral couplings (left, right) per x in the left-right symmetric model.
+
+        f_L = A g_L + B g_R,   A = 1 + x s2^2 / (1 - 2 s2)
+        f_R = A g_R + B g_L,   B = x s2 (1 - s2) / (1 - 2 s2)
+
+    The sum A + B gives kappa_p = g_p s2 / (1 - 2 s2) to the proton, and the same to the neutron.
+
+    Returns
+    -------
+    dict of fermion to (left, right), each of shape (1,)
+        Shifts / x, dimensionless.
+
+    References
+    ----------
+    Eqs. 8-10 of arXiv:2002.01482.
+
+    Examples
+    --------
+    >>> kappa = LeftRight("lr-nc", "", neutral_current_only=True).kappa("cevns", {})
+    >>> (kappa[0, 0] / standard_model.couplings("cevns")[0]).round(6), round(S2 / (1 - 2 * S2), 6)
+    (array([0.430129, 0.430129]), 0.430129)
+    """
+    a, b = S2**2 / (1 - 2 * S2), S2 * (1 - S2) / (1 - 2 * S2)
+    return {
+        fermion: (np.array([a * left + b * right]), np.array([a * right + b * left]))
+        for fermion, (left, right) in couplings.items()
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Charges(Contact):
+    """A user's own U(1)'.
+
+    Attributes
+    ----------
+    g_prime : float
+        Its strength g'.
+    charges : dict of fermion to (left, right)
+        Charges of u, d and e; right-handed f carries minus the charge of f^c.
+    nu : float
+        Charge of the left-handed neutrino.
+    digest : str
+        SHA-256 of its file, empty where it is made in Python.
+    """
+
+    g_prime: float | None = None
+    charges: dict[str, tuple[float, float]] | None = None
+    nu: float = 0.0
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        if self.charges is None or set(self.charges) != set(FERMIONS):
+            raise FastscanError(f"model {self.name!r}: charges must be those of {', '.join(FERMIONS)}")
+        numbers = (*itertools.chain.from_iterable(self.charges.values()), self.nu)
+        if not all(abs(number) <= LARGEST_CHARGE for number in numbers):  # which no nan is
+            raise FastscanError(f"model {self.name!r}: each charge must be at most {LARGEST_CHARGE:g}")
+        if self.g_prime is None or not G_PRIME[0] <= self.g_prime <= G_PRIME[1]:
+            raise FastscanError(f"model {self.name!r}: g_prime must be between {G_PRIME[0]:g} and {G_PRIME[1]:g}")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The model that a TOML file describes, under the file's name."""
+        table = read_toml(path, "a model")
+        charges = table.table("charges")
+        model = cls(
+            name=table.checked("file name", partial(check_name, path.stem)),
+            description=table.text("title"),
+            references=table.texts("references"),
+            g_prime=table.number("g_prime", *G_PRIME),
+            charges={fermion: _chiral_charges(charges, fermion) for fermion in FERMIONS},
+            nu=_chiral_charges(charges, "nu")[0],
+            digest=table.digest,
+        )
+        charges.done()
+        table.done()
+        return model
+
+    def shifts(self, flavour: Flavour, rows: Mapping[str, Array]) -> Chiral:
+        assert self.charges is not None
+        assert self.g_prime is not None
+        return charge_shifts(self.g_prime, self.nu, self.charges)
+
+    def identity(self) -> dict[str, Any]:
+        assert self.charges is not None
+        charges = {fermion: list(pair) for fermion, pair in self.charges.items()}
+        return {
+            "kind": "charges",
+            "g_prime": self.g_prime,
+            "charges": charges,
+            "nu": self.nu,
+            "digest": self.digest,
+        }
+
+
+def charge_shifts(g_prime: float, nu: float, charges: Mapping[str, tuple[float, float]]) -> Chiral:
+    """Shifts of the chiral couplings per x from a U(1)'s charges and its strength, without radiative corrections.
+
+        eps_fP = g'^2 Q_nu Q_fP / (2 sqrt2 G_F M_Z'^2)
+
+    so that only M_Z'/g' counts: g' of 1 is a shift of 1 / (2 sqrt2 G_F M_Z^2) = 3.65 per unit of charge squared.
+
+    Parameters
+    ----------
+    g_prime : float
+        The strength g'.
+    nu : float
+        Charge of the left-handed neutrino.
+    charges : dict of fermion to (left, right)
+        Charges of u, d and e; right-handed f carries minus the charge of f^c.
+
+    Returns
+    -------
+    dict of fermion to (left, right), each of shape (1,)
+        eps / x, dimensionless.
+
+    Examples
+    --------
+    The rule of `e6_shifts` is this one, with g'^2 = (10/3) s2 2 sqrt2 G_F M_Z^2 for the charges Y:
+
+    >>> left, _ = charge_shifts(1.0, 1.0, {"e": (1.0, 1.0)})["e"]
+    >>> round(10 / 3 * S2 / float(left[0]), 4)
+    0.2114
+    """
+    g_fermi_gev = G_FERMI * 1e6
+    strength = g_prime**2 * nu / (2 * math.sqrt(2) * g_fermi_gev * M_Z_GEV**2)
+    return {f: (np.array([strength * left]), np.array([strength * right])) for f, (left, right) in charges.items()}
+
+
+def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
+    """Charges of the left- and the right-handed fermion: two numbers, or one for both."""
+    expected = "a charge such as -1 or '1/3'" + ("" if fermion == "nu" else ", or two: [left, right]")
+    value = table.take(fermion, (int, float, str, list), expected)
+    pair = value if isinstance(value, list) else [value, value]
+    try:
+        left, right = (
+            float(Fraction(charge) if isinstance(charge, str) and _FRACTION.fullmatch(charge) else charge)
+            for charge in pair
+        )
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
+        raise table.error(fermion, f"must be {expected}, not {value!r}") from None
+    small = abs(left) <= LARGEST_CHARGE and abs(right) <= LARGEST_CHARGE  # which no nan is
+    if not small or any(isinstance(charge, bool) for charge in pair):
+        raise table.error(fermion, f"must be a charge of at most {LARGEST_CHARGE:g}, not {value!r}")
+    if fermion == "nu" and isinstance(value, list):
+        raise table.error(fermion, "has one charge, that of the left-handed neutrino")
+    return left, right

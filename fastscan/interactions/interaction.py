@@ -1,0 +1,113 @@
+"""What an interaction is: expected counts as polynomials in one strength x.
+
+At fixed parameters every count is N(x) = A + B x + C x^2.  The parameters that are fixed make a row, x runs along a
+column.  An interaction says what its rows and its strength are, and gives the three coefficients of every energy
+integral; it knows no experiment.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from fastscan.axes import Axis
+from fastscan.errors import FastscanError
+from fastscan.typing import Array, Channel
+
+
+@dataclass(frozen=True)
+class Strength:
+    """What the strength x of an interaction is.
+
+    Attributes
+    ----------
+    axis : Axis
+        On which people give it: the mass of a heavy Z'.
+    to_x, from_x : callable
+        The way from the axis to x and back, for arrays of any shape.
+    largest_x : float
+        Up to which the interaction has the form that was assumed; limits beyond it are none.
+    bound : {"lower"}
+        Which bound is quoted on the axis: a lower one, where x falls as the axis rises.
+    """
+
+    axis: Axis
+    to_x: Callable[[Array], Array]
+    from_x: Callable[[Array], Array]
+    largest_x: float
+    bound: Literal["lower"]
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """How much of each energy integral the expected counts have, as a polynomial in x.
+
+    Attributes
+    ----------
+    weight : array, shape (rows, flavours, features, 3)
+        Coefficients of 1, x and x^2 that multiply the energy integral of each feature (the squares and the product of
+        the channel's two couplings) for neutrinos of each flavour; dimensionless.
+    """
+
+    weight: Array
+
+
+class Interaction(ABC):
+    """What scatters neutrinos beside the Standard Model.
+
+    Attributes
+    ----------
+    name, description : str
+        As users name it, and one line about it.
+    references : tuple of str
+        What to cite for it.
+    family_rows : tuple of Axis
+        Row parameters of its family: records have a column for each, whether or not this member has the axis.
+    strength : Strength
+        What x is.
+    g_prime : float or None
+        A coupling at which a limit on a mass holds, where only their ratio is limited; else None.
+    """
+
+    name: str
+    description: str
+    references: tuple[str, ...]
+    family_rows: ClassVar[tuple[Axis, ...]] = ()
+    strength: ClassVar[Strength]
+    g_prime: float | None = None
+
+    @property
+    def rows(self) -> tuple[Axis, ...]:
+        """Parameters that are fixed along a column; an interaction without any has one row."""
+        return ()
+
+    @abstractmethod
+    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> Terms:
+        """Weights of the energy integrals in a channel.
+
+        Parameters
+        ----------
+        channel : {"cevns", "nu-e"}
+            Scattering off nuclei or off electrons.
+        rows : mapping of str to array, shape (rows,)
+            The value of each row parameter in each row, by name and in the unit of its axis.
+        """
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What the numbers follow from, for a store's identity; `fastscan.interactions.catalogue` reads it back."""
+
+    @property
+    def parameters(self) -> tuple[Axis, ...]:
+        """All axes of the model: those of its rows, and its strength's."""
+        return (*self.rows, self.strength.axis)
+
+    def require_parameters(self, given: Collection[str], needed: Sequence[Axis]) -> None:
+        """Refuse parameters that are given and not needed, and those that are needed and not given."""
+        known = " and ".join(axis.name for axis in needed) or "none to be given here"
+        for name in given:
+            if name not in [axis.name for axis in needed]:
+                raise FastscanError(f"model {self.name!r} has no parameter {name} here; it has {known}")
+        for axis in needed:
+            if axis.name not in given:
+                raise FastscanError(f"model {self.name!r} needs {axis.name}, the {axis.long_name}")

@@ -1,0 +1,78 @@
+"""The Standard Model: chiral couplings of quarks and electrons, and the pair of them that a channel sees.
+
+The pair is (g_p, g_n) in CEvNS and (g_L, g_R) in neutrino-electron scattering.  Event counts are quadratic in the pair:
+the features that energy integrals multiply are (g1^2, g1 g2, g2^2).
+"""
+
+from typing import assert_never
+
+import numpy as np
+
+from fastscan.physics.constants import (
+    KAPPA_ELECTRON,
+    KAPPA_QUARK,
+    LAMBDA_D_LEFT,
+    LAMBDA_D_RIGHT,
+    LAMBDA_U_LEFT,
+    LAMBDA_U_RIGHT,
+    RHO_ELECTRON,
+    RHO_QUARK,
+)
+from fastscan.physics.constants import SIN2_THETA_W as S2
+from fastscan.typing import FLAVOURS, Array, Channel, Flavour
+
+Chiral = dict[str, tuple[Array, Array]]  # fermion -> (left, right)
+
+
+def chiral_couplings(flavour: Flavour) -> dict[str, tuple[float, float]]:
+    """Couplings (left, right) of u, d (Eq. 3) and e (Eq. 7 of arXiv:2002.01482) to a neutrino of a flavour.
+
+    Only nu_e also exchange a W with the electron, which adds 1 to its left-handed coupling.
+    """
+    up, down = 2 / 3 * KAPPA_QUARK * S2, 1 / 3 * KAPPA_QUARK * S2
+    electron = KAPPA_ELECTRON * S2
+    charged_current = 1 if flavour == "e" else 0
+    return {
+        "u": (RHO_QUARK * (1 / 2 - up) + LAMBDA_U_LEFT, RHO_QUARK * -up + LAMBDA_U_RIGHT),
+        "d": (RHO_QUARK * (-1 / 2 + down) + LAMBDA_D_LEFT, RHO_QUARK * down + LAMBDA_D_RIGHT),
+        "e": (RHO_ELECTRON * (-1 / 2 + electron) + charged_current, RHO_ELECTRON * electron),
+    }
+
+
+def channel_pair(chiral: Chiral, channel: Channel) -> Array:
+    """The pair of couplings that a channel sees of chiral ones of shape (...), shape (..., 2)."""
+    match channel:
+        case "cevns":
+            (u_left, u_right), (d_left, d_right) = chiral["u"], chiral["d"]
+            u, d = u_left + u_right, d_left + d_right
+            return np.stack([2 * u + d, u + 2 * d], axis=-1)
+        case "nu-e":
+            return np.stack(chiral["e"], axis=-1)
+        case never:
+            assert_never(never)
+
+
+def couplings(channel: Channel) -> Array:
+    """Standard Model couplings by flavour of the neutrino (Eqs. 3, 7 of arXiv:2002.01482).
+
+    Returns
+    -------
+    array, shape (3, 2)
+        (g_p, g_n) in CEvNS, (g_L, g_R) in nu-e scattering, for nu_e, nu_mu and nu_tau; dimensionless.
+
+    Examples
+    --------
+    >>> couplings("cevns")[0].round(6)
+    array([ 0.030623, -0.512013])
+    """
+    by_flavour = [
+        {fermion: (np.array(left), np.array(right)) for fermion, (left, right) in chiral_couplings(flavour).items()}
+        for flavour in FLAVOURS
+    ]
+    return np.stack([channel_pair(chiral, channel) for chiral in by_flavour])
+
+
+def features(pair: Array) -> Array:
+    """(g1^2, g1 g2, g2^2) of pairs of couplings of shape (..., 2), shape (..., 3)."""
+    g1, g2 = pair[..., 0], pair[..., 1]
+    return np.stack([g1**2, g1 * g2, g2**2], axis=-1)

@@ -1,0 +1,108 @@
+"""Gaussian chi2 with one normalisation nuisance: sums over bins, once for an experiment, and columns of them.
+
+With d = data - m and m = N + background, each over the square root of the variance, everything follows from
+
+    S_dd = sum d^2,   D = S_dd S_mm - (sum d m)^2,   S_mm = sum m^2
+
+Counts are linear in the features of the couplings, so each of the three is a quadratic form in (1, changes of the
+features from their Standard Model values), and a quartic in the strength x of a row.  The forms cost as much as there
+are bins; a row costs its weights only, whatever the bins.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fastscan.experiments.observations import Counts
+from fastscan.kernels import blocks
+from fastscan.typing import Array, IntArray
+
+
+def gram_matrices(rates: Array, signal: Array, counts: Counts) -> Array:
+    """S_dd, D and S_mm as quadratic forms in e = (1, changes of the features).
+
+    D is what remains of S_dd S_mm when the direction of the data is projected out of d: with the data n over the
+    square root of the variance, D = (n n) |d - n (d n) / (n n)|^2, because d + m = n.  Nothing cancels in it, it is
+    never negative, and it is zero for one bin.
+
+    Parameters
+    ----------
+    rates : array, shape (features, bins)
+        Events per unit of each feature.
+    signal : array, shape (bins,)
+        Events that the Standard Model predicts.
+    counts : Counts
+        What is compared, in the same bins.
+
+    Returns
+    -------
+    array, shape (3, 1 + features, 1 + features)
+        The forms of S_dd, D and S_mm: S = e^T form e, dimensionless.
+
+    References
+    ----------
+    Eqs. 21-23 of arXiv:2002.01482, with the nuisance of the normalisation minimised out exactly.
+
+    Examples
+    --------
+    Where data are the prediction and there is one bin, at the Standard Model (e0 alone) S_dd and D are zero:
+
+    >>> counts = Counts(data=np.array([100.0]), background=np.zeros(1), variance=np.array([120.0]), spread=0.0)
+    >>> forms = gram_matrices(np.array([[400.0]]), np.array([100.0]), counts)
+    >>> forms[:, 0, 0].round(3)
+    array([ 0.   ,  0.   , 83.333])
+    """
+    error = np.sqrt(counts.variance)
+    data = counts.data / error
+    model = np.vstack([signal + counts.background, rates]) / error
+    difference = -model
+    difference[0] = (counts.data - (signal + counts.background)) / error
+    norm = np.linalg.norm(data)
+    direction = data / norm if norm > 0 else data
+    across = difference - np.outer(difference @ direction, direction)
+    across -= np.outer(across @ direction, direction)  # a second time, for what rounding left along the data
+    return np.stack([difference @ difference.T, norm**2 * (across @ across.T), model @ model.T])
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianColumns:
+    """Columns of chi2 along the strength x, each in one row and at one setting.
+
+    Attributes
+    ----------
+    sums : array, shape (members, rows, 3, 5)
+        S_dd, D and S_mm of each member as quartics in x, lowest power first.
+    scale : array, shape (rows,)
+        The x at which the terms in x^2 are as many events as the Standard Model's: the scale on which chi2 changes.
+    row : array of int, shape (columns,)
+        The row of each column.
+    noise, variance : array, shape (members, columns)
+        1 / luminosity and the part of the variance that grows with its square, added up; and sigma_sys^2.
+    """
+
+    sums: Array
+    scale: Array
+    row: IntArray
+    noise: Array
+    variance: Array
+
+    def some(self, chosen: IntArray) -> "GaussianColumns":
+        """The columns of these numbers."""
+        noise, variance = (np.ascontiguousarray(each[:, chosen]) for each in (self.noise, self.variance))
+        return replace(self, row=self.row[chosen], noise=noise, variance=variance)
+
+    def chi2(self, x: Array) -> Array:
+        """chi2 of each column at its own strengths.
+
+        Parameters
+        ----------
+        x : array, shape (points,) or (columns, points)
+            Strengths, those of all columns or of each.
+
+        Returns
+        -------
+        array, shape (columns, points)
+        """
+        each = np.broadcast_to(x, (self.row.size, x.shape[-1])).copy()
+        result: Array = blocks.chi2_columns.of_size(each.size)(self.sums, self.row, each, self.noise, self.variance)
+        return result

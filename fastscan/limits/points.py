@@ -1,0 +1,165 @@
+"""Events and chi2 at any points: what a caller's arguments mean, and the likelihood that belongs to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastscan.axes import LUMINOSITY, Axis
+from fastscan.experiments.catalogue import Experiments, load_all
+from fastscan.experiments.experiment import Experiment
+from fastscan.inputs import arguments
+from fastscan.interactions import catalogue
+from fastscan.interactions.interaction import Interaction
+from fastscan.likelihoods import likelihood, nuisances
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.typing import Array, IntArray
+
+Model = str | PathLike[str] | Interaction
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows that a caller asks for: their likelihood, and the index of each in it, in the arguments' shape."""
+
+    interaction: Interaction
+    likelihood: Likelihood
+    index: IntArray
+
+    @property
+    def largest_x(self) -> float:
+        """Up to which strength the interaction has limits."""
+        return self.interaction.strength.largest_x
+
+
+def prepare(experiments: Experiments, model: Model, at: Mapping[str, ArrayLike | None]) -> Rows:
+    """The likelihood of a model in experiments, in the rows at which a caller gives the row parameters.
+
+    Raises
+    ------
+    FastscanError
+        For unknown names, and parameters that are missing, or that the model doesn't have.
+    """
+    interaction, loaded = catalogue.load(model), load_all(experiments)
+    values = _checked(interaction, at, interaction.rows)
+    shape = arguments.broadcast(**{name: each.shape for name, each in values.items()})
+    rows = {name: np.broadcast_to(each, shape).ravel() for name, each in values.items()}
+    found = likelihood.build(loaded, interaction, rows)
+    return Rows(interaction, found, np.arange(found.change.shape[1]).reshape(shape))
+
+
+def prepare_points(experiments: Experiments, model: Model, at: Mapping[str, ArrayLike | None]) -> tuple[Rows, Array]:
+    """As `prepare`, where `at` has the strength's axis too, and the strengths x."""
+    interaction = catalogue.load(model)
+    axis = interaction.strength.axis
+    strength = _checked(interaction, at, interaction.parameters)[axis.name]
+    rows = prepare(experiments, interaction, {name: value for name, value in at.items() if name != axis.name})
+    arguments.broadcast(**{each.name: np.shape(at[each.name]) for each in interaction.parameters})
+    return rows, interaction.strength.to_x(strength)
+
+
+def _checked(interaction: Interaction, at: Mapping[str, ArrayLike | None], axes: Sequence[Axis]) -> dict[str, Array]:
+    """The values of some of the parameters, checked; None stands for one that isn't given."""
+    given = {name: value for name, value in at.items() if value is not None}
+    interaction.require_parameters(given, axes)
+    return {axis.name: axis.check(given[axis.name]) for axis in axes}
+
+
+def events(
+    experiment: str | PathLike[str] | Experiment,
+    model: Model,
+    *,
+    luminosity: ArrayLike = 1.0,
+    **at: ArrayLike | None,
+) -> Array:
+    """Expected signal events, all bins together.
+
+    Everything after the model broadcasts.
+
+    Parameters
+    ----------
+    experiment : str or Experiment
+        Name (see ``fastscan experiments``), path to a TOML file, or `Experiment`.
+    model : str or Model
+        Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
+    luminosity : array_like
+        Factor on the exposure.
+    **at : array_like
+        The model's parameters by name.  Of a heavy Z', ``m_zprime`` is the mass in GeV, where ``inf`` is the Standard
+        Model; ``beta``, which ``e6`` alone has, is the E6 mixing angle in rad.
+
+    Returns
+    -------
+    array
+        Events, of the arguments' common shape.
+
+    Raises
+    ------
+    FastscanError
+        For unknown names, and values that aren't positive or finite.
+
+    References
+    ----------
+    Eq. 16 of arXiv:2002.01482.
+
+    Examples
+    --------
+    >>> events("coherent-csi", "chi", m_zprime=[200, float("inf")]).round(2)
+    array([289.57, 180.12])
+    """
+    rows, x = prepare_points(experiment, model, at)
+    factor = LUMINOSITY.check(luminosity)
+    arguments.broadcast(parameters=np.broadcast_shapes(x.shape, rows.index.shape), luminosity=factor.shape)
+    result: Array = rows.likelihood.events(x, rows.index) * factor
+    return result
+
+
+def chi2(
+    experiments: Experiments,
+    model: Model,
+    *,
+    sigma_sys: nuisances.Given = None,
+    luminosity: ArrayLike = 1.0,
+    **at: ArrayLike | None,
+) -> Array:
+    """chi2 with every nuisance minimised out (Eq. 21).
+
+    Everything after the model broadcasts.
+
+    Parameters
+    ----------
+    experiments : str, Experiment or sequence of them
+        Several are combined: their chi2 add up, each with its own nuisances.
+    model : str or Model
+        Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
+    sigma_sys : array_like or mapping, optional
+        Relative error of the signal's normalisation; left out, each experiment's own.  A mapping gives it by
+        experiment, and the unnamed keep their own.
+    luminosity : array_like
+        Factor on the exposure; measured data are scaled, deficit and all.
+    **at : array_like
+        The model's parameters by name, as in `events`.
+
+    Returns
+    -------
+    array
+        Of the arguments' common shape.
+
+    Raises
+    ------
+    FastscanError
+        For unknown names, and values that are negative, zero or not finite.
+
+    References
+    ----------
+    Eq. 21 of arXiv:2002.01482, after COHERENT, arXiv:1708.01294.
+
+    Examples
+    --------
+    >>> chi2("coherent-csi", "chi", m_zprime=[100, 200]).round(4)
+    array([8.4882, 3.1303])
+    """
+    rows, x = prepare_points(experiments, model, at)
+    return rows.likelihood.chi2(x, rows.index, sigma_sys, luminosity)
