@@ -19,7 +19,7 @@ from fastscan.experiments.catalogue import Experiment, Experiments, Measured, Pr
 from fastscan.inputs import arguments
 from fastscan.interactions import catalogue as models
 from fastscan.interactions.catalogue import Model
-from fastscan.kernels import kernels
+from fastscan.kernels import blocks, polynomials
 from fastscan.likelihoods import rates
 from fastscan.typing import Array, IntArray
 
@@ -91,6 +91,36 @@ def features(couplings: Array) -> Array:
     """(g1^2, g1 g2, g2^2) of couplings of shape (..., 2): what a response multiplies."""
     g1, g2 = couplings[..., 0], couplings[..., 1]
     return np.stack([g1**2, g1 * g2, g2**2], axis=-1)
+
+
+def changes(g_sm: Array, kappa: Array) -> Array:
+    """Changes of the `features` of couplings g_sm + gamma kappa from those of g_sm, as polynomials in gamma.
+
+    Parameters
+    ----------
+    g_sm : array, shape (members, 2)
+        Standard Model couplings.
+    kappa : array, shape (members, betas, 2)
+        Shift of the couplings per gamma.
+
+    Returns
+    -------
+    array, shape (members, betas, 3, 3)
+        Of each feature, powers 0, 1 and 2 of gamma.
+
+    Examples
+    --------
+    >>> changes(np.array([[1.0, 2.0]]), np.array([[[0.5, 0.25]]]))
+    array([[[[0.    , 1.    , 0.25  ],
+             [0.    , 1.25  , 0.125 ],
+             [0.    , 1.    , 0.0625]]]])
+    """
+    g1, g2 = g_sm[:, None, 0], g_sm[:, None, 1]
+    k1, k2 = kappa[..., 0], kappa[..., 1]
+    out = np.zeros((*k1.shape, 3, 3))
+    out[..., 0, 1], out[..., 1, 1], out[..., 2, 1] = 2.0 * g1 * k1, g1 * k2 + g2 * k1, 2.0 * g2 * k2
+    out[..., 0, 2], out[..., 1, 2], out[..., 2, 2] = k1 * k1, k1 * k2, k2 * k2
+    return out
 
 
 def gram_matrices(response: Array, g_sm: Array, counts: Counts) -> Array:
@@ -169,9 +199,8 @@ class Likelihood:
     sigma_sys: Array
 
     def coefficients(self, betas: slice = slice(None)) -> Array:
-        """Polynomials in gamma of `fastscan.kernels.kernels.polynomials`, at some of the betas."""
-        kappa = np.ascontiguousarray(self.kappa[:, betas])
-        coefficients: Array = kernels.polynomials(self.gram, self.g_sm, kappa)
+        """Polynomials in gamma of `fastscan.kernels.polynomials.polynomials`, at some of the betas."""
+        coefficients: Array = polynomials.polynomials(self.gram, changes(self.g_sm, self.kappa[:, betas]))
         return coefficients
 
     def events(self, gamma: Array, beta_index: IntArray) -> Array:
@@ -367,7 +396,7 @@ def chi2_of(
     shape = arguments.broadcast(
         m_zprime=gamma.shape, beta=beta_index.shape, **{"sigma_sys with luminosity": noise.shape[1:]}
     )
-    result: Array = kernels.chi2_columns.of_size(math.prod(shape))(
+    result: Array = blocks.chi2_columns.of_size(math.prod(shape))(
         likelihood.coefficients(),
         np.broadcast_to(beta_index, shape).flatten(),
         np.broadcast_to(gamma, shape).reshape(-1, 1).copy(),

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscan.interactions import catalogue as models
-from fastscan.kernels import kernels
+from fastscan.kernels import blocks, jit
+from fastscan.kernels.crossings import crossings
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.typing import Array, IntArray
 
@@ -56,7 +57,7 @@ class Columns:
 
     def chi2(self, gamma: Array) -> Array:
         """chi2 of each column at gamma of shape (masses,), shape (columns, masses)."""
-        result: Array = kernels.chi2_columns.of_size(self.beta_index.size * gamma.size)(
+        result: Array = blocks.chi2_columns.of_size(self.beta_index.size * gamma.size)(
             self.coefficients,
             self.beta_index,
             np.broadcast_to(gamma, (self.beta_index.size, gamma.size)).copy(),
@@ -66,8 +67,8 @@ class Columns:
         return result
 
     def crossings(self, delta: float, most: int) -> tuple[Any, ...]:
-        """What `fastscan.kernels.kernels.crossings` finds."""
-        result: tuple[Any, ...] = kernels.crossings.of_size(self.beta_index.size * LADDER.size)(
+        """What `fastscan.kernels.crossings.crossings` finds."""
+        result: tuple[Any, ...] = crossings.of_size(self.beta_index.size * LADDER.size)(
             self.coefficients,
             LADDER,
             self.scale,
@@ -78,7 +79,7 @@ class Columns:
             float(delta),
             float(models.gamma(CONTACT_GEV)),
             most,
-            kernels.threads(),
+            jit.threads(),
         )
         return result
 

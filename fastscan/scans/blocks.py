@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscan.interactions import catalogue as models
-from fastscan.kernels import kernels
+from fastscan.kernels import blocks
 from fastscan.stores.cube import Cube
 from fastscan.stores.layout import Index
 from fastscan.typing import Array
@@ -31,7 +31,7 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
         models.gamma(cube.axes["m_zprime"][mass]),
         noise.reshape(members, -1),
         variance.reshape(members, -1),
-        kernels.TILE_POINTS,
+        blocks.TILE_POINTS,
         out,
     )
     return out.reshape(betas, masses, *settings)
@@ -73,5 +73,5 @@ def _kernel() -> Callable[..., object]:
         except ValueError:  # no worker: this process' own threads
             alone = False
         if alone:
-            return kernels.chi2_block.parallel
-    return kernels.chi2_block.serial
+            return blocks.chi2_block.parallel
+    return blocks.chi2_block.serial
