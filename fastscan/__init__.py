@@ -12,7 +12,7 @@ Each folder is a wing, each module a room in it.  Data flow from top to bottom, 
 stands above it:
 
     errors  typing
-    kernels       kernels
+    kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
     inputs        bounds  units  files  toml  data_files  arguments
     physics       constants  nuclei  kinematics  cross_sections  quadrature
     interactions  catalogue

@@ -1,7 +1,16 @@
-"""The one exception of fastscan, raised wherever a user's input or a store can't be used.
+"""The errors of fastscan, by what can't be used, and its warning.
 
-Its text is one line that says what is wrong and, where there is one, the remedy.  The command line prints it
-and exits with 2; in Python it is a `ValueError`.
+Each is a `FastscanError`, and so a `ValueError`; its text is one line that says what is wrong and, where there is one,
+the remedy.  The command line prints it and exits with 2.  In Python a kind can be caught apart:
+
+    InputError             an argument, a quantity or a file that people write, and of these
+        ExperimentError        an experiment
+        ModelError             a model, or a parameter of it
+        GridError              a grid file
+    StoreError             a store that is missing, damaged or another's
+    ScanError              a scan that can't begin, or that was given up
+    LimitError             a question about limits or contours that has no answer
+    OutputError            a picture or a file that can't be made
 """
 
 import difflib
@@ -10,13 +19,49 @@ from collections.abc import Iterable
 
 
 class FastscanError(ValueError):
-    """Input, file or store that can't be used; the message is one line for the user, whatever a name contains."""
+    """What fastscan refuses; the message is one line for the user, whatever a name contains."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.splitlines()))
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> FastscanError:
+class InputError(FastscanError):
+    """An argument, a quantity or a file that people write can't be used."""
+
+
+class ExperimentError(InputError):
+    """An experiment is unknown, or described wrongly."""
+
+
+class ModelError(InputError):
+    """A model is unknown or described wrongly, or a parameter isn't one of its own."""
+
+
+class GridError(InputError):
+    """A grid file is wrong."""
+
+
+class StoreError(FastscanError):
+    """A store is missing, damaged, another run's, or nothing that fastscan made."""
+
+
+class ScanError(FastscanError):
+    """A scan can't begin, or was given up."""
+
+
+class LimitError(FastscanError):
+    """A question about limits or contours has no answer."""
+
+
+class OutputError(FastscanError):
+    """A picture or a file can't be made."""
+
+
+class FastscanWarning(UserWarning):
+    """An answer is given, but may not be what was meant."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanError] = InputError) -> FastscanError:
     """Error for a name that isn't known, with the nearest known one or, failing that, the choice.
 
     >>> print(unknown("model", "chii", ["chi", "psi"]))
@@ -25,7 +70,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> FastscanError:
     known = sorted(known)
     near = nearest(name, known)
     hint = f"did you mean {near!r}?" if near else "known: " + ", ".join(known)
-    return FastscanError(f"unknown {kind} {name!r}; {hint}")
+    return error(f"unknown {kind} {name!r}; {hint}")
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

@@ -16,7 +16,8 @@ from scipy import optimize
 
 from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import catalogue as models
-from fastscan.kernels import kernels
+from fastscan.kernels.blocks import TILE_POINTS, chi2_block
+from fastscan.kernels.polynomials import POWERS
 from fastscan.likelihoods import likelihood, rates
 
 BETAS, MASSES, SIGMAS, LUMINOSITIES = 640, 500, 40, 10
@@ -55,7 +56,7 @@ class Plane:
         self.gamma = models.gamma(np.geomspace(10, 5000, MASSES))
 
     def chi2(self, out: Array) -> None:
-        kernels.chi2_block.parallel(self.coefficients, self.gamma, self.noise, self.variance, kernels.TILE_POINTS, out)
+        chi2_block.parallel(self.coefficients, self.gamma, self.noise, self.variance, TILE_POINTS, out)
 
 
 def cube(dtype: str = "f8", betas: int = BETAS) -> Array:
@@ -78,7 +79,7 @@ class Blocks:
         plane = self.plane
         for beta in range(0, BETAS, BLOCK_BETAS):
             part = np.ascontiguousarray(plane.coefficients[:, beta : beta + BLOCK_BETAS])
-            kernels.chi2_block.parallel(part, plane.gamma, plane.noise, plane.variance, kernels.TILE_POINTS, self.block)
+            chi2_block.parallel(part, plane.gamma, plane.noise, plane.variance, TILE_POINTS, self.block)
 
 
 @pair("kernel into reused cache-sized blocks of float32 / parallel fill of the cube", at_least=1.5)
@@ -106,7 +107,7 @@ def numpy_factorised(place: Path) -> Iterator[Calls]:
 
     def broadcast() -> Array:
         """The same three numbers for each (beta, M_Z'), spread over the settings."""
-        powers = plane.gamma[:, None] ** np.arange(kernels.POWERS)
+        powers = plane.gamma[:, None] ** np.arange(POWERS)
         s_dd, det, s_mm = np.maximum(np.einsum("bsp,mp->sbm", few, powers), 0)[..., None]
         chi2: Array = (s_dd + det * (plane.variance[0] / plane.noise[0])) / (plane.noise[0] + s_mm * plane.variance[0])
         return chi2

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import fastscan
 from fastscan.errors import FastscanError
-from fastscan.kernels import kernels
+from fastscan.kernels import blocks
 from fastscan.likelihoods import likelihood
 from fastscan.stores import store
 from fastscan.stores.location import Location, read_root
@@ -51,8 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings, masses = np.ones((2, 1, 1)), np.ones(1)
     coefficients = likelihood.prepare("coherent-csi", "chi", None)[0].coefficients()
     for dtype in ("float32", "float64"):
-        for fill in (kernels.chi2_block.serial, kernels.chi2_block.parallel):
-            fill(coefficients, masses, *settings, kernels.TILE_POINTS, np.empty((1, 1, 1), dtype))
+        for fill in (blocks.chi2_block.serial, blocks.chi2_block.parallel):
+            fill(coefficients, masses, *settings, blocks.TILE_POINTS, np.empty((1, 1, 1), dtype))
 
 
 def with_store(grid: str, **settings: str) -> str:

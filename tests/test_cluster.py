@@ -11,7 +11,7 @@ from conftest import GRID, Write, arrays, scanned, with_store
 from distributed import Client, LocalCluster
 
 import fastscan
-from fastscan.kernels import kernels
+from fastscan.kernels import blocks
 from fastscan.scans import cluster, scanner
 from fastscan.scans.blocks import _kernel
 from fastscan.scans.plan import plan
@@ -33,7 +33,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
 
 def twin() -> str:
     """Which of a kernel's twins a task takes here."""
-    return "parallel" if _kernel() == kernels.chi2_block.parallel else "serial"
+    return "parallel" if _kernel() == blocks.chi2_block.parallel else "serial"
 
 
 def test_numbas_threads_times_workers_are_the_cores(client: Client) -> None:

@@ -1,5 +1,6 @@
 """The same numbers, to the last bit, whatever runs them."""
 
+import ast
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fastscan
 from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import catalogue as models
-from fastscan.kernels import kernels
+from fastscan.kernels import arithmetic, blocks, jit, polynomials
+from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
 from fastscan.limits import crossings
 
@@ -32,7 +35,7 @@ def prepared(members: int = 1):
 def block(tile: int, dtype: str = "float64", parallel: bool = False, members: int = 1) -> np.ndarray:
     coefficients, noise, variance = prepared(members)
     out = np.full((BETA.size, GAMMA.size, noise.shape[1]), np.nan, dtype)
-    fill = kernels.chi2_block.parallel if parallel else kernels.chi2_block.serial
+    fill = blocks.chi2_block.parallel if parallel else blocks.chi2_block.serial
     fill(coefficients, GAMMA, noise, variance, tile, out)
     return out
 
@@ -61,11 +64,11 @@ def test_columns_and_blocks_agree_to_the_last_bit() -> None:
     gamma = np.tile(GAMMA, (b.size, 1))
     arguments = coefficients, b, gamma, noise[:, k].copy(), variance[:, k].copy()
     expected = np.moveaxis(block(64), 1, 2).reshape(b.size, GAMMA.size)
-    assert kernels.chi2_columns.serial(*arguments).tobytes() == expected.tobytes()
-    assert kernels.chi2_columns.parallel(*arguments).tobytes() == expected.tobytes()
+    assert blocks.chi2_columns.serial(*arguments).tobytes() == expected.tobytes()
+    assert blocks.chi2_columns.parallel(*arguments).tobytes() == expected.tobytes()
 
 
-def found(order: np.ndarray, kernel: str = "serial", hands: int = 1) -> list[np.ndarray]:
+def found(order: np.ndarray, kernel: str = "serial", workers: int = 1) -> list[np.ndarray]:
     """What `crossings` finds in some columns with islands, by the columns' order; gamma padded with NaN."""
     beta = np.radians([100.0, 20.0, 105.0])
     both = likelihood.build([experiments.load(name) for name in ("conus", "coherent-csi")], "e6", beta)
@@ -74,7 +77,7 @@ def found(order: np.ndarray, kernel: str = "serial", hands: int = 1) -> list[np.
     settings = (np.repeat(x.reshape(2, -1), 3, axis=1)[:, order] for x in (noise, variance))
     columns = crossings.Columns.of(both, b, *settings)
     shared = columns.coefficients, crossings.LADDER, columns.scale, columns.others, b, columns.noise, columns.variance
-    *each, count, gamma = getattr(kernels.crossings, kernel)(*shared, 2.7, float(models.gamma(1.0)), 4, hands)
+    *each, count, gamma = getattr(finder, kernel)(*shared, 2.7, float(models.gamma(1.0)), 4, workers)
     rows = np.full((b.size, 4), np.nan)
     rows[np.arange(4) < count[:, None]] = gamma
     back = np.argsort(order)
@@ -82,14 +85,14 @@ def found(order: np.ndarray, kernel: str = "serial", hands: int = 1) -> list[np.
 
 
 @needs_compiler
-@pytest.mark.parametrize(("kernel", "hands"), [("serial", 3), ("parallel", 1), ("parallel", 2)])
-def test_order_and_threads_change_no_bit_of_a_crossing(kernel: str, hands: int) -> None:
+@pytest.mark.parametrize(("kernel", "workers"), [("serial", 3), ("parallel", 1), ("parallel", 2)])
+def test_order_and_threads_change_no_bit_of_a_crossing(kernel: str, workers: int) -> None:
     """Columns of the same beta are computed together, as many as come one after the other."""
     alone, shuffled = np.arange(2400), np.random.default_rng(0).permutation(2400)
     together = np.argsort(np.tile(np.arange(3), 800), kind="stable")
     expected = [values.tobytes() for values in found(alone)]
     for order in (together, shuffled):
-        assert [values.tobytes() for values in found(order, kernel, hands)] == expected
+        assert [values.tobytes() for values in found(order, kernel, workers)] == expected
     assert {1, 3, 4} <= set(found(alone)[3].tolist())
 
 
@@ -104,7 +107,7 @@ def test_a_crossing_does_not_depend_on_the_columns_beside_it() -> None:
 
 @given(st.floats(1e-300, 1e300))
 def test_reciprocal(x: float) -> None:
-    error = Fraction(kernels.reciprocal(x)) * Fraction(x) - 1
+    error = Fraction(arithmetic.reciprocal(x)) * Fraction(x) - 1
     assert abs(error) < 4e-16
 
 
@@ -112,7 +115,7 @@ def test_reciprocal(x: float) -> None:
 def test_blocks_are_computed_in_the_widest_vectors() -> None:
     if not llvmlite.binding.get_host_cpu_features().get("avx512f"):
         pytest.skip("this processor has no AVX-512")
-    serial = numba.njit(nogil=True, error_model="numpy")(kernels.chi2_block.serial.py_func)
+    serial = numba.njit(nogil=True, error_model="numpy")(blocks.chi2_block.serial.py_func)
     coefficients, noise, variance = prepared()
     serial(coefficients, GAMMA, noise, variance, 64, np.empty((BETA.size, GAMMA.size, noise.shape[1])))
     assert all("zmm" in text for text in serial.inspect_asm().values())
@@ -135,22 +138,40 @@ def test_polynomials_are_the_sums() -> None:
             changes = likelihood.features(one.g_sm[0] + gamma * kappa) - likelihood.features(one.g_sm[0])
             e = np.array([1.0, *changes])
             sums = np.einsum("i,sij,j->s", e, one.gram[0], e)
-            powers = gamma ** np.arange(kernels.POWERS)
+            powers = gamma ** np.arange(polynomials.POWERS)
             assert coefficients[0, b] @ powers == pytest.approx(sums, rel=1e-10, abs=1e-8)
 
 
-def test_kernels_import_numba_and_numpy_only() -> None:
-    source = Path(kernels.__file__).read_text()
-    imports = [line for line in source.splitlines() if line.startswith(("import", "from"))]
-    allowed = {
-        "threading",
-        "errno",
-        "collections.abc",
-        "types",
-        "typing",
-        "numpy",
-        "numba",
-        "numba.extending",
-        "llvmlite",
-    }
-    assert {line.split()[1] for line in imports} <= allowed
+@pytest.mark.parametrize("features", [1, 3, 9])
+def test_polynomials_of_any_basis_are_the_quadratic_forms(features: int) -> None:
+    """Also where changes are not zero at x = 0."""
+    rng = np.random.default_rng(features)
+    root = rng.normal(size=(2, 3, 1 + features, 1 + features))
+    gram = root @ np.swapaxes(root, -1, -2)
+    change = rng.normal(size=(2, 5, features, 3))
+    coefficients = polynomials.polynomials(gram, change)
+    assert coefficients.shape == (2, 5, 3, polynomials.POWERS)
+    for x in (0.0, 0.3, -2.0):
+        u = np.concatenate([np.ones((2, 5, 1)), change @ x ** np.arange(3.0)], axis=-1)
+        expected = np.einsum("mri,msij,mrj->mrs", u, gram, u)
+        assert coefficients @ x ** np.arange(5.0) == pytest.approx(expected, rel=1e-11)
+
+
+WING = Path(jit.__file__).parent
+OUTSIDE = {"collections", "errno", "hashlib", "llvmlite", "numba", "numpy", "pathlib", "threading", "types", "typing"}
+
+
+def imported(room: str) -> list[str]:
+    """Every module that a room imports."""
+    nodes = list(ast.walk(ast.parse((WING / f"{room}.py").read_text())))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return names + [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
+
+
+def test_kernels_import_numba_and_numpy_only_and_rooms_those_above_them() -> None:
+    (line,) = [line for line in (fastscan.__doc__ or "").splitlines() if line.startswith("    kernels ")]
+    _, *rooms = line.split()
+    assert sorted(rooms) == sorted(path.stem for path in WING.glob("[!_]*.py"))
+    for number, room in enumerate(rooms):
+        inside = {f"fastscan.kernels.{above}" for above in rooms[:number]}
+        assert {name for name in imported(room) if name not in inside and name.split(".")[0] not in OUTSIDE} == set()

@@ -11,7 +11,8 @@ import numba
 import numpy as np
 
 from fastscan.limits import crossings, limits as query
-from fastscan.kernels import kernels
+from fastscan.kernels.blocks import chi2_columns
+from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
 from fastscan.interactions import catalogue as models
 
@@ -21,7 +22,7 @@ gamma = np.tile(models.gamma(np.geomspace(5, 3000, 23)), (columns.beta_index.siz
 one = columns.coefficients, columns.beta_index, gamma, columns.noise, columns.variance
 other = columns.coefficients, crossings.LADDER, columns.scale, columns.others, columns.beta_index, *one[3:]
 other += 2.7, 8315.0, 8, 2
-KERNELS = [(kernels.chi2_columns, one), (kernels.crossings, other)]
+KERNELS = [(chi2_columns, one), (finder, other)]
 
 
 def found(answer):

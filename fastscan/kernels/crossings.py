@@ -1,0 +1,218 @@
+"""Where chi2 along columns crosses its infimum + delta: the kernel `crossings`, from which every limit comes.
+
+In each row, columns are computed at the rungs of a ladder; changes of the slope's sign give every extremum, which is
+refined.  Between neighbouring extrema chi2 is monotonic, so every crossing has a bracket of its own, and is refined
+there.  Each crossing is computed by one thread, by the same operations whatever columns are computed beside it:
+results depend neither on threads nor on the order of columns, to the last bit.
+"""
+
+import numpy as np
+from numba import prange
+
+from fastscan.kernels.arithmetic import wide_vectors
+from fastscan.kernels.gaussian import settings_of
+from fastscan.kernels.jit import Kernel, jit
+from fastscan.kernels.ladders import inserted, rungs_of
+from fastscan.kernels.roots import chi2_and_fall, level_changes, put_derivatives, refined
+
+SHARE = 4096  # neighbouring columns that a worker gets at a time
+BATCH = 256  # columns of one row that are computed together: their chi2 at two dozen rungs stay in cache
+
+
+@jit
+def extrema_of(x, fall, own, noise, variance):
+    """Every extremum of columns of one row.
+
+    Parameters
+    ----------
+    x : float64 (rungs,)
+    fall : float64 (rungs, columns)
+        Minus the slope of chi2.
+    own : float64 (members, 3, POWERS)
+        Quartics S_dd, D and S_mm of the row.
+    noise, variance : float64 (members, columns)
+        1 / lam_e and sigma^2 of each column.
+
+    Returns
+    -------
+    rung, column : intp (extrema,)
+        The rung below the extremum, and the extremum's column.
+    turning, extreme : float64 (extrema,)
+        x of the extremum, and chi2 there.
+    """
+    zero = np.zeros(fall.shape[1])
+    rung, column = level_changes(fall, zero)
+    bracket = np.empty((3, rung.size))
+    for e in range(rung.size):
+        m = rung[e]
+        bracket[0, e], bracket[1, e] = x[m], x[m + 1]
+        bracket[2, e] = 1.0 if fall[m, column[e]] > 0.0 else -1.0
+    turning = refined(True, bracket, zero, column, own, noise, variance)
+    extreme, slope, curvature = np.empty((3, rung.size))
+    put_derivatives(turning, own, *settings_of(noise, variance, column), extreme, slope, curvature)
+    return rung, column, turning, extreme
+
+
+@jit
+def brackets_of(x, chi2, level, rung, column, turning, extreme):
+    """A bracket around every place where a column of one row crosses its level.
+
+    A change of side from one rung to the next is one crossing.  An extremum on the other side of the level than both
+    rungs beside it makes two, one on each side of the extremum.
+
+    Parameters
+    ----------
+    x : float64 (rungs,)
+    chi2 : float64 (rungs, columns)
+    level : float64 (columns,)
+    rung, column, turning, extreme : arrays (extrema,)
+        What `extrema_of` returns.
+
+    Returns
+    -------
+    column : intp (brackets,)
+    bracket : float64 (3, brackets)
+        As `fastscan.kernels.roots.refined` takes it.
+    """
+    m, k = level_changes(chi2, level)
+    hidden, count = np.empty(rung.size, np.intp), 0
+    for e in range(rung.size):
+        low, high, own = chi2[rung[e], column[e]], chi2[rung[e] + 1, column[e]], level[column[e]]
+        if (low > own) == (high > own) != (extreme[e] > own):
+            hidden[count] = e
+            count += 1
+    where, bracket = np.empty(m.size + 2 * count, np.intp), np.empty((3, m.size + 2 * count))
+    for i in range(m.size):
+        where[i], bracket[0, i], bracket[1, i] = k[i], x[m[i]], x[m[i] + 1]
+        bracket[2, i] = 1.0 if chi2[m[i] + 1, k[i]] > level[k[i]] else -1.0
+    for i in range(count):
+        e, one, other = hidden[i], m.size + 2 * i, m.size + 2 * i + 1
+        where[one] = where[other] = column[e]
+        bracket[0, one], bracket[1, one] = x[rung[e]], turning[e]
+        bracket[0, other], bracket[1, other] = turning[e], x[rung[e] + 1]
+        bracket[2, one] = 1.0 if extreme[e] > level[column[e]] else -1.0
+        bracket[2, other] = -bracket[2, one]
+    return where, bracket
+
+
+@jit
+def range_of(x, chi2, column, turning, extreme, largest):
+    """Lowest and highest chi2 of each column, at those rungs and extrema that lie at or below the largest x.
+
+    Parameters
+    ----------
+    x : float64 (rungs,)
+    chi2 : float64 (rungs, columns)
+    column, turning, extreme : arrays (extrema,)
+        What `extrema_of` returns.
+    largest : float64
+
+    Returns
+    -------
+    lowest, highest : float64 (columns,)
+    """
+    wide_vectors()
+    lowest, highest = chi2[0].copy(), chi2[0].copy()
+    for m in range(1, x.size):
+        if x[m] <= largest:
+            for k in range(lowest.size):
+                lowest[k], highest[k] = min(lowest[k], chi2[m, k]), max(highest[k], chi2[m, k])
+    for e in range(column.size):
+        if turning[e] <= largest:
+            k = column[e]
+            lowest[k], highest[k] = min(lowest[k], extreme[e]), max(highest[k], extreme[e])
+    return lowest, highest
+
+
+@jit
+def joined(table, lengths):
+    """The first `lengths[i]` numbers of each line i of a table, reversed, one line after the other.
+
+    Parameters
+    ----------
+    table : float64 (lines, any)
+    lengths : intp (lines,)
+
+    Returns
+    -------
+    float64 (sum of lengths,)
+    """
+    out, first = np.empty(lengths.sum()), 0
+    for i in range(lengths.size):
+        for j in range(lengths[i]):
+            out[first + j] = table[i, lengths[i] - 1 - j]
+        first += lengths[i]
+    return out
+
+
+@Kernel
+def crossings(coefficients, ladder, scale, others, row, noise, variance, delta, largest, most, workers):
+    """Where chi2 along columns crosses its infimum + delta, and what else a limit needs to know of each column.
+
+    Parameters
+    ----------
+    coefficients : float64 (members, rows, 3, POWERS)
+        Quartics S_dd, D and S_mm, from `fastscan.kernels.polynomials.polynomials`.  Dimensionless, as all else here.
+    ladder : float64 (rungs,)
+        x in units of each row's scale, ascending, so fine that no two extrema of a column lie between neighbours.
+    scale : float64 (rows,)
+    others : float64 (rows, any)
+        Further x at which a row is computed.
+    row : intp (columns,)
+        Index of each column's row.  Neighbours in the same row share work.
+    noise, variance : float64 (members, columns)
+        1 / lam_e (inverse effective luminosity) and sigma^2 (squared relative systematic error) of each column.
+    delta : float64
+        chi2 above the infimum; infinity finds no crossing.
+    largest : float64
+        A column is flat if chi2 changes by no more than delta between x = 0 and this x.
+    most : int
+        Number of crossings of a column for which there is memory.
+    workers : int
+        Number of work units.  Columns go to them round-robin, because some rows cost more; the result does not depend
+        on it.
+
+    Returns
+    -------
+    lowest, at_zero : float64 (columns,)
+        The infimum of chi2 over x >= 0, and chi2 at x = 0.
+    flat : bool (columns,)
+    count : intp (columns,)
+        Number of crossings.  Where one is above `most`, call again with more memory.
+    crossing : float64 (sum of min(count, most),)
+        x of the crossings, column after column, descending in each.
+
+    References
+    ----------
+    Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
+    """
+    columns = row.size
+    lowest, at_zero, flat = np.empty(columns), np.empty(columns), np.empty(columns, np.bool_)
+    count, crossing = np.zeros(columns, np.intp), np.empty((columns, most))
+    for worker in prange(workers):
+        scratch = np.empty((2, (1 + ladder.size + others.shape[1] + 1) * BATCH))
+        for share in range(worker * SHARE, columns, workers * SHARE):
+            start, end = share, min(share + SHARE, columns)
+            while start < end:
+                r, stop = row[start], start + 1
+                while stop < min(end, start + BATCH) and row[stop] == r:
+                    stop += 1
+                own = coefficients[:, r]
+                x = rungs_of(own, ladder, scale[r], others[r], largest)
+                settings = settings_of(noise, variance, np.arange(start, stop))
+                chi2, fall = chi2_and_fall(x, own, *settings, scratch)
+                rung, at, turning, extreme = extrema_of(x, fall, own, *settings[1:])
+                # Between rungs and extrema chi2 is monotonic, so they hold its lowest and highest values.
+                smallest, _ = range_of(x, chi2, at, turning, extreme, np.inf)
+                deepest, highest = range_of(x, chi2, at, turning, extreme, largest)
+                level = np.empty(stop - start)
+                for k in range(stop - start):
+                    lowest[start + k], at_zero[start + k], level[k] = smallest[k], chi2[0, k], smallest[k] + delta
+                    flat[start + k] = highest[k] - deepest[k] <= delta
+                at, bracket = brackets_of(x, chi2, level, rung, at, turning, extreme)
+                root = refined(False, bracket, level, at, own, *settings[1:])
+                for i in range(root.size):
+                    k = start + at[i]
+                    count[k] = inserted(crossing[k], count[k], root[i])
+                start = stop
+    return lowest, at_zero, flat, count, joined(crossing, np.minimum(count, most))

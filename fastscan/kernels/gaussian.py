@@ -1,0 +1,163 @@
+"""chi2 of Gaussian counts with one normalisation nuisance, at a point of a column.
+
+With d = data - prediction and m = prediction, each over its error, three sums over bins hold all that a row knows:
+
+    S_dd = sum d^2,  S_mm = sum m^2,  D = S_dd S_mm - (sum d m)^2      (quartics in x, none of them negative)
+
+    chi2 = lam_e (S_dd + D t) / (1 + S_mm t),  t = lam_e sigma^2
+         = (S_dd + D t) / (noise + S_mm variance),  noise = 1 / lam_e,  variance = sigma^2
+
+sigma is the relative systematic error of the normalisation, and lam_e the effective luminosity, relative to that of
+the sums.  A setting is a pair of them, a column the line along x in one row at one setting.  A combination adds the
+chi2 of its members, each with its own nuisance.  All of this is dimensionless.  Source: Eq. 21 of arXiv:2002.01482,
+with the nuisance minimised out; there it reads chi2 = S_dd - sigma^2 (sum d m)^2 / (1 + sigma^2 S_mm).
+"""
+
+import numpy as np
+
+from fastscan.kernels.arithmetic import fma, reciprocal
+from fastscan.kernels.jit import jit
+from fastscan.kernels.polynomials import quartic, quartic_derivatives
+
+
+@jit
+def chi2_factors(s_dd, det, s_mm, t, noise, variance):
+    """The two factors whose product is chi2.
+
+    Every term is at least zero, and sigma = 0 is a regular point.
+
+    Parameters
+    ----------
+    s_dd, det, s_mm : float64
+        The sums S_dd, D and S_mm.
+    t : float64
+        variance / noise.
+    noise : float64
+        1 / lam_e, the inverse of the effective luminosity.
+    variance : float64
+        sigma^2, the square of the relative systematic error.
+
+    Returns
+    -------
+    excess, over : float64
+        S_dd + D t, and 1 / (noise + S_mm variance).
+
+    References
+    ----------
+    Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
+    """
+    return fma(det, t, s_dd), reciprocal(fma(s_mm, variance, noise))
+
+
+@jit
+def chi2_point(s_dd, det, s_mm, t, noise, variance, others):
+    """chi2 of one member, added to that of the others; arguments as of `chi2_factors`."""
+    excess, over = chi2_factors(s_dd, det, s_mm, t, noise, variance)
+    return fma(excess, over, others)
+
+
+@jit
+def settings_of(noise, variance, column):
+    """t, noise and variance of some columns, copied side by side in memory so that loops over columns vectorise.
+
+    Parameters
+    ----------
+    noise, variance : float64 (members, any)
+        1 / lam_e and sigma^2 of each member.
+    column : intp (columns,)
+        Indices of the columns.
+
+    Returns
+    -------
+    t, noise, variance : float64 (members, columns)
+        t = variance / noise.
+    """
+    shape = noise.shape[0], column.size
+    t, own_noise, own_variance = np.empty(shape), np.empty(shape), np.empty(shape)
+    for n in range(noise.shape[0]):
+        for k in range(column.size):
+            own_noise[n, k], own_variance[n, k] = noise[n, column[k]], variance[n, column[k]]
+            t[n, k] = own_variance[n, k] / own_noise[n, k]
+    return t, own_noise, own_variance
+
+
+@jit
+def registers(coefficients):
+    """One row's coefficients as tuples, which a loop keeps in registers.
+
+    A loop that reads an array while it writes another does not vectorise, because both might be the same memory.
+
+    Parameters
+    ----------
+    coefficients : float64 (3, POWERS)
+        Quartics S_dd, D and S_mm.
+
+    Returns
+    -------
+    s_dd, det, s_mm : tuple of POWERS float64
+    """
+    a, b, c = coefficients
+    return (a[0], a[1], a[2], a[3], a[4]), (b[0], b[1], b[2], b[3], b[4]), (c[0], c[1], c[2], c[3], c[4])
+
+
+@jit
+def column_sums(coefficients, x):
+    """S_dd, D and S_mm at a point, clipped at zero because rounding can make a sum of squares negative.
+
+    Parameters
+    ----------
+    coefficients : float64 (3, POWERS), or what `registers` returns
+    x : float64
+
+    Returns
+    -------
+    s_dd, det, s_mm : float64
+    """
+    return (
+        max(quartic(coefficients[0], x), 0.0),
+        max(quartic(coefficients[1], x), 0.0),
+        max(quartic(coefficients[2], x), 0.0),
+    )
+
+
+@jit
+def sums_derivatives(quartics, x):
+    """S_dd, D and S_mm at a point, each with its first and second derivative in x; not clipped.
+
+    Parameters
+    ----------
+    quartics : what `registers` returns
+    x : float64
+
+    Returns
+    -------
+    s_dd, det, s_mm : tuple of 3 float64
+    """
+    s_dd, det, s_mm = quartics
+    return quartic_derivatives(s_dd, x), quartic_derivatives(det, x), quartic_derivatives(s_mm, x)
+
+
+@jit
+def chi2_derivatives(sums, t, noise, variance):
+    """chi2 of one member, and its first and second derivative in x.
+
+    chi2 N = E, with E = S_dd + D t and N = noise + S_mm variance, is differentiated once and twice.
+
+    Parameters
+    ----------
+    sums : what `sums_derivatives` returns
+    t : float64
+        variance / noise.
+    noise, variance : float64
+        1 / lam_e and sigma^2.
+
+    Returns
+    -------
+    value, slope, curvature : float64
+    """
+    s_dd, det, s_mm = sums
+    excess, over = chi2_factors(max(s_dd[0], 0.0), max(det[0], 0.0), max(s_mm[0], 0.0), t, noise, variance)
+    value = excess * over
+    slope = fma(-value * variance, s_mm[1], fma(det[1], t, s_dd[1])) * over
+    curvature = fma(-variance, fma(2.0 * slope, s_mm[1], value * s_mm[2]), fma(det[2], t, s_dd[2])) * over
+    return value, slope, curvature

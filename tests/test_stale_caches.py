@@ -1,0 +1,64 @@
+"""numba's cache after an edit: it looks at the file of a kernel only, not at files that the kernel imports."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+from fastscan.kernels import jit
+
+PROGRAM = """
+import numpy as np
+
+from fastscan.kernels.blocks import chi2_columns
+
+coefficients, one = np.zeros((1, 1, 3, 5)), np.ones((1, 1))
+coefficients[0, 0, 0, 0] = 7.0
+for compiled in (chi2_columns.serial, chi2_columns.parallel):
+    print(round(compiled(coefficients, np.zeros(1, np.intp), one, one, one).item(), 12))
+"""
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The package with its kernels alone, to be edited."""
+    package, wing = tmp_path / "fastscan", Path(jit.__file__).parent
+    shutil.copytree(wing, package / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "__init__.py").touch()
+    return package
+
+
+def computed(package: Path) -> tuple[list[float], dict[str, int]]:
+    """chi2 of both twins in a process of its own, and the age of each compiled function in its cache."""
+    cache = package.parent / "cache"
+    settings = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(package.parent)}
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=settings,
+        cwd=package.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    ages = {str(path.relative_to(cache)): path.stat().st_mtime_ns for path in cache.rglob("*.nbc")}
+    return [float(value) for value in ended.stdout.split()], ages
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="of compiled code")
+def test_an_edit_of_an_imported_room_is_compiled_and_nothing_else_is(copied: Path) -> None:
+    values, kept = computed(copied)
+    assert values == [7.0, 7.0]
+    assert kept
+    assert computed(copied) == (values, kept)
+    inner = copied / "kernels" / "gaussian.py"
+    text = inner.read_text()
+    formula = "return fma(excess, over, others)"
+    assert text.count(formula) == 1
+    inner.write_text(text.replace(formula, "return fma(2.0 * excess, over, others)"))
+    assert computed(copied)[0] == [14.0, 14.0]
