@@ -14,10 +14,10 @@ stands above it:
     errors  typing
     kernels       kernels
     inputs        bounds  units  files  toml  data_files  arguments
-    physics       constants  nuclei  kinematics  cross_sections  quadrature
+    physics       constants  nuclei  kinematics  cross_sections  quadrature  spectra
     interactions  catalogue
-    experiments   catalogue  sources  detectors  reading
-    likelihoods   rates  likelihood
+    experiments   geometry  sources  detectors  observations  targets  experiment  reading  catalogue
+    likelihoods   rates  response  likelihood
     limits        confidence  crossings  limits
     stores        layout  location  remote  cube  chunks  store
     scans         grid  costs  plan  blocks  scanner  cluster  verify

@@ -1,11 +1,12 @@
-"""Types that modules share: of arrays, of the channel of a scattering, and of what is answered."""
+"""Types that modules share: of arrays, of the channel of a scattering, of flavours, and of what is answered."""
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 Channel = Literal["cevns", "nu-e"]  # coherent off nuclei, or off electrons
 Record: TypeAlias = dict[str, Any]  # one answer by key, see fastscan.answers.records
+FLAVOURS = ("e", "mu", "tau")  # the order of every axis of flavours
 
-if TYPE_CHECKING:  # the modules that only describe experiments do without numpy
+if TYPE_CHECKING:  # a command's help does without numpy
     import numpy as np
     from numpy.typing import NDArray
 

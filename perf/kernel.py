@@ -17,7 +17,8 @@ from scipy import optimize
 from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import catalogue as models
 from fastscan.kernels import kernels
-from fastscan.likelihoods import likelihood, rates
+from fastscan.likelihoods import likelihood
+from fastscan.likelihoods.response import response as response_of
 
 BETAS, MASSES, SIGMAS, LUMINOSITIES = 640, 500, 40, 10
 POINTS = BETAS * MASSES * SIGMAS * LUMINOSITIES
@@ -123,7 +124,7 @@ def numpy_factorised(place: Path) -> Iterator[Calls]:
 def numpy_binned(place: Path) -> Iterator[Calls]:
     blocks = Blocks([BINNED])
     plane = blocks.plane
-    response = rates.response(experiments.load(BINNED))
+    response = response_of(experiments.load(BINNED)).total
     g_sm = plane.found.g_sm[0]
     standard = response @ likelihood.features(g_sm)
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from fastscan.answers.records import Values, limit_record, limit_records, over_g
 from fastscan.errors import FastscanError, unknown
-from fastscan.experiments.catalogue import Experiment, load_all
+from fastscan.experiments.catalogue import load_all
+from fastscan.experiments.experiment import Experiment
 from fastscan.interactions import catalogue as models
 from fastscan.interactions.catalogue import Model
 from fastscan.likelihoods.likelihood import combine

@@ -9,59 +9,22 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
-from typing import assert_never
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan.errors import FastscanError, unknown
-from fastscan.experiments.catalogue import Experiment, Experiments, Measured, Projection, load_all
+from fastscan.experiments.catalogue import Experiments, load_all
+from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.observations import Counts
 from fastscan.inputs import arguments
 from fastscan.interactions import catalogue as models
 from fastscan.interactions.catalogue import Model
 from fastscan.kernels import kernels
-from fastscan.likelihoods import rates
+from fastscan.likelihoods import response as responses
 from fastscan.typing import Array, IntArray
 
 SigmaSys = ArrayLike | Mapping[str, ArrayLike | None] | None
-
-
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """What a chi2 compares, bin by bin at the reference luminosity.
-
-    `data` and `background` (the part that scales with the signal's normalisation) are expectations or counts,
-    `variance` is the counting part, and `spread` that part of the variance which grows with the luminosity
-    squared, relative to the counting part.
-    """
-
-    data: Array
-    background: Array
-    variance: Array
-    spread: float
-
-
-def measured_counts(statistics: Measured, signal: Array) -> Counts:
-    """Counted events after background subtraction (Eq. 21), in one bin.
-
-    Minimising over the background's own nuisance is exactly an addition to the variance.
-    """
-    predicted = float(signal.sum()) + statistics.background
-    observed = predicted if statistics.observed is None else statistics.observed
-    variance = observed + statistics.background + 2 * statistics.steady_state
-    return Counts(
-        data=np.array([observed - statistics.background]),
-        background=np.zeros(1),
-        variance=np.array([variance]),
-        spread=(statistics.background_error * statistics.background) ** 2 / variance,
-    )
-
-
-def projected_counts(statistics: Projection, signal: Array) -> Counts:
-    """Counts that are the Standard Model's prediction, signal and background (Eqs. 22, 23)."""
-    background = statistics.background * signal
-    scaling = background if statistics.background_scales else np.zeros_like(background)
-    return Counts(data=signal + scaling, background=scaling, variance=signal + background, spread=0.0)
 
 
 @functools.cache
@@ -70,20 +33,14 @@ def experiment_forms(experiment: Experiment) -> tuple[Array, Array, float]:
 
     Bins in which the Standard Model predicts nothing are dropped.
     """
-    response, g_sm = rates.response(experiment), models.sm_couplings(experiment.channel)
+    response, g_sm = responses.response(experiment).total, models.sm_couplings(experiment.channel)
     signal = response @ features(g_sm)
     if not np.isfinite(signal).all():
         raise FastscanError(f"experiment {experiment.name!r} counts no finite number of events: check its numbers")
     response, signal = response[signal > 0], signal[signal > 0]
     if not signal.size:
         raise FastscanError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
-    match experiment.statistics:
-        case Measured() as statistics:
-            counts = measured_counts(statistics, signal)
-        case Projection() as statistics:
-            counts = projected_counts(statistics, signal)
-        case never:
-            assert_never(never)
+    counts = experiment.statistics.counts(signal)
     return response.sum(axis=0), gram_matrices(response, g_sm, counts), counts.spread
 
 
@@ -106,7 +63,7 @@ def gram_matrices(response: Array, g_sm: Array, counts: Counts) -> Array:
     Parameters
     ----------
     response : array, shape (bins, 3)
-        Of `fastscan.likelihoods.rates.response`.
+        Of `fastscan.likelihoods.response.Response.total`.
     g_sm : array, shape (2,)
         Standard Model couplings.
     counts : Counts
@@ -149,7 +106,7 @@ class Likelihood:
     members : tuple of str
         Names of the experiments.
     response : array, shape (members, 3)
-        Events over all bins, see `fastscan.likelihoods.rates.response`.
+        Events over all bins, see `fastscan.likelihoods.response.Response.total`.
     gram : array, shape (members, 3, 4, 4)
         See `gram_matrices`.
     g_sm : array, shape (members, 2)

@@ -17,7 +17,8 @@ import numpy as np
 
 from fastscan.answers import planes, records
 from fastscan.answers.records import CONTOUR_KEYS, KEYS, PROFILE_KEYS
-from fastscan.experiments.catalogue import PionDecayAtRest, load
+from fastscan.experiments.catalogue import load
+from fastscan.experiments.sources import PionDecayAtRest
 from fastscan.limits import limits as query
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.limits.crossings import NO_SENSITIVITY, OK

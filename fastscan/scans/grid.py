@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastscan import experiments
-from fastscan.experiments.catalogue import Experiment
+from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import arguments
 from fastscan.inputs.bounds import LARGEST_SIGMA_SYS
 from fastscan.inputs.toml import Table, check_name, read_toml
