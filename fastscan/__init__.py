@@ -1,4 +1,4 @@
-"""Limits on heavy Z' bosons from low-energy neutrino experiments, over dense four-dimensional grids.
+"""Limits on new interactions of neutrinos from low-energy experiments, over dense grids.
 
     events, chi2           expected counts and chi-square at any points
     limit, intervals       lower limits on M_Z', and every allowed interval
@@ -6,55 +6,71 @@
     scan, open             fill a store over a grid file, and read it as xarray
 
 beta is in radians and m_zprime in GeV.  The physics follows arXiv:2002.01482.  Names load what they need at first
-use, so that importing fastscan costs nothing.
+use, so that importing fastscan costs nothing.  What is refused is a `FastscanError` of a kind that can be caught apart
+(`fastscan.errors`); the logger ``fastscan`` is silent unless it is given a handler.
 
 Each folder is a wing, each module a room in it.  Data flow from top to bottom, and a room imports only from what
 stands above it:
 
-    errors  typing
+    errors
+    typing
     kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
     inputs        bounds  units  files  toml  data_files  arguments
-    physics       constants  nuclei  kinematics  cross_sections  quadrature
-    interactions  catalogue
-    experiments   catalogue  sources  detectors  reading
-    likelihoods   rates  likelihood
-    limits        confidence  crossings  limits
+    axes
+    physics       constants  nuclei  kinematics  cross_sections  quadrature  spectra
+    interactions  parameters  interaction  standard_model  contact  catalogue
+    experiments   geometry  sources  detectors  observations  targets  experiment  reading  catalogue
+    likelihoods   nuisances  gaussian  rates  response  likelihood
+    limits        confidence  points  crossings  limits
     stores        layout  location  remote  cube  chunks  store
-    scans         grid  costs  plan  blocks  scanner  cluster  verify
-    answers       planes  records  answers
+    scans         grid  plan  costs  blocks  scanner  cluster  verify
+    answers       question  from_cube  planes  contours  records  answers
     outputs       figures  plots  terminal  citations
     paper         table3  paper_figures  report  paper
     commands      options  cli
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastscan.errors import FastscanError
+from fastscan.errors import FastscanError, FastscanWarning
 
 if TYPE_CHECKING:
-    from fastscan.likelihoods.likelihood import chi2, events
     from fastscan.limits.limits import delta_chi2, intervals, limit
+    from fastscan.limits.points import chi2, events
     from fastscan.scans.scanner import scan
     from fastscan.stores.store import open
 
-__all__ = ["FastscanError", "chi2", "delta_chi2", "events", "intervals", "limit", "open", "scan"]
+__all__ = [
+    "FastscanError",
+    "FastscanWarning",
+    "chi2",
+    "delta_chi2",
+    "events",
+    "intervals",
+    "limit",
+    "open",
+    "scan",
+]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless a user asks for more
 
 _HOMES = {
-    "events": "likelihoods.likelihood",
-    "chi2": "likelihoods.likelihood",
+    "events": "limits.points",
+    "chi2": "limits.points",
     "delta_chi2": "limits.limits",
     "limit": "limits.limits",
     "intervals": "limits.limits",
     "scan": "scans.scanner",
     "open": "stores.store",
 }
-_ROOMS = {"grid": "scans.grid", "models": "interactions.catalogue"}  # rooms that have names of their own for users
+_ROOMS = {"grid": "scans.grid", "models": "interactions.catalogue"}  # rooms that users know by names of their own
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        value = import_module(f"{__name__}.{_ROOMS[name]}")
+        value: Any = import_module(f"{__name__}.{_ROOMS[name]}")
     elif name in _HOMES:
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     else:
@@ -64,4 +80,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -1,4 +1,4 @@
-"""Types that modules share: of arrays, of the channel of a scattering, and of what is answered."""
+"""Types that modules share: of arrays, of the channel of a scattering, of flavours, and of what is answered."""
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -7,7 +7,7 @@ Flavour = Literal["e", "mu", "tau"]  # of a neutrino and of its antineutrino
 FLAVOURS: tuple[Flavour, ...] = ("e", "mu", "tau")  # in the order of every array over flavours
 Record: TypeAlias = dict[str, Any]  # one answer by key, see fastscan.answers.records
 
-if TYPE_CHECKING:  # the modules that only describe experiments do without numpy
+if TYPE_CHECKING:  # a command's help does without numpy
     import numpy as np
     from numpy.typing import NDArray
 

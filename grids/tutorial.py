@@ -12,8 +12,9 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 import fastscan
-from fastscan.answers import planes
-from fastscan.limits import limits as query
+from fastscan.answers.contours import contours
+from fastscan.answers.planes import plane_of
+from fastscan.answers.question import PlaneAxes, Question
 from fastscan.outputs import figures
 from fastscan.stores import store
 
@@ -88,12 +89,11 @@ def main(directory: Path) -> None:
 
     # Contours of Delta chi2.  On the command line, for one exposure:
     #     fastscan plot silicon.zarr -o contour.pdf --kind contour --axes sigma_sys,m_zprime --luminosity 1
-    threshold = query.threshold(cl=0.90, dof=1)
     with figures.look():
         figure, ax = plt.subplots(figsize=(4.6, 3.5), layout="constrained")
-        for number, years in enumerate(cube.axes["luminosity"]):
-            plane = planes.plane_of(cube, "sigma_sys", "m_zprime", at={"luminosity": years}, dof=1)
-            for line in planes.contours(plane, threshold):
+        for number, years in enumerate(cube.points["luminosity"].tolist()):
+            asked = Question(at={"luminosity": years}, cl=0.90, dof=1)
+            for line in contours(plane_of(cube, PlaneAxes(("sigma_sys", "m_zprime")), asked)):
                 ax.plot(100 * line.x, line.y, color=f"C{number}", label=f"{years:g} yr")
                 if number == 0:
                     ax.fill_between(100 * line.x, line.y, color="C0", alpha=0.15, linewidth=0)

@@ -39,13 +39,18 @@ def test_cevns_is_the_formula(isotope: nuclei.Isotope, energy: float, share: flo
     assert ours == pytest.approx(formula * naive.CM2_PER_MEV_2, rel=1e-9, abs=1e-13 * scale)
 
 
-@given(st.floats(0.05, 2.0), st.floats(0.01, 0.99), st.floats(-1, 1), st.floats(-1, 1))
-def test_neutrino_electron_is_the_formula(energy: float, share: float, g_l: float, g_r: float) -> None:
+@given(st.floats(0.05, 2.0), st.floats(0.01, 0.99), st.floats(-1, 1), st.floats(-1, 1), st.booleans())
+def test_neutrino_electron_is_the_formula(
+    energy: float, share: float, g_l: float, g_r: float, antineutrino: bool
+) -> None:
     m = naive.M_ELECTRON
     T = share * maximum_recoil(energy, m)
-    formula = g_l**2 + g_r**2 * (1 - T / energy) ** 2 - g_l * g_r * m * T / energy**2
+    if antineutrino:  # a right-handed particle: its helicity flips with the electron's
+        formula = g_r**2 + g_l**2 * (1 - T / energy) ** 2 - g_l * g_r * m * T / energy**2
+    else:
+        formula = g_l**2 + g_r**2 * (1 - T / energy) ** 2 - g_l * g_r * m * T / energy**2
     formula *= 2 * naive.G_FERMI**2 * m / math.pi * naive.CM2_PER_MEV_2
-    terms = cross_sections.neutrino_electron(np.array(T), np.array(energy))
+    terms = cross_sections.neutrino_electron(np.array(T), np.array(energy), antineutrino)
     ours = terms @ [g_l**2, g_l * g_r, g_r**2]
     assert ours == pytest.approx(formula, rel=1e-12, abs=1e-14 * np.abs(terms).max())
 

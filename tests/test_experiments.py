@@ -1,13 +1,16 @@
 import re
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
+import naive
 import pytest
 from conftest import Write, require_refused
 
 import fastscan
 from fastscan.errors import FastscanError
 from fastscan.experiments import catalogue as experiments
+from fastscan.likelihoods.response import response
 from fastscan.physics import nuclei
 from fastscan.stores import store
 from fastscan.stores.location import read_root
@@ -127,7 +130,7 @@ WRONG = [
     ("cr51-lxe-a", "density =", "mass = '1 t'\ndensity =", "mass: can't stand here: it follows from the density"),
     ("cr51-lxe-a", 'activity = "5 MCi"', 'activity = "5 M"', "activity: '5 M' has no unit of activity"),
     ("cr51-lxe-a", "num = 120", "num = 0", "num: must be a whole number from 1"),
-    ("cr51-lxe-a", "num = 120", "num = 20000", "num: must be a whole number from 1 to 1000"),
+    ("cr51-lxe-a", "num = 120", "num = 2000000", "num: must be a whole number from 1 to 1000000, not 2000000"),
     ("cr51-lxe-a", "stop = 600", "stop = 0", "stop: must be above start"),
     (
         "cr51-lxe-a",
@@ -222,3 +225,32 @@ def test_the_documentation_of_families_and_sweeps_works(tmp_path: Path, monkeypa
     (tmp_path / "grids").symlink_to(Path(__file__).parents[1] / "grids")
     exec(code, {})  # noqa: S102 the code is the documentation's own
     assert store.group_names(read_root("family.zarr")) == [f"coherent-csi/b-{x}l" for x in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("name", ["coherent-csi", "conus", "nucleus", "cr51-lxe-a"])
+def test_the_largest_recoil_is_that_of_the_lightest_target(name: str) -> None:
+    known = naive.EXPERIMENTS[name]
+    if known.channel == "nu-e":
+        masses, energy = [naive.M_ELECTRON], max(energy for energy, _ in naive.CR51_LINES)
+    else:
+        numbers = [isotope for isotope, _ in naive.nuclei(name)]
+        masses = [each.atomic_mass * naive.ATOMIC_MASS_UNIT - each.charge * naive.M_ELECTRON for each in numbers]
+        energy = naive.spectrum_edges(known.source)[-1]
+    expected = max(naive.max_recoil(energy, mass) for mass in masses)
+    assert experiments.load(name).largest_recoil_mev == pytest.approx(expected, rel=1e-14)
+
+
+def test_three_thousand_bins_are_no_trouble(write: Write) -> None:
+    text = (experiments.BUILT_IN / "cr51-lxe-a.toml").read_text().replace("num = 120", "num = 3000")
+    found = response(experiments.load(write("fine.toml", text))).total
+    assert found.shape == (3000, 3)
+    coarse = response(experiments.load("cr51-lxe-a")).total
+    assert found.reshape(120, 25, 3).sum(axis=1) == pytest.approx(coarse, rel=1e-10, abs=1e-12 * coarse.max())
+
+
+def test_an_experiment_is_plain_data() -> None:
+    """A store's identity is made of it."""
+    plain = asdict(experiments.load("coherent-csi"))
+    assert plain["source"] == {"neutrinos_per_proton": 0.08, "protons": 1.76e23, "protons_in_s": 308.1 * 86400}
+    assert plain["detector"]["efficiency"] == {"plateau": 0.6655, "slope": 0.4942, "midpoint": 10.8507, "per_mev": 1170}
+    assert plain["statistics"]["observed"] == 142

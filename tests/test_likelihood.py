@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import fastscan
 from fastscan.errors import FastscanError
 from fastscan.experiments import catalogue as experiments
+from fastscan.experiments.observations import Counts
 from fastscan.likelihoods import likelihood
-from fastscan.likelihoods.likelihood import Counts
 
 CSI = "coherent-csi"
 NAMES = list(naive.EXPERIMENTS)

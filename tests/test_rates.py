@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import naive
@@ -6,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastscan.experiments import catalogue as experiments
+from fastscan import experiments
+from fastscan.experiments.catalogue import BUILT_IN
 from fastscan.likelihoods import likelihood, rates
+from fastscan.likelihoods.response import response
 from fastscan.physics import quadrature
 
 
@@ -25,27 +28,71 @@ def test_sm_events_of_every_experiment(name: str) -> None:
 @given(st.sampled_from(list(naive.EXPERIMENTS)), st.floats(-2, 2), st.floats(-2, 2))
 @settings(max_examples=100)
 def test_the_response_is_the_quadratic_form_in_the_couplings(name: str, first: float, second: float) -> None:
-    response = rates.response(experiments.load(name))
-    ours = response @ likelihood.features(np.array([first, second]))
+    total = response(experiments.load(name)).total
+    ours = total @ likelihood.features(np.array([first, second]))
     theirs = naive.events_per_bin(name, (first, second))
-    scale = float(np.abs(response).max()) * (first**2 + second**2)
+    scale = float(np.abs(total).max()) * (first**2 + second**2)
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12 * scale + 1e-200)
 
 
 @pytest.mark.parametrize("name", experiments.names())
 def test_twice_the_nodes_change_no_count_by_1e9(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = experiments.load(name)
-    response = rates.response(experiment)
+    total = response(experiment).total
     monkeypatch.setattr(quadrature, "NODES", 2 * quadrature.NODES)
-    assert rates.response.__wrapped__(experiment) == pytest.approx(response, rel=1e-9)
+    assert response.__wrapped__(experiment).total == pytest.approx(total, rel=1e-9)
 
 
 def test_changing_the_unit_of_length_in_a_file_changes_nothing(tmp_path: Path) -> None:
-    text = (experiments.BUILT_IN / "coherent-csi.toml").read_text()
+    text = (BUILT_IN / "coherent-csi.toml").read_text()
     other = tmp_path / "other.toml"
     for old, new in {"14.57 kg": "14570 g", "19.3 m": "0.0193 km", "308.1 d": "7394.4 h"}.items():
         assert old in text
         text = text.replace(old, new)
     other.write_text(text)
-    ours = rates.response(experiments.load(str(other)))
-    assert ours == pytest.approx(rates.response(experiments.load("coherent-csi")), rel=1e-14)
+    ours = response(experiments.load(str(other))).total
+    assert ours == pytest.approx(response(experiments.load("coherent-csi")).total, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["coherent-csi", "coherent-lar", "conus", "cr51-lxe-a"])
+def test_a_bin_does_not_depend_on_the_others(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each bin of several is the bin alone to the last bit, in whichever block, and together they are all."""
+    experiment = experiments.load(name)
+    monkeypatch.setattr(rates, "BLOCK_BINS", 3)
+    low, high = experiment.detector.threshold_mev, experiment.largest_recoil_mev
+    edges = np.linspace(low, high, 8)
+    edges[0] = 0.0  # of which nothing is accepted below the threshold
+    _, scatterer = next(rates.scatterers(experiment))
+    for spectrum in experiment.spectra():
+
+        def scatterings(edges: list[float], spectrum=spectrum) -> np.ndarray:
+            return rates.scatterings(experiment.detector, edges, scatterer, spectrum)
+
+        together = scatterings(edges.tolist())
+        alone = [scatterings(edges[n : n + 2].tolist())[0] for n in range(7)]
+        assert (together == np.array(alone)).all()
+        assert together.sum(axis=0) == pytest.approx(scatterings([low, high])[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["conus", "cr51-lxe-a"])
+def test_ten_times_the_bins_are_ten_times_the_work(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in nodes at which a cross section is asked for."""
+    experiment = experiments.load(name)
+    _, scatterer = next(rates.scatterers(experiment))
+    spectrum = experiment.spectra()[0]
+    nodes: list[int] = []
+    counted: Callable[..., np.ndarray] = type(scatterer).cross_section
+
+    def cross_section(self, *arguments: object) -> np.ndarray:
+        found = counted(self, *arguments)
+        nodes.append(found.size)
+        return found
+
+    monkeypatch.setattr(type(scatterer), "cross_section", cross_section)
+    work = []
+    for bins in (64, 640):
+        nodes.clear()
+        edges = np.linspace(experiment.detector.threshold_mev, experiment.largest_recoil_mev, bins + 1)
+        rates.scatterings(experiment.detector, edges.tolist(), scatterer, spectrum)
+        work.append(sum(nodes))
+    assert work[1] < 11 * work[0]

@@ -109,7 +109,9 @@ class Selection:
         from fastscan.stores import chunks
 
         strength = len(self.rows)
-        chosen = np.moveaxis(chunks.chi2_array(root, self.cube), strength, -1)
+        stored = chunks.chi2_array(root, self.cube)
+        order = [*(axis for axis in range(stored.ndim) if axis != strength), strength]
+        chosen = stored.transpose(order)  # type: ignore[no-untyped-call]
         for axis, index in enumerate((*self.rows.values(), *self.stored_settings)):
             chosen = chosen[(slice(None),) * axis + (index,)]
         return chosen

@@ -1,1 +1,1 @@
-"""The commands and their options."""
+"""The commands and their options: what a user types, turned into calls of the Python interface."""

@@ -1,5 +1,31 @@
-"""What is measured, with what, for how long: sources, detectors and observations, read from TOML files."""
+"""What is measured, with what, for how long: sources, detectors and observations, read from TOML files.
+
+The words of an experiment are here too, for families of experiments that `dataclasses.replace` makes in Python.
+"""
 
 from fastscan.experiments.catalogue import load, load_all, names
+from fastscan.experiments.detectors import Constant, Detector, Logistic, Tabulated
+from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.geometry import Cylinder, Point
+from fastscan.experiments.observations import Measured, Projection
+from fastscan.experiments.sources import ElectronCapture, PionDecayAtRest, Reactor
+from fastscan.experiments.targets import Target
 
-__all__ = ["load", "load_all", "names"]
+__all__ = [
+    "Constant",
+    "Cylinder",
+    "Detector",
+    "ElectronCapture",
+    "Experiment",
+    "Logistic",
+    "Measured",
+    "PionDecayAtRest",
+    "Point",
+    "Projection",
+    "Reactor",
+    "Tabulated",
+    "Target",
+    "load",
+    "load_all",
+    "names",
+]

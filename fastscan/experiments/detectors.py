@@ -1,77 +1,244 @@
-"""What a detector sees of a recoil: its efficiency, and the energies at which that isn't smooth.
+"""Detectors: which recoils are counted, with which probability, and in which bin.
 
-Recoil energies in MeV.  What a file can say of a detector is in `fastscan.experiments.catalogue.Detector`.
+Recoil energies are in MeV.  Each shape of an efficiency is one class with its words, its reading and its value;
+another shape is another class and its line in `SHAPES`.
 """
 
-import itertools
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
-from scipy.special import expit
 
-from fastscan.experiments.catalogue import Constant, Detector, Efficiency, Logistic, Tabulated
+from fastscan.inputs.toml import Table
+from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
 
+RECOIL_UNITS = {name: UNITS["energy"][name] for name in ("eV", "keV", "MeV")}
+MOST_BINS = 1_000_000
+LARGEST_EXPONENT = 700.0  # exp of more than 709 is beyond the largest number
 
-def efficiency(detector: Detector, recoil: Array) -> Array:
-    """Probability to accept a recoil: acceptance steps times a smooth efficiency.
 
-    A recoil on an edge of a step belongs to the step above it.
+class Efficiency(Protocol):
+    """What every shape of a smooth efficiency offers."""
 
-    Parameters
-    ----------
-    detector : Detector
-        Of an experiment.
-    recoil : array, shape (...)
-        Recoil energies.
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Recoil energies in MeV between which the efficiency is smooth enough for a quadrature."""
 
-    Returns
-    -------
-    array, shape (...)
-        Between 0 and 1.
+    def at(self, recoil: Array) -> Array | float:
+        """Probability to count recoils of energies in MeV, of shape (...); a constant one is a number."""
 
-    References
-    ----------
-    The logistic and its steps at 5, 6 and 30 photoelectrons are those of COHERENT's CsI[Na], arXiv:1804.09459.
 
-    Examples
-    --------
-    CsI[Na] below its threshold of 5 photoelectrons, in the half step up to 6, in the open, and above 30:
+class Shape(Efficiency, Protocol):
+    """An efficiency that a table of an experiment's file describes."""
 
-    >>> from fastscan.experiments.catalogue import load
-    >>> photoelectrons = np.array([4.9, 5.5, 20.0, 30.1])
-    >>> efficiency(load("coherent-csi").detector, photoelectrons / 1.17e3).round(4)
-    array([0.    , 0.0221, 0.6583, 0.    ])
+    @classmethod
+    def read(cls, table: Table, per_mev: float | None) -> Self:
+        """The efficiency that the ``efficiency`` table of a detector describes.
+
+        Parameters
+        ----------
+        table : Table
+            The table.
+        per_mev : float or None
+            Photoelectrons per MeV of recoil energy, where the file gives them.
+
+        Raises
+        ------
+        FastscanError
+            For a key that is missing or wrong.
+        """
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same efficiency at every recoil energy."""
+
+    value: float
+    knots: ClassVar[tuple[float, ...]] = ()
+
+    def at(self, recoil: Array) -> float:
+        """See `Efficiency.at`."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """plateau / (1 + exp(-slope (x - midpoint))) in x = per_mev * recoil energy."""
+
+    plateau: float
+    slope: float
+    midpoint: float
+    per_mev: float
+
+    @classmethod
+    def read(cls, table: Table, per_mev: float | None) -> Self:
+        """See `Shape.read`."""
+        if per_mev is None:
+            raise table.error("shape", "'logistic' is in photoelectrons: give photoelectrons_per_kev")
+        return cls(table.number("plateau", 0, 1), table.positive("slope"), table.number("midpoint"), per_mev)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Energies around the step, which is smooth but can be steep."""
+        steps = ((self.midpoint + n / self.slope) / self.per_mev for n in (-32, -16, -8, -4, 0, 4, 8, 16, 32))
+        return tuple(step for step in steps if step > 0)
+
+    def at(self, recoil: Array) -> Array:
+        """See `Efficiency.at`."""
+        exponent = -(self.slope * (self.per_mev * recoil - self.midpoint))
+        smooth: Array = self.plateau * (1 / (1 + np.exp(np.minimum(exponent, LARGEST_EXPONENT))))
+        return smooth
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """Efficiency linear between recoil energies in MeV, constant outside."""
+
+    energies: tuple[float, ...]
+    values: tuple[float, ...]
+
+    @classmethod
+    def read(cls, table: Table, per_mev: float | None) -> Self:
+        """See `Shape.read`."""
+        unit = RECOIL_UNITS[table.choice("unit", RECOIL_UNITS)]
+        energies = table.increasing("energy", minimum=0)
+        values = table.numbers("values", 0, 1)
+        if len(energies) != len(values):
+            raise table.error("values", f"must be as many as the {len(energies)} energies, not {len(values)}")
+        return cls(tuple(energy * unit for energy in energies), values)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """The energies of the table."""
+        return self.energies
+
+    def at(self, recoil: Array) -> Array:
+        """See `Efficiency.at`."""
+        return np.interp(recoil, self.energies, self.values)
+
+
+SHAPES: dict[str, type[Shape]] = {"logistic": Logistic, "table": Tabulated}
+
+
+@dataclass(frozen=True)
+class Detector:
+    """What is accepted: a smooth efficiency times steps, and the bins that recoils are counted in.
+
+    `edges` (recoil energy in MeV) and `acceptance` are the steps, zero outside; `bins` are the edges of the bins
+    in MeV, empty for one bin that holds everything.
     """
-    steps = np.array([0.0, *detector.acceptance, 0.0])
-    step: Array = steps[np.searchsorted(detector.edges, recoil, side="right")]
-    return step * smooth_efficiency(detector.efficiency, recoil)
+
+    edges: tuple[float, ...]
+    acceptance: tuple[float, ...]
+    efficiency: Efficiency
+    bins: tuple[float, ...] = ()
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The detector that the ``[detector]`` table of an experiment's file describes.
+
+        Raises
+        ------
+        FastscanError
+            For a key that is missing, unknown or wrong, or can't stand beside the others.
+        """
+        per_mev = table.positive("photoelectrons_per_kev") * 1e3 if "photoelectrons_per_kev" in table else None
+        edges, acceptance = _read_steps(table, per_mev)
+        detector = cls(edges, acceptance, _read_efficiency(table, per_mev), _read_bins(table))
+        table.done()
+        return detector
+
+    @property
+    def threshold_mev(self) -> float:
+        """Recoil energy in MeV below which nothing is counted."""
+        return self.edges[0]
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Recoil energies in MeV between which `probability` is smooth enough for a quadrature; the last may be inf."""
+        return (*self.edges, *self.efficiency.knots)
+
+    def probability(self, recoil: Array) -> Array:
+        """Probability to count a recoil: acceptance steps times a smooth efficiency.
+
+        A recoil on an edge of a step belongs to the step above it.
+
+        Parameters
+        ----------
+        recoil : array, shape (...)
+            Recoil energies in MeV.
+
+        Returns
+        -------
+        array, shape (...)
+            Between 0 and 1.
+
+        References
+        ----------
+        The logistic and its steps at 5, 6 and 30 photoelectrons are those of COHERENT's CsI[Na], arXiv:1804.09459.
+
+        Examples
+        --------
+        CsI[Na] below its threshold of 5 photoelectrons, in the half step up to 6, in the open, and above 30:
+
+        >>> steps = tuple(photoelectrons / 1.17e3 for photoelectrons in (5, 6, 30))
+        >>> detector = Detector(steps, (0.5, 1.0), Logistic(0.6655, 0.4942, 10.8507, per_mev=1.17e3))
+        >>> photoelectrons = np.array([4.9, 5.5, 20.0, 30.1])
+        >>> detector.probability(photoelectrons / 1.17e3).round(4)
+        array([0.    , 0.0221, 0.6583, 0.    ])
+        """
+        steps = np.array([0.0, *self.acceptance, 0.0])
+        step: Array = steps[np.searchsorted(self.edges, recoil, side="right")]
+        return step * self.efficiency.at(recoil)
+
+    def bin_edges(self, largest_recoil: float) -> tuple[float, ...]:
+        """Edges in MeV of the bins that recoils are counted in.
+
+        A detector without bins of its own has one, from its threshold to the largest recoil (MeV) that there is or
+        that it accepts.
+
+        Examples
+        --------
+        >>> Detector((0.001, math.inf), (1.0,), Constant(0.5)).bin_edges(largest_recoil=0.003)
+        (0.001, 0.003)
+        """
+        return self.bins or (self.edges[0], min(self.edges[-1], largest_recoil))
 
 
-def smooth_efficiency(efficiency: Efficiency, recoil: Array) -> Array | float:
-    """The efficiency without its steps, at recoil energies of shape (...); a constant one is a number."""
-    match efficiency:
-        case Constant(value):
-            return value
-        case Logistic(plateau, slope, midpoint, per_mev):
-            smooth: Array = plateau * expit(slope * (per_mev * recoil - midpoint))
-            return smooth
-        case Tabulated(energies, values):
-            return np.interp(recoil, energies, values)
+def _read_steps(table: Table, per_mev: float | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Edges (MeV) and values of what is accepted, zero outside: a threshold, or steps in photoelectrons."""
+    if per_mev is None:
+        table.refuse("acceptance", "its edges are in photoelectrons: give photoelectrons_per_kev")
+        return (table.quantity("threshold", "energy") if "threshold" in table else 0.0, math.inf), (1.0,)
+    table.refuse("threshold", "with photoelectrons_per_kev, the acceptance's first edge is the threshold")
+    steps = table.table("acceptance")
+    edges = tuple(edge / per_mev for edge in steps.increasing("edges", minimum=0))
+    values = steps.numbers("values", minimum=0, maximum=1)
+    if len(edges) != len(values) + 1:
+        raise steps.error("edges", f"must be one more than the {len(values)} values, not {len(edges)}")
+    steps.done()
+    return edges, values
 
 
-def bins(detector: Detector, largest_recoil: float) -> list[tuple[float, float]]:
-    """The bins (low, high) that recoils are counted in; without any of the detector's own, one from end to end."""
-    edges = detector.bins or (detector.edges[0], min(detector.edges[-1], largest_recoil))
-    return list(itertools.pairwise(edges))
+def _read_efficiency(table: Table, per_mev: float | None) -> Efficiency:
+    """A number, or a table of a shape; left out, 1."""
+    if "efficiency" not in table:
+        return Constant(1.0)
+    if table.is_number("efficiency"):
+        return Constant(table.number("efficiency", 0, 1))
+    return table.table("efficiency").of_kind("shape", SHAPES, per_mev)
 
 
-def recoil_knots(detector: Detector) -> list[float]:
-    """Recoil energies between which `efficiency` is smooth enough for a quadrature."""
-    match detector.efficiency:
-        case Tabulated(energies, _):
-            return [*detector.edges, *energies]
-        case Logistic(_, slope, midpoint, per_mev):  # smooth, but it can be steep
-            steps = ((midpoint + n / slope) / per_mev for n in (-32, -16, -8, -4, 0, 4, 8, 16, 32))
-            return [*detector.edges, *(step for step in steps if step > 0)]
-        case Constant():
-            return list(detector.edges)
+def _read_bins(table: Table) -> tuple[float, ...]:
+    """Edges of the bins in MeV; empty where there are none."""
+    if "bins" not in table:
+        return ()
+    bins = table.table("bins")
+    start, stop = bins.number("start", minimum=0), bins.number("stop", minimum=0)
+    num, unit = bins.whole("num", 1, MOST_BINS), RECOIL_UNITS[bins.choice("unit", RECOIL_UNITS)]
+    if stop <= start:
+        raise bins.error("stop", "must be above start")
+    bins.done()
+    return tuple((start + (stop - start) * i / num) * unit for i in range(num + 1))

@@ -11,10 +11,10 @@ import os
 import re
 import reprlib
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from fastscan.errors import FastscanError, nearest, unknown
 from fastscan.inputs import units
@@ -22,6 +22,7 @@ from fastscan.inputs.bounds import QUANTITY
 
 Converted = TypeVar("Converted")
 Choice = TypeVar("Choice", bound=str)
+Parsed = TypeVar("Parsed", bound="Readable")
 LARGEST_BYTES = 2**24  # of a file that people write; a device has no end
 KINDS = {"charges": "a model", "axes": "a grid", "target": "an experiment"}  # of files, by what no other kind has
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -61,6 +62,14 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name) or name == "zarr.json":
         raise FastscanError(f"{name!r} can't name a group; use letters, digits and . _ + -")
     return name
+
+
+class Readable(Protocol):
+    """A class whose values are read from tables."""
+
+    @classmethod
+    def read(cls, table: "Table", *args: Any, **kwargs: Any) -> Self:
+        """The value that a table describes; further arguments are what the class needs to know beside the table."""
 
 
 class Table:
@@ -146,6 +155,16 @@ class Table:
         if value not in named:
             raise self.error(key, unknown(key, value, named))
         return named[value]
+
+    def of_kind(self, key: str, kinds: Mapping[str, type[Parsed]], *context: object) -> Parsed:
+        """The value that this table describes, of the kind that a key names, with the keys of that kind and no others.
+
+        The kinds are classes by name; their `read` gets this table and the context.
+        """
+        kind = self.choice(key, kinds)
+        parsed = kinds[kind].read(self, *context)
+        self.done(of=kind)
+        return parsed
 
     def number(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> float:
         return self._checked_number(key, self.take(key, (int, float), "a number"), minimum, maximum)

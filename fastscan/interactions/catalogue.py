@@ -4,7 +4,7 @@ Adding a kind of interaction is a room of its own and its line in `KINDS`; addin
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ MODELS: dict[str, Interaction] = {
         E6("e6", "E6, U(1)_beta over the axis beta: Y = cos(beta) Y_chi + sin(beta) Y_psi"),
     )
 }
-KINDS: dict[str, type[Interaction]] = {"e6": E6, "left-right": LeftRight, "charges": Charges}
+KINDS: dict[str, Callable[..., Interaction]] = {"e6": E6, "left-right": LeftRight, "charges": Charges}
 
 
 def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = None) -> Interaction:
@@ -73,6 +73,7 @@ def of_identity(name: str, identity: Mapping[str, Any], references: tuple[str, .
     >>> of_identity("chi", MODELS["chi"].identity(), ()).direction
     (1.0, 0.0)
     """
-    words = {key: tuple(value) if isinstance(value, list) else value for key, value in identity.items()}
-    interaction: Interaction = KINDS[words.pop("kind")](name=name, description="", references=references, **words)
-    return interaction
+    words = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in identity.items() if key != "kind"
+    }
+    return KINDS[identity["kind"]](name=name, description="", references=references, **words)

@@ -104,10 +104,13 @@ class Interaction(ABC):
 
     def require_parameters(self, given: Collection[str], needed: Sequence[Axis]) -> None:
         """Refuse parameters that are given and not needed, and those that are needed and not given."""
-        known = " and ".join(axis.name for axis in needed) or "none to be given here"
+        names = [axis.name for axis in needed]
         for name in given:
-            if name not in [axis.name for axis in needed]:
-                raise FastscanError(f"model {self.name!r} has no parameter {name} here; it has {known}")
+            if name == self.strength.axis.name and name not in names:
+                raise FastscanError(f"{name} is what the limits of model {self.name!r} are on: leave it out")
+            if name not in names:
+                others = f"; it has {', '.join(names)}" if names else ""
+                raise FastscanError(f"model {self.name!r} has no {name}{others}")
         for axis in needed:
             if axis.name not in given:
                 raise FastscanError(f"model {self.name!r} needs {axis.name}, the {axis.long_name}")

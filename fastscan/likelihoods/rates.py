@@ -1,108 +1,138 @@
-"""Energy integrals, done once per experiment: the response that turns couplings into event counts.
+"""Energy integrals of one target and one spectrum of neutrinos, bin by bin.
 
 Because no coupling depends on energy, the counts in a bin are an exact quadratic form in the two couplings
 (g1, g2), which are (g_p, g_n) in CEvNS and (g_L, g_R) in neutrino-electron scattering:
 
-    N = R[0] g1^2 + R[1] g1 g2 + R[2] g2^2      (Eq. 16)
+    N = R[0] g1^2 + R[1] g1 g2 + R[2] g2^2      (Eq. 16 of arXiv:2002.01482)
 """
 
-import functools
 import itertools
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 import numpy as np
 
-from fastscan.experiments import detectors, sources
-from fastscan.experiments.catalogue import Detector, Experiment
-from fastscan.experiments.sources import Spectrum
-from fastscan.physics import cross_sections, nuclei
+from fastscan.experiments.detectors import Detector
+from fastscan.experiments.experiment import Experiment
+from fastscan.physics import cross_sections
 from fastscan.physics.constants import M_ELECTRON
-from fastscan.physics.kinematics import largest_recoil, maximum_recoil, minimum_energy
+from fastscan.physics.kinematics import maximum_recoil, minimum_energy
+from fastscan.physics.nuclei import Isotope
 from fastscan.physics.quadrature import gauss_legendre
+from fastscan.physics.spectra import Neutrino, Spectrum, is_antineutrino
 from fastscan.typing import Array
 
 
 @dataclass(frozen=True)
-class Scatterer:
-    """What recoils: how many, their mass (MeV), and dsigma/dT(recoil, energy) of shape (..., 3)."""
+class Nucleus:
+    """A nucleus that recoils coherently."""
 
-    number: float
-    mass: float
-    cross_section: Callable[[Array, Array], Array]
+    isotope: Isotope
 
+    @property
+    def mass(self) -> float:
+        """Mass in MeV."""
+        return self.isotope.mass_mev
 
-@functools.cache
-def response(experiment: Experiment) -> Array:
-    """Coefficients of the squared couplings in each bin's event count at luminosity 1.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        Of `fastscan.experiments.catalogue.load`.
-
-    Returns
-    -------
-    array, shape (bins, 3)
-        Events per unit of g1^2, g1 g2 and g2^2; read-only.  Accurate to 1e-10 relative.
-
-    References
-    ----------
-    Eqs. 16 and 20 of arXiv:2002.01482.
-
-    Examples
-    --------
-    COHERENT's CsI[Na] in one bin: events per unit of g_p^2, g_p g_n and g_n^2, and with the Standard Model's couplings
-
-    >>> from fastscan.experiments.catalogue import load
-    >>> from fastscan.interactions.catalogue import sm_couplings
-    >>> ((pp, pn, nn),) = response(load("coherent-csi"))
-    >>> g_p, g_n = sm_couplings("cevns")
-    >>> round(float(pp * g_p**2 + pn * g_p * g_n + nn * g_n**2), 2)
-    180.12
-    """
-    bins = detectors.bins(experiment.detector, largest_recoil(experiment))
-    spectra = sources.spectra(experiment)
-    total = np.zeros((len(bins), 3))
-    for scatterer in scatterers(experiment):
-        for spectrum in spectra:
-            total += scatterer.number * scatterings(experiment.detector, bins, scatterer, spectrum)
-    total.setflags(write=False)
-    return total
+    def cross_section(self, recoil: Array, energy: Array, neutrino: Neutrino) -> Array:
+        """dsigma/dT of shape (..., 3), see `cross_sections.cevns`; it is the same for every neutrino."""
+        return cross_sections.cevns(recoil, energy, self.isotope)
 
 
-def scatterers(experiment: Experiment) -> Iterator[Scatterer]:
-    """The nuclei, or the electrons, of an experiment's targets."""
+@dataclass(frozen=True)
+class Electron:
+    """A free electron that recoils."""
+
+    mass: float = M_ELECTRON
+
+    def cross_section(self, recoil: Array, energy: Array, neutrino: Neutrino) -> Array:
+        """dsigma/dT of shape (..., 3), see `cross_sections.neutrino_electron`."""
+        return cross_sections.neutrino_electron(recoil, energy, is_antineutrino(neutrino))
+
+
+Scatterer = Nucleus | Electron
+BLOCK_BINS = 64  # integrated at once: some MB of memory
+
+
+def scatterers(experiment: Experiment) -> Iterator[tuple[float, Scatterer]]:
+    """The nuclei, or the electrons, of an experiment's targets, isotope by isotope: how many, and what they are."""
     for target in experiment.targets:
-        for isotope, number in nuclei.targets(target.compound, target.mass_kg, target.molar_mass):
+        for isotope, number in target.isotopes():
             match experiment.channel:
                 case "cevns":
-                    cross_section = functools.partial(cross_sections.cevns, isotope=isotope)
-                    yield Scatterer(number, isotope.mass_mev, cross_section)
+                    yield number, Nucleus(isotope)
                 case "nu-e":
-                    yield Scatterer(number * isotope.Z, M_ELECTRON, cross_sections.neutrino_electron)
+                    yield number * isotope.Z, Electron()
                 case never:
                     assert_never(never)
 
 
-def scatterings(detector: Detector, bins: list[tuple[float, float]], scatterer: Scatterer, spectrum: Spectrum) -> Array:
-    """Accepted recoils per scatterer in each bin, integrated over E and T, shape (bins, 3).
+def scatterings(detector: Detector, edges: Sequence[float], scatterer: Scatterer, spectrum: Spectrum) -> Array:
+    """Accepted recoils per scatterer in each bin, integrated over neutrino and recoil energy.
 
-    Split wherever the integrand isn't smooth: at bin edges, the efficiency's knots, the spectrum's knots, and the
-    neutrino energies from which such a recoil is within reach.
+    Parameters
+    ----------
+    detector : Detector
+        What accepts recoils.
+    edges : sequence of float, length bins + 1
+        Edges of the bins in MeV of recoil energy, see `Detector.bin_edges`.
+    scatterer : Scatterer
+        What recoils.
+    spectrum : Spectrum
+        Fluence of the neutrinos.
+
+    Returns
+    -------
+    array, shape (bins, 3)
+        Recoils per unit of g1^2, g1 g2 and g2^2.
+
+    Notes
+    -----
+    Each bin is integrated for itself, split at what makes its own integrand less than smooth: in recoil energy, its
+    edges and the detector's knots inside it; in neutrino energy, the spectrum's knots and the energies from which
+    those recoils are within reach.  So the cost is proportional to the number of bins.
     """
-    knots = sorted({*itertools.chain(*bins), *detectors.recoil_knots(detector)} - {np.inf})
-    energies, fluences = spectrum.quadrature(minimum_energy(T, scatterer.mass) for T in knots)
+    knots = _recoil_knots(detector, edges)
+    blocks = np.split(knots, range(BLOCK_BINS, len(knots), BLOCK_BINS))
+    return np.concatenate([_scatterings(detector, block, scatterer, spectrum) for block in blocks])
+
+
+def _recoil_knots(detector: Detector, edges: Sequence[float]) -> Array:
+    """Edges of each bin and the detector's knots inside it, in increasing order, shape (bins, knots).
+
+    Where bins have fewer knots than others, their last edge is repeated: a piece without width adds nothing.
+    """
+    known = sorted({*detector.knots})
+    rows = [
+        [start, *known[bisect_right(known, start) : bisect_left(known, stop)], stop]
+        for start, stop in itertools.pairwise(edges)
+    ]
+    longest = max(map(len, rows))
+    return np.array([row + row[-1:] * (longest - len(row)) for row in rows])
+
+
+def _scatterings(detector: Detector, knots: Array, scatterer: Scatterer, spectrum: Spectrum) -> Array:
+    """Like `scatterings`, of a few bins at once, with their recoil knots of shape (bins, knots)."""
+    splits = minimum_energy(knots, scatterer.mass)
+    energies, fluences = spectrum.quadrature(splits, minimum=splits[:, 0])
     reach = maximum_recoil(energies, scatterer.mass)
-    total = np.zeros((len(bins), 3))
-    for low, high in itertools.pairwise(knots):
-        within = [low >= start and high <= stop for start, stop in bins]
-        reaching = reach > low
-        if not any(within) or not reaching.any():
-            continue
-        recoils, widths = gauss_legendre(low, np.minimum(high, reach[reaching]))
-        accepted = fluences[reaching, None] * widths * detectors.efficiency(detector, recoils)
-        rate = scatterer.cross_section(recoils, energies[reaching, None])
-        total[within.index(True)] += np.sum(accepted[..., None] * rate, axis=(0, 1))
+
+    def terms(recoils: Array, widths: Array, energies: Array, fluences: Array) -> Array:
+        """Summands at neutrino energies (..., energies, 1) and recoils (..., nodes), (..., energies, nodes, 3)."""
+        accepted = fluences * widths * detector.probability(recoils)
+        return accepted[..., None] * scatterer.cross_section(recoils, energies, spectrum.neutrino)
+
+    total = np.zeros((len(knots), 3))
+    for low, high in zip(knots.T[:-1, :, None], knots.T[1:, :, None], strict=True):
+        # Neutrinos that reach beyond this piece share its nodes, so that a form factor is computed once for all of
+        # them.  Neutrinos whose largest recoil is inside the piece have nodes of their own.
+        weights = np.where(reach >= high, fluences, 0.0)
+        added = terms(*gauss_legendre(low, high), energies[..., None], weights[..., None])
+        within = (reach > low) & (reach < high)
+        bins, _ = np.nonzero(within)
+        own = gauss_legendre(low[bins, 0], reach[within])
+        added[within] = terms(*own, energies[within, None], fluences[within, None])
+        total += added.sum(axis=(1, 2))
     return total

@@ -54,10 +54,10 @@ def prepare_points(experiments: Experiments, model: Model, at: Mapping[str, Arra
     """As `prepare`, where `at` has the strength's axis too, and the strengths x."""
     interaction = catalogue.load(model)
     axis = interaction.strength.axis
-    strength = _checked(interaction, at, interaction.parameters)[axis.name]
+    checked = _checked(interaction, at, interaction.parameters)
+    arguments.broadcast(**{name: values.shape for name, values in checked.items()})
     rows = prepare(experiments, interaction, {name: value for name, value in at.items() if name != axis.name})
-    arguments.broadcast(**{each.name: np.shape(at[each.name]) for each in interaction.parameters})
-    return rows, interaction.strength.to_x(strength)
+    return rows, interaction.strength.to_x(checked[axis.name])
 
 
 def _checked(interaction: Interaction, at: Mapping[str, ArrayLike | None], axes: Sequence[Axis]) -> dict[str, Array]:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from fastscan.experiments import catalogue as experiments
 from fastscan.inputs.toml import read_toml
+from fastscan.interactions import catalogue as models
 
 
 def references_of(what: str) -> list[str]:
     """The references of an experiment or a model (a name or a path to a TOML file) or of a store, each once.
 
-    Only a store needs what reads one, and only a model needs numpy: they are imported for nothing else.
+    Only a store needs what reads one: it is imported for nothing else.
 
     Examples
     --------
@@ -19,8 +20,6 @@ def references_of(what: str) -> list[str]:
     """
     if what in experiments.names():
         return list(experiments.load(what).references)
-    from fastscan.interactions import catalogue as models
-
     if what in models.MODELS or _is_model_file(what):
         return list(models.load(what).references)
     from fastscan.stores.location import is_url

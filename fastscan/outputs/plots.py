@@ -254,7 +254,13 @@ def _labels(rows: Sequence[Record], told: Sequence[Axis]) -> figures.Label:
 def _title(rows: Sequence[Record], told: Sequence[Axis], *level: str) -> str:
     """What all curves have in common."""
     common = _values_told(rows, told)
-    settings = [_told(axis, *values) for axis, values in common.items() if len(values) == 1 and None not in values]
+    settings = [
+        _told(axis, value)
+        for axis, values in common.items()
+        if len(values) == 1
+        for value in values
+        if value is not None
+    ]
     return ", ".join([*level, *settings])
 
 

@@ -19,9 +19,11 @@ from fastscan.answers import records
 from fastscan.answers.contours import contours
 from fastscan.answers.planes import plane_of
 from fastscan.answers.question import PlaneAxes, Question, Values
-from fastscan.experiments.catalogue import PionDecayAtRest, load
-from fastscan.limits.limits import NO_SENSITIVITY, OK, limit, threshold
+from fastscan.experiments.catalogue import load
+from fastscan.experiments.sources import PionDecayAtRest
+from fastscan.interactions.catalogue import MODELS
 from fastscan.limits.confidence import CL, DOF, level_text
+from fastscan.limits.limits import NO_SENSITIVITY, OK, limit, threshold
 from fastscan.outputs import figures
 from fastscan.outputs.figures import grouped
 from fastscan.scans.plan import plan
@@ -403,12 +405,12 @@ def _nearest(rows: Sequence[Record], luminosity: float) -> int:
 def _crossings_equal_limits(profiles: Sequence[Record], limits: Sequence[Record]) -> Finding:
     """Where the drawn curves cross the threshold, by interpolation, beside the limits of the same points."""
     worst, count = 0.0, 0
-    for profile, (limit,) in zip(_curves(profiles), _curves(limits), strict=True):
+    for profile, (found,) in zip(_curves(profiles), _curves(limits), strict=True):
         value = np.array([row["delta_chi2"] for row in profile])
         last = np.flatnonzero((value[:-1] > THRESHOLD) & (value[1:] <= THRESHOLD))[-1]
         mass = np.log([profile[i]["m_zprime_gev"] for i in (last, last + 1)])
         crossing = math.exp(np.interp(-THRESHOLD, -value[last : last + 2], mass))
-        worst, count = max(worst, abs(crossing / limit["limit_gev"] - 1)), count + 1
+        worst, count = max(worst, abs(crossing / found["limit_gev"] - 1)), count + 1
     return Finding(
         f"Where Delta chi2 crosses {THRESHOLD:.2f} is the limit of Table 3",
         worst < 1e-3,

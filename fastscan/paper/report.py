@@ -17,8 +17,8 @@ import jinja2
 from markupsafe import Markup, escape
 
 from fastscan.experiments.catalogue import load
-from fastscan.limits import limits as query
 from fastscan.limits.confidence import CL, DOF, level_text
+from fastscan.limits.limits import threshold
 from fastscan.paper import paper_figures, table3
 from fastscan.paper.paper_figures import PaperFigure
 from fastscan.paper.table3 import Entry
@@ -109,7 +109,7 @@ def page(entries: Sequence[Entry], figures: Sequence[Shown], *, command: str, ma
         grids=[(title, grid.name, grid.read_text("utf-8")) for title, grid in grids],
         references=references,
         level=level_text(CL, DOF),
-        threshold=query.threshold(CL, DOF),
+        threshold=threshold(CL, DOF),
     )
 
 

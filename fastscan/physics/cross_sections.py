@@ -93,31 +93,37 @@ def cevns(recoil: Array, energy: Array, isotope: Isotope) -> Array:
     return np.stack([Z**2 * coherent, 2 * Z * N * coherent, N**2 * coherent], axis=-1)
 
 
-def neutrino_electron(recoil: Array, energy: Array) -> Array:
+def neutrino_electron(recoil: Array, energy: Array, antineutrino: bool) -> Array:
     """Differential cross section off a free electron as coefficients of the squared couplings (Eq. 6).
 
         dsigma/dT = 2 G_F^2 m_e / pi [g_L^2 + g_R^2 (1 - T/E)^2 - g_L g_R m_e T / E^2]
 
-    Reference: P. Vogel and J. Engel, Phys. Rev. D 39 (1989) 3378.
+    of a neutrino.  For an antineutrino g_L and g_R are exchanged.
 
     Parameters
     ----------
     recoil, energy : array
         Recoil energy T and neutrino energy E in MeV; they broadcast.
+    antineutrino : bool
+        Whether the neutrino is an antineutrino.
 
     Returns
     -------
     array, shape (..., 3)
         cm^2 / MeV per unit of g_L^2, g_L g_R and g_R^2, for recoils up to the largest one.
 
+    References
+    ----------
+    Eq. 6 of arXiv:2002.01482; P. Vogel and J. Engel, Phys. Rev. D 39 (1989) 3378.
+
     Examples
     --------
     A 51Cr neutrino of 0.75 MeV, at recoils of 0.1 and 0.5 MeV:
 
-    >>> (neutrino_electron(np.array([0.1, 0.5]), np.array(0.75)) * 1e44).round(3)
+    >>> (neutrino_electron(np.array([0.1, 0.5]), np.array(0.75), antineutrino=False) * 1e44).round(3)
     array([[ 1.723, -0.157,  1.294],
            [ 1.723, -0.783,  0.191]])
     """
     strength = 2 * G_FERMI**2 * M_ELECTRON / math.pi * CM2_PER_INVERSE_MEV2
     terms = [np.ones_like(recoil / energy), -M_ELECTRON * recoil / energy**2, (1 - recoil / energy) ** 2]
-    return strength * np.stack(terms, axis=-1)
+    return strength * np.stack(terms[::-1] if antineutrino else terms, axis=-1)

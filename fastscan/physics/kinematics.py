@@ -3,12 +3,8 @@
 Reference: what relativistic energy and momentum conservation leave, as under Eqs. 1 and 6 of arXiv:2002.01482.
 """
 
-import math
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
-from fastscan.experiments.catalogue import Experiment
-from fastscan.physics import nuclei
-from fastscan.physics.constants import M_ELECTRON
 from fastscan.typing import Array
 
 Energy = TypeVar("Energy", float, Array)
@@ -25,7 +21,7 @@ def maximum_recoil(energy: Energy, mass: float) -> Energy:
     return 2 * energy**2 / (mass + 2 * energy)
 
 
-def minimum_energy(recoil: float, mass: float) -> float:
+def minimum_energy(recoil: Energy, mass: float) -> Energy:
     """Smallest neutrino energy that gives a recoil energy: the inverse of `maximum_recoil`.
 
     Examples
@@ -33,29 +29,5 @@ def minimum_energy(recoil: float, mass: float) -> float:
     >>> round(minimum_energy(maximum_recoil(30.0, 1e5), 1e5), 9)
     30.0
     """
-    return (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2
-
-
-def largest_recoil(experiment: Experiment) -> float:
-    """Largest recoil energy that an experiment's source gives to any of its targets.
-
-    That is the lightest isotope's, or the electron's, from the most energetic neutrino.
-
-    Examples
-    --------
-    A reactor on germanium, in keV:
-
-    >>> from fastscan.experiments.catalogue import load
-    >>> round(1e3 * largest_recoil(load("conus")), 3)
-    3.07
-    """
-    match experiment.channel:
-        case "cevns":
-            compounds = [nuclei.parse_formula(target.compound) for target in experiment.targets]
-            isotopes = [isotope for atoms in compounds for symbol in atoms for isotope in nuclei.elements()[symbol]]
-            lightest = min(isotope.mass_mev for isotope in isotopes)
-        case "nu-e":
-            lightest = M_ELECTRON
-        case never:
-            assert_never(never)
-    return maximum_recoil(experiment.source.endpoint_mev, lightest)
+    root: Energy = (recoil**2 + 2 * mass * recoil) ** 0.5
+    return (recoil + root) / 2

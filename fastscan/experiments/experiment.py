@@ -1,0 +1,90 @@
+"""An experiment: what is measured, with what, for how long, and how its counts are judged.
+
+It is a value in the base units of `fastscan.inputs.units`, so that `dataclasses.replace` makes families of it.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from fastscan.experiments.detectors import Detector
+from fastscan.experiments.geometry import Geometry
+from fastscan.experiments.observations import Observation
+from fastscan.experiments.sources import Source
+from fastscan.experiments.targets import Target
+from fastscan.physics.constants import M_ELECTRON
+from fastscan.physics.kinematics import maximum_recoil
+from fastscan.physics.spectra import Spectrum
+from fastscan.typing import Channel
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment; `digest` is the SHA-256 of the file that describes it."""
+
+    name: str
+    title: str
+    channel: Channel
+    references: tuple[str, ...]
+    exposure_s: float
+    geometry: Geometry
+    targets: tuple[Target, ...]
+    source: Source
+    detector: Detector
+    statistics: Observation
+    digest: str
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there are data, so that an observed limit differs from the expected one."""
+        return self.statistics.is_measured
+
+    def expected(self) -> "Experiment":
+        """The same experiment with its data replaced by the Standard Model's prediction.
+
+        The predicted signal and background stand in for the observed count, in the variance too.
+
+        Examples
+        --------
+        >>> from fastscan import experiments
+        >>> experiments.load("coherent-csi").expected().name
+        'coherent-csi-expected'
+        """
+        if not self.is_measured:
+            return self
+        return replace(self, name=f"{self.name}-expected", statistics=self.statistics.expected())
+
+    def spectra(self) -> list[Spectrum]:
+        """Fluence of each of the source's neutrinos at the detector over the exposure, see `Source.spectra`.
+
+        Examples
+        --------
+        >>> from fastscan import experiments
+        >>> [spectrum.neutrino for spectrum in experiments.load("coherent-csi").spectra()]
+        ['nu_mu', 'nu_e', 'nubar_mu']
+        """
+        dilution = self.geometry.mean_inverse_square() / (4 * math.pi) * 1e-4  # 1/m^2 to 1/cm^2
+        return self.source.spectra(self.exposure_s, dilution)
+
+    @property
+    def largest_recoil_mev(self) -> float:
+        """Largest recoil energy in MeV that the source gives to any of the targets.
+
+        It is that of the lightest isotope, or of the electron, from the most energetic neutrino.
+
+        Examples
+        --------
+        A reactor on germanium, in keV:
+
+        >>> from fastscan import experiments
+        >>> round(1e3 * experiments.load("conus").largest_recoil_mev, 3)
+        3.07
+        """
+        match self.channel:
+            case "cevns":
+                lightest = min(isotope.mass_mev for target in self.targets for isotope, _ in target.isotopes())
+            case "nu-e":
+                lightest = M_ELECTRON
+            case never:
+                assert_never(never)
+        return maximum_recoil(self.source.endpoint_mev, lightest)

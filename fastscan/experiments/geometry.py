@@ -1,0 +1,81 @@
+"""Where a detector stands: its distance from the source, and how much the distance dilutes the neutrinos.
+
+Lengths are in m.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+from fastscan.inputs.toml import Table
+
+
+@dataclass(frozen=True)
+class Point:
+    """A detector that is small beside its distance from the source."""
+
+    distance_m: float
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The point that an experiment's file places at its ``baseline``."""
+        return cls(table.quantity("baseline", "length"))
+
+    def mean_inverse_square(self) -> float:
+        """Mean of 1/r^2 over the detector, r the distance from the source, in m^-2."""
+        return 1 / self.distance_m**2
+
+
+@dataclass(frozen=True)
+class Cylinder:
+    """A cylindrical detector with the source on its axis, at a distance from its nearer face."""
+
+    height_m: float
+    diameter_m: float
+    distance_m: float
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The cylinder that an experiment's file describes as ``cylinder``."""
+        table.refuse("baseline", "the cylinder has its distance from the source")
+        cylinder = table.table("cylinder")
+        parsed = cls(*(cylinder.quantity(key, "length") for key in ("height", "diameter", "distance")))
+        cylinder.done()
+        return parsed
+
+    @property
+    def volume_m3(self) -> float:
+        """Volume in m^3."""
+        return math.pi / 4 * self.diameter_m**2 * self.height_m
+
+    def mean_inverse_square(self) -> float:
+        """Mean of 1/r^2 over the detector, r the distance from the source, in m^-2.
+
+        For a cylinder of volume V and radius R at a distance L, this is pi/V [G(L + h) - G(L)] with
+        G(z) = z ln(1 + R^2/z^2) + 2 R arctan(z/R)  (after Eq. 20 of arXiv:2002.01482).
+
+        Examples
+        --------
+        >>> round(Cylinder(1.38, 1.38, 1.0).mean_inverse_square(), 6)
+        0.37558
+        """
+        R, L = self.diameter_m / 2, self.distance_m
+
+        def G(z: float) -> float:  # noqa: N802 the name of the formula
+            return z * math.log1p((R / z) ** 2) + 2 * R * math.atan(z / R)
+
+        return math.pi / self.volume_m3 * (G(L + self.height_m) - G(L))
+
+
+Geometry = Point | Cylinder
+
+
+def read(table: Table) -> Geometry:
+    """The geometry of an experiment's file: a cylinder where there is one, or a point at a baseline.
+
+    Raises
+    ------
+    FastscanError
+        For a key that is missing or wrong, and for a baseline beside a cylinder.
+    """
+    return Cylinder.read(table) if "cylinder" in table else Point.read(table)

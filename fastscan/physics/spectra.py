@@ -1,0 +1,232 @@
+"""Spectra of neutrinos: which neutrino, and how many at which energy.
+
+A spectrum offers one thing: nodes and weights with which an integral over the neutrino energy becomes a sum.
+Energies are in MeV, fluences in neutrinos per cm^2.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastscan.inputs import data_files as tables
+from fastscan.physics.constants import M_MUON, M_PION
+from fastscan.physics.quadrature import gauss_legendre
+from fastscan.typing import FLAVOURS, Array
+
+Neutrino = Literal["nu_e", "nu_mu", "nu_tau", "nubar_e", "nubar_mu", "nubar_tau"]
+
+MICHEL_ENDPOINT_MEV = M_MUON / 2  # of both neutrinos from the decay of a muon at rest
+FISSION_ENDPOINT_MEV = 10.0  # where the tabulated spectra of fission end
+
+
+def flavour(neutrino: Neutrino) -> int:
+    """Index of a neutrino's flavour in `fastscan.typing.FLAVOURS`; a neutrino and its antineutrino share it.
+
+    Examples
+    --------
+    >>> flavour("nubar_mu")
+    1
+    """
+    return FLAVOURS.index(neutrino.split("_")[1])
+
+
+def is_antineutrino(neutrino: Neutrino) -> bool:
+    """Whether a neutrino is an antineutrino, for which left- and right-handed couplings are exchanged."""
+    return neutrino.startswith("nubar")
+
+
+class Spectrum(Protocol):
+    """Fluence of one neutrino as a function of its energy."""
+
+    @property
+    def neutrino(self) -> Neutrino:
+        """Which neutrino this is the spectrum of."""
+
+    def quadrature(self, splits: ArrayLike, minimum: ArrayLike = 0.0) -> tuple[Array, Array]:
+        """Nodes and weights of integrals over the spectrum from minimum energies on.
+
+        Parameters
+        ----------
+        splits : array_like, shape (..., splits)
+            Energies in MeV between which each integrand is smooth; there can be none.
+        minimum : array_like, shape (...)
+            Energies in MeV below which each integrand is zero; nodes there may be left out.
+
+        Returns
+        -------
+        energies, fluences : array, shape (..., nodes)
+            Energies in MeV, in increasing order, and fluences in cm^-2: an integral is the sum of the fluences times
+            the integrand at the energies.
+        """
+
+
+@dataclass(frozen=True)
+class Line:
+    """Neutrinos of one energy (MeV), with their fluence (cm^-2)."""
+
+    neutrino: Neutrino
+    energy: float
+    fluence: float
+
+    def quadrature(self, splits: ArrayLike, minimum: ArrayLike = 0.0) -> tuple[Array, Array]:
+        """The line itself, see `Spectrum.quadrature`."""
+        shape = (*np.shape(splits)[:-1], 1)
+        return np.full(shape, self.energy), np.full(shape, self.fluence)
+
+
+@dataclass(frozen=True)
+class Continuum:
+    """Fluence (cm^-2 / MeV) as a function of energy (MeV) that is smooth between its knots."""
+
+    neutrino: Neutrino
+    knots: tuple[float, ...]
+    density: Callable[[Array], Array]
+
+    def quadrature(self, splits: ArrayLike, minimum: ArrayLike = 0.0) -> tuple[Array, Array]:
+        """Gauss-Legendre nodes on each smooth piece, see `Spectrum.quadrature`.
+
+        Examples
+        --------
+        >>> box = Continuum("nu_e", (0.0, 10.0), np.ones_like)
+        >>> [float(box.quadrature([4.0], minimum)[1].sum().round(9)) for minimum in (0.0, 4.0)]
+        [10.0, 6.0]
+        """
+        splits = np.asarray(splits, float)
+        edges = np.concatenate([np.broadcast_to(self.knots, (*splits.shape[:-1], len(self.knots))), splits], axis=-1)
+        lowest = np.maximum(minimum, self.knots[0])[..., None]
+        edges = np.sort(np.clip(edges, lowest, self.knots[-1]), axis=-1)
+        low, high = edges[..., :-1], edges[..., 1:]
+        used = (low < high).reshape(-1, low.shape[-1]).any(axis=0)  # other pieces are empty in every integral
+        energies, widths = gauss_legendre(low[..., used], high[..., used])
+        shape = (*splits.shape[:-1], -1)
+        return energies.reshape(shape), (widths * self.density(energies)).reshape(shape)
+
+
+def prompt_energy() -> float:
+    """Energy of the nu_mu from pion decay at rest (Eq. 17), MeV.
+
+    Examples
+    --------
+    >>> round(prompt_energy(), 4)
+    29.7921
+    """
+    return (M_PION**2 - M_MUON**2) / (2 * M_PION)
+
+
+def michel_nu_e(energy: Array) -> Array:
+    """Spectrum of the nu_e from muon decay at rest, normalised to 1 (Eq. 17).
+
+        192 / m_mu (E / m_mu)^2 (1/2 - E / m_mu)
+
+    Parameters
+    ----------
+    energy : array, shape (...)
+        In MeV, from 0 to m_mu / 2.
+
+    Returns
+    -------
+    array, shape (...)
+        In 1/MeV.
+
+    Examples
+    --------
+    It is largest at m_mu / 3:
+
+    >>> float(michel_nu_e(np.array(M_MUON / 3)).round(6))
+    0.033651
+    """
+    x = energy / M_MUON
+    return 192 / M_MUON * x**2 * (1 / 2 - x)
+
+
+def michel_nubar_mu(energy: Array) -> Array:
+    """Spectrum of the nubar_mu from muon decay at rest, normalised to 1 (Eq. 17).
+
+        64 / m_mu (E / m_mu)^2 (3/4 - E / m_mu)
+
+    Parameters
+    ----------
+    energy : array, shape (...)
+        In MeV, from 0 to m_mu / 2.
+
+    Returns
+    -------
+    array, shape (...)
+        In 1/MeV.
+
+    Examples
+    --------
+    It is largest at its end:
+
+    >>> float(michel_nubar_mu(np.array(M_MUON / 2)).round(6))
+    0.037858
+    """
+    x = energy / M_MUON
+    return 64 / M_MUON * x**2 * (3 / 4 - x)
+
+
+def fission_spectrum(isotope: str, energy: Array) -> Array:
+    """Antineutrinos per fission and MeV.
+
+    From 2 MeV on exp(sum_k alpha_k E^(k-1)); below, linear between the points of a table, and zero below the first of
+    them.
+
+    Parameters
+    ----------
+    isotope : {"U235", "U238", "Pu239", "Pu241"}
+        What fissions.
+    energy : array, shape (...)
+        In MeV, up to 10.
+
+    Returns
+    -------
+    array, shape (...)
+        In 1/MeV per fission.
+
+    References
+    ----------
+    Mueller et al., Phys. Rev. C 83 (2011) 054615, Table VI; Vogel and Engel, Phys. Rev. D 39 (1989) 3378, Table II.
+
+    Examples
+    --------
+    >>> fission_spectrum("U235", np.array([0.001, 0.5, 2.0, 5.0])).round(4)
+    array([0.    , 2.66  , 1.308 , 0.1084])
+    """
+    low = _columns("reactor_low_energy.csv")
+    (alpha,) = (row for row in tables.rows("reactor_mueller.csv") if row["isotope"] == isotope)
+    high = sum(float(alpha[f"alpha{k}"]) * energy ** (k - 1) for k in range(1, 7))
+    below = np.interp(energy, low["energy_mev"], low[isotope], left=0.0)
+    return np.where(energy < low["energy_mev"][-1], below, np.exp(high))
+
+
+def fission_knots() -> tuple[float, ...]:
+    """Energies in MeV between which `fission_spectrum` is smooth, from the lowest to the highest that it has."""
+    return (*map(float, _columns("reactor_low_energy.csv")["energy_mev"]), FISSION_ENDPOINT_MEV)
+
+
+@functools.cache
+def fission_energy(isotope: str) -> float:
+    """Mean energy that a fission of an isotope releases in a reactor, in MeV.
+
+    References
+    ----------
+    Ma et al., Phys. Rev. C 88 (2013) 014605.
+
+    Examples
+    --------
+    >>> fission_energy("U235")
+    202.36
+    """
+    (energy,) = (row["energy_mev"] for row in tables.rows("fission_energy.csv") if row["isotope"] == isotope)
+    return float(energy)
+
+
+@functools.cache
+def _columns(name: str) -> dict[str, Array]:
+    """Columns of a table of numbers in the package's data."""
+    rows = tables.rows(name)
+    return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}

@@ -1,0 +1,44 @@
+"""Responses by neutrino and by flavour."""
+
+import numpy as np
+import pytest
+
+from fastscan import experiments
+from fastscan.interactions.catalogue import sm_couplings
+from fastscan.likelihoods.likelihood import features
+from fastscan.likelihoods.response import Response, response
+
+# Of an independent calculation: events of the Standard Model by neutrino.
+EVENTS = {
+    "coherent-csi": {"nu_mu": 29.3809048854, "nu_e": 60.3231779974, "nubar_mu": 90.4164498093},
+    "coherent-lar": {"nu_mu": 889.788051339, "nu_e": 1634.90029240, "nubar_mu": 2505.41255976},
+}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_standard_model_events_by_neutrino(name: str) -> None:
+    found = response(experiments.load(name))
+    events = (found.by_neutrino @ features(sm_couplings("cevns"))).sum(axis=1)
+    ours = dict(zip(found.neutrinos, events.tolist(), strict=True))
+    assert ours == pytest.approx(EVENTS[name], rel=1e-11)
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_flavours_together_are_the_total(name: str) -> None:
+    found = response(experiments.load(name))
+    assert found.by_flavour.sum(axis=0) == pytest.approx(found.total, rel=1e-15)
+    assert not found.by_neutrino.flags.writeable
+
+
+def test_a_flavour_is_its_neutrinos_and_antineutrinos() -> None:
+    by_neutrino = np.arange(18.0).reshape(3, 2, 3)
+    e, mu, tau = Response(("nu_mu", "nu_e", "nubar_mu"), by_neutrino).by_flavour
+    assert (e == by_neutrino[1]).all()
+    assert (mu == by_neutrino[0] + by_neutrino[2]).all()
+    assert not tau.any()
+
+
+def test_lines_of_one_neutrino_are_one_response() -> None:
+    found = response(experiments.load("cr51-lxe-a"))
+    assert found.neutrinos == ("nu_e",)
+    assert found.by_neutrino.shape == (1, 120, 3)
