@@ -13,7 +13,7 @@ import numpy as np
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.answers.records import limit_record, limit_records, over_g
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
-from fastscan.errors import FastscanError, unknown
+from fastscan.errors import LimitError, unknown
 from fastscan.experiments.catalogue import load_all
 from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import combine
@@ -74,7 +74,7 @@ def limits_of_store(location: str, question: Question, combined: Sequence[str] =
 
     root = read_root(location)
     if combined and question.stored:
-        raise FastscanError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
+        raise LimitError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
     cubes = joint_cubes(root, combined) if combined else cubes_of(root, question.groups)
     stored_in = root if question.stored else None
     # each checks what is asked of it, before the first of them answers
@@ -96,14 +96,14 @@ def joint_cubes(root: "zarr.Group", names: Sequence[str]) -> "list[Cube]":
     known = dict.fromkeys(group.split("/")[0] for group in groups)
     for name in names:
         if name not in known:
-            raise unknown("experiment of this store", name, known)
+            raise unknown("experiment of this store", name, known, LimitError)
     shared = [
         model
         for model in dict.fromkeys(group.split("/")[1] for group in groups)
         if all(f"{name}/{model}" in groups for name in names)
     ]
     if not shared:
-        raise FastscanError(f"no model is in the store for all of {', '.join(names)}")
+        raise LimitError(f"no model is in the store for all of {', '.join(names)}")
     return [_joint([store.read(root, f"{name}/{model}") for name in names]) for model in shared]
 
 
@@ -115,10 +115,10 @@ def _joint(parts: "Sequence[Cube]") -> "Cube":
     shared = (*first.rows, first.strength)
     for part in parts:
         if part.identity["model"] != first.identity["model"]:
-            raise FastscanError(f"{part.name} and {first.name} differ in the model")
+            raise LimitError(f"{part.name} and {first.name} differ in the model")
         for name in shared:
             if not np.array_equal(part.points[name], first.points[name]):
-                raise FastscanError(f"{part.name} and {first.name} differ in {name}")
+                raise LimitError(f"{part.name} and {first.name} differ in {name}")
     own = {} if first.has_axis(SIGMA_SYS.name) else {SIGMA_SYS.name: np.array([np.nan])}  # of several, no single number
     joint = {
         "combined": True,

@@ -13,8 +13,8 @@ import numpy as np
 import zarr
 
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, View, named
-from fastscan.errors import FastscanError, unknown
+from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, View, by_name, named
+from fastscan.errors import LimitError, unknown
 from fastscan.interactions.parameters import AXES
 from fastscan.limits.crossings import infimum
 from fastscan.limits.limits import threshold
@@ -192,7 +192,7 @@ def plane_of(
 
     Raises
     ------
-    FastscanError
+    LimitError
         Where an axis is unknown, absent or too short, or one isn't said.
 
     Examples
@@ -212,19 +212,19 @@ def plane_of(
     x, y = (side_of(cube, name) for name in names)
     shown = (x.axis.name, y.axis.name)
     if shown[0] == shown[1]:
-        raise FastscanError(f"a plane has two different axes, not {names[0]} and {names[1]}")
+        raise LimitError(f"a plane has two different axes, not {names[0]} and {names[1]}")
     for name in (*given, *axes.minimise):
-        if name not in [axis.name for axis in AXES]:
-            raise unknown("axis", name, [axis.name for axis in AXES])
+        if name not in by_name(AXES):
+            raise unknown("axis", name, by_name(AXES), LimitError)
         if name in shown or (name in given and name in axes.minimise):
-            raise FastscanError(f"{name} can be shown, held or minimised over, one of them")
+            raise LimitError(f"{name} can be shown, held or minimised over, one of them")
     held = {name: cube.axis_points(name) for name in axes.minimise if not _is_foreign(cube, name)}
     held |= {name: _held_at(cube, name, value) for name, value in given.items() if not _is_foreign(cube, name)}
     if LUMINOSITY.name not in (*shown, *held):
         held[LUMINOSITY.name] = np.ones(1)
     for axis in cube.interaction.parameters:
         if axis.name not in (*shown, *held):
-            raise FastscanError(f"{cube.name}: say at which {axis.name}, or minimise over it")
+            raise LimitError(f"{cube.name}: say at which {axis.name}, or minimise over it")
     dof = dof_of(cube, shown, asked.dof)
     over_rows = set(cube.rows) & set(axes.minimise) or (set(cube.rows) & set(shown) and dof > 1)
     return Plane(cube, x, y, held, bool(over_rows), asked.cl, dof, stored_in)
@@ -240,19 +240,19 @@ def side_of(cube: Cube, name: str) -> Side:
     axis, view = _view(name)
     points = cube.axis_points(axis.name)
     if not cube.changes_along(axis.name):
-        raise FastscanError(f"{cube.name} fixes each {axis.name}: nothing changes along the axis")
+        raise LimitError(f"{cube.name} fixes each {axis.name}: nothing changes along the axis")
     if points.size < 2:
-        raise FastscanError(f"{cube.name}: a plane needs 2 points on the axis {axis.name}, not {points.size}")
+        raise LimitError(f"{cube.name}: a plane needs 2 points on the axis {axis.name}, not {points.size}")
     low, high = view.range
     if not (points.min() >= low and points.max() <= high * (1 + 1e-12)):
         low, high = axis.shown(low), axis.shown(high)
-        raise FastscanError(f"{cube.name}: {name} needs {axis.name} between {low:g} and {high:g} {axis.shown_unit}")
+        raise LimitError(f"{cube.name}: {name} needs {axis.name} between {low:g} and {high:g} {axis.shown_unit}")
     return Side(axis, view, points)
 
 
 def _view(name: str) -> tuple[Axis, View]:
     if name not in VIEWS:
-        raise unknown("axis", name, VIEWS)
+        raise unknown("axis", name, VIEWS, LimitError)
     return VIEWS[name]
 
 
@@ -265,7 +265,7 @@ def has(cube: Cube, name: str) -> bool:
 def _held_at(cube: Cube, name: str, value: float) -> Array:
     values = named(name, cube.axes).check(value).ravel()
     if values.shape != (1,):
-        raise FastscanError(f"{name} is held at one value")
+        raise LimitError(f"{name} is held at one value")
     return cube.axis_points(name)[cube.on_axis(name, values)] if name in cube.rows else values
 
 
@@ -282,7 +282,7 @@ def first_axes(cubes: Sequence[Cube], held: Sequence[str] = ()) -> tuple[str, st
         for cube in cubes:
             if axis.name in second_axes(cube, held):
                 return axis.name, cube.strength
-    raise FastscanError(f"{cubes[0].name} has no second axis for a plane, only {cubes[0].strength}")
+    raise LimitError(f"{cubes[0].name} has no second axis for a plane, only {cubes[0].strength}")
 
 
 def second_axes(cube: Cube, held: Sequence[str] = ()) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fastscan.errors import FastscanError
+from fastscan.errors import LimitError
 from fastscan.limits.confidence import CL, DOF
 
 Values = float | Sequence[float] | Literal["axis"]  # the word stands for all points of an axis
@@ -46,7 +46,7 @@ class Question:
         held: dict[str, float] = {}
         for name, values in self.at.items():
             if isinstance(values, str) or (isinstance(values, Sequence) and len(values) != 1):
-                raise FastscanError(f"contours are drawn at one {name}")
+                raise LimitError(f"contours are drawn at one {name}")
             held[name] = values[0] if isinstance(values, Sequence) else values
         return held
 

@@ -13,7 +13,7 @@ import click
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
 from fastscan.commands import options
-from fastscan.errors import FastscanError, tell_in_one_line
+from fastscan.errors import FastscanError, InputError, OutputError, StoreError, tell_in_one_line
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
 
@@ -265,7 +265,7 @@ def verify(store: str, everything: bool, as_json: bool) -> None:
     for each in [] if as_json else checked:
         terminal.print_checked(each)
     if any(each.damaged or each.missing for each in checked):
-        raise FastscanError(f"{store} is damaged or not complete; `fastscan scan --resume` computes what is missing")
+        raise StoreError(f"{store} is damaged or not complete; `fastscan scan --resume` computes what is missing")
 
 
 @cli.command()
@@ -380,7 +380,7 @@ def plot(
 
     figures.check_name(Path(output))
     if Path(output).exists() and not overwrite:
-        raise FastscanError(f"{output} exists; --overwrite replaces it")
+        raise OutputError(f"{output} exists; --overwrite replaces it")
     wanted = plots.Picture(kind, along, PlaneAxes(axes, minimise))
     picture, left_out = plots.plot(store, question, wanted)
     figures.save(picture, Path(output))
@@ -443,7 +443,7 @@ def _check_environment() -> None:
     """Refuse what numba would answer with a traceback."""
     threads = os.environ.get("NUMBA_NUM_THREADS", "1")
     if not (threads.isdecimal() and int(threads) > 0):
-        raise FastscanError(f"NUMBA_NUM_THREADS must be a whole number above 0, not {threads!r}")
+        raise InputError(f"NUMBA_NUM_THREADS must be a whole number above 0, not {threads!r}")
 
 
 def _end(code: int, problem: str = "") -> NoReturn:

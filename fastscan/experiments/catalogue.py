@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from os import PathLike
 from pathlib import Path
 
-from fastscan.errors import FastscanError, unknown
+from fastscan.errors import ExperimentError, unknown
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.reading import parse
 from fastscan.inputs.toml import check_name, name_or_path, read_toml
@@ -38,7 +38,7 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
 
     Raises
     ------
-    FastscanError
+    ExperimentError
         Where the name is unknown, or the file is missing or wrong.
 
     Examples
@@ -51,10 +51,10 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
     path = name_or_path(experiment, "an experiment", relative_to)
     if isinstance(path, str):
         if path not in names():
-            raise unknown("experiment", path, names())
+            raise unknown("experiment", path, names(), ExperimentError)
         path = Path(str(BUILT_IN / f"{path}.toml"))
     elif path.stem in names() and path.resolve().parent != Path(str(BUILT_IN)).resolve():
-        raise FastscanError(f"{path}: {path.stem!r} is an experiment of the package; give the file another name")
+        raise ExperimentError(f"{path}: {path.stem!r} is an experiment of the package; give the file another name")
     table = read_toml(path, "an experiment")
     return parse(table.checked("file name", partial(check_name, path.stem)), table)
 

@@ -46,7 +46,7 @@ class Shape(Efficiency, Protocol):
 
         Raises
         ------
-        FastscanError
+        ExperimentError
             For a key that is missing or wrong.
         """
 
@@ -141,7 +141,7 @@ class Detector:
 
         Raises
         ------
-        FastscanError
+        ExperimentError
             For a key that is missing, unknown or wrong, or can't stand beside the others.
         """
         per_mev = table.positive("photoelectrons_per_kev") * 1e3 if "photoelectrons_per_kev" in table else None

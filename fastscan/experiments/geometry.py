@@ -75,7 +75,7 @@ def read(table: Table) -> Geometry:
 
     Raises
     ------
-    FastscanError
+    ExperimentError
         For a key that is missing or wrong, and for a baseline beside a cylinder.
     """
     return Cylinder.read(table) if "cylinder" in table else Point.read(table)

@@ -53,7 +53,7 @@ class Observation(Protocol):
 
         Raises
         ------
-        FastscanError
+        ExperimentError
             For a key that is missing or wrong, or can't stand beside the others.
         """
 

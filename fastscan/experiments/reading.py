@@ -21,7 +21,7 @@ def parse(name: str, table: Table) -> Experiment:
 
     Raises
     ------
-    FastscanError
+    ExperimentError
         For the first key that is missing, unknown or wrong, or can't stand beside the others.
     """
     geometry = geometries.read(table)

@@ -39,7 +39,7 @@ class Source(Protocol):
 
         Raises
         ------
-        FastscanError
+        ExperimentError
             For a key that is missing or wrong.
         """
 

@@ -24,7 +24,7 @@ class Target:
 
         Raises
         ------
-        FastscanError
+        ExperimentError
             For a key that is missing, unknown or wrong, or can't stand beside the others.
         """
         compound = table.text("compound")

@@ -5,7 +5,7 @@ import reprlib
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastscan.errors import FastscanError
+from fastscan.errors import InputError
 from fastscan.typing import Array
 
 
@@ -17,7 +17,7 @@ def scalar(name: str, value: object, low: float, high: float, whole: bool = Fals
         number = np.nan
     if not (low <= number <= high and number == int(number) if whole else low < number < high):
         kind = f"a whole number from {low:g} to {high:g}" if whole else f"a number between {low:g} and {high:g}"
-        raise FastscanError(f"{name} must be {kind}, not {reprlib.repr(value)}")
+        raise InputError(f"{name} must be {kind}, not {reprlib.repr(value)}")
     return number
 
 
@@ -26,10 +26,10 @@ def within(name: str, values: ArrayLike, low: float, high: float, expected: str)
     try:
         array = np.asarray(values, float)
     except (TypeError, ValueError, OverflowError):
-        raise FastscanError(f"{name} must be a number or an array of numbers, not {reprlib.repr(values)}") from None
+        raise InputError(f"{name} must be a number or an array of numbers, not {reprlib.repr(values)}") from None
     wrong = array[~((low <= array) & (array <= high))]  # which a NaN is too
     if wrong.size:
-        raise FastscanError(f"{name} must be {expected}, not {wrong.flat[0]:g}")
+        raise InputError(f"{name} must be {expected}, not {wrong.flat[0]:g}")
     return array
 
 
@@ -39,4 +39,4 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
         told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise FastscanError(f"shapes that do not broadcast: {told}") from None
+        raise InputError(f"shapes that do not broadcast: {told}") from None

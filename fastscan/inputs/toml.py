@@ -16,7 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
-from fastscan.errors import FastscanError, nearest, unknown
+from fastscan.errors import ExperimentError, FastscanError, GridError, InputError, ModelError, nearest, unknown
 from fastscan.inputs import units
 from fastscan.inputs.bounds import QUANTITY
 
@@ -25,34 +25,36 @@ Choice = TypeVar("Choice", bound=str)
 Parsed = TypeVar("Parsed", bound="Readable")
 LARGEST_BYTES = 2**24  # of a file that people write; a device has no end
 KINDS = {"charges": "a model", "axes": "a grid", "target": "an experiment"}  # of files, by what no other kind has
+ERRORS = {"a model": ModelError, "a grid": GridError, "an experiment": ExperimentError}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def read_toml(path: Path, kind: str = "") -> "Table":
-    """The TOML file as a `Table`; one that can't be read or parsed, or is of another kind, is a `FastscanError`."""
+    """The TOML file of a kind as a `Table`; errors in it are that kind's."""
+    error = ERRORS.get(kind, InputError)
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)
         if len(content) > LARGEST_BYTES:
             raise ValueError(f"larger than {LARGEST_BYTES} bytes")
         entries = tomllib.loads(content.decode("utf-8-sig"))  # editors of Windows mark the beginning
-    except OSError as error:
-        raise FastscanError(f"{path}: {error.strerror}") from None
+    except OSError as problem:
+        raise error(f"{path}: {problem.strerror}") from None
     except UnicodeDecodeError:
-        raise FastscanError(f"{path}: not a text file") from None
+        raise error(f"{path}: not a text file") from None
     # not TOML, a number of thousands of digits, a path with a NUL, tables nested too deeply
-    except (ValueError, RecursionError) as error:
-        raise FastscanError(f"{str(path)!r}: {str(error) or 'nested too deeply'}") from None
+    except (ValueError, RecursionError) as problem:
+        raise error(f"{str(path)!r}: {str(problem) or 'nested too deeply'}") from None
     for key, other in KINDS.items():
         if kind and key in entries and kind != other:
-            raise FastscanError(f"{path} is {other}'s file, where {kind}'s is needed: it has {key}")
-    return Table(entries, str(path), hashlib.sha256(content).hexdigest())
+            raise error(f"{path} is {other}'s file, where {kind}'s is needed: it has {key}")
+    return Table(entries, str(path), hashlib.sha256(content).hexdigest(), error)
 
 
 def name_or_path(given: object, kind: str, directory: Path | None) -> str | Path:
     """What stands for an experiment or a model: a path if it ends in ``.toml``, counted from a directory, or a name."""
     if not isinstance(given, str | PathLike):
-        raise FastscanError(f"{kind} is a name or a path, not {given!r}")
+        raise InputError(f"{kind} is a name or a path, not {given!r}")
     text = os.fspath(given)
     return (directory or Path()) / text if text.endswith(".toml") else text
 
@@ -60,7 +62,7 @@ def name_or_path(given: object, kind: str, directory: Path | None) -> str | Path
 def check_name(name: str) -> str:
     """A name, if a group of a store can have it."""
     if not NAME.fullmatch(name) or name == "zarr.json":
-        raise FastscanError(f"{name!r} can't name a group; use letters, digits and . _ + -")
+        raise InputError(f"{name!r} can't name a group; use letters, digits and . _ + -")
     return name
 
 
@@ -83,10 +85,15 @@ class Table:
         File and table, for error messages.
     digest : str
         SHA-256 of the file.
+    kind : type of error
+        The error that what is wrong in it is told as.
     """
 
-    def __init__(self, entries: dict[str, Any], where: str, digest: str = "") -> None:
+    def __init__(
+        self, entries: dict[str, Any], where: str, digest: str = "", kind: type[FastscanError] = InputError
+    ) -> None:
         self.digest = digest
+        self._kind = kind
         self._entries = entries
         self._where = where
         self._asked: set[str] = set()  # keys that were read
@@ -94,7 +101,7 @@ class Table:
 
     def error(self, key: str, problem: object) -> FastscanError:
         """The error to raise for a key of this table."""
-        return FastscanError(f"{self._where}: {key}: {problem}")
+        return self._kind(f"{self._where}: {key}: {problem}")
 
     def __contains__(self, key: str) -> bool:
         self._mentioned.add(key)
@@ -109,7 +116,7 @@ class Table:
         where = f"{self._where} of kind {of!r}" if of else self._where
         for key in self._entries:
             if key not in read:
-                raise FastscanError(f"{where}: {unknown('key', key, read | self._mentioned)}")
+                raise self._kind(f"{where}: {unknown('key', key, read | self._mentioned)}")
 
     def refuse(self, key: str, why: str) -> None:
         """Refuse a key that is known, but can't stand beside the others."""
@@ -234,11 +241,13 @@ class Table:
 
     def table(self, key: str, default: dict[str, Any] | None = None) -> Self:
         if default is not None and key not in self:
-            return type(self)(default, f"{self._where}: [{key}]")
-        return type(self)(self.take(key, dict, "a table"), f"{self._where}: [{key}]")
+            return type(self)(default, f"{self._where}: [{key}]", kind=self._kind)
+        return type(self)(self.take(key, dict, "a table"), f"{self._where}: [{key}]", kind=self._kind)
 
     def tables(self, key: str) -> tuple[Self, ...]:
         values = self.take(key, list, f"one or more tables [[{key}]]")
         if not values or not all(isinstance(value, dict) for value in values):
             raise self.error(key, f"must be one or more tables [[{key}]]")
-        return tuple(type(self)(value, f"{self._where}: [[{key}]] {n}") for n, value in enumerate(values, 1))
+        return tuple(
+            type(self)(value, f"{self._where}: [[{key}]] {n}", kind=self._kind) for n, value in enumerate(values, 1)
+        )

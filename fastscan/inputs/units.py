@@ -7,7 +7,7 @@ only M_Z' is in GeV, as in every table of limits.
 import math
 import re
 
-from fastscan.errors import FastscanError
+from fastscan.errors import InputError
 
 UNITS: dict[str, dict[str, float]] = {
     "energy": {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6},
@@ -62,7 +62,7 @@ def quantity(text: object, kind: str) -> float:
 
     Raises
     ------
-    FastscanError
+    InputError
         Where the text isn't a number with a unit of this kind.
 
     Examples
@@ -73,11 +73,11 @@ def quantity(text: object, kind: str) -> float:
     choice = ", ".join(UNITS[kind])
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
     if match and match[2] not in UNITS[kind]:
-        raise FastscanError(f"{text!r} has no unit of {kind}: use one of {choice}")
+        raise InputError(f"{text!r} has no unit of {kind}: use one of {choice}")
     try:
         value = float(match[1]) * UNITS[kind][match[2]] if match else math.nan
     except ValueError:  # two decimal points
         value = math.nan
     if not math.isfinite(value):
-        raise FastscanError(f"{text!r} is no {kind}: write a number and a unit ({choice})")
+        raise InputError(f"{text!r} is no {kind}: write a number and a unit ({choice})")
     return value

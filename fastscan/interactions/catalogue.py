@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from fastscan.errors import FastscanError, unknown
+from fastscan.errors import ModelError, unknown
 from fastscan.inputs.toml import name_or_path
 from fastscan.interactions.contact import E6, Charges, LeftRight
 from fastscan.interactions.interaction import Interaction
@@ -60,10 +60,10 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
     if isinstance(found, Path):
         own = Charges.read(found)
         if own.name in MODELS:
-            raise FastscanError(f"{found}: {own.name!r} is a built-in model; give the file another name")
+            raise ModelError(f"{found}: {own.name!r} is a built-in model; give the file another name")
         return own
     if found not in MODELS:
-        raise unknown("model", found, MODELS)
+        raise unknown("model", found, MODELS, ModelError)
     return MODELS[found]
 
 

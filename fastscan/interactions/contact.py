@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from fastscan.axes import Axis
-from fastscan.errors import FastscanError
+from fastscan.errors import ModelError
 from fastscan.inputs.bounds import G_PRIME, LARGEST_CHARGE
 from fastscan.inputs.toml import Table, check_name, read_toml
 from fastscan.interactions import standard_model
@@ -232,12 +232,12 @@ class Charges(Contact):
 
     def __post_init__(self) -> None:
         if self.charges is None or set(self.charges) != set(FERMIONS):
-            raise FastscanError(f"model {self.name!r}: charges must be those of {', '.join(FERMIONS)}")
+            raise ModelError(f"model {self.name!r}: charges must be those of {', '.join(FERMIONS)}")
         numbers = (*itertools.chain.from_iterable(self.charges.values()), self.nu)
         if not all(abs(number) <= LARGEST_CHARGE for number in numbers):  # which no nan is
-            raise FastscanError(f"model {self.name!r}: each charge must be at most {LARGEST_CHARGE:g}")
+            raise ModelError(f"model {self.name!r}: each charge must be at most {LARGEST_CHARGE:g}")
         if self.g_prime is None or not G_PRIME[0] <= self.g_prime <= G_PRIME[1]:
-            raise FastscanError(f"model {self.name!r}: g_prime must be between {G_PRIME[0]:g} and {G_PRIME[1]:g}")
+            raise ModelError(f"model {self.name!r}: g_prime must be between {G_PRIME[0]:g} and {G_PRIME[1]:g}")
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from fastscan.axes import Axis
-from fastscan.errors import FastscanError
+from fastscan.errors import ModelError
 from fastscan.typing import Array, Channel
 
 
@@ -107,10 +107,10 @@ class Interaction(ABC):
         names = [axis.name for axis in needed]
         for name in given:
             if name == self.strength.axis.name and name not in names:
-                raise FastscanError(f"{name} is what the limits of model {self.name!r} are on: leave it out")
+                raise ModelError(f"{name} is what the limits of model {self.name!r} are on: leave it out")
             if name not in names:
                 others = f"; it has {', '.join(names)}" if names else ""
-                raise FastscanError(f"model {self.name!r} has no {name}{others}")
+                raise ModelError(f"model {self.name!r} has no {name}{others}")
         for axis in needed:
             if axis.name not in given:
-                raise FastscanError(f"model {self.name!r} needs {axis.name}, the {axis.long_name}")
+                raise ModelError(f"model {self.name!r} needs {axis.name}, the {axis.long_name}")

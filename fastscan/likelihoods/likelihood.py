@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan.axes import LUMINOSITY
-from fastscan.errors import FastscanError
+from fastscan.errors import ExperimentError
 from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import arguments
 from fastscan.interactions import standard_model
@@ -136,7 +136,7 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
     members = [member for each in likelihoods for member in each.members]
     for member in members:
         if members.count(member) > 1:
-            raise FastscanError(f"experiment {member!r} is there twice")
+            raise ExperimentError(f"experiment {member!r} is there twice")
     names = [field.name for field in fields(Likelihood) if field.name != "members"]
     return Likelihood(
         tuple(members),
@@ -164,7 +164,7 @@ def build(
         Systematic errors of experiments that no common value replaces.
     """
     if not experiments:
-        raise FastscanError("no experiment given")
+        raise ExperimentError("no experiment given")
     joint = combine([_build_one(experiment, interaction, rows) for experiment in experiments])
     fixed = fixed_sigma_sys or {}
     return replace(
@@ -205,10 +205,10 @@ def experiment_forms(experiment: Experiment) -> tuple[Array, Array, float]:
     standard = standard_model.features(standard_model.couplings(experiment.channel)).ravel()
     signal = standard @ rates
     if not np.isfinite(signal).all():
-        raise FastscanError(f"experiment {experiment.name!r} counts no finite number of events: check its numbers")
+        raise ExperimentError(f"experiment {experiment.name!r} counts no finite number of events: check its numbers")
     rates, signal = rates[:, signal > 0], signal[signal > 0]
     if not signal.size:
-        raise FastscanError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
+        raise ExperimentError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
     counts = experiment.statistics.counts(signal)
     totals = np.array([signal.sum(), *rates.sum(axis=1)])
     return totals, gram_matrices(rates, signal, counts), counts.spread

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri  # inverse of the chi2 distribution's survival function
 
-from fastscan.errors import FastscanError
+from fastscan.errors import InputError
 from fastscan.experiments.catalogue import Experiments
 from fastscan.inputs import arguments
 from fastscan.interactions.contact import CONTACT_GEV
@@ -227,7 +227,7 @@ def intervals(
     """
     lowest, highest = (arguments.scalar(name, m, 0, np.inf) for name, m in (("m_min", m_min), ("m_max", m_max)))
     if not CONTACT_GEV <= lowest < highest:
-        raise FastscanError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")
+        raise InputError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")
     (found,) = at_point(prepare(experiments, model, at), sigma_sys, luminosity, threshold(cl, dof)).intervals
     clipped = ((max(low, lowest), high if high == np.inf else min(high, highest)) for low, high in found)
     return [(low, high) for low, high in clipped if low < min(high, highest)]
@@ -238,7 +238,7 @@ def at_point(rows: Rows, sigma_sys: nuisances.Given | SigmaSys, luminosity: Arra
     columns, shape = rows.likelihood.columns(rows.index, sigma_sys, luminosity)
     if shape:
         names = ", ".join([*(axis.name for axis in rows.interaction.rows), "sigma_sys and luminosity"])
-        raise FastscanError(f"{names} must be scalars here; call it once per point")
+        raise InputError(f"{names} must be scalars here; call it once per point")
     return limits_of(find_crossings(columns, delta, rows.largest_x), rows.interaction.strength)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import Axis, View
-from fastscan.errors import FastscanError
+from fastscan.errors import OutputError
 from fastscan.inputs.files import replacing, writable
 from fastscan.interactions.parameters import AXES, M_ZPRIME
 from fastscan.limits.confidence import level_text
@@ -34,9 +34,9 @@ try:
     from matplotlib.lines import Line2D
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 except ImportError:
-    raise FastscanError("pictures need matplotlib: pip install 'fastscan[plot]'") from None
+    raise OutputError("pictures need matplotlib: pip install 'fastscan[plot]'") from None
 except ValueError as error:
-    raise FastscanError(f"matplotlib can't be used: {error}") from None
+    raise OutputError(f"matplotlib can't be used: {error}") from None
 
 Label = Callable[[Record], str]
 
@@ -206,7 +206,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure; the suffix says in which format.  What is there is replaced when the new one is whole."""
     check_name(path)
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[path.suffix[1:]]
-    with writable(path):
+    with writable(path, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial, look():
         figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
@@ -223,7 +223,7 @@ def as_svg(figure: Figure) -> bytes:
 def check_name(path: Path) -> None:
     """Refuse a file name that doesn't say which format a picture is to have."""
     if path.suffix[1:] not in FORMATS:
-        raise FastscanError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
+        raise OutputError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
 
 
 def grouped(rows: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:

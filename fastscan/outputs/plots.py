@@ -15,7 +15,7 @@ from fastscan.answers import answers, contours, planes, records
 from fastscan.answers.planes import Side
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import SETTINGS, SIGMA_SYS, Axis, by_name
-from fastscan.errors import FastscanError, unknown
+from fastscan.errors import LimitError, unknown
 from fastscan.interactions.parameters import AXES
 from fastscan.limits.confidence import level_text
 from fastscan.limits.limits import threshold
@@ -70,7 +70,7 @@ def plot(location: str, question: Question | None = None, picture: Picture | Non
 
     Raises
     ------
-    FastscanError
+    LimitError
         Where nothing can be drawn, or too many curves.
 
     Examples
@@ -92,7 +92,7 @@ def plot(location: str, question: Question | None = None, picture: Picture | Non
             planes.side_of(cube, name)
     shown = [cube for cube in cubes if asked.groups or _can(cube, needed, wanted.plane, asked)]
     if not shown:
-        raise FastscanError(f"no group of {location} can be shown so; choose one with --group, or say --beta")
+        raise LimitError(f"no group of {location} can be shown so; choose one with --group, or say --beta")
     stored_in = root if asked.stored else None
     with figures.look():
         figure, axes_of_figure = figures.canvas(height=3.4)
@@ -111,7 +111,7 @@ def _resolved(cubes: Sequence[Cube], picture: Picture, asked: Question) -> Pictu
     """The picture with a kind, as it is said or chosen."""
     if picture.kind is not None:
         if picture.kind not in KINDS:
-            raise unknown("kind of picture", picture.kind, KINDS)
+            raise unknown("kind of picture", picture.kind, KINDS, LimitError)
         return picture
     if picture.along is not None:
         return replace(picture, kind="limit")
@@ -132,9 +132,9 @@ def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tup
     """The axes that a picture shows, as they are said or chosen; what doesn't fit its kind is refused."""
     strengths = tuple(dict.fromkeys(cube.strength for cube in cubes))
     if picture.along is not None and picture.kind != "limit":
-        raise FastscanError("an axis to draw along is for limits")
+        raise LimitError("an axis to draw along is for limits")
     if picture.kind != "contour" and (picture.plane != PlaneAxes() or set(strengths) & set(asked.at)):
-        raise FastscanError(f"axes, minimise and {' or '.join(strengths)} are for contours")
+        raise LimitError(f"axes, minimise and {' or '.join(strengths)} are for contours")
     if picture.kind == "profile":
         return strengths
     if picture.kind == "contour":
@@ -146,9 +146,9 @@ def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tup
     if along is None:
         along = next((name for name in free if any(planes.has(cube, name) for cube in cubes)), choice[0])
     if along not in choice:
-        raise unknown("axis", along, choice)
+        raise unknown("axis", along, choice, LimitError)
     if along not in free:
-        raise FastscanError(f"limits are drawn along all of {along}: it can't be said too")
+        raise LimitError(f"limits are drawn along all of {along}: it can't be said too")
     return (along,)
 
 
@@ -268,7 +268,7 @@ def _curves(ax: "Axes", rows: Sequence[Record], told: Sequence[Axis], x: str, y:
     label = _labels(rows, told)
     count = len(dict.fromkeys(map(label, rows)))
     if count > MOST_CURVES:
-        raise FastscanError(f"{count} curves are too many for a picture; choose with --group, --beta, --sigma-sys")
+        raise LimitError(f"{count} curves are too many for a picture; choose with --group, --beta, --sigma-sys")
     figures.name_axes(ax, x, y)
     for line in figures.curves(ax, rows, x, y, label):
         if np.isnan(line.get_ydata()).all():

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastscan.errors import FastscanError
+from fastscan.errors import OutputError
 from fastscan.inputs.files import replacing, writable
 from fastscan.paper import table3
 from fastscan.paper.table3 import Entry
@@ -36,7 +36,7 @@ def run(directory: str | Path, with_figures: bool = True) -> "tuple[list[Entry],
 
     Raises
     ------
-    FastscanError
+    OutputError
         As `write_table3`, and where matplotlib is missing.
     """
     if not with_figures:
@@ -82,7 +82,7 @@ def write_table3(directory: str | Path) -> list[Entry]:
 
     Raises
     ------
-    FastscanError
+    OutputError
         Where the directory can't be written, or holds the table's store from other inputs.
 
     References
@@ -91,10 +91,10 @@ def write_table3(directory: str | Path) -> list[Entry]:
     """
     place = local(directory)
     for name in (*FILES[:-1], REPORT, *FIGURE_FILES):
-        with writable(place):
+        with writable(place, OutputError):
             alone = (place / name).exists() and not (place / TABLE_STORE).exists()
         if alone:
-            raise FastscanError(f"{place / name} is there without {TABLE_STORE}; it is left as it is")
+            raise OutputError(f"{place / name} is there without {TABLE_STORE}; it is left as it is")
     cubes = plan(str(table3.GRID))
     scanner.run(cubes, str(place / TABLE_STORE), resume=True)
     entries = table3.entries_of(cubes)

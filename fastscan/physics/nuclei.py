@@ -7,7 +7,7 @@ import functools
 import re
 from dataclasses import dataclass
 
-from fastscan.errors import FastscanError
+from fastscan.errors import InputError
 from fastscan.inputs import data_files as tables
 from fastscan.physics.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 
@@ -64,7 +64,7 @@ def parse_formula(compound: str) -> dict[str, int]:
 
     Raises
     ------
-    FastscanError
+    InputError
         Where the text is no formula, or names what `elements` hasn't.
 
     Examples
@@ -74,17 +74,17 @@ def parse_formula(compound: str) -> dict[str, int]:
     """
     parts = _FORMULA_PART.findall(compound)
     if not parts or "".join(symbol + count for symbol, count in parts) != compound:
-        raise FastscanError(f"{compound!r} is no chemical formula such as 'CsI' or 'CaWO4'")
+        raise InputError(f"{compound!r} is no chemical formula such as 'CsI' or 'CaWO4'")
     atoms: dict[str, int] = {}
     for symbol, count in parts:
         if symbol not in elements():
             known = ", ".join(sorted(elements()))
-            raise FastscanError(f"unknown element {symbol!r}; the table of isotopes has {known}")
+            raise InputError(f"unknown element {symbol!r}; the table of isotopes has {known}")
         mass_numbers = [isotope.A for isotope in elements()[symbol]]
         if count and min(mass_numbers) <= int(count) <= max(mass_numbers):
-            raise FastscanError(f"{symbol + count!r} would be {count} atoms; natural isotopes only: write {symbol!r}")
+            raise InputError(f"{symbol + count!r} would be {count} atoms; natural isotopes only: write {symbol!r}")
         if count and int(count) == 0:
-            raise FastscanError(f"{compound!r} has zero atoms of {symbol}")
+            raise InputError(f"{compound!r} has zero atoms of {symbol}")
         atoms[symbol] = atoms.get(symbol, 0) + int(count or 1)
     return atoms
 

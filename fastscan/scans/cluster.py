@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fastscan.errors import FastscanError, tell_in_one_line
+from fastscan.errors import ScanError, tell_in_one_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -18,10 +18,10 @@ CONNECT_SECONDS = 10
 
 
 def threads_each(workers: int) -> int:
-    """Threads of each of so many workers on this machine; more workers than cores are a `FastscanError`."""
+    """Threads of each of so many workers on this machine; more workers than cores are a `ScanError`."""
     cores = len(os.sched_getaffinity(0))
     if not 1 <= workers <= cores:
-        raise FastscanError(f"--workers must be between 1 and this machine's {cores} cores, not {workers}")
+        raise ScanError(f"--workers must be between 1 and this machine's {cores} cores, not {workers}")
     return cores // workers
 
 
@@ -31,11 +31,11 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
 
     Raises
     ------
-    FastscanError
+    ScanError
         For both, more workers than cores, or a scheduler that doesn't answer.
     """
     if workers is not None and scheduler is not None:
-        raise FastscanError("--workers and --scheduler exclude each other")
+        raise ScanError("--workers and --scheduler exclude each other")
     if workers is None and scheduler is None:
         yield None
         return
@@ -47,7 +47,7 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
         try:
             joined = distributed.Client(scheduler, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
-            raise FastscanError(f"no dask scheduler answers at {scheduler}: {error}") from None
+            raise ScanError(f"no dask scheduler answers at {scheduler}: {error}") from None
         with joined:
             yield joined
         return

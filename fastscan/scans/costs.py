@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from fastscan.errors import FastscanError
+from fastscan.errors import ScanError
 from fastscan.inputs import arguments
 from fastscan.inputs.files import writable
 from fastscan.scans import grid as grids
@@ -53,7 +53,7 @@ def costs(
 
     Raises
     ------
-    FastscanError
+    ScanError
         For a wrong grid, a place where the scan would be refused, or a store to be continued that is another grid's.
     """
     checked = grids.load(source)
@@ -106,12 +106,10 @@ def costs_of(
 def require_fit(found: Costs, location: Location) -> None:
     """Refuse a scan that the disk can't hold, or whose tasks in flight this process' memory can't."""
     if found.size > found.free_disk:
-        raise FastscanError(
-            f"{location} needs {found.size / 1e6:.1f} MB, but only {found.free_disk / 1e6:.1f} MB are free"
-        )
+        raise ScanError(f"{location} needs {found.size / 1e6:.1f} MB, but only {found.free_disk / 1e6:.1f} MB are free")
     needed = found.memory_per_task * (found.tasks_in_flight or 0)
     if needed > found.available_memory:
-        raise FastscanError(
+        raise ScanError(
             f"{found.tasks_in_flight} tasks in flight need {needed / 1e6:.1f} MB of memory, but only "
             f"{found.available_memory / 1e6:.1f} MB are available; a smaller chunk in the grid's [store] needs less"
         )
@@ -120,11 +118,11 @@ def require_fit(found: Costs, location: Location) -> None:
 def require_sense(resume: bool, overwrite: bool, part: tuple[int, int] | None) -> None:
     """Refuse what can't be meant together."""
     if part is not None and not 1 <= part[0] <= part[1]:
-        raise FastscanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
+        raise ScanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
     if resume and overwrite:
-        raise FastscanError("resume and overwrite exclude each other")
+        raise ScanError("resume and overwrite exclude each other")
     if part is not None and overwrite:
-        raise FastscanError("a part of a scan can't replace a store: other parts write to it too")
+        raise ScanError("a part of a scan can't replace a store: other parts write to it too")
 
 
 def missing_tasks(
@@ -163,9 +161,9 @@ def _free_disk(location: Location) -> float:
     with writable(location):
         there = next(place for place in (path, *path.parents) if place.exists())
         if path.is_file():
-            raise FastscanError(f"{location} is no fastscan store; it is left as it is")
+            raise ScanError(f"{location} is no fastscan store; it is left as it is")
         if not there.is_dir():
-            raise FastscanError(f"{location} can't be written: {there} is no directory")
+            raise ScanError(f"{location} can't be written: {there} is no directory")
         usage = shutil.disk_usage(there)
     return usage.free if usage.total > 0 else math.inf
 

@@ -115,7 +115,7 @@ def load(source: str | Path | Grid) -> Grid:
 
     Raises
     ------
-    FastscanError
+    GridError
         One line that names the file and the key that is missing, unknown or wrong.
 
     Examples

@@ -5,6 +5,7 @@ wherever it sends them.
 """
 
 import functools
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,7 @@ import dask.threaded
 import zarr
 from dask.callbacks import Callback
 
-from fastscan.errors import FastscanError
+from fastscan.errors import FastscanError, ScanError
 from fastscan.inputs.files import writable
 from fastscan.scans.blocks import block
 from fastscan.scans.costs import costs_of, missing_tasks, require_fit, require_sense, threads
@@ -32,6 +33,7 @@ from fastscan.stores.location import exists as location_exists
 if TYPE_CHECKING:
     from distributed import Client
 
+log = logging.getLogger(__name__)
 KEPT = "what is done is kept, --resume continues"
 ATTEMPTS = 3  # a task's, before it counts as failed
 MOST_FAILED = 3  # tasks, before a scan is given up: what keeps so many from being written will keep the others
@@ -139,7 +141,7 @@ def run(
     """Create the cubes' groups, run the tasks that aren't done, and finish the store, unless this is but a part."""
     require_sense(resume, overwrite, part)
     if client is not None and not is_shared(location):
-        raise FastscanError(f"{location} is in this process' memory, where no worker can write")
+        raise ScanError(f"{location} is in this process' memory, where no worker can write")
     share = resume or part is not None
     root = create(location, overwrite=False, resume=True) if share and location_exists(location) else None
     groups = {cube.name: cube.layout for cube in cubes}
@@ -148,6 +150,7 @@ def run(
     require_fit(needed, location)
     if root is None:
         root = create(location, overwrite=overwrite, resume=share)
+    log.info("%s: %d groups, %d tasks of %d points to compute", location, len(cubes), needed.tasks, needed.points)
     where = absolute(location)
     tasks = [Task(where, cube.name, cube.hash, number) for cube in cubes for number in missing[cube.name]]
     tally = _Tally(location, needed.tasks, needed.points, progress)
@@ -162,8 +165,9 @@ def run(
         tally.allow_failed(0)
         if part is None:
             store.finish(root, cubes)
+        log.info("%s: all %d tasks are done", location, needed.tasks)
     except OSError as error:
-        raise FastscanError(f"{error.filename or location}: {error.strerror or error}; {KEPT}") from None
+        raise ScanError(f"{error.filename or location}: {error.strerror or error}; {KEPT}") from None
     return read_root(location)
 
 
@@ -181,6 +185,10 @@ class _Tally:
         self.tasks += not outcome.problem
         self.failed += bool(outcome.problem)
         self.problem = outcome.problem or self.problem
+        if outcome.problem or outcome.retried:
+            log.warning(
+                "%s: a task was begun anew %d times: %s", self.location, outcome.retried, outcome.problem or "done"
+            )
         self.show()
         self.allow_failed(MOST_FAILED)
 
@@ -191,7 +199,7 @@ class _Tally:
     def allow_failed(self, most: int) -> None:
         if self.failed > most:
             tasks = f"{self.failed} of {self.of_tasks} tasks failed"
-            raise FastscanError(f"{self.location}: {tasks}: {self.problem}; {KEPT}")
+            raise ScanError(f"{self.location}: {tasks}: {self.problem}; {KEPT}")
 
 
 def finish(location: str) -> zarr.Group:
@@ -207,7 +215,7 @@ def finish(location: str) -> zarr.Group:
     missing = missing_tasks({cube.name: cube.layout for cube in cubes}, store.done(root, cubes), part=None)
     lacking = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in missing.items() if numbers]
     if lacking:
-        raise FastscanError(f"{location} isn't complete: {'; '.join(lacking)}")
+        raise ScanError(f"{location} isn't complete: {'; '.join(lacking)}")
     with writable(location):
         store.finish(root, cubes)
     return read_root(location)
@@ -266,7 +274,7 @@ def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> N
             for task in islice(waiting, 1):
                 submit(task)
     except (CancelledError, OSError):
-        raise FastscanError(f"{tally.location}: the dask scheduler is gone; {KEPT}") from None
+        raise ScanError(f"{tally.location}: the dask scheduler is gone; {KEPT}") from None
     finally:
         client.unsubscribe_topic("all")  # type: ignore[no-untyped-call]
         client.cancel(list(running.futures))  # type: ignore[no-untyped-call]
@@ -304,5 +312,5 @@ def _open(location: str, group: str, expected_hash: str) -> tuple[zarr.Group, Cu
     root = read_root(location, write=True)
     cube = store.read(root, group)
     if cube.hash != expected_hash:
-        raise FastscanError(f"{location}: {group} was replaced by another run")
+        raise ScanError(f"{location}: {group} was replaced by another run")
     return root, cube

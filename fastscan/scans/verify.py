@@ -3,6 +3,7 @@
 What is found damaged loses its record of being done, so that ``scan --resume`` computes it anew.
 """
 
+import logging
 from dataclasses import dataclass
 
 import dask.threaded
@@ -15,6 +16,7 @@ from fastscan.stores import chunks, store
 from fastscan.stores.cube import Cube
 from fastscan.stores.location import Location, read_bytes, read_root
 
+log = logging.getLogger(__name__)
 ROUNDING = 1e-6  # relative: another processor may round the last digit otherwise
 SAMPLE = 8  # chunks of a group that are computed again; enough to see a wrong likelihood, data file or version
 
@@ -48,7 +50,7 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
 
     Raises
     ------
-    FastscanError
+    StoreError
         Where there is no store, its metadata are damaged, or a record can't be removed.
 
     Examples
@@ -71,6 +73,7 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
             found = dict(zip(done, dask.threaded.get(graph, list(graph)), strict=True))
         damaged = {task: keys for task, (_, keys) in found.items() if keys}
         if damaged:
+            log.warning("%s: chunks of tasks %s are damaged; their records are removed", name, sorted(damaged))
             with writable(location):
                 writable_root = read_root(location, write=True)
                 for task in damaged:

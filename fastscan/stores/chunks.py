@@ -17,7 +17,7 @@ from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer.cpu import Buffer
 from zarr.storage import LocalStore
 
-from fastscan.errors import FastscanError
+from fastscan.errors import StoreError
 from fastscan.inputs.files import MALFORMED, readable
 from fastscan.stores.cube import Cube
 from fastscan.stores.layout import RECORD, Index
@@ -130,9 +130,7 @@ def require_complete(root: zarr.Group, cube: Cube) -> None:
     """Refuse a cube that lacks tasks."""
     missing = cube.layout.tasks - len(done_tasks(root, cube))
     if missing:
-        raise FastscanError(
-            f"{cube.name} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume"
-        )
+        raise StoreError(f"{cube.name} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume")
 
 
 def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
@@ -140,7 +138,7 @@ def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
 
     Raises
     ------
-    FastscanError
+    StoreError
         Where the scan isn't complete: what is missing would read as NaN.
     """
     import dask.array
@@ -161,7 +159,7 @@ def computed(cube: Cube, chi2: "dask.array.Array") -> Array:
 def require_values(cube: Cube, values: NDArray[np.floating]) -> None:
     """Refuse chi2 with values missing: a chunk that is lost reads as NaN."""
     if np.isnan(values).any():
-        raise FastscanError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
+        raise StoreError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
 
 
 def require_same(cube: Cube, stored: NDArray[np.floating], chi2: Array) -> None:
@@ -169,4 +167,4 @@ def require_same(cube: Cube, stored: NDArray[np.floating], chi2: Array) -> None:
     with np.errstate(over="ignore"):  # what is too large for the cube's dtype is stored as infinity
         rounded = chi2.astype(cube.layout.dtype)
     if not np.allclose(stored, rounded, rtol=STORED_ROUNDING, atol=NEGLIGIBLE):
-        raise FastscanError(f"{cube.name}: the stored chi2 contradicts the likelihood, see `fastscan verify`")
+        raise StoreError(f"{cube.name}: the stored chi2 contradicts the likelihood, see `fastscan verify`")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, by_name, named
-from fastscan.errors import FastscanError
+from fastscan.errors import LimitError
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.likelihood import Likelihood, change_of
 from fastscan.likelihoods.nuisances import SigmaSys
@@ -113,7 +113,7 @@ class Cube:
     def axis_points(self, name: str) -> Array:
         """The points of an axis; one that the group doesn't have is an error."""
         if not self.has_axis(name):
-            raise FastscanError(f"{self.name} has no axis {name}")
+            raise LimitError(f"{self.name} has no axis {name}")
         return self.points[name]
 
     def on_axis(self, name: str, values: Array) -> IntArray:
@@ -124,7 +124,7 @@ class Cube:
         missed = np.flatnonzero(~(np.abs(points[nearest] - values) <= ON_AXIS * np.maximum(1, np.abs(values))))
         if missed.size:
             wanted, there = (axis.told(each[missed[0]]) for each in (values, points[nearest]))
-            raise FastscanError(f"{name} = {wanted} is not on the axis of {self.name}; the nearest is {there}")
+            raise LimitError(f"{name} = {wanted} is not on the axis of {self.name}; the nearest is {there}")
         return nearest
 
     def checked(self, name: str, values: Any) -> Array:
@@ -143,7 +143,7 @@ class Cube:
         if values is None:
             own = np.unique(self.likelihood.sigma_sys[self.likelihood.follows > 0])
             if own.size > 1:
-                raise FastscanError(f"{self.name}: no stored chi2 has each experiment's own sigma_sys; say which")
+                raise LimitError(f"{self.name}: no stored chi2 has each experiment's own sigma_sys; say which")
             values = own
         return self.on_axis(SIGMA_SYS.name, values)
 
@@ -181,7 +181,7 @@ class Cube:
         again = change({name: each.ravel() for name, each in zip(self.rows, mesh, strict=True)})
         if not np.allclose(again, self.likelihood.change, rtol=1e-12, atol=1e-15):
             told = " or ".join(self.rows)
-            raise FastscanError(f"{self.name} was made with other couplings than this fastscan's between its {told}")
+            raise LimitError(f"{self.name} was made with other couplings than this fastscan's between its {told}")
         return change
 
 

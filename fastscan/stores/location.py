@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -18,10 +19,11 @@ from zarr.core import sync as zarr_sync
 from zarr.errors import ContainsArrayError
 from zarr.storage import LocalStore, MemoryStore
 
-from fastscan.errors import FastscanError
+from fastscan.errors import FastscanError, StoreError
 from fastscan.inputs.files import MALFORMED, readable, writable
 from fastscan.stores.layout import FILES, FORMAT, FORMAT_KEY, LEFTOVER, RECORD
 
+log = logging.getLogger(__name__)
 Location = str | PathLike[str]
 T = TypeVar("T")
 
@@ -44,10 +46,10 @@ def is_shared(location: Location) -> bool:
 def local(location: Location) -> Path:
     """The path of a location on this machine; a symbolic link counts as what it points to."""
     if is_url(location):
-        raise FastscanError(f"{location}: only a path on this machine can stand here")
+        raise StoreError(f"{location}: only a path on this machine can stand here")
     text = os.fspath(location).removeprefix("file://")
     if not text:
-        raise FastscanError("the path of the store is empty")
+        raise StoreError("the path of the store is empty")
     return Path(os.path.realpath(text))
 
 
@@ -86,26 +88,26 @@ def names(storage: Store, directory: str) -> set[str]:
 
 
 def read_root(location: Location, *, write: bool = False) -> zarr.Group:
-    """The root group of a store; what isn't one is a `FastscanError`."""
+    """The root group of a store; what isn't one is a `StoreError`."""
     with readable(location):
         storage = open_storage(location, read_only=not write)
         if not (names(storage, "") if is_url(location) else os.path.lexists(local(location))):
-            raise FastscanError(f"{location} does not exist")
+            raise StoreError(f"{location} does not exist")
         try:
             # not consolidated: that metadata would hide groups of a scan that is still running
             root = zarr.open_group(storage, mode="r+" if write else "r", zarr_format=3, use_consolidated=False)
         except (FileNotFoundError, NotADirectoryError, ContainsArrayError):
-            raise FastscanError(f"{location} is no fastscan store") from None
+            raise StoreError(f"{location} is no fastscan store") from None
         found = root.attrs.get(FORMAT_KEY)
     if found is None:
-        raise FastscanError(f"{location} is no fastscan store")
+        raise StoreError(f"{location} is no fastscan store")
     if found != FORMAT:
-        raise FastscanError(f"{location} is a store of format {found}; this fastscan reads format {FORMAT}")
+        raise StoreError(f"{location} is a store of format {found}; this fastscan reads format {FORMAT}")
     return root
 
 
 def exists(location: Location) -> bool:
-    """Whether a store is there, be it one that lost its root; something else that is there is a `FastscanError`."""
+    """Whether a store is there, be it one that lost its root; something else that is there is a `StoreError`."""
     with readable(location):
         storage = open_storage(location, read_only=True)
         begun = all(LEFTOVER.search(name) for name in names(storage, ""))  # nothing, or another process' first write
@@ -116,7 +118,7 @@ def exists(location: Location) -> bool:
         if not lost:
             read_root(location)
     except FastscanError as error:
-        raise FastscanError(f"{error}; it is left as it is") from None
+        raise StoreError(f"{error}; it is left as it is") from None
     return True
 
 
@@ -140,16 +142,16 @@ def require_place(location: Location, *, overwrite: bool, resume: bool) -> bool:
 
     Raises
     ------
-    FastscanError
+    StoreError
         Where a store is there and neither resume nor overwrite was asked for; where something else is there, or
         the store to be replaced has files that fastscan didn't write (at a URL, its replacement looks for them).
     """
     for parent in () if is_url(location) else local(location).parents:
         if (parent / "zarr.json").is_file():
-            raise FastscanError(f"{location} lies inside a store, {parent}")
+            raise StoreError(f"{location} lies inside a store, {parent}")
     there = exists(location)
     if there and not (overwrite or resume):
-        raise FastscanError(f"{location} exists; --resume continues it, --overwrite replaces it")
+        raise StoreError(f"{location} exists; --resume continues it, --overwrite replaces it")
     if there and overwrite and not is_url(location):
         _require_own_files(local(location))
     return there
@@ -160,7 +162,7 @@ def _require_own_files(path: Path) -> None:
         for name in (*folders, *files):
             entry = Path(directory, name)
             if entry.is_symlink() or (name in files and not _is_ours(entry.relative_to(path).as_posix())):
-                raise FastscanError(f"{entry} is nothing that fastscan wrote; nothing was deleted")
+                raise StoreError(f"{entry} is nothing that fastscan wrote; nothing was deleted")
 
 
 def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
@@ -168,7 +170,7 @@ def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
 
     Raises
     ------
-    FastscanError
+    StoreError
         As `require_place`, and where the place can't be written.
     """
     if require_place(location, overwrite=overwrite, resume=resume) and overwrite:
@@ -201,6 +203,7 @@ def _replace(location: Location, path: Path) -> zarr.Group:
         raise
     with writable(aside):
         shutil.rmtree(aside)
+    log.info("%s was replaced", location)
     return root
 
 
@@ -215,7 +218,7 @@ def _replace_remote(location: Location) -> zarr.Group:
         old = sync(listed())
         foreign = [key for key in old if not _is_ours(key)]
         if foreign:
-            raise FastscanError(f"{location}/{foreign[0]} is nothing that fastscan wrote; nothing was deleted")
+            raise StoreError(f"{location}/{foreign[0]} is nothing that fastscan wrote; nothing was deleted")
         sync(_delete(storage, old))
     return create(location, overwrite=False, resume=True)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from zarr.storage import FsspecStore
 
-from fastscan.errors import FastscanError
+from fastscan.errors import StoreError
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
@@ -92,7 +92,7 @@ def _as_os_error() -> Iterator[None]:
 
 
 def open_url(url: str, *, read_only: bool) -> RemoteStore:
-    """The storage at a URL; one whose library isn't installed, or that no library knows, is a `FastscanError`."""
+    """The storage at a URL; one whose library isn't installed, or that no library knows, is a `StoreError`."""
     protocol = url.partition("://")[0]
     # listings aren't cached: other processes write to the same store
     options = {"use_listings_cache": False, **OPTIONS.get(EXTRAS.get(protocol, ""), {})}
@@ -100,9 +100,9 @@ def open_url(url: str, *, read_only: bool) -> RemoteStore:
         store = RemoteStore.from_url(url, storage_options=options, read_only=read_only)
     except ImportError as error:
         advice = f"pip install 'fastscan[{EXTRAS[protocol]}]'" if protocol in EXTRAS else str(error)
-        raise FastscanError(f"{protocol}:// needs a library that isn't installed: {advice}") from None
+        raise StoreError(f"{protocol}:// needs a library that isn't installed: {advice}") from None
     except (ValueError, TypeError) as error:  # unknown, or its class takes no options
-        raise FastscanError(f"{url} is no place for a store: {error}") from None
+        raise StoreError(f"{url} is no place for a store: {error}") from None
     assert isinstance(store, RemoteStore)
     store.url = url
     return store

@@ -30,7 +30,7 @@ from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore, StorePath
 
 from fastscan.axes import SETTINGS
-from fastscan.errors import FastscanError, unknown
+from fastscan.errors import FastscanError, StoreError, unknown
 from fastscan.inputs.files import MALFORMED, readable
 from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import Likelihood
@@ -47,14 +47,14 @@ SETTLE = 5  # seconds that another process gets to write a group that it has beg
 
 
 def is_there(root: zarr.Group, cube: Cube) -> bool:
-    """Whether a store has the group of a cube; one of the same name from another run is a `FastscanError`."""
+    """Whether a store has the group of a cube; one of the same name from another run is a `StoreError`."""
     with readable(f"group {cube.name}"):
         attributes = _attributes(root, cube.name)
     if not attributes:
         return False
     if cube.hash not in (attributes["hash"], hash_of(attributes.get("identity"))):  # one of them may be damaged
         changed = ", ".join(differences(attributes.get("identity"), cube.identity))
-        raise FastscanError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
+        raise StoreError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
     return True
 
 
@@ -80,7 +80,7 @@ def ensure(root: zarr.Group, cube: Cube) -> None:
 
     Raises
     ------
-    FastscanError
+    StoreError
         Where another run has a group of this name, or had one whose metadata are lost.
     """
     if is_there(root, cube):
@@ -114,9 +114,9 @@ def _require_own_records(root: zarr.Group, cube: Cube) -> None:
     """Refuse a name that holds anything but this run's: what another run computed, or what fastscan didn't make."""
     records = sorted(recorded_tasks(root, cube))
     if any(checksums_of(root, cube, task) is None for task in records):
-        raise FastscanError(f"{cube.name} lost its zarr.json, and holds what another run computed")
+        raise StoreError(f"{cube.name} lost its zarr.json, and holds what another run computed")
     if not records and read_bytes(root, f"{cube.name}/zarr.json") is not None:
-        raise FastscanError(f"{cube.name}/zarr.json is damaged, or nothing that fastscan made; it is left as it is")
+        raise StoreError(f"{cube.name}/zarr.json is damaged, or nothing that fastscan made; it is left as it is")
 
 
 def _small_files(root: zarr.Group) -> list[str]:
@@ -212,7 +212,7 @@ def group_names(root: zarr.Group) -> list[str]:
     with readable(place_of(root)):
         found = sync(listed())
     if not found:
-        raise FastscanError(f"{place_of(root)} has no groups")
+        raise StoreError(f"{place_of(root)} has no groups")
     return found
 
 
@@ -222,7 +222,7 @@ def read(root: zarr.Group, name: str) -> Cube:
         attributes = _attributes(root, name)
         if not attributes:
             known = group_names(root)
-            raise ValueError("its zarr.json is lost") if name in known else unknown("group", name, known)
+            raise ValueError("its zarr.json is lost") if name in known else unknown("group", name, known, StoreError)
         identity = attributes["identity"]
         if hash_of(identity) != attributes["hash"]:
             raise ValueError("what it was made from doesn't fit its hash")
@@ -348,7 +348,7 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
 
     Raises
     ------
-    FastscanError
+    StoreError
         Where the store or the group is missing, damaged or not complete, or xarray isn't installed.
 
     Examples
@@ -362,7 +362,7 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     try:
         import xarray
     except ImportError:
-        raise FastscanError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
+        raise StoreError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
     root = store if isinstance(store, zarr.Group) else read_root(store)
     cube = read(root, group)
     require_complete(root, cube)
