@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import fastscan
 from fastscan.errors import FastscanError
 from fastscan.kernels import blocks
-from fastscan.likelihoods import likelihood
+from fastscan.limits import points
 from fastscan.stores import store
 from fastscan.stores.location import Location, read_root
 
@@ -45,11 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile both twins of each kernel once, before workers and commands would each do so."""
     if hasattr(config, "workerinput"):
         return
-    for points in (1, 2, 100_000):  # a single number, few, and enough for all cores
-        fastscan.chi2("coherent-csi", "chi", m_zprime=np.linspace(100, 200, points).squeeze())
-        fastscan.limit("coherent-csi", "chi", sigma_sys=np.linspace(0, 0.3, min(points, 200)).squeeze())
+    for number in (1, 2, 100_000):  # a single number, few, and enough for all cores
+        fastscan.chi2("coherent-csi", "chi", m_zprime=np.linspace(100, 200, number).squeeze())
+        fastscan.limit("coherent-csi", "chi", sigma_sys=np.linspace(0, 0.3, min(number, 200)).squeeze())
     settings, masses = np.ones((2, 1, 1)), np.ones(1)
-    coefficients = likelihood.prepare("coherent-csi", "chi", None)[0].coefficients()
+    coefficients = points.prepare("coherent-csi", "chi", {}).likelihood.sums
     for dtype in ("float32", "float64"):
         for fill in (blocks.chi2_block.serial, blocks.chi2_block.parallel):
             fill(coefficients, masses, *settings, blocks.TILE_POINTS, np.empty((1, 1, 1), dtype))
