@@ -20,7 +20,7 @@ stands above it:
     physics       constants  nuclei  kinematics  cross_sections  quadrature  spectra
     interactions  parameters  interaction  standard_model  contact  catalogue
     experiments   geometry  sources  detectors  observations  targets  experiment  reading  catalogue
-    likelihoods   nuisances  gaussian  rates  response  likelihood
+    likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  points  crossings  limits
     stores        layout  location  remote  cube  chunks  store
     scans         grid  plan  costs  blocks  scanner  cluster  verify

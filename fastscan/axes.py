@@ -14,8 +14,6 @@ from fastscan.inputs import bounds
 from fastscan.inputs.units import UNITS
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from fastscan.typing import Array
 
 
@@ -66,8 +64,10 @@ class Axis:
         Of values in Python and in stores; "1" without one.
     example : str
         A value as one writes it on the command line.
+    default : float or None
+        What holds where nobody gives it; None where each experiment has its own, or where it must be given.
     left_out : str
-        What holds where a question doesn't give it; empty where that depends on the question.
+        The same in words; empty where it must be given.
     shown_in : str
         The unit in which tables and pictures show it; empty for `unit`.
     logarithmic : bool
@@ -86,6 +86,7 @@ class Axis:
     kind: str = ""
     unit: str = "1"
     example: str = ""
+    default: float | None = None
     left_out: str = ""
     shown_in: str = ""
     logarithmic: bool = False
@@ -133,7 +134,7 @@ class Axis:
         """One value as a message tells it: ``95 deg``."""
         return f"{self.shown(value):g} {self.shown_unit}".rstrip()
 
-    def check(self, values: "ArrayLike") -> "Array":
+    def check(self, values: Any) -> "Array":
         """Values as an array of floats, if the axis can have them.
 
         Raises
@@ -171,6 +172,7 @@ LUMINOSITY = Axis(
     high=bounds.LUMINOSITY[1],
     expected=f"positive, from {bounds.LUMINOSITY[0]:g} to {bounds.LUMINOSITY[1]:g}",
     example="10",
+    default=1.0,
     left_out="1",
     logarithmic=True,
 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.answers.records import limit_record, limit_records, over_g
-from fastscan.axes import LUMINOSITY, SIGMA_SYS
+from fastscan.axes import SETTINGS
 from fastscan.errors import LimitError, unknown
 from fastscan.experiments.catalogue import load_all
 from fastscan.interactions import catalogue
@@ -36,21 +36,20 @@ def limit_at_point(names: Sequence[str], model: str, question: Question) -> Reco
     and this limit are there for M_Z' / g' too, as ``allowed_over_g_gev`` and ``expected_over_g_gev``.
     """
     experiments, interaction = load_all(names), catalogue.load(model)
-    at = {name: value for name, value in question.at.items() if name not in (SIGMA_SYS.name, LUMINOSITY.name)}
-    luminosity = question.at.get(LUMINOSITY.name, 1.0)
+    names = [axis.name for axis in SETTINGS]
+    at = {name: value for name, value in question.at.items() if name not in names}
     delta = limits.threshold(question.cl, question.column_dof)
     rows = points.prepare(experiments, interaction, at)
-    sigma = rows.likelihood.sigma_sys_of(question.at.get(SIGMA_SYS.name))
-    found = limits.at_point(rows, sigma, luminosity, delta)
-    family = {axis.column: at.get(axis.name) for axis in interaction.family_rows}
-    point = {**family, SIGMA_SYS.column: sigma.told()[0], LUMINOSITY.column: luminosity}
-    names = ("+".join(each.name for each in experiments), interaction.name)
-    record = limit_record(names, point, (question.cl, question.column_dof), found, 0, interaction)
+    settings = rows.likelihood.settings(question.at)
+    found = limits.at_point(rows, settings, delta)
+    point = {**{axis.column: at.get(axis.name) for axis in interaction.family_rows}, **settings.told()[0]}
+    told = ("+".join(each.name for each in experiments), interaction.name)
+    record = limit_record(told, point, (question.cl, question.column_dof), found, 0, interaction)
     expected, status = None, None
     if any(each.is_measured for each in experiments):
-        projected = [each.expected() for each in experiments]
-        own = dict(zip((each.name for each in projected), sigma.values.values(), strict=True))
-        instead = limits.at_point(points.prepare(projected, interaction, at), own, luminosity, delta)
+        projected = points.prepare([each.expected() for each in experiments], interaction, at)
+        errors = dict(zip(projected.likelihood.members, settings.sigma_sys.values(), strict=True))
+        instead = limits.at_point(projected, replace(settings, sigma_sys=errors), delta)
         expected, status = _number(instead.bounds[0]), str(instead.status[0])
     g = interaction.g_prime
     return {
@@ -119,7 +118,8 @@ def _joint(parts: "Sequence[Cube]") -> "Cube":
         for name in shared:
             if not np.array_equal(part.points[name], first.points[name]):
                 raise LimitError(f"{part.name} and {first.name} differ in {name}")
-    own = {} if first.has_axis(SIGMA_SYS.name) else {SIGMA_SYS.name: np.array([np.nan])}  # of several, no single number
+    # of several experiments' own there is no single number
+    own = {axis.name: np.array([np.nan]) for axis in SETTINGS if not first.has_axis(axis.name)}
     joint = {
         "combined": True,
         "members": [name for part in parts for name in part.identity["members"]],

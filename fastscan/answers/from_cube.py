@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastscan.answers.question import Question
-from fastscan.axes import LUMINOSITY, SIGMA_SYS, by_name, named
+from fastscan.axes import SETTINGS, by_name, named
 from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.settings import Settings
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
-from fastscan.stores.cube import Cube
+from fastscan.stores.cube import Cube, crossed
 from fastscan.typing import Array, IntArray
 
 if TYPE_CHECKING:
@@ -25,38 +26,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """The columns of a cube that a question is about: rows, by the indices on their axes, sigma_sys and luminosity.
+    """The columns of a cube that a question is about: rows, by the indices on their axes, at settings.
 
-    sigma_sys is None for each experiment's own.
+    A setting is None for what holds where nobody gives it.
     """
 
     cube: Cube
     rows: dict[str, IntArray]
-    sigma_sys: Array | None
-    luminosity: Array
+    settings: dict[str, Array | None]
 
     @classmethod
     def of(cls, cube: Cube, question: Question) -> "Selection":
-        """What a question asks of a cube, where it is silent all rows, each experiment's own sigma_sys, luminosity 1.
+        """What a question asks of a cube: all rows, and the settings as nobody gives them, where it is silent.
 
         Row parameters that the model doesn't have are passed over, those that it has must be on the axis.
         """
-        at = dict(question.at)
-        for name in at:
+        for name in question.at:
             named(name, by_name(AXES))
-        rows = {}
-        for name in cube.rows:
-            values = cube.checked(name, at.get(name, "axis"))
-            rows[name] = cube.on_axis(name, values)
-        sigma = at.get(SIGMA_SYS.name)
-        if isinstance(sigma, str) and not cube.has_axis(SIGMA_SYS.name):
-            sigma = None
-        return cls(
-            cube,
-            rows,
-            None if sigma is None else cube.checked(SIGMA_SYS.name, sigma),
-            cube.checked(LUMINOSITY.name, at.get(LUMINOSITY.name, 1.0)),
-        )
+        at = question.at
+        rows = {name: cube.on_axis(name, cube.checked(name, at.get(name, "axis"))) for name in cube.rows}
+        settings: dict[str, Array | None] = {}
+        for axis in SETTINGS:
+            values = at.get(axis.name)
+            absent = values is None or (isinstance(values, str) and not cube.has_axis(axis.name))
+            settings[axis.name] = None if absent else cube.checked(axis.name, values)
+        return cls(cube, rows, settings)
 
     @functools.cached_property
     def numbers(self) -> IntArray:
@@ -65,27 +59,30 @@ class Selection:
         return np.atleast_1d(self.cube.row_numbers(dict(zip(self.rows, mesh, strict=True)))).ravel()
 
     @functools.cached_property
-    def columns(self) -> GaussianColumns:
-        """The columns from the likelihood, over (rows, sigma_sys, luminosity)."""
-        sigma = None if self.sigma_sys is None else self.sigma_sys[:, None]
-        return self.cube.likelihood.columns(self.numbers[:, None, None], sigma, self.luminosity[None, :])[0]
+    def _resolved(self) -> Settings:
+        given = {name: values for name, values in self.settings.items() if values is not None}
+        return self.cube.likelihood.settings(crossed(given))
 
     @functools.cached_property
-    def stored_settings(self) -> tuple[IntArray, IntArray]:
-        """Indices of sigma_sys and luminosity on the axes of the store, where they must be."""
-        cube = self.cube
-        return cube.stored_sigma_sys(self.sigma_sys), cube.on_axis(LUMINOSITY.name, self.luminosity)
+    def columns(self) -> GaussianColumns:
+        """The columns from the likelihood: rows, and for each every combination of the settings."""
+        row = self.numbers.reshape(-1, *(1 for _ in self._resolved.shape))
+        return self.cube.likelihood.columns(row, self._resolved)[0]
+
+    @functools.cached_property
+    def stored_settings(self) -> list[IntArray]:
+        """Indices of the settings on the axes of the store, where they must be."""
+        return [self.cube.stored_setting(name, values) for name, values in self.settings.items()]
 
     def points(self) -> Iterator[dict[str, Any]]:
         """What records say of each column: its row parameters, None for those of the family that the model lacks."""
-        rows = [
+        family = self.cube.interaction.family_rows
+        values = [
             self.cube.points[axis.name][self.rows[axis.name]].tolist() if axis.name in self.rows else [None]
-            for axis in self.cube.interaction.family_rows
+            for axis in family
         ]
-        keys = [axis.column for axis in self.cube.interaction.family_rows]
-        sigmas = self.cube.sigma_sys(self.sigma_sys).told()
-        for *row, sigma, luminosity in itertools.product(*rows, sigmas, self.luminosity.tolist()):
-            yield {**dict(zip(keys, row, strict=True)), "sigma_sys": sigma, "luminosity": luminosity}
+        for *row, settings in itertools.product(*values, self._resolved.told()):
+            yield {**{axis.column: value for axis, value in zip(family, row, strict=True)}, **settings}
 
     def crossings(self, delta: float, root: "zarr.Group | None" = None) -> Crossings:
         """Crossings of the columns; with the root of the cube's store, the stored chi2 must agree."""
@@ -105,7 +102,7 @@ class Selection:
         return delta
 
     def _stored(self, root: "zarr.Group") -> Any:
-        """The stored chi2 of the columns, read by dask where it is needed: (rows..., sigma_sys, luminosity, points)."""
+        """The stored chi2 of the columns, read by dask where it is needed: rows, settings, points."""
         from fastscan.stores import chunks
 
         strength = len(self.rows)

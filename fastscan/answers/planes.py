@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, View, by_name, named
+from fastscan.axes import SETTINGS, Axis, View, by_name, named
 from fastscan.errors import LimitError, unknown
 from fastscan.interactions.parameters import AXES
 from fastscan.limits.crossings import infimum
@@ -69,11 +69,11 @@ class Plane:
     x, y : Side
         The two axes.
     held : dict of str to array
-        The points of other axes: chi2 is the minimum over them, which holds the axis where there is one.  sigma_sys is
-        absent where each experiment keeps its own.
+        The points of other axes: chi2 is the minimum over them, which holds the axis where there is one.  A setting of
+        which each experiment keeps its own is absent.
     fits_rows : bool
         Whether Delta chi2 is measured from the infimum over the rows of the cube too, not over columns alone; always at
-        the same sigma_sys and luminosity.
+        the same settings.
     cl, dof : float, int
         The level of its contours.
     stored_in : zarr.Group, optional
@@ -118,7 +118,7 @@ class Plane:
         at = _product(self._in_units(x, y), self.held)
         likelihood, row = self.cube.at_rows(at)
         strength = self.cube.interaction.strength.to_x(at[self.cube.strength])
-        chi2 = likelihood.chi2(strength, row, at.get(SIGMA_SYS.name), at[LUMINOSITY.name])
+        chi2 = likelihood.chi2(strength, row, at)
         lowest: Array = chi2.min(axis=1)
         return lowest
 
@@ -132,7 +132,7 @@ class Plane:
         each, number = np.unique(settings, axis=0, return_inverse=True)
         at = _product(dict(zip(varying, each[:, 1:].T, strict=True)), held)
         likelihood, row = self.cube.at_rows(at)
-        columns, shape = likelihood.columns(row, at.get(SIGMA_SYS.name), at[LUMINOSITY.name])
+        columns, shape = likelihood.columns(row, at)
         found = infimum(columns, self.cube.interaction.strength.largest_x)
         lowest: Array = found.reshape(shape).min(axis=1)
         return lowest[number.ravel()]
@@ -163,7 +163,7 @@ class Plane:
             if name in axes:
                 continue
             held = self.held.get(name)
-            chosen = cube.stored_sigma_sys(None) if held is None else cube.on_axis(name, held)
+            chosen = cube.stored_setting(name, None) if held is None else cube.on_axis(name, held)
             chi2 = chi2[(slice(None),) * number + (chosen,)].min(axis=number, keepdims=True)
         order = [dimensions.index(name) for name in axes]
         order += [number for number in range(len(dimensions)) if number not in order]
@@ -181,12 +181,11 @@ def plane_of(
     cube : Cube
         A group of a store, or of a plan.
     axes : PlaneAxes
-        Names of `VIEWS`, beta, cos_beta, m_zprime, sigma_sys or luminosity, of which the model has the first three or
-        the third; left out, the first that one would look at.
+        Names of `VIEWS`; left out, the first that one would look at.
     question : Question
-        Values at which other axes are held, on their axis or off it (row parameters on it); sigma_sys is left out for
-        each experiment's own, luminosity for 1.  With 1 degree of freedom each row is a model of its own, with 2 the
-        row parameters are fitted too.
+        Values at which other axes are held, on their axis or off it (row parameters on it); settings that are left out
+        are each experiment's own, or their default.  With 1 degree of freedom each row is a model of its own, with 2
+        the row parameters are fitted too.
     stored_in : zarr.Group
         Root of the cube's store, to insist on the stored chi2: other axes are then held at their points only.
 
@@ -220,8 +219,9 @@ def plane_of(
             raise LimitError(f"{name} can be shown, held or minimised over, one of them")
     held = {name: cube.axis_points(name) for name in axes.minimise if not _is_foreign(cube, name)}
     held |= {name: _held_at(cube, name, value) for name, value in given.items() if not _is_foreign(cube, name)}
-    if LUMINOSITY.name not in (*shown, *held):
-        held[LUMINOSITY.name] = np.ones(1)
+    for axis in SETTINGS:
+        if axis.default is not None and axis.name not in (*shown, *held):
+            held[axis.name] = np.array([axis.default])
     for axis in cube.interaction.parameters:
         if axis.name not in (*shown, *held):
             raise LimitError(f"{cube.name}: say at which {axis.name}, or minimise over it")

@@ -99,10 +99,10 @@ def limit_records(
 ) -> Iterator[Record]:
     """Limits of a group of a store, from the likelihood that it carries.
 
-    Exact at any sigma_sys and luminosity; left out, they are each experiment's own and 1.  Row parameters must be on
-    the group's axes.  A limit outside the group's axis of the strength is told, and marked as such.  With the root of
-    its store as `stored_in`, each stored chi2 must be the likelihood's, and sigma_sys and luminosity must be on the
-    axes too.  What can't be answered is refused at once, before the first record.
+    Exact at any settings; left out, they are each experiment's own and an exposure of 1.  Row parameters must be on the
+    group's axes.  A limit outside the group's axis of the strength is told, and marked as such.  With the root of its
+    store as `stored_in`, each stored chi2 must be the likelihood's, and settings must be on the axes too.  What can't
+    be answered is refused at once, before the first record.
 
     Examples
     --------
@@ -158,18 +158,21 @@ def contour_records(plane: "Plane", lines: "Sequence[Contour]") -> Iterator[Reco
     """
     cube = plane.cube
     axes = (*cube.interaction.family_rows, cube.interaction.strength.axis)
-    held = {axis: points.item() if points.size == 1 else None for axis, points in plane.held.items()}
-    own = {"sigma_sys": cube.sigma_sys(None).told()[0]}
+    held = {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
     level = (plane.cl, plane.dof, plane.delta)
     for number, line in enumerate(lines):
         names = (cube.experiment, cube.model, number, line.closed)
         for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
-            at = {**own, **held, plane.x.axis.name: x, plane.y.axis.name: y}
-            if isinstance(at["sigma_sys"], float):  # of a combination, by experiment
-                (at["sigma_sys"],) = cube.sigma_sys(np.array([at["sigma_sys"]])).told()
+            at = {**held, plane.x.axis.name: x, plane.y.axis.name: y}
             place = [value for axis in axes for value in _drawn_values(axis, at.get(axis.name))]
-            settings = [at[axis.name] for axis in SETTINGS]
+            settings = _settings_told(cube, at).values()
             yield dict(zip(contour_keys(cube.interaction), (*names, *place, *settings, *level), strict=True))
+
+
+def _settings_told(cube: "Cube", at: Mapping[str, float | None]) -> dict[str, Any]:
+    """The settings at a point as records have them, by name; None for those over which chi2 is minimised."""
+    (told,) = cube.likelihood.settings({name: value for name, value in at.items() if value is not None}).told()
+    return {axis.name: None if at.get(axis.name, 0.0) is None else told[axis.column] for axis in SETTINGS}
 
 
 def _drawn_values(axis: Axis, value: float | None) -> list[float | None]:
@@ -183,11 +186,9 @@ VIEWED: dict[str, Callable[[float], float]] = {"cos": math.cos}  # what a view h
 def contour_summary(plane: "Plane", lines: "Sequence[Contour]") -> Record:
     """The contours of a plane as one record: the axes, what is held, and each line's vertices by axis."""
     cube = plane.cube
-    held: dict[str, Any] = {
-        axis: points.item() if points.size == 1 else "minimised" for axis, points in plane.held.items()
-    }
-    if "sigma_sys" not in plane.shown and held.get("sigma_sys") != "minimised":
-        (held["sigma_sys"],) = cube.sigma_sys(plane.held.get("sigma_sys")).told()
+    at = {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
+    settings = {name: value for name, value in _settings_told(cube, at).items() if name not in plane.shown}
+    held = {name: "minimised" if value is None else value for name, value in {**at, **settings}.items()}
     return {
         "experiment": cube.experiment,
         "model": cube.model,

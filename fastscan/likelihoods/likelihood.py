@@ -8,19 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from fastscan.axes import LUMINOSITY
+from fastscan.axes import SIGMA_SYS
 from fastscan.errors import ExperimentError
 from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import arguments
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.polynomials import polynomials
-from fastscan.likelihoods import nuisances
 from fastscan.likelihoods.gaussian import GaussianColumns, gram_matrices
-from fastscan.likelihoods.nuisances import SigmaSys
 from fastscan.likelihoods.response import response
+from fastscan.likelihoods.settings import Given, Settings
 from fastscan.typing import Array, Channel, IntArray
 
 
@@ -88,39 +86,27 @@ class Likelihood:
         total: Array = constant[row] + x * (linear[row] + x * square[row])
         return total
 
-    def sigma_sys_of(self, given: nuisances.Given | SigmaSys) -> SigmaSys:
-        """Each member's systematic error, where a caller gives a common one, some by name, or none."""
-        return SigmaSys.resolve(given, self.members, self.sigma_sys, self.follows)
+    def settings(self, given: Given | Settings) -> Settings:
+        """Each member's systematic error and the exposure, as a caller gives them or leaves them out."""
+        return Settings.resolve(given, self.members, self.sigma_sys, self.follows)
 
-    def settings(self, sigma_sys: nuisances.Given | SigmaSys, luminosity: ArrayLike) -> tuple[Array, Array]:
-        """The kernels' noise and variance, shape (members, ...), of systematic errors and luminosities.
+    def own(self, setting: str) -> Array:
+        """The values of a setting where nobody gives it: of errors, those that a common one would replace."""
+        free = self.follows > 0
+        return self.sigma_sys[free] if setting == SIGMA_SYS.name else np.ones(1)
 
-        noise = 1 / lam_e = 1 / lam + r, with r = `spread`, and variance = sigma_sys^2.
-        """
-        lam = LUMINOSITY.check(luminosity)
-        resolved = self.sigma_sys_of(sigma_sys).values
-        shape = arguments.broadcast(
-            luminosity=lam.shape, **{f"sigma_sys of {name}": value.shape for name, value in resolved.items()}
-        )
-        noise, variance = np.empty((2, len(self.members), *shape))
-        for n, sigma in enumerate(resolved.values()):
-            noise[n] = 1 / lam + self.spread[n]
-            variance[n] = sigma**2
-        return noise, variance
-
-    def columns(
-        self, row: IntArray, sigma_sys: nuisances.Given | SigmaSys, luminosity: ArrayLike
-    ) -> tuple[GaussianColumns, tuple[int, ...]]:
-        """Columns where the row, sigma_sys and luminosity broadcast, and their common shape."""
-        noise, variance = self.settings(sigma_sys, luminosity)
-        shape = arguments.broadcast(parameters=row.shape, **{"sigma_sys with luminosity": noise[0].shape})
+    def columns(self, row: IntArray, given: Given | Settings) -> tuple[GaussianColumns, tuple[int, ...]]:
+        """Columns where the row and the settings broadcast, and their common shape."""
+        settings = self.settings(given)
+        shape = arguments.broadcast(parameters=row.shape, settings=settings.shape)
+        noise, variance = settings.noise_and_variance(self.spread)
         rows = np.broadcast_to(row, shape).flatten()
         return GaussianColumns(self.sums, self.scale, rows, _flat(noise, shape), _flat(variance, shape)), shape
 
-    def chi2(self, x: Array, row: IntArray, sigma_sys: nuisances.Given | SigmaSys, luminosity: ArrayLike) -> Array:
-        """chi2 where the strength x, the row, sigma_sys and luminosity broadcast."""
+    def chi2(self, x: Array, row: IntArray, given: Given | Settings) -> Array:
+        """chi2 where the strength x, the row and the settings broadcast."""
         rows = np.broadcast_to(row, arguments.broadcast(strength=x.shape, row=row.shape))
-        columns, shape = self.columns(rows, sigma_sys, luminosity)
+        columns, shape = self.columns(rows, given)
         return columns.chi2(np.broadcast_to(x, shape).reshape(-1, 1)).reshape(shape)
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri  # inverse of the chi2 distribution's survival function
 
+from fastscan.axes import SETTINGS
 from fastscan.errors import InputError
 from fastscan.experiments.catalogue import Experiments
 from fastscan.inputs import arguments
 from fastscan.interactions.contact import CONTACT_GEV
 from fastscan.interactions.interaction import Strength
-from fastscan.likelihoods import nuisances
-from fastscan.likelihoods.nuisances import SigmaSys
+from fastscan.likelihoods.settings import Given, Settings, SigmaSys
 from fastscan.limits.confidence import CL, DOF
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.points import Model, Rows, prepare, prepare_points
@@ -101,7 +101,7 @@ def limit(
     experiments: Experiments,
     model: Model,
     *,
-    sigma_sys: nuisances.Given = ...,
+    sigma_sys: SigmaSys = ...,
     luminosity: ArrayLike = ...,
     cl: float = ...,
     dof: int = ...,
@@ -113,7 +113,7 @@ def limit(
     experiments: Experiments,
     model: Model,
     *,
-    sigma_sys: nuisances.Given = ...,
+    sigma_sys: SigmaSys = ...,
     luminosity: ArrayLike = ...,
     cl: float = ...,
     dof: int = ...,
@@ -124,7 +124,7 @@ def limit(
     experiments: Experiments,
     model: Model,
     *,
-    sigma_sys: nuisances.Given = None,
+    sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
     cl: float = CL,
     dof: int = DOF,
@@ -176,7 +176,7 @@ def limit(
     (np.float64(nan), np.str_('no_sensitivity'))
     """
     rows = prepare(experiments, model, at)
-    columns, shape = rows.likelihood.columns(rows.index, sigma_sys, luminosity)
+    columns, shape = rows.likelihood.columns(rows.index, {"sigma_sys": sigma_sys, "luminosity": luminosity})
     found = find_crossings(columns, threshold(cl, dof), rows.largest_x)
     bounds: Array = _bounds(found, rows.interaction.strength).reshape(shape)[()]
     return (bounds, _status(found).reshape(shape)[()]) if with_status else bounds
@@ -186,7 +186,7 @@ def intervals(
     experiments: Experiments,
     model: Model,
     *,
-    sigma_sys: nuisances.Given = None,
+    sigma_sys: SigmaSys = None,
     luminosity: float = 1.0,
     cl: float = CL,
     dof: int = DOF,
@@ -228,17 +228,18 @@ def intervals(
     lowest, highest = (arguments.scalar(name, m, 0, np.inf) for name, m in (("m_min", m_min), ("m_max", m_max)))
     if not CONTACT_GEV <= lowest < highest:
         raise InputError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")
-    (found,) = at_point(prepare(experiments, model, at), sigma_sys, luminosity, threshold(cl, dof)).intervals
+    settings = {"sigma_sys": sigma_sys, "luminosity": luminosity}
+    (found,) = at_point(prepare(experiments, model, at), settings, threshold(cl, dof)).intervals
     clipped = ((max(low, lowest), high if high == np.inf else min(high, highest)) for low, high in found)
     return [(low, high) for low, high in clipped if low < min(high, highest)]
 
 
-def at_point(rows: Rows, sigma_sys: nuisances.Given | SigmaSys, luminosity: ArrayLike, delta: float) -> Limits:
+def at_point(rows: Rows, settings: Given | Settings, delta: float) -> Limits:
     """The limit, its status and the intervals of a single column; arguments that make several are refused."""
-    columns, shape = rows.likelihood.columns(rows.index, sigma_sys, luminosity)
+    columns, shape = rows.likelihood.columns(rows.index, settings)
     if shape:
-        names = ", ".join([*(axis.name for axis in rows.interaction.rows), "sigma_sys and luminosity"])
-        raise InputError(f"{names} must be scalars here; call it once per point")
+        *others, last = (axis.name for axis in (*rows.interaction.rows, *SETTINGS))
+        raise InputError(f"{', '.join(others)} and {last} must be scalars here; call it once per point")
     return limits_of(find_crossings(columns, delta, rows.largest_x), rows.interaction.strength)
 
 
@@ -246,7 +247,7 @@ def delta_chi2(
     experiments: Experiments,
     model: Model,
     *,
-    sigma_sys: nuisances.Given = None,
+    sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
     **at: ArrayLike | None,
 ) -> Array:
@@ -277,6 +278,7 @@ def delta_chi2(
     array([14.6685,  3.5132,  0.    ])
     """
     rows, x = prepare_points(experiments, model, at)
-    columns, shape = rows.likelihood.columns(rows.index, sigma_sys, luminosity)
-    value = rows.likelihood.chi2(x, rows.index, sigma_sys, luminosity)
+    settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
+    columns, shape = rows.likelihood.columns(rows.index, settings)
+    value = rows.likelihood.chi2(x, rows.index, settings)
     return value - infimum(columns, rows.largest_x).reshape(shape)

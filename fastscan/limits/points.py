@@ -13,8 +13,9 @@ from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import arguments
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
-from fastscan.likelihoods import likelihood, nuisances
+from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.settings import SigmaSys
 from fastscan.typing import Array, IntArray
 
 Model = str | PathLike[str] | Interaction
@@ -120,7 +121,7 @@ def chi2(
     experiments: Experiments,
     model: Model,
     *,
-    sigma_sys: nuisances.Given = None,
+    sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
     **at: ArrayLike | None,
 ) -> Array:
@@ -162,4 +163,4 @@ def chi2(
     array([8.4882, 3.1303])
     """
     rows, x = prepare_points(experiments, model, at)
-    return rows.likelihood.chi2(x, rows.index, sigma_sys, luminosity)
+    return rows.likelihood.chi2(x, rows.index, {"sigma_sys": sigma_sys, "luminosity": luminosity})

@@ -1,7 +1,7 @@
 """Pictures of a user's own store: Delta chi2 profiles, limits along an axis, contours in a plane.
 
-What isn't said is chosen as one would look first: contours where every group has rows, else limits along sigma_sys or
-luminosity, else profiles.  Whatever is drawn comes from the same records that the commands print.
+What isn't said is chosen as one would look first: contours where every group has rows, else limits along a
+setting, else profiles.  Whatever is drawn comes from the same records that the commands print.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import zarr
 from fastscan.answers import answers, contours, planes, records
 from fastscan.answers.planes import Side
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.axes import SETTINGS, SIGMA_SYS, Axis, by_name
+from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import LimitError, unknown
 from fastscan.interactions.parameters import AXES
 from fastscan.limits.confidence import level_text
@@ -201,19 +201,17 @@ def _draw_contours(
 
 
 def _drawn(cube: Cube, row: Record) -> Record:
-    """A record as it is drawn: axes in the units of pictures, and of a combination the sigma_sys that its free members
-    share."""
-    sigma = row[SIGMA_SYS.name]
-    if isinstance(sigma, dict):
-        follows = dict(zip(cube.likelihood.members, cube.likelihood.follows, strict=True))
-        free = {value for name, value in sigma.items() if follows[name]}
-        sigma = free.pop() if len(free) == 1 else None
-    shown = {
-        axis.own_view.column: None if row[axis.column] is None else axis.shown(row[axis.column])
-        for axis in AXES
-        if axis.column in row and axis.shown_in
-    }
-    return {**row, SIGMA_SYS.name: sigma, **shown}
+    """A record as it is drawn: in the units of pictures, and of errors by experiment the one that free ones share."""
+    drawn = dict(row)
+    for axis in AXES:
+        value = row.get(axis.column)
+        if isinstance(value, dict):
+            follows = dict(zip(cube.likelihood.members, cube.likelihood.follows, strict=True))
+            free = {each for name, each in value.items() if follows[name]}
+            value = free.pop() if len(free) == 1 else None
+        if axis.column in row:
+            drawn[axis.own_view.column] = None if value is None else axis.shown(value)
+    return drawn
 
 
 def _points(side: Side) -> list[float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis
+from fastscan.axes import SETTINGS, Axis
 from fastscan.interactions.parameters import AXES, PARAMETERS
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.typing import Record
@@ -70,8 +70,7 @@ def print_limits(found: Iterable[Record], cl: float, dof: int) -> None:
             each["experiment"],
             each["model"],
             *("" if each.get(axis.column) is None else f"{axis.shown(each[axis.column]):.6g}" for axis in axes),
-            sigma_text(each),
-            f"{each['luminosity']:g}",
+            *(setting_text(each[axis.column]) for axis in SETTINGS),
             limit_text(each),
         )
         for each in limits
@@ -88,12 +87,14 @@ def _row_axes(record: Record) -> list[Axis]:
 
 def print_summary(found: Iterable[Record]) -> None:
     """A row for each experiment and model; over its rows, the range of its limits."""
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+    own = [axis for axis in SETTINGS if axis.default is None]  # what each experiment has of its own
+    groups: dict[tuple[str, ...], list[Record]] = {}
     for each in found:
-        groups.setdefault((each["experiment"], each["model"], sigma_text(each)), []).append(each)
+        key = (each["experiment"], each["model"], *(setting_text(each[axis.column]) for axis in own))
+        groups.setdefault(key, []).append(each)
     click.echo(f"Lower limits on M_Z' at {level_text(CL, DOF)}:")
     rows = [(*key, limits_text(each)) for key, each in groups.items()]
-    print_table(("experiment", "model", "sigma_sys", "limit"), rows)
+    print_table(("experiment", "model", *(axis.heading for axis in own), "limit"), rows)
 
 
 def print_contours(plane: Record) -> None:
@@ -230,19 +231,21 @@ def mass_text(mass: float, over_g: float | None) -> str:
     return f"{mass:.1f} GeV" + ("" if over_g is None else f", M_Z'/g' {over_g:.1f} GeV")
 
 
-def sigma_text(record: Record) -> str:
-    """The systematic error, by experiment where there are several."""
-    sigma = record["sigma_sys"]
-    if isinstance(sigma, dict):
-        return ", ".join(f"{name} {value:g}" for name, value in sigma.items())
-    return f"{sigma:g}"
+def setting_text(value: float | dict[str, float]) -> str:
+    """A setting, by experiment where there are several.
+
+    >>> setting_text(0.2), setting_text({"conus": 0.2, "connie": 0.1})
+    ('0.2', 'conus 0.2, connie 0.1')
+    """
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {each:g}" for name, each in value.items())
+    return f"{value:g}"
 
 
 def conditions(record: Record) -> str:
     """What a limit holds for."""
     level = level_text(record["cl"], record["dof"])
-    settings = {SIGMA_SYS: sigma_text(record), LUMINOSITY: f"{record[LUMINOSITY.column]:g}"}
-    return ", ".join([level, *(f"{axis.text} {value}" for axis, value in settings.items())])
+    return ", ".join([level, *(f"{axis.text} {setting_text(record[axis.column])}" for axis in SETTINGS)])
 
 
 def intervals_text(intervals: Iterable[tuple[float, float | None]]) -> str:

@@ -19,8 +19,8 @@ _of_thread = threading.local()
 
 def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
     """chi2 over the part of a cube that a chunk covers, in the cube's dtype; valid until this thread's next call."""
-    *rows, strength, sigma, luminosity = cube.layout.region(index)
-    noise, variance = cube.settings((sigma, luminosity))
+    rows, strength, settings = _parts(cube, index)
+    noise, variance = cube.noise_and_variance(settings)
     members = len(noise)
     numbers, x = _rows(cube, rows).ravel(), cube.x[strength]
     shape = tuple(part.stop - part.start for part in cube.layout.region(index))
@@ -38,8 +38,15 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
 
 def events_block(cube: Cube, index: Index) -> Array:
     """Events over the part of a cube that a chunk covers."""
-    *rows, strength, _, _ = cube.layout.region(index)
+    rows, strength, _ = _parts(cube, index)
     return cube.likelihood.events(cube.x[strength], _rows(cube, rows)[..., None])
+
+
+def _parts(cube: Cube, index: Index) -> tuple[Sequence[slice], slice, Sequence[slice]]:
+    """The part of a cube that a chunk covers: of the axes that make rows, of the strength's, and of the settings."""
+    region = cube.layout.region(index)
+    rows = len(cube.rows)
+    return region[:rows], region[rows], region[rows + 1 :]
 
 
 def _rows(cube: Cube, index: Sequence[slice]) -> IntArray:

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS
+from fastscan.axes import SETTINGS, Axis
 from fastscan.inputs import data_files as tables
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods import likelihood
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.scans import grid
 from fastscan.scans.grid import Combination, Grid, layout_of
 from fastscan.stores.cube import Cube
+from fastscan.typing import Array
 
 PROSE = ("title", "description", "references")  # may be reworded, and no number changes
 
@@ -30,13 +32,13 @@ def plan(source: str | Path | Grid) -> list[Cube]:
 
 def _cube(source: Grid, name: str, measured: Combination, model: Interaction, combined: bool) -> Cube:
     given = source.axes_of(model)
-    # without the axis sigma_sys each experiment keeps its own, which for several is no single number
-    own = np.nan if combined else measured.experiments[0].statistics.sigma_sys
-    left_out = {SIGMA_SYS.name: np.array([own]), LUMINOSITY.name: np.ones(1)}
-    axes = [axis.name for axis in (*model.parameters, *SETTINGS)]
-    points = {axis: given[axis].array() if axis in given else left_out[axis] for axis in axes}
-    mesh = np.meshgrid(*(points[axis.name] for axis in model.rows), indexing="ij")
+    mesh = np.meshgrid(*(given[axis.name].array() for axis in model.rows), indexing="ij")
     rows = {axis.name: each.ravel() for axis, each in zip(model.rows, mesh, strict=True)}
+    found = likelihood.build(measured.experiments, model, rows, measured.sigma_sys)
+    points = {
+        axis.name: given[axis.name].array() if axis.name in given else _left_out(axis, found, combined)
+        for axis in (*model.parameters, *SETTINGS)
+    }
     layout = layout_of(source, model, combined)
     references = [each for experiment in measured.experiments for each in experiment.references]
     return Cube(
@@ -59,8 +61,13 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
         interaction=model,
         points=points,
         layout=layout,
-        likelihood=likelihood.build(measured.experiments, model, rows, measured.sigma_sys),
+        likelihood=found,
     )
+
+
+def _left_out(axis: Axis, found: Likelihood, combined: bool) -> Array:
+    """The one point of a setting that the grid leaves out; of several experiments' own there is no single number."""
+    return np.array([np.nan]) if combined and axis.default is None else found.own(axis.name)
 
 
 def _plain(value: Any) -> Any:

@@ -6,17 +6,16 @@ Nothing is read or written here: `fastscan.stores.store` keeps a cube's group, `
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, by_name, named
+from fastscan.axes import SETTINGS, Axis, by_name, named
 from fastscan.errors import LimitError
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.likelihood import Likelihood, change_of
-from fastscan.likelihoods.nuisances import SigmaSys
 from fastscan.stores.layout import Layout
 from fastscan.typing import Array, IntArray
 
@@ -36,7 +35,7 @@ class Cube:
     interaction : Interaction
         The model.
     points : dict of str to array
-        Each axis' points by its name, in the order of the dimensions: rows, strength, sigma_sys, luminosity.
+        Each axis' points by its name, in the order of the dimensions: rows, strength, settings.
     layout : Layout
         How it is cut.
     likelihood : Likelihood
@@ -81,6 +80,11 @@ class Cube:
         return self.interaction.strength.axis.name
 
     @property
+    def interaction_axes(self) -> tuple[str, ...]:
+        """Names of the axes of the model."""
+        return (*self.rows, self.strength)
+
+    @property
     def row_shape(self) -> tuple[int, ...]:
         """Points of each axis that makes a row; empty without any."""
         return tuple(self.points[name].size for name in self.rows)
@@ -96,19 +100,12 @@ class Cube:
         return "events" in self.layout.arrays
 
     def changes_along(self, name: str) -> bool:
-        """Whether the group has an axis and something changes along it.
-
-        Nothing does along sigma_sys where a combination fixes each member's.
-        """
-        return self.has_axis(name) and (name != SIGMA_SYS.name or bool(self.likelihood.follows.any()))
+        """Whether the group has an axis and something changes along it: nothing does where every member is fixed."""
+        return self.has_axis(name) and (name in self.interaction_axes or self.likelihood.own(name).size > 0)
 
     def has_axis(self, name: str) -> bool:
-        """Whether the group has an axis; where the grid leaves sigma_sys out, each experiment keeps its own."""
-        return name in self.points and not (name == SIGMA_SYS.name and self._lacks_sigma_sys)
-
-    @property
-    def _lacks_sigma_sys(self) -> bool:
-        return SIGMA_SYS.name not in self.identity["axes"]
+        """Whether the group has an axis; one that the grid leaves out counts where one value holds for all."""
+        return name in self.points and (name in self.identity["axes"] or self.axes[name].default is not None)
 
     def axis_points(self, name: str) -> Array:
         """The points of an axis; one that the group doesn't have is an error."""
@@ -132,26 +129,21 @@ class Cube:
         axis = named(name, self.axes)
         return self.axis_points(name) if isinstance(values, str) else np.atleast_1d(axis.check(values)).ravel()
 
-    def sigma_sys(self, values: Array | None) -> SigmaSys:
-        """Each member's systematic error where a common one is given, or (None) its own."""
-        return self.likelihood.sigma_sys_of(values)
-
-    def stored_sigma_sys(self, values: Array | None) -> IntArray:
-        """Indices on the axis sigma_sys of common values, or (None) of the one that the members have of their own."""
-        if not self.changes_along(SIGMA_SYS.name) and values is None:
-            return np.zeros(1, np.intp)
+    def stored_setting(self, name: str, values: Array | None) -> IntArray:
+        """Indices on the axis of a setting of values, or (None) of the one that the members have of their own."""
         if values is None:
-            own = np.unique(self.likelihood.sigma_sys[self.likelihood.follows > 0])
-            if own.size > 1:
-                raise LimitError(f"{self.name}: no stored chi2 has each experiment's own sigma_sys; say which")
-            values = own
-        return self.on_axis(SIGMA_SYS.name, values)
+            if not self.changes_along(name):
+                return np.zeros(1, np.intp)
+            values = np.unique(self.likelihood.own(name))
+            if values.size > 1:
+                raise LimitError(f"{self.name}: no stored chi2 has each experiment's own {name}; say which")
+        return self.on_axis(name, values)
 
-    def settings(self, index: tuple[slice, ...]) -> tuple[Array, Array]:
-        """The kernels' noise and variance at a part of the axes sigma_sys and luminosity, shape (members, ...)."""
-        sigma, luminosity = index
-        common = None if self._lacks_sigma_sys else self.points[SIGMA_SYS.name][sigma, None]
-        return self.likelihood.settings(common, self.points[LUMINOSITY.name][None, luminosity])
+    def noise_and_variance(self, index: Sequence[slice]) -> tuple[Array, Array]:
+        """What kernels take at a part of the axes of the settings, each of shape (members, ...)."""
+        parts = zip(SETTINGS, index, strict=True)
+        given = {axis.name: self.points[axis.name][part] for axis, part in parts if self.has_axis(axis.name)}
+        return self.likelihood.settings(crossed(given)).noise_and_variance(self.likelihood.spread)
 
     def row_numbers(self, at: Mapping[str, IntArray]) -> IntArray:
         """Numbers of the rows at indices on the axes that make a row, which broadcast."""
@@ -183,6 +175,15 @@ class Cube:
             told = " or ".join(self.rows)
             raise LimitError(f"{self.name} was made with other couplings than this fastscan's between its {told}")
         return change
+
+
+def crossed(settings: Mapping[str, Array]) -> dict[str, Array]:
+    """Values of settings as arrays that broadcast to every combination, a dimension for each setting."""
+    number = {axis.name: dimension for dimension, axis in enumerate(SETTINGS)}
+    return {
+        name: values.reshape([-1 if dimension == number[name] else 1 for dimension in range(len(SETTINGS))])
+        for name, values in settings.items()
+    }
 
 
 def hash_of(identity: Any) -> str:

@@ -1,0 +1,110 @@
+"""The settings of experiments: systematic errors and exposure, resolved here and nowhere else, whoever gives them.
+
+Each experiment of a likelihood ("member") has a relative error of its signal's normalisation.  It is the experiment's
+own, where nobody says anything or a grid leaves the axis out; a common value; one that is given by the experiment's
+name; or one that a combination fixes, which no common value replaces.  Resolved, all of these are one thing: an array
+for each member.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastscan.axes import LUMINOSITY, SIGMA_SYS
+from fastscan.errors import unknown
+from fastscan.inputs import arguments
+from fastscan.typing import Array
+
+SigmaSys = ArrayLike | Mapping[str, ArrayLike | None] | None  # common, by name, or each experiment's own
+Given = Mapping[str, Any]  # values by the names of the axes, among which others than settings can be
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """What holds at each point, as arrays that broadcast with each other.
+
+    Attributes
+    ----------
+    sigma_sys : mapping of str to array
+        The relative systematic error of each member, by the member's name.
+    luminosity : array
+        Factor on the exposure.
+    """
+
+    sigma_sys: Mapping[str, Array]
+    luminosity: Array
+
+    @classmethod
+    def resolve(cls, given: "Given | Settings", members: Sequence[str], own: Array, follows: Array) -> "Settings":
+        """What holds for each member, where a caller gives something or nothing.
+
+        Parameters
+        ----------
+        given : mapping
+            Under sigma_sys a common error, a mapping by name, or (None or nothing) each member's own; under luminosity
+            a factor, left out 1.  A `Settings` is passed through.
+        members : sequence of str
+            Names of the experiments.
+        own : array, shape (members,)
+            Their own errors, or those at which a combination fixes them.
+        follows : array, shape (members,)
+            Whether a common value replaces the member's own; 0 or 1.
+
+        Raises
+        ------
+        InputError
+            For a name that is no member's, or a value that is no relative error or no factor.
+
+        Examples
+        --------
+        >>> own, follows = np.array([0.2, 0.0025]), np.array([1, 0])
+        >>> resolved = Settings.resolve({"sigma_sys": 0.1}, ["conus", "cr51-lxe-a"], own, follows)
+        >>> resolved.told()
+        [{'sigma_sys': {'conus': 0.1, 'cr51-lxe-a': 0.0025}, 'luminosity': 1.0}]
+        """
+        if isinstance(given, Settings):
+            return given
+        common, luminosity = given.get(SIGMA_SYS.name), given.get(LUMINOSITY.name)
+        if isinstance(common, Mapping):
+            for name in common:
+                if name not in members:
+                    raise unknown(f"experiment in {SIGMA_SYS.name}", name, members)
+            named = common
+        else:
+            named = {name: common for name, free in zip(members, follows, strict=True) if free}
+        errors = {}
+        for name, default in zip(members, own, strict=True):
+            said = named.get(name)
+            errors[name] = SIGMA_SYS.check(default if said is None else said)
+        return cls(errors, LUMINOSITY.check(LUMINOSITY.default if luminosity is None else luminosity))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The common shape of all settings."""
+        errors = {f"sigma_sys of {name}": value.shape for name, value in self.sigma_sys.items()}
+        return arguments.broadcast(luminosity=self.luminosity.shape, **errors)
+
+    def told(self) -> list[dict[str, Any]]:
+        """Each point as records have it: an error is a number, or numbers by experiment where there are several."""
+        luminosity, *errors = (
+            np.broadcast_to(value, self.shape).ravel().tolist() for value in (self.luminosity, *self.sigma_sys.values())
+        )
+        points = (dict(zip(self.sigma_sys, point, strict=True)) for point in zip(*errors, strict=True))
+        return [
+            {SIGMA_SYS.column: each if len(each) > 1 else next(iter(each.values())), LUMINOSITY.column: factor}
+            for each, factor in zip(points, luminosity, strict=True)
+        ]
+
+    def noise_and_variance(self, spread: Array) -> tuple[Array, Array]:
+        """What kernels take, each of shape (members, ...).
+
+        noise = 1 / lam_e = 1 / lam + r, with the members' `spread` r, and variance = sigma_sys^2.
+        """
+        noise, variance = np.empty((2, len(self.sigma_sys), *self.shape))
+        for member, sigma in enumerate(self.sigma_sys.values()):
+            noise[member] = 1 / self.luminosity + spread[member]
+            variance[member] = sigma**2
+        return noise, variance
