@@ -22,9 +22,9 @@ stands above it:
     experiments   geometry  sources  detectors  observations  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  points  crossings  limits
-    stores        layout  location  remote  cube  chunks  store
+    stores        layout  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  scanner  cluster  verify
-    answers       question  from_cube  planes  contours  records  answers
+    answers       question  records  point  from_cube  planes  contours  answers
     outputs       figures  plots  terminal  citations
     paper         table3  paper_figures  report  paper
     commands      options  cli

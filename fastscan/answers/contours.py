@@ -1,17 +1,23 @@
-"""Contours: the lines of a plane on which Delta chi2 equals a threshold.
+"""Contours: the lines of a plane on which Delta chi2 equals a threshold, and their records.
 
 contourpy draws the lines through the plane's grid; each vertex, which lies on an edge between two grid points, is
 then moved along its edge to where the likelihood that the cube carries puts it.
 """
 
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import contourpy
 import numpy as np
 from scipy.optimize import elementwise
 
 from fastscan.answers.planes import Plane, Side
-from fastscan.typing import Array
+from fastscan.answers.records import contour_keys
+from fastscan.axes import SETTINGS, Axis
+from fastscan.stores.cube import Cube
+from fastscan.typing import Array, Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,3 +85,59 @@ def _position(points: Array, values: Array) -> Array:
     sign = 1.0 if points[0] < points[-1] else -1.0
     place: Array = np.interp(sign * values, sign * points, number)
     return place
+
+
+def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
+    """A record for each vertex of the contours of a plane, with the keys of `contour_keys`.
+
+    An axis that isn't shown has the value at which it is held; None stands for one that chi2 is minimised over.
+    """
+    cube = plane.cube
+    axes = (*cube.interaction.family_rows, cube.interaction.strength.axis)
+    held = {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
+    level = (plane.cl, plane.dof, plane.delta)
+    for number, line in enumerate(lines):
+        names = (cube.experiment, cube.model, number, line.closed)
+        for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
+            at = {**held, plane.x.axis.name: x, plane.y.axis.name: y}
+            place = [value for axis in axes for value in _drawn_values(axis, at.get(axis.name))]
+            settings = _settings_told(cube, at).values()
+            yield dict(zip(contour_keys(cube.interaction), (*names, *place, *settings, *level), strict=True))
+
+
+def _settings_told(cube: Cube, at: Mapping[str, float | None]) -> dict[str, Any]:
+    """The settings at a point as records have them, by name; None for those over which chi2 is minimised."""
+    (told,) = cube.likelihood.settings({name: value for name, value in at.items() if value is not None}).told()
+    return {axis.name: None if at.get(axis.name, 0.0) is None else told[axis.column] for axis in SETTINGS}
+
+
+def _drawn_values(axis: Axis, value: float | None) -> list[float | None]:
+    """A value of an axis, and what is drawn of it in each of its other views."""
+    return [value, *(None if value is None else VIEWED[view.scale](value) for view in axis.views)]
+
+
+VIEWED: dict[str, Callable[[float], float]] = {"cos": math.cos}  # what a view has of a value, by its scale
+
+
+def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
+    """The contours of a plane as one record: the axes, what is held, and each line's vertices by axis."""
+    cube = plane.cube
+    at = {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
+    settings = {name: value for name, value in _settings_told(cube, at).items() if name not in plane.shown}
+    held = {name: "minimised" if value is None else value for name, value in {**at, **settings}.items()}
+    return {
+        "experiment": cube.experiment,
+        "model": cube.model,
+        "axes": [plane.x.view.name, plane.y.view.name],
+        "units": {axis.name: axis.unit for axis in (*cube.interaction.family_rows, cube.interaction.strength.axis)},
+        "held": held,
+        "cl": plane.cl,
+        "dof": plane.dof,
+        "delta_chi2": plane.delta,
+        "contours": [{"closed": line.closed, "vertices": _vertices(plane, line)} for line in lines],
+    }
+
+
+def _vertices(plane: Plane, line: Contour) -> dict[str, list[float]]:
+    """The vertices of a line by the names of the plane's axes."""
+    return {side.view.name: side.viewed(at).tolist() for side, at in ((plane.x, line.x), (plane.y, line.y))}

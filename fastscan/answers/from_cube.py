@@ -1,4 +1,4 @@
-"""Columns of a cube: their crossings and profiles, from the likelihood that it carries or from the chi2 that it stores.
+"""Columns of a cube: limits and profiles, from the likelihood that it carries or from the chi2 that it stores.
 
 What is stored is compared with the likelihood, streamed through dask, so that the cube can be larger than memory.
 """
@@ -7,21 +7,23 @@ import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import zarr
 
 from fastscan.answers.question import Question
+from fastscan.answers.records import limit_record, profile_keys
 from fastscan.axes import SETTINGS, by_name, named
+from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.settings import Settings
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
+from fastscan.limits.limits import OUTSIDE_AXIS, Limits, limits_of, threshold
+from fastscan.stores import chunks
 from fastscan.stores.cube import Cube, crossed
-from fastscan.typing import Array, IntArray
-
-if TYPE_CHECKING:
-    import zarr
+from fastscan.typing import Array, IntArray, Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,27 +86,23 @@ class Selection:
         for *row, settings in itertools.product(*values, self._resolved.told()):
             yield {**{axis.column: value for axis, value in zip(family, row, strict=True)}, **settings}
 
-    def crossings(self, delta: float, root: "zarr.Group | None" = None) -> Crossings:
+    def crossings(self, delta: float, root: zarr.Group | None = None) -> Crossings:
         """Crossings of the columns; with the root of the cube's store, the stored chi2 must agree."""
         largest = self.cube.interaction.strength.largest_x
         return find_crossings(self.columns, delta, largest) if root is None else self._stored_crossings(root, delta)
 
-    def profiles(self, root: "zarr.Group | None" = None) -> Array:
+    def profiles(self, root: zarr.Group | None = None) -> Array:
         """Delta chi2 at the points of the strength's axis, shape (columns, points); arguments as of `crossings`."""
         chi2 = self.columns.chi2(self.cube.x)
         if root is not None:
-            from fastscan.stores import chunks  # a limit without a store does without zarr
-
             stored = chunks.computed(self.cube, self._stored(root)).reshape(chi2.shape)
             chunks.require_same(self.cube, stored, chi2)
             chi2 = stored
         delta: Array = chi2 - infimum(self.columns, self.cube.interaction.strength.largest_x)[:, None]
         return delta
 
-    def _stored(self, root: "zarr.Group") -> Any:
+    def _stored(self, root: zarr.Group) -> Any:
         """The stored chi2 of the columns, read by dask where it is needed: rows, settings, points."""
-        from fastscan.stores import chunks
-
         strength = len(self.rows)
         stored = chunks.chi2_array(root, self.cube)
         order = [*(axis for axis in range(stored.ndim) if axis != strength), strength]
@@ -113,14 +111,11 @@ class Selection:
             chosen = chosen[(slice(None),) * axis + (index,)]
         return chosen
 
-    def _stored_crossings(self, root: "zarr.Group", delta: float) -> Crossings:
+    def _stored_crossings(self, root: zarr.Group, delta: float) -> Crossings:
         """As `crossings`; dask reads the cube chunk by chunk: memory is bounded by one of them, and by the answer."""
-        import dask.array
+        import dask.array  # which takes longer to import than most questions take to answer
         from dask.base import compute
         from dask.delayed import delayed
-
-        from fastscan.inputs.files import readable
-        from fastscan.stores import chunks
 
         cube, columns = self.cube, self.columns
         largest = cube.interaction.strength.largest_x
@@ -143,3 +138,56 @@ class Selection:
             # one after the other: a block's columns are spread over the cores already
             parts = compute(*tasks, scheduler="synchronous")  # type: ignore[no-untyped-call]
             return gathered(parts, number.size)
+
+
+def limit_records(
+    cube: Cube, question: Question | None = None, stored_in: zarr.Group | None = None
+) -> Iterator[Record]:
+    """Limits of a group of a store, from the likelihood that it carries.
+
+    Exact at any settings; left out, they are each experiment's own and an exposure of 1.  Row parameters must be on the
+    group's axes.  A limit outside the group's axis of the strength is told, and marked as such.  With the root of its
+    store as `stored_in`, each stored chi2 must be the likelihood's, and settings must be on the axes too.  What can't
+    be answered is refused at once, before the first record.
+
+    Examples
+    --------
+    >>> from fastscan.scans.plan import plan
+    >>> chi = plan("grids/coherent-csi.toml")[0]
+    >>> limits = limit_records(chi, Question(at={"sigma_sys": [0.1, 0.28]}))
+    >>> [(each["sigma_sys"], each["status"], round(each["limit_gev"], 1)) for each in limits]
+    [(0.1, 'ok', 348.6), (0.28, 'ok', 195.3)]
+    """
+    asked = question or Question()
+    selection = Selection.of(cube, asked)
+    delta = threshold(asked.cl, asked.column_dof)
+    if stored_in is not None:
+        _ = selection.stored_settings  # refused here, where they aren't on the axes
+    return _found_limits(selection, asked, delta, stored_in)
+
+
+def _found_limits(
+    selection: Selection, asked: Question, delta: float, stored_in: zarr.Group | None
+) -> Iterator[Record]:
+    """The record of each column, once the crossings are found."""
+    cube = selection.cube
+    found = limits_of(selection.crossings(delta, stored_in), cube.interaction.strength)
+    axis = cube.points[cube.strength]
+    outside = (found.bounds < axis.min()) | (found.bounds > axis.max())
+    marked = Limits(found.bounds, np.where(outside, OUTSIDE_AXIS, found.status), found.intervals)
+    level = (asked.cl, asked.column_dof)
+    for number, point in enumerate(selection.points()):
+        yield limit_record((cube.experiment, cube.model), point, level, marked, number, cube.interaction)
+
+
+def profile_records(
+    cube: Cube, question: Question | None = None, stored_in: zarr.Group | None = None
+) -> Iterator[Record]:
+    """Delta chi2 at each point of a group's strength axis, with the keys of `profile_keys`; as `limit_records`."""
+    selection = Selection.of(cube, question or Question())
+    strengths = cube.points[cube.strength].tolist()
+    values = selection.profiles(stored_in).tolist()
+    for point, column in zip(selection.points(), values, strict=True):
+        settings = (cube.experiment, cube.model, *point.values())
+        for strength, delta in zip(strengths, column, strict=True):
+            yield dict(zip(profile_keys(cube.interaction), (*settings, strength, delta), strict=True))

@@ -11,24 +11,15 @@ Profiles and contours have records too, one for each point.  Which cubes and pla
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
 
 import numpy as np
 
-from fastscan.answers.question import Question
 from fastscan.axes import SETTINGS, Axis
 from fastscan.interactions.interaction import Interaction
-from fastscan.limits.limits import OUTSIDE_AXIS, Limits, limits_of, threshold
+from fastscan.limits.limits import Limits
 from fastscan.typing import Record
-
-if TYPE_CHECKING:  # a limit without a store does without zarr
-    import zarr
-
-    from fastscan.answers.contours import Contour
-    from fastscan.answers.from_cube import Selection
-    from fastscan.answers.planes import Plane
-    from fastscan.stores.cube import Cube
 
 
 def limit_keys(model: Interaction) -> tuple[str, ...]:
@@ -92,119 +83,6 @@ def limit_record(
 def over_g(mass: float | None, g_prime: float | None) -> float | None:
     """M_Z' / g' of a mass, where both are there."""
     return None if mass is None or g_prime is None else mass / g_prime
-
-
-def limit_records(
-    cube: "Cube", question: Question | None = None, stored_in: "zarr.Group | None" = None
-) -> Iterator[Record]:
-    """Limits of a group of a store, from the likelihood that it carries.
-
-    Exact at any settings; left out, they are each experiment's own and an exposure of 1.  Row parameters must be on the
-    group's axes.  A limit outside the group's axis of the strength is told, and marked as such.  With the root of its
-    store as `stored_in`, each stored chi2 must be the likelihood's, and settings must be on the axes too.  What can't
-    be answered is refused at once, before the first record.
-
-    Examples
-    --------
-    >>> from fastscan.scans.plan import plan
-    >>> chi = plan("grids/coherent-csi.toml")[0]
-    >>> limits = limit_records(chi, Question(at={"sigma_sys": [0.1, 0.28]}))
-    >>> [(each["sigma_sys"], each["status"], round(each["limit_gev"], 1)) for each in limits]
-    [(0.1, 'ok', 348.6), (0.28, 'ok', 195.3)]
-    """
-    from fastscan.answers.from_cube import Selection
-
-    asked = question or Question()
-    selection = Selection.of(cube, asked)
-    delta = threshold(asked.cl, asked.column_dof)
-    if stored_in is not None:
-        _ = selection.stored_settings  # refused here, where they aren't on the axes
-    return _found_limits(selection, asked, delta, stored_in)
-
-
-def _found_limits(
-    selection: "Selection", asked: Question, delta: float, stored_in: "zarr.Group | None"
-) -> Iterator[Record]:
-    """The record of each column, once the crossings are found."""
-    cube = selection.cube
-    found = limits_of(selection.crossings(delta, stored_in), cube.interaction.strength)
-    axis = cube.points[cube.strength]
-    outside = (found.bounds < axis.min()) | (found.bounds > axis.max())
-    marked = Limits(found.bounds, np.where(outside, OUTSIDE_AXIS, found.status), found.intervals)
-    level = (asked.cl, asked.column_dof)
-    for number, point in enumerate(selection.points()):
-        yield limit_record((cube.experiment, cube.model), point, level, marked, number, cube.interaction)
-
-
-def profile_records(
-    cube: "Cube", question: Question | None = None, stored_in: "zarr.Group | None" = None
-) -> Iterator[Record]:
-    """Delta chi2 at each point of a group's strength axis, with the keys of `profile_keys`; as `limit_records`."""
-    from fastscan.answers.from_cube import Selection
-
-    selection = Selection.of(cube, question or Question())
-    strengths = cube.points[cube.strength].tolist()
-    values = selection.profiles(stored_in).tolist()
-    for point, column in zip(selection.points(), values, strict=True):
-        settings = (cube.experiment, cube.model, *point.values())
-        for strength, delta in zip(strengths, column, strict=True):
-            yield dict(zip(profile_keys(cube.interaction), (*settings, strength, delta), strict=True))
-
-
-def contour_records(plane: "Plane", lines: "Sequence[Contour]") -> Iterator[Record]:
-    """A record for each vertex of the contours of a plane, with the keys of `contour_keys`.
-
-    An axis that isn't shown has the value at which it is held; None stands for one that chi2 is minimised over.
-    """
-    cube = plane.cube
-    axes = (*cube.interaction.family_rows, cube.interaction.strength.axis)
-    held = {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
-    level = (plane.cl, plane.dof, plane.delta)
-    for number, line in enumerate(lines):
-        names = (cube.experiment, cube.model, number, line.closed)
-        for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
-            at = {**held, plane.x.axis.name: x, plane.y.axis.name: y}
-            place = [value for axis in axes for value in _drawn_values(axis, at.get(axis.name))]
-            settings = _settings_told(cube, at).values()
-            yield dict(zip(contour_keys(cube.interaction), (*names, *place, *settings, *level), strict=True))
-
-
-def _settings_told(cube: "Cube", at: Mapping[str, float | None]) -> dict[str, Any]:
-    """The settings at a point as records have them, by name; None for those over which chi2 is minimised."""
-    (told,) = cube.likelihood.settings({name: value for name, value in at.items() if value is not None}).told()
-    return {axis.name: None if at.get(axis.name, 0.0) is None else told[axis.column] for axis in SETTINGS}
-
-
-def _drawn_values(axis: Axis, value: float | None) -> list[float | None]:
-    """A value of an axis, and what is drawn of it in each of its other views."""
-    return [value, *(None if value is None else VIEWED[view.scale](value) for view in axis.views)]
-
-
-VIEWED: dict[str, Callable[[float], float]] = {"cos": math.cos}  # what a view has of a value, by its scale
-
-
-def contour_summary(plane: "Plane", lines: "Sequence[Contour]") -> Record:
-    """The contours of a plane as one record: the axes, what is held, and each line's vertices by axis."""
-    cube = plane.cube
-    at = {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
-    settings = {name: value for name, value in _settings_told(cube, at).items() if name not in plane.shown}
-    held = {name: "minimised" if value is None else value for name, value in {**at, **settings}.items()}
-    return {
-        "experiment": cube.experiment,
-        "model": cube.model,
-        "axes": [plane.x.view.name, plane.y.view.name],
-        "units": {axis.name: axis.unit for axis in (*cube.interaction.family_rows, cube.interaction.strength.axis)},
-        "held": held,
-        "cl": plane.cl,
-        "dof": plane.dof,
-        "delta_chi2": plane.delta,
-        "contours": [{"closed": line.closed, "vertices": _vertices(plane, line)} for line in lines],
-    }
-
-
-def _vertices(plane: "Plane", line: "Contour") -> dict[str, list[float]]:
-    """The vertices of a line by the names of the plane's axes."""
-    return {side.view.name: side.viewed(at).tolist() for side, at in ((plane.x, line.x), (plane.y, line.y))}
 
 
 def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> None:

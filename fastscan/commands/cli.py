@@ -65,10 +65,10 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
               fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
     """
     options.only_one(json=as_json, csv=as_csv)
-    from fastscan.answers import answers, records
+    from fastscan.answers import point, records
 
     names = experiments.split(",")
-    found = answers.limit_at_point(names, model, options.with_sigma_sys(question, names))
+    found = point.limit_at_point(names, model, options.with_sigma_sys(question, names))
     if as_csv:
         records.write_csv(sys.stdout, list(found), [found])
     elif as_json:
@@ -180,7 +180,7 @@ def scan(
         options.only_one(workers=workers is not None, scheduler=scheduler is not None)
         _tell_costs(grid, store, resume=resume, overwrite=overwrite, part=part, workers=workers, scheduler=scheduler)
         return
-    from fastscan.answers import records
+    from fastscan.answers.from_cube import limit_records
     from fastscan.scans import cluster, scanner
     from fastscan.scans.plan import plan
 
@@ -192,7 +192,7 @@ def scan(
     if part is not None:
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
         return
-    terminal.print_summary(each for cube in cubes for each in records.limit_records(cube))
+    terminal.print_summary(each for cube in cubes for each in limit_records(cube))
 
 
 def _tell_costs(grid: str, store: str, **scan: Any) -> None:
@@ -332,13 +332,14 @@ def contours(
     """
     options.only_one(json=as_json, csv=as_csv)
     from fastscan.answers import answers, records
+    from fastscan.answers.contours import contour_records, contour_summary
 
     found = list(answers.contours_of_store(store, question, PlaneAxes(axes, minimise)))
     if as_csv:
-        rows = (row for plane, lines in found for row in records.contour_records(plane, lines))
+        rows = (row for plane, lines in found for row in contour_records(plane, lines))
         records.write_csv(sys.stdout, records.contour_keys(found[0][0].cube.interaction), rows)
         return
-    summaries = [records.contour_summary(plane, lines) for plane, lines in found]
+    summaries = [contour_summary(plane, lines) for plane, lines in found]
     if as_json:
         terminal.print_json(summaries)
     for summary in [] if as_json else summaries:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import zarr
 
-from fastscan.answers import answers, contours, planes, records
+from fastscan.answers import answers, contours, from_cube, planes
 from fastscan.answers.planes import Side
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import SETTINGS, Axis, by_name
@@ -160,7 +160,7 @@ def _can(cube: Cube, needed: Sequence[str], plane: PlaneAxes, asked: Question) -
 
 
 def _draw_profiles(ax: "Axes", cubes: Sequence[Cube], asked: Question, stored_in: zarr.Group | None) -> None:
-    rows = [_drawn(cube, row) for cube in cubes for row in records.profile_records(cube, asked, stored_in)]
+    rows = [_drawn(cube, row) for cube in cubes for row in from_cube.profile_records(cube, asked, stored_in)]
     told = _told_axes(cubes)
     strength = cubes[0].interaction.strength.axis.own_view.column
     _curves(ax, rows, told, strength, "delta_chi2")
@@ -172,7 +172,7 @@ def _draw_profiles(ax: "Axes", cubes: Sequence[Cube], asked: Question, stored_in
 
 def _draw_limits(ax: "Axes", cubes: Sequence[Cube], along: str, asked: Question, stored_in: zarr.Group | None) -> None:
     over = replace(asked, at={**asked.at, along: "axis"})
-    rows = [_drawn(cube, row) for cube in cubes for row in records.limit_records(cube, over, stored_in)]
+    rows = [_drawn(cube, row) for cube in cubes for row in from_cube.limit_records(cube, over, stored_in)]
     drawn = cubes[0].axes[along].own_view.column
     limit = figures.limit_view(cubes[0].interaction.strength.axis).column
     told = _told_axes(cubes, along)
@@ -184,7 +184,7 @@ def _draw_contours(
     ax: "Axes", cubes: Sequence[Cube], axes: PlaneAxes, asked: Question, stored_in: zarr.Group | None
 ) -> None:
     found = list(answers.contours_of_cubes(cubes, asked, axes, stored_in))
-    rows = [_drawn(plane.cube, row) for plane, lines in found for row in records.contour_records(plane, lines)]
+    rows = [_drawn(plane.cube, row) for plane, lines in found for row in contours.contour_records(plane, lines)]
     plane, _ = found[0]
     told = _told_axes(cubes, *plane.shown)
     shown = (plane.x.view.column, plane.y.view.column)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastscan.answers import records
-from fastscan.answers.contours import contours
+from fastscan.answers.contours import contour_records, contours
+from fastscan.answers.from_cube import limit_records, profile_records
 from fastscan.answers.planes import plane_of
 from fastscan.answers.question import PlaneAxes, Question, Values
 from fastscan.experiments.catalogue import load
@@ -227,7 +228,7 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
         row["cos_beta"] = math.cos(row["beta_rad"])
     axes = PlaneAxes(("cos_beta", "m_zprime"))
     shown = [plane_of(cube, axes, Question(cl=CL, dof=DOF)) for cube in cubes]
-    vertices = [each for plane in shown for each in records.contour_records(plane, contours(plane))]
+    vertices = [each for plane in shown for each in contour_records(plane, contours(plane))]
     exact = {name: _status_at(name, INSENSITIVE) for name in dict.fromkeys(row["experiment"] for row in limits)}
     cevns = {name: states for name, states in exact.items() if kind_of(name) != CHROMIUM}
     chromium = {name: states for name, states in exact.items() if kind_of(name) == CHROMIUM}
@@ -354,11 +355,11 @@ def _cevns_sigma_sys(row: Record) -> float:
 
 
 def _profiles(cubes: Iterable[Cube], **at: Values) -> list[Record]:
-    return [row for cube in cubes for row in records.profile_records(cube, Question(at=at))]
+    return [row for cube in cubes for row in profile_records(cube, Question(at=at))]
 
 
 def _limits(cubes: Iterable[Cube], **at: Values) -> list[Record]:
-    return [row for cube in cubes for row in records.limit_records(cube, Question(at=at))]
+    return [row for cube in cubes for row in limit_records(cube, Question(at=at))]
 
 
 def _experiment(row: Record) -> str:

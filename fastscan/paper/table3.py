@@ -8,6 +8,7 @@ from importlib.resources import files
 import numpy as np
 
 from fastscan.answers import records
+from fastscan.answers.from_cube import limit_records
 from fastscan.experiments.catalogue import load
 from fastscan.inputs import data_files as tables
 from fastscan.limits import limits
@@ -47,7 +48,7 @@ def entries_of(cubes: Iterable[Cube]) -> list[Entry]:
 
 
 def _entry(cube: Cube, published: dict[tuple[str, str], float], notes: dict[str, str]) -> Entry:
-    (found,) = records.limit_records(cube)
+    (found,) = limit_records(cube)
     experiment, model = found["experiment"], found["model"]
     computed, paper = found["limit_gev"], published.get((experiment, model))
     loaded = load(experiment)

@@ -1,0 +1,60 @@
+"""Sums of likelihoods that a store has: some cubes of one model as the one that a grid's [combine] would make of them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import zarr
+
+from fastscan.axes import SETTINGS
+from fastscan.errors import LimitError, unknown
+from fastscan.likelihoods.likelihood import combine
+from fastscan.stores import store
+from fastscan.stores.cube import Cube
+from fastscan.stores.layout import arrays_of
+
+
+def joint_cubes(root: zarr.Group, names: Sequence[str]) -> list[Cube]:
+    """For each model that all the named experiments of a store have, their combination."""
+    groups = store.group_names(root)
+    known = dict.fromkeys(group.split("/")[0] for group in groups)
+    for name in names:
+        if name not in known:
+            raise unknown("experiment of this store", name, known, LimitError)
+    shared = [
+        model
+        for model in dict.fromkeys(group.split("/")[1] for group in groups)
+        if all(f"{name}/{model}" in groups for name in names)
+    ]
+    if not shared:
+        raise LimitError(f"no model is in the store for all of {', '.join(names)}")
+    return [_joint([store.read(root, f"{name}/{model}") for name in names]) for model in shared]
+
+
+def _joint(parts: Sequence[Cube]) -> Cube:
+    """The cube that a grid file's [combine.NAME] would make of some cubes of one model, over the first one's axes."""
+    first = parts[0]
+    shared = (*first.rows, first.strength)
+    for part in parts:
+        if part.identity["model"] != first.identity["model"]:
+            raise LimitError(f"{part.name} and {first.name} differ in the model")
+        for name in shared:
+            if not np.array_equal(part.points[name], first.points[name]):
+                raise LimitError(f"{part.name} and {first.name} differ in {name}")
+    # of several experiments' own there is no single number
+    own = {axis.name: np.array([np.nan]) for axis in SETTINGS if not first.has_axis(axis.name)}
+    joint = {
+        "combined": True,
+        "members": [name for part in parts for name in part.identity["members"]],
+        "experiments": {name: each for part in parts for name, each in part.identity["experiments"].items()},
+        "fixed_sigma_sys": {name: sigma for part in parts for name, sigma in part.identity["fixed_sigma_sys"].items()},
+    }
+    return replace(
+        first,
+        name=f"{'+'.join(part.experiment for part in parts)}/{first.model}",
+        references=tuple(dict.fromkeys(reference for part in parts for reference in part.references)),
+        identity=first.identity | joint,
+        points=first.points | own,
+        layout=replace(first.layout, arrays=arrays_of(combined=True)),
+        likelihood=combine([part.likelihood for part in parts]),
+    )
