@@ -1,4 +1,4 @@
-"""Sums of likelihoods that a store has: some cubes of one model as the one that a grid's [combine] would make of them."""
+"""Sums of likelihoods that a store has: cubes of one model as the one that a grid's [combine] would make of them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
