@@ -1,8 +1,8 @@
 """Quartics in the strength x of new physics: how sums over bins depend on x, and their values and derivatives.
 
-At fixed parameters (a row) every expected count is a quadratic polynomial in x.  Sums over bins of products of two
-counts are therefore quartics.  `polynomials` computes their coefficients from Gram matrices, in which the bins are
-summed already; `quartic` and `quartic_derivatives` evaluate them.  Coefficients stand lowest power first.
+At fixed parameters (a row) every expected count is a quadratic polynomial in x.  Sums over bins of squares of counts
+are therefore quartics.  `polynomials` computes their coefficients from square roots of the sums, in which the bins are
+compressed already; `quartic` and `quartic_derivatives` evaluate them.  Coefficients stand lowest power first.
 """
 
 import numpy as np
@@ -14,15 +14,15 @@ POWERS = 5  # coefficients of a quartic
 
 
 @jit
-def quadratic_form(form, u0, u1, u2):
-    """u^T form u of a vector u = u0 + x u1 + x^2 u2, as a quartic in x.
+def squared(root, u0, u1, u2):
+    """|root u|^2 of a vector u = u0 + x u1 + x^2 u2, as a quartic in x.
 
-    The six sums are independent of each other, so the processor adds to all of them at a time.
+    The features are added up before anything is squared, so that no digits are lost where they cancel.
 
     Parameters
     ----------
-    form : float64 (basis, basis)
-        Symmetric.
+    root : float64 (basis, basis)
+        Upper triangular.
     u0, u1, u2 : float64 (basis,)
 
     Returns
@@ -31,29 +31,32 @@ def quadratic_form(form, u0, u1, u2):
     """
     s00 = s01 = s02 = s11 = s12 = s22 = 0.0
     for i in range(u0.size):
-        for j in range(u0.size):
-            left0, left1, left2 = u0[i] * form[i, j], u1[i] * form[i, j], u2[i] * form[i, j]
-            s00 += left0 * u0[j]
-            s01 += left0 * u1[j]
-            s02 += left0 * u2[j]
-            s11 += left1 * u1[j]
-            s12 += left1 * u2[j]
-            s22 += left2 * u2[j]
+        v0 = v1 = v2 = 0.0
+        for j in range(i, u0.size):
+            v0 += root[i, j] * u0[j]
+            v1 += root[i, j] * u1[j]
+            v2 += root[i, j] * u2[j]
+        s00 += v0 * v0
+        s01 += v0 * v1
+        s02 += v0 * v2
+        s11 += v1 * v1
+        s12 += v1 * v2
+        s22 += v2 * v2
     return s00, 2.0 * s01, s11 + 2.0 * s02, 2.0 * s12, s22
 
 
 @jit
-def polynomials(gram, change):
-    """Coefficients in x of the quadratic forms, in each row.
+def polynomials(roots, change):
+    """Coefficients in x of sums of squares, in each row.
 
-    The forms act on u = (1, changes of the features from their Standard Model values), which is a polynomial
+    Each sum is |root u|^2 of u = (1, changes of the features from their Standard Model values), which is a polynomial
     u0 + x u1 + x^2 u2.  Changes keep the digits that would be lost near the Standard Model if the features themselves
     were subtracted from the data.
 
     Parameters
     ----------
-    gram : float64 (members, sums, basis, basis)
-        Symmetric quadratic forms of each member: S_dd, D and S_mm of `fastscan.kernels.gaussian`, or any others.
+    roots : float64 (members, sums, basis, basis)
+        Upper triangular, for each member: of S_dd, D and S_mm of `fastscan.kernels.gaussian`, or any others.
         basis = 1 + features.  Dimensionless.
     change : float64 (members, rows, features, 3)
         Change of each feature as a polynomial in x.  Power 0 is not zero in rows that miss the Standard Model at x = 0.
@@ -61,10 +64,10 @@ def polynomials(gram, change):
     Returns
     -------
     float64 (members, rows, sums, POWERS)
-        u^T gram u as a polynomial in x.
+        |root u|^2 as a polynomial in x.
     """
     members, rows, features = change.shape[:3]
-    sums = gram.shape[1]
+    sums = roots.shape[1]
     out = np.empty((members, rows, sums, POWERS))
     u0, u1, u2 = np.zeros(1 + features), np.zeros(1 + features), np.zeros(1 + features)
     u0[0] = 1.0
@@ -73,7 +76,7 @@ def polynomials(gram, change):
             for f in range(features):
                 u0[1 + f], u1[1 + f], u2[1 + f] = change[n, r, f]
             for s in range(sums):
-                c = quadratic_form(gram[n, s], u0, u1, u2)
+                c = squared(roots[n, s], u0, u1, u2)
                 for power in range(POWERS):
                     out[n, r, s, power] = c[power]
     return out

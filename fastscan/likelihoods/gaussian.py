@@ -4,8 +4,8 @@ With d = data - m and m = N + background, each over the square root of the varia
 
     S_dd = sum d^2,   D = S_dd S_mm - (sum d m)^2,   S_mm = sum m^2
 
-Counts are linear in the features of the couplings, so each of the three is a quadratic form in (1, changes of the
-features from their Standard Model values), and a quartic in the strength x of a row.  The forms cost as much as there
+Counts are linear in the features of the couplings, so each of the three is |root e|^2 of e = (1, changes of the
+features from their Standard Model values), and a quartic in the strength x of a row.  The roots cost as much as there
 are bins; a row costs its weights only, whatever the bins.
 """
 
@@ -18,12 +18,13 @@ from fastscan.kernels import blocks
 from fastscan.typing import Array, IntArray
 
 
-def gram_matrices(rates: Array, signal: Array, counts: Counts) -> Array:
-    """S_dd, D and S_mm as quadratic forms in e = (1, changes of the features).
+def square_roots(rates: Array, signal: Array, counts: Counts) -> Array:
+    """Roots of S_dd, D and S_mm: each sum is |root e|^2 of e = (1, changes of the features).
 
-    D is what remains of S_dd S_mm when the direction of the data is projected out of d: with the data n over the
-    square root of the variance, D = (n n) |d - n (d n) / (n n)|^2, because d + m = n.  Nothing cancels in it, it is
-    never negative, and it is zero for one bin.
+    A root is the triangular factor of the matrix of all bins, which has the same length on every e.  D is what remains
+    of S_dd S_mm when the direction of the data is projected out of d: with the data n over the square root of the
+    variance, D = (n n) |d - n (d n) / (n n)|^2, because d + m = n.  Nothing cancels in it, it is never negative, and it
+    is zero for one bin.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def gram_matrices(rates: Array, signal: Array, counts: Counts) -> Array:
     Returns
     -------
     array, shape (3, 1 + features, 1 + features)
-        The forms of S_dd, D and S_mm: S = e^T form e, dimensionless.
+        Upper triangular, dimensionless.
 
     References
     ----------
@@ -48,8 +49,8 @@ def gram_matrices(rates: Array, signal: Array, counts: Counts) -> Array:
     Where data are the prediction and there is one bin, at the Standard Model (e0 alone) S_dd and D are zero:
 
     >>> counts = Counts(data=np.array([100.0]), background=np.zeros(1), variance=np.array([120.0]), spread=0.0)
-    >>> forms = gram_matrices(np.array([[400.0]]), np.array([100.0]), counts)
-    >>> forms[:, 0, 0].round(3)
+    >>> roots = square_roots(np.array([[400.0]]), np.array([100.0]), counts)
+    >>> (roots[:, :, 0] ** 2).sum(axis=1).round(3)
     array([ 0.   ,  0.   , 83.333])
     """
     error = np.sqrt(counts.variance)
@@ -61,7 +62,14 @@ def gram_matrices(rates: Array, signal: Array, counts: Counts) -> Array:
     direction = data / norm if norm > 0 else data
     across = difference - np.outer(difference @ direction, direction)
     across -= np.outer(across @ direction, direction)  # a second time, for what rounding left along the data
-    return np.stack([difference @ difference.T, norm**2 * (across @ across.T), model @ model.T])
+    return np.stack([_triangular(vectors) for vectors in (difference, norm * across, model)])
+
+
+def _triangular(vectors: Array) -> Array:
+    """The upper triangular matrix that has the length of every combination of some vectors (vectors, bins)."""
+    size = len(vectors)
+    factor = np.linalg.qr(vectors.T, mode="r")
+    return np.vstack([factor, np.zeros((size - len(factor), size))])
 
 
 @dataclass(frozen=True, eq=False)

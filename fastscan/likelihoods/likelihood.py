@@ -16,7 +16,7 @@ from fastscan.inputs import arguments
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.polynomials import polynomials
-from fastscan.likelihoods.gaussian import GaussianColumns, gram_matrices
+from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
 from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Given, Settings
 from fastscan.typing import Array, Channel, IntArray
@@ -34,8 +34,8 @@ class Likelihood:
         Names of the experiments.
     rates : array, shape (members, 1 + features)
         Events over all bins at luminosity 1: the Standard Model's, then those per unit of each feature.
-    gram : array, shape (members, 3, 1 + features, 1 + features)
-        See `fastscan.likelihoods.gaussian.gram_matrices`.
+    roots : array, shape (members, 3, 1 + features, 1 + features)
+        See `fastscan.likelihoods.gaussian.square_roots`.
     change : array, shape (members, rows, features, 3)
         Each feature less its Standard Model value as a polynomial in the strength x, lowest power first.
     spread : array, shape (members,)
@@ -47,7 +47,7 @@ class Likelihood:
 
     members: tuple[str, ...]
     rates: Array
-    gram: Array
+    roots: Array
     change: Array
     spread: Array
     sigma_sys: Array
@@ -56,7 +56,7 @@ class Likelihood:
     @functools.cached_property
     def sums(self) -> Array:
         """S_dd, D and S_mm of each member and row as quartics in x, shape (members, rows, 3, 5)."""
-        quartics: Array = polynomials(self.gram, np.ascontiguousarray(self.change))
+        quartics: Array = polynomials(self.roots, np.ascontiguousarray(self.change))
         return quartics
 
     @functools.cached_property
@@ -168,11 +168,11 @@ def change_of(interaction: Interaction, channel: Channel, rows: Mapping[str, Arr
 
 
 def _build_one(experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array]) -> Likelihood:
-    rates, gram, spread = experiment_forms(experiment)
+    rates, roots, spread = experiment_sums(experiment)
     return Likelihood(
         members=(experiment.name,),
         rates=rates[None],
-        gram=gram[None],
+        roots=roots[None],
         change=change_of(interaction, experiment.channel, rows)[None],
         spread=np.array([spread]),
         sigma_sys=np.array([experiment.statistics.sigma_sys]),
@@ -181,8 +181,8 @@ def _build_one(experiment: Experiment, interaction: Interaction, rows: Mapping[s
 
 
 @functools.cache
-def experiment_forms(experiment: Experiment) -> tuple[Array, Array, float]:
-    """Rates over all bins, Gram matrices and spread of an experiment, once for all interactions.
+def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
+    """Rates over all bins, roots of the sums and spread of an experiment, once for all interactions.
 
     Bins in which the Standard Model predicts nothing are dropped.
     """
@@ -197,4 +197,4 @@ def experiment_forms(experiment: Experiment) -> tuple[Array, Array, float]:
         raise ExperimentError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
     counts = experiment.statistics.counts(signal)
     totals = np.array([signal.sum(), *rates.sum(axis=1)])
-    return totals, gram_matrices(rates, signal, counts), counts.spread
+    return totals, square_roots(rates, signal, counts), counts.spread

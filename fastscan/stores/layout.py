@@ -58,7 +58,7 @@ COMPUTED = {  # a combination has chi2 alone: its events would be those of sever
 # The likelihood that a group carries, see `fastscan.likelihoods.likelihood.Likelihood`.
 CARRIED = {
     "rates": Stored(("member", "term"), "1", "events over all bins: the Standard Model's, then those of each feature"),
-    "gram": Stored(("member", "sum", "left", "right"), "1", "sums over bins as forms in (1, changes of the features)"),
+    "roots": Stored(("member", "sum", "left", "right"), "1", "square roots of sums over bins, by features"),
     "change": Stored(("member", "row", "feature", "power"), "1", "changes of the features as polynomials in x"),
     "spread": Stored(("member",), "1", "part of the variance that grows with the luminosity squared, relative"),
     "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error, or the one at which it is fixed"),
