@@ -20,7 +20,7 @@ def chi2_block(coefficients, x, noise, variance, tile, out):
 
     Parameters
     ----------
-    coefficients : float64 (members, rows, 3, POWERS)
+    coefficients : float64 (members, rows, 3, SQUARES)
         Quartics S_dd, D and S_mm, from `fastscan.kernels.polynomials.polynomials`.  Dimensionless, as all else here.
     x : float64 (points,)
         Strengths, at least zero.
@@ -64,7 +64,7 @@ def chi2_columns(coefficients, row, x, noise, variance):
 
     Parameters
     ----------
-    coefficients : float64 (members, rows, 3, POWERS)
+    coefficients : float64 (members, rows, 3, SQUARES)
         Quartics S_dd, D and S_mm, from `fastscan.kernels.polynomials.polynomials`.  Dimensionless, as all else here.
     row : intp (columns,)
         Index of each column's row.

@@ -28,8 +28,8 @@ def extrema_of(x, fall, own, noise, variance):
     x : float64 (rungs,)
     fall : float64 (rungs, columns)
         Minus the slope of chi2.
-    own : float64 (members, 3, POWERS)
-        Quartics S_dd, D and S_mm of the row.
+    own : float64 (members, 3, SQUARES)
+        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
     noise, variance : float64 (members, columns)
         1 / lam_e and sigma^2 of each column.
 
@@ -151,7 +151,7 @@ def crossings(coefficients, ladder, scale, others, row, noise, variance, delta, 
 
     Parameters
     ----------
-    coefficients : float64 (members, rows, 3, POWERS)
+    coefficients : float64 (members, rows, 3, SQUARES)
         Quartics S_dd, D and S_mm, from `fastscan.kernels.polynomials.polynomials`.  Dimensionless, as all else here.
     ladder : float64 (rungs,)
         x in units of each row's scale, ascending, so fine that no two extrema of a column lie between neighbours.

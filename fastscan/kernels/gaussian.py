@@ -17,7 +17,7 @@ import numpy as np
 
 from fastscan.kernels.arithmetic import fma, reciprocal
 from fastscan.kernels.jit import jit
-from fastscan.kernels.polynomials import quartic, quartic_derivatives
+from fastscan.kernels.polynomials import derivatives, sum_of_squares, with_slope
 
 
 @jit
@@ -89,52 +89,48 @@ def registers(coefficients):
 
     Parameters
     ----------
-    coefficients : float64 (3, POWERS)
-        Quartics S_dd, D and S_mm.
+    coefficients : float64 (3, SQUARES)
+        S_dd, D and S_mm, see `fastscan.kernels.polynomials`.
 
     Returns
     -------
-    s_dd, det, s_mm : tuple of POWERS float64
+    s_dd, det, s_mm : what `fastscan.kernels.polynomials.with_slope` returns
     """
-    a, b, c = coefficients
-    return (a[0], a[1], a[2], a[3], a[4]), (b[0], b[1], b[2], b[3], b[4]), (c[0], c[1], c[2], c[3], c[4])
+    return with_slope(coefficients[0]), with_slope(coefficients[1]), with_slope(coefficients[2])
 
 
 @jit
 def column_sums(coefficients, x):
-    """S_dd, D and S_mm at a point, clipped at zero because rounding can make a sum of squares negative.
+    """S_dd, D and S_mm at a point.
 
     Parameters
     ----------
-    coefficients : float64 (3, POWERS), or what `registers` returns
+    coefficients : float64 (3, SQUARES), or what `registers` returns
     x : float64
 
     Returns
     -------
     s_dd, det, s_mm : float64
     """
-    return (
-        max(quartic(coefficients[0], x), 0.0),
-        max(quartic(coefficients[1], x), 0.0),
-        max(quartic(coefficients[2], x), 0.0),
-    )
+    s_dd, det, s_mm = coefficients
+    return sum_of_squares(s_dd, x), sum_of_squares(det, x), sum_of_squares(s_mm, x)
 
 
 @jit
-def sums_derivatives(quartics, x):
-    """S_dd, D and S_mm at a point, each with its first and second derivative in x; not clipped.
+def sums_derivatives(coefficients, x):
+    """S_dd, D and S_mm at a point, each with its first and second derivative in x.
 
     Parameters
     ----------
-    quartics : what `registers` returns
+    coefficients : what `registers` returns
     x : float64
 
     Returns
     -------
     s_dd, det, s_mm : tuple of 3 float64
     """
-    s_dd, det, s_mm = quartics
-    return quartic_derivatives(s_dd, x), quartic_derivatives(det, x), quartic_derivatives(s_mm, x)
+    s_dd, det, s_mm = coefficients
+    return derivatives(s_dd, x), derivatives(det, x), derivatives(s_mm, x)
 
 
 @jit
@@ -156,7 +152,7 @@ def chi2_derivatives(sums, t, noise, variance):
     value, slope, curvature : float64
     """
     s_dd, det, s_mm = sums
-    excess, over = chi2_factors(max(s_dd[0], 0.0), max(det[0], 0.0), max(s_mm[0], 0.0), t, noise, variance)
+    excess, over = chi2_factors(s_dd[0], det[0], s_mm[0], t, noise, variance)
     value = excess * over
     slope = fma(-value * variance, s_mm[1], fma(det[1], t, s_dd[1])) * over
     curvature = fma(-variance, fma(2.0 * slope, s_mm[1], value * s_mm[2]), fma(det[2], t, s_dd[2])) * over

@@ -25,8 +25,8 @@ def rises_or_falls(own, ladder, scale):
 
     Parameters
     ----------
-    own : float64 (members, 3, POWERS)
-        Quartics S_dd, D and S_mm of the row.
+    own : float64 (members, 3, SQUARES)
+        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
     ladder : float64 (rungs,)
         x in units of scale, ascending.
     scale : float64
@@ -38,9 +38,9 @@ def rises_or_falls(own, ladder, scale):
     wide_vectors()
     rises, falls = np.ones(ladder.size, np.bool_), np.ones(ladder.size, np.bool_)
     for n in range(own.shape[0]):
-        quartics = registers(own[n])
+        coefficients = registers(own[n])
         for m in range(ladder.size):
-            s_dd, det, s_mm = sums_derivatives(quartics, ladder[m] * scale)
+            s_dd, det, s_mm = sums_derivatives(coefficients, ladder[m] * scale)
             first = fma(s_dd[1], s_mm[0], fma(-s_dd[0], s_mm[1], det[1]))
             second = fma(det[1], s_mm[0], -det[0] * s_mm[1])
             rises[m] &= (s_dd[1] >= 0.0) & (first >= 0.0) & (second >= 0.0)
@@ -79,8 +79,8 @@ def rungs_of(own, ladder, scale, others, largest):
 
     Parameters
     ----------
-    own : float64 (members, 3, POWERS)
-        Quartics S_dd, D and S_mm of the row.
+    own : float64 (members, 3, SQUARES)
+        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
     ladder : float64 (any,)
         x in units of scale, ascending.
     scale : float64

@@ -1,8 +1,11 @@
-"""Quartics in the strength x of new physics: how sums over bins depend on x, and their values and derivatives.
+"""Sums of squares along the strength x of new physics: their coefficients, values and derivatives.
 
-At fixed parameters (a row) every expected count is a quadratic polynomial in x.  Sums over bins of squares of counts
-are therefore quartics.  `polynomials` computes their coefficients from square roots of the sums, in which the bins are
-compressed already; `quartic` and `quartic_derivatives` evaluate them.  Coefficients stand lowest power first.
+At fixed parameters (a row) every expected count is a quadratic polynomial in x, and so is every difference of counts.
+A sum of their squares over bins is a quartic in x that is never negative.  It is kept as squares,
+
+    sum(x) = (c0 + c1 x + c2 x^2)^2 + x^2 [(c3 + c4 x)^2 + c5 x^2],   c5 >= 0,
+
+because the coefficients of the quartic itself cancel where counts cancel, and with them half of the digits.
 """
 
 import numpy as np
@@ -10,12 +13,32 @@ import numpy as np
 from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import jit
 
-POWERS = 5  # coefficients of a quartic
+SQUARES = 6  # coefficients of a sum
 
 
 @jit
-def squared(root, u0, u1, u2):
-    """|root u|^2 of a vector u = u0 + x u1 + x^2 u2, as a quartic in x.
+def length(v):
+    """The length of a vector."""
+    total = 0.0
+    for i in range(v.size):
+        total += v[i] * v[i]
+    return np.sqrt(total)
+
+
+@jit
+def projected_out(v, unit):
+    """The part of v along a unit vector, which is removed from v."""
+    along = 0.0
+    for i in range(v.size):
+        along += v[i] * unit[i]
+    for i in range(v.size):
+        v[i] -= along * unit[i]
+    return along
+
+
+@jit
+def put_squares(root, u, v, c):
+    """Coefficients of |root u|^2 for u = u0 + x u1 + x^2 u2, by the Gram-Schmidt process.
 
     The features are added up before anything is squared, so that no digits are lost where they cancel.
 
@@ -23,26 +46,28 @@ def squared(root, u0, u1, u2):
     ----------
     root : float64 (basis, basis)
         Upper triangular.
-    u0, u1, u2 : float64 (basis,)
-
-    Returns
-    -------
-    tuple of POWERS float64
+    u : float64 (3, basis)
+        u0, u1 and u2.
+    v : float64 (3, basis)
+        Scratch.
+    c : float64 (SQUARES,)
+        Filled.
     """
-    s00 = s01 = s02 = s11 = s12 = s22 = 0.0
-    for i in range(u0.size):
-        v0 = v1 = v2 = 0.0
-        for j in range(i, u0.size):
-            v0 += root[i, j] * u0[j]
-            v1 += root[i, j] * u1[j]
-            v2 += root[i, j] * u2[j]
-        s00 += v0 * v0
-        s01 += v0 * v1
-        s02 += v0 * v2
-        s11 += v1 * v1
-        s12 += v1 * v2
-        s22 += v2 * v2
-    return s00, 2.0 * s01, s11 + 2.0 * s02, 2.0 * s12, s22
+    for power in range(3):
+        for i in range(u.shape[1]):
+            v[power, i] = 0.0
+            for j in range(i, u.shape[1]):
+                v[power, i] += root[i, j] * u[power, j]
+    c[:] = 0.0
+    c[0] = length(v[0])
+    if c[0] > 0.0:
+        v[0] /= c[0]
+        c[1], c[2] = projected_out(v[1], v[0]), projected_out(v[2], v[0])
+    c[3] = length(v[1])
+    if c[3] > 0.0:
+        v[1] /= c[3]
+        c[4] = projected_out(v[2], v[1])
+    c[5] = length(v[2]) ** 2
 
 
 @jit
@@ -63,58 +88,77 @@ def polynomials(roots, change):
 
     Returns
     -------
-    float64 (members, rows, sums, POWERS)
-        |root u|^2 as a polynomial in x.
+    float64 (members, rows, sums, SQUARES)
     """
     members, rows, features = change.shape[:3]
     sums = roots.shape[1]
-    out = np.empty((members, rows, sums, POWERS))
-    u0, u1, u2 = np.zeros(1 + features), np.zeros(1 + features), np.zeros(1 + features)
-    u0[0] = 1.0
+    out = np.empty((members, rows, sums, SQUARES))
+    u, v = np.zeros((3, 1 + features)), np.empty((3, 1 + features))
+    u[0, 0] = 1.0
     for n in range(members):
         for r in range(rows):
             for f in range(features):
-                u0[1 + f], u1[1 + f], u2[1 + f] = change[n, r, f]
+                u[0, 1 + f], u[1, 1 + f], u[2, 1 + f] = change[n, r, f]
             for s in range(sums):
-                c = squared(roots[n, s], u0, u1, u2)
-                for power in range(POWERS):
-                    out[n, r, s, power] = c[power]
+                put_squares(roots[n, s], u, v, out[n, r, s])
     return out
 
 
 @jit
-def quartic(c, x):
-    """Value of a quartic.
+def sum_of_squares(c, x):
+    """Value of a sum.
 
     Parameters
     ----------
-    c : float64 (POWERS,)
+    c : tuple or float64 (SQUARES or more,)
     x : float64
 
     Returns
     -------
     float64
     """
-    return (((c[4] * x + c[3]) * x + c[2]) * x + c[1]) * x + c[0]
+    first, second = fma(fma(c[2], x, c[1]), x, c[0]), fma(c[4], x, c[3])
+    square = x * x
+    return fma(square, fma(second, second, c[5] * square), first * first)
 
 
 @jit
-def quartic_derivatives(c, x):
-    """Value of a quartic, and its first and second derivative, by Horner's scheme.
+def with_slope(c):
+    """Coefficients of a sum, and of its slope, a cubic, lowest power first; as a tuple, which loops keep in registers.
+
+    Where a slope cancels, an extremum moves by rounding and its value stays, so the slope may be the polynomial that
+    costs the least.
 
     Parameters
     ----------
-    c : tuple or float64 (POWERS,)
+    c : float64 (SQUARES,)
+
+    Returns
+    -------
+    tuple of SQUARES + 4 float64
+    """
+    slope = (
+        2.0 * c[0] * c[1],
+        2.0 * (c[1] * c[1] + 2.0 * c[0] * c[2] + c[3] * c[3]),
+        6.0 * (c[1] * c[2] + c[3] * c[4]),
+        4.0 * (c[2] * c[2] + c[4] * c[4] + c[5]),
+    )
+    return c[0], c[1], c[2], c[3], c[4], c[5], slope[0], slope[1], slope[2], slope[3]
+
+
+@jit
+def derivatives(c, x):
+    """Value of a sum, and its first and second derivative.
+
+    Parameters
+    ----------
+    c : what `with_slope` returns
     x : float64
 
     Returns
     -------
     value, first, second : float64
     """
-    value3 = fma(c[4], x, c[3])
-    value2 = fma(value3, x, c[2])
-    value1 = fma(value2, x, c[1])
-    slope2 = fma(c[4], x, value3)
-    slope1 = fma(slope2, x, value2)
-    half = fma(fma(c[4], x, slope2), x, slope1)
-    return fma(value1, x, c[0]), fma(slope1, x, value1), 2.0 * half
+    slope2 = fma(c[9], x, c[8])
+    slope1 = fma(slope2, x, c[7])
+    return sum_of_squares(c, x), fma(slope1, x, c[6]), fma(fma(c[9], x, slope2), x, slope1)

@@ -21,8 +21,8 @@ def chi2_and_fall(x, own, t, noise, variance, scratch):
     Parameters
     ----------
     x : float64 (rungs,)
-    own : float64 (members, 3, POWERS)
-        Quartics S_dd, D and S_mm of the row.
+    own : float64 (members, 3, SQUARES)
+        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
     t, noise, variance : float64 (members, columns)
         variance / noise, 1 / lam_e and sigma^2 of each column.
     scratch : float64 (2, any)
@@ -89,8 +89,8 @@ def put_derivatives(x, own, t, noise, variance, chi2, slope, curvature):
     Parameters
     ----------
     x : float64 (points,)
-    own : float64 (members, 3, POWERS)
-        Quartics S_dd, D and S_mm of the row.
+    own : float64 (members, 3, SQUARES)
+        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
     t, noise, variance : float64 (members, points)
         variance / noise, 1 / lam_e and sigma^2.
     chi2, slope, curvature : float64 (points,)
@@ -100,9 +100,9 @@ def put_derivatives(x, own, t, noise, variance, chi2, slope, curvature):
     for i in range(x.size):
         chi2[i] = slope[i] = curvature[i] = 0.0
     for n in range(t.shape[0]):
-        quartics = registers(own[n])
+        coefficients = registers(own[n])
         for i in range(x.size):
-            sums = sums_derivatives(quartics, x[i])
+            sums = sums_derivatives(coefficients, x[i])
             value, first, second = chi2_derivatives(sums, t[n, i], noise[n, i], variance[n, i])
             chi2[i] += value
             slope[i] += first
@@ -127,8 +127,8 @@ def refined(extrema, bracket, level, column, own, noise, variance):
         Ignored for extrema.
     column : intp (brackets,)
         Index of each bracket's column.
-    own : float64 (members, 3, POWERS)
-        Quartics S_dd, D and S_mm of the row.
+    own : float64 (members, 3, SQUARES)
+        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
     noise, variance : float64 (members, columns)
         1 / lam_e and sigma^2 of each column.
 

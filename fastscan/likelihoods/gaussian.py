@@ -78,8 +78,8 @@ class GaussianColumns:
 
     Attributes
     ----------
-    sums : array, shape (members, rows, 3, 5)
-        S_dd, D and S_mm of each member as quartics in x, lowest power first.
+    sums : array, shape (members, rows, 3, 6)
+        S_dd, D and S_mm of each member as sums of three squares, see `fastscan.kernels.polynomials`.
     scale : array, shape (rows,)
         The x at which the terms in x^2 are as many events as the Standard Model's: the scale on which chi2 changes.
     row : array of int, shape (columns,)

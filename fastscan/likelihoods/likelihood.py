@@ -55,9 +55,9 @@ class Likelihood:
 
     @functools.cached_property
     def sums(self) -> Array:
-        """S_dd, D and S_mm of each member and row as quartics in x, shape (members, rows, 3, 5)."""
-        quartics: Array = polynomials(self.roots, np.ascontiguousarray(self.change))
-        return quartics
+        """S_dd, D and S_mm of each member and row, see `fastscan.kernels.polynomials`: (members, rows, 3, 6)."""
+        coefficients: Array = polynomials(self.roots, np.ascontiguousarray(self.change))
+        return coefficients
 
     @functools.cached_property
     def counts(self) -> Array:

@@ -90,7 +90,7 @@ def between_extrema(sums: Array, scale: Array) -> Array:
 
     Parameters
     ----------
-    sums : array, shape (members, rows, 3, 5)
+    sums : array, shape (members, rows, 3, 6)
     scale : array, shape (rows,)
         See `fastscan.likelihoods.gaussian.GaussianColumns`.
 
@@ -98,7 +98,9 @@ def between_extrema(sums: Array, scale: Array) -> Array:
     -------
     array, shape (rows, 2 members)
     """
-    slope = sums[:, :, 0, 1:] * np.arange(1, 5) * scale[:, None] ** np.arange(1.0, 5.0)  # in x / scale
+    c0, c1, c2, c3, c4, c5 = np.moveaxis(sums[:, :, 0], -1, 0)
+    quartic = np.stack([2 * c0 * c1, c1**2 + 2 * c0 * c2 + c3**2, 2 * (c1 * c2 + c3 * c4), c2**2 + c4**2 + c5], -1)
+    slope = quartic * np.arange(1, 5) * scale[:, None] ** np.arange(1.0, 5.0)  # in x / scale
     cubic = np.abs(slope[..., 3]) > 1e-14 * np.abs(slope).max(axis=-1)
     companion = np.zeros((*slope.shape[:2], 3, 3))
     companion[..., 1, 0] = companion[..., 2, 1] = 1.0
