@@ -156,10 +156,14 @@ class Cube:
         """The likelihood at any values of the row parameters, which broadcast, and the row of each in it."""
         if not self.rows:
             return self.likelihood, np.zeros((), np.intp)
-        given = np.stack(np.broadcast_arrays(*(values[name] for name in self.rows)))
-        each, number = np.unique(given.reshape(len(given), -1), axis=1, return_inverse=True)
-        change = self._change(dict(zip(self.rows, each, strict=True)))
-        return replace(self.likelihood, change=change), number.reshape(given.shape[1:])
+        each, place = zip(*(np.unique(values[name], return_inverse=True) for name in self.rows), strict=True)
+        sizes = [axis.size for axis in each]
+        # one number for each combination of the values, of which not all need occur
+        number = np.ravel_multi_index(tuple(np.broadcast_arrays(*place)), sizes)
+        occurring, number = (np.arange(sizes[0]), number) if len(sizes) == 1 else np.unique(number, return_inverse=True)
+        rows = zip(self.rows, each, np.unravel_index(occurring, sizes), strict=True)
+        change = self._change({name: axis[index] for name, axis, index in rows})
+        return replace(self.likelihood, change=change), number
 
     @functools.cached_property
     def _change(self) -> Callable[[Mapping[str, Array]], Array]:
