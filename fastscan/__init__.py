@@ -22,7 +22,7 @@ stands above it:
     experiments   geometry  sources  detectors  observations  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  points  crossings  limits
-    stores        layout  location  remote  cube  chunks  store
+    stores        layout  remote  location  cube  chunks  store
     scans         grid  plan  costs  blocks  scanner  cluster  verify
     answers       question  from_cube  planes  contours  records  answers
     outputs       figures  plots  terminal  citations
