@@ -134,11 +134,16 @@ def nucleon_couplings(quark: dict[str, float]) -> Pair:
     return 2 * up + down, up + 2 * down
 
 
-def sm_couplings(channel: str) -> Pair:
-    """'cevns': (g_p, g_n); 'nu-e': (g_L, g_R) of nu_e on electrons, charged current included (Eq. 7)."""
+def sm_couplings(channel: str, flavour: str = "e") -> Pair:
+    """'cevns': (g_p, g_n); 'nu-e': (g_L, g_R) on electrons, of nu_e with the charged current included (Eq. 7)."""
     if channel == "cevns":
         return nucleon_couplings(quark_couplings())
-    return RHO_E * (-1 / 2 + KAPPA_E * S2) + 1, RHO_E * KAPPA_E * S2
+    return RHO_E * (-1 / 2 + KAPPA_E * S2) + charged_current(flavour), RHO_E * KAPPA_E * S2
+
+
+def charged_current(flavour: str) -> float:
+    """What the exchange of a W adds to g_L: a nu_mu or a nu_tau has no such way to an electron."""
+    return {"e": 1.0, "mu": 0.0, "tau": 0.0}[flavour]
 
 
 def e6_shifts(model: str, gamma: float, beta: float | None) -> dict[str, float]:
@@ -161,13 +166,15 @@ def left_right_shift(gamma: float, left: float, right: float) -> Pair:
     return a_minus_one * left + b * right, a_minus_one * right + b * left
 
 
-def coupling_shift(channel: str, model: str, m_zprime: float, beta: float | None = None) -> Pair:
+def coupling_shift(
+    channel: str, model: str, m_zprime: float, beta: float | None = None, flavour: str = "e"
+) -> Pair:  # fmt: skip
     """What the Z' adds to sm_couplings; kept apart, as couplings - sm_couplings loses digits near the SM."""
     gamma = (M_Z_GEV / m_zprime) ** 2
     if model in ("lr", "lr-nc") and channel == "nu-e":
-        left, right = sm_couplings("nu-e")
+        left, right = sm_couplings("nu-e", flavour)
         # The Z' does not touch W exchange: lr-nc keeps the charged current, the 1 in g_L, out of the rule.
-        return left_right_shift(gamma, left - 1 if model == "lr-nc" else left, right)
+        return left_right_shift(gamma, left - charged_current(flavour) if model == "lr-nc" else left, right)
     if model in ("lr", "lr-nc"):
         g = quark_couplings()
         eps = dict(zip(("uL", "uR"), left_right_shift(gamma, g["uL"], g["uR"]), strict=True))
@@ -178,9 +185,11 @@ def coupling_shift(channel: str, model: str, m_zprime: float, beta: float | None
     return (eps["eL"], eps["eR"]) if channel == "nu-e" else nucleon_couplings(eps)
 
 
-def couplings(channel: str, model: str, m_zprime: float, beta: float | None = None) -> Pair:
+def couplings(
+    channel: str, model: str, m_zprime: float, beta: float | None = None, flavour: str = "e"
+) -> Pair:  # fmt: skip
     """Standard Model plus Z': (g_p, g_n) for 'cevns', (g_L, g_R) for 'nu-e'."""
-    (g1, g2), (d1, d2) = sm_couplings(channel), coupling_shift(channel, model, m_zprime, beta)
+    (g1, g2), (d1, d2) = sm_couplings(channel, flavour), coupling_shift(channel, model, m_zprime, beta, flavour)
     return g1 + d1, g2 + d2
 
 
@@ -352,9 +361,14 @@ def electron_integrals(energy: float, low: float, high: float) -> Array:
     return np.array([edges[1] - edges[0], right, mixed])
 
 
-@lru_cache
 def electron_rates(experiment: str) -> Array:
-    """Counts in each bin that multiply g_L^2, g_R^2 and -g_L g_R, shape (3, 120) (Eqs. 6, 18-20)."""
+    """As `electron_rates_in`, in the experiment's own 120 bins."""
+    return electron_rates_in(experiment, tuple(CR51_BIN_EDGES))
+
+
+@lru_cache
+def electron_rates_in(experiment: str, bin_edges: tuple[float, ...]) -> Array:
+    """Counts in each bin that multiply g_L^2, g_R^2 and -g_L g_R, shape (3, bins) (Eqs. 6, 18-20)."""
     row = EXPERIMENTS[experiment]
 
     def ring(radius: float, z: float) -> float:
@@ -366,9 +380,21 @@ def electron_rates(experiment: str) -> Array:
     decays = DECAYS_PER_MCI * row.strength * seconds
     scale = decays * inverse_square / (4 * math.pi) * XENON_ELECTRONS_PER_CM3
     scale *= 2 * G_FERMI**2 * M_ELECTRON / math.pi * CM2_PER_MEV_2
-    bins = itertools.pairwise(CR51_BIN_EDGES)
+    bins = itertools.pairwise(bin_edges)
     columns = [sum(part * electron_integrals(e, low, high) for e, part in CR51_LINES) for low, high in bins]
     return np.array(scale * np.array(columns).T)
+
+
+def events_between(experiment: str, couplings: Pair, low_kev: float, high_kev: float) -> float:
+    """Signal counts of a CEvNS experiment at luminosity 1 with recoil energies between two, for (g_p, g_n)."""
+    g_p, g_n = couplings
+    parts = (
+        number
+        * rate_per_nucleus(experiment, isotope, low_kev, high_kev)
+        * (g_p * isotope.charge + g_n * (isotope.mass_number - isotope.charge)) ** 2
+        for isotope, number in nuclei(experiment)
+    )
+    return math.fsum(parts)
 
 
 def events_per_bin(experiment: str, couplings: Pair) -> Array:

@@ -11,6 +11,7 @@ from scipy.stats import chi2 as chi2_distribution
 
 import fastscan
 from fastscan.answers import answers, records
+from fastscan.answers.question import Question
 from fastscan.limits import limits as query
 
 CSI, CL, DOF = "coherent-csi", 0.95, 2
@@ -42,8 +43,8 @@ def crossings(model: str, beta: float | None, sigma_sys: float) -> list[float]:
 @pytest.mark.parametrize(("model", "beta"), [("chi", None), ("e6", BETA)])
 @pytest.mark.parametrize("from_cube", [False, True])
 def test_records_of_a_store(model: str, beta: float | None, from_cube: bool, stored: str) -> None:
-    chosen = {"beta": [BETA], "sigma_sys": [0.1], "from_cube": from_cube}
-    (found,) = answers.limits_of_store(stored, [f"{CSI}/{model}"], **chosen, cl=CL, dof=DOF)
+    at = {"sigma_sys": [0.1]} | ({} if beta is None else {"beta": [beta]})
+    (found,) = answers.limits_of_store(stored, Question((f"{CSI}/{model}",), at, CL, DOF, stored=from_cube))
     expected = crossings(model, beta, 0.1)
     assert ends(found["allowed_gev"]) == pytest.approx(expected, rel=1e-6)
     assert found["limit_gev"] == pytest.approx(expected[-1], rel=1e-6)
@@ -54,7 +55,8 @@ def test_records_of_a_store(model: str, beta: float | None, from_cube: bool, sto
 def test_record_and_intervals_of_a_point(model: str, beta: float | None) -> None:
     point = {"beta": beta, "sigma_sys": 0.1, "cl": CL, "dof": DOF}
     expected = crossings(model, beta, 0.1)
-    found = answers.limit_at_point([CSI], model, **point)
+    at = {"sigma_sys": 0.1} | ({} if beta is None else {"beta": beta})
+    found = answers.limit_at_point([CSI], model, Question(at=at, cl=CL, dof=DOF))
     assert ends(found["allowed_gev"]) == pytest.approx(expected, rel=1e-6)
     assert found["limit_gev"] == pytest.approx(expected[-1], rel=1e-6)
     assert ends(fastscan.intervals(CSI, model, **point)) == pytest.approx(expected, rel=1e-6)
@@ -62,7 +64,7 @@ def test_record_and_intervals_of_a_point(model: str, beta: float | None) -> None
 
 def test_the_expected_limit_of_a_point() -> None:
     """Data that are the prediction: in one bin, Delta chi2 is N - N_SM over its errors."""
-    found = answers.limit_at_point([CSI], "chi", sigma_sys=0.1, cl=CL, dof=DOF)["expected_gev"]
+    found = answers.limit_at_point([CSI], "chi", Question(at={"sigma_sys": 0.1}, cl=CL, dof=DOF))["expected_gev"]
     signal, standard = (naive.events(CSI, "chi", mass) for mass in (found, math.inf))
     expected = standard + naive.CSI_NEUTRONS
     variance = expected + naive.CSI_NEUTRONS + 2 * naive.CSI_STEADY
@@ -86,11 +88,10 @@ def infimum(beta: float) -> float:
 @pytest.mark.parametrize("dof", [1, 2])
 def test_a_vertex_of_a_contour(dof: int, from_cube: bool, stored: str) -> None:
     """At an angle of the axis; with 2 degrees of freedom beta is fitted as well as the mass."""
-    ((plane, lines, degrees),) = answers.contours_of_store(
-        stored, [f"{CSI}/e6"], at={"sigma_sys": 0.1}, cl=CL, dof=dof, from_cube=from_cube
-    )
-    assert degrees == dof
-    vertices = [row for row in records.contour_records(plane, lines, CL, dof) if abs(row["beta_rad"] - BETA) < 1e-12]
+    question = Question((f"{CSI}/e6",), {"sigma_sys": 0.1}, CL, dof, stored=from_cube)
+    ((plane, lines),) = answers.contours_of_store(stored, question)
+    assert (plane.cl, plane.dof) == (CL, dof)
+    vertices = [row for row in records.contour_records(plane, lines) if abs(row["beta_rad"] - BETA) < 1e-12]
     assert vertices
     betas = [BETA] if dof == 1 else np.radians([80, 100, 120])
     lowest = min(infimum(beta) for beta in betas)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import fastscan
 from fastscan.answers import answers
+from fastscan.answers.question import Question
 from fastscan.errors import FastscanError
 from fastscan.stores import store
 from fastscan.typing import Record
@@ -34,8 +35,13 @@ WITHOUT_NUMBERS = dict.fromkeys(("limit_gev", "allowed_gev"))
 SMALL = DENSE.replace("num = 91", "num = 13").replace("num = 7", "num = 4")
 
 
-def limits(place: Path, **chosen: Any) -> list[Record]:
-    return list(answers.limits_of_store(str(place), **{"sigma_sys": "axis", "luminosity": "axis"} | chosen))
+def limits(
+    place: Path, groups: tuple[str, ...] = (), stored: bool = False, combined: tuple[str, ...] = (), **at: Any
+) -> list[Record]:
+    """The limits of a store, at all points of its settings' axes where nothing else is said; None: each one's own."""
+    chosen = {"sigma_sys": "axis", "luminosity": "axis"} | at
+    given = {name: values for name, values in chosen.items() if values is not None}
+    return list(answers.limits_of_store(str(place), Question(groups, given, stored=stored), combined))
 
 
 def numbers(record: Record) -> list[float]:
@@ -46,7 +52,7 @@ def numbers(record: Record) -> list[float]:
 
 def agreed(place: Path, **chosen: Any) -> list[Record]:
     """Limits from the stored values, which must be those from the likelihood."""
-    stored, carried = limits(place, from_cube=True, **chosen), limits(place, **chosen)
+    stored, carried = limits(place, stored=True, **chosen), limits(place, **chosen)
     assert all(one | WITHOUT_NUMBERS == other | WITHOUT_NUMBERS for one, other in zip(stored, carried, strict=True))
     for one, other in zip(stored, carried, strict=True):
         assert numbers(one) == pytest.approx(numbers(other), rel=1e-6)
@@ -126,12 +132,12 @@ def test_any_axes_give_the_same_limits(
 def test_a_combination_and_a_model_without_beta_give_the_same_limits(write: Write, tmp_path: Path) -> None:
     combined = '[combine.both]\nexperiments = ["coherent-csi", "conus"]\nsigma_sys = { conus = 0.05 }\n'
     fastscan.scan(write("grid.toml", SMALL.replace('["e6"]', '["e6", "chi"]') + combined), tmp_path / "out.zarr")
-    found = agreed(tmp_path / "out.zarr", groups=["both/e6", "both/chi", "conus/chi"])
+    found = agreed(tmp_path / "out.zarr", groups=("both/e6", "both/chi", "conus/chi"))
     assert found[0]["sigma_sys"] == {"coherent-csi": 0.0, "conus": 0.05}
     # the axis has 0.2, what conus has of its own, but no stored chi2 has 0.28 and 0.05
-    assert agreed(tmp_path / "out.zarr", groups=["conus/chi"], sigma_sys=None)[0]["sigma_sys"] == 0.2
+    assert agreed(tmp_path / "out.zarr", groups=("conus/chi",), sigma_sys=None)[0]["sigma_sys"] == 0.2
     with pytest.raises(FastscanError, match=r"0\.28 is not on the axis"):
-        limits(tmp_path / "out.zarr", groups=["both/chi"], sigma_sys=None, from_cube=True)
+        limits(tmp_path / "out.zarr", groups=("both/chi",), sigma_sys=None, stored=True)
 
 
 def test_points_of_the_axes_can_be_asked_for_in_any_order(small: Path) -> None:
@@ -147,18 +153,18 @@ def test_points_of_the_axes_can_be_asked_for_in_any_order(small: Path) -> None:
         ({"sigma_sys": [0.21]}, r"sigma_sys = 0\.21 is not on the axis of coherent-csi/e6; the nearest is 0\.2$"),
         ({"sigma_sys": None}, r"sigma_sys = 0\.28 is not on the axis of coherent-csi/e6; the nearest is 0\.3$"),
         ({"luminosity": [7.0]}, "luminosity = 7 is not on the axis of coherent-csi/e6; the nearest is 10$"),
-        ({"combined": ["coherent-csi", "conus"]}, "no stored cube"),
+        ({"combined": ("coherent-csi", "conus")}, "no stored cube"),
     ],
 )
 def test_what_is_not_stored_is_refused(chosen: dict[str, Any], problem: str, small: Path) -> None:
     with pytest.raises(FastscanError, match=problem):
-        limits(small, from_cube=True, **chosen)
+        limits(small, stored=True, **chosen)
 
 
 def test_an_incomplete_cube_gives_no_limits(small: Path) -> None:
     (small / "conus/e6/chi2/done.0.json").unlink()
     with pytest.raises(FastscanError, match="conus/e6 lacks 1 of 1 tasks"):
-        limits(small, from_cube=True)
+        limits(small, stored=True)
     assert len(limits(small)) == 2 * 13 * 4 * 3
 
 
@@ -180,14 +186,14 @@ def change(path: Path, changed: Callable[[NDArray[np.float32]], NDArray[np.float
 def test_stored_values_that_can_not_be_are_told(changed: Callable[..., Any], problem: str, small: Path) -> None:
     change(small / CHUNK, changed)
     with pytest.raises(FastscanError, match=problem):
-        limits(small, from_cube=True)
+        limits(small, stored=True)
 
 
 @pytest.mark.parametrize("towards", [-math.inf, math.inf])
 def test_rounding_of_stored_values_changes_nothing(towards: float, small: Path) -> None:
-    before = limits(small, from_cube=True)
+    before = limits(small, stored=True)
     change(small / CHUNK, lambda chi2: np.nextafter(chi2, np.float32(towards)))
-    assert limits(small, from_cube=True) == before
+    assert limits(small, stored=True) == before
 
 
 MANY = """
@@ -207,11 +213,13 @@ ASK = """
 import os, re, sys
 from pathlib import Path
 from fastscan.answers import answers, records
+from fastscan.answers.question import Question
+from fastscan.interactions.catalogue import load
 
 def ask(place):
-    found = answers.limits_of_store(place, sigma_sys="axis", luminosity="axis", from_cube=True)
+    found = answers.limits_of_store(place, Question(at={"sigma_sys": "axis", "luminosity": "axis"}, stored=True))
     with open(os.devnull, "w") as file:
-        records.write_csv(file, records.KEYS, found)
+        records.write_csv(file, records.limit_keys(load("e6")), found)
 
 def peak_mb():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024

@@ -17,9 +17,11 @@ from numpy.polynomial import Polynomial
 
 from fastscan import experiments
 from fastscan.experiments.catalogue import Experiment
+from fastscan.interactions.catalogue import load
 from fastscan.likelihoods import likelihood
 from fastscan.limits import crossings
 from fastscan.limits.crossings import Crossings
+from fastscan.limits.limits import limits_of
 
 M_Z_GEV = 91.1876
 DELTA = 2.705543454095404  # 90 % of chi2 with 1 degree of freedom
@@ -38,13 +40,12 @@ def positive_roots(polynomial: Polynomial) -> list[float]:
 
 def from_roots(experiment: Experiment, beta: float, sigma: float, luminosity: float) -> tuple[Expected, Crossings]:
     """What the roots say, and what `find_crossings` finds."""
-    model = likelihood.build([experiment], "e6", np.array([beta]))
-    noise, variance = model.settings(sigma, luminosity)
-    columns = crossings.Columns.of(model, np.zeros(1, np.intp), noise[:, None], variance[:, None])
+    model = likelihood.build([experiment], load("e6"), {"beta": np.array([beta])})
+    columns, _ = model.columns(np.zeros(1, np.intp), {"sigma_sys": sigma, "luminosity": luminosity})
     scale = float(columns.scale[0])  # in units of which the coefficients are of similar size
     powers = scale ** np.arange(5.0)
-    s_dd, det, s_mm = (Polynomial(each * powers) for each in model.coefficients()[0, 0])
-    n, v = noise.item(), variance.item()
+    s_dd, det, s_mm = (Polynomial(each * powers) for each in model.sums[0, 0])
+    n, v = columns.noise.item(), columns.variance.item()
     above, below = s_dd + det * (v / n), n + s_mm * v
     stationary = [0.0, *positive_roots(above.deriv() * below - above * below.deriv())]
     values = [float(above(x) / below(x)) for x in stationary]
@@ -53,15 +54,15 @@ def from_roots(experiment: Experiment, beta: float, sigma: float, luminosity: fl
     lowest = min(values)
     masses = sorted(M_Z_GEV / math.sqrt(x * scale) for x in positive_roots(above - (lowest + DELTA) * below))
     expected = Expected([mass for mass in masses if mass >= 1], values[0] - lowest)
-    return expected, crossings.find_crossings(columns, DELTA)
+    return expected, crossings.find_crossings(columns, DELTA, M_Z_GEV**2)
 
 
 def require_the_roots(experiment: Experiment, beta: float, sigma: float, luminosity: float) -> int:
     """That crossings are the roots, all of them; their number."""
     expected, found = from_roots(experiment, beta, sigma, luminosity)
-    assert found.mass.tolist() == pytest.approx(expected.masses, rel=1e-6)
+    assert (M_Z_GEV / np.sqrt(found.x)).tolist() == pytest.approx(expected.masses, rel=1e-6)
     assert found.sm_allowed[0] == (expected.of_sm <= DELTA)
-    assert found.limits()[0] == pytest.approx(
+    assert limits_of(found, load("e6").strength).bounds[0] == pytest.approx(
         expected.masses[-1] if expected.masses and expected.of_sm <= DELTA else math.nan, rel=1e-6, nan_ok=True
     )
     return len(expected.masses)
@@ -69,7 +70,7 @@ def require_the_roots(experiment: Experiment, beta: float, sigma: float, luminos
 
 def sensitive(channel: str, beta: float) -> bool:
     """Whether masses above 1 GeV have an effect."""
-    kappa = likelihood.models.kappa("e6", channel, np.array([beta]))
+    kappa = load("e6").kappa(channel, {"beta": np.array([beta])})
     return bool(np.abs(kappa).max() > 1e-5)
 
 
@@ -111,7 +112,7 @@ def test_room_for_one_crossing_is_made_for_all(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(crossings, "MOST", 1)
     expected, again = from_roots(measured, beta, 0.1, 10.0)
     assert len(expected.masses) >= 3
-    assert again.mass.tobytes() == found.mass.tobytes()
+    assert again.x.tobytes() == found.x.tobytes()
     assert again.column.tolist() == found.column.tolist()
 
 
@@ -119,7 +120,8 @@ def test_room_for_one_crossing_is_made_for_all(monkeypatch: pytest.MonkeyPatch) 
 def test_extrema_may_be_closer_together_than_any_ladder(above: float) -> None:
     """Data just above the fewest events that a Z' can leave: two minima of chi2, and a maximum in between."""
     csi, beta = experiments.load("coherent-csi"), math.radians(100)
-    events = likelihood.build([csi], "e6", np.array([beta])).events(np.geomspace(1, 200, 200_001), np.zeros(1, np.intp))
+    model = likelihood.build([csi], load("e6"), {"beta": np.array([beta])})
+    events = model.events((M_Z_GEV / np.geomspace(1, 200, 200_001)) ** 2, np.zeros(1, np.intp))
     observed = float(events.min()) + csi.statistics.background + above
     close = replace(csi, statistics=replace(csi.statistics, observed=observed, background_error=0.0))
     assert require_the_roots(close, beta, 0.0, 1e6 / above**2) == 4

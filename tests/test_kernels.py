@@ -13,22 +13,25 @@ from hypothesis import strategies as st
 
 import fastscan
 from fastscan.experiments import catalogue as experiments
-from fastscan.interactions import catalogue as models
+from fastscan.interactions import contact
+from fastscan.interactions.catalogue import load
+from fastscan.interactions.standard_model import couplings, features
 from fastscan.kernels import arithmetic, blocks, jit, polynomials
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
 from fastscan.limits import crossings
 
 BETA = np.linspace(0, np.pi, 9)
-GAMMA = models.gamma(np.geomspace(5, 3000, 23))
+GAMMA = contact.gamma(np.geomspace(5, 3000, 23))
 needs_compiler = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="of compiled code, or minutes without it")
 
 
 def prepared(members: int = 1):
-    one = likelihood.build([experiments.load("coherent-csi")], "e6", BETA)
-    return np.repeat(one.coefficients(), members, axis=0), *(
-        np.repeat(setting.reshape(1, -1), members, axis=0)
-        for setting in one.settings(np.linspace(0, 0.3, 5)[:, None], np.array([1.0, 10.0, 1000.0]))
+    one = likelihood.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
+    given = {"sigma_sys": np.linspace(0, 0.3, 5)[:, None], "luminosity": np.array([1.0, 10.0, 1000.0])}
+    settings = one.settings(given).noise_and_variance(one.spread)
+    return np.repeat(one.sums, members, axis=0), *(
+        np.repeat(setting.reshape(1, -1), members, axis=0) for setting in settings
     )
 
 
@@ -71,13 +74,13 @@ def test_columns_and_blocks_agree_to_the_last_bit() -> None:
 def found(order: np.ndarray, kernel: str = "serial", workers: int = 1) -> list[np.ndarray]:
     """What `crossings` finds in some columns with islands, by the columns' order; gamma padded with NaN."""
     beta = np.radians([100.0, 20.0, 105.0])
-    both = likelihood.build([experiments.load(name) for name in ("conus", "coherent-csi")], "e6", beta)
-    noise, variance = both.settings(np.linspace(0, 0.3, 40)[:, None, None], np.geomspace(1, 1000, 20)[:, None])
-    b = np.tile(np.arange(3), 800)[order]
-    settings = (np.repeat(x.reshape(2, -1), 3, axis=1)[:, order] for x in (noise, variance))
-    columns = crossings.Columns.of(both, b, *settings)
-    shared = columns.coefficients, crossings.LADDER, columns.scale, columns.others, b, columns.noise, columns.variance
-    *each, count, gamma = getattr(finder, kernel)(*shared, 2.7, float(models.gamma(1.0)), 4, workers)
+    loaded = [experiments.load(name) for name in ("conus", "coherent-csi")]
+    both = likelihood.build(loaded, load("e6"), {"beta": beta})
+    given = {"sigma_sys": np.linspace(0, 0.3, 40)[:, None, None], "luminosity": np.geomspace(1, 1000, 20)[:, None]}
+    columns = both.columns(np.arange(3), given)[0].some(order)
+    b, others = columns.row, crossings.between_extrema(columns.sums, columns.scale)
+    shared = columns.sums, crossings.LADDER, columns.scale, others, b, columns.noise, columns.variance
+    *each, count, gamma = getattr(finder, kernel)(*shared, 2.7, float(contact.gamma(1.0)), 4, workers)
     rows = np.full((b.size, 4), np.nan)
     rows[np.arange(4) < count[:, None]] = gamma
     back = np.argsort(order)
@@ -131,15 +134,15 @@ def test_members_add_up() -> None:
 
 def test_polynomials_are_the_sums() -> None:
     """The quartics in gamma equal the quadratic forms that they expand."""
-    one = likelihood.build([experiments.load("coherent-csi")], "e6", BETA)
-    coefficients = one.coefficients()
-    for b, kappa in enumerate(one.kappa[0]):
+    one = likelihood.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
+    standard = couplings("cevns")
+    for b, kappa in enumerate(load("e6").kappa("cevns", {"beta": BETA})):
         for gamma in GAMMA:
-            changes = likelihood.features(one.g_sm[0] + gamma * kappa) - likelihood.features(one.g_sm[0])
-            e = np.array([1.0, *changes])
+            changes = features(standard + gamma * kappa) - features(standard)
+            e = np.array([1.0, *changes.ravel()])
             sums = np.einsum("i,sij,j->s", e, one.gram[0], e)
             powers = gamma ** np.arange(polynomials.POWERS)
-            assert coefficients[0, b] @ powers == pytest.approx(sums, rel=1e-10, abs=1e-8)
+            assert one.sums[0, b] @ powers == pytest.approx(sums, rel=1e-10, abs=1e-8)
 
 
 @pytest.mark.parametrize("features", [1, 3, 9])

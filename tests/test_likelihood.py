@@ -1,5 +1,7 @@
+import itertools
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
+from fractions import Fraction
 from pathlib import Path
 
 import naive
@@ -12,8 +14,14 @@ from hypothesis import strategies as st
 import fastscan
 from fastscan.errors import FastscanError
 from fastscan.experiments import catalogue as experiments
+from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Counts
+from fastscan.interactions import standard_model
+from fastscan.interactions.catalogue import load
 from fastscan.likelihoods import likelihood
+from fastscan.likelihoods.gaussian import gram_matrices
+from fastscan.likelihoods.response import response
+from fastscan.limits import points
 
 CSI = "coherent-csi"
 NAMES = list(naive.EXPERIMENTS)
@@ -109,24 +117,172 @@ def test_the_gram_form_is_the_textbook_chi2_for_any_number_of_bins(
 ) -> None:
     rng = np.random.default_rng(random.getrandbits(32))
     response = rng.uniform(0, 50, (bins, 3))
-    g_sm, g = rng.uniform(-1, 1, (2, 2))
+    standard, features = (standard_model.features(pair) for pair in rng.uniform(-1, 1, (2, 2)))
     counts = Counts(rng.uniform(1, 30, bins), rng.uniform(0, 5, bins), rng.uniform(1, 9, bins), rng.uniform(0, 0.1))
-    forms = likelihood.gram_matrices(response, g_sm, counts)
-    e = np.array([1.0, *(likelihood.features(g) - likelihood.features(g_sm))])
+    forms = gram_matrices(response.T, response @ standard, counts)
+    e = np.array([1.0, *(features - standard)])
     s_dd, det, s_mm = np.einsum("i,sij,j->s", e, forms, e)
     lam = luminosity / (1 + luminosity * counts.spread)
     ours = lam * (s_dd + det * lam * sigma**2) / (1 + s_mm * lam * sigma**2)
 
-    model = luminosity * (response @ likelihood.features(g) + counts.background)
+    model = luminosity * (response @ features + counts.background)
     d = luminosity * counts.data - model
     s = luminosity * counts.variance * (1 + luminosity * counts.spread)
     textbook = np.sum(d**2 / s) - sigma**2 * np.sum(d * model / s) ** 2 / (1 + sigma**2 * np.sum(model**2 / s))
     assert ours == pytest.approx(textbook, rel=1e-9, abs=1e-9 * np.sum((luminosity * counts.data) ** 2 / s))
 
 
-def test_one_bin_has_no_determinant() -> None:
-    model = likelihood.build([experiments.load(CSI)], "chi", None)
-    assert not model.gram[0, 1].any()
+def exact(rates: np.ndarray, signal: np.ndarray, counts: Counts) -> list[list[list[Fraction]]]:
+    """The forms of S_dd, D and S_mm in fractions of the very numbers, D as a sum over pairs of bins.
+
+    By Lagrange's identity D is the sum of (d_b m_c - m_b d_c)^2 over both variances; as d and m add up to the data n,
+    that bracket is d_b n_c - n_b d_c, which is linear in the features.
+    """
+    data, background, variance = (
+        [Fraction(float(x)) for x in each] for each in (counts.data, counts.background, counts.variance)
+    )
+    model = [
+        [Fraction(float(signal[b])) + background[b], *(Fraction(float(x)) for x in rates[:, b])]
+        for b in range(len(data))
+    ]
+    difference = [[data[b] - model[b][0], *(-x for x in model[b][1:])] for b in range(len(data))]
+    size = range(1 + len(rates))
+
+    def form(vectors: list[tuple[list[Fraction], Fraction]]) -> list[list[Fraction]]:
+        return [[sum((v[i] * v[j] / s for v, s in vectors), Fraction(0)) for j in size] for i in size]
+
+    pairs = [
+        ([difference[b][i] * data[c] - data[b] * difference[c][i] for i in size], variance[b] * variance[c])
+        for b, c in itertools.combinations(range(len(data)), 2)
+    ]
+    alone = [list(zip(vectors, variance, strict=True)) for vectors in (difference, model)]
+    return [form(alone[0]), form(pairs), form(alone[1])]
+
+
+def of_form(form: list[list[Fraction]], e: np.ndarray) -> Fraction:
+    point = [Fraction(float(x)) for x in e]
+    return sum((a * b * form[i][j] for i, a in enumerate(point) for j, b in enumerate(point)), Fraction(0))
+
+
+@given(st.integers(1, 12), st.integers(1, 9), st.integers(0, 2**32 - 1), st.floats(0, 6))
+@settings(max_examples=60)
+def test_the_forms_are_those_of_exact_arithmetic(bins: int, features: int, seed: int, alike: float) -> None:
+    """Also where data and prediction are nearly proportional, so that S_dd S_mm - (d m)^2 would cancel."""
+    rng = np.random.default_rng(seed)
+    signal = rng.uniform(1, 30, bins)
+    rates = rng.uniform(0, 50, (features, bins))
+    data = 1.5 * signal * (1 + 10**-alike * rng.normal(size=bins))
+    background = rng.uniform(0, 5, bins) * rng.integers(2)
+    counts = Counts(data, background, rng.uniform(1, 9, bins), 0.0)
+    ours, theirs = gram_matrices(rates, signal, counts), exact(rates, signal, counts)
+    for e in (np.eye(1 + features)[0], np.array([1.0, *rng.normal(size=features)])):
+        s_dd, det, s_mm = (float(of_form(form, e)) for form in theirs)
+        largest = np.abs(e) @ np.abs(ours) @ np.abs(e)  # what a sum of signed terms loses digits beside
+        assert e @ ours[0] @ e == pytest.approx(s_dd, rel=1e-13, abs=1e-14 * largest[0])
+        assert e @ ours[1] @ e == pytest.approx(det, rel=1e-13, abs=1e-14 * largest[1])
+        assert e @ ours[2] @ e == pytest.approx(s_mm, rel=1e-13, abs=1e-14 * largest[2])
+    diagonal = [[float(form[i][i]) for i in range(1 + features)] for form in theirs]
+    # D is the square of what d is across the data: rounding of d leaves the square of rounding
+    left = np.array(diagonal[0]) * np.sum(data**2 / counts.variance) * 1e-15**2
+    for s, i in np.ndindex(3, 1 + features):
+        assert ours[s, i, i] == pytest.approx(diagonal[s][i], rel=1e-8, abs=100 * left[i])
+        assert ours[s, i, i] >= 0
+
+
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_one_bin_has_no_determinant(features: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rates, signal = rng.uniform(0, 50, (features, 1)), rng.uniform(0, 50, 1)
+    counts = Counts(rng.uniform(0.1, 1e3, 1), rng.uniform(0, 5, 1), rng.uniform(0.1, 1e3, 1), 0.0)
+    assert not gram_matrices(rates, signal, counts)[1].any()
+    assert not likelihood.build([experiments.load(CSI)], load("chi"), {}).gram[0, 1].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_projection_is_its_data_in_the_standard_model(name: str) -> None:
+    """To the last bit: S_dd and D of the Standard Model are zero, and so is chi2."""
+    (gram,) = likelihood.build([experiments.load(name).expected()], load("chi"), {}).gram
+    assert not gram[:2, 0].any()
+    assert gram[2, 0, 0] > 0
+    assert fastscan.chi2(experiments.load(name).expected(), "lr", m_zprime=math.inf, sigma_sys=[0.0, 0.1]).tolist() == [
+        0.0,
+        0.0,
+    ]
+
+
+def in_bins(name: str, num: int) -> Experiment:
+    """An experiment of the package in so many bins of equal width, up to the largest recoil or the last bin."""
+    whole = experiments.load(name)
+    edges = whole.detector.bin_edges(whole.largest_recoil_mev)
+    bins = tuple(float(edge) for edge in np.linspace(edges[0], edges[-1], num + 1))
+    return replace(whole, name=f"{name}-{num}", detector=replace(whole.detector, bins=bins))
+
+
+def textbook(standard: np.ndarray, excess: np.ndarray, background: float, sigma: float) -> float:
+    """chi2 of a projection whose nuisance scales all that is expected, at its minimum over the nuisance."""
+    prediction, variance = standard * (1 + background) + excess, standard * (1 + background)
+    mixed = math.fsum(-excess * prediction / variance)
+    squares = math.fsum(excess**2 / variance), math.fsum(prediction**2 / variance)
+    return squares[0] - sigma**2 * mixed**2 / (1 + sigma**2 * squares[1])
+
+
+@pytest.mark.parametrize("model", ["chi", "psi", "lr", "lr-nc"])
+def test_thousands_of_bins(model: str) -> None:
+    """51Cr in 3000 bins of 0.2 keV, against closed integrals of Eq. 6 over each."""
+    fine = in_bins("cr51-lxe-a", 3000)
+    edges = [0.6 * i / 3000 for i in range(3001)]
+    per_coupling = naive.electron_rates_in("cr51-lxe-a", tuple(edges))
+
+    def counted(pair: naive.Pair) -> np.ndarray:
+        return np.array([pair[0] ** 2, pair[1] ** 2, -pair[0] * pair[1]]) @ per_coupling
+
+    def chi2(mass: float, sigma: float) -> float:
+        standard = counted(naive.sm_couplings("nu-e"))
+        excess = counted(naive.couplings("nu-e", model, mass)) - standard
+        return textbook(standard[standard > 0], excess[standard > 0], 0.0, sigma)
+
+    total = fastscan.events(fine, model, m_zprime=300.0)
+    assert total == pytest.approx(counted(naive.couplings("nu-e", model, 300.0)).sum(), rel=1e-9)
+    for mass, sigma in itertools.product([20.0, 150.0, 800.0], [0.0, 0.0025, 0.1]):
+        ours = fastscan.chi2(fine, model, m_zprime=mass, sigma_sys=sigma)
+        assert ours == pytest.approx(chi2(mass, sigma), rel=1e-7)
+    limit = float(fastscan.limit(fine, model))
+    assert chi2(limit, 0.0025) == pytest.approx(2.705543454095404, rel=1e-6)
+    assert chi2(1.01 * limit, 0.0025) < 2.70554 < chi2(0.99 * limit, 0.0025)
+    # 120 bins see the same, but for what they blur
+    assert limit == pytest.approx(float(fastscan.limit("cr51-lxe-a", model)), rel=1e-2)
+
+
+def test_hundreds_of_bins_at_a_reactor() -> None:
+    """Germanium at a power plant, some bins against the naive nested quadrature, and all against their sum."""
+    num, mass = 300, 150.0
+    fine = in_bins("conus", num)
+    whole = fastscan.events("conus", "chi", m_zprime=[mass, math.inf])
+    assert fastscan.events(fine, "chi", m_zprime=[mass, math.inf]) == pytest.approx(whole, rel=1e-9)
+    by_bin = response(fine).total
+    weak = naive.sm_couplings("cevns")
+    edges = np.array(fine.detector.bins) / naive.KEV
+    for b in (0, 150):
+        expected = naive.events_between("conus", weak, float(edges[b]), float(edges[b + 1]))
+        assert by_bin[b] @ [weak[0] ** 2, weak[0] * weak[1], weak[1] ** 2] == pytest.approx(expected, rel=1e-8)
+    first, second = naive.couplings("cevns", "chi", mass)
+    standard, found = (by_bin @ [p * p, p * n, n * n] for p, n in (weak, (first, second)))
+    seen = standard > 0
+    ours = fastscan.chi2(fine, "chi", m_zprime=mass)
+    assert ours == pytest.approx(textbook(standard[seen], (found - standard)[seen], 0.05, 0.2), rel=1e-8)
+
+
+def test_a_row_costs_the_same_whatever_the_bins() -> None:
+    """What a likelihood holds, and what is computed for its rows, has one shape for 30 bins and for 3000."""
+    shapes = []
+    for num in (30, 3000):
+        model = points.prepare(in_bins("cr51-lxe-a", num), "e6", {"beta": np.linspace(0, 3, 50)}).likelihood
+        arrays = [getattr(model, field.name) for field in fields(model) if field.name != "members"]
+        columns, _ = model.columns(np.arange(50), {"sigma_sys": 0.1})
+        arrays += [model.sums, model.counts, model.scale, *(getattr(columns, field.name) for field in fields(columns))]
+        shapes.append([each.shape for each in arrays])
+    assert shapes[0] == shapes[1]
+    assert max(size for shape in shapes[1] for size in shape) == 50
 
 
 @pytest.mark.parametrize(

@@ -7,29 +7,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fastscan
 from fastscan import experiments
 from fastscan.experiments.catalogue import BUILT_IN
-from fastscan.likelihoods import likelihood, rates
+from fastscan.interactions import standard_model
+from fastscan.likelihoods import rates
 from fastscan.likelihoods.response import response
 from fastscan.physics import quadrature
 
 
 def test_sm_events_of_coherent_csi() -> None:
-    events = likelihood.events("coherent-csi", "chi", m_zprime=np.inf)
+    events = fastscan.events("coherent-csi", "chi", m_zprime=np.inf)
     assert events == pytest.approx(180.12, abs=0.005)  # COHERENT quotes 173 +- 48, arXiv:1708.01294
     assert events == pytest.approx(naive.events("coherent-csi", "chi", np.inf), rel=1e-9)
 
 
 @pytest.mark.parametrize("name", naive.EXPERIMENTS)
 def test_sm_events_of_every_experiment(name: str) -> None:
-    assert likelihood.events(name, "chi", m_zprime=np.inf) == pytest.approx(naive.events(name, "chi", np.inf), rel=1e-9)
+    assert fastscan.events(name, "chi", m_zprime=np.inf) == pytest.approx(naive.events(name, "chi", np.inf), rel=1e-9)
 
 
 @given(st.sampled_from(list(naive.EXPERIMENTS)), st.floats(-2, 2), st.floats(-2, 2))
 @settings(max_examples=100)
 def test_the_response_is_the_quadratic_form_in_the_couplings(name: str, first: float, second: float) -> None:
     total = response(experiments.load(name)).total
-    ours = total @ likelihood.features(np.array([first, second]))
+    ours = total @ standard_model.features(np.array([first, second]))
     theirs = naive.events_per_bin(name, (first, second))
     scale = float(np.abs(total).max()) * (first**2 + second**2)
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12 * scale + 1e-200)

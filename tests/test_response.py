@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from fastscan import experiments
-from fastscan.interactions.catalogue import sm_couplings
-from fastscan.likelihoods.likelihood import features
+from fastscan.interactions.standard_model import couplings, features
 from fastscan.likelihoods.response import Response, response
 
 # Of an independent calculation: events of the Standard Model by neutrino.
@@ -18,7 +17,7 @@ EVENTS = {
 @pytest.mark.parametrize("name", EVENTS)
 def test_standard_model_events_by_neutrino(name: str) -> None:
     found = response(experiments.load(name))
-    events = (found.by_neutrino @ features(sm_couplings("cevns"))).sum(axis=1)
+    events = (found.by_neutrino @ features(couplings("cevns")[0])).sum(axis=1)
     ours = dict(zip(found.neutrinos, events.tolist(), strict=True))
     assert ours == pytest.approx(EVENTS[name], rel=1e-11)
 

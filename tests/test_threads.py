@@ -10,17 +10,17 @@ from threading import Barrier, Thread
 import numba
 import numpy as np
 
-from fastscan.limits import crossings, limits as query
+from fastscan.limits import crossings, points
 from fastscan.kernels.blocks import chi2_columns
 from fastscan.kernels.crossings import crossings as finder
-from fastscan.likelihoods import likelihood
-from fastscan.interactions import catalogue as models
+from fastscan.interactions import contact
 
-model, beta = likelihood.prepare("coherent-csi", "e6", np.linspace(0, np.pi, 9))
-columns, _ = query.columns_of(model, beta[:, None], np.linspace(0, 0.3, 40), 1.0)
-gamma = np.tile(models.gamma(np.geomspace(5, 3000, 23)), (columns.beta_index.size, 1))
-one = columns.coefficients, columns.beta_index, gamma, columns.noise, columns.variance
-other = columns.coefficients, crossings.LADDER, columns.scale, columns.others, columns.beta_index, *one[3:]
+rows = points.prepare("coherent-csi", "e6", {"beta": np.linspace(0, np.pi, 9)})
+columns, _ = rows.likelihood.columns(rows.index[:, None], {"sigma_sys": np.linspace(0, 0.3, 40)})
+x = np.tile(contact.gamma(np.geomspace(5, 3000, 23)), (columns.row.size, 1))
+one = columns.sums, columns.row, x, columns.noise, columns.variance
+others = crossings.between_extrema(columns.sums, columns.scale)
+other = columns.sums, crossings.LADDER, columns.scale, others, columns.row, *one[3:]
 other += 2.7, 8315.0, 8, 2
 KERNELS = [(chi2_columns, one), (finder, other)]
 

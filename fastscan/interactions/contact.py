@@ -28,7 +28,7 @@ from fastscan.interactions.parameters import BETA, M_ZPRIME
 from fastscan.interactions.standard_model import Chiral
 from fastscan.physics.constants import G_FERMI, M_Z_GEV, RHO_ELECTRON, RHO_QUARK
 from fastscan.physics.constants import SIN2_THETA_W as S2
-from fastscan.typing import FLAVOURS, Array, Channel, Flavour
+from fastscan.typing import FLAVOURS, Array, Channel
 
 CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
 # Charges of Table 1, sqrt(40) Y_chi and sqrt(24) Y_psi; right-handed f carries minus the charge of f^c.
@@ -67,8 +67,8 @@ class Contact(Interaction):
     strength: ClassVar[Strength] = HEAVY
 
     @abstractmethod
-    def shifts(self, flavour: Flavour, rows: Mapping[str, Array]) -> Chiral:
-        """Shifts of the chiral couplings to a neutrino of a flavour per x, arrays of shape (rows,)."""
+    def shifts(self, rows: Mapping[str, Array]) -> Chiral:
+        """Shifts of the chiral couplings per x, as arrays that broadcast to (rows, flavours)."""
 
     def kappa(self, channel: Channel, rows: Mapping[str, Array]) -> Array:
         """Shift of a channel's pair of couplings per x.
@@ -83,8 +83,8 @@ class Contact(Interaction):
         >>> E6("chi", "E6, U(1)_chi", direction=(1.0, 0.0)).kappa("cevns", {})[0, 0].round(6)
         array([-0.233116, -0.466232])
         """
-        pairs = [standard_model.channel_pair(self.shifts(flavour, rows), channel) for flavour in FLAVOURS]
-        return np.stack(pairs, axis=1)
+        pair = standard_model.channel_pair(self.shifts(rows), channel)
+        return np.broadcast_to(pair, (len(pair), len(FLAVOURS), 2))
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> Terms:
         """The features of g + x kappa, expanded in x."""
@@ -105,11 +105,12 @@ class E6(Contact):
     def rows(self) -> tuple[Axis, ...]:
         return (BETA,) if self.direction is None else ()
 
-    def shifts(self, flavour: Flavour, rows: Mapping[str, Array]) -> Chiral:
+    def shifts(self, rows: Mapping[str, Array]) -> Chiral:
         if self.direction is None:
-            return e6_shifts(np.cos(rows["beta"]), np.sin(rows["beta"]))
+            beta = rows[BETA.name][:, None]
+            return e6_shifts(np.cos(beta), np.sin(beta))
         cos_beta, sin_beta = self.direction
-        return e6_shifts(np.array([cos_beta]), np.array([sin_beta]))
+        return e6_shifts(np.array([[cos_beta]]), np.array([[sin_beta]]))
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "e6", "direction": self.direction and list(self.direction)}
@@ -122,12 +123,12 @@ def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:
 
     Parameters
     ----------
-    cos_beta, sin_beta : array, shape (rows,)
+    cos_beta, sin_beta : array, shape (...)
         The direction in the plane of Y_chi and Y_psi.
 
     Returns
     -------
-    dict of fermion to (left, right), each of shape (rows,)
+    dict of fermion to (left, right), each of shape (...)
         eps / x, dimensionless.
 
     References
@@ -163,24 +164,19 @@ class LeftRight(Contact):
 
     neutral_current_only: bool = False
 
-    def shifts(self, flavour: Flavour, rows: Mapping[str, Array]) -> Chiral:
-        couplings = standard_model.chiral_couplings(flavour)
+    def shifts(self, rows: Mapping[str, Array]) -> Chiral:
+        couplings = standard_model.chiral_couplings()
         if self.neutral_current_only:
-            couplings["e"] = neutral_current(flavour)
-        return left_right_shifts(couplings)
+            left, right = couplings["e"]
+            couplings["e"] = (left - standard_model.CHARGED_CURRENT, right)
+        return left_right_shifts({fermion: (left[None], right[None]) for fermion, (left, right) in couplings.items()})
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "left-right", "neutral_current_only": self.neutral_current_only}
 
 
-def neutral_current(flavour: Flavour) -> tuple[float, float]:
-    """Couplings (left, right) of the electron without the exchange of a W, the same for every flavour."""
-    left, right = standard_model.chiral_couplings(flavour)["e"]
-    return (left - 1, right) if flavour == "e" else (left, right)
-
-
-def left_right_shifts(couplings: Mapping[str, tuple[float, float]]) -> Chiral:
-    """Shifts of chiral couplings (left, right) per x in the left-right symmetric model.
+def left_right_shifts(couplings: Chiral) -> Chiral:
+    """Shifts of chiral couplings (left, right) per x in the left-right symmetric model, in their shapes.
 
         f_L = A g_L + B g_R,   A = 1 + x s2^2 / (1 - 2 s2)
         f_R = A g_R + B g_L,   B = x s2 (1 - s2) / (1 - 2 s2)
@@ -189,7 +185,7 @@ def left_right_shifts(couplings: Mapping[str, tuple[float, float]]) -> Chiral:
 
     Returns
     -------
-    dict of fermion to (left, right), each of shape (1,)
+    dict of fermion to (left, right)
         Shifts / x, dimensionless.
 
     References
@@ -203,10 +199,7 @@ def left_right_shifts(couplings: Mapping[str, tuple[float, float]]) -> Chiral:
     (array([0.430129, 0.430129]), 0.430129)
     """
     a, b = S2**2 / (1 - 2 * S2), S2 * (1 - S2) / (1 - 2 * S2)
-    return {
-        fermion: (np.array([a * left + b * right]), np.array([a * right + b * left]))
-        for fermion, (left, right) in couplings.items()
-    }
+    return {fermion: (a * left + b * right, a * right + b * left) for fermion, (left, right) in couplings.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +250,7 @@ class Charges(Contact):
         table.done()
         return model
 
-    def shifts(self, flavour: Flavour, rows: Mapping[str, Array]) -> Chiral:
+    def shifts(self, rows: Mapping[str, Array]) -> Chiral:
         assert self.charges is not None
         assert self.g_prime is not None
         return charge_shifts(self.g_prime, self.nu, self.charges)
@@ -292,20 +285,20 @@ def charge_shifts(g_prime: float, nu: float, charges: Mapping[str, tuple[float, 
 
     Returns
     -------
-    dict of fermion to (left, right), each of shape (1,)
-        eps / x, dimensionless.
+    dict of fermion to (left, right), each of shape (1, 1)
+        eps / x, the same for every flavour; dimensionless.
 
     Examples
     --------
     The rule of `e6_shifts` is this one, with g'^2 = (10/3) s2 2 sqrt2 G_F M_Z^2 for the charges Y:
 
     >>> left, _ = charge_shifts(1.0, 1.0, {"e": (1.0, 1.0)})["e"]
-    >>> round(10 / 3 * S2 / float(left[0]), 4)
+    >>> round(10 / 3 * S2 / left.item(), 4)
     0.2114
     """
     g_fermi_gev = G_FERMI * 1e6
     strength = g_prime**2 * nu / (2 * math.sqrt(2) * g_fermi_gev * M_Z_GEV**2)
-    return {f: (np.array([strength * left]), np.array([strength * right])) for f, (left, right) in charges.items()}
+    return {f: (np.array([[strength * left]]), np.array([[strength * right]])) for f, (left, right) in charges.items()}
 
 
 def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:

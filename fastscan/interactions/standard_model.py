@@ -19,23 +19,29 @@ from fastscan.physics.constants import (
     RHO_QUARK,
 )
 from fastscan.physics.constants import SIN2_THETA_W as S2
-from fastscan.typing import FLAVOURS, Array, Channel, Flavour
+from fastscan.typing import FLAVOURS, Array, Channel
 
 Chiral = dict[str, tuple[Array, Array]]  # fermion -> (left, right)
+CHARGED_CURRENT = np.array([1.0, 0.0, 0.0])  # of the electron's g_L, by the neutrino's flavour
 
 
-def chiral_couplings(flavour: Flavour) -> dict[str, tuple[float, float]]:
-    """Couplings (left, right) of u, d (Eq. 3) and e (Eq. 7 of arXiv:2002.01482) to a neutrino of a flavour.
+def chiral_couplings() -> Chiral:
+    """Couplings (left, right) of u, d (Eq. 3) and e (Eq. 7 of arXiv:2002.01482) to neutrinos of each flavour.
 
     Only nu_e also exchange a W with the electron, which adds 1 to its left-handed coupling.
+
+    Returns
+    -------
+    dict of fermion to (left, right), each of shape (3,)
+        For nu_e, nu_mu and nu_tau; dimensionless.
     """
     up, down = 2 / 3 * KAPPA_QUARK * S2, 1 / 3 * KAPPA_QUARK * S2
     electron = KAPPA_ELECTRON * S2
-    charged_current = 1 if flavour == "e" else 0
+    same = np.ones(len(FLAVOURS))
     return {
-        "u": (RHO_QUARK * (1 / 2 - up) + LAMBDA_U_LEFT, RHO_QUARK * -up + LAMBDA_U_RIGHT),
-        "d": (RHO_QUARK * (-1 / 2 + down) + LAMBDA_D_LEFT, RHO_QUARK * down + LAMBDA_D_RIGHT),
-        "e": (RHO_ELECTRON * (-1 / 2 + electron) + charged_current, RHO_ELECTRON * electron),
+        "u": ((RHO_QUARK * (1 / 2 - up) + LAMBDA_U_LEFT) * same, (RHO_QUARK * -up + LAMBDA_U_RIGHT) * same),
+        "d": ((RHO_QUARK * (-1 / 2 + down) + LAMBDA_D_LEFT) * same, (RHO_QUARK * down + LAMBDA_D_RIGHT) * same),
+        "e": (RHO_ELECTRON * (-1 / 2 + electron) + CHARGED_CURRENT, RHO_ELECTRON * electron * same),
     }
 
 
@@ -65,11 +71,7 @@ def couplings(channel: Channel) -> Array:
     >>> couplings("cevns")[0].round(6)
     array([ 0.030623, -0.512013])
     """
-    by_flavour = [
-        {fermion: (np.array(left), np.array(right)) for fermion, (left, right) in chiral_couplings(flavour).items()}
-        for flavour in FLAVOURS
-    ]
-    return np.stack([channel_pair(chiral, channel) for chiral in by_flavour])
+    return channel_pair(chiral_couplings(), channel)
 
 
 def features(pair: Array) -> Array:

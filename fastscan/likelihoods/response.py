@@ -68,9 +68,9 @@ def response(experiment: Experiment) -> Response:
     COHERENT's CsI[Na] in one bin: events of each neutrino with the Standard Model's couplings
 
     >>> from fastscan.experiments import load
-    >>> from fastscan.interactions.catalogue import sm_couplings
+    >>> from fastscan.interactions.standard_model import couplings
     >>> found = response(load("coherent-csi"))
-    >>> g_p, g_n = sm_couplings("cevns")
+    >>> g_p, g_n = couplings("cevns")[0]  # the same for every flavour
     >>> events = found.by_neutrino @ [g_p**2, g_p * g_n, g_n**2]
     >>> {neutrino: round(float(counts.sum()), 2) for neutrino, counts in zip(found.neutrinos, events, strict=True)}
     {'nu_mu': 29.38, 'nu_e': 60.32, 'nubar_mu': 90.42}

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 
 import fastscan
 from fastscan.answers import answers, records
+from fastscan.answers.question import Question
 from fastscan.errors import FastscanError
 from fastscan.limits import limits as query
 from fastscan.scans.plan import plan
@@ -124,7 +125,7 @@ def test_intervals_are_told_however_heavy(write: Write) -> None:
         ("conus", str(write("strong.toml", strong)), {}),
         ("cr51-lxe-c", "chi", {"sigma_sys": 0.0, "luminosity": 1e8}),
     ):
-        found = answers.limit_at_point([experiment], model, **chosen)
+        found = answers.limit_at_point([experiment], model, Question(at=chosen))
         assert found["limit_gev"] > 20000
         assert found["allowed_gev"] == [(found["limit_gev"], None)]
 
