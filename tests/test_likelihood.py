@@ -179,10 +179,12 @@ def test_the_forms_are_those_of_exact_arithmetic(bins: int, features: int, seed:
         s_dd, det, s_mm = (float(of_form(form, e)) for form in theirs)
         largest = np.abs(e) @ np.abs(ours) @ np.abs(e)  # what a sum of signed terms loses digits beside
         assert e @ ours[0] @ e == pytest.approx(s_dd, rel=1e-13, abs=1e-14 * largest[0])
-        assert e @ ours[1] @ e == pytest.approx(det, rel=1e-13, abs=1e-14 * largest[1])
+        # D is n^2 times the square of what d is across the data: d rounds, so what remains of it has that error
+        rounding = math.sqrt(det * largest[0] * np.sum(data**2 / counts.variance))
+        assert e @ ours[1] @ e == pytest.approx(det, rel=1e-13, abs=1e-14 * (largest[1] + rounding))
         assert e @ ours[2] @ e == pytest.approx(s_mm, rel=1e-13, abs=1e-14 * largest[2])
     diagonal = [[float(form[i][i]) for i in range(1 + features)] for form in theirs]
-    # D is the square of what d is across the data: rounding of d leaves the square of rounding
+    # where nothing is left across the data, the square of the rounding is
     left = np.array(diagonal[0]) * np.sum(data**2 / counts.variance) * 1e-15**2
     for s, i in np.ndindex(3, 1 + features):
         assert ours[s, i, i] == pytest.approx(diagonal[s][i], rel=1e-8, abs=100 * left[i])
