@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import chi2 as chi2_distribution
 
 import fastscan
-from fastscan.answers import answers, records
+from fastscan.answers import answers, contours, point
 from fastscan.answers.question import Question
 from fastscan.limits import limits as query
 
@@ -56,7 +56,7 @@ def test_record_and_intervals_of_a_point(model: str, beta: float | None) -> None
     point = {"beta": beta, "sigma_sys": 0.1, "cl": CL, "dof": DOF}
     expected = crossings(model, beta, 0.1)
     at = {"sigma_sys": 0.1} | ({} if beta is None else {"beta": beta})
-    found = answers.limit_at_point([CSI], model, Question(at=at, cl=CL, dof=DOF))
+    found = point.limit_at_point([CSI], model, Question(at=at, cl=CL, dof=DOF))
     assert ends(found["allowed_gev"]) == pytest.approx(expected, rel=1e-6)
     assert found["limit_gev"] == pytest.approx(expected[-1], rel=1e-6)
     assert ends(fastscan.intervals(CSI, model, **point)) == pytest.approx(expected, rel=1e-6)
@@ -64,7 +64,7 @@ def test_record_and_intervals_of_a_point(model: str, beta: float | None) -> None
 
 def test_the_expected_limit_of_a_point() -> None:
     """Data that are the prediction: in one bin, Delta chi2 is N - N_SM over its errors."""
-    found = answers.limit_at_point([CSI], "chi", Question(at={"sigma_sys": 0.1}, cl=CL, dof=DOF))["expected_gev"]
+    found = point.limit_at_point([CSI], "chi", Question(at={"sigma_sys": 0.1}, cl=CL, dof=DOF))["expected_gev"]
     signal, standard = (naive.events(CSI, "chi", mass) for mass in (found, math.inf))
     expected = standard + naive.CSI_NEUTRONS
     variance = expected + naive.CSI_NEUTRONS + 2 * naive.CSI_STEADY
@@ -91,7 +91,7 @@ def test_a_vertex_of_a_contour(dof: int, from_cube: bool, stored: str) -> None:
     question = Question((f"{CSI}/e6",), {"sigma_sys": 0.1}, CL, dof, stored=from_cube)
     ((plane, lines),) = answers.contours_of_store(stored, question)
     assert (plane.cl, plane.dof) == (CL, dof)
-    vertices = [row for row in records.contour_records(plane, lines) if abs(row["beta_rad"] - BETA) < 1e-12]
+    vertices = [row for row in contours.contour_records(plane, lines) if abs(row["beta_rad"] - BETA) < 1e-12]
     assert vertices
     betas = [BETA] if dof == 1 else np.radians([80, 100, 120])
     lowest = min(infimum(beta) for beta in betas)

@@ -38,13 +38,19 @@ def positive_roots(polynomial: Polynomial) -> list[float]:
     return [float(x.real) for x in polynomial.roots() if x.real > 0 and abs(x.imag) < 1e-6 * abs(x)]
 
 
+def quartic(c: np.ndarray, scale: float) -> Polynomial:
+    """A sum of squares as the quartic in x / scale that it is."""
+    first = Polynomial(c[:3] * scale ** np.arange(3.0))
+    second = Polynomial([0.0, c[3] * scale, c[4] * scale**2])
+    return first**2 + second**2 + Polynomial([0.0, 0.0, 0.0, 0.0, c[5] * scale**4])
+
+
 def from_roots(experiment: Experiment, beta: float, sigma: float, luminosity: float) -> tuple[Expected, Crossings]:
     """What the roots say, and what `find_crossings` finds."""
     model = likelihood.build([experiment], load("e6"), {"beta": np.array([beta])})
     columns, _ = model.columns(np.zeros(1, np.intp), {"sigma_sys": sigma, "luminosity": luminosity})
     scale = float(columns.scale[0])  # in units of which the coefficients are of similar size
-    powers = scale ** np.arange(5.0)
-    s_dd, det, s_mm = (Polynomial(each * powers) for each in model.sums[0, 0])
+    s_dd, det, s_mm = (quartic(each, scale) for each in model.sums[0, 0])
     n, v = columns.noise.item(), columns.variance.item()
     above, below = s_dd + det * (v / n), n + s_mm * v
     stationary = [0.0, *positive_roots(above.deriv() * below - above * below.deriv())]

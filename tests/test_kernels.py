@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.polynomial import Polynomial
 
 import fastscan
 from fastscan.experiments import catalogue as experiments
@@ -133,31 +134,46 @@ def test_members_add_up() -> None:
 
 
 def test_polynomials_are_the_sums() -> None:
-    """The quartics in gamma equal the quadratic forms that they expand."""
+    """The squares in gamma equal the length of what they expand, whether counts cancel or not."""
     one = likelihood.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
     standard = couplings("cevns")
     for b, kappa in enumerate(load("e6").kappa("cevns", {"beta": BETA})):
         for gamma in GAMMA:
             changes = features(standard + gamma * kappa) - features(standard)
             e = np.array([1.0, *changes.ravel()])
-            sums = np.einsum("i,sij,j->s", e, one.gram[0], e)
-            powers = gamma ** np.arange(polynomials.POWERS)
-            assert one.sums[0, b] @ powers == pytest.approx(sums, rel=1e-10, abs=1e-8)
+            sums = ((one.roots[0] @ e) ** 2).sum(axis=-1)
+            values = [polynomials.sum_of_squares(c, gamma) for c in one.sums[0, b]]
+            assert values == pytest.approx(sums, rel=1e-12, abs=1e-20 * (one.roots[0] ** 2).sum())
 
 
 @pytest.mark.parametrize("features", [1, 3, 9])
-def test_polynomials_of_any_basis_are_the_quadratic_forms(features: int) -> None:
-    """Also where changes are not zero at x = 0."""
+def test_polynomials_of_any_basis_are_sums_of_squares(features: int) -> None:
+    """Also where changes are not zero at x = 0; their derivatives are those of the quartic."""
     rng = np.random.default_rng(features)
-    root = rng.normal(size=(2, 3, 1 + features, 1 + features))
-    gram = root @ np.swapaxes(root, -1, -2)
+    roots = np.triu(rng.normal(size=(2, 3, 1 + features, 1 + features)))
     change = rng.normal(size=(2, 5, features, 3))
-    coefficients = polynomials.polynomials(gram, change)
-    assert coefficients.shape == (2, 5, 3, polynomials.POWERS)
-    for x in (0.0, 0.3, -2.0):
-        u = np.concatenate([np.ones((2, 5, 1)), change @ x ** np.arange(3.0)], axis=-1)
-        expected = np.einsum("mri,msij,mrj->mrs", u, gram, u)
-        assert coefficients @ x ** np.arange(5.0) == pytest.approx(expected, rel=1e-11)
+    coefficients = polynomials.polynomials(roots, change)
+    assert coefficients.shape == (2, 5, 3, polynomials.SQUARES)
+    u = np.concatenate([np.broadcast_to([1.0, 0.0, 0.0], (2, 5, 1, 3)), change], axis=2)
+    v = np.einsum("msij,mrjp->mrsip", roots, u)
+    for index in np.ndindex(2, 5, 3):
+        quartic = sum((Polynomial(each) ** 2 for each in v[index]), Polynomial([0.0]))
+        expanded = polynomials.with_slope(coefficients[index])
+        for x in (0.0, 0.3, -2.0, 1e3):
+            value, slope, curvature = polynomials.derivatives(expanded, x)
+            assert value == pytest.approx(quartic(x), rel=1e-12)
+            assert polynomials.sum_of_squares(coefficients[index], x) == value
+            assert slope == pytest.approx(quartic.deriv()(x), rel=1e-10)
+            assert curvature == pytest.approx(quartic.deriv(2)(x), rel=1e-10)
+
+
+def test_counts_that_cancel_keep_their_digits() -> None:
+    """(1 - x)^2 near x = 1, where the quartic of its square has none left."""
+    roots, change = np.array([[[[1.0, 0.0], [0.0, 0.0]]]]), np.zeros((1, 1, 1, 3))
+    roots[0, 0, 0, 1], change[0, 0, 0] = 1.0, (0.0, -2.0, 1.0)
+    (((coefficients,),),) = polynomials.polynomials(roots, change)
+    x = 1 + 1e-5
+    assert polynomials.sum_of_squares(coefficients, x) == pytest.approx((x - 1) ** 4, rel=1e-5)
 
 
 WING = Path(jit.__file__).parent

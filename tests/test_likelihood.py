@@ -19,7 +19,7 @@ from fastscan.experiments.observations import Counts
 from fastscan.interactions import standard_model
 from fastscan.interactions.catalogue import load
 from fastscan.likelihoods import likelihood
-from fastscan.likelihoods.gaussian import gram_matrices
+from fastscan.likelihoods.gaussian import square_roots
 from fastscan.likelihoods.response import response
 from fastscan.limits import points
 
@@ -109,7 +109,13 @@ def test_a_combination_is_the_sum_each_with_its_own_nuisances(tmp_path: Path) ->
 
 
 @given(st.integers(1, 6), st.randoms(use_true_random=False), st.floats(0, 0.5), st.floats(0.5, 50))
-def test_the_gram_form_is_the_textbook_chi2_for_any_number_of_bins(
+def forms_of(rates: np.ndarray, signal: np.ndarray, counts: Counts) -> np.ndarray:
+    """The sums as quadratic forms in (1, changes of the features)."""
+    roots = square_roots(rates, signal, counts)
+    return np.swapaxes(roots, -1, -2) @ roots
+
+
+def test_the_form_of_the_sums_is_the_textbook_chi2_for_any_number_of_bins(
     bins: int,
     random,
     sigma: float,
@@ -119,7 +125,7 @@ def test_the_gram_form_is_the_textbook_chi2_for_any_number_of_bins(
     response = rng.uniform(0, 50, (bins, 3))
     standard, features = (standard_model.features(pair) for pair in rng.uniform(-1, 1, (2, 2)))
     counts = Counts(rng.uniform(1, 30, bins), rng.uniform(0, 5, bins), rng.uniform(1, 9, bins), rng.uniform(0, 0.1))
-    forms = gram_matrices(response.T, response @ standard, counts)
+    forms = forms_of(response.T, response @ standard, counts)
     e = np.array([1.0, *(features - standard)])
     s_dd, det, s_mm = np.einsum("i,sij,j->s", e, forms, e)
     lam = luminosity / (1 + luminosity * counts.spread)
@@ -174,7 +180,7 @@ def test_the_forms_are_those_of_exact_arithmetic(bins: int, features: int, seed:
     data = 1.5 * signal * (1 + 10**-alike * rng.normal(size=bins))
     background = rng.uniform(0, 5, bins) * rng.integers(2)
     counts = Counts(data, background, rng.uniform(1, 9, bins), 0.0)
-    ours, theirs = gram_matrices(rates, signal, counts), exact(rates, signal, counts)
+    ours, theirs = forms_of(rates, signal, counts), exact(rates, signal, counts)
     for e in (np.eye(1 + features)[0], np.array([1.0, *rng.normal(size=features)])):
         s_dd, det, s_mm = (float(of_form(form, e)) for form in theirs)
         largest = np.abs(e) @ np.abs(ours) @ np.abs(e)  # what a sum of signed terms loses digits beside
@@ -196,16 +202,16 @@ def test_one_bin_has_no_determinant(features: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     rates, signal = rng.uniform(0, 50, (features, 1)), rng.uniform(0, 50, 1)
     counts = Counts(rng.uniform(0.1, 1e3, 1), rng.uniform(0, 5, 1), rng.uniform(0.1, 1e3, 1), 0.0)
-    assert not gram_matrices(rates, signal, counts)[1].any()
-    assert not likelihood.build([experiments.load(CSI)], load("chi"), {}).gram[0, 1].any()
+    assert not square_roots(rates, signal, counts)[1].any()
+    assert not likelihood.build([experiments.load(CSI)], load("chi"), {}).roots[0, 1].any()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_projection_is_its_data_in_the_standard_model(name: str) -> None:
     """To the last bit: S_dd and D of the Standard Model are zero, and so is chi2."""
-    (gram,) = likelihood.build([experiments.load(name).expected()], load("chi"), {}).gram
-    assert not gram[:2, 0].any()
-    assert gram[2, 0, 0] > 0
+    (roots,) = likelihood.build([experiments.load(name).expected()], load("chi"), {}).roots
+    assert not roots[:2, :, 0].any()
+    assert roots[2, :, 0].any()
     assert fastscan.chi2(experiments.load(name).expected(), "lr", m_zprime=math.inf, sigma_sys=[0.0, 0.1]).tolist() == [
         0.0,
         0.0,

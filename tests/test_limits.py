@@ -8,7 +8,7 @@ from conftest import Write, angles, luminosities, model_points, sigmas
 from hypothesis import example, given, settings
 
 import fastscan
-from fastscan.answers import answers, records
+from fastscan.answers import from_cube, point
 from fastscan.answers.question import Question
 from fastscan.errors import FastscanError
 from fastscan.limits import limits as query
@@ -125,7 +125,7 @@ def test_intervals_are_told_however_heavy(write: Write) -> None:
         ("conus", str(write("strong.toml", strong)), {}),
         ("cr51-lxe-c", "chi", {"sigma_sys": 0.0, "luminosity": 1e8}),
     ):
-        found = answers.limit_at_point([experiment], model, Question(at=chosen))
+        found = point.limit_at_point([experiment], model, Question(at=chosen))
         assert found["limit_gev"] > 20000
         assert found["allowed_gev"] == [(found["limit_gev"], None)]
 
@@ -168,7 +168,7 @@ def test_a_limit_does_not_depend_on_the_mass_axis(axis: tuple[float, float, int]
         m_zprime = {{ start = {start}, stop = {stop}, num = {num}, spacing = "log", unit = "GeV" }}
         """,
     )
-    (record,) = records.limit_records(plan(grid)[0])
+    (record,) = from_cube.limit_records(plan(grid)[0])
     assert record["limit_gev"] == pytest.approx(float(fastscan.limit(CSI, "chi")), rel=1e-12)
     assert record["status"] == "ok"
 
@@ -183,7 +183,7 @@ def test_a_limit_outside_the_axis_is_said_to_be_outside(write: Write) -> None:
         m_zprime = { values = [150, 180], unit = "GeV" }
         """,
     )
-    chi, eta, psi = (next(records.limit_records(cube)) for cube in plan(grid))
+    chi, eta, psi = (next(from_cube.limit_records(cube)) for cube in plan(grid))
     assert (chi["status"], eta["status"], psi["status"]) == ("outside_axis", "outside_axis", "no_sensitivity")
     assert chi["limit_gev"] == pytest.approx(195.3, abs=0.05)
     assert eta["limit_gev"] == pytest.approx(149.1, abs=0.05)
