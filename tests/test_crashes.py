@@ -20,6 +20,7 @@ from distributed import Client, LocalCluster
 
 import fastscan
 from fastscan.answers.answers import limits_of_store
+from fastscan.answers.question import Question
 from fastscan.errors import FastscanError
 from fastscan.scans import scanner
 from fastscan.scans.verify import verify
@@ -256,12 +257,12 @@ def test_a_store_is_replaced_where_both_do_not_fit(small_disk: Path, grid: Path,
 def test_a_read_only_store_answers_and_is_not_written(small_disk: Path, grid: Path) -> None:
     out = small_disk / "out.zarr"
     fastscan.scan(grid, out)
-    found = list(limits_of_store(out))
+    found = list(limits_of_store(out, Question()))
     (out / E6 / "chi2" / "done.3.json").unlink()
     damaged = out / E6 / "chi2" / "c.5.0.0.0"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    assert list(limits_of_store(out)) == found
+    assert list(limits_of_store(out, Question())) == found
     for write in (
         partial(fastscan.scan, grid, out, resume=True),
         partial(fastscan.scan, grid, out, overwrite=True),

@@ -6,25 +6,26 @@ import pytest
 from conftest import GRID, Write, require_refused, with_store
 
 from fastscan.errors import FastscanError
+from fastscan.experiments import catalogue as experiments
 from fastscan.scans import grid
 
 
 def test_axes_are_in_rad_and_gev(write: Write) -> None:
     axes = grid.load(write("grid.toml", GRID)).axes
-    assert axes["beta"].points()[[0, -1]].tolist() == [0.0, math.pi]
-    assert axes["m_zprime"].points() == pytest.approx(np.geomspace(20, 2000, 37))
-    assert axes["luminosity"].points().tolist() == [1.0, 10.0, 1000.0]
+    assert axes["beta"].array()[[0, -1]].tolist() == [0.0, math.pi]
+    assert axes["m_zprime"].array() == pytest.approx(np.geomspace(20, 2000, 37))
+    assert axes["luminosity"].array().tolist() == [1.0, 10.0, 1000.0]
 
 
 def test_masses_can_be_in_tev(write: Write) -> None:
     axis = 'm_zprime = { values = [0.05, 0.5], unit = "TeV" }'
     loaded = grid.load(write("grid.toml", f'experiments=["coherent-csi"]\nmodels=["lr"]\n[axes]\n{axis}'))
-    assert loaded.axes["m_zprime"].points() == pytest.approx([50, 500])
+    assert loaded.axes["m_zprime"].array() == pytest.approx([50, 500])
     assert set(loaded.axes) == {"m_zprime"}
 
 
 def test_experiments_of_the_user_count_from_the_grid_file(write: Write, tmp_path: Path) -> None:
-    text = (grid.experiments.BUILT_IN / "coherent-csi.toml").read_text()
+    text = (experiments.BUILT_IN / "coherent-csi.toml").read_text()
     (tmp_path / "sub").mkdir()
     write("sub/mine.toml", text)
     loaded = grid.load(write("sub/grid.toml", GRID.replace('"coherent-csi"', '"mine.toml"')))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import fastscan
 from fastscan.answers import answers
+from fastscan.answers.question import Question
 from fastscan.errors import FastscanError
 from fastscan.scans import grid, scanner
 from fastscan.scans.costs import costs
@@ -220,7 +221,7 @@ def test_a_garbled_grid_file_is_a_grid_or_one_line(text: bytes) -> None:
             assert isinstance(loaded, grid.Grid)
             if costs(loaded, str(out)).points <= MOST_POINTS:
                 fastscan.scan(loaded, out)
-                list(answers.limits_of_store(str(out)))
+                list(answers.limits_of_store(str(out), Question()))
 
 
 # --- Stores that are damaged ---
@@ -259,8 +260,8 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Intact:
 def limits(out: Path, from_cube: bool) -> list[Record]:
     """Limits on the axes, and, where the likelihood gives them, at the experiment's own sigma_sys."""
     found = []
-    for sigma_sys in ("axis",) if from_cube else ("axis", None):
-        found += answers.limits_of_store(str(out), sigma_sys=sigma_sys, luminosity="axis", from_cube=from_cube)
+    for own in ({"sigma_sys": "axis"},) if from_cube else ({"sigma_sys": "axis"}, {}):
+        found += answers.limits_of_store(str(out), Question(at={**own, "luminosity": "axis"}, stored=from_cube))
     return found
 
 
@@ -343,13 +344,14 @@ def edited(old: bytes, new: bytes) -> Damage:
 
 KNOWN: dict[str, tuple[str, Damage]] = {
     # chunks whose own checksum fits
-    "kappa in place of g_sm": (f"{CHI}/likelihood/g_sm/c/0/0", other(f"{CHI}/likelihood/kappa/c/0/0/0")),
+    "change in place of rates": (f"{CHI}/likelihood/rates/c/0/0", other(f"{CHI}/likelihood/change/c/0/0/0/0")),
     "spread in place of sigma_sys": (f"{CHI}/likelihood/sigma_sys/c/0", other(f"{CHI}/likelihood/spread/c/0")),
-    "luminosity in place of response": (f"{E6}/likelihood/response/c/0/0", other(f"{E6}/luminosity/c/0")),
-    "response in place of luminosity": (f"{E6}/luminosity/c/0", other(f"{E6}/likelihood/response/c/0/0")),
+    "spread in place of follows": (f"{E6}/likelihood/follows/c/0", other(f"{E6}/likelihood/spread/c/0")),
+    "luminosity in place of beta": (f"{E6}/beta/c/0", other(f"{E6}/luminosity/c/0")),
+    "beta in place of luminosity": (f"{E6}/luminosity/c/0", other(f"{E6}/beta/c/0")),
     # metadata that zarr understands
-    "a shorter gram": (f"{CHI}/likelihood/gram/zarr.json", edited(b"    3,\n    4", b"    1,\n    4")),
-    "a shorter kappa": (f"{E6}/likelihood/kappa/zarr.json", edited(b"    3,\n    2", b"    2,\n    2")),
+    "a shorter gram": (f"{CHI}/likelihood/gram/zarr.json", edited(b"    3,\n    10", b"    1,\n    10")),
+    "a shorter change": (f"{E6}/likelihood/change/zarr.json", edited(b"    9,\n    3", b"    8,\n    3")),
     "no members": (f"{CHI}/likelihood/spread/zarr.json", edited(b"    1\n", b"    0\n")),
     "chunks of no size": (f"{E6}/m_zprime/zarr.json", edited(b"        61\n", b"        0\n")),
     "another separator": (f"{E6}/chi2/zarr.json", edited(b'"separator": "."', b'"separator": "/"')),
@@ -372,7 +374,7 @@ KNOWN: dict[str, tuple[str, Damage]] = {
 REFUSED: dict[str, tuple[str, Damage, str]] = {
     "a root of another format": (
         "zarr.json",
-        edited(b'"fastscan_format": 2', b'"fastscan_format": 99'),
+        edited(b'"fastscan_format": 3', b'"fastscan_format": 99'),
         "of format 99",
     ),
     "a group of another run": (f"{CHI}/zarr.json", other(f"{E6}/zarr.json"), "another run: .* differ; nothing was cha"),

@@ -20,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 import fastscan
 from fastscan.answers.answers import limits_of_store
+from fastscan.answers.question import Question
 from fastscan.errors import FastscanError
 from fastscan.scans import scanner
 from fastscan.scans.plan import plan
@@ -29,6 +30,7 @@ from fastscan.stores.location import read_root
 
 E6 = "coherent-csi/e6"
 TASKS = 7
+AT_ONE_POINT = Question(at={"beta": [0.0], "sigma_sys": [0.1]}, stored=True)
 SMALL = with_store(GRID.replace('["chi", "e6"]', '["e6"]'), chunk="8 KiB", task="8 KiB")
 
 
@@ -134,7 +136,7 @@ def test_a_store_at_a_url_is_the_same_and_answers_the_same(url: str, grid: Path,
     assert arrays(url) == undisturbed
     assert store.group_names(root) == [E6]
     assert xr.open_zarr(url, group=E6).chi2.values.tobytes() == undisturbed[f"{E6}/chi2"][1]
-    (found,) = limits_of_store(url, beta=[0.0], sigma_sys=[0.1], from_cube=True)
+    (found,) = limits_of_store(url, AT_ONE_POINT)
     assert found["limit_gev"] == pytest.approx(float(fastscan.limit("coherent-csi", "e6", beta=0, sigma_sys=0.1)))
     assert not any(each.damaged or each.missing for each in verify(url, everything=True))
 
@@ -292,7 +294,7 @@ def test_storage_with_directories_is_a_place(many_tasks: Path, tmp_path: Path, u
     url = f"local://{tmp_path}/new/out.zarr"
     fastscan.scan(many_tasks, url)
     assert arrays(url) == undisturbed
-    (found,) = limits_of_store(url, beta=[0.0], sigma_sys=[0.1], from_cube=True)
+    (found,) = limits_of_store(url, AT_ONE_POINT)
     assert found["limit_gev"] == pytest.approx(float(fastscan.limit("coherent-csi", "e6", beta=0, sigma_sys=0.1)))
     (tmp_path / "new/out.zarr" / E6 / "chi2/c.3.0.0.0").write_bytes(b"damaged")
     assert [each.damaged for each in verify(url)] == [(f"{E6}/chi2/c.3.0.0.0",)]

@@ -1,5 +1,6 @@
 import errno
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,18 +13,25 @@ import pytest
 import xarray as xr
 import xxhash
 import zarr
-from conftest import GRID, Write, files, with_store
+from conftest import GRID, Write, files, refusal, with_store
 
 import fastscan
 from fastscan.answers import answers, records
-from fastscan.errors import FastscanError
+from fastscan.answers.question import Question
+from fastscan.commands.cli import cli
+from fastscan.errors import FastscanError, StoreError
 from fastscan.inputs import data_files as tables
+from fastscan.interactions import catalogue
+from fastscan.interactions.contact import Contact
+from fastscan.interactions.interaction import Interaction
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.scans import grid
 from fastscan.scans.plan import plan
 from fastscan.stores import chunks, layout, location, store
+from fastscan.typing import Channel
 
 E6 = "coherent-csi/e6"
+CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 
 
 @pytest.fixture
@@ -45,10 +53,59 @@ def test_plain_xarray_opens_it(scanned: Path) -> None:
     assert np.isfinite(near.values)
 
 
-def test_models_without_beta_lack_that_dimension(scanned: Path) -> None:
-    cube = fastscan.open(str(scanned), "coherent-csi/chi")
-    assert cube.chi2.dims == ("m_zprime", "sigma_sys", "luminosity")
-    assert cube.events.dims == ("m_zprime",)
+@pytest.mark.parametrize(
+    ("model", "axes"), [("chi", ["m_zprime"]), ("lr", ["m_zprime"]), ("e6", ["beta", "m_zprime"])], ids=str
+)
+def test_the_dimensions_of_a_group_are_the_axes_of_its_model(
+    model: str, axes: list[str], write: Write, tmp_path: Path
+) -> None:
+    """And nothing else is there: no axis that the model lacks, and no dimension of length one in its place."""
+    source = write("g.toml", GRID.replace('["chi", "e6"]', '["chi", "lr", "e6"]'))
+    root = fastscan.scan(source, tmp_path / "out.zarr")
+    settings = ["sigma_sys", "luminosity"]
+    size = {"beta": 13, "m_zprime": 37, "sigma_sys": 7, "luminosity": 3}
+    with xr.open_zarr(tmp_path / "out.zarr", group=f"coherent-csi/{model}") as cube:
+        assert cube.chi2.dims == (*axes, *settings)
+        assert cube.events.dims == tuple(axes)
+        assert set(cube.coords) == {*axes, *settings}
+        assert dict(cube.sizes) == {name: size[name] for name in (*axes, *settings)}
+        # each array goes to netCDF, and what is said of it
+        cube.chi2.to_netcdf(tmp_path / "chi2.nc")
+        with xr.open_dataset(tmp_path / "chi2.nc") as copied:
+            assert copied.chi2.dims == (*axes, *settings)
+            assert copied.chi2.values.tobytes() == cube.chi2.values.tobytes()
+            assert all(copied[name].attrs == cube[name].attrs != {} for name in ("chi2", *axes, *settings))
+    planned = store.read(root, f"coherent-csi/{model}")
+    assert list(planned.points) == list(planned.axes) == [*axes, *settings]
+    assert planned.layout.shape == tuple(size[name] for name in (*axes, *settings))
+    assert sorted(path.name for path in (tmp_path / "out.zarr/coherent-csi" / model).iterdir()) == sorted(
+        ["zarr.json", "chi2", "events", "likelihood", *axes, *settings]
+    )
+
+
+OWN_MODEL = catalogue.Model("mine", "", g_prime=0.7, charges={"u": (1 / 3, 0.1), "d": (0.2, -1), "e": (-1, 0)}, nu=0.3)
+
+
+@pytest.mark.parametrize("model", [*catalogue.MODELS.values(), OWN_MODEL], ids=lambda model: model.name)
+def test_a_group_has_the_interaction_that_its_attributes_say(
+    model: Interaction, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit, whatever has its name by the time at which it is read."""
+    source = replace(grid.load(grid_file), models=(model,))
+    fastscan.scan(source, tmp_path / "out.zarr")
+    for name in catalogue.MODELS:
+        monkeypatch.setitem(catalogue.MODELS, name, OWN_MODEL)
+    cube = store.read(location.read_root(tmp_path / "out.zarr"), f"coherent-csi/{model.name}")
+    found = cube.interaction
+    assert (type(found), found.name) == (type(model), model.name)
+    assert (found.identity(), cube.identity["model"]) == (model.identity(), model.identity())
+    assert (found.rows, found.g_prime) == (model.rows, model.g_prime)
+    assert isinstance(found, Contact)
+    assert isinstance(model, Contact)
+    rows = {name: cube.points[name] for name in cube.rows}
+    for channel in CHANNELS:
+        assert found.kappa(channel, rows).tobytes() == model.kappa(channel, rows).tobytes()
+        assert found.terms(channel, rows).weight.tobytes() == model.terms(channel, rows).weight.tobytes()
 
 
 def test_omitted_axes_have_length_one(write: Write, tmp_path: Path) -> None:
@@ -228,12 +285,35 @@ def test_a_damaged_group_is_told(damage: str, scanned: Path) -> None:
         fastscan.open(str(scanned), E6)
 
 
-def test_a_store_of_another_format_is_told(scanned: Path) -> None:
+@pytest.mark.parametrize("other", [1, 2, layout.FORMAT + 1])
+def test_a_store_of_another_format_is_refused_in_one_line_and_left(other: int, scanned: Path, grid_file: Path) -> None:
+    """By everything that reads a store, and by scans that would continue or replace it."""
     root = json.loads((scanned / "zarr.json").read_text())
-    root["attributes"]["fastscan_format"] = 99
+    assert root["attributes"]["fastscan_format"] == layout.FORMAT == 3
+    root["attributes"]["fastscan_format"] = other
     (scanned / "zarr.json").write_text(json.dumps(root))
-    with pytest.raises(FastscanError, match="format 99"):
-        fastscan.open(str(scanned), E6)
+    before = files(scanned)
+    told = f"{scanned} is a store of format {other}; this fastscan reads format {layout.FORMAT}"
+    picture = scanned.parent / "picture.png"
+    with pytest.raises(StoreError, match=f"^{re.escape(told)}$"):
+        fastscan.open(scanned, E6)
+    for command in (
+        ["info"],
+        ["limits"],
+        ["limits", "--from-cube"],
+        ["contours"],
+        ["plot", "-o", picture],
+        ["verify"],
+        ["finish"],
+    ):
+        with pytest.raises(StoreError, match=f"^{re.escape(told)}$"):
+            cli.main([*map(str, command), str(scanned)], standalone_mode=False)
+    for option in ("--resume", "--part=1/2", "--overwrite"):
+        with pytest.raises(StoreError, match=f"^{re.escape(told)}; it is left as it is$"):
+            cli.main(["scan", str(grid_file), "-o", str(scanned), option], standalone_mode=False)
+    assert refusal("limits", scanned) == f"fastscan: {told}"
+    assert files(scanned) == before
+    assert not picture.exists()
 
 
 def test_a_moved_store_still_answers(scanned: Path, tmp_path: Path) -> None:
@@ -297,11 +377,11 @@ def test_resume_changes_nothing_before_every_group_fits(scanned: Path, write: Wr
     assert files(scanned) == before
 
 
-@pytest.mark.parametrize("lost", ["likelihood/gram/c/0/0/0/0", "likelihood/kappa/c/0/0/0", "m_zprime/c/0"])
+@pytest.mark.parametrize("lost", ["likelihood/gram/c/0/0/0/0", "likelihood/change/c/0/0/0/0", "m_zprime/c/0"])
 def test_a_lost_chunk_of_the_likelihood_is_no_limit(lost: str, scanned: Path) -> None:
     (scanned / E6 / lost).unlink()
     with pytest.raises(FastscanError, match=f"half-written or damaged: {lost} is lost"):
-        list(answers.limits_of_store(str(scanned)))
+        list(answers.limits_of_store(str(scanned), Question()))
 
 
 @pytest.mark.parametrize("content", ["{}", "null", "[]", "\x00\x01"])
@@ -358,7 +438,7 @@ def test_a_combination_has_chi2_and_no_events(write: Write, tmp_path: Path) -> N
         for name in ("coherent-csi", "connie", "cr51-lxe-c")
     )
     assert cube.chi2.values[..., 0] == pytest.approx(expected, rel=1e-6)
-    carried = next(records.limit_records(store.read(root, "fig6/chi"), sigma_sys=[0.1]))["limit_gev"]
+    carried = next(records.limit_records(store.read(root, "fig6/chi"), Question(at={"sigma_sys": [0.1]})))["limit_gev"]
     given = {"coherent-csi": 0.1, "connie": 0.1, "cr51-lxe-c": 0.0025}
     assert carried == pytest.approx(float(fastscan.limit(list(given), "chi", sigma_sys=given)), rel=1e-12)
 
@@ -375,12 +455,12 @@ def test_likelihoods_of_a_store_combine(write: Write, tmp_path: Path) -> None:
     )
     fastscan.scan(source, tmp_path / "out.zarr")
     names = ["coherent-csi", "connie", "cr51-lxe-c"]
-    found = list(answers.limits_of_store(str(tmp_path / "out.zarr"), combined=names))
+    found = list(answers.limits_of_store(str(tmp_path / "out.zarr"), Question(), combined=names))
     assert [each["model"] for each in found] == ["chi", "eta"]
     for each in found:
         assert each["limit_gev"] == pytest.approx(float(fastscan.limit(names, each["model"])), rel=1e-12)
     with pytest.raises(FastscanError, match="did you mean 'connie'"):
-        list(answers.limits_of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conie"]))
+        list(answers.limits_of_store(str(tmp_path / "out.zarr"), Question(), combined=["coherent-csi", "conie"]))
 
 
 WITHOUT_SIGMA = """
@@ -396,7 +476,8 @@ sigma_sys = { connie = 0.05 }
 
 def test_a_store_without_the_sigma_sys_axis_answers_at_any(write: Write, tmp_path: Path) -> None:
     root = fastscan.scan(write("g.toml", WITHOUT_SIGMA), tmp_path / "out.zarr")
-    limits = [each["limit_gev"] for each in records.limit_records(store.read(root, "conus/chi"), sigma_sys=[0.01, 0.3])]
+    asked = Question(at={"sigma_sys": [0.01, 0.3]})
+    limits = [each["limit_gev"] for each in records.limit_records(store.read(root, "conus/chi"), asked)]
     assert limits == pytest.approx(list(fastscan.limit("conus", "chi", sigma_sys=[0.01, 0.3])), rel=1e-12)
 
 
@@ -416,8 +497,21 @@ def test_a_combination_that_fixes_every_sigma_sys_is_the_same_along_it(axis: str
     fixed = WITHOUT_SIGMA.replace("connie = 0.05", "conus = 0.1, connie = 0.05").replace("[combine", axis + "[combine")
     fastscan.scan(write("g.toml", fixed), tmp_path / "out.zarr")
     expected = float(fastscan.limit(["conus", "connie"], "chi", sigma_sys={"conus": 0.1, "connie": 0.05}))
-    for chosen in ({"sigma_sys": [0.0, 0.2]}, {}, {"sigma_sys": "axis", "from_cube": True}, {"from_cube": True}):
-        for found in answers.limits_of_store(tmp_path / "out.zarr", ["both/chi"], **chosen):
+    given = {"sigma_sys": {"conus": 0.1, "connie": 0.05}}
+    chi2 = fastscan.chi2(["conus", "connie"], "chi", m_zprime=[100, 900], **given).astype("float32")
+    stored = fastscan.open(tmp_path / "out.zarr", "both/chi").chi2
+    assert (stored.values == chi2[:, None, None]).all()
+    assert stored.sizes["sigma_sys"] == (3 if axis else 1)
+    groups = ("both/chi",)
+    for asked, number in (
+        (Question(groups, at={"sigma_sys": [0.0, 0.2]}), 2),
+        (Question(groups), 1),
+        (Question(groups, at={"sigma_sys": "axis"}, stored=True), 3 if axis else 1),
+        (Question(groups, stored=True), 1),
+    ):
+        records_found = list(answers.limits_of_store(tmp_path / "out.zarr", asked))
+        assert len(records_found) == number
+        for found in records_found:
             assert found["limit_gev"] == pytest.approx(expected, rel=1e-12)
             assert found["sigma_sys"] == {"conus": 0.1, "connie": 0.05}
 
@@ -425,17 +519,18 @@ def test_a_combination_that_fixes_every_sigma_sys_is_the_same_along_it(axis: str
 def test_stored_values_are_read_at_the_sigma_sys_that_each_experiment_keeps(write: Write, tmp_path: Path) -> None:
     """With --from-cube: where the grid leaves the axis out, and where it has what is asked for."""
     fastscan.scan(write("g.toml", WITHOUT_SIGMA), tmp_path / "out.zarr")
-    (stored,) = answers.limits_of_store(tmp_path / "out.zarr", ["both/chi"], from_cube=True)
-    assert stored == next(answers.limits_of_store(tmp_path / "out.zarr", ["both/chi"]))
+    stored_chi2 = Question(("both/chi",), stored=True)
+    (stored,) = answers.limits_of_store(tmp_path / "out.zarr", stored_chi2)
+    assert stored == next(answers.limits_of_store(tmp_path / "out.zarr", Question(("both/chi",))))
     axis = "sigma_sys = { values = [0.1, 0.2] }\n[combine"
     grid = WITHOUT_SIGMA.replace("[combine", axis).replace("connie", "coherent-csi")
     fastscan.scan(write("g.toml", grid), tmp_path / "axis.zarr")
-    (stored,) = answers.limits_of_store(tmp_path / "axis.zarr", ["both/chi"], from_cube=True)
+    (stored,) = answers.limits_of_store(tmp_path / "axis.zarr", stored_chi2)
     assert stored["sigma_sys"] == {"conus": 0.2, "coherent-csi": 0.05}
     none_fixed = grid.replace("sigma_sys = { coherent-csi = 0.05 }", "")
     fastscan.scan(write("g.toml", none_fixed), tmp_path / "differ.zarr")
     with pytest.raises(FastscanError, match="both/chi: no stored chi2 has each experiment's own sigma_sys; say which"):
-        list(answers.limits_of_store(tmp_path / "differ.zarr", ["both/chi"], from_cube=True))
+        list(answers.limits_of_store(tmp_path / "differ.zarr", stored_chi2))
 
 
 def test_resume_computes_what_lost_its_chunk(scanned: Path, grid_file: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from conftest import GRID, files, with_store
 
 import fastscan
 from fastscan.answers.answers import contours_of_store, limits_of_store
+from fastscan.answers.question import Question
 from fastscan.errors import FastscanError
 from fastscan.scans.scanner import finish
 from fastscan.scans.verify import verify
@@ -100,6 +102,7 @@ def test_a_store_that_has_not_begun_is_told(tmp_path: Path) -> None:
     """What a scan leaves that is killed after its first file."""
     out = tmp_path / "out.zarr"
     create(out, overwrite=False, resume=False)
-    for ask in (verify, describe, limits_of_store, contours_of_store, finish):
+    questions = [partial(ask, question=Question()) for ask in (limits_of_store, contours_of_store)]
+    for ask in (verify, describe, *questions, finish):
         with pytest.raises(FastscanError, match=f"^{re.escape(str(out))} has no groups$"):
             list(ask(str(out)))

@@ -75,10 +75,12 @@ class Settings:
             named = common
         else:
             named = {name: common for name, free in zip(members, follows, strict=True) if free}
+        # A common error that replaces no member's still has its points: nothing changes along them.
+        points = () if common is None or isinstance(common, Mapping) else SIGMA_SYS.check(common).shape
         errors = {}
         for name, default in zip(members, own, strict=True):
             said = named.get(name)
-            errors[name] = SIGMA_SYS.check(default if said is None else said)
+            errors[name] = np.broadcast_to(SIGMA_SYS.check(default), points) if said is None else SIGMA_SYS.check(said)
         return cls(errors, LUMINOSITY.check(LUMINOSITY.default if luminosity is None else luminosity))
 
     @property
