@@ -4,7 +4,8 @@
     python perf/compare.py --base main       this checkout and another commit, measured in turn
     python perf/compare.py --write           measure, and write perf/baseline.json and the table of README.md
 
-The first two exit with 1 where a ratio is more than 1.25 times worse.  It counts only when it is so a second time.
+The first two exit with 1 where a ratio is more than 1.25 times worse, which counts only when it is so a second time,
+and where a pair can't be measured, in the checkout or in the other commit.  The pairs are this checkout's.
 """
 
 import json
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import pairs  # noqa: F401  declares PAIRS
@@ -26,16 +28,53 @@ BASELINE, README = HERE / "baseline.json", HERE.parent / "README.md"
 WORST = 1.25
 
 
-def measured(name: str, checkout: Path) -> dict[str, float] | None:
-    """A pair measured in a process of its own with the package of a checkout; None where it can't be."""
+Ratio = Callable[[str], float]  # of the pair of a name
+
+
+class Unmeasured(click.ClickException):
+    """A pair can't be measured, for the reason that the message gives."""
+
+
+class Absent(Unmeasured):
+    """A pair can't be measured because what it is about isn't there, as the pair itself says."""
+
+
+def measured(name: str, checkout: Path) -> dict[str, float]:
+    """A pair measured in a process of its own with the package of a checkout.
+
+    Raises
+    ------
+    Unmeasured
+        Where that fails.
+    Absent
+        Where the package is from before the pair's `since`.
+    """
     path = os.pathsep.join([str(checkout), str(HERE)])
     command = [sys.executable, str(HERE / "pairs.py"), name]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
     if done.returncode:
-        click.echo(f"{name}: can't be measured in {checkout}: {done.stderr.strip().splitlines()[-1]}", err=True)
-        return None
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        last = [f"it ended with {done.returncode}", *done.stderr.strip().splitlines()][-1]
+        raise Unmeasured(f"{name}: can't be measured in {checkout}: {last}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if "absent" in found:
+        raise Absent(f"{name}: can't be measured in {checkout}: {found['absent']}")
     return found
+
+
+def measured_ratio(checkout: Path) -> Ratio:
+    return lambda name: measured(name, checkout)["ratio"]
+
+
+def baseline_ratio(rows: list[dict[str, Any]]) -> Ratio:
+    """The ratios of a baseline; it has none of pairs that are newer."""
+    ratios = {row["name"]: row["ratio"] for row in rows}
+
+    def ratio(name: str) -> float:
+        if name not in ratios:
+            raise Absent(f"{name}: it is newer than {BASELINE.name}")
+        return ratios[name]
+
+    return ratio
 
 
 @contextmanager
@@ -50,25 +89,32 @@ def checked_out(revision: str) -> Iterator[Path]:
             subprocess.run([*git, "remove", "--force", f"{place}/base"], check=True)
 
 
-def compare(names: list[str], base: Callable[[str], float | None]) -> list[str]:
-    """Print each pair's ratio beside the base's, and return those that are too much worse."""
-    slower = []
+def compare(names: list[str], base: Ratio, checkout: Ratio) -> list[str]:
+    """Print each pair's ratio beside the base's, and return what is wrong, one line for each pair that fails."""
+    wrong = []
     for name in names:
-        for _ in range(2):
-            before, now = base(name), measured(name, HERE.parent)
-            if now is None or before is None:
-                if before is None:
-                    click.echo(f"{'':12}  base has none                      {name}")
-                break
-            worse = before / now["ratio"]
-            click.echo(f"{now['ratio']:12.4g}  base {before:12.4g}  {worse:5.2f} x slower  {name}")
-            if worse <= WORST:
-                break
-        else:
-            slower.append(name)
-        if now is None:
-            slower.append(name)
-    return slower
+        try:
+            if not _holds(name, base, checkout):
+                wrong.append(f"{name}: more than {WORST} times slower")
+        except Unmeasured as error:
+            click.echo(f"{'':12}  FAILED                                   {name}")
+            wrong.append(error.message)
+    return wrong
+
+
+def _holds(name: str, base: Ratio, checkout: Ratio) -> bool:
+    """Whether a pair is as fast as in the base, at one of two looks; one that the base has not is."""
+    for _ in range(2):
+        try:
+            before = base(name)
+        except Absent as absent:
+            click.echo(f"{checkout(name):12.4g}  base has no such thing                   {absent.message}")
+            return True
+        now = checkout(name)
+        click.echo(f"{now:12.4g}  base {before:12.4g}  {before / now:5.2f} x slower  {name}")
+        if before / now <= WORST:
+            return True
+    return False
 
 
 def machine() -> str:
@@ -108,24 +154,23 @@ def main(base: str | None, writes: bool, only: str) -> None:
     if writes and (base or only):
         raise click.UsageError("--write is about all pairs of this checkout")
     if writes:
-        rows = [found for name in names if (found := measured(name, HERE.parent))]
-        if len(rows) < len(names):
-            raise click.ClickException("nothing was written")
+        rows = [measured(name, HERE.parent) for name in names]
         write(rows)
         click.echo(table(rows, machine()))
         return
+    here = measured_ratio(HERE.parent)
     if base is not None:
         with checked_out(base) as checkout:
-            slower = compare(names, lambda name: (measured(name, checkout) or {}).get("ratio"))
+            wrong = compare(names, measured_ratio(checkout), here)
     else:
         baseline = json.loads(BASELINE.read_text())
         if baseline["machine"] != machine():
             click.echo(
                 f"The baseline is another machine's, {baseline['machine']}; --base measures both here.", err=True
             )
-        slower = compare(names, {row["name"]: row["ratio"] for row in baseline["pairs"]}.get)
-    if slower:
-        raise click.ClickException(f"more than {WORST} times slower: {'; '.join(slower)}")
+        wrong = compare(names, baseline_ratio(baseline["pairs"]), here)
+    if wrong:
+        raise click.ClickException("\n".join([f"{len(wrong)} of {len(names)} pairs", *wrong]))
 
 
 if __name__ == "__main__":

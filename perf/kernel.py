@@ -9,16 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from adapter import layout
 from measure import Calls, pair
 from numba import njit, prange
 from numpy.typing import NDArray
 from scipy import optimize
-
-from fastscan.experiments import catalogue as experiments
-from fastscan.interactions import catalogue as models
-from fastscan.kernels.blocks import TILE_POINTS, chi2_block
-from fastscan.kernels.polynomials import POWERS
-from fastscan.likelihoods import likelihood, rates
 
 BETAS, MASSES, SIGMAS, LUMINOSITIES = 640, 500, 40, 10
 POINTS = BETAS * MASSES * SIGMAS * LUMINOSITIES
@@ -43,20 +38,21 @@ def fill(out, value):
 
 
 class Plane:
-    """Coefficients, gamma, and noise and variance at each setting: what the kernel is given."""
+    """E6 in experiments over the grid, as the kernel is given it."""
 
     def __init__(self, names: list[str], betas: int = BETAS) -> None:
-        loaded = tuple(experiments.load(name) for name in names)
-        self.found = likelihood.build(loaded, models.MODELS["e6"], np.linspace(0, np.pi, betas))
+        self.beta = np.linspace(0, np.pi, betas)
         self.sigma = np.linspace(0.0, 0.3, SIGMAS)[:, None]
         self.luminosity = np.geomspace(1, 1000, LUMINOSITIES)[None]
-        noise, variance = self.found.settings(dict.fromkeys(self.found.members, self.sigma), self.luminosity)
-        self.noise, self.variance = noise.reshape(len(names), -1), variance.reshape(len(names), -1)
-        self.coefficients = self.found.coefficients()
-        self.gamma = models.gamma(np.geomspace(10, 5000, MASSES))
+        masses = np.geomspace(10, 5000, MASSES)
+        self.inputs = layout.kernel_inputs(names, self.beta, masses, self.sigma, self.luminosity)
+        self.kernel = layout.kernel()
 
-    def chi2(self, out: Array) -> None:
-        chi2_block.parallel(self.coefficients, self.gamma, self.noise, self.variance, TILE_POINTS, out)
+    def chi2(self, out: Array, betas: slice = slice(None)) -> None:
+        """Fill an array with chi2 at some of the betas."""
+        given = self.inputs
+        coefficients = np.ascontiguousarray(given.coefficients[:, betas])
+        self.kernel(coefficients, given.x, given.noise, given.variance, out)
 
 
 def cube(dtype: str = "f8", betas: int = BETAS) -> Array:
@@ -76,10 +72,8 @@ class Blocks:
         self.plane, self.block = Plane(names), cube("f4", BLOCK_BETAS)
 
     def chi2(self) -> None:
-        plane = self.plane
         for beta in range(0, BETAS, BLOCK_BETAS):
-            part = np.ascontiguousarray(plane.coefficients[:, beta : beta + BLOCK_BETAS])
-            chi2_block.parallel(part, plane.gamma, plane.noise, plane.variance, TILE_POINTS, self.block)
+            self.plane.chi2(self.block, slice(beta, beta + BLOCK_BETAS))
 
 
 @pair("kernel into reused cache-sized blocks of float32 / parallel fill of the cube", at_least=1.5)
@@ -102,14 +96,14 @@ def twelve_experiments(place: Path) -> Iterator[Calls]:
 )
 def numpy_factorised(place: Path) -> Iterator[Calls]:
     blocks = Blocks(["coherent-csi"])
-    plane = blocks.plane
-    few = plane.coefficients[0, :FEW_BETAS]
+    given = blocks.plane.inputs
+    few, noise, variance = given.coefficients[0, :FEW_BETAS], given.noise[0], given.variance[0]
 
     def broadcast() -> Array:
         """The same three numbers for each (beta, M_Z'), spread over the settings."""
-        powers = plane.gamma[:, None] ** np.arange(POWERS)
+        powers = given.x[:, None] ** np.arange(few.shape[-1])
         s_dd, det, s_mm = np.maximum(np.einsum("bsp,mp->sbm", few, powers), 0)[..., None]
-        chi2: Array = (s_dd + det * (plane.variance[0] / plane.noise[0])) / (plane.noise[0] + s_mm * plane.variance[0])
+        chi2: Array = (s_dd + det * (variance / noise)) / (noise + s_mm * variance)
         return chi2
 
     yield blocks.chi2, broadcast
@@ -124,14 +118,18 @@ def numpy_factorised(place: Path) -> Iterator[Calls]:
 def numpy_binned(place: Path) -> Iterator[Calls]:
     blocks = Blocks([BINNED])
     plane = blocks.plane
-    response = rates.response(experiments.load(BINNED))
-    g_sm = plane.found.g_sm[0]
-    standard = response @ likelihood.features(g_sm)
+    counts = layout.bin_counts(BINNED, plane.beta[1])
+
+    def features(couplings: Array) -> Array:
+        g1, g2 = couplings[..., 0], couplings[..., 1]
+        return np.stack([g1**2, g1 * g2, g2**2], axis=-1)
+
+    standard = counts.response @ features(counts.g_sm)
 
     def binned() -> Array:
         """Events in each bin and the textbook sums over bins, at each point of one beta and a few masses."""
-        couplings = g_sm + plane.gamma[:SPARSE_MASSES, None] * plane.found.kappa[0, 1]
-        model = (likelihood.features(couplings) @ response.T)[:, None, None]
+        couplings = counts.g_sm + plane.inputs.x[:SPARSE_MASSES, None] * counts.kappa
+        model = (features(couplings) @ counts.response.T)[:, None, None]
         lam, variance = plane.luminosity[..., None], plane.sigma[..., None] ** 2
         kept = standard > 0
         data, model, error = lam * standard[kept], lam * model[..., kept], np.sqrt(lam * standard[kept])

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import zarr
+from adapter import layout
 from measure import Calls, pair
 
 import fastscan
-from fastscan.answers import planes
-from fastscan.limits import limits as query
-from fastscan.stores import store
 from grids import grid
 
+E6 = "coherent-csi/e6"
 GRID = grid(400, 400, 40, 10)  # 160,000 columns of 400 masses: 64 million points, 256 MB
 
 
@@ -24,8 +23,8 @@ def scanned(place: Path) -> zarr.Group:
 @pair("160,000 limits, all crossings / reading the cube from zarr", at_least=5)
 def limits(place: Path) -> Iterator[Calls]:
     root = scanned(place)
-    cube = store.read(root, "coherent-csi/e6")
-    beta, sigma, luminosity = (cube.axes[name] for name in ("beta", "sigma_sys", "luminosity"))
+    axes = layout.axes(root, E6)
+    beta, sigma, luminosity = (axes[name] for name in ("beta", "sigma_sys", "luminosity"))
 
     def found() -> None:
         answers = fastscan.limit(
@@ -33,15 +32,15 @@ def limits(place: Path) -> Iterator[Calls]:
         )
         assert answers.size == 160_000
 
-    yield found, lambda: np.asarray(root["coherent-csi/e6/chi2"])
+    yield found, lambda: np.asarray(root[f"{E6}/chi2"])
 
 
 @pair("contour in (beta, M_Z'), 400 x 400 points / reading its cube from zarr", at_least=0)
 def contour(place: Path) -> Iterator[Calls]:
     root = scanned(place)
-    cube = store.read(root, "coherent-csi/e6")
+    draw = layout.contours(root, E6, sigma_sys=0.1)
 
     def drawn() -> None:
-        planes.contours(planes.plane_of(cube, "beta", "m_zprime", at={"sigma_sys": 0.1}), query.threshold(0.90, 2))
+        assert draw()
 
-    yield drawn, lambda: np.asarray(root["coherent-csi/e6/chi2"])
+    yield drawn, lambda: np.asarray(root[f"{E6}/chi2"])

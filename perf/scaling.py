@@ -14,12 +14,12 @@ from statistics import median
 import dask
 import numba
 import numpy as np
+from adapter import layout
 from kernel import TWELVE, Plane, cube
 from matplotlib import pyplot as plt
 from measure import seconds
 
 import fastscan
-from fastscan.scans import cluster
 from grids import grid
 
 HERE = Path(__file__).parent
@@ -63,7 +63,7 @@ def scans(place: Path) -> Iterator[Row]:
         with dask.config.set(num_workers=threads):
             yield "scan", "threads", threads, large, scan(large)
     for workers in PARTS:
-        with cluster.client(workers=workers) as client:
+        with layout.client(workers=workers) as client:
             yield "scan", "workers", workers, large, scan(large, client=client)
 
 

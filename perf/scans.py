@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from adapter import layout
 from measure import Calls, pair
 
 import fastscan
-from fastscan.scans import cluster
 from grids import grid
 
 GRID = grid(400, 400, 160, 10)  # 256 million points: 1 GB
@@ -66,7 +66,7 @@ def to_disk(place: Path) -> Iterator[Calls]:
 @pair("the same scan on two dask worker processes / in process", at_least=0.5)
 def two_workers(place: Path) -> Iterator[Calls]:
     both = Both(place, synced=False)
-    with cluster.client(workers=2) as client:
+    with layout.client(workers=2) as client:
 
         def distributed() -> None:
             shutil.rmtree(place / "second.zarr", ignore_errors=True)

@@ -1,0 +1,197 @@
+"""Where things are in fastscan: the only module of perf/ that knows it.
+
+`compare.py --base` runs the pairs of this checkout with the package of another commit.  That package has either the
+layout of this checkout, folders of rooms ("wings"), or the one before it, modules side by side ("flat", as in commit
+b634643).  `layout` is the adapter of the package that is imported.  Pairs use it and the public face, ``import
+fastscan``, which is the same in both, and import nothing else of the package.
+
+Each method imports what it needs when it is called, so that a pair fails only for what the pair itself uses.
+
+This module is temporary.  `Flat` and the ``since`` of pairs can go when nobody compares with a commit of the flat
+layout any more: once the speed of the wings has been judged, and perf/baseline.json has been written with them.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Kernel = Callable[[Array, Array, Array, Array, NDArray[np.floating]], object]
+
+
+@dataclass(frozen=True)
+class KernelInputs:
+    """What the block kernel is given for E6 in some experiments.
+
+    Attributes
+    ----------
+    coefficients : array, shape (members, betas, 3, 5)
+        S_dd, D and S_mm as quartics in x.
+    x : array, shape (masses,)
+        (M_Z / M_Z')^2.
+    noise, variance : array, shape (members, settings)
+        1 / lam_e and sigma_sys^2 at each pair of sigma_sys and luminosity.
+    """
+
+    coefficients: Array
+    x: Array
+    noise: Array
+    variance: Array
+
+
+@dataclass(frozen=True)
+class BinCounts:
+    """What counts the events of E6 at one beta in the bins of an experiment whose neutrinos are all nu_e.
+
+    Attributes
+    ----------
+    response : array, shape (bins, 3)
+        Events per unit of g1^2, g1 g2 and g2^2.
+    g_sm, kappa : array, shape (2,)
+        The Standard Model's couplings (g1, g2), and their shift per x.
+    """
+
+    response: Array
+    g_sm: Array
+    kappa: Array
+
+
+class Wings:
+    """The layout of this checkout."""
+
+    name = "wings"
+    cli = "fastscan.commands.cli"
+
+    @property
+    def command(self) -> list[str]:
+        """The command ``fastscan``, to which its arguments are added."""
+        return [sys.executable, "-c", f"from {self.cli} import main; main()"]
+
+    def kernel(self) -> Kernel:
+        """The parallel kernel, a function of the fields of `KernelInputs` and of the block that it fills."""
+        from fastscan.kernels.blocks import TILE_POINTS, chi2_block
+
+        return lambda *given: chi2_block.parallel(*given[:4], TILE_POINTS, given[4])
+
+    def kernel_inputs(
+        self, names: Sequence[str], beta: Array, m_zprime: Array, sigma_sys: Array, luminosity: Array
+    ) -> KernelInputs:
+        """E6 in experiments of these names, where sigma_sys and luminosity broadcast to the settings."""
+        from fastscan.experiments import catalogue
+        from fastscan.interactions.catalogue import MODELS
+        from fastscan.likelihoods import likelihood
+
+        found = likelihood.build(catalogue.load_all(names), MODELS["e6"], {"beta": beta})
+        settings = found.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
+        noise, variance = (each.reshape(len(names), -1) for each in settings.noise_and_variance(found.spread))
+        return KernelInputs(found.sums, MODELS["e6"].strength.to_x(m_zprime), noise, variance)
+
+    def bin_counts(self, name: str, beta: float) -> BinCounts:
+        """See `BinCounts`."""
+        from fastscan.experiments import catalogue
+        from fastscan.interactions import standard_model
+        from fastscan.interactions.catalogue import MODELS
+        from fastscan.likelihoods.response import response
+
+        experiment = catalogue.load(name)
+        kappa = MODELS["e6"].kappa(experiment.channel, {"beta": np.array([beta])})
+        return BinCounts(response(experiment).total, standard_model.couplings(experiment.channel)[0], kappa[0, 0])
+
+    def integrate(self, name: str, edges: Array) -> Callable[[], object]:
+        """A call that computes the energy integrals and Gram matrices of an experiment in bins with edges in MeV."""
+        from fastscan.experiments import catalogue
+        from fastscan.likelihoods.likelihood import experiment_forms
+        from fastscan.likelihoods.response import response
+
+        loaded = catalogue.load(name)
+        binned = replace(loaded, detector=replace(loaded.detector, bins=tuple(edges)))
+
+        def afresh() -> object:
+            response.cache_clear()
+            experiment_forms.cache_clear()
+            return experiment_forms(binned)
+
+        return afresh
+
+    def axes(self, root: zarr.Group, group: str) -> Mapping[str, Array]:
+        """The points of each axis of a group of a store."""
+        from fastscan.stores import store
+
+        points: dict[str, Array] = store.read(root, group).points
+        return points
+
+    def contours(self, root: zarr.Group, group: str, sigma_sys: float) -> Callable[[], Sequence[Any]]:
+        """A call that draws the contours of a group of a store in (beta, M_Z'), at 90 % CL and 2 dof."""
+        from fastscan.answers.contours import contours
+        from fastscan.answers.planes import plane_of
+        from fastscan.answers.question import PlaneAxes, Question
+        from fastscan.stores import store
+
+        cube = store.read(root, group)
+        question = Question(at={"sigma_sys": sigma_sys}, cl=0.90, dof=2)
+        return lambda: contours(plane_of(cube, PlaneAxes(("beta", "m_zprime")), question))
+
+    def client(self, workers: int) -> AbstractContextManager[Any]:
+        """A dask client of so many worker processes."""
+        from fastscan.scans import cluster
+
+        return cluster.client(workers=workers)
+
+
+class Flat(Wings):
+    """The layout of commit b634643: what `Wings` offers, from where it was then."""
+
+    name = "flat"
+    cli = "fastscan.cli"
+
+    def kernel(self) -> Kernel:
+        from fastscan.kernels import TILE_POINTS, chi2_block
+
+        return lambda *given: chi2_block.parallel(*given[:4], TILE_POINTS, given[4])
+
+    def kernel_inputs(
+        self, names: Sequence[str], beta: Array, m_zprime: Array, sigma_sys: Array, luminosity: Array
+    ) -> KernelInputs:
+        from fastscan import experiments, likelihood, models
+
+        found = likelihood.build(experiments.load_all(names), models.MODELS["e6"], beta)
+        noise, variance = (each.reshape(len(names), -1) for each in found.settings(sigma_sys, luminosity))
+        return KernelInputs(found.coefficients(), models.gamma(m_zprime), noise, variance)
+
+    def bin_counts(self, name: str, beta: float) -> BinCounts:
+        from fastscan import experiments, models, rates
+
+        experiment = experiments.load(name)
+        kappa = models.kappa("e6", experiment.channel, np.array([beta]))
+        return BinCounts(rates.response(experiment), models.sm_couplings(experiment.channel), kappa[0])
+
+    def integrate(self, name: str, edges: Array) -> Callable[[], object]:
+        raise NotImplementedError("the flat layout takes memory by the bins squared")
+
+    def axes(self, root: zarr.Group, group: str) -> Mapping[str, Array]:
+        from fastscan import store
+
+        points: dict[str, Array] = store.read(root, group).axes
+        return points
+
+    def contours(self, root: zarr.Group, group: str, sigma_sys: float) -> Callable[[], Sequence[Any]]:
+        from fastscan import planes, query, store
+
+        cube = store.read(root, group)
+        at = {"sigma_sys": sigma_sys}
+        return lambda: planes.contours(planes.plane_of(cube, "beta", "m_zprime", at=at), query.threshold(0.90, 2))
+
+    def client(self, workers: int) -> AbstractContextManager[Any]:
+        from fastscan import cluster
+
+        return cluster.client(workers=workers)
+
+
+layout = Wings() if find_spec("fastscan.commands") else Flat()
