@@ -32,8 +32,10 @@ class KernelInputs:
 
     Attributes
     ----------
-    coefficients : array, shape (members, betas, 3, 5)
-        S_dd, D and S_mm as quartics in x.
+    coefficients : array, shape (members, betas, 3, any)
+        S_dd, D and S_mm along x: squares in the wings, quartics in the flat layout.
+    quartics : array, shape (members, betas, 3, 5)
+        The same as quartics in x, lowest power first, for yardsticks.
     x : array, shape (masses,)
         (M_Z / M_Z')^2.
     noise, variance : array, shape (members, settings)
@@ -41,6 +43,7 @@ class KernelInputs:
     """
 
     coefficients: Array
+    quartics: Array
     x: Array
     noise: Array
     variance: Array
@@ -63,6 +66,13 @@ class BinCounts:
     kappa: Array
 
 
+def expanded(squares: Array) -> Array:
+    """Sums of squares of `fastscan.kernels.polynomials`, shape (..., 6), as quartics, shape (..., 5)."""
+    c0, c1, c2, c3, c4, c5 = np.moveaxis(squares, -1, 0)
+    powers = (c0**2, 2 * c0 * c1, c1**2 + 2 * c0 * c2 + c3**2, 2 * (c1 * c2 + c3 * c4), c2**2 + c4**2 + c5)
+    return np.stack(powers, axis=-1)
+
+
 class Wings:
     """The layout of this checkout."""
 
@@ -75,7 +85,7 @@ class Wings:
         return [sys.executable, "-c", f"from {self.cli} import main; main()"]
 
     def kernel(self) -> Kernel:
-        """The parallel kernel, a function of the fields of `KernelInputs` and of the block that it fills."""
+        """The parallel kernel, a function of coefficients, x, noise, variance and of the block that it fills."""
         from fastscan.kernels.blocks import TILE_POINTS, chi2_block
 
         return lambda *given: chi2_block.parallel(*given[:4], TILE_POINTS, given[4])
@@ -91,7 +101,7 @@ class Wings:
         found = likelihood.build(catalogue.load_all(names), MODELS["e6"], {"beta": beta})
         settings = found.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
         noise, variance = (each.reshape(len(names), -1) for each in settings.noise_and_variance(found.spread))
-        return KernelInputs(found.sums, MODELS["e6"].strength.to_x(m_zprime), noise, variance)
+        return KernelInputs(found.sums, expanded(found.sums), MODELS["e6"].strength.to_x(m_zprime), noise, variance)
 
     def bin_counts(self, name: str, beta: float) -> BinCounts:
         """See `BinCounts`."""
@@ -105,9 +115,9 @@ class Wings:
         return BinCounts(response(experiment).total, standard_model.couplings(experiment.channel)[0], kappa[0, 0])
 
     def integrate(self, name: str, edges: Array) -> Callable[[], object]:
-        """A call that computes the energy integrals and Gram matrices of an experiment in bins with edges in MeV."""
+        """A call that computes the energy integrals and sums of an experiment in bins with edges in MeV."""
         from fastscan.experiments import catalogue
-        from fastscan.likelihoods.likelihood import experiment_forms
+        from fastscan.likelihoods.likelihood import experiment_sums
         from fastscan.likelihoods.response import response
 
         loaded = catalogue.load(name)
@@ -115,8 +125,8 @@ class Wings:
 
         def afresh() -> object:
             response.cache_clear()
-            experiment_forms.cache_clear()
-            return experiment_forms(binned)
+            experiment_sums.cache_clear()
+            return experiment_sums(binned)
 
         return afresh
 
@@ -163,7 +173,8 @@ class Flat(Wings):
 
         found = likelihood.build(experiments.load_all(names), models.MODELS["e6"], beta)
         noise, variance = (each.reshape(len(names), -1) for each in found.settings(sigma_sys, luminosity))
-        return KernelInputs(found.coefficients(), models.gamma(m_zprime), noise, variance)
+        quartics = found.coefficients()
+        return KernelInputs(quartics, quartics, models.gamma(m_zprime), noise, variance)
 
     def bin_counts(self, name: str, beta: float) -> BinCounts:
         from fastscan import experiments, models, rates

@@ -97,7 +97,7 @@ def twelve_experiments(place: Path) -> Iterator[Calls]:
 def numpy_factorised(place: Path) -> Iterator[Calls]:
     blocks = Blocks(["coherent-csi"])
     given = blocks.plane.inputs
-    few, noise, variance = given.coefficients[0, :FEW_BETAS], given.noise[0], given.variance[0]
+    few, noise, variance = given.quartics[0, :FEW_BETAS], given.noise[0], given.variance[0]
 
     def broadcast() -> Array:
         """The same three numbers for each (beta, M_Z'), spread over the settings."""

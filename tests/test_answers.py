@@ -7,9 +7,10 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan.answers import answers, records
+from fastscan.answers import answers, from_cube
 from fastscan.errors import FastscanError
 from fastscan.scans.plan import plan
+from fastscan.stores import combining
 
 # chi has the masses alone, e6 a plane.
 TWO_KINDS = """
@@ -40,7 +41,7 @@ def test_experiments_that_are_combined_are_the_cube_that_a_grid_file_combines(
     apart = 'experiments = ["conus", "cr51-lxe-a"]\nmodels = ["chi"]\n' + axes
     together = f'models = ["chi"]\n{axes}[combine.both]\nexperiments = ["conus", "cr51-lxe-a"]'
     root = fastscan.scan(write("apart.toml", apart), tmp_path / "out.zarr")
-    (joint,) = answers.joint_cubes(root, ["conus", "cr51-lxe-a"])
+    (joint,) = combining.joint_cubes(root, ["conus", "cr51-lxe-a"])
     (planned,) = plan(write("together.toml", together))
     assert joint.hash == planned.hash
     assert joint.references == planned.references
@@ -48,5 +49,5 @@ def test_experiments_that_are_combined_are_the_cube_that_a_grid_file_combines(
     np.testing.assert_equal(joint.axes, planned.axes)
     assert (joint.experiment, joint.model_name, joint.has_events) == ("conus+cr51-lxe-a", "chi", False)
     asked = {"sigma_sys": "axis", "luminosity": "axis"}
-    ours, theirs = (list(records.limit_records(cube, **asked)) for cube in (joint, planned))
+    ours, theirs = (list(from_cube.limit_records(cube, **asked)) for cube in (joint, planned))
     assert [row | {"experiment": "both"} for row in ours] == theirs

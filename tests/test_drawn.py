@@ -9,7 +9,7 @@ from conftest import scanned
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fastscan.answers import answers, records
+from fastscan.answers import answers, contours, from_cube
 from fastscan.outputs import figures, plots
 from fastscan.outputs.plots import Settings
 from fastscan.paper import paper_figures
@@ -62,7 +62,7 @@ def by_curve(rows: list[Record], x: str, y: str) -> list[list[tuple[float, float
 def test_profiles(stored: str) -> None:
     figure, _ = plots.plot(stored, ["coherent-csi/chi", "conus/chi"], kind="profile")
     root = read_root(stored)
-    profiles = [list(records.profile_records(store.read(root, name))) for name in ("coherent-csi/chi", "conus/chi")]
+    profiles = [list(from_cube.profile_records(store.read(root, name))) for name in ("coherent-csi/chi", "conus/chi")]
     require_equal(drawn(figure.axes[0]), [points(rows, "m_zprime_gev", "delta_chi2") for rows in profiles])
 
 
@@ -79,7 +79,7 @@ def test_limits_along_beta(stored: str) -> None:
 def test_contours(stored: str) -> None:
     figure, _ = plots.plot(stored, ["conus/e6"], axes=("cos_beta", "m_zprime"))
     ((plane, lines, dof),) = answers.contours_of_store(stored, ["conus/e6"], axes=("cos_beta", "m_zprime"))
-    rows = list(records.contour_records(plane, lines, 0.90, dof))
+    rows = list(contours.contour_records(plane, lines, 0.90, dof))
     expected = [
         points(each, "cos_beta", "m_zprime_gev") for each in figures.grouped(rows, lambda row: row["contour"]).values()
     ]

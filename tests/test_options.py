@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import scanned
 
-from fastscan.answers import answers, records
+from fastscan.answers import answers, contours, point
 from fastscan.commands.cli import cli
 from fastscan.errors import FastscanError
 from fastscan.outputs import figures, plots
@@ -71,7 +71,7 @@ def test_of_repeated_values_of_sigma_sys_the_later_counts(
     options = [word for value in given for word in ("--sigma-sys", value)]
     found = asked("limit", ",".join(BOTH), "chi", *options)
     assert found["sigma_sys"] == meant
-    assert found == as_json(answers.limit_at_point(BOTH, "chi", sigma_sys=meant))
+    assert found == as_json(point.limit_at_point(BOTH, "chi", sigma_sys=meant))
 
 
 LIMIT = [
@@ -84,13 +84,13 @@ LIMIT = [
 
 @pytest.mark.parametrize(("options", "arguments"), LIMIT)
 def test_limit(options: list[str], arguments: dict[str, Any], asked: Any) -> None:
-    assert asked("limit", "conus", "e6", *options) == as_json(answers.limit_at_point(["conus"], "e6", **arguments))
+    assert asked("limit", "conus", "e6", *options) == as_json(point.limit_at_point(["conus"], "e6", **arguments))
 
 
 def test_limit_as_csv(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["limit", ",".join(BOTH), "e6", "--beta", "100deg", "--csv"], standalone_mode=False)
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
-    found = answers.limit_at_point(BOTH, "e6", beta=math.radians(100))
+    found = point.limit_at_point(BOTH, "e6", beta=math.radians(100))
     assert list(row) == list(found)
     assert float(row["limit_gev"]) == found["limit_gev"]
     assert row["sigma_sys"] == "coherent-csi=0.28;conus=0.2"
@@ -135,7 +135,7 @@ def test_contours(options: list[str], arguments: dict[str, Any], asked: Any, sto
     def told(**chosen: Any) -> Any:
         cl = chosen.get("cl", 0.90)
         planes = answers.contours_of_store(stored, **chosen)
-        return as_json([records.contour_summary(plane, lines, cl, dof) for plane, lines, dof in planes])
+        return as_json([contours.contour_summary(plane, lines, cl, dof) for plane, lines, dof in planes])
 
     found = asked("contours", stored, *options)
     assert found == told(**arguments)

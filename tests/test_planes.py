@@ -12,7 +12,7 @@ from conftest import Write
 from scipy.optimize import minimize_scalar
 
 import fastscan
-from fastscan.answers import answers, records
+from fastscan.answers import answers, from_cube
 from fastscan.answers.planes import SCALES, Contour, Plane, contours, plane_of
 from fastscan.errors import FastscanError
 from fastscan.limits import limits as query
@@ -297,7 +297,7 @@ def test_a_damaged_cube_gives_no_contour(factor: float, problem: str, write: Wri
         contours(plane, query.threshold(0.90, 1))
     if math.isnan(factor):
         with pytest.raises(FastscanError, match=problem):
-            list(records.profile_records(cube, sigma_sys=[0.2], stored_in=damaged))
+            list(from_cube.profile_records(cube, sigma_sys=[0.2], stored_in=damaged))
 
 
 def test_an_axis_is_held_at_one_value(plan: Plan) -> None:

@@ -12,7 +12,7 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan.answers import answers, planes, records
+from fastscan.answers import answers, contours, from_cube, planes, records
 from fastscan.answers.records import KEYS, PROFILE_KEYS
 from fastscan.errors import FastscanError
 from fastscan.limits import limits as query
@@ -116,7 +116,7 @@ def test_a_vertex_tells_the_sigma_sys_of_each_experiment(
 ) -> None:
     (cube,) = plan(write("grid.toml", grid))
     plane = planes.plane_of(cube, "luminosity", "m_zprime", **chosen)
-    found = list(records.contour_records(plane, planes.contours(plane, 2.7), 0.9, 1))
+    found = list(contours.contour_records(plane, planes.contours(plane, 2.7), 0.9, 1))
     assert len(found) > 2
     assert all(row["sigma_sys"] == told for row in found)
 
@@ -138,7 +138,7 @@ def test_a_profile_is_delta_chi2_at_the_masses_of_the_axis(
     cube = store.read(root, group)
     expected = expected_profile(cube, sigma, luminosity)
     for stored_in, exact in ((None, 1e-12), (root, 1e-6)):
-        found = list(records.profile_records(cube, sigma_sys=sigma, luminosity=luminosity, stored_in=stored_in))
+        found = list(from_cube.profile_records(cube, sigma_sys=sigma, luminosity=luminosity, stored_in=stored_in))
         assert [row["delta_chi2"] for row in found] == pytest.approx(expected, rel=exact, abs=exact)
         assert [row["m_zprime_gev"] for row in found[-4:]] == [30, 65, 140, 300]
         assert found[-1]["beta_rad"] == (math.radians(113) if cube.has_beta else None)
@@ -151,16 +151,16 @@ def test_a_profile_of_stored_values_that_can_not_be_is_told(place: Path) -> None
     root, chunk = location.read_root(str(place)), place / "coherent-csi/chi/chi2/c.0.0.0"
     chunk.write_bytes((np.frombuffer(chunk.read_bytes(), "<f4") * np.float32(1 + 1e-5)).tobytes())
     with pytest.raises(FastscanError, match="coherent-csi/chi: the stored chi2 contradicts the likelihood"):
-        list(records.profile_records(store.read(root, "coherent-csi/chi"), stored_in=root))
+        list(from_cube.profile_records(store.read(root, "coherent-csi/chi"), stored_in=root))
 
 
 def test_a_profile_of_stored_values_has_only_what_is_stored(place: Path, write: Write) -> None:
     root = location.read_root(str(place))
     with pytest.raises(FastscanError, match=r"sigma_sys = 0\.1 is not on the axis .* the nearest is 0\.01"):
-        list(records.profile_records(store.read(root, "coherent-csi/chi"), sigma_sys=[0.1], stored_in=root))
+        list(from_cube.profile_records(store.read(root, "coherent-csi/chi"), sigma_sys=[0.1], stored_in=root))
     without_sigma = EVERY_STATUS.replace("sigma_sys = { values = [0.01, 0.28] }", "")
     cube = plan(write("other.toml", without_sigma))[0]
-    assert [row["sigma_sys"] for row in records.profile_records(cube, sigma_sys=[0.1, 0.5])][::4] == [0.1, 0.5]
+    assert [row["sigma_sys"] for row in from_cube.profile_records(cube, sigma_sys=[0.1, 0.5])][::4] == [0.1, 0.5]
 
 
 def test_likelihoods_that_do_not_fit_together_are_told(write: Write, tmp_path: Path) -> None:

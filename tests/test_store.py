@@ -16,7 +16,7 @@ import zarr
 from conftest import GRID, Write, files, refusal, with_store
 
 import fastscan
-from fastscan.answers import answers, records
+from fastscan.answers import answers, from_cube
 from fastscan.answers.question import Question
 from fastscan.commands.cli import cli
 from fastscan.errors import FastscanError, StoreError
@@ -438,7 +438,9 @@ def test_a_combination_has_chi2_and_no_events(write: Write, tmp_path: Path) -> N
         for name in ("coherent-csi", "connie", "cr51-lxe-c")
     )
     assert cube.chi2.values[..., 0] == pytest.approx(expected, rel=1e-6)
-    carried = next(records.limit_records(store.read(root, "fig6/chi"), Question(at={"sigma_sys": [0.1]})))["limit_gev"]
+    carried = next(from_cube.limit_records(store.read(root, "fig6/chi"), Question(at={"sigma_sys": [0.1]})))[
+        "limit_gev"
+    ]
     given = {"coherent-csi": 0.1, "connie": 0.1, "cr51-lxe-c": 0.0025}
     assert carried == pytest.approx(float(fastscan.limit(list(given), "chi", sigma_sys=given)), rel=1e-12)
 
@@ -477,7 +479,7 @@ sigma_sys = { connie = 0.05 }
 def test_a_store_without_the_sigma_sys_axis_answers_at_any(write: Write, tmp_path: Path) -> None:
     root = fastscan.scan(write("g.toml", WITHOUT_SIGMA), tmp_path / "out.zarr")
     asked = Question(at={"sigma_sys": [0.01, 0.3]})
-    limits = [each["limit_gev"] for each in records.limit_records(store.read(root, "conus/chi"), asked)]
+    limits = [each["limit_gev"] for each in from_cube.limit_records(store.read(root, "conus/chi"), asked)]
     assert limits == pytest.approx(list(fastscan.limit("conus", "chi", sigma_sys=[0.01, 0.3])), rel=1e-12)
 
 
@@ -486,7 +488,7 @@ def test_a_combination_without_the_sigma_sys_axis_keeps_each_own(write: Write, t
     cube = fastscan.open(root, "both/chi")
     expected = fastscan.chi2(["conus", "connie"], "chi", m_zprime=[100, 900], sigma_sys={"connie": 0.05})
     assert cube.chi2.values.ravel() == pytest.approx(expected, rel=1e-6)
-    (found,) = records.limit_records(store.read(root, "both/chi"))
+    (found,) = from_cube.limit_records(store.read(root, "both/chi"))
     assert found["sigma_sys"] == {"conus": 0.2, "connie": 0.05}
     given = fastscan.limit(["conus", "connie"], "chi", sigma_sys={"connie": 0.05})
     assert found["limit_gev"] == pytest.approx(float(given), rel=1e-12)
