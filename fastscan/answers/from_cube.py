@@ -78,13 +78,12 @@ class Selection:
 
     def points(self) -> Iterator[dict[str, Any]]:
         """What records say of each column: its row parameters, None for those of the family that the model lacks."""
-        family = self.cube.interaction.family_rows
-        values = [
-            self.cube.points[axis.name][self.rows[axis.name]].tolist() if axis.name in self.rows else [None]
-            for axis in family
-        ]
+        cube = self.cube
+        lacking = dict.fromkeys(axis.column for axis in cube.interaction.family_rows)
+        columns = [cube.axes[name].column for name in self.rows]
+        values = [cube.points[name][index].tolist() for name, index in self.rows.items()]
         for *row, settings in itertools.product(*values, self._resolved.told()):
-            yield {**{axis.column: value for axis, value in zip(family, row, strict=True)}, **settings}
+            yield {**lacking, **dict(zip(columns, row, strict=True)), **settings}
 
     def crossings(self, delta: float, root: zarr.Group | None = None) -> Crossings:
         """Crossings of the columns; with the root of the cube's store, the stored chi2 must agree."""

@@ -24,6 +24,7 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
     members = len(noise)
     numbers, x = _rows(cube, rows).ravel(), cube.x[strength]
     shape = tuple(part.stop - part.start for part in cube.layout.region(index))
+    assert noise[0].size == math.prod(shape[len(rows) + 1 :]), "the settings don't fill the block"
     out = _buffer(math.prod(shape), cube.layout.dtype).reshape(numbers.size, x.size, -1)
     _kernel()(
         np.ascontiguousarray(cube.likelihood.sums[:, numbers]),
