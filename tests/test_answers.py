@@ -8,6 +8,7 @@ from conftest import Write
 
 import fastscan
 from fastscan.answers import answers, from_cube
+from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
 from fastscan.scans.plan import plan
 from fastscan.stores import combining
@@ -25,12 +26,12 @@ m_zprime = { start = 20, stop = 2000, num = 37, spacing = "log", unit = "GeV" }
 def test_groups_without_a_plane_are_left_out_where_none_is_named(write: Write, tmp_path: Path) -> None:
     store = str(tmp_path / "out.zarr")
     fastscan.scan(write("grid.toml", TWO_KINDS), store)
-    (found,) = answers.contours_of_store(store)
+    (found,) = answers.contours_of_store(store, Question())
     assert found[0].cube.name == "conus/e6"
     with pytest.raises(FastscanError, match="conus/chi has no second axis for a plane, only m_zprime"):
-        list(answers.contours_of_store(store, ["conus/chi"]))
+        list(answers.contours_of_store(store, Question(("conus/chi",))))
     with pytest.raises(FastscanError, match="conus/chi has no axis sigma_sys"):
-        list(answers.contours_of_store(store, axes=("sigma_sys", "m_zprime")))
+        list(answers.contours_of_store(store, Question(), PlaneAxes(("sigma_sys", "m_zprime"))))
 
 
 @pytest.mark.parametrize("sigma_sys", ["", "sigma_sys = { values = [0.1, 0.2] }"])
@@ -46,8 +47,8 @@ def test_experiments_that_are_combined_are_the_cube_that_a_grid_file_combines(
     assert joint.hash == planned.hash
     assert joint.references == planned.references
     assert joint.likelihood.members == planned.likelihood.members
-    np.testing.assert_equal(joint.axes, planned.axes)
-    assert (joint.experiment, joint.model_name, joint.has_events) == ("conus+cr51-lxe-a", "chi", False)
-    asked = {"sigma_sys": "axis", "luminosity": "axis"}
-    ours, theirs = (list(from_cube.limit_records(cube, **asked)) for cube in (joint, planned))
+    np.testing.assert_equal(joint.points, planned.points)
+    assert (joint.experiment, joint.model, joint.has_events) == ("conus+cr51-lxe-a", "chi", False)
+    asked = Question(at={"sigma_sys": "axis", "luminosity": "axis"})
+    ours, theirs = (list(from_cube.limit_records(cube, asked)) for cube in (joint, planned))
     assert [row | {"experiment": "both"} for row in ours] == theirs

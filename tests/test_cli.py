@@ -327,7 +327,7 @@ BAD = [
     (["limit", "coherent-csi", "chii"], "unknown model 'chii'; did you mean 'chi'?"),
     (["limit", "coherent-csi", "e6"], "model 'e6' needs beta"),
     (["limit", "coherent-csi", "e6", "--beta", "95"], "'95' has no unit of angle: use one of rad, deg"),
-    (["limit", "coherent-csi", "chi", "--beta", "95deg"], "model 'chi' has no beta"),
+    (["limit", "coherent-csi", "chi", "--beta", "95deg"], "model 'chi' has no beta; only 'e6' has"),
     (["limit", "coherent-csi", "chi", "--sigma-sys", "-0.1"], "sigma_sys must be zero or positive"),
     (["limit", "coherent-csi", "chi", "--sigma-sys", "nan"], "sigma_sys must be zero or positive"),
     (["limit", "coherent-csi", "chi", "--luminosity", "0"], "luminosity must be positive"),

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fastscan.answers import answers, contours, from_cube
+from fastscan.answers.question import PlaneAxes, Question
 from fastscan.outputs import figures, plots
-from fastscan.outputs.plots import Settings
+from fastscan.outputs.plots import Picture
 from fastscan.paper import paper_figures
 from fastscan.paper.paper_figures import PaperFigure
 from fastscan.stores import store
@@ -60,26 +61,24 @@ def by_curve(rows: list[Record], x: str, y: str) -> list[list[tuple[float, float
 
 
 def test_profiles(stored: str) -> None:
-    figure, _ = plots.plot(stored, ["coherent-csi/chi", "conus/chi"], kind="profile")
+    figure, _ = plots.plot(stored, Question(("coherent-csi/chi", "conus/chi")), Picture("profile"))
     root = read_root(stored)
     profiles = [list(from_cube.profile_records(store.read(root, name))) for name in ("coherent-csi/chi", "conus/chi")]
     require_equal(drawn(figure.axes[0]), [points(rows, "m_zprime_gev", "delta_chi2") for rows in profiles])
 
 
 def test_limits_along_beta(stored: str) -> None:
-    groups = ["coherent-csi/e6", "conus/e6"]
-    figure, _ = plots.plot(stored, groups, kind="limit", along="beta", settings=Settings(sigma_sys=[0.1]))
-    rows = [
-        row | {"beta_deg": math.degrees(row["beta_rad"])}
-        for row in answers.limits_of_store(stored, groups, sigma_sys=[0.1])
-    ]
+    asked = Question(("coherent-csi/e6", "conus/e6"), at={"sigma_sys": [0.1]})
+    figure, _ = plots.plot(stored, asked, Picture("limit", along="beta"))
+    rows = [row | {"beta_deg": math.degrees(row["beta_rad"])} for row in answers.limits_of_store(stored, asked)]
     require_equal(drawn(figure.axes[0]), by_curve(rows, "beta_deg", "limit_gev"))
 
 
 def test_contours(stored: str) -> None:
-    figure, _ = plots.plot(stored, ["conus/e6"], axes=("cos_beta", "m_zprime"))
-    ((plane, lines, dof),) = answers.contours_of_store(stored, ["conus/e6"], axes=("cos_beta", "m_zprime"))
-    rows = list(contours.contour_records(plane, lines, 0.90, dof))
+    asked, axes = Question(("conus/e6",)), PlaneAxes(("cos_beta", "m_zprime"))
+    figure, _ = plots.plot(stored, asked, Picture(plane=axes))
+    ((plane, lines),) = answers.contours_of_store(stored, asked, axes)
+    rows = list(contours.contour_records(plane, lines))
     expected = [
         points(each, "cos_beta", "m_zprime_gev") for each in figures.grouped(rows, lambda row: row["contour"]).values()
     ]
@@ -88,14 +87,12 @@ def test_contours(stored: str) -> None:
 
 def test_what_is_shaded_is_excluded(stored: str) -> None:
     """The shade ends where the contour runs, and light masses are in it."""
-    figure, _ = plots.plot(stored, ["conus/e6"], settings=Settings(sigma_sys=[0.1]))
+    figure, _ = plots.plot(stored, Question(("conus/e6",), at={"sigma_sys": [0.1]}))
     ax = figure.axes[0]
     (shade,) = (each for each in ax.collections if type(each).__name__ == "QuadContourSet")
     (path,) = shade.get_paths()
-    limits = {
-        round(math.degrees(row["beta_rad"])): row["limit_gev"]
-        for row in answers.limits_of_store(stored, ["conus/e6"], beta="axis", sigma_sys=[0.1], dof=2)
-    }
+    asked = Question(("conus/e6",), at={"beta": "axis", "sigma_sys": [0.1]}, dof=2)
+    limits = {round(math.degrees(row["beta_rad"])): row["limit_gev"] for row in answers.limits_of_store(stored, asked)}
     assert path.contains_point((20.0, 0.5 * limits[20]))
     assert not path.contains_point((20.0, 2.0 * limits[20]))
 

@@ -13,10 +13,11 @@ import pytest
 from conftest import scanned
 
 from fastscan.answers import answers, contours, point
+from fastscan.answers.question import PlaneAxes, Question
 from fastscan.commands.cli import cli
 from fastscan.errors import FastscanError
 from fastscan.outputs import figures, plots
-from fastscan.outputs.plots import Settings
+from fastscan.outputs.plots import Picture
 from fastscan.scans.verify import verify
 
 E6, BOTH = "coherent-csi/e6", ["coherent-csi", "conus"]
@@ -71,91 +72,105 @@ def test_of_repeated_values_of_sigma_sys_the_later_counts(
     options = [word for value in given for word in ("--sigma-sys", value)]
     found = asked("limit", ",".join(BOTH), "chi", *options)
     assert found["sigma_sys"] == meant
-    assert found == as_json(point.limit_at_point(BOTH, "chi", sigma_sys=meant))
+    assert found == as_json(point.limit_at_point(BOTH, "chi", Question(at={"sigma_sys": meant})))
 
 
 LIMIT = [
-    (["--beta", "40deg"], {"beta": math.radians(40)}),
-    (["--beta", "40deg", "--luminosity", "10"], {"beta": math.radians(40), "luminosity": 10.0}),
-    (["--beta", "40deg", "--cl", "0.95"], {"beta": math.radians(40), "cl": 0.95}),
-    (["--beta", "40deg", "--dof", "2"], {"beta": math.radians(40), "dof": 2}),
+    (["--beta", "40deg"], Question(at={"beta": math.radians(40)})),
+    (["--beta", "40deg", "--luminosity", "10"], Question(at={"beta": math.radians(40), "luminosity": 10.0})),
+    (["--beta", "40deg", "--cl", "0.95"], Question(at={"beta": math.radians(40)}, cl=0.95)),
+    (["--beta", "40deg", "--dof", "2"], Question(at={"beta": math.radians(40)}, dof=2)),
 ]
 
 
-@pytest.mark.parametrize(("options", "arguments"), LIMIT)
-def test_limit(options: list[str], arguments: dict[str, Any], asked: Any) -> None:
-    assert asked("limit", "conus", "e6", *options) == as_json(point.limit_at_point(["conus"], "e6", **arguments))
+@pytest.mark.parametrize(("options", "meant"), LIMIT)
+def test_limit(options: list[str], meant: Question, asked: Any) -> None:
+    assert asked("limit", "conus", "e6", *options) == as_json(point.limit_at_point(["conus"], "e6", meant))
 
 
 def test_limit_as_csv(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["limit", ",".join(BOTH), "e6", "--beta", "100deg", "--csv"], standalone_mode=False)
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
-    found = point.limit_at_point(BOTH, "e6", beta=math.radians(100))
+    found = point.limit_at_point(BOTH, "e6", Question(at={"beta": math.radians(100)}))
     assert list(row) == list(found)
     assert float(row["limit_gev"]) == found["limit_gev"]
     assert row["sigma_sys"] == "coherent-csi=0.28;conus=0.2"
 
 
-LIMITS: list[tuple[list[str], dict[str, Any]]] = [
-    (["--combine", "coherent-csi,conus"], {"combined": BOTH}),
-    (["--group", E6, "--group", "conus/chi"], {"groups": [E6, "conus/chi"]}),
-    (["--beta", "40deg,120deg"], {"beta": [math.radians(40), math.radians(120)]}),
-    (["--sigma-sys", "0.15"], {"sigma_sys": [0.15]}),
-    (["--sigma-sys", "axis"], {"sigma_sys": "axis"}),
-    (["--luminosity", "3"], {"luminosity": [3.0]}),
-    (["--luminosity", "axis"], {"luminosity": "axis"}),
-    (["--cl", "0.95"], {"cl": 0.95}),
-    (["--dof", "2"], {"dof": 2}),
+LIMITS: list[tuple[list[str], Question]] = [
+    (["--group", E6, "--group", "conus/chi"], Question((E6, "conus/chi"))),
+    (["--beta", "40deg,120deg"], Question(at={"beta": [math.radians(40), math.radians(120)]})),
+    (["--sigma-sys", "0.15"], Question(at={"sigma_sys": [0.15]})),
+    (["--sigma-sys", "axis"], Question(at={"sigma_sys": "axis"})),
+    (["--luminosity", "3"], Question(at={"luminosity": [3.0]})),
+    (["--luminosity", "axis"], Question(at={"luminosity": "axis"})),
+    (["--cl", "0.95"], Question(cl=0.95)),
+    (["--dof", "2"], Question(dof=2)),
 ]
 
 
-@pytest.mark.parametrize(("options", "arguments"), LIMITS)
-def test_limits(options: list[str], arguments: dict[str, Any], asked: Any, stored: str) -> None:
+@pytest.mark.parametrize(("options", "meant"), LIMITS)
+def test_limits(options: list[str], meant: Question, asked: Any, stored: str) -> None:
     found = asked("limits", stored, *options)
-    assert found == as_json(list(answers.limits_of_store(stored, **arguments)))
-    assert found != as_json(list(answers.limits_of_store(stored)))
+    assert found == as_json(list(answers.limits_of_store(stored, meant)))
+    assert found != as_json(list(answers.limits_of_store(stored, Question())))
 
 
-CONTOURS: list[tuple[list[str], dict[str, Any]]] = [
-    (["--group", E6], {"groups": [E6]}),
-    (["--axes", "cos_beta,m_zprime"], {"axes": ("cos_beta", "m_zprime")}),
-    (["--minimise", "beta"], {"minimise": ["beta"]}),
-    (["--minimise", "beta", "--minimise", "luminosity"], {"minimise": ["beta", "luminosity"]}),
-    (["--axes", "sigma_sys,luminosity", "--beta", "40deg", "--m-zprime", "0.3TeV"],
-     {"axes": ("sigma_sys", "luminosity"), "at": {"beta": math.radians(40), "m_zprime": 300.0}}),
-    (["--sigma-sys", "0.2"], {"at": {"sigma_sys": 0.2}}),
-    (["--luminosity", "10"], {"at": {"luminosity": 10.0}}),
-    (["--cl", "0.95"], {"cl": 0.95}),
-    (["--dof", "1"], {"dof": 1}),
-]  # fmt: skip
+def test_limits_of_combined_experiments(asked: Any, stored: str) -> None:
+    found = asked("limits", stored, "--combine", "coherent-csi,conus")
+    assert found == as_json(list(answers.limits_of_store(stored, Question(), BOTH)))
+    assert {each["experiment"] for each in found} == {"coherent-csi+conus"}
 
 
-@pytest.mark.parametrize(("options", "arguments"), CONTOURS)
-def test_contours(options: list[str], arguments: dict[str, Any], asked: Any, stored: str) -> None:
-    def told(**chosen: Any) -> Any:
-        cl = chosen.get("cl", 0.90)
-        planes = answers.contours_of_store(stored, **chosen)
-        return as_json([contours.contour_summary(plane, lines, cl, dof) for plane, lines, dof in planes])
+CONTOURS: list[tuple[list[str], Question, PlaneAxes]] = [
+    (["--group", E6], Question((E6,)), PlaneAxes()),
+    (["--axes", "cos_beta,m_zprime"], Question(), PlaneAxes(("cos_beta", "m_zprime"))),
+    (["--minimise", "beta"], Question(), PlaneAxes(minimise=("beta",))),
+    (["--minimise", "beta", "--minimise", "luminosity"], Question(), PlaneAxes(minimise=("beta", "luminosity"))),
+    (
+        ["--axes", "sigma_sys,luminosity", "--beta", "40deg", "--m-zprime", "0.3TeV"],
+        Question(at={"beta": math.radians(40), "m_zprime": 300.0}),
+        PlaneAxes(("sigma_sys", "luminosity")),
+    ),
+    (["--sigma-sys", "0.2"], Question(at={"sigma_sys": 0.2}), PlaneAxes()),
+    (["--luminosity", "10"], Question(at={"luminosity": 10.0}), PlaneAxes()),
+    (["--cl", "0.95"], Question(cl=0.95), PlaneAxes()),
+    (["--dof", "1"], Question(dof=1), PlaneAxes()),
+]
+
+
+@pytest.mark.parametrize(("options", "meant", "axes"), CONTOURS)
+def test_contours(options: list[str], meant: Question, axes: PlaneAxes, asked: Any, stored: str) -> None:
+    def told(question: Question, plane_axes: PlaneAxes) -> Any:
+        planes = answers.contours_of_store(stored, question, plane_axes)
+        return as_json([contours.contour_summary(plane, lines) for plane, lines in planes])
 
     found = asked("contours", stored, *options)
-    assert found == told(**arguments)
-    assert found != told()
+    assert found == told(meant, axes)
+    assert found != told(Question(), PlaneAxes())
 
 
-PLOT: list[tuple[list[str], dict[str, Any]]] = [
-    (["--group", "conus/chi"], {"groups": ["conus/chi"]}),
-    (["--kind", "profile"], {"kind": "profile"}),
-    (["--along", "luminosity"], {"along": "luminosity"}),
-    (["--along", "luminosity", "--sigma-sys", "0.1"], {"along": "luminosity", "settings": Settings(sigma_sys=[0.1])}),
-    (["--axes", "beta,m_zprime"], {"axes": ("beta", "m_zprime")}),
-    (["--axes", "beta,luminosity", "--m-zprime", "300GeV"],
-     {"axes": ("beta", "luminosity"), "settings": Settings(m_zprime=300.0)}),
-    (["--minimise", "beta"], {"minimise": ["beta"]}),
-    (["--beta", "40deg,80deg"], {"settings": Settings(beta=[math.radians(40), math.radians(80)])}),
-    (["--luminosity", "10,100"], {"settings": Settings(luminosity=[10.0, 100.0])}),
-    (["--cl", "0.95"], {"settings": Settings(cl=0.95)}),
-    (["--dof", "2"], {"settings": Settings(dof=2)}),
-]  # fmt: skip
+PLOT: list[tuple[list[str], Question, Picture]] = [
+    (["--group", "conus/chi"], Question(("conus/chi",)), Picture()),
+    (["--kind", "profile"], Question(), Picture("profile")),
+    (["--along", "luminosity"], Question(), Picture(along="luminosity")),
+    (
+        ["--along", "luminosity", "--sigma-sys", "0.1"],
+        Question(at={"sigma_sys": [0.1]}),
+        Picture(along="luminosity"),
+    ),
+    (["--axes", "beta,m_zprime"], Question(), Picture(plane=PlaneAxes(("beta", "m_zprime")))),
+    (
+        ["--axes", "beta,luminosity", "--m-zprime", "300GeV"],
+        Question(at={"m_zprime": 300.0}),
+        Picture(plane=PlaneAxes(("beta", "luminosity"))),
+    ),
+    (["--minimise", "beta"], Question(), Picture(plane=PlaneAxes(minimise=("beta",)))),
+    (["--beta", "40deg,80deg"], Question(at={"beta": [math.radians(40), math.radians(80)]}), Picture()),
+    (["--luminosity", "10,100"], Question(at={"luminosity": [10.0, 100.0]}), Picture()),
+    (["--cl", "0.95"], Question(cl=0.95), Picture()),
+    (["--dof", "2"], Question(dof=2), Picture()),
+]
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +178,12 @@ def plain(stored: str) -> bytes:
     return figures.as_svg(plots.plot(stored)[0])
 
 
-@pytest.mark.parametrize(("options", "arguments"), PLOT)
-def test_plot(options: list[str], arguments: dict[str, Any], plain: bytes, stored: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("options", "meant", "picture"), PLOT)
+def test_plot(options: list[str], meant: Question, picture: Picture, plain: bytes, stored: str, tmp_path: Path) -> None:
     """The same picture is the same file."""
     cli.main(["plot", stored, "-o", str(tmp_path / "asked.svg"), *options], standalone_mode=False)
     drawn = (tmp_path / "asked.svg").read_bytes()
-    assert drawn == figures.as_svg(plots.plot(stored, **arguments)[0])
+    assert drawn == figures.as_svg(plots.plot(stored, meant, picture)[0])
     assert drawn != plain
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import FASTSCAN
+from test_readme import examples, require_same
 
 from fastscan.errors import FastscanError
 from fastscan.paper import paper, table3
@@ -34,6 +35,13 @@ def test_what_the_command_says(told: tuple[Path, str]) -> None:
     assert "534.2 / 534 +0.0 %" in text
     assert "Fig. 1: Where Delta chi2 crosses 2.71 is the limit of Table 3: agrees" in text
     assert text.splitlines()[-1].startswith(f"written to {place}: report.html, table3.md")
+
+
+def test_the_readme_shows_what_the_command_says(told: tuple[Path, str]) -> None:
+    place, text = told
+    ((command, shown),) = (each for each in examples("README.md") if each[0].startswith("fastscan paper"))
+    directory = command.split()[-1]
+    require_same(shown, text.replace(str(place), directory).splitlines())
 
 
 def test_chi_and_lr_are_within_0_6_percent(written: tuple[Path, list[Entry]]) -> None:

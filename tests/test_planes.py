@@ -1,6 +1,6 @@
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from scipy.optimize import minimize_scalar
 
 import fastscan
 from fastscan.answers import answers, from_cube
-from fastscan.answers.planes import SCALES, Contour, Plane, contours, plane_of
+from fastscan.answers.contours import Contour, contours
+from fastscan.answers.planes import VIEWS, Plane, plane_of
+from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
 from fastscan.limits import limits as query
 from fastscan.paper import paper_figures
@@ -43,6 +45,21 @@ PLANES: list[tuple[str, str, dict[str, float]]] = [
 ]
 
 
+def plane(
+    cube: Cube,
+    x: str,
+    y: str,
+    *,
+    at: Mapping[str, Any] | None = None,
+    minimise: Sequence[str] = (),
+    cl: float = 0.90,
+    dof: int | None = None,
+    stored_in: zarr.Group | None = None,
+) -> Plane:
+    """The plane of two axes, with what is said of the others."""
+    return plane_of(cube, PlaneAxes((x, y), tuple(minimise)), Question(at=at or {}, cl=cl, dof=dof), stored_in)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> zarr.Group:
     place = tmp_path_factory.mktemp("planes")
@@ -50,15 +67,20 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> zarr.Group:
     return fastscan.scan(place / "grid.toml", place / "out.zarr")
 
 
+def axis_of(name: str) -> str:
+    """The axis that a name of a plane's side stands for."""
+    return VIEWS[name][0].name
+
+
 def points(lines: list[Contour]) -> Array:
     """The vertices of some contours, shape (vertices, 2)."""
     return np.concatenate([np.stack([line.x, line.y], axis=1) for line in lines])
 
 
-def excess(plane: Plane, vertices: Array, delta: float) -> Array:
-    """Delta chi2 at vertices above a threshold, relative to it."""
-    x, y = (SCALES[name].drawn(at) for name, at in zip((plane.x, plane.y), vertices.T, strict=True))
-    return (plane.chi2(x, y) - plane.lowest(x, y)) / delta - 1
+def excess(shown: Plane, vertices: Array) -> Array:
+    """Delta chi2 at vertices above the threshold, relative to it."""
+    x, y = (side.to_scale(at) for side, at in zip((shown.x, shown.y), vertices.T, strict=True))
+    return (shown.chi2(x, y) - shown.lowest(x, y)) / shown.delta - 1
 
 
 @functools.cache
@@ -84,10 +106,10 @@ def test_a_contour_is_where_the_naive_delta_chi2_is_the_threshold(
     name: str, x: str, y: str, at: dict[str, float], dof: int, root: zarr.Group
 ) -> None:
     delta = query.threshold(0.90, dof)
-    vertices = points(contours(plane_of(store.read(root, f"{name}/e6"), x, y, at=at, dof=dof), delta))
+    vertices = points(contours(plane(store.read(root, f"{name}/e6"), x, y, at=at, dof=dof)))
     assert len(vertices) > 20
     for vertex in vertices[:: 20 if name == CSI else 1].tolist():
-        shown = dict(zip((SCALES[x].axis, SCALES[y].axis), vertex, strict=True))
+        shown = dict(zip((axis_of(x), axis_of(y)), vertex, strict=True))
         point = {"sigma_sys": None, "luminosity": 1.0, **at, **shown}
         beta, sigma, luminosity = point["beta"], point["sigma_sys"], point["luminosity"]
         if dof == 2 and "beta" not in at:  # of all betas, one at which the masses reach the data fits best
@@ -97,17 +119,18 @@ def test_a_contour_is_where_the_naive_delta_chi2_is_the_threshold(
         assert found - naive_infimum(name, beta, sigma, luminosity) == pytest.approx(delta, rel=1e-3)
 
 
+@pytest.mark.parametrize("dof", [1, 2])
 @pytest.mark.parametrize(("x", "y", "at"), PLANES)
 @pytest.mark.parametrize("name", [CSI, CONUS])
 def test_a_contour_is_closed_or_leaves_the_grid(
-    name: str, x: str, y: str, at: dict[str, float], root: zarr.Group
+    name: str, x: str, y: str, at: dict[str, float], dof: int, root: zarr.Group
 ) -> None:
     cube = store.read(root, f"{name}/e6")
-    for line in contours(plane_of(cube, x, y, at=at), query.threshold(0.90, 1)):
+    for line in contours(plane(cube, x, y, at=at, dof=dof)):
         first, last = zip(line.x[[0, -1]].tolist(), line.y[[0, -1]].tolist(), strict=True)
         assert line.closed == (first == last)
         for end in () if line.closed else (first, last):
-            edges = (cube.axis(SCALES[axis].axis)[[0, -1]] for axis in (x, y))
+            edges = (cube.axis_points(axis_of(axis))[[0, -1]] for axis in (x, y))
             assert any(np.isclose(at, edge, rtol=1e-12, atol=0).any() for at, edge in zip(end, edges, strict=True)), end
 
 
@@ -117,11 +140,9 @@ def test_a_contour_is_closed_or_leaves_the_grid(
 def test_stored_values_have_the_contours_of_the_likelihood(
     name: str, x: str, y: str, at: dict[str, float], dof: int, root: zarr.Group
 ) -> None:
-    cube, delta = store.read(root, f"{name}/e6"), query.threshold(0.90, dof)
+    cube = store.read(root, f"{name}/e6")
     held = at if "sigma_sys" in (x, y) else {**at, "sigma_sys": 0.1}
-    stored, carried = (
-        contours(plane_of(cube, x, y, at=held, dof=dof, stored_in=place), delta) for place in (root, None)
-    )
+    stored, carried = (contours(plane(cube, x, y, at=held, dof=dof, stored_in=place)) for place in (root, None))
     assert [(line.closed, line.x.size) for line in stored] == [(line.closed, line.x.size) for line in carried]
     assert points(stored) == pytest.approx(points(carried), rel=1e-6)
 
@@ -129,11 +150,11 @@ def test_stored_values_have_the_contours_of_the_likelihood(
 @pytest.mark.parametrize("name", [CSI, CONUS])
 def test_at_each_beta_the_highest_vertex_is_the_limit(name: str, root: zarr.Group) -> None:
     cube = store.read(root, f"{name}/e6")
-    vertices = points(contours(plane_of(cube, "beta", "m_zprime", dof=1), query.threshold(0.90, 1)))
-    limits, status = fastscan.limit(name, "e6", beta=cube.axes["beta"], with_status=True)
+    vertices = points(contours(plane(cube, "beta", "m_zprime", dof=1)))
+    limits, status = fastscan.limit(name, "e6", beta=cube.points["beta"], with_status=True)
     inside = (status == "ok") & (limits > 5)
     assert inside.sum() > 80
-    highest = [vertices[np.isclose(vertices[:, 0], beta, rtol=1e-12), 1].max() for beta in cube.axes["beta"][inside]]
+    highest = [vertices[np.isclose(vertices[:, 0], beta, rtol=1e-12), 1].max() for beta in cube.points["beta"][inside]]
     assert highest == pytest.approx(limits[inside].tolist(), rel=1e-6)
 
 
@@ -153,46 +174,45 @@ def test_minimised_axes_have_the_smallest_chi2(
     cube = store.read(root, f"{name}/e6")
     held = {"luminosity": 1.0} if "luminosity" not in (x, y) else {}
     held |= {"sigma_sys": 0.1} if "sigma_sys" not in (x, y, *minimised) else {}
-    mesh = dict(zip(cube.axes, np.meshgrid(*cube.axes.values(), indexing="ij", sparse=True), strict=True)) | held
+    mesh = dict(zip(cube.points, np.meshgrid(*cube.points.values(), indexing="ij", sparse=True), strict=True)) | held
     chi2 = fastscan.chi2(name, "e6", **mesh)
     mesh["m_zprime"] = 100.0
     lowest = fastscan.chi2(name, "e6", **mesh) - query.delta_chi2(name, "e6", **mesh)
-    names = tuple(cube.axes)
+    names = tuple(cube.points)
     over = tuple(names.index(axis) for axis in minimised)
     fitted = tuple(number for number in over if names[number] != "m_zprime")
     expected = chi2.min(axis=over, keepdims=True) - lowest.min(axis=fitted, keepdims=True)
     expected = expected.squeeze(tuple(names.index(axis) for axis in (*minimised, *held)))
     expected = expected if names.index(y) < names.index(x) else expected.T
-    plane = plane_of(cube, x, y, at=held, minimise=minimised, dof=1)
-    assert plane.values == pytest.approx(expected, rel=1e-9, abs=1e-9)
-    stored = plane_of(cube, x, y, at=held, minimise=minimised, dof=1, stored_in=root)
+    carried = plane(cube, x, y, at=held, minimise=minimised, dof=1)
+    assert carried.values == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    stored = plane(cube, x, y, at=held, minimise=minimised, dof=1, stored_in=root)
     assert stored.values == pytest.approx(expected, rel=1e-6, abs=1e-5)
 
 
 def test_two_degrees_of_freedom_fit_beta_as_well(root: zarr.Group) -> None:
     cube = store.read(root, f"{CSI}/e6")
-    one, two = (plane_of(cube, "beta", "m_zprime", dof=dof) for dof in (1, 2))
-    lowest = one.lowest(cube.axes["beta"], np.full(cube.axes["beta"].size, 5.0))  # of each beta, at any mass
+    one, two = (plane(cube, "beta", "m_zprime", dof=dof) for dof in (1, 2))
+    lowest = one.lowest(cube.points["beta"], np.full(cube.points["beta"].size, 5.0))  # of each beta, at any mass
     assert two.values == pytest.approx(one.values + lowest - lowest.min(), abs=1e-9)
 
 
 def test_the_contours_of_the_papers_grids_are_where_delta_chi2_is_the_threshold() -> None:
-    delta = query.threshold(0.90, 1)
     cubes = plan_of(paper_figures.grid(5))
     assert len(cubes) == 14
     for cube in cubes:
-        plane = plane_of(cube, "cos_beta", "m_zprime", dof=1)
-        assert np.abs(excess(plane, points(contours(plane, delta)), delta)).max() < 1e-3
+        region = plane(cube, "cos_beta", "m_zprime", dof=1)
+        assert np.abs(excess(region, points(contours(region)))).max() < 1e-3
 
 
 def test_where_delta_chi2_jumps_the_contour_follows_the_jump(root: zarr.Group) -> None:
     """Where the Z' decouples, its interference changes sign, and the data are reached on one side only."""
-    delta, step = query.threshold(0.90, 1), [1e-6, 0.0]
+    step = np.array([1e-6, 0.0])
     at = {"m_zprime": 150.0, "sigma_sys": 0.01}
-    plane = plane_of(store.read(root, f"{CSI}/e6"), "beta", "luminosity", at=at)
-    vertices = points(contours(plane, delta))
-    jumping = np.abs(excess(plane, vertices, delta)) > 1e-3
-    left, right = (excess(plane, vertices[jumping] + sign * np.array(step), delta) for sign in (-1, 1))
+    jumps = plane(store.read(root, f"{CSI}/e6"), "beta", "luminosity", at=at, dof=1)
+    vertices = points(contours(jumps))
+    jumping = np.abs(excess(jumps, vertices)) > 1e-3
+    left, right = (excess(jumps, vertices[jumping] + sign * step) for sign in (-1, 1))
     assert jumping.sum() > 10
     assert (np.sign(left) != np.sign(right)).all()
     decoupled = np.array([math.pi / 2, math.pi - math.atan(9 / math.sqrt(15))])
@@ -221,7 +241,7 @@ def test_a_plane_that_can_not_be_is_told(
     x: str, y: str, chosen: dict[str, Any], problem: str, root: zarr.Group
 ) -> None:
     with pytest.raises(FastscanError, match=problem):
-        plane_of(store.read(root, f"{CSI}/e6"), x, y, **chosen)
+        plane(store.read(root, f"{CSI}/e6"), x, y, **chosen)
 
 
 Plan = Callable[..., Cube]
@@ -262,26 +282,34 @@ def test_axes_that_are_too_short_or_absent_or_too_wide_are_told(plan: Plan) -> N
         (("start = 0, stop = 180", "start = -1, stop = 180"), ("m_zprime", "cos_beta"), "cos_beta needs beta between"),
     ):
         with pytest.raises(FastscanError, match=problem):
-            plane_of(plan(replaced), x, y)
-    for x, at in (("beta", {}), ("cos_beta", {}), ("sigma_sys", {"beta": 0.0})):
+            plane(plan(replaced), x, y)
+    for x in ("beta", "cos_beta"):
         with pytest.raises(FastscanError, match="conus/chi has no axis beta"):
-            plane_of(plan((BETA, ""), model="chi"), x, "m_zprime", at=at)
+            plane(plan((BETA, ""), model="chi"), x, "m_zprime")
+
+
+def test_what_is_held_of_another_model_is_passed_over(plan: Plan) -> None:
+    """So that a question about many groups can say at which beta e6 is shown, and chi answers too."""
+    cube = plan((BETA, ""), model="chi")
+    said, silent = (plane(cube, "sigma_sys", "m_zprime", at=at) for at in ({"beta": 0.0}, {}))
+    np.testing.assert_array_equal(said.values, silent.values)
+    with pytest.raises(FastscanError, match="unknown axis 'betta'"):
+        plane(cube, "sigma_sys", "m_zprime", at={"betta": 0.0})
 
 
 def test_where_delta_chi2_is_enormous_a_vertex_is_still_on_the_threshold(plan: Plan) -> None:
     """Between 1e15 thresholds and none a line drawn straight ends on the grid point."""
     light = ('start = 5, stop = 3000, num = 80, spacing = "log"', "values = [1, 2, 5, 50]")
     cube = plan((BETA, ""), light, (SIGMA, "sigma_sys = { values = [0, 1, 2] }"), model="chi")
-    delta = query.threshold(0.90, 1)
-    plane = plane_of(cube, "sigma_sys", "m_zprime")
-    lines = contours(plane, delta)
-    assert np.abs(excess(plane, points(lines), delta)).max() < 1e-6
+    enormous = plane(cube, "sigma_sys", "m_zprime", dof=1)
+    lines = contours(enormous)
+    assert np.abs(excess(enormous, points(lines))).max() < 1e-6
     assert points(lines)[:, 0].min() == pytest.approx(0.6, abs=0.02)
 
 
 def test_a_plane_without_crossings_on_one_kind_of_edge(plan: Plan) -> None:
     heavy = ("start = 5, stop = 3000", "start = 2000, stop = 3000")
-    assert contours(plane_of(plan(heavy), "beta", "m_zprime", dof=1), query.threshold(0.90, 1)) == []
+    assert contours(plane(plan(heavy), "beta", "m_zprime", dof=1)) == []
     assert fastscan.limit(CONUS, "e6", beta=[]).shape == (0,)
 
 
@@ -292,21 +320,23 @@ def test_a_damaged_cube_gives_no_contour(factor: float, problem: str, write: Wri
     (np.frombuffer(chunk.read_bytes(), "<f4") * np.float32(factor)).tofile(chunk)
     damaged = read_root(tmp_path / "out.zarr")
     cube = store.read(damaged, "conus/e6")
-    plane = plane_of(cube, "beta", "m_zprime", at={"sigma_sys": 0.2}, dof=1, stored_in=damaged)
+    shown = plane(cube, "beta", "m_zprime", at={"sigma_sys": 0.2}, dof=1, stored_in=damaged)
     with pytest.raises(FastscanError, match=problem):
-        contours(plane, query.threshold(0.90, 1))
+        contours(shown)
     if math.isnan(factor):
         with pytest.raises(FastscanError, match=problem):
-            list(from_cube.profile_records(cube, sigma_sys=[0.2], stored_in=damaged))
+            list(from_cube.profile_records(cube, Question(at={"sigma_sys": [0.2]}), damaged))
 
 
 def test_an_axis_is_held_at_one_value(plan: Plan) -> None:
     with pytest.raises(FastscanError, match="luminosity is held at one value"):
-        plane_of(plan(), "beta", "m_zprime", at={"luminosity": [1, 2]})
+        plane(plan(), "beta", "m_zprime", at={"luminosity": np.array([1, 2])})
+    with pytest.raises(FastscanError, match="contours are drawn at one luminosity"):
+        plane(plan(), "beta", "m_zprime", at={"luminosity": [1, 2]})
 
 
 def test_a_group_of_one_axis_has_no_plane(write: Write) -> None:
     axes = 'm_zprime = { values = [100, 200], unit = "GeV" }'
     grid = write("grid.toml", f'experiments = ["conus"]\nmodels = ["chi"]\n[axes]\n{axes}')
     with pytest.raises(FastscanError, match="conus/chi has no second axis for a plane, only m_zprime"):
-        next(answers.contours_of_cubes(plan_of(grid)))
+        next(answers.contours_of_cubes(plan_of(grid), Question(), PlaneAxes()))

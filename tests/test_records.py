@@ -13,13 +13,20 @@ from conftest import Write
 
 import fastscan
 from fastscan.answers import answers, contours, from_cube, planes, records
-from fastscan.answers.records import KEYS, PROFILE_KEYS
+from fastscan.answers.contours import contours
+from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
+from fastscan.interactions import catalogue
 from fastscan.limits import limits as query
 from fastscan.scans.plan import plan
 from fastscan.stores import location, store
 from fastscan.stores.cube import Cube
 from fastscan.typing import Record
+
+HEAVY = catalogue.load("e6")
+KEYS, PROFILE_KEYS, CONTOUR_KEYS = (
+    keys_of(HEAVY) for keys_of in (records.limit_keys, records.profile_keys, records.contour_keys)
+)
 
 # Its limits are ok and outside the axis; at 90.001 deg below 1 GeV; at 100 deg the data disfavour the SM.
 EVERY_STATUS = """
@@ -48,8 +55,8 @@ def table(keys: tuple[str, ...], rows: list[Record]) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("from_cube", [False, True])
 def test_a_table_of_limits_says_what_the_records_say(from_cube: bool, place: Path) -> None:
-    chosen: dict[str, Any] = {"sigma_sys": "axis", "luminosity": "axis", "from_cube": from_cube}
-    found = list(answers.limits_of_store(str(place), **chosen))
+    asked = Question(at={"sigma_sys": "axis", "luminosity": "axis"}, stored=from_cube)
+    found = list(answers.limits_of_store(str(place), asked))
     rows = table(KEYS, found)
     assert len(rows) == len(found) == (1 + 5) * 2 * 2
     assert {row["status"] for row in rows} == {"ok", "outside_axis", "sm_disfavoured", "no_sensitivity"}
@@ -69,7 +76,8 @@ def test_a_table_of_limits_says_what_the_records_say(from_cube: bool, place: Pat
 def test_a_limit_below_1_gev_is_none(place: Path) -> None:
     beta = math.radians(90.001)
     assert 0.01 < naive.limit(["coherent-csi"], "e6", beta, m_low=0.01, m_high=10) < 1
-    (row,) = table(KEYS, list(answers.limits_of_store(str(place), ["coherent-csi/e6"], beta=[beta])))
+    asked = Question(("coherent-csi/e6",), at={"beta": [beta]})
+    (row,) = table(KEYS, list(answers.limits_of_store(str(place), asked)))
     assert (row["status"], row["limit_gev"], row["allowed_gev"]) == ("no_sensitivity", "", "1.0:inf")
 
 
@@ -84,7 +92,7 @@ def test_an_error_leaves_no_header() -> None:
     assert file.getvalue() == ""
 
 
-@pytest.mark.parametrize("keys", [KEYS, PROFILE_KEYS])
+@pytest.mark.parametrize("keys", [KEYS, PROFILE_KEYS, CONTOUR_KEYS])
 def test_no_records_are_a_table_with_a_header(keys: tuple[str, ...]) -> None:
     file = io.StringIO()
     records.write_csv(file, keys, iter(()))
@@ -115,17 +123,19 @@ def test_a_vertex_tells_the_sigma_sys_of_each_experiment(
     grid: str, chosen: dict[str, Any], told: dict[str, float] | None, write: Write
 ) -> None:
     (cube,) = plan(write("grid.toml", grid))
-    plane = planes.plane_of(cube, "luminosity", "m_zprime", **chosen)
-    found = list(contours.contour_records(plane, planes.contours(plane, 2.7), 0.9, 1))
+    minimise = tuple(chosen.get("minimise", ()))
+    axes, asked = PlaneAxes(("luminosity", "m_zprime"), minimise), Question(at=chosen.get("at", {}), dof=1)
+    plane = planes.plane_of(cube, axes, asked)
+    found = list(contours.contour_records(plane, contours(plane)))
     assert len(found) > 2
     assert all(row["sigma_sys"] == told for row in found)
 
 
 def expected_profile(cube: Cube, sigma: list[float] | None, luminosity: list[float]) -> list[float]:
     name, model = cube.name.split("/")
-    beta = cube.axes["beta"][:, None, None, None] if cube.has_beta else None
-    at = {"sigma_sys": None if sigma is None else np.array(sigma)[:, None, None], "m_zprime": cube.axes["m_zprime"]}
-    values = query.delta_chi2(name, model, beta=beta, luminosity=np.array(luminosity)[:, None], **at)
+    beta = {name: cube.points[name][:, None, None, None] for name in cube.rows}
+    at = {"sigma_sys": None if sigma is None else np.array(sigma)[:, None, None], "m_zprime": cube.points["m_zprime"]}
+    values = query.delta_chi2(name, model, luminosity=np.array(luminosity)[:, None], **beta, **at)
     return values.ravel().tolist()
 
 
@@ -137,11 +147,13 @@ def test_a_profile_is_delta_chi2_at_the_masses_of_the_axis(
     root = location.read_root(str(place))
     cube = store.read(root, group)
     expected = expected_profile(cube, sigma, luminosity)
+    settings = {"sigma_sys": sigma, "luminosity": luminosity}
+    asked = Question(at={name: values for name, values in settings.items() if values is not None})
     for stored_in, exact in ((None, 1e-12), (root, 1e-6)):
-        found = list(from_cube.profile_records(cube, sigma_sys=sigma, luminosity=luminosity, stored_in=stored_in))
+        found = list(from_cube.profile_records(cube, asked, stored_in))
         assert [row["delta_chi2"] for row in found] == pytest.approx(expected, rel=exact, abs=exact)
         assert [row["m_zprime_gev"] for row in found[-4:]] == [30, 65, 140, 300]
-        assert found[-1]["beta_rad"] == (math.radians(113) if cube.has_beta else None)
+        assert found[-1]["beta_rad"] == (math.radians(113) if cube.rows else None)
         assert (found[-1]["sigma_sys"], found[-1]["luminosity"]) == ((sigma or [0.28])[-1], luminosity[-1])
         rows = table(PROFILE_KEYS, found)
         assert [float(row["delta_chi2"]) for row in rows] == [row["delta_chi2"] for row in found]
@@ -156,11 +168,13 @@ def test_a_profile_of_stored_values_that_can_not_be_is_told(place: Path) -> None
 
 def test_a_profile_of_stored_values_has_only_what_is_stored(place: Path, write: Write) -> None:
     root = location.read_root(str(place))
+    asked = Question(at={"sigma_sys": [0.1]})
     with pytest.raises(FastscanError, match=r"sigma_sys = 0\.1 is not on the axis .* the nearest is 0\.01"):
-        list(from_cube.profile_records(store.read(root, "coherent-csi/chi"), sigma_sys=[0.1], stored_in=root))
+        list(from_cube.profile_records(store.read(root, "coherent-csi/chi"), asked, root))
     without_sigma = EVERY_STATUS.replace("sigma_sys = { values = [0.01, 0.28] }", "")
     cube = plan(write("other.toml", without_sigma))[0]
-    assert [row["sigma_sys"] for row in from_cube.profile_records(cube, sigma_sys=[0.1, 0.5])][::4] == [0.1, 0.5]
+    asked = Question(at={"sigma_sys": [0.1, 0.5]})
+    assert [row["sigma_sys"] for row in from_cube.profile_records(cube, asked)][::4] == [0.1, 0.5]
 
 
 def test_likelihoods_that_do_not_fit_together_are_told(write: Write, tmp_path: Path) -> None:
@@ -169,9 +183,9 @@ def test_likelihoods_that_do_not_fit_together_are_told(write: Write, tmp_path: P
     root = fastscan.scan(write("grid.toml", grid), tmp_path / "out.zarr")
     other = EVERY_STATUS.replace("[30, 65,", "[30, 60,")
     fastscan.scan(write("other.toml", other), tmp_path / "out.zarr", resume=True)
-    with pytest.raises(FastscanError, match=r"conus/chi and coherent-csi/chi differ in beta, in m_zprime"):
-        list(answers.limits_of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conus"]))
+    with pytest.raises(FastscanError, match=r"conus/chi and coherent-csi/chi differ in m_zprime$"):
+        list(answers.limits_of_store(str(tmp_path / "out.zarr"), Question(), ["coherent-csi", "conus"]))
     shutil.rmtree(tmp_path / "out.zarr" / "coherent-csi" / "chi")
     with pytest.raises(FastscanError, match="no model is in the store for all of coherent-csi, conus"):
-        list(answers.limits_of_store(str(tmp_path / "out.zarr"), combined=["coherent-csi", "conus"]))
+        list(answers.limits_of_store(str(tmp_path / "out.zarr"), Question(), ["coherent-csi", "conus"]))
     assert store.group_names(root) == ["coherent-csi/e6", "conus/chi"]

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from fastscan.errors import FastscanError
-from fastscan.inputs.units import M_ZPRIME_UNITS, quantity
+from fastscan.inputs.units import quantity
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,3 @@ def test_a_quantity_is_read_in_its_base_unit(text: str, kind: str, value: float)
 def test_what_is_no_mass_is_refused_with_the_units_of_mass(text: object) -> None:
     with pytest.raises(FastscanError, match="g, kg, t"):
         quantity(text, "mass")
-
-
-def test_a_mass_axis_converts_to_gev() -> None:
-    assert M_ZPRIME_UNITS == {"MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastscan.answers.question import Question
 from fastscan.answers.records import limit_record, over_g
-from fastscan.axes import SETTINGS
+from fastscan.axes import SETTINGS, by_name
 from fastscan.experiments.catalogue import load_all
 from fastscan.interactions import catalogue
 from fastscan.limits import limits, points
@@ -22,8 +22,7 @@ def limit_at_point(names: Sequence[str], model: str, question: Question) -> Reco
     and this limit are there for M_Z' / g' too, as ``allowed_over_g_gev`` and ``expected_over_g_gev``.
     """
     experiments, interaction = load_all(names), catalogue.load(model)
-    names = [axis.name for axis in SETTINGS]
-    at = {name: value for name, value in question.at.items() if name not in names}
+    at = {name: value for name, value in question.at.items() if name not in by_name(SETTINGS)}
     delta = limits.threshold(question.cl, question.column_dof)
     rows = points.prepare(experiments, interaction, at)
     settings = rows.likelihood.settings(question.at)

@@ -41,7 +41,7 @@ def cli(context: click.Context) -> None:
 @click.argument("experiments")
 @click.argument("model")
 @options.question(
-    *(options.one_value(axis) for axis in ROWS),
+    *(options.one_value(axis, " of a model that has one") for axis in ROWS),
     click.option(
         "--sigma-sys",
         multiple=True,
@@ -273,7 +273,7 @@ def verify(store: str, everything: bool, as_json: bool) -> None:
 @click.option("--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2.")
 @options.question(
     options.group,
-    *(options.several_values(axis, default="axis") for axis in ROWS),
+    *(options.several_values(axis, options.on_axis(axis), default="axis") for axis in ROWS),
     *(options.several_values(axis) for axis in SETTINGS),
     options.from_cube,
     dof=options.dof,
@@ -307,7 +307,12 @@ def limits(store: str, combine: str | None, question: Question, as_json: bool, a
 @cli.command()
 @options.store
 @options.plane
-@options.question(options.group, *(options.one_value(axis) for axis in AXES), options.from_cube, dof=options.plane_dof)
+@options.question(
+    options.group,
+    *(options.one_value(axis, options.on_axis(axis) + options.not_shown(axis)) for axis in AXES),
+    options.from_cube,
+    dof=options.plane_dof,
+)
 @options.as_json
 @options.as_csv
 def contours(
@@ -353,7 +358,11 @@ def contours(
 @click.option("--along", help="Axis for limits: sigma_sys, luminosity or beta.")
 @options.plane
 @options.question(
-    options.group, *(options.several_values(axis) for axis in AXES), options.from_cube, dof=options.plane_dof
+    options.group,
+    *(options.one_value(axis, options.not_shown(axis)) for axis in options.STRENGTHS),
+    *(options.several_values(axis, options.on_axis(axis)) for axis in (*ROWS, *SETTINGS)),
+    options.from_cube,
+    dof=options.plane_dof,
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 def plot(

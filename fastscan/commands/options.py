@@ -14,9 +14,10 @@ from fastscan.answers.question import Question
 from fastscan.axes import SIGMA_SYS, Axis
 from fastscan.errors import FastscanError
 from fastscan.inputs.units import UNITS, quantity
-from fastscan.interactions.parameters import AXES
+from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS
 from fastscan.limits.confidence import CL, DOF
 
+STRENGTHS = tuple(axis for axis in PARAMETERS if axis not in ROWS)  # the axes that limits are on
 Option = Callable[[Any], Any]  # a decorator of a command
 
 
@@ -112,21 +113,22 @@ def axis_type(axis: Axis) -> "click.ParamType[Any]":
     return Quantity(axis.kind, axis.kind, axis.unit) if axis.kind else click.FLOAT
 
 
-def one_value(axis: Axis) -> Option:
-    """An option for one value of an axis."""
+def one_value(axis: Axis, note: str = "") -> Option:
+    """An option for one value of an axis, with a note on where it can stand."""
     left_out = f"; left out, {axis.left_out}" if axis.left_out else ""
-    return click.option(_flag(axis), type=axis_type(axis), help=f"{_long(axis)}: {axis.example}{left_out}.")
+    words = f"{_described(axis, note)}: {axis.example}{left_out}."
+    return click.option(_flag(axis), type=axis_type(axis), help=words)
 
 
-def several_values(axis: Axis, default: str | None = None) -> Option:
-    """An option for values of an axis."""
+def several_values(axis: Axis, note: str = "", default: str | None = None) -> Option:
+    """An option for values of an axis, with a note on where they can stand."""
     left_out = f"; left out, {axis.left_out}" if axis.left_out and default is None else ""
     return click.option(
         _flag(axis),
         type=Points(axis_type(axis)),
         default=default,
         show_default=default is not None,
-        help=f"{_long(axis)}: {axis.example}, several separated by commas, or 'axis'{left_out}.",
+        help=f"{_described(axis, note)}: {axis.example}, several separated by commas, or 'axis'{left_out}.",
     )
 
 
@@ -134,8 +136,20 @@ def _flag(axis: Axis) -> str:
     return "--" + axis.name.replace("_", "-")
 
 
-def _long(axis: Axis) -> str:
-    return axis.long_name[0].upper() + axis.long_name[1:]
+def _described(axis: Axis, note: str) -> str:
+    """What an axis is, as the first words of an option's help."""
+    words = axis.long_name[0].upper() + axis.long_name[1:] + note
+    return f"{words}, with its unit" if axis.kind else words
+
+
+def on_axis(axis: Axis) -> str:
+    """A note that a value must be a point of the store's axis, as those of row parameters must."""
+    return " on the store's axis" if axis in ROWS else ""
+
+
+def not_shown(axis: Axis) -> str:
+    """A note that a parameter can be given where the plane doesn't show it."""
+    return f" where {axis.name} is not shown" if axis in PARAMETERS else ""
 
 
 def question(*options: Option, dof: Option) -> Option:
@@ -203,7 +217,7 @@ plane = together(
         "--axes",
         type=Pair(),
         help=f"Plane of the contours: two of {', '.join(view.name for axis in AXES for view in axis.all_views)}; "
-        "left out, the first axis of the group against the strength's.",
+        f"left out, the first axis of the group against {' or '.join(axis.name for axis in STRENGTHS)}.",
     ),
     click.option("--minimise", multiple=True, metavar="AXIS", help="Minimise chi2 over another axis. Repeatable."),
 )

@@ -33,7 +33,6 @@ EXAMPLES = {
     "angle": "30 deg",
     "size": "16 MiB",
 }
-M_ZPRIME_UNITS = {name: UNITS["energy"][name] / UNITS["energy"]["GeV"] for name in ("MeV", "GeV", "TeV")}
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z][A-Za-z0-9/]*)?\s*")
 

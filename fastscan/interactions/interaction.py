@@ -6,7 +6,7 @@ integral; it knows no experiment.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -102,15 +102,22 @@ class Interaction(ABC):
         """All axes of the model: those of its rows, and its strength's."""
         return (*self.rows, self.strength.axis)
 
-    def require_parameters(self, given: Collection[str], needed: Sequence[Axis]) -> None:
-        """Refuse parameters that are given and not needed, and those that are needed and not given."""
+    def require_parameters(
+        self, given: Collection[str], needed: Sequence[Axis], known: Iterable["Interaction"] = ()
+    ) -> None:
+        """Refuse parameters that are given and not needed, and those that are needed and not given.
+
+        An error about a parameter that this interaction doesn't have names the `known` interactions that have it.
+        """
         names = [axis.name for axis in needed]
         for name in given:
             if name == self.strength.axis.name and name not in names:
                 raise ModelError(f"{name} is what the limits of model {self.name!r} are on: leave it out")
             if name not in names:
+                owners = [repr(each.name) for each in known if name in [axis.name for axis in each.rows]]
                 others = f"; it has {', '.join(names)}" if names else ""
-                raise ModelError(f"model {self.name!r} has no {name}{others}")
+                hint = f"; only {', '.join(owners)} has" if owners else others
+                raise ModelError(f"model {self.name!r} has no {name}{hint}")
         for axis in needed:
             if axis.name not in given:
                 raise ModelError(f"model {self.name!r} needs {axis.name}, the {axis.long_name}")

@@ -164,7 +164,8 @@ def change_of(interaction: Interaction, channel: Channel, rows: Mapping[str, Arr
     """Each feature less its Standard Model value as a polynomial in x, shape (rows, features, 3)."""
     change = interaction.terms(channel, rows).weight.copy()
     change[..., 0] -= standard_model.features(standard_model.couplings(channel))
-    return change.reshape(len(change), -1, 3)
+    count, flavours, features, powers = change.shape
+    return change.reshape(count, flavours * features, powers)  # without -1, because there can be no rows
 
 
 def _build_one(experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array]) -> Likelihood:

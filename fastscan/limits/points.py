@@ -64,7 +64,7 @@ def prepare_points(experiments: Experiments, model: Model, at: Mapping[str, Arra
 def _checked(interaction: Interaction, at: Mapping[str, ArrayLike | None], axes: Sequence[Axis]) -> dict[str, Array]:
     """The values of some of the parameters, checked; None stands for one that isn't given."""
     given = {name: value for name, value in at.items() if value is not None}
-    interaction.require_parameters(given, axes)
+    interaction.require_parameters(given, axes, known=catalogue.MODELS.values())
     return {axis.name: axis.check(given[axis.name]) for axis in axes}
 
 

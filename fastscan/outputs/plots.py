@@ -16,7 +16,7 @@ from fastscan.answers.planes import Side
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import LimitError, unknown
-from fastscan.interactions.parameters import AXES
+from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.limits.confidence import level_text
 from fastscan.limits.limits import threshold
 from fastscan.outputs import figures
@@ -139,8 +139,7 @@ def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tup
         return strengths
     if picture.kind == "contour":
         return picture.plane.names or planes.first_axes(cubes, held=(*asked.at, *picture.plane.minimise))
-    rows = dict.fromkeys(name for cube in cubes for name in cube.rows)
-    choice = [*(axis.name for axis in SETTINGS), *rows]
+    choice = [axis.name for axis in (*SETTINGS, *ROWS)]
     free = [name for name in choice if name not in asked.at]
     along = picture.along
     if along is None:
