@@ -12,8 +12,8 @@ import zarr
 from conftest import Write, ok, refusal
 
 import fastscan
-from fastscan.answers import answers, contours, from_cube, planes, records
-from fastscan.answers.contours import contours
+from fastscan.answers import answers, from_cube, planes, records
+from fastscan.answers.contours import contour_records, contours
 from fastscan.answers.question import PlaneAxes
 from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, View, by_name, named
 from fastscan.errors import InputError
@@ -200,7 +200,7 @@ def test_records_have_its_column(root: zarr.Group) -> None:
     limit = next(from_cube.limit_records(cube))
     profile = next(from_cube.profile_records(cube))
     plane = planes.plane_of(cube, PlaneAxes())
-    vertex = next(contours.contour_records(plane, contours(plane)))
+    vertex = next(contour_records(plane, contours(plane)))
     for keys, record in (
         (records.limit_keys(model), limit),
         (records.profile_keys(model), profile),

@@ -12,8 +12,8 @@ import pytest
 from conftest import Write
 
 import fastscan
-from fastscan.answers import answers, contours, from_cube, planes, records
-from fastscan.answers.contours import contours
+from fastscan.answers import answers, from_cube, planes, records
+from fastscan.answers.contours import contour_records, contours
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
 from fastscan.interactions import catalogue
@@ -126,7 +126,7 @@ def test_a_vertex_tells_the_sigma_sys_of_each_experiment(
     minimise = tuple(chosen.get("minimise", ()))
     axes, asked = PlaneAxes(("luminosity", "m_zprime"), minimise), Question(at=chosen.get("at", {}), dof=1)
     plane = planes.plane_of(cube, axes, asked)
-    found = list(contours.contour_records(plane, contours(plane)))
+    found = list(contour_records(plane, contours(plane)))
     assert len(found) > 2
     assert all(row["sigma_sys"] == told for row in found)
 
