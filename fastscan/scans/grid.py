@@ -204,16 +204,14 @@ def _axes(table: Table, models: tuple[Interaction, ...]) -> dict[str, Points]:
     known = by_name(AXES)
     parsed = {name: _points(axes.table(name), axis) for name, axis in known.items() if name in axes}
     axes.done(known=known)
-    for name in needed:
-        if name not in parsed:
-            users = [model.name for model in models if name in [axis.name for axis in model.parameters]]
-            told = "every grid needs" if len(users) == len(models) else f"model {users[0]!r} needs"
-            raise axes.error(name, f"missing; {told} this axis")
+    for model in models:
+        for axis in model.parameters:
+            if axis.name not in parsed:
+                raise axes.error(axis.name, f"missing; model {model.name!r} needs this axis")
     for axis in PARAMETERS:
         if axis.name in parsed and axis.name not in needed:
-            users = [name for name, model in catalogue.MODELS.items() if axis in model.parameters]
-            told = f"only {', '.join(map(repr, users))} does" if len(users) == 1 else f"{', '.join(users)} do"
-            raise axes.error(axis.name, f"no model of this grid uses this axis; {told}")
+            users = ", ".join(repr(name) for name, model in catalogue.MODELS.items() if axis in model.parameters)
+            raise axes.error(axis.name, f"no model of this grid uses this axis; these do: {users}")
     return parsed
 
 
