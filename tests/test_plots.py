@@ -88,7 +88,7 @@ PLANE = PlaneAxes(("beta", "m_zprime"))
     ("asked", "picture", "problem"),
     [
         (Question(), Picture("pie"), "unknown kind of picture 'pie'"),
-        (Question(), Picture("limit", along="mass"), "unknown axis 'mass'; known: beta, luminosity, sigma_sys"),
+        (Question(), Picture("limit", along="mass"), "unknown axis 'mass'; did you mean 'sigma_sys'"),
         (Question(("coherent-csi/chi",)), Picture(along="beta"), "coherent-csi/chi has no axis beta"),
         (Question(), Picture("profile", plane=PLANE), "axes, minimise and m_zprime are for contours"),
         (Question(at={"luminosity": [1, 10]}), Picture("contour"), "at one luminosity"),
