@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fastscan.errors import unknown
+from fastscan.errors import FastscanError, InputError, unknown
 from fastscan.inputs import bounds
 from fastscan.inputs.units import UNITS
 
@@ -31,6 +31,8 @@ class View:
         What is written along the axis of a picture.
     scale : {"linear", "log", "cos"}
         What is drawn of a value: the value, its logarithm or its cosine.
+    ticks : tuple of int
+        Where a logarithmic scale has its numbers, in each decade.
     range : (float, float)
         Values that can be drawn so, in the unit of the axis.
     """
@@ -39,6 +41,7 @@ class View:
     column: str
     label: str
     scale: str = "linear"
+    ticks: tuple[int, ...] = (1,)
     range: tuple[float, float] = (float("-inf"), float("inf"))
 
 
@@ -93,11 +96,16 @@ class Axis:
     views: tuple[View, ...] = ()
 
     @property
-    def units(self) -> dict[str, float]:
-        """The units in which a file gives it, each with its factor to `unit`."""
-        if not self.kind:
-            return {"1": 1.0}
-        return {name: factor / UNITS[self.kind][self.unit] for name, factor in UNITS[self.kind].items()}
+    def units(self) -> tuple[str, ...]:
+        """The units in which a file can give it."""
+        return tuple(UNITS[self.kind]) if self.kind else ("1",)
+
+    def converted(self, value: Any, unit: str, to: str = "") -> Any:
+        """A value, or an array of values, from one of its units to another, or to `unit`.
+
+        The product comes before the quotient, so that 10^6 eV are 0.001 GeV to the last bit.
+        """
+        return value * UNITS[self.kind][unit] / UNITS[self.kind][to or self.unit] if self.kind else value
 
     @property
     def shown_unit(self) -> str:
@@ -106,7 +114,7 @@ class Axis:
 
     def shown(self, value: Any) -> Any:
         """A value, or an array of values, in the unit in which people see it."""
-        return value / self.units[self.shown_unit] if self.shown_in else value
+        return self.converted(value, self.unit, self.shown_in) if self.shown_in else value
 
     @property
     def column(self) -> str:
@@ -123,7 +131,8 @@ class Axis:
         """How it is drawn where nothing else is asked for."""
         unit = f" [{self.shown_unit}]" if self.shown_unit else ""
         column = f"{self.name}_{self.shown_unit.lower()}" if self.shown_unit else self.name
-        return View(self.name, column, f"${self.symbol}${unit}", "log" if self.logarithmic else "linear")
+        ticks = (1, 2, 5) if self.kind else (1,)  # quantities with a unit span few decades, factors many
+        return View(self.name, column, f"${self.symbol}${unit}", "log" if self.logarithmic else "linear", ticks)
 
     @property
     def all_views(self) -> tuple[View, ...]:
@@ -184,8 +193,8 @@ def by_name(axes: Iterable[Axis]) -> dict[str, Axis]:
     return {axis.name: axis for axis in axes}
 
 
-def named(name: str, axes: Mapping[str, Axis]) -> Axis:
+def named(name: str, axes: Mapping[str, Axis], error: type[FastscanError] = InputError) -> Axis:
     """The axis of a name; one that isn't among them is an error that names the nearest."""
     if name not in axes:
-        raise unknown("axis", name, axes)
+        raise unknown("axis", name, axes, error)
     return axes[name]

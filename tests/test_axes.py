@@ -94,8 +94,14 @@ def test_names_and_units(axis: Axis, column: str, heading: str, shown_unit: str)
     ],
 )
 def test_the_units_of_a_file(axis: Axis, units: dict[str, float]) -> None:
-    assert axis.units == pytest.approx(units, rel=1e-15, abs=0)
+    assert {unit: axis.converted(1.0, unit) for unit in axis.units} == pytest.approx(units, rel=1e-15, abs=0)
     assert axis.unit in axis.units
+
+
+def test_a_bound_is_met_in_every_unit() -> None:
+    """10^6 eV are 0.001 GeV to the last bit, and so no lighter than the lightest mass."""
+    lightest = {"eV": 1e6, "keV": 1e3, "MeV": 1.0, "GeV": 1e-3, "TeV": 1e-6}
+    assert {M_ZPRIME.converted(value, unit) for unit, value in lightest.items()} == {M_ZPRIME.low}
 
 
 @pytest.mark.parametrize(
@@ -160,8 +166,8 @@ def test_a_grid_file_has_it_in_each_of_its_units(axis: Axis, write: Write) -> No
     (as_it_is,) = plan(write("grid.toml", GRID))
     (line,) = re.findall(rf"^{axis.name} = .*$", GRID, re.MULTILINE)
     points = as_it_is.points[axis.name]
-    for unit, factor in axis.units.items():
-        values = (points / factor).tolist()
+    for unit in axis.units:
+        values = axis.converted(points, axis.unit, unit).tolist()
         named_unit = "" if unit == "1" else f', unit = "{unit}"'
         grid = GRID.replace(line, f"{axis.name} = {{ values = {values}{named_unit} }}")
         (cube,) = plan(write("grid.toml", grid))
@@ -271,8 +277,8 @@ HELD = {
 def test_an_option_reads_a_value_in_each_of_its_units(axis: Axis, stored: str) -> None:
     value, others = HELD[axis]
     option = "--" + axis.name.replace("_", "-")
-    for unit, factor in axis.units.items():
-        written = f"{value / factor!r}{'' if unit == '1' else unit}"
+    for unit in axis.units:
+        written = f"{axis.converted(value, axis.unit, unit)!r}{'' if unit == '1' else unit}"
         rows = list(csv.DictReader(io.StringIO(ok("contours", stored, *others, option, written, "--csv"))))
         assert [float(row[axis.column]) for row in rows] == pytest.approx([value] * len(rows), rel=1e-12)
         assert rows

@@ -17,11 +17,11 @@ from fastscan.answers import from_cube
 from fastscan.answers.answers import limits_of_store
 from fastscan.answers.from_cube import Selection
 from fastscan.answers.question import Question
-from fastscan.axes import Axis
+from fastscan.axes import LUMINOSITY, SIGMA_SYS, Axis
 from fastscan.errors import LimitError
 from fastscan.interactions import catalogue, standard_model
 from fastscan.interactions.contact import Contact, e6_shifts
-from fastscan.interactions.parameters import AXES, BETA
+from fastscan.interactions.parameters import AXES, BETA, M_ZPRIME
 from fastscan.interactions.standard_model import Chiral
 from fastscan.scans.blocks import block
 from fastscan.scans.grid import Grid, Points, load
@@ -29,7 +29,7 @@ from fastscan.scans.plan import plan
 from fastscan.scans.verify import verify
 from fastscan.stores import store
 from fastscan.stores.cube import Cube
-from fastscan.typing import Array, Channel, Flavour
+from fastscan.typing import Array, Channel
 
 
 @pytest.fixture
@@ -96,9 +96,10 @@ class Shared(Contact):
     def rows(self) -> tuple[Axis, ...]:
         return (BETA, SHARE)
 
-    def shifts(self, flavour: Flavour, rows: Mapping[str, Array]) -> Chiral:
-        shifts = e6_shifts(np.cos(rows["beta"]), np.sin(rows["beta"]))
-        return {fermion: (left * rows["share"], right * rows["share"]) for fermion, (left, right) in shifts.items()}
+    def shifts(self, rows: Mapping[str, Array]) -> Chiral:
+        beta, share = rows["beta"][:, None], rows["share"][:, None]
+        shifts = e6_shifts(np.cos(beta), np.sin(beta))
+        return {fermion: (left * share, right * share) for fermion, (left, right) in shifts.items()}
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "shared"}
@@ -107,11 +108,11 @@ class Shared(Contact):
 MODEL = Shared("shared", "")
 # of another size each, so that no two axes can be mistaken for each other
 TWO_ROW_AXES = {
-    "beta": Points(values=(0.0, 0.4, 1.1, 2.0, 3.0)),
-    "share": Points(values=(0.5, 1.0, 3.0)),
-    "m_zprime": Points(start=30, stop=3000, num=7, spacing="log"),
-    "sigma_sys": Points(values=(0.0, 0.1, 0.2, 0.3)),
-    "luminosity": Points(values=(1.0, 10.0)),
+    "beta": Points(BETA, values=(0.0, 0.4, 1.1, 2.0, 3.0), unit="rad"),
+    "share": Points(SHARE, values=(0.5, 1.0, 3.0)),
+    "m_zprime": Points(M_ZPRIME, start=30, stop=3000, num=7, spacing="log", unit="GeV"),
+    "sigma_sys": Points(SIGMA_SYS, values=(0.0, 0.1, 0.2, 0.3)),
+    "luminosity": Points(LUMINOSITY, values=(1.0, 10.0)),
 }
 EXPERIMENT, SHAPE = "coherent-csi", (5, 3, 7, 4, 2)
 

@@ -15,8 +15,9 @@ PROGRAM = """
 import numpy as np
 
 from fastscan.kernels.blocks import chi2_columns
+from fastscan.kernels.polynomials import SQUARES
 
-coefficients, one = np.zeros((1, 1, 3, 5)), np.ones((1, 1))
+coefficients, one = np.zeros((1, 1, 3, SQUARES)), np.ones((1, 1))
 coefficients[0, 0, 0, 0] = 7.0
 for compiled in (chi2_columns.serial, chi2_columns.parallel):
     print(round(compiled(coefficients, np.zeros(1, np.intp), one, one, one).item(), 12))
@@ -53,7 +54,7 @@ def computed(package: Path) -> tuple[list[float], dict[str, int]]:
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="of compiled code")
 def test_an_edit_of_an_imported_room_is_compiled_and_nothing_else_is(copied: Path) -> None:
     values, kept = computed(copied)
-    assert values == [7.0, 7.0]
+    assert values == [49.0, 49.0]
     assert kept
     assert computed(copied) == (values, kept)
     inner = copied / "kernels" / "gaussian.py"
@@ -61,4 +62,4 @@ def test_an_edit_of_an_imported_room_is_compiled_and_nothing_else_is(copied: Pat
     formula = "return fma(excess, over, others)"
     assert text.count(formula) == 1
     inner.write_text(text.replace(formula, "return fma(2.0 * excess, over, others)"))
-    assert computed(copied)[0] == [14.0, 14.0]
+    assert computed(copied)[0] == [98.0, 98.0]

@@ -293,7 +293,9 @@ def test_a_store_of_another_format_is_refused_in_one_line_and_left(other: int, s
     root["attributes"]["fastscan_format"] = other
     (scanned / "zarr.json").write_text(json.dumps(root))
     before = files(scanned)
-    told = f"{scanned} is a store of format {other}; this fastscan reads format {layout.FORMAT}"
+    told = (
+        f"{scanned} is a store of format {other}; this fastscan reads format {layout.FORMAT}: scan it anew, elsewhere"
+    )
     picture = scanned.parent / "picture.png"
     with pytest.raises(StoreError, match=f"^{re.escape(told)}$"):
         fastscan.open(scanned, E6)

@@ -4,8 +4,7 @@ contourpy draws the lines through the plane's grid; each vertex, which lies on a
 then moved along its edge to where the likelihood that the cube carries puts it.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ import contourpy
 import numpy as np
 from scipy.optimize import elementwise
 
-from fastscan.answers.planes import Plane, Side
+from fastscan.answers.planes import SCALES, Plane, Side
 from fastscan.answers.records import contour_keys
 from fastscan.axes import SETTINGS, Axis
 from fastscan.stores.cube import Cube
@@ -94,37 +93,44 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
     """
     cube = plane.cube
     axes = (*cube.interaction.family_rows, cube.interaction.strength.axis)
-    held = {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
-    level = (plane.cl, plane.dof, plane.delta)
+    keys, level = contour_keys(cube.interaction), (plane.cl, plane.dof, plane.delta)
     for number, line in enumerate(lines):
         names = (cube.experiment, cube.model, number, line.closed)
-        for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True):
-            at = {**held, plane.x.axis.name: x, plane.y.axis.name: y}
-            place = [value for axis in axes for value in _drawn_values(axis, at.get(axis.name))]
-            settings = _settings_told(cube, at).values()
-            yield dict(zip(contour_keys(cube.interaction), (*names, *place, *settings, *level), strict=True))
+        at = {**_held(plane), plane.x.axis.name: line.x, plane.y.axis.name: line.y}
+        place = [column for axis in axes for column in _columns(axis, at.get(axis.name), line.x.size)]
+        for *values, settings in zip(*place, _settings_at(cube, at, line.x.size), strict=True):
+            yield dict(zip(keys, (*names, *values, *settings.values(), *level), strict=True))
 
 
-def _settings_told(cube: Cube, at: Mapping[str, float | None]) -> dict[str, Any]:
-    """The settings at a point as records have them, by name; None for those over which chi2 is minimised."""
-    (told,) = cube.likelihood.settings({name: value for name, value in at.items() if value is not None}).told()
-    return {axis.name: None if at.get(axis.name, 0.0) is None else told[axis.column] for axis in SETTINGS}
+def _held(plane: Plane) -> dict[str, float | None]:
+    """The value at which each other axis is held; None for one that chi2 is minimised over."""
+    return {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
 
 
-def _drawn_values(axis: Axis, value: float | None) -> list[float | None]:
-    """A value of an axis, and what is drawn of it in each of its other views."""
-    return [value, *(None if value is None else VIEWED[view.scale](value) for view in axis.views)]
+def _settings_at(cube: Cube, at: Mapping[str, Array | float | None], size: int) -> list[dict[str, Any]]:
+    """The settings at some points as records have them, by name; None for those over which chi2 is minimised."""
+    given = {name: values for name, values in at.items() if values is not None}
+    told = cube.likelihood.settings(given).told()
+    minimised = {axis.name for axis in SETTINGS if at.get(axis.name, 0.0) is None}
+    points = [{axis.name: None if axis.name in minimised else each[axis.column] for axis in SETTINGS} for each in told]
+    return points if len(points) == size else points * size
 
 
-VIEWED: dict[str, Callable[[float], float]] = {"cos": math.cos}  # what a view has of a value, by its scale
+def _columns(axis: Axis, values: Array | float | None, size: int) -> list[list[float | None]]:
+    """Values of an axis at some points, and what is drawn of them in each of its other views."""
+    if values is None:
+        return [[None] * size for _ in (axis, *axis.views)]
+    each = np.broadcast_to(values, size)
+    return [each.tolist(), *(SCALES[view.scale][0](each).tolist() for view in axis.views)]
 
 
 def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
     """The contours of a plane as one record: the axes, what is held, and each line's vertices by axis."""
     cube = plane.cube
-    at = {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
-    settings = {name: value for name, value in _settings_told(cube, at).items() if name not in plane.shown}
-    held = {name: "minimised" if value is None else value for name, value in {**at, **settings}.items()}
+    at = _held(plane)
+    (settings,) = _settings_at(cube, at, 1)
+    told = {**at, **{name: value for name, value in settings.items() if name not in plane.shown}}
+    held = {name: "minimised" if value is None else value for name, value in told.items()}
     return {
         "experiment": cube.experiment,
         "model": cube.model,

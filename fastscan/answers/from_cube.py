@@ -15,12 +15,14 @@ import zarr
 from fastscan.answers.question import Question
 from fastscan.answers.records import limit_record, profile_keys
 from fastscan.axes import SETTINGS, by_name, named
+from fastscan.errors import LimitError
 from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.settings import Settings
+from fastscan.limits.confidence import OUTSIDE_AXIS
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
-from fastscan.limits.limits import OUTSIDE_AXIS, Limits, limits_of, threshold
+from fastscan.limits.limits import Limits, limits_of, threshold
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube, crossed
 from fastscan.typing import Array, IntArray, Record
@@ -43,9 +45,11 @@ class Selection:
 
         Row parameters that the model doesn't have are passed over, those that it has must be on the axis.
         """
-        for name in question.at:
-            named(name, by_name(AXES))
         at = question.at
+        for name in at:
+            named(name, by_name(AXES), LimitError)
+            if name == cube.strength:
+                raise LimitError(f"{name} is what the limits of {cube.name} are on: it can't be said too")
         rows = {name: cube.on_axis(name, cube.checked(name, at.get(name, "axis"))) for name in cube.rows}
         settings: dict[str, Array | None] = {}
         for axis in SETTINGS:

@@ -263,7 +263,7 @@ def has(cube: Cube, name: str) -> bool:
 
 
 def _held_at(cube: Cube, name: str, value: float) -> Array:
-    values = named(name, cube.axes).check(value).ravel()
+    values = named(name, cube.axes, LimitError).check(value).ravel()
     if values.shape != (1,):
         raise LimitError(f"{name} is held at one value")
     return cube.axis_points(name)[cube.on_axis(name, values)] if name in cube.rows else values

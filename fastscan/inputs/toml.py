@@ -54,7 +54,7 @@ def read_toml(path: Path, kind: str = "") -> "Table":
 def name_or_path(given: object, kind: str, directory: Path | None) -> str | Path:
     """What stands for an experiment or a model: a path if it ends in ``.toml``, counted from a directory, or a name."""
     if not isinstance(given, str | PathLike):
-        raise InputError(f"{kind} is a name or a path, not {given!r}")
+        raise ERRORS[kind](f"{kind} is a name or a path, not {given!r}")
     text = os.fspath(given)
     return (directory or Path()) / text if text.endswith(".toml") else text
 

@@ -21,7 +21,7 @@ BETA = Axis(
     unit="rad",
     example="95deg",
     shown_in="deg",
-    views=(View("cos_beta", "cos_beta", r"$\cos\beta$", "cos", (0.0, math.pi)),),
+    views=(View("cos_beta", "cos_beta", r"$\cos\beta$", "cos", range=(0.0, math.pi)),),
 )
 M_ZPRIME = Axis(
     name="m_zprime",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from fastscan.axes import SIGMA_SYS
+from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError
 from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import arguments
@@ -92,8 +92,9 @@ class Likelihood:
 
     def own(self, setting: str) -> Array:
         """The values of a setting where nobody gives it: of errors, those that a common one would replace."""
-        free = self.follows > 0
-        return self.sigma_sys[free] if setting == SIGMA_SYS.name else np.ones(1)
+        if setting == SIGMA_SYS.name:
+            return self.sigma_sys[self.follows > 0]
+        return np.array([LUMINOSITY.default])
 
     def columns(self, row: IntArray, given: Given | Settings) -> tuple[GaussianColumns, tuple[int, ...]]:
         """Columns where the row and the settings broadcast, and their common shape."""

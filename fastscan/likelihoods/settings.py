@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
-from fastscan.errors import unknown
+from fastscan.errors import ExperimentError, unknown
 from fastscan.inputs import arguments
 from fastscan.typing import Array
 
@@ -71,7 +71,7 @@ class Settings:
         if isinstance(common, Mapping):
             for name in common:
                 if name not in members:
-                    raise unknown(f"experiment in {SIGMA_SYS.name}", name, members)
+                    raise unknown(f"experiment in {SIGMA_SYS.name}", name, members, ExperimentError)
             named = common
         else:
             named = {name: common for name, free in zip(members, follows, strict=True) if free}

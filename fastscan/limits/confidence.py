@@ -1,9 +1,11 @@
-"""The confidence level of a limit: what it is where nobody says it, and how it is told.
+"""The words of a limit: its confidence level, what that is where nobody gives it, and the limit's status.
 
-It stands by itself because commands show it before anything numerical is imported; the Delta chi2 that belongs to it
-is `fastscan.limits.limits.threshold`.
+They stand by themselves because commands show them before anything numerical is imported; the Delta chi2 that belongs
+to a level is `fastscan.limits.limits.threshold`.
 """
 
+# Statuses of limits, see `fastscan.limits.limits.limit`; the last one is of limits from a store.
+OK, NO_SENSITIVITY, SM_DISFAVOURED, OUTSIDE_AXIS = "ok", "no_sensitivity", "sm_disfavoured", "outside_axis"
 CL = 0.90  # a probability
 DOF = 1  # degrees of freedom: a limit on M_Z' alone
 

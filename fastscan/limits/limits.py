@@ -18,13 +18,12 @@ from fastscan.inputs import arguments
 from fastscan.interactions.contact import CONTACT_GEV
 from fastscan.interactions.interaction import Strength
 from fastscan.likelihoods.settings import Given, Settings, SigmaSys
-from fastscan.limits.confidence import CL, DOF
+from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, SM_DISFAVOURED
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
-from fastscan.limits.points import Model, Rows, prepare, prepare_points
+from fastscan.limits.points import AnyModel, Rows, prepare, prepare_points
 from fastscan.typing import Array
 
 HEAVIEST_GEV = 20000.0  # up to which `intervals` looks unless it is told otherwise
-OK, NO_SENSITIVITY, SM_DISFAVOURED, OUTSIDE_AXIS = "ok", "no_sensitivity", "sm_disfavoured", "outside_axis"
 Status = NDArray[np.str_]
 Interval = tuple[float, float]
 
@@ -99,7 +98,7 @@ def threshold(cl: float, dof: int) -> float:
 @overload
 def limit(
     experiments: Experiments,
-    model: Model,
+    model: AnyModel,
     *,
     sigma_sys: SigmaSys = ...,
     luminosity: ArrayLike = ...,
@@ -111,7 +110,7 @@ def limit(
 @overload
 def limit(
     experiments: Experiments,
-    model: Model,
+    model: AnyModel,
     *,
     sigma_sys: SigmaSys = ...,
     luminosity: ArrayLike = ...,
@@ -122,7 +121,7 @@ def limit(
 ) -> tuple[Array, Status]: ...
 def limit(
     experiments: Experiments,
-    model: Model,
+    model: AnyModel,
     *,
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
@@ -184,7 +183,7 @@ def limit(
 
 def intervals(
     experiments: Experiments,
-    model: Model,
+    model: AnyModel,
     *,
     sigma_sys: SigmaSys = None,
     luminosity: float = 1.0,
@@ -245,7 +244,7 @@ def at_point(rows: Rows, settings: Given | Settings, delta: float) -> Limits:
 
 def delta_chi2(
     experiments: Experiments,
-    model: Model,
+    model: AnyModel,
     *,
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,

@@ -18,7 +18,7 @@ from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import SigmaSys
 from fastscan.typing import Array, IntArray
 
-Model = str | PathLike[str] | Interaction
+AnyModel = str | PathLike[str] | Interaction  # a name, a path or what is loaded
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Rows:
         return self.interaction.strength.largest_x
 
 
-def prepare(experiments: Experiments, model: Model, at: Mapping[str, ArrayLike | None]) -> Rows:
+def prepare(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None]) -> Rows:
     """The likelihood of a model in experiments, in the rows at which a caller gives the row parameters.
 
     Raises
@@ -51,7 +51,7 @@ def prepare(experiments: Experiments, model: Model, at: Mapping[str, ArrayLike |
     return Rows(interaction, found, np.arange(found.change.shape[1]).reshape(shape))
 
 
-def prepare_points(experiments: Experiments, model: Model, at: Mapping[str, ArrayLike | None]) -> tuple[Rows, Array]:
+def prepare_points(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None]) -> tuple[Rows, Array]:
     """As `prepare`, where `at` has the strength's axis too, and the strengths x."""
     interaction = catalogue.load(model)
     axis = interaction.strength.axis
@@ -70,7 +70,7 @@ def _checked(interaction: Interaction, at: Mapping[str, ArrayLike | None], axes:
 
 def events(
     experiment: str | PathLike[str] | Experiment,
-    model: Model,
+    model: AnyModel,
     *,
     luminosity: ArrayLike = 1.0,
     **at: ArrayLike | None,
@@ -119,7 +119,7 @@ def events(
 
 def chi2(
     experiments: Experiments,
-    model: Model,
+    model: AnyModel,
     *,
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,

@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from fastscan.axes import Axis, View
+from fastscan.axes import View
 from fastscan.errors import OutputError
 from fastscan.inputs.files import replacing, writable
-from fastscan.interactions.parameters import AXES, M_ZPRIME
+from fastscan.interactions.contact import HEAVY
+from fastscan.interactions.interaction import Strength
+from fastscan.interactions.parameters import AXES
 from fastscan.limits.confidence import level_text
 from fastscan.typing import Array, Record
 
@@ -73,10 +75,11 @@ MARGIN = 0.4  # inches above and below a legend
 FORMATS = ("png", "pdf", "svg")
 
 
-def limit_view(axis: Axis) -> View:
-    """How lower limits on an axis are drawn."""
-    own = axis.own_view
-    return View("limit", f"limit_{axis.unit.lower()}", f"lower limit on {own.label}", own.scale)
+def limit_view(strength: Strength) -> View:
+    """How limits on the axis of a strength are drawn."""
+    own = strength.axis.own_view
+    label = f"{strength.bound} limit on {own.label}"
+    return View("limit", f"limit_{strength.axis.unit.lower()}", label, own.scale, own.ticks)
 
 
 # What can be drawn along an axis of a picture, by its key in records.
@@ -84,7 +87,7 @@ QUANTITIES = {
     view.column: view
     for view in (
         *(view for axis in AXES for view in axis.all_views),
-        limit_view(M_ZPRIME),
+        limit_view(HEAVY),
         View("delta_chi2", "delta_chi2", r"$\Delta\chi^2$"),
     )
 }
@@ -117,8 +120,7 @@ def name_axes(ax: Axes, x: str, y: str) -> None:
         if view.scale == "log":
             ax.set(**{f"{which}scale": "log"})
             axis = ax.xaxis if which == "x" else ax.yaxis
-            few_decades = view.label.endswith("]")  # as of quantities with a unit; factors span many
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few_decades else (1,)))
+            axis.set_major_locator(LogLocator(subs=view.ticks))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
 

@@ -173,7 +173,7 @@ def _draw_limits(ax: "Axes", cubes: Sequence[Cube], along: str, asked: Question,
     over = replace(asked, at={**asked.at, along: "axis"})
     rows = [_drawn(cube, row) for cube in cubes for row in from_cube.limit_records(cube, over, stored_in)]
     drawn = cubes[0].axes[along].own_view.column
-    limit = figures.limit_view(cubes[0].interaction.strength.axis).column
+    limit = figures.limit_view(cubes[0].interaction.strength).column
     told = _told_axes(cubes, along)
     _curves(ax, rows, told, drawn, limit)
     ax.set_title(_title(rows, told, level_text(asked.cl, asked.column_dof)))

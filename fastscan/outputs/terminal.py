@@ -12,7 +12,7 @@ import click
 
 from fastscan.axes import SETTINGS, Axis
 from fastscan.interactions.parameters import AXES, PARAMETERS
-from fastscan.limits.confidence import CL, DOF, level_text
+from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SM_DISFAVOURED, level_text
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from fastscan.scans.verify import Checked
 
 NO_LIMIT = {
-    "no_sensitivity": "no sensitivity",
-    "sm_disfavoured": "none: the data disfavour the Standard Model",
+    NO_SENSITIVITY: "no sensitivity",
+    SM_DISFAVOURED: "none: the data disfavour the Standard Model",
 }
 OVER_ROWS = {
-    "outside_axis": "outside the axis",
-    "no_sensitivity": "without sensitivity",
-    "sm_disfavoured": "with the SM disfavoured",
+    OUTSIDE_AXIS: "outside the axis",
+    NO_SENSITIVITY: "without sensitivity",
+    SM_DISFAVOURED: "with the SM disfavoured",
 }
 ABOUT_MODELS = """\
 Off electrons lr and lr-nc differ much: 483 and 276 GeV for cr51-lxe-a. A Z' does not touch W exchange,
@@ -55,7 +55,7 @@ def print_limit(found: Record) -> None:
     click.echo(f"{where}: {above}{limit_text(found)}  ({conditions(found)})")
     if found["expected_status"]:
         click.echo("expected, from the Standard Model's prediction in place of the data: " + expected_text(found))
-    if len(found["allowed_gev"]) > 1 or found["status"] == "sm_disfavoured":
+    if len(found["allowed_gev"]) > 1 or found["status"] == SM_DISFAVOURED:
         click.echo("allowed: " + intervals_text(found["allowed_gev"]))
         if found["allowed_over_g_gev"]:
             click.echo("allowed M_Z'/g': " + intervals_text(found["allowed_over_g_gev"]))
@@ -203,7 +203,7 @@ def limit_text(record: Record) -> str:
     """A limit as a table shows it."""
     if record["limit_gev"] is None:
         return NO_LIMIT[record["status"]]
-    outside = " (outside the axis)" if record["status"] == "outside_axis" else ""
+    outside = " (outside the axis)" if record["status"] == OUTSIDE_AXIS else ""
     return mass_text(record["limit_gev"], record["limit_over_g_gev"]) + outside
 
 

@@ -23,8 +23,8 @@ from fastscan.answers.question import PlaneAxes, Question, Values
 from fastscan.experiments.catalogue import load
 from fastscan.experiments.sources import PionDecayAtRest
 from fastscan.interactions.catalogue import MODELS
-from fastscan.limits.confidence import CL, DOF, level_text
-from fastscan.limits.limits import NO_SENSITIVITY, OK, limit, threshold
+from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, level_text
+from fastscan.limits.limits import limit, threshold
 from fastscan.outputs import figures
 from fastscan.outputs.figures import grouped
 from fastscan.scans.plan import plan

@@ -10,7 +10,7 @@ import numpy as np
 from fastscan.answers import records
 from fastscan.answers.from_cube import limit_records
 from fastscan.experiments.catalogue import load
-from fastscan.inputs import data_files as tables
+from fastscan.inputs import data_files
 from fastscan.limits import limits
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.stores.cube import Cube
@@ -79,7 +79,7 @@ def published_limits() -> dict[tuple[str, str], float]:
     """
     return {
         (experiment, row["model"]): float(limit)
-        for row in tables.rows("table3.csv")
+        for row in data_files.rows("table3.csv")
         for experiment, limit in row.items()
         if experiment != "model" and limit
     }
@@ -87,7 +87,7 @@ def published_limits() -> dict[tuple[str, str], float]:
 
 def notes_by_subject() -> dict[str, str]:
     """Why entries differ from the published ones, by experiment or model."""
-    return {row["about"]: row["note"] for row in tables.rows("table3_notes.csv")}
+    return {row["about"]: row["note"] for row in data_files.rows("table3_notes.csv")}
 
 
 def rows(entries: Sequence[Entry]) -> list[list[str]]:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from fastscan.errors import InputError
-from fastscan.inputs import data_files as tables
+from fastscan.inputs import data_files
 from fastscan.physics.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 
 _FORMULA_PART = re.compile(r"([A-Z][a-z]?)([0-9]{0,4})")
@@ -39,7 +39,7 @@ class Isotope:
 def elements() -> dict[str, tuple[Isotope, ...]]:
     """Isotopes by chemical symbol, with abundances that add up to one."""
     table: dict[str, list[dict[str, str]]] = {}
-    for row in tables.rows("isotopes.csv"):
+    for row in data_files.rows("isotopes.csv"):
         table.setdefault(row["symbol"], []).append(row)
     return {
         symbol: tuple(

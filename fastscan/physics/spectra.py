@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastscan.inputs import data_files as tables
+from fastscan.inputs import data_files
 from fastscan.physics.constants import M_MUON, M_PION
 from fastscan.physics.quadrature import gauss_legendre
 from fastscan.typing import FLAVOURS, Array
@@ -197,7 +197,7 @@ def fission_spectrum(isotope: str, energy: Array) -> Array:
     array([0.    , 2.66  , 1.308 , 0.1084])
     """
     low = _columns("reactor_low_energy.csv")
-    (alpha,) = (row for row in tables.rows("reactor_mueller.csv") if row["isotope"] == isotope)
+    (alpha,) = (row for row in data_files.rows("reactor_mueller.csv") if row["isotope"] == isotope)
     high = sum(float(alpha[f"alpha{k}"]) * energy ** (k - 1) for k in range(1, 7))
     below = np.interp(energy, low["energy_mev"], low[isotope], left=0.0)
     return np.where(energy < low["energy_mev"][-1], below, np.exp(high))
@@ -221,12 +221,12 @@ def fission_energy(isotope: str) -> float:
     >>> fission_energy("U235")
     202.36
     """
-    (energy,) = (row["energy_mev"] for row in tables.rows("fission_energy.csv") if row["isotope"] == isotope)
+    (energy,) = (row["energy_mev"] for row in data_files.rows("fission_energy.csv") if row["isotope"] == isotope)
     return float(energy)
 
 
 @functools.cache
 def _columns(name: str) -> dict[str, Array]:
     """Columns of a table of numbers in the package's data."""
-    rows = tables.rows(name)
+    rows = data_files.rows(name)
     return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}

@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastscan import experiments
-from fastscan.axes import SETTINGS, Axis, by_name
+from fastscan.axes import SETTINGS, SIGMA_SYS, Axis, by_name
 from fastscan.experiments.experiment import Experiment
-from fastscan.inputs.bounds import LARGEST_SIGMA_SYS
 from fastscan.inputs.toml import Table, check_name, read_toml
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
@@ -32,18 +31,15 @@ SMALLEST_CHUNK, LARGEST_CHUNK = 2**10, 2**30
 
 @dataclass(frozen=True)
 class Points:
-    """The points of an axis as the file gives them: `values`, or `num` of them from `start` to `stop`.
+    """The points of an axis as the file gives them: `values`, or `num` of them from `start` to `stop`, in a unit."""
 
-    `factor` turns their unit into that of the axis.
-    """
-
+    axis: Axis
     values: tuple[float, ...] = ()
     start: float = 0.0
     stop: float = 0.0
     num: int = 0
     spacing: str = "linear"
     unit: str = "1"
-    factor: float = 1.0
 
     @property
     def size(self) -> int:
@@ -52,10 +48,10 @@ class Points:
 
     def array(self) -> Array:
         """The points in the unit of the axis."""
-        if self.values:
-            return np.array(self.values) * self.factor
         space = np.geomspace if self.spacing == "log" else np.linspace
-        return space(self.start, self.stop, self.num) * self.factor
+        given = np.array(self.values) if self.values else space(self.start, self.stop, self.num)
+        points: Array = self.axis.converted(given, self.unit)
+        return points
 
     def described(self) -> dict[str, object]:
         """The axis as the file gives it, for a store's identity: nothing in it is computed."""
@@ -190,7 +186,8 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
             raise table.error(name, "is the name of an experiment")
         members = _experiments(entry, directory)
         fixed = entry.table("sigma_sys", default={})
-        sigma = {each.name: fixed.number(each.name, 0, LARGEST_SIGMA_SYS) for each in members if each.name in fixed}
+        bounds = (SIGMA_SYS.low, SIGMA_SYS.high)
+        sigma = {each.name: fixed.number(each.name, *bounds) for each in members if each.name in fixed}
         fixed.done(known=[each.name for each in members])
         entry.done()
         found.append(Combination(name, members, sigma))
@@ -217,13 +214,12 @@ def _axes(table: Table, models: tuple[Interaction, ...]) -> dict[str, Points]:
 
 def _points(table: Table, axis: Axis) -> Points:
     unit = table.choice("unit", axis.units, default="1" if "1" in axis.units else None)
-    factor = axis.units[unit]
     if "values" in table:
-        points = Points(values=table.numbers("values"), unit=unit, factor=factor)
+        points = Points(axis, values=table.numbers("values"), unit=unit)
     else:
         spacing = table.choice("spacing", ["linear", "log"], default="linear")
         num = table.whole("num", 1, LONGEST_AXIS)
-        points = Points((), table.number("start"), table.number("stop"), num, spacing, unit, factor)
+        points = Points(axis, (), table.number("start"), table.number("stop"), num, spacing, unit)
         if spacing == "log" and min(points.start, points.stop) <= 0:
             raise table.error("start", "must be positive, and stop too, where spacing is 'log'")
         if points.start > points.stop:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import SETTINGS, Axis
-from fastscan.inputs import data_files as tables
+from fastscan.inputs import data_files
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.likelihood import Likelihood
@@ -52,7 +52,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
             "model": model.identity(),
-            "data": {name: tables.digest(name) for name in tables.INPUTS},
+            "data": {name: data_files.digest(name) for name in data_files.INPUTS},
             "axes": {axis: each.described() for axis, each in given.items()},
             "dtype": source.dtype,
             "chunks": list(layout.chunks),

@@ -126,8 +126,12 @@ class Cube:
 
     def checked(self, name: str, values: Any) -> Array:
         """Values of an axis of the group's, checked, as a flat array; "axis" stands for all of its points."""
-        axis = named(name, self.axes)
-        return self.axis_points(name) if isinstance(values, str) else np.atleast_1d(axis.check(values)).ravel()
+        axis = named(name, self.axes, LimitError)
+        if not isinstance(values, str):
+            return np.atleast_1d(axis.check(values)).ravel()
+        if values != "axis":
+            raise LimitError(f"{name} is a number, several, or 'axis', not {values!r}")
+        return self.axis_points(name)
 
     def stored_setting(self, name: str, values: Array | None) -> IntArray:
         """Indices on the axis of a setting of values, or (None) of the one that the members have of their own."""

@@ -102,7 +102,9 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
     if found is None:
         raise StoreError(f"{location} is no fastscan store")
     if found != FORMAT:
-        raise StoreError(f"{location} is a store of format {found}; this fastscan reads format {FORMAT}")
+        raise StoreError(
+            f"{location} is a store of format {found}; this fastscan reads format {FORMAT}: scan it anew, elsewhere"
+        )
     return root
 
 
