@@ -146,13 +146,13 @@ def test_the_values_that_it_can_have(axis: Axis, allowed: list[float], refused: 
 
 def test_the_views() -> None:
     assert BETA.all_views == (
-        View("beta", "beta_deg", r"$\beta$ [deg]"),
-        View("cos_beta", "cos_beta", r"$\cos\beta$", "cos", (0.0, math.pi)),
+        View("beta", "beta_deg", r"$\beta$ [deg]", ticks=(1, 2, 5)),
+        View("cos_beta", "cos_beta", r"$\cos\beta$", "cos", range=(0.0, math.pi)),
     )
-    assert M_ZPRIME.all_views == (View("m_zprime", "m_zprime_gev", "$M_{Z'}$ [GeV]", "log"),)
+    assert M_ZPRIME.all_views == (View("m_zprime", "m_zprime_gev", "$M_{Z'}$ [GeV]", "log", (1, 2, 5)),)
     assert SIGMA_SYS.all_views == (View("sigma_sys", "sigma_sys", r"$\sigma_\mathrm{sys}$"),)
     assert LUMINOSITY.all_views == (View("luminosity", "luminosity", "$L/L_0$", "log"),)
-    assert DISTANCE.own_view == View("far_away", "far_away_km", "$d$ [km]", "log")
+    assert DISTANCE.own_view == View("far_away", "far_away_km", "$d$ [km]", "log", (1, 2, 5))
 
 
 def test_an_axis_that_is_not_there_is_told_with_the_nearest() -> None:

@@ -285,7 +285,7 @@ def test_where_nothing_that_is_compiled_can_be_kept_is_told(small_disk: Path) ->
 def test_files_that_may_not_grow_are_told(grid: Path, tmp_path: Path) -> None:
     """As on a disk that is full, for where none can be mounted."""
     grid.write_text(MANY_TASKS.replace("1 KiB", "64 KiB"))
-    command = f"ulimit -f 16; exec {FASTSCAN} scan {grid} -o {tmp_path}/out.zarr"
+    command = f"ulimit -f 48; exec {FASTSCAN} scan {grid} -o {tmp_path}/out.zarr"
     scan = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)
     assert scan.returncode == 2
     (problem,) = scan.stderr.splitlines()[1:]

@@ -350,7 +350,7 @@ KNOWN: dict[str, tuple[str, Damage]] = {
     "luminosity in place of beta": (f"{E6}/beta/c/0", other(f"{E6}/luminosity/c/0")),
     "beta in place of luminosity": (f"{E6}/luminosity/c/0", other(f"{E6}/beta/c/0")),
     # metadata that zarr understands
-    "a shorter gram": (f"{CHI}/likelihood/gram/zarr.json", edited(b"    3,\n    10", b"    1,\n    10")),
+    "shorter roots": (f"{CHI}/likelihood/roots/zarr.json", edited(b"    3,\n    10", b"    1,\n    10")),
     "a shorter change": (f"{E6}/likelihood/change/zarr.json", edited(b"    9,\n    3", b"    8,\n    3")),
     "no members": (f"{CHI}/likelihood/spread/zarr.json", edited(b"    1\n", b"    0\n")),
     "chunks of no size": (f"{E6}/m_zprime/zarr.json", edited(b"        61\n", b"        0\n")),

@@ -108,13 +108,13 @@ def test_a_combination_is_the_sum_each_with_its_own_nuisances(tmp_path: Path) ->
     )
 
 
-@given(st.integers(1, 6), st.randoms(use_true_random=False), st.floats(0, 0.5), st.floats(0.5, 50))
 def forms_of(rates: np.ndarray, signal: np.ndarray, counts: Counts) -> np.ndarray:
     """The sums as quadratic forms in (1, changes of the features)."""
     roots = square_roots(rates, signal, counts)
     return np.swapaxes(roots, -1, -2) @ roots
 
 
+@given(st.integers(1, 6), st.randoms(use_true_random=False), st.floats(0, 0.5), st.floats(0.5, 50))
 def test_the_form_of_the_sums_is_the_textbook_chi2_for_any_number_of_bins(
     bins: int,
     random,

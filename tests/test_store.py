@@ -278,7 +278,7 @@ def test_what_can_not_be_opened_is_told(scanned: Path, tmp_path: Path) -> None:
         fastscan.open(str(scanned), E6)
 
 
-@pytest.mark.parametrize("damage", ["likelihood/gram/zarr.json", "chi2/zarr.json", "m_zprime/zarr.json"])
+@pytest.mark.parametrize("damage", ["likelihood/roots/zarr.json", "chi2/zarr.json", "m_zprime/zarr.json"])
 def test_a_damaged_group_is_told(damage: str, scanned: Path) -> None:
     (scanned / E6 / damage).unlink()
     with pytest.raises(FastscanError, match="half-written or damaged"):
@@ -379,7 +379,7 @@ def test_resume_changes_nothing_before_every_group_fits(scanned: Path, write: Wr
     assert files(scanned) == before
 
 
-@pytest.mark.parametrize("lost", ["likelihood/gram/c/0/0/0/0", "likelihood/change/c/0/0/0/0", "m_zprime/c/0"])
+@pytest.mark.parametrize("lost", ["likelihood/roots/c/0/0/0/0", "likelihood/change/c/0/0/0/0", "m_zprime/c/0"])
 def test_a_lost_chunk_of_the_likelihood_is_no_limit(lost: str, scanned: Path) -> None:
     (scanned / E6 / lost).unlink()
     with pytest.raises(FastscanError, match=f"half-written or damaged: {lost} is lost"):
