@@ -1,4 +1,4 @@
-"""What an axis is: its name, its units, the values that it can have, and how it is drawn and shown.
+"""The description of an axis: its name, its units, the values that it can have, and how it is drawn and shown.
 
 This is the one description of an axis.  Grid files, stores, planes, pictures, records, tables and options read it, and
 an interaction declares its own axes with it (`fastscan.interactions.parameters`).  The two axes that every experiment
@@ -28,11 +28,11 @@ class View:
     column : str
         Key of the records that pictures are drawn from.
     label : str
-        What is written along the axis of a picture.
+        The text along the axis of a picture.
     scale : {"linear", "log", "cos"}
-        What is drawn of a value: the value, its logarithm or its cosine.
+        The quantity that is drawn: the value, its logarithm or its cosine.
     ticks : tuple of int
-        Where a logarithmic scale has its numbers, in each decade.
+        The multiples of each power of ten at which a logarithmic scale has its numbers.
     range : (float, float)
         Values that can be drawn so, in the unit of the axis.
     """
@@ -52,7 +52,7 @@ class Axis:
     Attributes
     ----------
     name : str
-        In Python, grid files, stores and, with hyphens, on the command line.
+        The name in Python, grid files and stores, and with hyphens on the command line.
     long_name : str
         What the quantity is, for stores and error messages.
     symbol, text : str
@@ -60,17 +60,17 @@ class Axis:
     low, high : float
         Bounds of its values, inclusive.
     expected : str
-        Those bounds in words.
+        The bounds in words, for error messages.
     kind : str
         Key of `fastscan.inputs.units.UNITS`; empty for a number without unit.
     unit : str
-        Of values in Python and in stores; "1" without one.
+        The unit of values in Python and in stores; "1" for a number without unit.
     example : str
         A value as one writes it on the command line.
     default : float or None
-        What holds where nobody gives it; None where each experiment has its own, or where it must be given.
+        The value that holds where nobody gives one; None where each experiment has its own, or where it must be given.
     left_out : str
-        The same in words; empty where it must be given.
+        A description of the value that holds where nobody gives one; empty where it must be given.
     shown_in : str
         The unit in which tables and pictures show it; empty for `unit`.
     logarithmic : bool
@@ -140,7 +140,7 @@ class Axis:
         return (self.own_view, *self.views)
 
     def told(self, value: float) -> str:
-        """One value as a message tells it: ``95 deg``."""
+        """One value as a message shows it: ``95 deg``."""
         return f"{self.shown(value):g} {self.shown_unit}".rstrip()
 
     def check(self, values: Any) -> "Array":
@@ -194,7 +194,7 @@ def by_name(axes: Iterable[Axis]) -> dict[str, Axis]:
 
 
 def named(name: str, axes: Mapping[str, Axis], error: type[FastscanError] = InputError) -> Axis:
-    """The axis of a name; one that isn't among them is an error that names the nearest."""
+    """The axis of a name; an unknown name is an error, of the given kind, that names the nearest."""
     if name not in axes:
         raise unknown("axis", name, axes, error)
     return axes[name]

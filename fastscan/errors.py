@@ -1,9 +1,9 @@
-"""The errors of fastscan, by what can't be used, and its warning.
+"""The errors of fastscan, one class for each kind of input or result that can't be used, and its warning.
 
 Each is a `FastscanError`, and so a `ValueError`; its text is one line that says what is wrong and, where there is one,
-the remedy.  The command line prints it and exits with 2.  In Python a kind can be caught apart:
+the remedy.  The command line prints it and exits with 2.  In Python each kind can be caught by its class:
 
-    InputError             an argument, a quantity or a file that people write, and of these
+    InputError             an argument, a quantity or a file that people write; its own kinds are
         ExperimentError        an experiment
         ModelError             a model, or a parameter of it
         GridError              a grid file
@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 
 class FastscanError(ValueError):
-    """What fastscan refuses; the message is one line for the user, whatever a name contains."""
+    """The base of all errors; its message is one line for the user, even where a name has several."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.splitlines()))
@@ -58,11 +58,11 @@ class OutputError(FastscanError):
 
 
 class FastscanWarning(UserWarning):
-    """An answer is given, but may not be what was meant."""
+    """fastscan gives an answer, but the user may have meant another question."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanError] = InputError) -> FastscanError:
-    """Error for a name that isn't known, with the nearest known one or, failing that, the choice.
+    """The error for an unknown name, which names the nearest known one or, where none is near, all of them.
 
     >>> print(unknown("model", "chii", ["chi", "psi"]))
     unknown model 'chii'; did you mean 'chi'?
@@ -74,12 +74,18 @@ def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanErro
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
-    """The name that was probably meant, if any is alike enough: two letters of which one agrees aren't."""
+    """The known name that was probably meant; None where none is similar enough.
+
+    The default `likeness` rejects names of two letters of which only one agrees.
+    """
     near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=likeness)
     return near[0] if near else None
 
 
 def tell_in_one_line(*libraries: str) -> None:
-    """Silence what libraries log of a server that is lost: fastscan tells it in one line, without their tracebacks."""
+    """Silence what libraries log when a server is lost.
+
+    fastscan says so in one line itself, without their tracebacks.
+    """
     for library in libraries:
         logging.getLogger(library).setLevel(logging.CRITICAL)

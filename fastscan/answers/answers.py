@@ -1,4 +1,4 @@
-"""What is asked of a store: every group answers that can, or those that are named."""
+"""Questions to a store: the groups that are named answer, or else every group that can."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,15 +20,15 @@ from fastscan.typing import Record
 def limits_of_store(location: str, question: Question, combined: Sequence[str] = ()) -> Iterator[Record]:
     """`fastscan.answers.from_cube.limit_records` of some groups of a store, or of all.
 
-    `combined` names experiments (or combinations) of the store whose likelihoods are added up, for each model
-    that all of them have, instead.
+    `combined` names experiments (or combinations) of the store.  Their likelihoods are then added up instead, for each
+    model that all of them have.
     """
     root = read_root(location)
     if combined and question.stored:
         raise LimitError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
     cubes = joint_cubes(root, combined) if combined else cubes_of(root, question.groups)
     stored_in = root if question.stored else None
-    # each checks what is asked of it, before the first of them answers
+    # every group checks its question before the first group answers
     return itertools.chain.from_iterable([limit_records(cube, question, stored_in) for cube in cubes])
 
 

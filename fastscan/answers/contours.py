@@ -21,10 +21,17 @@ from fastscan.typing import Array, Record
 
 @dataclass(frozen=True, eq=False)
 class Contour:
-    """A line of constant Delta chi2: its vertices on the two axes, in their units.
+    """A line of constant Delta chi2.
 
-    One that isn't `closed` leaves the grid at both ends.  Where Delta chi2 jumps, as it can between rows that fit the
-    data at some strength and rows that don't, a contour runs along the jump.
+    Where Delta chi2 jumps, as it can between rows that fit the data at some strength and rows that don't, a contour
+    runs along the jump.
+
+    Attributes
+    ----------
+    x, y : array, shape (vertices,)
+        The vertices on the two axes of the plane, in the units of the axes.
+    closed : bool
+        Whether the line is closed.  If not, it leaves the grid at both ends.
     """
 
     x: Array
@@ -33,7 +40,27 @@ class Contour:
 
 
 def contours(plane: Plane) -> list[Contour]:
-    """The lines on which a plane's Delta chi2 equals the threshold of its level."""
+    """The lines on which a plane's Delta chi2 equals the threshold of its level.
+
+    Parameters
+    ----------
+    plane : Plane
+        See `fastscan.answers.planes.plane_of`.
+
+    Returns
+    -------
+    list of Contour
+        Empty where no line crosses the plane.
+
+    Raises
+    ------
+    StoreError
+        Where the plane insists on a stored chi2, and that is damaged, not complete, or not the likelihood's.
+
+    References
+    ----------
+    Fig. 5 of arXiv:2002.01482.
+    """
     generator = contourpy.contour_generator(plane.x.drawn, plane.y.drawn, bounded(plane.values, plane.delta))
     lines = [np.asarray(line, float) for line in generator.lines(0.5)]
     vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]))
@@ -44,14 +71,17 @@ def contours(plane: Plane) -> list[Contour]:
 
 
 def bounded(values: Array, delta: float) -> Array:
-    """Delta chi2 as a number below 1 that is 0.5 at the threshold: never too large to interpolate."""
+    """Delta chi2, of any shape, as a number below 1 that is 0.5 at the threshold `delta`.
+
+    Unlike Delta chi2 itself, this number is never too large to interpolate.
+    """
     return values / (np.abs(values) + delta)
 
 
 def _refined(plane: Plane, vertices: Array) -> Array:
     """Vertices (n, 2), as they are drawn, each moved along its edge of the grid to where Delta chi2 is the threshold.
 
-    One at a grid point, where rounding decides on which side the threshold is, stays.
+    A vertex at a grid point stays where it is, because there rounding decides on which side the threshold lies.
     """
     sides = (plane.x, plane.y)
     place = np.stack([_position(side.drawn, xy) for side, xy in zip(sides, vertices.T, strict=True)], axis=1)
@@ -74,7 +104,7 @@ def _refined(plane: Plane, vertices: Array) -> Array:
 
 
 def _back(side: Side, drawn: Array) -> Array:
-    """Points as they are drawn in the unit of their axis, whose ends rounding must not pass."""
+    """Points as they are drawn, converted to the unit of their axis.  Rounding must not move them past its ends."""
     return np.clip(side.from_scale(drawn), side.points.min(), side.points.max())
 
 
@@ -87,9 +117,19 @@ def _position(points: Array, values: Array) -> Array:
 
 
 def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
-    """A record for each vertex of the contours of a plane, with the keys of `contour_keys`.
+    """A record for each vertex of the contours of a plane.
 
-    An axis that isn't shown has the value at which it is held; None stands for one that chi2 is minimised over.
+    Parameters
+    ----------
+    plane : Plane
+    lines : sequence of Contour
+        What `contours` returns for the plane.
+
+    Returns
+    -------
+    iterator of dict
+        The keys are those of `contour_keys`.  An axis that isn't shown has the value at which it is held, or None where
+        chi2 is minimised over it.
     """
     cube = plane.cube
     axes = (*cube.interaction.family_rows, cube.interaction.strength.axis)
@@ -108,7 +148,7 @@ def _held(plane: Plane) -> dict[str, float | None]:
 
 
 def _settings_at(cube: Cube, at: Mapping[str, Array | float | None], size: int) -> list[dict[str, Any]]:
-    """The settings at some points as records have them, by name; None for those over which chi2 is minimised."""
+    """The settings at some points as records have them, by name; None where chi2 is minimised over a setting."""
     given = {name: values for name, values in at.items() if values is not None}
     told = cube.likelihood.settings(given).told()
     minimised = {axis.name for axis in SETTINGS if at.get(axis.name, 0.0) is None}
@@ -117,7 +157,7 @@ def _settings_at(cube: Cube, at: Mapping[str, Array | float | None], size: int) 
 
 
 def _columns(axis: Axis, values: Array | float | None, size: int) -> list[list[float | None]]:
-    """Values of an axis at some points, and what is drawn of them in each of its other views."""
+    """Values of an axis at some points, then the values that each of its other views draws."""
     if values is None:
         return [[None] * size for _ in (axis, *axis.views)]
     each = np.broadcast_to(values, size)
@@ -125,7 +165,19 @@ def _columns(axis: Axis, values: Array | float | None, size: int) -> list[list[f
 
 
 def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
-    """The contours of a plane as one record: the axes, what is held, and each line's vertices by axis."""
+    """The contours of a plane as one record.
+
+    Parameters
+    ----------
+    plane : Plane
+    lines : sequence of Contour
+        What `contours` returns for the plane.
+
+    Returns
+    -------
+    dict
+        The names and units of the axes, the values that are held, the level, and each line's vertices by axis.
+    """
     cube = plane.cube
     at = _held(plane)
     (settings,) = _settings_at(cube, at, 1)

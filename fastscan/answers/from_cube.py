@@ -30,9 +30,15 @@ from fastscan.typing import Array, IntArray, Record
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """The columns of a cube that a question is about: rows, by the indices on their axes, at settings.
+    """The columns of a cube that a question is about: every combination of some rows and some settings.
 
-    A setting is None for what holds where nobody gives it.
+    Attributes
+    ----------
+    cube : Cube
+    rows : dict of str to array of int, shape (points,)
+        Indices on each axis that makes a row, by its name.
+    settings : dict of str to (array, shape (values,), or None)
+        Values of each setting by its name; None stands for the experiments' own, or the default.
     """
 
     cube: Cube
@@ -41,9 +47,18 @@ class Selection:
 
     @classmethod
     def of(cls, cube: Cube, question: Question) -> "Selection":
-        """What a question asks of a cube: all rows, and the settings as nobody gives them, where it is silent.
+        """The columns that a question asks of a cube.
 
-        Row parameters that the model doesn't have are passed over, those that it has must be on the axis.
+        Where the question does not mention a row parameter, all its points are asked for.  Where it does not mention a
+        setting, each experiment's own value or the default holds.  Row parameters that the model doesn't have are
+        passed over.
+
+        Raises
+        ------
+        InputError
+            Where a value is out of its axis' bounds.
+        LimitError
+            Where an axis is unknown or is the strength's, or a row parameter is not on its axis.
         """
         at = question.at
         for name in at:
@@ -60,7 +75,7 @@ class Selection:
 
     @functools.cached_property
     def numbers(self) -> IntArray:
-        """Numbers of the rows, shape (rows,)."""
+        """The numbers of the rows in the likelihood, shape (rows,)."""
         mesh = np.meshgrid(*self.rows.values(), indexing="ij")
         return np.atleast_1d(self.cube.row_numbers(dict(zip(self.rows, mesh, strict=True)))).ravel()
 
@@ -71,17 +86,26 @@ class Selection:
 
     @functools.cached_property
     def columns(self) -> GaussianColumns:
-        """The columns from the likelihood: rows, and for each every combination of the settings."""
+        """The columns from the likelihood, shape (rows * settings,): row by row, every combination of the settings."""
         row = self.numbers.reshape(-1, *(1 for _ in self._resolved.shape))
         return self.cube.likelihood.columns(row, self._resolved)[0]
 
     @functools.cached_property
     def stored_settings(self) -> list[IntArray]:
-        """Indices of the settings on the axes of the store, where they must be."""
+        """Indices of the settings on the axes of the store, one array of shape (values,) for each setting.
+
+        Raises
+        ------
+        LimitError
+            Where a setting is not on its axis.
+        """
         return [self.cube.stored_setting(name, values) for name, values in self.settings.items()]
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """What records say of each column: its row parameters, None for those of the family that the model lacks."""
+        """The part of each column's record that says where it is: its row parameters and settings.
+
+        Row parameters of the family that the model lacks are None.
+        """
         cube = self.cube
         lacking = dict.fromkeys(axis.column for axis in cube.interaction.family_rows)
         columns = [cube.axes[name].column for name in self.rows]
@@ -90,12 +114,35 @@ class Selection:
             yield {**lacking, **dict(zip(columns, row, strict=True)), **settings}
 
     def crossings(self, delta: float, root: zarr.Group | None = None) -> Crossings:
-        """Crossings of the columns; with the root of the cube's store, the stored chi2 must agree."""
+        """Crossings of the columns.
+
+        Parameters
+        ----------
+        delta : float
+            The threshold of Delta chi2.
+        root : zarr.Group, optional
+            Root of the cube's store, whose chi2 must then be the likelihood's.
+
+        Raises
+        ------
+        LimitError
+            Where the stored chi2 is asked for and a setting is not on its axis.
+        StoreError
+            Where the stored chi2 is damaged, not complete, or not the likelihood's.
+        """
         largest = self.cube.interaction.strength.largest_x
         return find_crossings(self.columns, delta, largest) if root is None else self._stored_crossings(root, delta)
 
     def profiles(self, root: zarr.Group | None = None) -> Array:
-        """Delta chi2 at the points of the strength's axis, shape (columns, points); arguments as of `crossings`."""
+        """Delta chi2 at the points of the strength's axis.
+
+        Parameters and errors are those of `crossings`.
+
+        Returns
+        -------
+        array, shape (columns, points)
+            Dimensionless.
+        """
         chi2 = self.columns.chi2(self.cube.x)
         if root is not None:
             stored = chunks.computed(self.cube, self._stored(root)).reshape(chi2.shape)
@@ -105,7 +152,7 @@ class Selection:
         return delta
 
     def _stored(self, root: zarr.Group) -> Any:
-        """The stored chi2 of the columns, read by dask where it is needed: rows, settings, points."""
+        """The stored chi2 of the columns as a dask array, whose dimensions are rows, settings and points."""
         strength = len(self.rows)
         stored = chunks.chi2_array(root, self.cube)
         order = [*(axis for axis in range(stored.ndim) if axis != strength), strength]
@@ -115,8 +162,8 @@ class Selection:
         return chosen
 
     def _stored_crossings(self, root: zarr.Group, delta: float) -> Crossings:
-        """As `crossings`; dask reads the cube chunk by chunk: memory is bounded by one of them, and by the answer."""
-        import dask.array  # which takes longer to import than most questions take to answer
+        """As `crossings`; dask reads the cube chunk by chunk, so memory holds one chunk and the answer."""
+        import dask.array  # imported here, because it takes longer than most questions take to answer
         from dask.base import compute
         from dask.delayed import delayed
 
@@ -138,7 +185,7 @@ class Selection:
             for block, own in zip(stored.to_delayed().ravel(), numbers.to_delayed().ravel(), strict=True)
         ]
         with readable(f"group {cube.name}"):
-            # one after the other: a block's columns are spread over the cores already
+            # blocks run one after the other, because the columns of a block are spread over the cores already
             parts = compute(*tasks, scheduler="synchronous")  # type: ignore[no-untyped-call]
             return gathered(parts, number.size)
 
@@ -148,10 +195,32 @@ def limit_records(
 ) -> Iterator[Record]:
     """Limits of a group of a store, from the likelihood that it carries.
 
-    Exact at any settings; left out, they are each experiment's own and an exposure of 1.  Row parameters must be on the
-    group's axes.  A limit outside the group's axis of the strength is told, and marked as such.  With the root of its
-    store as `stored_in`, each stored chi2 must be the likelihood's, and settings must be on the axes too.  What can't
-    be answered is refused at once, before the first record.
+    Parameters
+    ----------
+    cube : Cube
+        The group.
+    question : Question, optional
+        Settings are exact on the axes and off them; left out, they are each experiment's own and an exposure of 1.
+        Row parameters must be on the group's axes.
+    stored_in : zarr.Group, optional
+        Root of the group's store, to insist on the stored chi2.  Each must then be the likelihood's, and settings must
+        be on the axes too.
+
+    Returns
+    -------
+    iterator of dict
+        The records of `fastscan.answers.records`.  A limit outside the group's axis of the strength is given, and its
+        status says so.
+
+    Raises
+    ------
+    InputError
+        Where a value, the cl or the dof is out of bounds.
+    LimitError
+        Where an axis is unknown or is the strength's, or a value must be on an axis and is not.  Both errors come at
+        the call, before the first record.
+    StoreError
+        Where the stored chi2 is damaged, not complete, or not the likelihood's.
 
     Examples
     --------
@@ -165,7 +234,7 @@ def limit_records(
     selection = Selection.of(cube, asked)
     delta = threshold(asked.cl, asked.column_dof)
     if stored_in is not None:
-        _ = selection.stored_settings  # refused here, where they aren't on the axes
+        _ = selection.stored_settings  # settings that are not on the axes are refused here, before the first record
     return _found_limits(selection, asked, delta, stored_in)
 
 
@@ -186,7 +255,15 @@ def _found_limits(
 def profile_records(
     cube: Cube, question: Question | None = None, stored_in: zarr.Group | None = None
 ) -> Iterator[Record]:
-    """Delta chi2 at each point of a group's strength axis, with the keys of `profile_keys`; as `limit_records`."""
+    """Delta chi2 at each point of a group's strength axis.
+
+    Parameters and errors are those of `limit_records`, but errors come with the first record.
+
+    Returns
+    -------
+    iterator of dict
+        The keys are those of `profile_keys`.
+    """
     selection = Selection.of(cube, question or Question())
     strengths = cube.points[cube.strength].tolist()
     values = selection.profiles(stored_in).tolist()

@@ -22,7 +22,7 @@ from fastscan.stores import chunks
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array
 
-AT_ONCE = 2**20  # points computed at a time, which bounds the memory where an axis is minimised over
+AT_ONCE = 2**20  # points computed at a time: this bounds the memory where chi2 is minimised over an axis
 Scale = tuple[Callable[[Array], Array], Callable[[Array], Array]]  # from the unit of an axis to what is drawn, and back
 SCALES: dict[str, Scale] = {
     "linear": (np.positive, np.positive),
@@ -41,11 +41,11 @@ class Side:
     points: Array  # in the unit of the axis
 
     def to_scale(self, values: Array) -> Array:
-        """What is drawn of values in the unit of the axis."""
+        """The drawn numbers of values in the unit of the axis, in their shape."""
         return SCALES[self.view.scale][0](values)
 
     def from_scale(self, drawn: Array) -> Array:
-        """Values in the unit of the axis of what is drawn."""
+        """Values in the unit of the axis from drawn numbers, in their shape."""
         return SCALES[self.view.scale][1](drawn)
 
     @cached_property
@@ -54,7 +54,7 @@ class Side:
         return self.to_scale(self.points)
 
     def viewed(self, values: Array) -> Array:
-        """Values as people are told them: those of the axis, or what another view has of them."""
+        """Values as people see them: in the unit of the axis, or as another view draws them."""
         return values if self.view.name == self.axis.name else self.to_scale(values)
 
 
@@ -69,15 +69,15 @@ class Plane:
     x, y : Side
         The two axes.
     held : dict of str to array
-        The points of other axes: chi2 is the minimum over them, which holds the axis where there is one.  A setting of
-        which each experiment keeps its own is absent.
+        The points of other axes, over which chi2 is minimised; an axis with one point is held there.  A setting is
+        absent where each experiment keeps its own value.
     fits_rows : bool
-        Whether Delta chi2 is measured from the infimum over the rows of the cube too, not over columns alone; always at
-        the same settings.
+        Whether Delta chi2 is measured from the infimum over all rows of the cube rather than over single columns.
+        Either infimum is taken at the same settings.
     cl, dof : float, int
         The level of its contours.
     stored_in : zarr.Group, optional
-        Root of the store whose chi2 is shown on the grid; else it is the likelihood's.
+        Root of the store whose chi2 is shown on the grid; left out, the chi2 of the likelihood is shown.
     """
 
     cube: Cube
@@ -101,15 +101,15 @@ class Plane:
 
     @property
     def fitted(self) -> tuple[str, ...]:
-        """Axes over which the infimum is taken that Delta chi2 is measured from."""
+        """Names of the axes over which the infimum below Delta chi2 is taken."""
         return (*(self.cube.rows if self.fits_rows else ()), self.cube.strength)
 
     def _in_units(self, x: Array, y: Array) -> dict[str, Array]:
-        """Points as they are drawn in the units of their axes."""
+        """Points given as they are drawn, converted to the units of their axes."""
         return {side.axis.name: side.from_scale(drawn) for side, drawn in ((self.x, x), (self.y, y))}
 
     def chi2(self, x: Array, y: Array) -> Array:
-        """chi2 at points (n,) of the axes as they are drawn."""
+        """chi2 at points given as they are drawn; x, y and chi2 have shape (n,)."""
         size = max(1, AT_ONCE // math.prod(points.size for points in self.held.values()))
         parts = [self._chi2_of_few(x[i : i + size], y[i : i + size]) for i in range(0, x.size, size)]
         return np.concatenate([np.empty(0), *parts])
@@ -123,7 +123,7 @@ class Plane:
         return lowest
 
     def lowest(self, x: Array, y: Array) -> Array:
-        """What Delta chi2 is measured from at points (n,)."""
+        """The infimum that Delta chi2 is measured from, at points as in `chi2`; shape (n,)."""
         varying = {name: points for name, points in self._in_units(x, y).items() if name not in self.fitted}
         held = {name: points for name, points in self.held.items() if name not in self.fitted}
         if self.fits_rows:
@@ -139,7 +139,7 @@ class Plane:
 
     @cached_property
     def values(self) -> Array:
-        """Delta chi2 on the grid, shape (y, x): the likelihood's, or what is stored."""
+        """Delta chi2 on the grid, shape (y, x), from the likelihood or from the stored chi2."""
         x, y = (each.ravel() for each in np.meshgrid(self.x.drawn, self.y.drawn))
         chi2 = self.chi2(x, y)
         if self.stored_in is not None:
@@ -150,7 +150,7 @@ class Plane:
 
     @property
     def _lowest_on_grid(self) -> Array:
-        """What Delta chi2 is measured from on the grid, along the axes on which it depends: broadcasts to (y, x)."""
+        """The infimum that Delta chi2 is measured from on the grid, in a shape that broadcasts to (y, x)."""
         own = [side.drawn[:1] if side.axis.name in self.fitted else side.drawn for side in (self.x, self.y)]
         x, y = np.meshgrid(*own)
         return self.lowest(x.ravel(), y.ravel()).reshape(x.shape)
@@ -181,7 +181,7 @@ def plane_of(
     cube : Cube
         A group of a store, or of a plan.
     axes : PlaneAxes
-        Names of `VIEWS`; left out, the first that one would look at.
+        Names of `VIEWS`; left out, those of `first_axes`.
     question : Question
         Values at which other axes are held, on their axis or off it (row parameters on it); settings that are left out
         are each experiment's own, or their default.  With 1 degree of freedom each row is a model of its own, with 2
@@ -192,7 +192,7 @@ def plane_of(
     Raises
     ------
     LimitError
-        Where an axis is unknown, absent or too short, or one isn't said.
+        Where an axis is unknown, absent or too short, or it isn't said at which value an axis is held.
 
     Examples
     --------
@@ -257,7 +257,7 @@ def _view(name: str) -> tuple[Axis, View]:
 
 
 def has(cube: Cube, name: str) -> bool:
-    """Whether an axis of `VIEWS` is there, something changes along it, and it has points enough: two."""
+    """Whether a cube has an axis of `VIEWS` with at least two points, along which something changes."""
     axis, _ = _view(name)
     return cube.changes_along(axis.name) and cube.points[axis.name].size >= 2
 
@@ -270,14 +270,14 @@ def _held_at(cube: Cube, name: str, value: float) -> Array:
 
 
 def dof_of(cube: Cube, shown: Sequence[str], dof: int | None) -> int:
-    """Degrees of freedom: as given, or as many as parameters of the model are shown."""
+    """Degrees of freedom: as given, or the number of the model's parameters that are shown."""
     if dof is not None:
         return dof
     return max(1, sum(axis.name in shown for axis in cube.interaction.parameters))
 
 
 def first_axes(cubes: Sequence[Cube], held: Sequence[str] = ()) -> tuple[str, str]:
-    """The plane that one would look at first: the strength against the first other axis that has points enough."""
+    """The plane that is shown by default: the strength against the first other axis that has enough points."""
     for axis in AXES:
         for cube in cubes:
             if axis.name in second_axes(cube, held):
@@ -292,14 +292,17 @@ def second_axes(cube: Cube, held: Sequence[str] = ()) -> list[str]:
 
 
 def can_show(cube: Cube, axes: PlaneAxes, held: Sequence[str]) -> bool:
-    """Whether a cube has the axes of a plane, or, where none are said, its strength and a second axis."""
+    """Whether a cube has the axes of a plane or, where none are named, its strength and a second axis."""
     if axes.names is not None:
         return all(has(cube, name) for name in axes.names)
     return has(cube, cube.strength) and bool(second_axes(cube, (*held, *axes.minimise)))
 
 
 def _product(points: Mapping[str, Array], held: Mapping[str, Array]) -> dict[str, Array]:
-    """Points (n,) of some axes with every combination of others' (k): arrays that broadcast to (n, k)."""
+    """Points of some axes, shape (n,), with each of the k combinations of points of others.
+
+    The arrays broadcast to (n, k).
+    """
     mesh = np.meshgrid(*held.values(), indexing="ij")
     combined = {name: values.reshape(1, -1) for name, values in zip(held, mesh, strict=True)}
     return {**{name: values[:, None] for name, values in points.items()}, **combined}

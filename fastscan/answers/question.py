@@ -1,4 +1,4 @@
-"""What is asked, once, in one place: of a store's groups or of experiments, at which values, at which level."""
+"""A question: which groups of a store or which experiments answer, at which values, at which level."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -57,20 +57,22 @@ def limit_record(
     number: int,
     model: Interaction,
 ) -> Record:
-    """The record of one limit, with None for what isn't there.
+    """The record of one limit, with None where there is no value.
 
     Parameters
     ----------
     names : (str, str)
-        Of the experiment or combination, and of the model.
-    point : mapping
-        What is said of the column by key.
+        Names of the experiment or combination, and of the model.
+    point : mapping of str to object
+        The row parameters and settings of the column, by key.
     level : (float, int)
         Confidence level and degrees of freedom.
-    found, number
-        Limits of some columns, and the number of this one.
+    found : Limits
+        Limits of some columns.
+    number : int
+        Index of this column among them.
     model : Interaction
-        Whose limit it is.
+        The model that the limit is on.
     """
     bound = found.bounds[number]
     limit = None if np.isnan(bound) else float(bound)
@@ -81,14 +83,14 @@ def limit_record(
 
 
 def over_g(mass: float | None, g_prime: float | None) -> float | None:
-    """M_Z' / g' of a mass, where both are there."""
+    """M_Z' / g' in the unit of the mass; None where the mass or g' is None."""
     return None if mass is None or g_prime is None else mass / g_prime
 
 
 def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> None:
-    """Records as CSV, with the first one's keys as the header; without any, with these.
+    """Write records as CSV.  The keys of the first record are the header; if there is no record, `keys` are.
 
-    The header waits for the first of them, so that an error leaves no half of a table.
+    The header is written after the first record has arrived, so that an error leaves no half of a table.
     """
     writer: csv.DictWriter[str] | None = None
     for each in records:

@@ -285,7 +285,7 @@ def limits(store: str, combine: str | None, question: Question, as_json: bool, a
 
     They come from the likelihood that STORE carries: exact at any sigma_sys and luminosity, on its axes or off
     them, and the same whatever its grid. One outside the M_Z' axis is marked. Values are separated by commas; the
-    word axis stands for all values of the store's axis. --json and --csv also tell every allowed interval.
+    word axis stands for all values of the store's axis. --json and --csv also give every allowed interval.
 
     \b
     Examples: fastscan limits results/coherent-csi.zarr --sigma-sys 0.1,0.2 --json
@@ -428,7 +428,7 @@ def paper(directory: str, no_figures: bool) -> None:
 def main() -> None:
     """Run a command; what a user can do wrong is one line on stderr and exit code 2."""
     tell_in_one_line("asyncio", "gcsfs")
-    for name in ("stdout", "stderr"):  # what the caller has closed leads nowhere
+    for name in ("stdout", "stderr"):  # a stream that the caller has closed is replaced by one that leads nowhere
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
     try:
@@ -437,13 +437,13 @@ def main() -> None:
         sys.stdout.flush()
     except (FastscanError, click.ClickException) as error:
         _end(2, error.format_message() if isinstance(error, click.ClickException) else str(error))
-    except ValueError as error:  # numba's, of a threading layer that it doesn't have
+    except ValueError as error:  # numba's error for a threading layer that it doesn't have
         if "hreading layer" not in str(error):
             raise
         _end(2, f"NUMBA_THREADING_LAYER: {str(error).partition(chr(10))[0]}")
     except (KeyboardInterrupt, click.Abort):
         _end(130, "interrupted")
-    except (SystemExit, BrokenPipeError):  # click's answer to one: the reader, head or less, has what it wanted
+    except (SystemExit, BrokenPipeError):  # click exits on a broken pipe: the reader, head or less, has what it wanted
         _end(0)
     except OSError as error:
         _end(2, f"{error.filename or 'output'} can't be written: {error.strerror}")
@@ -457,7 +457,7 @@ def _check_environment() -> None:
 
 
 def _end(code: int, problem: str = "") -> NoReturn:
-    """Tell a problem and exit; what a full or broken stream still holds must neither be told nor change the code."""
+    """Print a problem and exit; a full or broken stream must cause no further message and no other exit code."""
     with suppress(OSError):
         sys.stdout.flush()
     with suppress(OSError):

@@ -1,7 +1,7 @@
 """Experiment files: from TOML to an `Experiment`.
 
-A key is read, converted and checked in the room of what it describes; here is what only the whole can know.
-grids/README.md tells users which keys there are.
+A key is read, converted and checked in the module of what it describes.  Checks that need the whole file are here.
+grids/README.md lists the keys for users.
 """
 
 from fastscan.experiments import geometry as geometries

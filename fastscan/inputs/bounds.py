@@ -1,4 +1,4 @@
-"""How large and how small a number may be that a user gives: no physics, only what arithmetic and memory allow.
+"""Bounds of the numbers that a user gives: they are not physics, but limits of arithmetic and memory.
 
 Files and the Python interface share these, and build their messages from them.
 """

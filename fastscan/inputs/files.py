@@ -1,4 +1,4 @@
-"""Manners with files, whatever is in them: what goes wrong is one line, and a file is replaced whole or not at all."""
+"""Reading and writing files: an error is one line, and a file is replaced whole or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from fastscan.errors import FastscanError, OutputError, StoreError
 
-# What readers meet in JSON, and in other files, that aren't whole or are something else.
+# The errors of readers that meet JSON, or another file, that isn't whole or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
 DAMAGE = (*MALFORMED, FileNotFoundError, NotADirectoryError, IsADirectoryError, AttributeError, IndexError)
 
 
 @contextmanager
 def readable(what: str | PathLike[str]) -> Iterator[None]:
-    """Tell what can't be read of a store, because it is damaged or half-written, in one line."""
+    """Turn errors of reading a store, which can be damaged or half-written, into a `StoreError` of one line."""
     try:
         yield
     except FastscanError:
@@ -28,7 +28,7 @@ def readable(what: str | PathLike[str]) -> Iterator[None]:
 
 @contextmanager
 def writable(what: str | PathLike[str], error: type[FastscanError] = StoreError) -> Iterator[None]:
-    """Tell what can't be written, of a store unless another kind of error is given, in one line."""
+    """Turn errors of writing into an error of one line, a `StoreError` unless another kind is given."""
     try:
         yield
     except OSError as problem:
@@ -37,7 +37,7 @@ def writable(what: str | PathLike[str], error: type[FastscanError] = StoreError)
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to, in whose place `path` is once it is whole."""
+    """A temporary path to write to.  Once it is whole it is moved to `path`."""
     partial = path.with_name(f".{path.name}.partial")
     with writable(path, OutputError):
         try:

@@ -23,21 +23,21 @@ from fastscan.inputs.bounds import QUANTITY
 Converted = TypeVar("Converted")
 Choice = TypeVar("Choice", bound=str)
 Parsed = TypeVar("Parsed", bound="Readable")
-LARGEST_BYTES = 2**24  # of a file that people write; a device has no end
-KINDS = {"charges": "a model", "axes": "a grid", "target": "an experiment"}  # of files, by what no other kind has
+LARGEST_BYTES = 2**24  # largest file that is read; a device has no end
+KINDS = {"charges": "a model", "axes": "a grid", "target": "an experiment"}  # kinds of files, by a key of theirs alone
 ERRORS = {"a model": ModelError, "a grid": GridError, "an experiment": ExperimentError}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def read_toml(path: Path, kind: str = "") -> "Table":
-    """The TOML file of a kind as a `Table`; errors in it are that kind's."""
+    """The TOML file of a kind as a `Table`, whose errors are those of the kind."""
     error = ERRORS.get(kind, InputError)
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)
         if len(content) > LARGEST_BYTES:
             raise ValueError(f"larger than {LARGEST_BYTES} bytes")
-        entries = tomllib.loads(content.decode("utf-8-sig"))  # editors of Windows mark the beginning
+        entries = tomllib.loads(content.decode("utf-8-sig"))  # editors of Windows write a mark at the beginning
     except OSError as problem:
         raise error(f"{path}: {problem.strerror}") from None
     except UnicodeDecodeError:
@@ -52,7 +52,7 @@ def read_toml(path: Path, kind: str = "") -> "Table":
 
 
 def name_or_path(given: object, kind: str, directory: Path | None) -> str | Path:
-    """What stands for an experiment or a model: a path if it ends in ``.toml``, counted from a directory, or a name."""
+    """A path where a text ends in ``.toml``, relative to the directory; else the name of an experiment or a model."""
     if not isinstance(given, str | PathLike):
         raise ERRORS[kind](f"{kind} is a name or a path, not {given!r}")
     text = os.fspath(given)
@@ -86,7 +86,7 @@ class Table:
     digest : str
         SHA-256 of the file.
     kind : type of error
-        The error that what is wrong in it is told as.
+        The error that is raised for whatever is wrong in the table.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Table:
             raise self.error(key, f"can't stand here: {why}")
 
     def checked(self, key: str, convert: Callable[[], Converted]) -> Converted:
-        """What `convert` returns; its error is told as one of a key of this table."""
+        """The value that `convert` returns; an error of it becomes the error of a key of this table."""
         try:
             return convert()
         except FastscanError as error:
@@ -144,9 +144,9 @@ class Table:
         return self._entries[key]
 
     def _misspelt(self, key: str) -> str:
-        """A hint at what stands there in place of a missing key: background_error is no misspelling of background."""
+        """A hint at a key that may be a misspelling of a missing one; background_error is none of background."""
         others = {other for other in self._entries if not other.startswith(key)} - self._asked
-        near = nearest(key, others, likeness=0.7)  # "u" is none of "nu"
+        near = nearest(key, others, likeness=0.7)  # at this likeness "u" is not taken for "nu"
         return f"; did you mean it by {near!r}?" if near else ""
 
     def text(self, key: str, default: str | None = None) -> str:

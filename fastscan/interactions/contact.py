@@ -1,8 +1,8 @@
 """Heavy Z' bosons, which act at a point: every coupling is g_SM + x kappa, with x = (M_Z / M_Z')^2.
 
-So a model is nothing but kappa, the shift of a channel's pair of couplings per x.  The pairs are built from the chiral
-shifts of u, d and e: of E6, of left-right symmetry, or of a user's own U(1)', which is a TOML file with a table of
-charges and a strength g'.
+A model is its kappa, the shift of a channel's pair of couplings per x.  The pairs are built from the chiral shifts of
+u, d and e: of E6, of left-right symmetry, or of a user's own U(1)', which is a TOML file with a table of charges and a
+strength g'.
 """
 
 import itertools
@@ -39,7 +39,7 @@ _FRACTION = re.compile(r"[-+]?[0-9]{1,6}/[0-9]{1,6}")
 
 
 def gamma(m_zprime: Array | float) -> Array:
-    """(M_Z / M_Z')^2 of masses in GeV; zero, the Standard Model, at infinity."""
+    """(M_Z / M_Z')^2 of masses in GeV, dimensionless.  It is zero at infinity, the Standard Model."""
     return (M_Z_GEV / np.asarray(m_zprime, float)) ** 2
 
 
@@ -97,7 +97,7 @@ class Contact(Interaction):
 
 @dataclass(frozen=True, eq=False)
 class E6(Contact):
-    """U(1)_beta of E6; `direction` is (cos beta, sin beta) where a name fixes it, without which beta is an axis."""
+    """U(1)_beta of E6.  `direction` is (cos beta, sin beta) where the model's name fixes it; else beta is an axis."""
 
     direction: tuple[float, float] | None = None
 
@@ -227,7 +227,7 @@ class Charges(Contact):
         if self.charges is None or set(self.charges) != set(FERMIONS):
             raise ModelError(f"model {self.name!r}: charges must be those of {', '.join(FERMIONS)}")
         numbers = (*itertools.chain.from_iterable(self.charges.values()), self.nu)
-        if not all(abs(number) <= LARGEST_CHARGE for number in numbers):  # which no nan is
+        if not all(abs(number) <= LARGEST_CHARGE for number in numbers):  # a nan fails this too
             raise ModelError(f"model {self.name!r}: each charge must be at most {LARGEST_CHARGE:g}")
         if self.g_prime is None or not G_PRIME[0] <= self.g_prime <= G_PRIME[1]:
             raise ModelError(f"model {self.name!r}: g_prime must be between {G_PRIME[0]:g} and {G_PRIME[1]:g}")
@@ -313,7 +313,7 @@ def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
         )
     except (ValueError, TypeError, ZeroDivisionError, OverflowError):
         raise table.error(fermion, f"must be {expected}, not {value!r}") from None
-    small = abs(left) <= LARGEST_CHARGE and abs(right) <= LARGEST_CHARGE  # which no nan is
+    small = abs(left) <= LARGEST_CHARGE and abs(right) <= LARGEST_CHARGE  # a nan fails this too
     if not small or any(isinstance(charge, bool) for charge in pair):
         raise table.error(fermion, f"must be a charge of at most {LARGEST_CHARGE:g}, not {value!r}")
     if fermion == "nu" and isinstance(value, list):

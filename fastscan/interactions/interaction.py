@@ -22,13 +22,13 @@ class Strength:
     Attributes
     ----------
     axis : Axis
-        On which people give it: the mass of a heavy Z'.
+        The axis on which people give x: for a heavy Z', its mass.
     to_x, from_x : callable
-        The way from the axis to x and back, for arrays of any shape.
+        Functions from values on the axis to x and back, for arrays of any shape.
     largest_x : float
-        Up to which the interaction has the form that was assumed; limits beyond it are none.
+        The largest x at which the interaction has the form that is assumed; there are no limits beyond it.
     bound : {"lower"}
-        Which bound is quoted on the axis: a lower one, where x falls as the axis rises.
+        The bound that is quoted on the axis: a lower one, because x falls as the axis rises.
     """
 
     axis: Axis
@@ -40,7 +40,7 @@ class Strength:
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """How much of each energy integral the expected counts have, as a polynomial in x.
+    """The weight of each energy integral in the expected counts, as a polynomial in x.
 
     Attributes
     ----------
@@ -58,15 +58,15 @@ class Interaction(ABC):
     Attributes
     ----------
     name, description : str
-        As users name it, and one line about it.
+        The name that users give, and one line about the interaction.
     references : tuple of str
         What to cite for it.
     family_rows : tuple of Axis
         Row parameters of its family: records have a column for each, whether or not this member has the axis.
     strength : Strength
-        What x is.
+        The description of x.
     g_prime : float or None
-        A coupling at which a limit on a mass holds, where only their ratio is limited; else None.
+        The coupling g' at which a limit on the mass holds, where data limit only M_Z' / g'; else None.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Interaction(ABC):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What the numbers follow from, for a store's identity; `fastscan.interactions.catalogue` reads it back."""
+        """The inputs of the model, for a store's identity; `fastscan.interactions.catalogue` reads them back."""
 
     @property
     def parameters(self) -> tuple[Axis, ...]:

@@ -21,7 +21,7 @@ def chi2_block(coefficients, x, noise, variance, tile, out):
     Parameters
     ----------
     coefficients : float64 (members, rows, 3, SQUARES)
-        Quartics S_dd, D and S_mm, from `fastscan.kernels.polynomials.polynomials`.  Dimensionless, as all else here.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
     x : float64 (points,)
         Strengths, at least zero.
     noise, variance : float64 (members, settings)
@@ -65,7 +65,7 @@ def chi2_columns(coefficients, row, x, noise, variance):
     Parameters
     ----------
     coefficients : float64 (members, rows, 3, SQUARES)
-        Quartics S_dd, D and S_mm, from `fastscan.kernels.polynomials.polynomials`.  Dimensionless, as all else here.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
     row : intp (columns,)
         Index of each column's row.
     x : float64 (columns, points)

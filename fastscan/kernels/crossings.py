@@ -152,7 +152,7 @@ def crossings(coefficients, ladder, scale, others, row, noise, variance, delta, 
     Parameters
     ----------
     coefficients : float64 (members, rows, 3, SQUARES)
-        Quartics S_dd, D and S_mm, from `fastscan.kernels.polynomials.polynomials`.  Dimensionless, as all else here.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
     ladder : float64 (rungs,)
         x in units of each row's scale, ascending, so fine that no two extrema of a column lie between neighbours.
     scale : float64 (rows,)

@@ -2,7 +2,7 @@
 
 With d = data - prediction and m = prediction, each over its error, three sums over bins hold all that a row knows:
 
-    S_dd = sum d^2,  S_mm = sum m^2,  D = S_dd S_mm - (sum d m)^2      (quartics in x, none of them negative)
+    S_dd = sum d^2,  S_mm = sum m^2,  D = S_dd S_mm - (sum d m)^2      (sums of squares in x, never negative)
 
     chi2 = lam_e (S_dd + D t) / (1 + S_mm t),  t = lam_e sigma^2
          = (S_dd + D t) / (noise + S_mm variance),  noise = 1 / lam_e,  variance = sigma^2
@@ -90,7 +90,7 @@ def registers(coefficients):
     Parameters
     ----------
     coefficients : float64 (3, SQUARES)
-        S_dd, D and S_mm, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.
 
     Returns
     -------

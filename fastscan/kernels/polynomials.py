@@ -13,12 +13,21 @@ import numpy as np
 from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import jit
 
-SQUARES = 6  # coefficients of a sum
+SQUARES = 6  # number of coefficients c0 to c5 of a sum
 
 
 @jit
 def length(v):
-    """The length of a vector."""
+    """The length of a vector.
+
+    Parameters
+    ----------
+    v : float64 (any,)
+
+    Returns
+    -------
+    float64
+    """
     total = 0.0
     for i in range(v.size):
         total += v[i] * v[i]
@@ -27,7 +36,20 @@ def length(v):
 
 @jit
 def projected_out(v, unit):
-    """The part of v along a unit vector, which is removed from v."""
+    """Remove from a vector its part along a unit vector, and return the length of that part, with its sign.
+
+    Parameters
+    ----------
+    v : float64 (any,)
+        Changed in place.
+    unit : float64 (any,)
+        A vector of length 1, of the same size.
+
+    Returns
+    -------
+    float64
+        The scalar product of v and the unit vector.
+    """
     along = 0.0
     for i in range(v.size):
         along += v[i] * unit[i]
@@ -49,9 +71,9 @@ def put_squares(root, u, v, c):
     u : float64 (3, basis)
         u0, u1 and u2.
     v : float64 (3, basis)
-        Scratch.
+        Scratch memory, overwritten.
     c : float64 (SQUARES,)
-        Filled.
+        Receives c0 to c5.
     """
     for power in range(3):
         for i in range(u.shape[1]):
@@ -106,7 +128,7 @@ def polynomials(roots, change):
 
 @jit
 def sum_of_squares(c, x):
-    """Value of a sum.
+    """Value of a sum of squares.
 
     Parameters
     ----------
@@ -124,7 +146,7 @@ def sum_of_squares(c, x):
 
 @jit
 def with_slope(c):
-    """Coefficients of a sum, and of its slope, a cubic, lowest power first; as a tuple, which loops keep in registers.
+    """Coefficients of a sum of squares and of its slope, which is a cubic, as a tuple that loops keep in registers.
 
     Where a slope cancels, an extremum moves by rounding and its value stays, so the slope may be the polynomial that
     costs the least.
@@ -136,6 +158,7 @@ def with_slope(c):
     Returns
     -------
     tuple of SQUARES + 4 float64
+        c, then the coefficients of the slope, lowest power first.
     """
     slope = (
         2.0 * c[0] * c[1],
@@ -148,7 +171,7 @@ def with_slope(c):
 
 @jit
 def derivatives(c, x):
-    """Value of a sum, and its first and second derivative.
+    """Value of a sum of squares, and its first and second derivative in x.
 
     Parameters
     ----------

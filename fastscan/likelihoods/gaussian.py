@@ -5,8 +5,8 @@ With d = data - m and m = N + background, each over the square root of the varia
     S_dd = sum d^2,   D = S_dd S_mm - (sum d m)^2,   S_mm = sum m^2
 
 Counts are linear in the features of the couplings, so each of the three is |root e|^2 of e = (1, changes of the
-features from their Standard Model values), and a quartic in the strength x of a row.  The roots cost as much as there
-are bins; a row costs its weights only, whatever the bins.
+features from their Standard Model values), and a sum of squares in the strength x of a row, see
+`fastscan.kernels.polynomials`.  The cost of the roots grows with the number of bins; that of a row does not.
 """
 
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ def square_roots(rates: Array, signal: Array, counts: Counts) -> Array:
     signal : array, shape (bins,)
         Events that the Standard Model predicts.
     counts : Counts
-        What is compared, in the same bins.
+        The data and their variance, in the same bins.
 
     Returns
     -------
@@ -78,7 +78,7 @@ class GaussianColumns:
 
     Attributes
     ----------
-    sums : array, shape (members, rows, 3, 6)
+    sums : array, shape (members, rows, 3, SQUARES)
         S_dd, D and S_mm of each member as sums of three squares, see `fastscan.kernels.polynomials`.
     scale : array, shape (rows,)
         The x at which the terms in x^2 are as many events as the Standard Model's: the scale on which chi2 changes.
@@ -95,7 +95,7 @@ class GaussianColumns:
     variance: Array
 
     def some(self, chosen: IntArray) -> "GaussianColumns":
-        """The columns of these numbers."""
+        """The columns of some indices, in their order."""
         noise, variance = (np.ascontiguousarray(each[:, chosen]) for each in (self.noise, self.variance))
         return replace(self, row=self.row[chosen], noise=noise, variance=variance)
 

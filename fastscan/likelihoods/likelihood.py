@@ -1,6 +1,6 @@
 """The likelihood of an interaction in one experiment or in the sum of several, as a handful of numbers.
 
-A store carries it, workers and queries use it, and nobody builds it twice.
+A store carries it, workers and answers use it, and nobody builds it twice.
 """
 
 import functools
@@ -55,7 +55,7 @@ class Likelihood:
 
     @functools.cached_property
     def sums(self) -> Array:
-        """S_dd, D and S_mm of each member and row, see `fastscan.kernels.polynomials`: (members, rows, 3, 6)."""
+        """S_dd, D and S_mm of each member and row, see `fastscan.kernels.polynomials`: (members, rows, 3, SQUARES)."""
         coefficients: Array = polynomials(self.roots, np.ascontiguousarray(self.change))
         return coefficients
 
@@ -81,23 +81,71 @@ class Likelihood:
         return scale
 
     def events(self, x: Array, row: IntArray) -> Array:
-        """Signal events of all members together at luminosity 1, where x and the row broadcast."""
+        """Signal events of all members together at luminosity 1 (Eq. 16 of arXiv:2002.01482).
+
+        Parameters
+        ----------
+        x : array, shape (...)
+            Strengths, dimensionless.
+        row : array of int, shape (...)
+            Index of the row of each point; x and the row broadcast.
+
+        Returns
+        -------
+        array, shape (...)
+            Numbers of events.
+        """
         constant, linear, square = self.counts.sum(axis=0).T
         total: Array = constant[row] + x * (linear[row] + x * square[row])
         return total
 
     def settings(self, given: Given | Settings) -> Settings:
-        """Each member's systematic error and the exposure, as a caller gives them or leaves them out."""
+        """Each member's systematic error and the exposure, as a caller gives them or leaves them out.
+
+        Parameters and errors are those of `fastscan.likelihoods.settings.Settings.resolve`.  All are dimensionless.
+        """
         return Settings.resolve(given, self.members, self.sigma_sys, self.follows)
 
     def own(self, setting: str) -> Array:
-        """The values of a setting where nobody gives it: of errors, those that a common one would replace."""
+        """The values that a setting has where nobody gives it.
+
+        Parameters
+        ----------
+        setting : str
+            Name of an axis of `fastscan.axes.SETTINGS`.
+
+        Returns
+        -------
+        array, shape (values,)
+            Dimensionless.  For sigma_sys these are the own errors of the members that follow a common one; for
+            luminosity this is its default.
+        """
         if setting == SIGMA_SYS.name:
             return self.sigma_sys[self.follows > 0]
         return np.array([LUMINOSITY.default])
 
     def columns(self, row: IntArray, given: Given | Settings) -> tuple[GaussianColumns, tuple[int, ...]]:
-        """Columns where the row and the settings broadcast, and their common shape."""
+        """The columns of some rows at some settings.
+
+        Parameters
+        ----------
+        row : array of int, shape (...)
+            Index of the row of each column; it broadcasts with the settings.
+        given : mapping or Settings
+            As `settings` takes them.
+
+        Returns
+        -------
+        GaussianColumns
+            The columns in one dimension.
+        tuple of int
+            The common shape of the row and the settings.
+
+        Raises
+        ------
+        InputError
+            Where a setting is wrong, or the shapes do not broadcast.
+        """
         settings = self.settings(given)
         shape = arguments.broadcast(parameters=row.shape, settings=settings.shape)
         noise, variance = settings.noise_and_variance(self.spread)
@@ -105,7 +153,27 @@ class Likelihood:
         return GaussianColumns(self.sums, self.scale, rows, _flat(noise, shape), _flat(variance, shape)), shape
 
     def chi2(self, x: Array, row: IntArray, given: Given | Settings) -> Array:
-        """chi2 where the strength x, the row and the settings broadcast."""
+        """chi2 at points (Eq. 21 of arXiv:2002.01482).
+
+        Parameters
+        ----------
+        x : array, shape (...)
+            Strengths, dimensionless.
+        row : array of int, shape (...)
+            Index of the row of each point.
+        given : mapping or Settings
+            As `settings` takes them.  The strength, the row and the settings broadcast.
+
+        Returns
+        -------
+        array, shape (...)
+            Dimensionless.
+
+        Raises
+        ------
+        InputError
+            Where a setting is wrong, or the shapes do not broadcast.
+        """
         rows = np.broadcast_to(row, arguments.broadcast(strength=x.shape, row=row.shape))
         columns, shape = self.columns(rows, given)
         return columns.chi2(np.broadcast_to(x, shape).reshape(-1, 1)).reshape(shape)
@@ -119,7 +187,18 @@ def _flat(by_member: Array, shape: tuple[int, ...]) -> Array:
 
 
 def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
-    """The likelihood whose chi2 is the sum of others', for the same interaction in the same rows."""
+    """The likelihood whose chi2 is the sum of the chi2 of others.
+
+    Parameters
+    ----------
+    likelihoods : sequence of Likelihood
+        Those of the same interaction in the same rows.
+
+    Raises
+    ------
+    ExperimentError
+        Where two likelihoods have a member in common.
+    """
     members = [member for each in likelihoods for member in each.members]
     for member in members:
         if members.count(member) > 1:
@@ -142,13 +221,18 @@ def build(
     Parameters
     ----------
     experiments : sequence of Experiment
-        Whose chi2 add up.
+        Their chi2 add up.
     interaction : Interaction
         See `fastscan.interactions.catalogue.load`.
     rows : mapping of str to array, shape (rows,)
         The interaction's row parameters, by name, in the units of their axes.
     fixed_sigma_sys : mapping of str to float, optional
-        Systematic errors of experiments that no common value replaces.
+        Systematic errors of experiments that no common value replaces, relative to the signal.
+
+    Raises
+    ------
+    ExperimentError
+        Where no experiment is given, one is given twice, or one counts no events or no finite number of them.
     """
     if not experiments:
         raise ExperimentError("no experiment given")
@@ -162,7 +246,20 @@ def build(
 
 
 def change_of(interaction: Interaction, channel: Channel, rows: Mapping[str, Array]) -> Array:
-    """Each feature less its Standard Model value as a polynomial in x, shape (rows, features, 3)."""
+    """Each feature less its Standard Model value as a polynomial in x, dimensionless.
+
+    Parameters
+    ----------
+    interaction : Interaction
+    channel : {"cevns", "nu-e"}
+    rows : mapping of str to array, shape (rows,)
+        The interaction's row parameters, by name, in the units of their axes.
+
+    Returns
+    -------
+    array, shape (rows, features, 3)
+        Coefficients of 1, x and x^2; the features are those of every flavour, one flavour after the other.
+    """
     change = interaction.terms(channel, rows).weight.copy()
     change[..., 0] -= standard_model.features(standard_model.couplings(channel))
     count, flavours, features, powers = change.shape
@@ -187,6 +284,20 @@ def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
     """Rates over all bins, roots of the sums and spread of an experiment, once for all interactions.
 
     Bins in which the Standard Model predicts nothing are dropped.
+
+    Returns
+    -------
+    rates : array, shape (1 + features,)
+        Events at luminosity 1: the Standard Model's, then those per unit of each feature.
+    roots : array, shape (3, 1 + features, 1 + features)
+        See `fastscan.likelihoods.gaussian.square_roots`.
+    spread : float
+        See `fastscan.experiments.observations.Counts`.
+
+    Raises
+    ------
+    ExperimentError
+        Where the Standard Model predicts no events, or no finite number of them.
     """
     by_flavour = response(experiment).by_flavour  # (flavours, bins, 3)
     rates = np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])

@@ -1,4 +1,4 @@
-"""The settings of experiments: systematic errors and exposure, resolved here and nowhere else, whoever gives them.
+"""The settings of experiments: systematic errors and exposure.  They are resolved here and nowhere else.
 
 Each experiment of a likelihood ("member") has a relative error of its signal's normalisation.  It is the experiment's
 own, where nobody says anything or a grid leaves the axis out; a common value; one that is given by the experiment's
@@ -24,7 +24,7 @@ Given = Mapping[str, Any]  # values by the names of the axes, among which others
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """What holds at each point, as arrays that broadcast with each other.
+    """The settings at each point, as arrays that broadcast with each other.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Settings:
 
     @classmethod
     def resolve(cls, given: "Given | Settings", members: Sequence[str], own: Array, follows: Array) -> "Settings":
-        """What holds for each member, where a caller gives something or nothing.
+        """The settings of each member, from those that a caller gives or leaves out.
 
         Parameters
         ----------
@@ -101,9 +101,10 @@ class Settings:
         ]
 
     def noise_and_variance(self, spread: Array) -> tuple[Array, Array]:
-        """What kernels take, each of shape (members, ...).
+        """The noise and the variance that kernels take, dimensionless, each of shape (members, ...).
 
-        noise = 1 / lam_e = 1 / lam + r, with the members' `spread` r, and variance = sigma_sys^2.
+        noise = 1 / lam_e = 1 / lam + r, with the luminosity lam and the members' `spread` r of shape (members,), and
+        variance = sigma_sys^2.
         """
         noise, variance = np.empty((2, len(self.sigma_sys), *self.shape))
         for member, sigma in enumerate(self.sigma_sys.values()):

@@ -1,17 +1,17 @@
-"""The words of a limit: its confidence level, what that is where nobody gives it, and the limit's status.
+"""The words of a limit: its confidence level, the default of that level, and the limit's status.
 
 They stand by themselves because commands show them before anything numerical is imported; the Delta chi2 that belongs
 to a level is `fastscan.limits.limits.threshold`.
 """
 
-# Statuses of limits, see `fastscan.limits.limits.limit`; the last one is of limits from a store.
+# Statuses of limits, see `fastscan.limits.limits.limit`; only limits from a store have the last one.
 OK, NO_SENSITIVITY, SM_DISFAVOURED, OUTSIDE_AXIS = "ok", "no_sensitivity", "sm_disfavoured", "outside_axis"
 CL = 0.90  # a probability
 DOF = 1  # degrees of freedom: a limit on M_Z' alone
 
 
 def level_text(cl: float, dof: int) -> str:
-    """A confidence level as tables, pictures and captions tell it.
+    """A confidence level as tables, pictures and captions show it.
 
     >>> level_text(CL, DOF)
     '90 % CL, 1 dof'

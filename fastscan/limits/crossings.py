@@ -24,10 +24,18 @@ MOST = 4  # crossings of a column for which there is room at first
 
 @dataclass(frozen=True, eq=False)
 class Crossings:
-    """Every crossing in some columns: its column, and the strength x, descending in each column.
+    """Every crossing in some columns.
 
-    For each column, whether it allows x = 0, the Standard Model, and whether it is `flat`: no strength up to the
-    largest one can be told from another.
+    Attributes
+    ----------
+    column : array of int, shape (crossings,)
+        Index of the column of each crossing, ascending.
+    x : array, shape (crossings,)
+        The strength of each crossing, descending in each column; dimensionless.
+    sm_allowed : array of bool, shape (columns,)
+        Whether a column allows x = 0, the Standard Model.
+    flat : array of bool, shape (columns,)
+        Whether a column distinguishes no strength up to the largest one from another.
     """
 
     column: IntArray
@@ -37,7 +45,20 @@ class Crossings:
 
 
 def find_crossings(columns: GaussianColumns, delta: float, largest_x: float) -> Crossings:
-    """Where Delta chi2 = chi2 - inf over all x >= 0 crosses a threshold, up to a largest x."""
+    """Where Delta chi2 crosses a threshold: chi2 less its infimum over all x >= 0.
+
+    Parameters
+    ----------
+    columns : GaussianColumns
+    delta : float
+        The threshold of Delta chi2, see `fastscan.limits.limits.threshold`.
+    largest_x : float
+        Crossings at larger strengths x are left out.
+
+    References
+    ----------
+    The crossings of Fig. 1 of arXiv:2002.01482, whose chi2 is Eq. 21.
+    """
     lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, MOST)
     if count.max(initial=0) > MOST:
         lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, int(count.max()))
@@ -47,13 +68,33 @@ def find_crossings(columns: GaussianColumns, delta: float, largest_x: float) -> 
 
 
 def infimum(columns: GaussianColumns, largest_x: float) -> Array:
-    """The infimum of chi2 over all x >= 0 of each column, shape (columns,): the one that `find_crossings` uses."""
+    """The infimum of chi2 over all x >= 0, which `find_crossings` uses.
+
+    Parameters
+    ----------
+    columns : GaussianColumns
+    largest_x : float
+        As in `find_crossings`; the infimum is over larger x too.
+
+    Returns
+    -------
+    array, shape (columns,)
+        Dimensionless.
+    """
     lowest: Array = _kernel(columns, np.inf, largest_x, 0)[0]
     return lowest
 
 
 def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Crossings:
-    """The crossings of parts of some columns, each with its columns' numbers, as one."""
+    """The crossings of all columns, put together from those of parts.
+
+    Parameters
+    ----------
+    parts : iterable of (array of int, Crossings)
+        The indices of the columns of each part, and their crossings.  Each column is in one part.
+    columns : int
+        Number of all columns.
+    """
     column, x = [np.empty(0, np.intp)], [np.empty(0)]
     sm_allowed, flat = np.empty((2, columns), bool)
     for number, part in parts:
@@ -65,7 +106,7 @@ def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Cross
 
 
 def _kernel(columns: GaussianColumns, delta: float, largest_x: float, most: int) -> tuple[Any, ...]:
-    """What `fastscan.kernels.crossings` finds in some columns."""
+    """What `fastscan.kernels.crossings.crossings` returns for some columns."""
     found: tuple[Any, ...] = kernel.crossings.of_size(columns.row.size * LADDER.size)(
         columns.sums,
         LADDER,
@@ -90,7 +131,8 @@ def between_extrema(sums: Array, scale: Array) -> Array:
 
     Parameters
     ----------
-    sums : array, shape (members, rows, 3, 6)
+    sums : array, shape (members, rows, 3, SQUARES)
+        Sums of squares, see `fastscan.kernels.polynomials`.
     scale : array, shape (rows,)
         See `fastscan.likelihoods.gaussian.GaussianColumns`.
 

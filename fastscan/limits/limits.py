@@ -23,14 +23,14 @@ from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.points import AnyModel, Rows, prepare, prepare_points
 from fastscan.typing import Array
 
-HEAVIEST_GEV = 20000.0  # up to which `intervals` looks unless it is told otherwise
+HEAVIEST_GEV = 20000.0  # the default upper end of the masses that `intervals` searches
 Status = NDArray[np.str_]
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """What a question about columns gets.
+    """The answer to a question about columns.
 
     Attributes
     ----------
@@ -48,14 +48,22 @@ class Limits:
 
 
 def limits_of(found: Crossings, strength: Strength) -> Limits:
-    """Bounds, their status and the allowed intervals of columns from their crossings."""
+    """Bounds, their status and the allowed intervals of columns.
+
+    Parameters
+    ----------
+    found : Crossings
+        The crossings of the columns.
+    strength : Strength
+        The strength that the columns run along; its axis gives the unit of the bounds.
+    """
     return Limits(_bounds(found, strength), _status(found), _intervals(found, strength))
 
 
 def _bounds(found: Crossings, strength: Strength) -> Array:
     """The lower bound on the axis of each column: its crossing at the smallest x, where x = 0 is allowed."""
     smallest = np.full(found.sm_allowed.size, np.nan)
-    smallest[found.column] = found.x  # descending: the last one stays
+    smallest[found.column] = found.x  # x descends in each column, so the smallest x is assigned last
     smallest[~found.sm_allowed] = np.nan
     return strength.from_x(smallest)
 
@@ -84,7 +92,24 @@ def _intervals(found: Crossings, strength: Strength) -> list[list[Interval]]:
 
 
 def threshold(cl: float, dof: int) -> float:
-    """Delta chi2 at a confidence level.
+    """Delta chi2 at a confidence level: the quantile of the chi2 distribution.
+
+    Parameters
+    ----------
+    cl : float
+        Confidence level, a probability between 0 and 1.
+    dof : int
+        Degrees of freedom, from 1 to 1000.
+
+    Returns
+    -------
+    float
+        Dimensionless.
+
+    Raises
+    ------
+    InputError
+        Where cl or dof is out of bounds.
 
     Examples
     --------
@@ -234,7 +259,22 @@ def intervals(
 
 
 def at_point(rows: Rows, settings: Given | Settings, delta: float) -> Limits:
-    """The limit, its status and the intervals of a single column; arguments that make several are refused."""
+    """The limit, its status and the intervals of a single column.
+
+    Parameters
+    ----------
+    rows : Rows
+        One row, as `fastscan.limits.points.prepare` returns it.
+    settings : mapping or Settings
+        Scalars: sigma_sys and luminosity, dimensionless.
+    delta : float
+        The threshold of Delta chi2.
+
+    Raises
+    ------
+    InputError
+        Where the arguments make more than one column.
+    """
     columns, shape = rows.likelihood.columns(rows.index, settings)
     if shape:
         *others, last = (axis.name for axis in (*rows.interaction.rows, *SETTINGS))

@@ -18,12 +18,21 @@ from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import SigmaSys
 from fastscan.typing import Array, IntArray
 
-AnyModel = str | PathLike[str] | Interaction  # a name, a path or what is loaded
+AnyModel = str | PathLike[str] | Interaction  # a name, a path or a loaded interaction
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The rows that a caller asks for: their likelihood, and the index of each in it, in the arguments' shape."""
+    """The rows that a caller asks for.
+
+    Attributes
+    ----------
+    interaction : Interaction
+    likelihood : Likelihood
+        The likelihood of the interaction in all the rows.
+    index : array of int, shape (...)
+        Index of each row in the likelihood, in the common shape of the caller's arguments.
+    """
 
     interaction: Interaction
     likelihood: Likelihood
@@ -31,12 +40,20 @@ class Rows:
 
     @property
     def largest_x(self) -> float:
-        """Up to which strength the interaction has limits."""
+        """The largest strength x at which the interaction has limits, dimensionless."""
         return self.interaction.strength.largest_x
 
 
 def prepare(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None]) -> Rows:
-    """The likelihood of a model in experiments, in the rows at which a caller gives the row parameters.
+    """The likelihood of a model in experiments, in the rows that a caller gives.
+
+    Parameters
+    ----------
+    experiments : str, Experiment or sequence of them
+        The chi2 of several add up.
+    model : str, path or Interaction
+    at : mapping of str to array_like
+        The row parameters by name, in the units of their axes; they broadcast.  None stands for one that isn't given.
 
     Raises
     ------
@@ -52,7 +69,26 @@ def prepare(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLik
 
 
 def prepare_points(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None]) -> tuple[Rows, Array]:
-    """As `prepare`, where `at` has the strength's axis too, and the strengths x."""
+    """The rows of `prepare`, and the strengths x of the points at which a caller asks.
+
+    Parameters
+    ----------
+    experiments, model
+        As in `prepare`.
+    at : mapping of str to array_like
+        The row parameters and the strength's axis by name, in the units of their axes; they broadcast.
+
+    Returns
+    -------
+    Rows
+    array, shape (...)
+        Strengths x, dimensionless, in the shape in which the strength's axis is given.
+
+    Raises
+    ------
+    FastscanError
+        As `prepare`, and where the shapes do not broadcast.
+    """
     interaction = catalogue.load(model)
     axis = interaction.strength.axis
     checked = _checked(interaction, at, interaction.parameters)

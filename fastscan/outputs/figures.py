@@ -2,7 +2,7 @@
 
 Which pictures there are is said elsewhere: in `fastscan.outputs.plots` for a user's store, in
 `fastscan.paper.paper_figures` for the paper.  Each function takes an `ax`, draws on it and returns the artists; none
-shows or saves anything but `save`.  Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and
+shows or saves anything but `save`.  Colours are those of Okabe and Ito, which colour-blind readers can distinguish, and
 each comes with a dash pattern of its own, so that a print without colours can be read as well.  Needs matplotlib:
 ``pip install 'fastscan[plot]'``.
 """
@@ -205,7 +205,7 @@ def laid_out(figure: Figure) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure; the suffix says in which format.  What is there is replaced when the new one is whole."""
+    """Write a figure in the format of the suffix.  A file that exists is replaced when the new one is whole."""
     check_name(path)
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[path.suffix[1:]]
     with writable(path, OutputError):
@@ -223,13 +223,13 @@ def as_svg(figure: Figure) -> bytes:
 
 
 def check_name(path: Path) -> None:
-    """Refuse a file name that doesn't say which format a picture is to have."""
+    """Refuse a file name whose suffix is no format of pictures."""
     if path.suffix[1:] not in FORMATS:
         raise OutputError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
 
 
 def grouped(rows: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
-    """Rows by what a key says of them, in the order in which they come."""
+    """Rows by the value of a key function, in their order."""
     groups: dict[Any, list[Record]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)

@@ -1,6 +1,6 @@
 """Pictures of a user's own store: Delta chi2 profiles, limits along an axis, contours in a plane.
 
-What isn't said is chosen as one would look first: contours where every group has rows, else limits along a
+The kind of picture that isn't named is chosen: contours where every group has rows, else limits along a
 setting, else profiles.  Whatever is drawn comes from the same records that the commands print.
 """
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.figure import Figure
 
 KINDS = ("profile", "limit", "contour")
-DEGREE = {"deg": r"$\degree$"}  # units that have a sign of their own in a picture
-MOST_CURVES = 21  # more can't be told apart
+DEGREE = {"deg": r"$\degree$"}  # units that have their own sign in a picture
+MOST_CURVES = 21  # more can't be distinguished
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Which picture is asked for; what is left out is chosen.
+    """The picture that is asked for.  An attribute that is left out is chosen for the user.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def plot(location: str, question: Question | None = None, picture: Picture | Non
 
 
 def _resolved(cubes: Sequence[Cube], picture: Picture, asked: Question) -> Picture:
-    """The picture with a kind, as it is said or chosen."""
+    """The picture with its kind, which is the given one or is chosen."""
     if picture.kind is not None:
         if picture.kind not in KINDS:
             raise unknown("kind of picture", picture.kind, KINDS, LimitError)
@@ -124,12 +124,12 @@ def _resolved(cubes: Sequence[Cube], picture: Picture, asked: Question) -> Pictu
 
 
 def _has_free_row(cube: Cube, asked: Question) -> bool:
-    """Whether there is a row parameter against which the strength can be drawn, as nothing is said of it."""
+    """Whether the strength can be drawn against a row parameter, to which the question gives no value."""
     return any(planes.has(cube, name) and name not in asked.at for name in cube.rows)
 
 
 def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tuple[str, ...]:
-    """The axes that a picture shows, as they are said or chosen; what doesn't fit its kind is refused."""
+    """The axes that a picture shows, given or chosen; a `LimitError` where an argument doesn't fit its kind."""
     strengths = tuple(dict.fromkeys(cube.strength for cube in cubes))
     if picture.along is not None and picture.kind != "limit":
         raise LimitError("an axis to draw along is for limits")
@@ -152,7 +152,7 @@ def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tup
 
 
 def _can(cube: Cube, needed: Sequence[str], plane: PlaneAxes, asked: Question) -> bool:
-    """Whether a group has the axes, and each of its row parameters is said, shown or minimised over."""
+    """Whether a group has the axes, and each of its row parameters is given, shown or minimised over."""
     shown = {planes.VIEWS[name][0].name for name in needed if name in planes.VIEWS}
     settled = {*asked.at, *plane.minimise, *shown}
     return all(planes.has(cube, name) for name in needed) and set(cube.rows) <= settled
@@ -200,7 +200,10 @@ def _draw_contours(
 
 
 def _drawn(cube: Cube, row: Record) -> Record:
-    """A record as it is drawn: in the units of pictures, and of errors by experiment the one that free ones share."""
+    """A record with its axes in the units of pictures.
+
+    Of errors by experiment one number is drawn: the value that all members share that follow a common one, else None.
+    """
     drawn = dict(row)
     for axis in AXES:
         value = row.get(axis.column)
@@ -221,7 +224,7 @@ def _points(side: Side) -> list[float]:
 
 
 def _told_axes(cubes: Sequence[Cube], *shown: str) -> list[Axis]:
-    """Row parameters and settings whose values tell curves apart: those that aren't along a side of the picture."""
+    """The row parameters and settings whose values distinguish curves, because no side of the picture shows them."""
     axes = by_name(axis for cube in cubes for axis in (*cube.interaction.rows, *SETTINGS))
     return [axis for axis in AXES if axis.name in axes and axis.name not in shown]
 
@@ -231,13 +234,13 @@ def _values_told(rows: Sequence[Record], told: Sequence[Axis]) -> dict[Axis, set
 
 
 def _told(axis: Axis, value: float) -> str:
-    """A setting as a picture tells it: ``$\\\\beta$ = 30`` with the sign of its unit."""
+    r"""A setting as a picture shows it: ``$\beta$ = 30`` and the sign of its unit."""
     unit = DEGREE.get(axis.shown_unit, f" {axis.shown_unit}".rstrip())
     return f"${axis.symbol}$ = {value:.12g}{unit}" if unit else f"${axis.symbol}$ = {value:g}"
 
 
 def _labels(rows: Sequence[Record], told: Sequence[Axis]) -> figures.Label:
-    """What tells a curve from the others: its group, and each setting that isn't the same for all."""
+    """What distinguishes a curve from the others: its group, and each setting that isn't the same for all."""
     varying = [axis for axis, values in _values_told(rows, told).items() if len(values) > 1]
 
     def label(row: Record) -> str:

@@ -1,4 +1,4 @@
-"""What the commands show: tables, JSON, the words for limits and contours, and how far a scan is."""
+"""The output of the commands: tables, JSON, the words for limits and contours, and the progress of a scan."""
 
 import json
 import math
@@ -36,7 +36,7 @@ TOML file with charges, see grids/models/b-l.toml."""
 
 
 def print_json(value: object) -> None:
-    """JSON, which has no NaN: what isn't there is null."""
+    """Print JSON, which has no NaN: a number that isn't there is null."""
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
@@ -87,7 +87,7 @@ def _row_axes(record: Record) -> list[Axis]:
 
 def print_summary(found: Iterable[Record]) -> None:
     """A row for each experiment and model; over its rows, the range of its limits."""
-    own = [axis for axis in SETTINGS if axis.default is None]  # what each experiment has of its own
+    own = [axis for axis in SETTINGS if axis.default is None]  # settings of which each experiment has its own value
     groups: dict[tuple[str, ...], list[Record]] = {}
     for each in found:
         key = (each["experiment"], each["model"], *(setting_text(each[axis.column]) for axis in own))
@@ -179,7 +179,7 @@ class ProgressBar:
 
 
 def one_line(text: str) -> str:
-    """A text as a terminal can show it: on one line, and without what would steer the terminal.
+    """A text as a terminal can show it: on one line, with control characters written out.
 
     >>> one_line("two\\nlines, \\x1b[2J cleared")
     'two lines, \\\\x1b[2J cleared'
@@ -208,7 +208,7 @@ def limit_text(record: Record) -> str:
 
 
 def limits_text(records: Sequence[Record]) -> str:
-    """One limit, or the range of those over rows, and in how many there is none on the axis."""
+    """One limit, or the range of limits over rows and the number of rows that have none on the axis."""
     if len(records) == 1:
         return limit_text(records[0])
     found = sorted(each["limit_gev"] for each in records if each["limit_gev"])
@@ -227,7 +227,7 @@ def expected_text(record: Record) -> str:
 
 
 def mass_text(mass: float, over_g: float | None) -> str:
-    """A limit on M_Z', and on M_Z'/g' where that is what it is one on."""
+    """A limit on M_Z' in GeV, and the same limit on M_Z'/g' unless `over_g` is None."""
     return f"{mass:.1f} GeV" + ("" if over_g is None else f", M_Z'/g' {over_g:.1f} GeV")
 
 
@@ -243,7 +243,7 @@ def setting_text(value: float | dict[str, float]) -> str:
 
 
 def conditions(record: Record) -> str:
-    """What a limit holds for."""
+    """The conditions of a limit: its level and its settings."""
     level = level_text(record["cl"], record["dof"])
     return ", ".join([level, *(f"{axis.text} {setting_text(record[axis.column])}" for axis in SETTINGS)])
 
@@ -256,6 +256,6 @@ def intervals_text(intervals: Iterable[tuple[float, float | None]]) -> str:
 
 def range_text(name: str, values: Sequence[float]) -> str:
     """The range of an axis that vertices cover."""
-    axis = {axis.name: axis for axis in AXES}.get(name)  # none of another view, which is told as it is
+    axis = {axis.name: axis for axis in AXES}.get(name)  # None for another view, such as cos_beta
     low, high = (end if axis is None else axis.shown(end) for end in (min(values), max(values)))
     return f"{name} {low:.4g} to {high:.4g}" + (f" {axis.shown_unit}" if axis and axis.shown_unit else "")

@@ -1,8 +1,8 @@
 """Figures 1 to 6 of arXiv:2002.01482: for each the grid, the data behind it, what it shows, how it is drawn.
 
 `fastscan.outputs.figures` has the curves and bands that they are drawn with.  The grids are
-``grids/paper/figure<number>.toml``; nothing is scanned for them, because their likelihoods answer.  What the paper
-says of a figure is held against our numbers, and told whether it holds or not.
+``grids/paper/figure<number>.toml``; nothing is scanned for them, because their likelihoods answer.  Each
+statement of the paper about a figure is compared with our numbers, and the report says whether it holds.
 """
 
 import functools
@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
 
 GRIDS = files("fastscan") / "grids" / "paper"
 LEVEL, THRESHOLD = level_text(CL, DOF), threshold(CL, DOF)
-HEAVY = MODELS["lr"]  # of whose family all models of the paper are
+HEAVY = MODELS["lr"]  # a member of the family that all models of the paper belong to
 KEYS, PROFILE_KEYS, CONTOUR_KEYS = records.limit_keys(HEAVY), records.profile_keys(HEAVY), records.contour_keys(HEAVY)
 SNS, REACTORS, CHROMIUM = "SNS", "reactors", "51Cr"
 SHORT = {"lr": "LR", "lr-nc": "LR, neutral current only", "chi": r"$\chi$", "eta": r"$\eta$", "psi": r"$\psi$"}
@@ -49,7 +49,7 @@ INSENSITIVE = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What the paper says of a figure or what must hold, whether our numbers agree, and the numbers."""
+    """A statement of the paper, or one that must be true; whether our numbers agree; and the numbers."""
 
     statement: str
     holds: bool
@@ -268,7 +268,7 @@ def _draw_figure5(limits: Sequence[Record], vertices: Sequence[Record]) -> "Figu
         look = {row["experiment"]: {"color": BANDS[kind], "linewidth": 0.4} for row in ours}
         lines = [row for row in vertices if kind_of(row["experiment"]) == kind]
         for line in figures.contour_curves(left, lines, "cos_beta", "m_zprime_gev", _experiment, look):
-            line.set_label("_")  # too many to be named; the band is
+            line.set_label("_")  # there are too many curves for the legend, which names their band
     ours = [row for row in vertices if kind_of(row["experiment"]) == CHROMIUM]
     figures.contour_curves(right, ours, "cos_beta", "m_zprime_gev", _experiment)
     for ax, angles in ((left, INSENSITIVE), (right, INSENSITIVE[1:])):

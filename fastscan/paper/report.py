@@ -1,4 +1,4 @@
-"""The report: Table 3, the figures, what they show and what was run, as one HTML page that needs nothing beside it.
+"""The report: Table 3, the figures, what they show and what was run, as one HTML page without other files.
 
 `fastscan/data/report.html` is its template; pictures and tables are inside the page, as data: addresses.
 """
@@ -76,9 +76,9 @@ def page(entries: Sequence[Entry], figures: Sequence[Shown], *, command: str, ma
     figures : sequence of Shown
         The figures, in their order; the page links to ``figure<number>.png`` and ``.pdf`` in its own folder.
     command : str
-        What was run, without anything that belongs to one machine.
+        The command that was run, without paths or names of one machine.
     made : datetime
-        When; shown in UTC.
+        The time of the report, which is shown in UTC.
     """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -1,6 +1,6 @@
 """Cross sections of a neutrino off a nucleus or an electron at rest, and the form factor.
 
-Energies, recoil energies and masses in MeV; arrays broadcast.
+Energies, recoil energies and masses are in MeV; arrays broadcast.
 """
 
 import math
@@ -14,24 +14,37 @@ from fastscan.typing import Array
 
 
 def momentum_transfer(recoil: Array, mass: float) -> Array:
-    """Momentum of a recoiling target, MeV."""
+    """Momentum of a recoiling target, Q = sqrt(T^2 + 2 M T).
+
+    Parameters
+    ----------
+    recoil : array, shape (...)
+        Recoil energy T in MeV.
+    mass : float
+        Mass M of the target in MeV.
+
+    Returns
+    -------
+    array, shape (...)
+        Q in MeV.
+    """
     return np.sqrt(recoil * (recoil + 2 * mass))
 
 
 def form_factor(momentum_mev: Array, A: int) -> Array:
-    """Symmetrised Fermi form factor F(Q) of a nucleus (Eqs. 4, 5).
+    """Symmetrised Fermi form factor F(Q) of a nucleus (Eqs. 4, 5 of arXiv:2002.01482).
 
     Parameters
     ----------
-    momentum_mev : array
+    momentum_mev : array, shape (...)
         Momentum transfer Q in MeV, not negative.
     A : int
         Mass number.
 
     Returns
     -------
-    array
-        Of the same shape, F(0) = 1.
+    array, shape (...)
+        Dimensionless, F(0) = 1.
 
     Notes
     -----
@@ -59,7 +72,7 @@ def form_factor(momentum_mev: Array, A: int) -> Array:
 
 
 def cevns(recoil: Array, energy: Array, isotope: Isotope) -> Array:
-    """Differential cross section of CEvNS as coefficients of the squared couplings (Eqs. 1, 2).
+    """Differential cross section of CEvNS as coefficients of the squared couplings (Eqs. 1, 2 of arXiv:2002.01482).
 
         dsigma/dT = G_F^2 M / (2 pi) Q_W^2 [2 - 2 T/E - M T/E^2],   Q_W = (g_p Z + g_n N) F(Q)
 

@@ -1,6 +1,6 @@
-"""Elastic scattering of a neutrino off a target at rest: what recoil it can give.  All in MeV.
+"""Elastic scattering of a neutrino off a target at rest: which recoils it can give.  Energies and masses are in MeV.
 
-Reference: what relativistic energy and momentum conservation leave, as under Eqs. 1 and 6 of arXiv:2002.01482.
+Reference: relativistic conservation of energy and momentum, as under Eqs. 1 and 6 of arXiv:2002.01482.
 """
 
 from typing import TypeVar
@@ -11,7 +11,21 @@ Energy = TypeVar("Energy", float, Array)
 
 
 def maximum_recoil(energy: Energy, mass: float) -> Energy:
-    """Largest recoil energy that a neutrino gives to a target of a mass (Eq. 1).
+    """Largest recoil energy that a neutrino gives to a target (under Eq. 1 of arXiv:2002.01482).
+
+        T_max = 2 E^2 / (M + 2 E)
+
+    Parameters
+    ----------
+    energy : float or array, shape (...)
+        Neutrino energy E in MeV.
+    mass : float
+        Mass M of the target in MeV.
+
+    Returns
+    -------
+    float or array, shape (...)
+        T_max in MeV.
 
     Examples
     --------
@@ -23,6 +37,20 @@ def maximum_recoil(energy: Energy, mass: float) -> Energy:
 
 def minimum_energy(recoil: Energy, mass: float) -> Energy:
     """Smallest neutrino energy that gives a recoil energy: the inverse of `maximum_recoil`.
+
+        E_min = [T + sqrt(T^2 + 2 M T)] / 2
+
+    Parameters
+    ----------
+    recoil : float or array, shape (...)
+        Recoil energy T in MeV.
+    mass : float
+        Mass M of the target in MeV.
+
+    Returns
+    -------
+    float or array, shape (...)
+        E_min in MeV.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Nuclei: natural isotopes, and how many of them a detector holds.
 
-The elements are those of `data/isotopes.csv`; one more element is some rows there.
+The elements are those of `data/isotopes.csv`; rows there add one.
 """
 
 import functools
@@ -16,7 +16,19 @@ _FORMULA_PART = re.compile(r"([A-Z][a-z]?)([0-9]{0,4})")
 
 @dataclass(frozen=True)
 class Isotope:
-    """A natural isotope: proton and mass number, atomic mass, mole fraction of its element."""
+    """A natural isotope.
+
+    Attributes
+    ----------
+    symbol : str
+        Chemical symbol of the element.
+    Z, A : int
+        Proton and mass number.
+    atomic_mass_u : float
+        Mass of the atom in atomic mass units.
+    abundance : float
+        Mole fraction in the natural element, dimensionless.
+    """
 
     symbol: str
     Z: int
@@ -31,13 +43,13 @@ class Isotope:
 
     @property
     def mass_mev(self) -> float:
-        """Mass of the nucleus in MeV: the atom's less its electrons'."""
+        """Mass of the nucleus in MeV: the mass of the atom less that of its electrons."""
         return self.atomic_mass_u * ATOMIC_MASS_UNIT - self.Z * M_ELECTRON
 
 
 @functools.cache
 def elements() -> dict[str, tuple[Isotope, ...]]:
-    """Isotopes by chemical symbol, with abundances that add up to one."""
+    """The natural isotopes of each element, by chemical symbol; the abundances of an element add up to one."""
     table: dict[str, list[dict[str, str]]] = {}
     for row in data_files.rows("isotopes.csv"):
         table.setdefault(row["symbol"], []).append(row)
@@ -59,13 +71,21 @@ def elements() -> dict[str, tuple[Isotope, ...]]:
 def parse_formula(compound: str) -> dict[str, int]:
     """Atoms of each element in a formula unit.
 
-    A count that is the mass number of an isotope is refused: "Ge76" would be 76 atoms of natural germanium, which is
-    not what was meant.
+    Parameters
+    ----------
+    compound : str
+        A chemical formula without brackets.
+
+    Returns
+    -------
+    dict of str to int
+        The number of atoms by chemical symbol.
 
     Raises
     ------
     InputError
-        Where the text is no formula, or names what `elements` hasn't.
+        Where the text is no formula, an element is not one of `elements`, or a count is zero or could be the mass
+        number of an isotope: "Ge76" would be 76 atoms of natural germanium, which nobody means.
 
     Examples
     --------
@@ -97,9 +117,19 @@ def targets(compound: str, mass_kg: float, molar_mass: float | None = None) -> l
     compound : str
         A formula, see `parse_formula`.
     mass_kg : float
-        Mass of all of it.
+        Mass of the whole target in kg.
     molar_mass : float, optional
-        In g/mol; left out, that of the natural isotopes.
+        Molar mass in g/mol; left out, that of the natural isotopes.
+
+    Returns
+    -------
+    list of (Isotope, float)
+        Numbers of nuclei, dimensionless.
+
+    Raises
+    ------
+    InputError
+        As `parse_formula`.
 
     Examples
     --------

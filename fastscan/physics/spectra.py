@@ -1,4 +1,4 @@
-"""Spectra of neutrinos: which neutrino, and how many at which energy.
+"""Spectra of neutrinos: how many neutrinos of one kind there are at which energy.
 
 A spectrum offers one thing: nodes and weights with which an integral over the neutrino energy becomes a sum.
 Energies are in MeV, fluences in neutrinos per cm^2.
@@ -24,7 +24,7 @@ FISSION_ENDPOINT_MEV = 10.0  # where the tabulated spectra of fission end
 
 
 def flavour(neutrino: Neutrino) -> int:
-    """Index of a neutrino's flavour in `fastscan.typing.FLAVOURS`; a neutrino and its antineutrino share it.
+    """Index of a neutrino's flavour in `fastscan.typing.FLAVOURS`; an antineutrino has that of its neutrino.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class Spectrum(Protocol):
 
     @property
     def neutrino(self) -> Neutrino:
-        """Which neutrino this is the spectrum of."""
+        """The neutrino that has this spectrum."""
 
     def quadrature(self, splits: ArrayLike, minimum: ArrayLike = 0.0) -> tuple[Array, Array]:
         """Nodes and weights of integrals over the spectrum from minimum energies on.
@@ -66,7 +66,16 @@ class Spectrum(Protocol):
 
 @dataclass(frozen=True)
 class Line:
-    """Neutrinos of one energy (MeV), with their fluence (cm^-2)."""
+    """Neutrinos of one energy.
+
+    Attributes
+    ----------
+    neutrino : Neutrino
+    energy : float
+        In MeV.
+    fluence : float
+        In cm^-2.
+    """
 
     neutrino: Neutrino
     energy: float
@@ -80,7 +89,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Continuum:
-    """Fluence (cm^-2 / MeV) as a function of energy (MeV) that is smooth between its knots."""
+    """Neutrinos whose fluence is a function of their energy that is smooth between knots.
+
+    Attributes
+    ----------
+    neutrino : Neutrino
+    knots : tuple of float
+        Energies in MeV, ascending.  The fluence is zero below the first and above the last.
+    density : callable
+        Fluence per energy, in cm^-2 / MeV, of an array of energies in MeV, in its shape.
+    """
 
     neutrino: Neutrino
     knots: tuple[float, ...]
@@ -107,7 +125,9 @@ class Continuum:
 
 
 def prompt_energy() -> float:
-    """Energy of the nu_mu from pion decay at rest (Eq. 17), MeV.
+    """Energy in MeV of the nu_mu from pion decay at rest (Eq. 17 of arXiv:2002.01482).
+
+        (m_pi^2 - m_mu^2) / (2 m_pi)
 
     Examples
     --------
@@ -118,7 +138,7 @@ def prompt_energy() -> float:
 
 
 def michel_nu_e(energy: Array) -> Array:
-    """Spectrum of the nu_e from muon decay at rest, normalised to 1 (Eq. 17).
+    """Spectrum of the nu_e from muon decay at rest, normalised to 1 (Eq. 17 of arXiv:2002.01482).
 
         192 / m_mu (E / m_mu)^2 (1/2 - E / m_mu)
 
@@ -144,7 +164,7 @@ def michel_nu_e(energy: Array) -> Array:
 
 
 def michel_nubar_mu(energy: Array) -> Array:
-    """Spectrum of the nubar_mu from muon decay at rest, normalised to 1 (Eq. 17).
+    """Spectrum of the nubar_mu from muon decay at rest, normalised to 1 (Eq. 17 of arXiv:2002.01482).
 
         64 / m_mu (E / m_mu)^2 (3/4 - E / m_mu)
 
@@ -172,13 +192,13 @@ def michel_nubar_mu(energy: Array) -> Array:
 def fission_spectrum(isotope: str, energy: Array) -> Array:
     """Antineutrinos per fission and MeV.
 
-    From 2 MeV on exp(sum_k alpha_k E^(k-1)); below, linear between the points of a table, and zero below the first of
-    them.
+    From 2 MeV on, the spectrum is exp(sum_k alpha_k E^(k-1)).  Below, it is linear between the points of a table, and
+    zero below the first of them.
 
     Parameters
     ----------
     isotope : {"U235", "U238", "Pu239", "Pu241"}
-        What fissions.
+        The isotope that fissions.
     energy : array, shape (...)
         In MeV, up to 10.
 
@@ -204,13 +224,18 @@ def fission_spectrum(isotope: str, energy: Array) -> Array:
 
 
 def fission_knots() -> tuple[float, ...]:
-    """Energies in MeV between which `fission_spectrum` is smooth, from the lowest to the highest that it has."""
+    """Energies in MeV between which `fission_spectrum` is smooth, ascending, from its first to its last."""
     return (*map(float, _columns("reactor_low_energy.csv")["energy_mev"]), FISSION_ENDPOINT_MEV)
 
 
 @functools.cache
 def fission_energy(isotope: str) -> float:
     """Mean energy that a fission of an isotope releases in a reactor, in MeV.
+
+    Parameters
+    ----------
+    isotope : {"U235", "U238", "Pu239", "Pu241"}
+        The isotope that fissions.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The values of a chunk: a cube's likelihood over the part of the grid that the chunk covers, by the kernels."""
+"""The values of a chunk: the kernels evaluate a cube's likelihood over the part of the grid that a chunk covers."""
 
 import math
 import os
@@ -18,7 +18,19 @@ _of_thread = threading.local()
 
 
 def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
-    """chi2 over the part of a cube that a chunk covers, in the cube's dtype; valid until this thread's next call."""
+    """chi2 over the part of a cube that a chunk covers (Eq. 21 of arXiv:2002.01482).
+
+    Parameters
+    ----------
+    cube : Cube
+    index : tuple of int
+        The chunk's index over the dimensions of the cube.
+
+    Returns
+    -------
+    array, shape (rows, strength, sigma_sys, luminosity), with a dimension for each axis that makes a row
+        Dimensionless, in the cube's dtype.  This thread's next call overwrites it.
+    """
     rows, strength, settings = _parts(cube, index)
     noise, variance = cube.noise_and_variance(settings)
     members = len(noise)
@@ -38,20 +50,28 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
 
 
 def events_block(cube: Cube, index: Index) -> Array:
-    """Events over the part of a cube that a chunk covers."""
+    """Events at luminosity 1 over the part of a cube that a chunk covers (Eq. 16 of arXiv:2002.01482).
+
+    Parameters are those of `chi2_block`.
+
+    Returns
+    -------
+    array, shape (rows, strength), with a dimension for each axis that makes a row
+        Numbers of events, float64.
+    """
     rows, strength, _ = _parts(cube, index)
     return cube.likelihood.events(cube.x[strength], _rows(cube, rows)[..., None])
 
 
 def _parts(cube: Cube, index: Index) -> tuple[Sequence[slice], slice, Sequence[slice]]:
-    """The part of a cube that a chunk covers: of the axes that make rows, of the strength's, and of the settings."""
+    """The part of a cube that a chunk covers, on the axes that make rows, on the strength's and on the settings'."""
     region = cube.layout.region(index)
     rows = len(cube.rows)
     return region[:rows], region[rows], region[rows + 1 :]
 
 
 def _rows(cube: Cube, index: Sequence[slice]) -> IntArray:
-    """Numbers of the rows in a part of the axes that make them, in its shape."""
+    """Numbers of the rows in a part of the axes that make rows, in the shape of the part."""
     mesh = np.meshgrid(*(np.arange(part.start, part.stop) for part in index), indexing="ij")
     return cube.row_numbers(dict(zip(cube.rows, mesh, strict=True)))
 
@@ -60,12 +80,15 @@ BLOCKS = {"chi2": chi2_block, "events": events_block}
 
 
 def block(cube: Cube, array: str, index: Index) -> NDArray[np.floating]:
-    """An array of a cube over the part that a chunk covers; valid until this thread's next call."""
+    """The values of an array of `BLOCKS` in a chunk; see `chi2_block` and `events_block`."""
     return BLOCKS[array](cube, index)
 
 
 def _buffer(points: int, dtype: str) -> NDArray[np.floating]:
-    """This thread's array for so many points: fresh memory costs more than the arithmetic that fills it."""
+    """This thread's array for a number of points.
+
+    It is kept, because fresh memory costs more than the arithmetic that fills it.
+    """
     kept: NDArray[np.floating] | None = getattr(_of_thread, "buffer", None)
     if kept is None or kept.size < points or kept.dtype != dtype:
         kept = _of_thread.buffer = np.empty(points, dtype)
@@ -75,14 +98,14 @@ def _buffer(points: int, dtype: str) -> NDArray[np.floating]:
 def _kernel() -> Callable[..., object]:
     """The serial kernel where tasks run side by side; the parallel one in a worker process that runs one at a time.
 
-    How many threads that may have, NUMBA_NUM_THREADS must say: numba's own default is all cores for each worker.
+    NUMBA_NUM_THREADS must say how many threads a worker has, because numba's default is all cores for each worker.
     """
     if "NUMBA_NUM_THREADS" in os.environ and "distributed" in sys.modules:
         from distributed import get_worker
 
         try:
             alone = get_worker().state.nthreads == 1
-        except ValueError:  # no worker: this process' own threads
+        except ValueError:  # there is no worker: the task runs in a thread of this process
             alone = False
         if alone:
             return blocks.chi2_block.parallel

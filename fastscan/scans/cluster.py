@@ -18,7 +18,7 @@ CONNECT_SECONDS = 10
 
 
 def threads_each(workers: int) -> int:
-    """Threads of each of so many workers on this machine; more workers than cores are a `ScanError`."""
+    """Number of threads that each worker on this machine has; more workers than cores are a `ScanError`."""
     cores = len(os.sched_getaffinity(0))
     if not 1 <= workers <= cores:
         raise ScanError(f"--workers must be between 1 and this machine's {cores} cores, not {workers}")
@@ -27,12 +27,19 @@ def threads_each(workers: int) -> int:
 
 @contextmanager
 def client(workers: int | None = None, scheduler: str | None = None) -> "Iterator[Client | None]":
-    """A dask client: of so many processes of this machine, of a scheduler's address, or (neither) none.
+    """A dask client of new worker processes, or of a running scheduler; None where neither is asked for.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Number of processes to start on this machine.
+    scheduler : str, optional
+        Address of a scheduler that is running.
 
     Raises
     ------
     ScanError
-        For both, more workers than cores, or a scheduler that doesn't answer.
+        Where both are given, there are more workers than cores, or the scheduler doesn't answer.
     """
     if workers is not None and scheduler is not None:
         raise ScanError("--workers and --scheduler exclude each other")
@@ -42,7 +49,7 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
     import dask
     import distributed
 
-    tell_in_one_line("distributed", "distributed.client", "tornado.application")  # the last of an interrupt, at times
+    tell_in_one_line("distributed", "distributed.client", "tornado.application")  # they may log after an interrupt
     if scheduler is not None:
         try:
             joined = distributed.Client(scheduler, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
@@ -52,7 +59,7 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
             yield joined
         return
     assert workers is not None
-    # what workers would log of a task that is cancelled is nothing to a user: a scan tells what became of its tasks
+    # workers would log cancelled tasks, which users need not see: the scan itself reports what became of its tasks
     quiet = {"distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical"}
     with dask.config.set(quiet), _deaf_to_interrupts():
         local = distributed.LocalCluster(  # type: ignore[no-untyped-call]
@@ -60,7 +67,7 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
             threads_per_worker=1,
             env={"NUMBA_NUM_THREADS": threads_each(workers)},
             dashboard_address=":0",  # any free port: with None, a second cluster meets the first on dask's default one
-            scheduler_kwargs={"dashboard": False},  # nothing of it is told, so nobody would look
+            scheduler_kwargs={"dashboard": False},  # nobody learns its address, so nobody would look
         )
     with local, distributed.Client(local) as started:  # type: ignore[no-untyped-call]
         yield started
@@ -68,7 +75,7 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that start here leave a terminal's Ctrl-C to this one, which ends them without a word of theirs."""
+    """Processes that start here ignore a terminal's Ctrl-C; this process ends them, and they log nothing."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

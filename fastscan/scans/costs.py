@@ -23,10 +23,10 @@ from fastscan.stores.location import Location, is_url, local, read_root, require
 
 @dataclass(frozen=True)
 class Costs:
-    """What a scan takes: sizes in bytes, memory for each task that is in flight.
+    """What a scan takes.  Sizes, memory and disk space are in bytes.
 
-    Points and size are those of the tasks that are to be computed, the size in proportion to all; `groups` are whole.
-    `tasks_in_flight` is None where a running cluster decides, `available_memory` inf where it isn't this process'.
+    `points`, `tasks` and `size` are those of the tasks that are to be computed, but `groups` are whole.
+    `tasks_in_flight` is None where a running cluster decides.  `available_memory` is inf where other processes compute.
     """
 
     points: int
@@ -49,12 +49,18 @@ def costs(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Costs:
-    """What a scan of a grid would take; nothing is written, and a URL is asked only for what is to be continued.
+    """What a scan of a grid would take.
+
+    Nothing is written.  A URL is looked at only where a store is to be continued.
 
     Raises
     ------
+    GridError
+        For a wrong grid.
     ScanError
-        For a wrong grid, a place where the scan would be refused, or a store to be continued that is another grid's.
+        For options that exclude each other, or a place that can't be written.
+    StoreError
+        For a place where the scan would be refused, or a store to be continued that is another grid's.
     """
     checked = grids.load(source)
     require_sense(resume, overwrite, part)
@@ -81,9 +87,9 @@ def costs_of(
     here: bool,
     workers: int | None = None,
 ) -> Costs:
-    """What the tasks that are missing of some groups take, in threads of this process (`here`) or on a cluster.
+    """What the missing tasks of some groups take, in threads of this process (`here`) or on a cluster.
 
-    A cluster watches over its workers' memory itself.
+    The memory of a cluster's workers is not checked, because the cluster watches over it itself.
     """
     tasks = sum(map(len, missing.values()))
     in_flight = threads() if here else workers
@@ -104,7 +110,7 @@ def costs_of(
 
 
 def require_fit(found: Costs, location: Location) -> None:
-    """Refuse a scan that the disk can't hold, or whose tasks in flight this process' memory can't."""
+    """Refuse a scan that does not fit on the disk, or whose tasks in flight do not fit in this process's memory."""
     if found.size > found.free_disk:
         raise ScanError(f"{location} needs {found.size / 1e6:.1f} MB, but only {found.free_disk / 1e6:.1f} MB are free")
     needed = found.memory_per_task * (found.tasks_in_flight or 0)
@@ -116,7 +122,7 @@ def require_fit(found: Costs, location: Location) -> None:
 
 
 def require_sense(resume: bool, overwrite: bool, part: tuple[int, int] | None) -> None:
-    """Refuse what can't be meant together."""
+    """Refuse options that exclude each other."""
     if part is not None and not 1 <= part[0] <= part[1]:
         raise ScanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
     if resume and overwrite:
@@ -149,12 +155,12 @@ def missing_tasks(
 
 
 def memory_per_task(layouts: Collection[Layout], location: Location) -> int:
-    """Bytes that a task holds: a chunk, the copy that is padded at the edge of the cube, and the one on its way."""
+    """Bytes that a task holds: a chunk, its padded copy at the edge of the cube, and the copy that is being written."""
     return (3 if is_url(location) else 2) * max(layout.chunk_size for layout in layouts)
 
 
 def _free_disk(location: Location) -> float:
-    """Bytes that are free where a store is to lie; inf where that isn't known."""
+    """Free bytes at the place of a store; inf where that isn't known."""
     if is_url(location):
         return math.inf
     path = local(location)
@@ -175,8 +181,8 @@ def _size_of(location: Location) -> int:
 
 
 def threads() -> int:
-    """As many tasks at a time as dask is configured for: without its `num_workers`, the cores."""
-    import dask.config  # here, because it takes as long as all the rest of a dry run
+    """Number of tasks at a time: dask's `num_workers`, or the number of cores where that isn't configured."""
+    import dask.config  # imported here, because it takes as long as the rest of a dry run
     from dask.system import CPU_COUNT
 
     configured = dask.config.get("num_workers", None)

@@ -25,7 +25,7 @@ from fastscan.typing import Array
 Named = TypeVar("Named", Experiment, Interaction)
 DTYPES = ("float32", "float64")
 LONGEST_AXIS = 10_000_000
-MOST_TASKS = 1_000_000  # a scan knows of them all at once
+MOST_TASKS = 1_000_000  # a scan holds all task numbers in memory at once
 SMALLEST_CHUNK, LARGEST_CHUNK = 2**10, 2**30
 
 
@@ -54,7 +54,7 @@ class Points:
         return points
 
     def described(self) -> dict[str, object]:
-        """The axis as the file gives it, for a store's identity: nothing in it is computed."""
+        """The axis as the file gives it, without any computed number, for a store's identity."""
         range_keys = ("start", "stop", "num", "spacing")
         given: dict[str, object] = (
             {"values": list(self.values)} if self.values else {key: getattr(self, key) for key in range_keys}
@@ -64,7 +64,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Combination:
-    """Experiments whose chi2 add up under a name; `sigma_sys` is fixed for some, the others follow the axis."""
+    """Experiments whose chi2 add up under a name; `sigma_sys` fixes some errors, and the others follow the axis."""
 
     name: str
     experiments: tuple[Experiment, ...]
@@ -93,7 +93,10 @@ class Grid:
         return {name: self.axes[name] for name in names if name in self.axes}
 
     def groups(self) -> Iterator[tuple[str, Combination, Interaction, bool]]:
-        """Each group of the store: its name, what is measured, its model, whether that is combined; parts count so."""
+        """Each group of the store: its name, what is measured, its model, and whether it is a combination.
+
+        The parts of a scan count tasks in this order.
+        """
         alone = [Combination(experiment.name, (experiment,), {}) for experiment in self.experiments]
         for group, combined in ((alone, False), (self.combinations, True)):
             for measured in group:

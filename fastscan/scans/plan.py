@@ -1,6 +1,6 @@
-"""From a grid to its cubes: what a scan is to compute, and for each cube its likelihood and its identity.
+"""From a grid to its cubes: each cube that a scan computes, with its likelihood and its identity.
 
-The identity is all that the numbers follow from, as the user gave it.  Nothing is scanned or written here.
+The identity holds all inputs that the numbers follow from, as the user gave them.  Nothing is scanned or written here.
 """
 
 import math
@@ -21,11 +21,27 @@ from fastscan.scans.grid import Combination, Grid, layout_of
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array
 
-PROSE = ("title", "description", "references")  # may be reworded, and no number changes
+PROSE = ("title", "description", "references")  # keys that may be reworded without any change of a number
 
 
 def plan(source: str | Path | Grid) -> list[Cube]:
-    """The cubes of a grid, one for each experiment or combination and each model, with their likelihoods."""
+    """The cubes of a grid, with their likelihoods.
+
+    Parameters
+    ----------
+    source : str, Path or Grid
+        As `fastscan.scans.grid.load` takes it.
+
+    Returns
+    -------
+    list of Cube
+        One for each experiment or combination and each model, in the order of `Grid.groups`.
+
+    Raises
+    ------
+    FastscanError
+        Where the grid is wrong, or an experiment counts no events.
+    """
     checked = grid.load(source)
     return [_cube(checked, *group) for group in checked.groups()]
 
@@ -66,12 +82,12 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
 
 
 def _left_out(axis: Axis, found: Likelihood, combined: bool) -> Array:
-    """The one point of a setting that the grid leaves out; of several experiments' own there is no single number."""
+    """The one point of a setting that the grid leaves out; nan where several experiments have values of their own."""
     return np.array([np.nan]) if combined and axis.default is None else found.own(axis.name)
 
 
 def _plain(value: Any) -> Any:
-    """A value without its prose as JSON gives it back: lists for tuples, and a word for infinity."""
+    """A value as JSON gives it back: without its prose, with lists for tuples and a word for infinity."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items() if key not in PROSE}
     if isinstance(value, tuple | list):

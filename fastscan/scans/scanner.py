@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 KEPT = "what is done is kept, --resume continues"
-ATTEMPTS = 3  # a task's, before it counts as failed
-MOST_FAILED = 3  # tasks, before a scan is given up: what keeps so many from being written will keep the others
+ATTEMPTS = 3  # tries of a task before it counts as failed
+MOST_FAILED = 3  # failed tasks before a scan is given up: what kept so many from being written will keep the others
 SUBMITTED = 1000  # tasks that a cluster knows of at a time
 
 
@@ -172,7 +172,7 @@ def run(
 
 
 class _Tally:
-    """Counts what becomes of the tasks, tells whoever wants to know, and gives up when too many have failed."""
+    """Counts what becomes of the tasks, reports it, and gives the scan up when too many tasks have failed."""
 
     def __init__(self, location: str, tasks: int, points: int, progress: Callable[[Progress], object] | None) -> None:
         self.location, self.of_tasks, self.of_points, self.progress = location, tasks, points, progress

@@ -27,19 +27,19 @@ from fastscan.typing import Array
 if TYPE_CHECKING:
     import dask.array
 
-STORED_ROUNDING = 1e-6  # relative, of float32 with room for another version's last digits
-NEGLIGIBLE = 1e-9  # chi2 that is nothing but rounding beside any threshold
+STORED_ROUNDING = 1e-6  # relative rounding of float32, with room for another version's last digits
+NEGLIGIBLE = 1e-9  # chi2 that is mere rounding, far below any threshold
 
 
 def checksum(data: bytes | memoryview) -> str:
-    """xxh3, by which a damaged file is known; no protection against malice."""
+    """The xxh3 checksum of a file, which detects damage but not malice."""
     return xxhash.xxh3_64_hexdigest(data)
 
 
 def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> NDArray[np.uint8]:
-    """A chunk as it is stored: little-endian, and at the edge of the cube filled up with NaN.
+    """The bytes of a chunk as it is stored: little-endian, and padded with NaN at the edge of the cube.
 
-    The block must be what the chunk covers.
+    The block must have the shape of the part of the cube that the chunk covers.
     """
     rank = cube.layout.rank(array)
     covered = tuple(part.stop - part.start for part in cube.layout.region(index)[:rank])
@@ -96,7 +96,7 @@ def _put(root: zarr.Group, key: str, value: AnyBuffer) -> None:
 
 
 def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | None:
-    """The checksums in a task's record; None where it is another run's, or can't be read."""
+    """The checksums in a task's record; None where the record is another run's, or can't be read."""
     data = read_bytes(root, record_key(cube, task))
     try:
         record = json.loads(data or b"")
@@ -149,7 +149,7 @@ def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
 
 
 def computed(cube: Cube, chi2: "dask.array.Array") -> Array:
-    """What dask reads of a cube's chi2, as float64; values that are missing are damage."""
+    """The chi2 of a cube that dask reads, as float64; a missing value is a `StoreError`."""
     with readable(f"group {cube.name}"):
         values: Array = np.asarray(chi2, float)
     require_values(cube, values)
@@ -157,14 +157,14 @@ def computed(cube: Cube, chi2: "dask.array.Array") -> Array:
 
 
 def require_values(cube: Cube, values: NDArray[np.floating]) -> None:
-    """Refuse chi2 with values missing: a chunk that is lost reads as NaN."""
+    """Refuse chi2 with missing values, because a chunk that is lost reads as NaN."""
     if np.isnan(values).any():
         raise StoreError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
 
 
 def require_same(cube: Cube, stored: NDArray[np.floating], chi2: Array) -> None:
-    """Refuse stored chi2 that isn't the likelihood's, but for what storing rounds."""
-    with np.errstate(over="ignore"):  # what is too large for the cube's dtype is stored as infinity
+    """Refuse stored chi2 that differs from the likelihood's by more than rounding."""
+    with np.errstate(over="ignore"):  # a value that is too large for the cube's dtype is stored as infinity
         rounded = chi2.astype(cube.layout.dtype)
     if not np.allclose(stored, rounded, rtol=STORED_ROUNDING, atol=NEGLIGIBLE):
         raise StoreError(f"{cube.name}: the stored chi2 contradicts the likelihood, see `fastscan verify`")

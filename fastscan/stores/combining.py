@@ -1,4 +1,4 @@
-"""Sums of likelihoods that a store has: cubes of one model as the one that a grid's [combine] would make of them."""
+"""Combinations of the cubes of a store: those of one model become the cube that a grid's [combine] would make."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,29 @@ from fastscan.stores.layout import arrays_of
 
 
 def joint_cubes(root: zarr.Group, names: Sequence[str]) -> list[Cube]:
-    """For each model that all the named experiments of a store have, their combination."""
+    """The combination of some experiments of a store, for each model that all of them have.
+
+    Parameters
+    ----------
+    root : zarr.Group
+        Root of the store.
+    names : sequence of str
+        Names of experiments, or of combinations, of the store.
+
+    Returns
+    -------
+    list of Cube
+        One for each model.  Nothing of them is stored.
+
+    Raises
+    ------
+    LimitError
+        Where a name is unknown, no model is shared, or the cubes differ in the model or an axis.
+    ExperimentError
+        Where an experiment would count twice.
+    StoreError
+        Where a group is damaged.
+    """
     groups = store.group_names(root)
     known = dict.fromkeys(group.split("/")[0] for group in groups)
     for name in names:
@@ -32,7 +54,10 @@ def joint_cubes(root: zarr.Group, names: Sequence[str]) -> list[Cube]:
 
 
 def _joint(parts: Sequence[Cube]) -> Cube:
-    """The cube that a grid file's [combine.NAME] would make of some cubes of one model, over the first one's axes."""
+    """The cube that a grid file's [combine.NAME] would make of some cubes of one model.
+
+    It has the axes of the first cube.
+    """
     first = parts[0]
     shared = (*first.rows, first.strength)
     for part in parts:
@@ -41,7 +66,7 @@ def _joint(parts: Sequence[Cube]) -> Cube:
         for name in shared:
             if not np.array_equal(part.points[name], first.points[name]):
                 raise LimitError(f"{part.name} and {first.name} differ in {name}")
-    # of several experiments' own there is no single number
+    # the own values of several experiments are no single number
     own = {axis.name: np.array([np.nan]) for axis in SETTINGS if not first.has_axis(axis.name)}
     joint = {
         "combined": True,

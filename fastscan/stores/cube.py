@@ -31,7 +31,7 @@ class Cube:
     name, title, references
         ``<experiment>/<model>``, what the user calls it, and what to cite.
     identity : dict
-        What the numbers follow from, as the user gave it; its hash decides whether two runs are the same.
+        The inputs that the numbers follow from, as the user gave them.  Two runs are the same if its hash is.
     interaction : Interaction
         The model.
     points : dict of str to array
@@ -39,7 +39,7 @@ class Cube:
     layout : Layout
         How it is cut.
     likelihood : Likelihood
-        In the rows of the grid, the last row parameter fastest.
+        The likelihood in the rows of the grid, the last row parameter fastest.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Cube:
 
     @property
     def x(self) -> Array:
-        """The strengths of the points of its axis, shape (points,)."""
+        """The strengths x of the points of the strength's axis, dimensionless, shape (points,)."""
         return self.interaction.strength.to_x(self.points[self.strength])
 
     @property
@@ -108,13 +108,30 @@ class Cube:
         return name in self.points and (name in self.identity["axes"] or self.axes[name].default is not None)
 
     def axis_points(self, name: str) -> Array:
-        """The points of an axis; one that the group doesn't have is an error."""
+        """The points of an axis in its unit, shape (points,); a `LimitError` if the group doesn't have the axis."""
         if not self.has_axis(name):
             raise LimitError(f"{self.name} has no axis {name}")
         return self.points[name]
 
     def on_axis(self, name: str, values: Array) -> IntArray:
-        """Indices of values on an axis; one that isn't a point of it is an error that names the nearest."""
+        """Indices of values among the points of an axis.
+
+        Parameters
+        ----------
+        name : str
+            Name of the axis.
+        values : array, shape (values,)
+            Values in the unit of the axis.
+
+        Returns
+        -------
+        array of int, shape (values,)
+
+        Raises
+        ------
+        LimitError
+            Where the group doesn't have the axis, or a value is none of its points; the error names the nearest point.
+        """
         points, axis = self.axis_points(name), self.axes[name]
         # the index of the nearest point is the number of midpoints below the value
         nearest: IntArray = np.searchsorted(points[:-1] + np.diff(points) / 2, values)
@@ -125,7 +142,26 @@ class Cube:
         return nearest
 
     def checked(self, name: str, values: Any) -> Array:
-        """Values of an axis of the group's, checked, as a flat array; "axis" stands for all of its points."""
+        """Values of one of the group's axes, checked.
+
+        Parameters
+        ----------
+        name : str
+            Name of the axis.
+        values : array_like or "axis"
+            Values in the unit of the axis; "axis" stands for all of its points.
+
+        Returns
+        -------
+        array, shape (values,)
+
+        Raises
+        ------
+        InputError
+            Where a value is out of the axis' bounds.
+        LimitError
+            Where the axis is unknown or the group doesn't have it, or another text is given.
+        """
         axis = named(name, self.axes, LimitError)
         if not isinstance(values, str):
             return np.atleast_1d(axis.check(values)).ravel()
@@ -134,7 +170,24 @@ class Cube:
         return self.axis_points(name)
 
     def stored_setting(self, name: str, values: Array | None) -> IntArray:
-        """Indices on the axis of a setting of values, or (None) of the one that the members have of their own."""
+        """Indices of a setting's values among the points of its axis.
+
+        Parameters
+        ----------
+        name : str
+            Name of the setting.
+        values : array, shape (values,), or None
+            None stands for the value that the members have of their own.
+
+        Returns
+        -------
+        array of int, shape (values,) or (1,)
+
+        Raises
+        ------
+        LimitError
+            Where a value is not on the axis, or the members have different values of their own.
+        """
         if values is None:
             if not self.changes_along(name):
                 return np.zeros(1, np.intp)
@@ -144,25 +197,65 @@ class Cube:
         return self.on_axis(name, values)
 
     def noise_and_variance(self, index: Sequence[slice]) -> tuple[Array, Array]:
-        """What kernels take at a part of the axes of the settings, each of shape (members, ...)."""
+        """The noise and the variance at a part of the settings' axes, as kernels take them.
+
+        Parameters
+        ----------
+        index : sequence of slice
+            The part of each axis of `fastscan.axes.SETTINGS`, in their order.
+
+        Returns
+        -------
+        noise, variance : array, shape (members, sigma_sys, luminosity)
+            See `fastscan.likelihoods.settings.Settings.noise_and_variance`; dimensionless.
+        """
         parts = zip(SETTINGS, index, strict=True)
         given = {axis.name: self.points[axis.name][part] for axis, part in parts if self.has_axis(axis.name)}
         return self.likelihood.settings(crossed(given)).noise_and_variance(self.likelihood.spread)
 
     def row_numbers(self, at: Mapping[str, IntArray]) -> IntArray:
-        """Numbers of the rows at indices on the axes that make a row, which broadcast."""
+        """The number of each row in the likelihood.
+
+        Parameters
+        ----------
+        at : mapping of str to array of int, shape (...)
+            Indices on each axis that makes a row, by name; they broadcast.
+
+        Returns
+        -------
+        array of int, shape (...)
+            The shape is () for a model that has one row.
+        """
         if not self.rows:
             return np.zeros((), np.intp)
         numbers: IntArray = np.ravel_multi_index(tuple(at[name] for name in self.rows), self.row_shape)
         return numbers
 
     def at_rows(self, values: Mapping[str, Array]) -> tuple[Likelihood, IntArray]:
-        """The likelihood at any values of the row parameters, which broadcast, and the row of each in it."""
+        """The likelihood at any values of the row parameters, on the axes or off them.
+
+        Parameters
+        ----------
+        values : mapping of str to array, shape (...)
+            The row parameters by name, in the units of their axes; they broadcast.
+
+        Returns
+        -------
+        Likelihood
+            The likelihood in the rows that occur.
+        array of int, shape (...)
+            The row of each value in it.
+
+        Raises
+        ------
+        LimitError
+            Where the cube was made with other couplings than those of today's formula.
+        """
         if not self.rows:
             return self.likelihood, np.zeros((), np.intp)
         each, place = zip(*(np.unique(values[name], return_inverse=True) for name in self.rows), strict=True)
         sizes = [axis.size for axis in each]
-        # one number for each combination of the values, of which not all need occur
+        # one number for each combination of the values; not all combinations need occur
         number = np.ravel_multi_index(tuple(np.broadcast_arrays(*place)), sizes)
         occurring, number = (np.arange(sizes[0]), number) if len(sizes) == 1 else np.unique(number, return_inverse=True)
         rows = zip(self.rows, each, np.unravel_index(occurring, sizes), strict=True)
@@ -171,7 +264,7 @@ class Cube:
 
     @functools.cached_property
     def _change(self) -> Callable[[Mapping[str, Array]], Array]:
-        """The members' changes in rows, from the model's formula, which must give what is stored on the axes."""
+        """The model's formula for the members' changes in rows; on the axes it must give what is stored."""
         channels = [self.identity["experiments"][member]["channel"] for member in self.likelihood.members]
 
         def change(rows: Mapping[str, Array]) -> Array:
@@ -186,7 +279,18 @@ class Cube:
 
 
 def crossed(settings: Mapping[str, Array]) -> dict[str, Array]:
-    """Values of settings as arrays that broadcast to every combination, a dimension for each setting."""
+    """Values of settings as arrays that broadcast to every combination.
+
+    Parameters
+    ----------
+    settings : mapping of str to array, shape (values,)
+        Values of some settings by name.
+
+    Returns
+    -------
+    dict of str to array
+        The same values.  Each setting has its own dimension, in the order of `fastscan.axes.SETTINGS`.
+    """
     number = {axis.name: dimension for dimension, axis in enumerate(SETTINGS)}
     return {
         name: values.reshape([-1 if dimension == number[name] else 1 for dimension in range(len(SETTINGS))])

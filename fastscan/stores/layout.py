@@ -24,7 +24,7 @@ FORMAT_KEY = "fastscan_format"
 
 @dataclass(frozen=True)
 class Stored:
-    """A small array of a group: its dimensions, and what a reader is told of it."""
+    """A small array of a group: its dimensions, and the attributes that describe it to a reader."""
 
     dimensions: tuple[str, ...]
     units: str
@@ -37,9 +37,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class Computed:
-    """A large array, which a scan computes: what a reader is told of it, its dtype, and over which dimensions it is.
+    """A large array, which a scan computes: its description for a reader, its dtype and its dimensions.
 
-    `dtype` None is the grid's; without `settings`, the array has the dimensions of the interaction only.
+    `dtype` None stands for the dtype of the grid.  Without `settings`, the array has only the dimensions of the
+    interaction.
     """
 
     long_name: str
@@ -71,7 +72,7 @@ def stored_axis(axis: Axis) -> Stored:
     return Stored((axis.name,), axis.unit, axis.long_name)
 
 
-RECORD = re.compile(r"done\.(\d+)\.json")  # of a task, beside the chunks of chi2
+RECORD = re.compile(r"done\.(\d+)\.json")  # the record of a task, beside the chunks of chi2
 # Every file that fastscan and zarr write below a store, among them what a killed write leaves behind.
 _CHUNK = r"(c(/\d+)+|c(\.\d+)+|zarr\.json)"
 FILES = re.compile(
@@ -87,9 +88,9 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a cube is cut: its shape and its chunks', and how many chunks of chi2 a task writes.
+    """How a cube is cut: its shape, the shape of its chunks, and the number of chunks of chi2 that a task writes.
 
-    `dtype` is that of chi2, `arrays` what is computed of `COMPUTED`.
+    `dtype` is that of chi2.  `arrays` names the arrays of `COMPUTED` that are computed.
     """
 
     shape: Index
@@ -115,7 +116,7 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Bytes of all chunks, with what fills up those at the edge."""
+        """Bytes of all chunks, including the padding of those at the edge."""
         return sum(math.prod(self._counts()[: self.rank(array)]) * self._chunk_size(array) for array in self.arrays)
 
     def dtype_of(self, array: str) -> str:
@@ -131,7 +132,7 @@ class Layout:
 
     def points_of(self, tasks: Collection[int]) -> int:
         """Points of the cube that some tasks compute."""
-        if len(tasks) == self.tasks:  # of which there may be a million
+        if len(tasks) == self.tasks:  # a scan can have a million tasks, so they are not counted one by one
             return self.points
         chunks = (index for task in tasks for index in self.indices(task))
         return sum(math.prod(part.stop - part.start for part in self.region(index)) for index in chunks)
@@ -139,7 +140,7 @@ class Layout:
     def chunks_of(self, task: int) -> list[tuple[str, Index]]:
         """The chunks that a task writes, as array and index over the cube's dimensions.
 
-        One of an array of fewer dimensions belongs to the first chunk of chi2 over the others.
+        A chunk of an array that lacks the dimensions of the settings belongs to the first chunk of chi2 along them.
         """
         return [
             (array, index)
@@ -164,7 +165,7 @@ class Layout:
 
 
 def arrays_of(combined: bool) -> tuple[str, ...]:
-    """What is computed for an experiment, or for a combination: its events would be those of several."""
+    """The arrays that are computed: a combination has no events, because they would be those of several experiments."""
     return ("chi2",) if combined else tuple(COMPUTED)
 
 

@@ -1,4 +1,4 @@
-"""Where a store lies, a path or a URL: finding one, making one, replacing one, without harm to anything else."""
+"""Where a store lies: a store at a path or a URL is found, made or replaced without harm to anything else."""
 
 import asyncio
 import json
@@ -29,7 +29,10 @@ T = TypeVar("T")
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of what zarr's stores do asynchronously, in any thread: zarr's own way, which it keeps private."""
+    """The result of a coroutine of zarr's stores, from any thread.
+
+    This is the function that zarr itself uses and keeps private.
+    """
     return zarr_sync.sync(coroutine)
 
 
@@ -44,7 +47,7 @@ def is_shared(location: Location) -> bool:
 
 
 def local(location: Location) -> Path:
-    """The path of a location on this machine; a symbolic link counts as what it points to."""
+    """The path of a location on this machine, with symbolic links followed; a URL elsewhere is a `StoreError`."""
     if is_url(location):
         raise StoreError(f"{location}: only a path on this machine can stand here")
     text = os.fspath(location).removeprefix("file://")
@@ -54,7 +57,18 @@ def local(location: Location) -> Path:
 
 
 def absolute(location: Location) -> str:
-    """The location as processes in other directories find it."""
+    """The location as processes in other directories find it.
+
+    Returns
+    -------
+    str
+        A URL as it is, or an absolute path with symbolic links followed.
+
+    Raises
+    ------
+    StoreError
+        Where the path is empty.
+    """
     return os.fspath(location) if is_url(location) else str(local(location))
 
 
@@ -62,24 +76,27 @@ def open_storage(location: Location, *, read_only: bool) -> Store:
     """zarr's access to the files at a location."""
     if not is_url(location):
         return LocalStore(local(location), read_only=read_only)
-    from fastscan.stores.remote import open_url  # only where it is needed: it imports fsspec
+    from fastscan.stores.remote import open_url  # imported here, because it imports fsspec
 
     return open_url(os.fspath(location), read_only=read_only)
 
 
 def place_of(root: zarr.Group) -> str:
-    """Where a store lies, as it is told."""
+    """Where a store lies, as messages show it."""
     return str(root.store).removeprefix("file://")
 
 
 def read_bytes(root: zarr.Group, key: str) -> bytes | None:
-    """A file of a store; None where there is none.  What can't be read is an OSError: it may be there all the same."""
+    """The bytes of a file of a store; None where there is none.
+
+    A file that can't be read raises OSError, because it may exist all the same.
+    """
     value = sync(root.store.get(key, default_buffer_prototype()))
     return None if value is None else value.to_bytes()
 
 
 def names(storage: Store, directory: str) -> set[str]:
-    """Names of what is in a directory of a store."""
+    """Names of the files and directories in a directory of a store."""
 
     async def listed() -> set[str]:
         return {name async for name in storage.list_dir(directory)}
@@ -88,7 +105,20 @@ def names(storage: Store, directory: str) -> set[str]:
 
 
 def read_root(location: Location, *, write: bool = False) -> zarr.Group:
-    """The root group of a store; what isn't one is a `StoreError`."""
+    """The root group of a store.
+
+    Parameters
+    ----------
+    location : str or path
+        Path or URL of the store.
+    write : bool
+        Whether the group can be written to.
+
+    Raises
+    ------
+    StoreError
+        Where nothing is at the location, it can't be read, or it is no store of this format.
+    """
     with readable(location):
         storage = open_storage(location, read_only=not write)
         if not (names(storage, "") if is_url(location) else os.path.lexists(local(location))):
@@ -109,7 +139,16 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
 
 
 def exists(location: Location) -> bool:
-    """Whether a store is there, be it one that lost its root; something else that is there is a `StoreError`."""
+    """Whether a store is at a location.
+
+    A store that lost its root's metadata counts as one.  An empty location doesn't, nor does one that holds only what
+    another process's first write has begun.
+
+    Raises
+    ------
+    StoreError
+        Where something other than a store is there, or it can't be read.
+    """
     with readable(location):
         storage = open_storage(location, read_only=True)
         begun = all(LEFTOVER.search(name) for name in names(storage, ""))  # nothing, or another process' first write
@@ -125,7 +164,7 @@ def exists(location: Location) -> bool:
 
 
 def _lost_root(storage: Store) -> bool:
-    """Whether the root's zarr.json, which says little, is gone or damaged in a store that has records of fastscan's."""
+    """Whether the root's zarr.json is gone or damaged in a store that has records of fastscan's."""
     try:
         data = sync(storage.get("zarr.json", default_buffer_prototype()))
         lost = data is None or FORMAT_KEY not in json.loads(data.to_bytes())["attributes"]
@@ -193,7 +232,10 @@ def _root_file() -> Buffer:
 
 
 def _replace(location: Location, path: Path) -> zarr.Group:
-    """A new store in place of an old one, which is put aside first: either is whole, whatever happens."""
+    """A new store in place of an old one.
+
+    The old store is put aside first, so that one of the two is whole whatever happens.
+    """
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with writable(location):
         path.rename(aside)
@@ -210,7 +252,10 @@ def _replace(location: Location, path: Path) -> zarr.Group:
 
 
 def _replace_remote(location: Location) -> zarr.Group:
-    """A new store in place of one at a URL, where nothing can be put aside: records go first."""
+    """A new store in place of one at a URL.
+
+    Nothing can be put aside there.  The records are deleted first, so that nothing half-deleted counts as done.
+    """
     storage = open_storage(location, read_only=False)
 
     async def listed() -> list[str]:
@@ -234,6 +279,6 @@ async def _delete(storage: Store, keys: list[str]) -> None:
 
 
 def _is_ours(key: str) -> bool:
-    """Whether a file of a store is one that fastscan writes, or what a killed write left of it."""
+    """Whether fastscan writes a file of this name in a store, or a killed write of it left one."""
     of_write = LEFTOVER.sub("", key)  # without the last suffix of what was being written
     return any(FILES.fullmatch(name) for name in (key, of_write, f"{of_write}.json"))

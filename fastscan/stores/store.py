@@ -47,19 +47,19 @@ SETTLE = 5  # seconds that another process gets to write a group that it has beg
 
 
 def is_there(root: zarr.Group, cube: Cube) -> bool:
-    """Whether a store has the group of a cube; one of the same name from another run is a `StoreError`."""
+    """Whether a store has the group of a cube; a group of the same name from another run is a `StoreError`."""
     with readable(f"group {cube.name}"):
         attributes = _attributes(root, cube.name)
     if not attributes:
         return False
-    if cube.hash not in (attributes["hash"], hash_of(attributes.get("identity"))):  # one of them may be damaged
+    if cube.hash not in (attributes["hash"], hash_of(attributes.get("identity"))):  # either of them may be damaged
         changed = ", ".join(differences(attributes.get("identity"), cube.identity))
         raise StoreError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
     return True
 
 
 def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
-    """What a group of fastscan's says of itself; nothing where its zarr.json is lost, damaged or another's."""
+    """The attributes of a group; empty where its zarr.json is lost, damaged or not from fastscan."""
     try:
         attributes: dict[str, Any] = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")["attributes"]
         return attributes if isinstance(attributes["hash"], str) else {}
@@ -73,10 +73,10 @@ def done(root: zarr.Group, cubes: Iterable[Cube]) -> dict[str, set[int]]:
 
 
 def ensure(root: zarr.Group, cube: Cube) -> None:
-    """Create the group of a cube, or what is missing or damaged of it.
+    """Create the group of a cube, or replace those of its files that are missing or damaged.
 
-    Several processes can do so at the same time: the first to write the group's own metadata owns the name, and its
-    files are those that count.
+    Several processes can do so at the same time.  The first to write the group's own metadata owns the name, and its
+    files count.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def ensure(root: zarr.Group, cube: Cube) -> None:
     own = f"{cube.name}/zarr.json"
     sync(root.store.set_if_not_exists(own, files[own]))
     if is_there(root, cube) and read_bytes(root, own) != files[own].to_bytes():
-        # the same run on another machine or by another version, where last digits may differ
+        # another machine or version does the same run, and its last digits may differ
         for _ in range(10):
             if _is_whole(root, cube):
                 return
@@ -111,7 +111,7 @@ def _is_whole(root: zarr.Group, cube: Cube) -> bool:
 
 
 def _require_own_records(root: zarr.Group, cube: Cube) -> None:
-    """Refuse a name that holds anything but this run's: what another run computed, or what fastscan didn't make."""
+    """Refuse a name that holds the results of another run, or files that fastscan didn't make."""
     records = sorted(recorded_tasks(root, cube))
     if any(checksums_of(root, cube, task) is None for task in records):
         raise StoreError(f"{cube.name} lost its zarr.json, and holds what another run computed")
@@ -129,7 +129,7 @@ def _small_files(root: zarr.Group) -> list[str]:
 
 
 async def _read_files(root: zarr.Group, keys: Iterable[str]) -> dict[str, AnyBuffer]:
-    """Those of the files that are there; all at once, as each may wait for the network."""
+    """The files that exist among some; they are read concurrently, because each may wait for the network."""
     keys = list(keys)
     values = await asyncio.gather(*(root.store.get(key, default_buffer_prototype()) for key in keys))
     return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
@@ -177,7 +177,7 @@ def _make(root: zarr.Group, cube: Cube) -> None:
 
 
 def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
-    """Checksums of what a group consists of but for its own zarr.json: all that its limits follow from."""
+    """Checksums of a group's small files except its own zarr.json: its limits follow from these files alone."""
     prefix = f"{name}/"
     small = [key for key in _small_files(root) if key.startswith(prefix) and key != f"{prefix}zarr.json"]
     files = sync(_read_files(root, small))
@@ -197,7 +197,7 @@ def _put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> N
 
 
 def group_names(root: zarr.Group) -> list[str]:
-    """Names of the groups ``<experiment>/<model>``, be they damaged: what holds a chi2; without any, it is no store."""
+    """Names of the groups ``<experiment>/<model>``, damaged ones too; a store without any is a `StoreError`."""
 
     async def inside(directory: str) -> list[str]:
         return [name async for name in root.store.list_dir(directory)]
@@ -253,7 +253,7 @@ def read(root: zarr.Group, name: str) -> Cube:
 
 
 async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str]) -> dict[str, AnyBuffer]:
-    """What a group consists of beside its large chunks; what is lost or damaged of it is a ValueError."""
+    """The files of a group beside its large chunks; a file that is lost or damaged is a ValueError."""
     outer = name.partition("/")[0]
     found = await _read_files(root, [f"{name}/{key}" for key in checksums])
     for key, right in checksums.items():
@@ -314,7 +314,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
                         "units": cube.axes[axis].unit,
                     }
                     for axis, points in cube.points.items()
-                    if not np.isnan(points).any()  # of a combination that has no sigma_sys in common
+                    if not np.isnan(points).any()  # nan: a combination that has no sigma_sys in common
                 },
                 "points": cube.layout.points,
                 "dtype": cube.layout.dtype,
