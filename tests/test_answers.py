@@ -1,5 +1,6 @@
 """What is asked of a whole store: which of its groups answer, and what a store says that can't."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from conftest import Write
 import fastscan
 from fastscan.answers import answers, from_cube
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.errors import FastscanError
+from fastscan.errors import FastscanError, LimitError
 from fastscan.scans.plan import plan
 from fastscan.stores import combining
 
@@ -52,3 +53,19 @@ def test_experiments_that_are_combined_are_the_cube_that_a_grid_file_combines(
     asked = Question(at={"sigma_sys": "axis", "luminosity": "axis"})
     ours, theirs = (list(from_cube.limit_records(cube, asked)) for cube in (joint, planned))
     assert [row | {"experiment": "both"} for row in ours] == theirs
+
+
+@pytest.mark.parametrize(
+    ("at", "problem"),
+    [
+        ({"m_zprime": 100.0}, "m_zprime is what the limits of conus/chi are on: it can't be said too"),
+        ({"sigma_sys": "axs"}, "sigma_sys is a number, several, or 'axis', not 'axs'"),
+        ({"betta": 0.1}, "unknown axis 'betta'; did you mean 'beta'?"),
+    ],
+)
+def test_what_limits_can_not_be_asked_at_is_refused(at: dict[str, object], problem: str, write: Write) -> None:
+    axes = 'm_zprime = { start = 50, stop = 500, num = 5, unit = "GeV" }\nsigma_sys = { values = [0.1, 0.2] }'
+    (cube,) = plan(write("grid.toml", f'experiments = ["conus"]\nmodels = ["chi"]\n[axes]\n{axes}'))
+    for ask in (from_cube.limit_records, from_cube.profile_records):
+        with pytest.raises(LimitError, match=f"^{re.escape(problem)}$"):
+            list(ask(cube, Question(at=at)))
