@@ -81,8 +81,11 @@ class Wings:
 
     @property
     def command(self) -> list[str]:
-        """The command ``fastscan``, to which its arguments are added."""
-        return [sys.executable, "-c", f"from {self.cli} import main; main()"]
+        """The command ``fastscan``, to which its arguments are added.
+
+        Without -P, Python would look for the package where it is started first, and find that of this checkout.
+        """
+        return [sys.executable, "-P", "-c", f"from {self.cli} import main; main()"]
 
     def kernel(self) -> Kernel:
         """The parallel kernel, a function of coefficients, x, noise, variance and of the block that it fills."""

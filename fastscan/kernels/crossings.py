@@ -42,15 +42,22 @@ def extrema_of(x, fall, own, noise, variance):
     """
     zero = np.zeros(fall.shape[1])
     rung, column = level_changes(fall, zero)
-    bracket = np.empty((3, rung.size))
+    bracket = np.empty((4, rung.size))
     for e in range(rung.size):
         m = rung[e]
-        bracket[0, e], bracket[1, e] = x[m], x[m + 1]
-        bracket[2, e] = 1.0 if fall[m, column[e]] > 0.0 else -1.0
+        below, above = fall[m, column[e]], fall[m + 1, column[e]]
+        bracket[0, e], bracket[1, e], bracket[2, e] = x[m], x[m + 1], 1.0 if below > 0.0 else -1.0
+        bracket[3, e] = secant(x[m], x[m + 1], below, above)
     turning = refined(True, bracket, zero, column, own, noise, variance)
     extreme, slope, curvature = np.empty((3, rung.size))
     put_derivatives(turning, own, *settings_of(noise, variance, column), extreme, slope, curvature)
     return rung, column, turning, extreme
+
+
+@jit
+def secant(low, high, below, above):
+    """Where the straight line from one end of a bracket to the other is zero, for values of two signs at the ends."""
+    return min(max(low + (high - low) * below / (below - above), low), high)
 
 
 @jit
@@ -71,7 +78,7 @@ def brackets_of(x, chi2, level, rung, column, turning, extreme):
     Returns
     -------
     column : intp (brackets,)
-    bracket : float64 (3, brackets)
+    bracket : float64 (4, brackets)
         As `fastscan.kernels.roots.refined` takes it.
     """
     m, k = level_changes(chi2, level)
@@ -81,10 +88,11 @@ def brackets_of(x, chi2, level, rung, column, turning, extreme):
         if (low > own) == (high > own) != (extreme[e] > own):
             hidden[count] = e
             count += 1
-    where, bracket = np.empty(m.size + 2 * count, np.intp), np.empty((3, m.size + 2 * count))
+    where, bracket = np.empty(m.size + 2 * count, np.intp), np.empty((4, m.size + 2 * count))
     for i in range(m.size):
-        where[i], bracket[0, i], bracket[1, i] = k[i], x[m[i]], x[m[i] + 1]
-        bracket[2, i] = 1.0 if chi2[m[i] + 1, k[i]] > level[k[i]] else -1.0
+        below, above = chi2[m[i], k[i]] - level[k[i]], chi2[m[i] + 1, k[i]] - level[k[i]]
+        where[i], bracket[0, i], bracket[1, i], bracket[2, i] = k[i], x[m[i]], x[m[i] + 1], 1.0 if above > 0.0 else -1.0
+        bracket[3, i] = secant(x[m[i]], x[m[i] + 1], below, above)
     for i in range(count):
         e, one, other = hidden[i], m.size + 2 * i, m.size + 2 * i + 1
         where[one] = where[other] = column[e]
@@ -92,6 +100,8 @@ def brackets_of(x, chi2, level, rung, column, turning, extreme):
         bracket[0, other], bracket[1, other] = turning[e], x[rung[e] + 1]
         bracket[2, one] = 1.0 if extreme[e] > level[column[e]] else -1.0
         bracket[2, other] = -bracket[2, one]
+        for i in (one, other):
+            bracket[3, i] = 0.5 * (bracket[0, i] + bracket[1, i])
     return where, bracket
 
 

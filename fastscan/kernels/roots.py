@@ -110,6 +110,21 @@ def put_derivatives(x, own, t, noise, variance, chi2, slope, curvature):
 
 
 @jit
+def put_slopes(x, own, t, noise, variance, chi2, slope):
+    """As `put_derivatives` without the curvature, which crossings don't need and the compiler then leaves out."""
+    wide_vectors()
+    for i in range(x.size):
+        chi2[i] = slope[i] = 0.0
+    for n in range(t.shape[0]):
+        coefficients = registers(own[n])
+        for i in range(x.size):
+            sums = sums_derivatives(coefficients, x[i])
+            value, first, _ = chi2_derivatives(sums, t[n, i], noise[n, i], variance[n, i])
+            chi2[i] += value
+            slope[i] += first
+
+
+@jit
 def refined(extrema, bracket, level, column, own, noise, variance):
     """x at which chi2 equals a level, or at which its slope is zero, in each bracket.
 
@@ -121,8 +136,9 @@ def refined(extrema, bracket, level, column, own, noise, variance):
     ----------
     extrema : bool
         Whether to find zeros of the slope instead of places where chi2 equals the level.
-    bracket : float64 (3, brackets)
-        Lower end, upper end, and 1 where the function rises through its root, else -1.  The ends are changed in place.
+    bracket : float64 (4, brackets)
+        Lower end, upper end, 1 where the function rises through its root, else -1, and where to start.  The ends are
+        changed in place.
     level : float64 (columns,)
         Ignored for extrema.
     column : intp (brackets,)
@@ -142,11 +158,14 @@ def refined(extrema, bracket, level, column, own, noise, variance):
     size = column.size
     x, step = np.empty(size), np.empty(size)
     for i in range(size):
-        x[i], step[i] = 0.5 * (low[i] + high[i]), high[i] - low[i]
-    chi2, slope, curvature = np.empty(size), np.empty(size), np.empty(size)
+        x[i], step[i] = bracket[3, i], high[i] - low[i]
+    chi2, slope, curvature = np.empty(size), np.empty(size), np.zeros(size)
     moving = size
     while moving > 0:
-        put_derivatives(x, own, t, noise, variance, chi2, slope, curvature)
+        if extrema:
+            put_derivatives(x, own, t, noise, variance, chi2, slope, curvature)
+        else:
+            put_slopes(x, own, t, noise, variance, chi2, slope)
         for i in range(size):  # this loop vectorises because it has no branches and writes its arrays at the end only
             f = slope[i] if extrema else chi2[i] - level[column[i]]
             df = curvature[i] if extrema else slope[i]
