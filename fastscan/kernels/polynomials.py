@@ -75,11 +75,12 @@ def put_squares(root, u, v, c):
     c : float64 (SQUARES,)
         Receives c0 to c5.
     """
-    for power in range(3):
-        for i in range(u.shape[1]):
-            v[power, i] = 0.0
-            for j in range(i, u.shape[1]):
-                v[power, i] += root[i, j] * u[power, j]
+    v[:] = 0.0
+    for i in range(u.shape[1]):
+        for j in range(i, u.shape[1]):
+            if root[i, j] != 0.0:  # most are zero: those of flavours that a source lacks, and all but a line of one bin
+                for power in range(3):
+                    v[power, i] += root[i, j] * u[power, j]
     c[:] = 0.0
     c[0] = length(v[0])
     if c[0] > 0.0:
