@@ -88,11 +88,14 @@ class Contact(Interaction):
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> Terms:
         """The features of g + x kappa, expanded in x."""
-        kappa = self.kappa(channel, rows)
-        pair = np.broadcast_to(standard_model.couplings(channel), kappa.shape)
+        pair = standard_model.couplings(channel)
+        kappa = standard_model.channel_pair(self.shifts(rows), channel)  # of one flavour where all are alike
         (g1, g2), (k1, k2) = np.moveaxis(pair, -1, 0), np.moveaxis(kappa, -1, 0)
-        linear = np.stack([2 * g1 * k1, g1 * k2 + g2 * k1, 2 * g2 * k2], axis=-1)
-        return Terms(np.stack([standard_model.features(pair), linear, standard_model.features(kappa)], axis=-1))
+        weight = np.empty((len(kappa), len(FLAVOURS), 3, 3))
+        weight[..., 0] = standard_model.features(pair)
+        weight[..., 0, 1], weight[..., 1, 1], weight[..., 2, 1] = 2 * g1 * k1, g1 * k2 + g2 * k1, 2 * g2 * k2
+        weight[..., 2] = standard_model.features(kappa)
+        return Terms(weight)
 
 
 @dataclass(frozen=True, eq=False)

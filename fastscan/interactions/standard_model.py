@@ -4,6 +4,7 @@ The pair is (g_p, g_n) in CEvNS and (g_L, g_R) in neutrino-electron scattering. 
 the features that energy integrals multiply are (g1^2, g1 g2, g2^2).
 """
 
+import functools
 from typing import assert_never
 
 import numpy as np
@@ -58,20 +59,23 @@ def channel_pair(chiral: Chiral, channel: Channel) -> Array:
             assert_never(never)
 
 
+@functools.cache
 def couplings(channel: Channel) -> Array:
     """Standard Model couplings by flavour of the neutrino (Eqs. 3, 7 of arXiv:2002.01482).
 
     Returns
     -------
     array, shape (3, 2)
-        (g_p, g_n) in CEvNS, (g_L, g_R) in nu-e scattering, for nu_e, nu_mu and nu_tau; dimensionless.
+        (g_p, g_n) in CEvNS, (g_L, g_R) in nu-e scattering, for nu_e, nu_mu and nu_tau; dimensionless, read-only.
 
     Examples
     --------
     >>> couplings("cevns")[0].round(6)
     array([ 0.030623, -0.512013])
     """
-    return channel_pair(chiral_couplings(), channel)
+    pair = channel_pair(chiral_couplings(), channel)
+    pair.setflags(write=False)
+    return pair
 
 
 def features(pair: Array) -> Array:

@@ -15,6 +15,7 @@ from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import arguments
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction
+from fastscan.kernels import blocks
 from fastscan.kernels.polynomials import polynomials
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
 from fastscan.likelihoods.response import response
@@ -146,11 +147,15 @@ class Likelihood:
         InputError
             Where a setting is wrong, or the shapes do not broadcast.
         """
+        rows, noise, variance, shape = self._flattened(row, given)
+        return GaussianColumns(self.sums, self.scale, rows, noise, variance), shape
+
+    def _flattened(self, row: IntArray, given: Given | Settings) -> tuple[IntArray, Array, Array, tuple[int, ...]]:
+        """The row, noise and variance of each point in one dimension, and the common shape of row and settings."""
         settings = self.settings(given)
         shape = arguments.broadcast(parameters=row.shape, settings=settings.shape)
         noise, variance = settings.noise_and_variance(self.spread)
-        rows = np.broadcast_to(row, shape).flatten()
-        return GaussianColumns(self.sums, self.scale, rows, _flat(noise, shape), _flat(variance, shape)), shape
+        return np.broadcast_to(row, shape).flatten(), _flat(noise, shape), _flat(variance, shape), shape
 
     def chi2(self, x: Array, row: IntArray, given: Given | Settings) -> Array:
         """chi2 at points (Eq. 21 of arXiv:2002.01482).
@@ -175,8 +180,10 @@ class Likelihood:
             Where a setting is wrong, or the shapes do not broadcast.
         """
         rows = np.broadcast_to(row, arguments.broadcast(strength=x.shape, row=row.shape))
-        columns, shape = self.columns(rows, given)
-        return columns.chi2(np.broadcast_to(x, shape).reshape(-1, 1)).reshape(shape)
+        *points, shape = self._flattened(rows, given)
+        strengths = np.broadcast_to(x, shape).reshape(-1, 1).copy()
+        chi2: Array = blocks.chi2_columns.of_size(strengths.size)(self.sums, points[0], strengths, *points[1:])
+        return chi2.reshape(shape)
 
 
 def _flat(by_member: Array, shape: tuple[int, ...]) -> Array:
