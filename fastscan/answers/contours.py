@@ -93,12 +93,25 @@ def _refined(plane: Plane, vertices: Array) -> Array:
         lowest = np.zeros(own.size) if changes else plane.lowest(*vertices[own].T)
         cell = np.minimum(place[own, axis].astype(np.intp), side.drawn.size - 2)
 
-        def excess(moved: Array, other: Array, lowest: Array, axis: int = axis, changes: bool = changes) -> Array:
+        # along the strength each vertex stays in its row, so that the rows are found once
+        rows = plane.rows_at(*vertices[own].T) if side.axis.name == plane.cube.strength else None
+
+        def excess(
+            moved: Array,
+            other: Array,
+            lowest: Array,
+            row: Array,
+            axis: int = axis,
+            changes: bool = changes,
+            rows: Any = rows,
+        ) -> Array:
             x, y = (moved, other) if axis == 0 else (other, moved)
-            return plane.chi2(x, y) - (plane.lowest(x, y) if changes else lowest) - plane.delta
+            known = None if rows is None else (rows[0], row.astype(np.intp))
+            return plane.chi2(x, y, known) - (plane.lowest(x, y) if changes else lowest) - plane.delta
 
         bracket = (side.drawn[cell], side.drawn[cell + 1])
-        root = elementwise.find_root(excess, bracket, args=(vertices[own, 1 - axis], lowest))
+        row = np.zeros(own.size) if rows is None else rows[1].astype(float)
+        root = elementwise.find_root(excess, bracket, args=(vertices[own, 1 - axis], lowest, row))
         refined[own, axis] = np.where(root.success, root.x, vertices[own, axis])
     return refined
 

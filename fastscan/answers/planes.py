@@ -16,11 +16,12 @@ from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import SETTINGS, Axis, View, by_name, named
 from fastscan.errors import LimitError, unknown
 from fastscan.interactions.parameters import AXES
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.limits.crossings import infimum
 from fastscan.limits.limits import threshold
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube
-from fastscan.typing import Array
+from fastscan.typing import Array, IntArray
 
 AT_ONCE = 2**20  # points computed at a time: this bounds the memory where chi2 is minimised over an axis
 Scale = tuple[Callable[[Array], Array], Callable[[Array], Array]]  # from the unit of an axis to what is drawn, and back
@@ -108,18 +109,34 @@ class Plane:
         """Points given as they are drawn, converted to the units of their axes."""
         return {side.axis.name: side.from_scale(drawn) for side, drawn in ((self.x, x), (self.y, y))}
 
-    def chi2(self, x: Array, y: Array) -> Array:
-        """chi2 at points given as they are drawn; x, y and chi2 have shape (n,)."""
-        size = max(1, AT_ONCE // math.prod(points.size for points in self.held.values()))
-        parts = [self._chi2_of_few(x[i : i + size], y[i : i + size]) for i in range(0, x.size, size)]
-        return np.concatenate([np.empty(0), *parts])
+    def chi2(self, x: Array, y: Array, rows: tuple[Likelihood, IntArray] | None = None) -> Array:
+        """chi2 at points given as they are drawn; x, y and chi2 have shape (n,).
 
-    def _chi2_of_few(self, x: Array, y: Array) -> Array:
+        `rows` is what `rows_at` returns for the points, where it is known already.
+        """
+        parts = [np.empty(0)]
+        for part in _slices(x.size, self._at_once):
+            own = None if rows is None else (rows[0], rows[1][part, None])
+            parts.append(self._chi2_at(x[part], y[part], own))
+        return np.concatenate(parts)
+
+    def rows_at(self, x: Array, y: Array) -> tuple[Likelihood, IntArray] | None:
+        """The likelihood in the rows of points (n,), and the row of each, shape (n,); None where no axis makes rows."""
+        at = {name: values for name, values in self._in_units(x, y).items() if name in self.cube.rows}
+        return self.cube.at_rows(at) if at.keys() == set(self.cube.rows) else None
+
+    @property
+    def _at_once(self) -> int:
+        """Points that are computed at a time, with all at which other axes are held."""
+        return max(1, AT_ONCE // math.prod(points.size for points in self.held.values()))
+
+    def _chi2_at(self, x: Array, y: Array, rows: tuple[Likelihood, IntArray] | None = None) -> Array:
+        """chi2 where x and y broadcast, in their common shape."""
         at = _product(self._in_units(x, y), self.held)
-        likelihood, row = self.cube.at_rows(at)
+        likelihood, row = rows or self.cube.at_rows(at)
         strength = self.cube.interaction.strength.to_x(at[self.cube.strength])
         chi2 = likelihood.chi2(strength, row, at)
-        lowest: Array = chi2.min(axis=1)
+        lowest: Array = chi2.min(axis=-1)
         return lowest
 
     def lowest(self, x: Array, y: Array) -> Array:
@@ -134,19 +151,24 @@ class Plane:
         likelihood, row = self.cube.at_rows(at)
         columns, shape = likelihood.columns(row, at)
         found = infimum(columns, self.cube.interaction.strength.largest_x)
-        lowest: Array = found.reshape(shape).min(axis=1)
+        lowest: Array = np.atleast_1d(found.reshape(shape).min(axis=-1))
         return lowest[number.ravel()]
 
     @cached_property
     def values(self) -> Array:
         """Delta chi2 on the grid, shape (y, x), from the likelihood or from the stored chi2."""
-        x, y = (each.ravel() for each in np.meshgrid(self.x.drawn, self.y.drawn))
-        chi2 = self.chi2(x, y)
+        x, y = self.x.drawn[None, :], self.y.drawn[:, None]
+        width = min(x.size, self._at_once)
+        blocks = [
+            [self._chi2_at(x[:, across], y[up]) for across in _slices(x.size, width)]
+            for up in _slices(y.size, max(1, self._at_once // width))
+        ]
+        chi2 = np.block(blocks)
         if self.stored_in is not None:
-            stored = self._stored(self.stored_in).ravel()
+            stored = self._stored(self.stored_in)
             chunks.require_same(self.cube, stored, chi2)
             chi2 = stored
-        return chi2.reshape(self.y.drawn.size, -1) - self._lowest_on_grid
+        return chi2 - self._lowest_on_grid
 
     @property
     def _lowest_on_grid(self) -> Array:
@@ -298,11 +320,16 @@ def can_show(cube: Cube, axes: PlaneAxes, held: Sequence[str]) -> bool:
     return has(cube, cube.strength) and bool(second_axes(cube, (*held, *axes.minimise)))
 
 
-def _product(points: Mapping[str, Array], held: Mapping[str, Array]) -> dict[str, Array]:
-    """Points of some axes, shape (n,), with each of the k combinations of points of others.
+def _slices(size: int, most: int) -> list[slice]:
+    """Slices of at most so many that cover a size."""
+    return [slice(start, start + most) for start in range(0, size, most)]
 
-    The arrays broadcast to (n, k).
+
+def _product(points: Mapping[str, Array], held: Mapping[str, Array]) -> dict[str, Array]:
+    """Points of some axes, shapes (...), with each of the k combinations of points of others.
+
+    The arrays broadcast to (..., k).
     """
     mesh = np.meshgrid(*held.values(), indexing="ij")
-    combined = {name: values.reshape(1, -1) for name, values in zip(held, mesh, strict=True)}
-    return {**{name: values[:, None] for name, values in points.items()}, **combined}
+    combined = {name: values.ravel() for name, values in zip(held, mesh, strict=True)}
+    return {**{name: values[..., None] for name, values in points.items()}, **combined}
