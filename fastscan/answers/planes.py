@@ -121,7 +121,7 @@ class Plane:
         return np.concatenate(parts)
 
     def rows_at(self, x: Array, y: Array) -> tuple[Likelihood, IntArray] | None:
-        """The likelihood in the rows of points (n,), and the row of each, shape (n,); None where no axis makes rows."""
+        """The likelihood in the rows of points (n,), and the row of each; None where a row parameter isn't shown."""
         at = {name: values for name, values in self._in_units(x, y).items() if name in self.cube.rows}
         return self.cube.at_rows(at) if at.keys() == set(self.cube.rows) else None
 

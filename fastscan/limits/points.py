@@ -60,11 +60,15 @@ def prepare(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLik
     FastscanError
         For unknown names, and parameters that are missing, or that the model doesn't have.
     """
-    interaction, loaded = catalogue.load(model), load_all(experiments)
-    values = _checked(interaction, at, interaction.rows)
+    interaction = catalogue.load(model)
+    return _rows(load_all(experiments), interaction, _checked(interaction, at, interaction.rows))
+
+
+def _rows(experiments: Sequence[Experiment], interaction: Interaction, values: Mapping[str, Array]) -> Rows:
+    """The rows at checked values of the row parameters, which broadcast."""
     shape = arguments.broadcast(**{name: each.shape for name, each in values.items()})
     rows = {name: np.broadcast_to(each, shape).ravel() for name, each in values.items()}
-    found = likelihood.build(loaded, interaction, rows)
+    found = likelihood.build(experiments, interaction, rows)
     return Rows(interaction, found, np.arange(found.change.shape[1]).reshape(shape))
 
 
@@ -90,11 +94,10 @@ def prepare_points(experiments: Experiments, model: AnyModel, at: Mapping[str, A
         As `prepare`, and where the shapes do not broadcast.
     """
     interaction = catalogue.load(model)
-    axis = interaction.strength.axis
-    checked = _checked(interaction, at, interaction.parameters)
-    arguments.broadcast(**{name: values.shape for name, values in checked.items()})
-    rows = prepare(experiments, interaction, {name: value for name, value in at.items() if name != axis.name})
-    return rows, interaction.strength.to_x(checked[axis.name])
+    values = _checked(interaction, at, interaction.parameters)
+    arguments.broadcast(**{name: each.shape for name, each in values.items()})
+    strength = values.pop(interaction.strength.axis.name)
+    return _rows(load_all(experiments), interaction, values), interaction.strength.to_x(strength)
 
 
 def _checked(interaction: Interaction, at: Mapping[str, ArrayLike | None], axes: Sequence[Axis]) -> dict[str, Array]:
