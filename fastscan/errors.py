@@ -15,14 +15,17 @@ the remedy.  The command line prints it and exits with 2.  In Python each kind c
 
 import difflib
 import logging
+import reprlib
 from collections.abc import Iterable
+
+LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
 
 
 class FastscanError(ValueError):
-    """The base of all errors; its message is one line for the user, even where a name has several."""
+    """The base of all errors; its message is one line for the user, whatever a name in it has in it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.splitlines()))
+        super().__init__(shown(message))
 
 
 class InputError(FastscanError):
@@ -70,7 +73,31 @@ def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanErro
     known = sorted(known)
     near = nearest(name, known)
     hint = f"did you mean {near!r}?" if near else "known: " + ", ".join(known)
-    return error(f"unknown {kind} {name!r}; {hint}")
+    return error(f"unknown {kind} {quoted(name)}; {hint}")
+
+
+def shown(text: str) -> str:
+    """A text as a terminal and a page can show it.
+
+    It is on one line, and control characters and marks that turn the direction of writing are written out.
+
+    >>> shown("two\\nlines, \\x1b[2J cleared, \\u202e turned")
+    'two lines, \\\\x1b[2J cleared, \\\\u202e turned'
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
+
+
+def quoted(value: object) -> str:
+    """What a user gave, as a message shows it: in quotes where it is a text, and cut where it is long.
+
+    >>> quoted("conus"), len(quoted("x" * 1000)), quoted([0.1] * 1000)
+    ("'conus'", 80, '[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, ...]')
+    """
+    return _QUOTES.repr(value)[:LONGEST_QUOTE]
+
+
+_QUOTES = reprlib.Repr()
+_QUOTES.maxstring = _QUOTES.maxother = _QUOTES.maxlong = LONGEST_QUOTE
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

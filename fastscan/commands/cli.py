@@ -13,7 +13,7 @@ import click
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
 from fastscan.commands import options
-from fastscan.errors import FastscanError, InputError, OutputError, StoreError, tell_in_one_line
+from fastscan.errors import FastscanError, InputError, OutputError, StoreError, shown, tell_in_one_line
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
 
@@ -462,7 +462,7 @@ def _end(code: int, problem: str = "") -> NoReturn:
         sys.stdout.flush()
     with suppress(OSError):
         if problem:
-            click.echo(f"fastscan: {terminal.one_line(problem)}", err=True)
+            click.echo(f"fastscan: {shown(problem)}", err=True)
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     sys.exit(code)

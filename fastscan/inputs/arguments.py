@@ -1,11 +1,9 @@
 """Checks of the numbers that a caller passes: the boundary of the Python interface."""
 
-import reprlib
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastscan.errors import InputError
+from fastscan.errors import InputError, quoted
 from fastscan.typing import Array
 
 
@@ -25,7 +23,7 @@ def scalar(name: str, value: object, low: float, high: float, whole: bool = Fals
         number = np.nan
     if not (low <= number <= high and number == int(number) if whole else low < number < high):
         kind = f"a whole number from {low:g} to {high:g}" if whole else f"a number between {low:g} and {high:g}"
-        raise InputError(f"{name} must be {kind}, not {reprlib.repr(value)}")
+        raise InputError(f"{name} must be {kind}, not {quoted(value)}")
     return number
 
 
@@ -40,7 +38,7 @@ def within(name: str, values: ArrayLike, low: float, high: float, expected: str)
     try:
         array = np.asarray(values, float)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{name} must be a number or an array of numbers, not {reprlib.repr(values)}") from None
+        raise InputError(f"{name} must be a number or an array of numbers, not {quoted(values)}") from None
     wrong = array[~((low <= array) & (array <= high))]  # a NaN compares false, so it is wrong too
     if wrong.size:
         raise InputError(f"{name} must be {expected}, not {wrong.flat[0]:g}")

@@ -178,15 +178,6 @@ class ProgressBar:
         self.bar.update(now.points - self.bar.pos, state)
 
 
-def one_line(text: str) -> str:
-    """A text as a terminal can show it: on one line, with control characters written out.
-
-    >>> one_line("two\\nlines, \\x1b[2J cleared")
-    'two lines, \\\\x1b[2J cleared'
-    """
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
-
-
 def short(number: float, unit: str = "") -> str:
     """A number with the prefix that makes it short.
 
