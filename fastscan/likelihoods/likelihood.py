@@ -12,6 +12,7 @@ import numpy as np
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.observations import Observation
 from fastscan.inputs import arguments
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction
@@ -252,6 +253,28 @@ def build(
     )
 
 
+def with_expected_data(found: Likelihood, experiments: Sequence[Experiment]) -> Likelihood:
+    """The likelihood with measured data replaced by the Standard Model's prediction, as `Experiment.expected` does.
+
+    Parameters
+    ----------
+    found : Likelihood
+    experiments : sequence of Experiment
+        The experiments that it was built from, in their order.
+
+    Returns
+    -------
+    Likelihood
+        Its members have the same names, so that settings by name hold for both; `found` itself where no data are
+        measured.
+    """
+    if not any(each.is_measured for each in experiments):
+        return found
+    sums = [_data_sums(*_binned(each), each.statistics.expected()) for each in experiments]
+    roots, spread = zip(*sums, strict=True)
+    return replace(found, roots=np.stack(roots), spread=np.array(spread))
+
+
 def change_of(interaction: Interaction, channel: Channel, rows: Mapping[str, Array]) -> Array:
     """Each feature less its Standard Model value as a polynomial in x, dimensionless.
 
@@ -306,6 +329,19 @@ def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
     ExperimentError
         Where the Standard Model predicts no events, or no finite number of them.
     """
+    rates, signal = _binned(experiment)
+    totals = np.array([signal.sum(), *rates.sum(axis=1)])
+    return totals, *_data_sums(rates, signal, experiment.statistics)
+
+
+def _data_sums(rates: Array, signal: Array, statistics: Observation) -> tuple[Array, float]:
+    """Roots of the sums and spread, as `experiment_sums`, of an observation."""
+    counts = statistics.counts(signal)
+    return square_roots(rates, signal, counts), counts.spread
+
+
+def _binned(experiment: Experiment) -> tuple[Array, Array]:
+    """Rates per unit of each feature, (features, bins), and the Standard Model's, in the bins that have any."""
     by_flavour = response(experiment).by_flavour  # (flavours, bins, 3)
     rates = np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])
     standard = standard_model.features(standard_model.couplings(experiment.channel)).ravel()
@@ -315,6 +351,4 @@ def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
     rates, signal = rates[:, signal > 0], signal[signal > 0]
     if not signal.size:
         raise ExperimentError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
-    counts = experiment.statistics.counts(signal)
-    totals = np.array([signal.sum(), *rates.sum(axis=1)])
-    return totals, square_roots(rates, signal, counts), counts.spread
+    return rates, signal

@@ -40,6 +40,9 @@ class Cube:
         How it is cut.
     likelihood : Likelihood
         The likelihood in the rows of the grid, the last row parameter fastest.
+    expected : Likelihood
+        The same with measured data replaced by the Standard Model's prediction; `likelihood` itself where no data are
+        measured.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Cube:
     points: dict[str, Array]
     layout: Layout
     likelihood: Likelihood
+    expected: Likelihood
 
     @functools.cached_property
     def hash(self) -> str:
@@ -63,6 +67,11 @@ class Cube:
     @property
     def model(self) -> str:
         return self.name.split("/")[1]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether any of the data are measured, so that an observed limit differs from the expected one."""
+        return self.expected is not self.likelihood
 
     @property
     def axes(self) -> dict[str, Axis]:
