@@ -32,6 +32,11 @@ def limits_of_store(location: str, question: Question, combined: Sequence[str] =
     return itertools.chain.from_iterable([limit_records(cube, question, stored_in) for cube in cubes])
 
 
+def labels_of_store(location: str) -> dict[str, str]:
+    """What people call the experiments and combinations of a store, by their names."""
+    return store.labels(read_root(location))
+
+
 def cubes_of(root: zarr.Group, groups: Sequence[str]) -> list[Cube]:
     """The groups of a store that are named, each once, or all that it has."""
     return [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]

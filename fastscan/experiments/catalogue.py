@@ -4,6 +4,7 @@ An experiment is a TOML file, in the package (`fastscan/data/experiments`) or th
 experiment stands in code.
 """
 
+import functools
 from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
@@ -57,6 +58,16 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
         raise ExperimentError(f"{path}: {path.stem!r} is an experiment of the package; give the file another name")
     table = read_toml(path, "an experiment")
     return parse(table.checked("file name", partial(check_name, path.stem)), table)
+
+
+@functools.cache
+def label_of(name: str) -> str:
+    """What people call an experiment of the package; any other name stands for itself.
+
+    >>> label_of("cr51-lxe-a"), label_of("chi")
+    ('51Cr (A)', 'chi')
+    """
+    return load(name).label if name in names() else name
 
 
 def load_all(experiments: Experiments) -> list[Experiment]:

@@ -20,10 +20,11 @@ from fastscan.typing import Channel
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment; `digest` is the SHA-256 of the file that describes it."""
+    """One experiment; `label` is what people call it, `digest` the SHA-256 of the file that describes it."""
 
     name: str
     title: str
+    label: str
     channel: Channel
     references: tuple[str, ...]
     exposure_s: float
@@ -52,7 +53,8 @@ class Experiment:
         """
         if not self.is_measured:
             return self
-        return replace(self, name=f"{self.name}-expected", statistics=self.statistics.expected())
+        name, label = f"{self.name}-expected", f"{self.label}, expected"
+        return replace(self, name=name, label=label, statistics=self.statistics.expected())
 
     def spectra(self) -> list[Spectrum]:
         """Fluence of each of the source's neutrinos at the detector over the exposure, see `Source.spectra`.

@@ -4,6 +4,7 @@ A key is read, converted and checked in the module of what it describes.  Checks
 grids/README.md lists the keys for users.
 """
 
+from fastscan.errors import quoted
 from fastscan.experiments import geometry as geometries
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import Experiment
@@ -13,6 +14,7 @@ from fastscan.experiments.targets import Target
 from fastscan.inputs.toml import Table
 from fastscan.typing import Channel
 
+LONGEST_LABEL = 40  # characters, so that the curves of a picture beside its legend are still seen
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 
 
@@ -28,6 +30,7 @@ def parse(name: str, table: Table) -> Experiment:
     experiment = Experiment(
         name=name,
         title=table.text("title"),
+        label=_read_label(table, name),
         channel=table.choice("channel", CHANNELS),
         references=table.texts("references"),
         exposure_s=table.quantity("exposure", "time"),
@@ -48,3 +51,11 @@ def parse(name: str, table: Table) -> Experiment:
         told = f"threshold {1e3 * threshold:.3g} keV is above any recoil, {1e3 * largest:.3g} keV"
         raise table.error("detector", told)
     return experiment
+
+
+def _read_label(table: Table, name: str) -> str:
+    """What figures and tables call the experiment: its name, unless the file has a label."""
+    label = table.text("label", default=name)
+    if "label" in table and not (label.strip() and label.isprintable() and len(label) <= LONGEST_LABEL):
+        raise table.error("label", f"must be 1 to {LONGEST_LABEL} characters that can be shown, not {quoted(label)}")
+    return label

@@ -4,13 +4,14 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import click
 
 from fastscan.axes import SETTINGS, Axis
+from fastscan.errors import shown
 from fastscan.interactions.parameters import AXES, PARAMETERS
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
 from fastscan.typing import Record
@@ -47,6 +48,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def print_labelled(columns: Sequence[str], rows: Sequence[Sequence[str]], labels: Mapping[str, str]) -> None:
+    """A table whose rows begin with the names of experiments, and their labels beside, where any has one."""
+    if any(labels.get(name, name) != name for name, *_ in rows):
+        columns = (columns[0], "label", *columns[1:])
+        rows = [(name, shown(labels.get(name, name)), *cells) for name, *cells in rows]
+    print_table(columns, rows)
+
+
 def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
@@ -64,8 +73,8 @@ def print_limit(found: Record) -> None:
             click.echo("allowed M_Z'/g': " + intervals_text(found["allowed_over_g_gev"]))
 
 
-def print_limits(found: Iterable[Record], cl: float, dof: int) -> None:
-    """A row for each limit; the expected limit too where any is from scaled data."""
+def print_limits(found: Iterable[Record], cl: float, dof: int, labels: Mapping[str, str] | None = None) -> None:
+    """A row for each limit, with the label of its experiment; the expected limit too where any is from scaled data."""
     limits = list(found)
     scaled = any(each["scaled_data"] for each in limits)
     axes = [axis for axis in PARAMETERS if any(axis.column in each for each in limits)]
@@ -82,7 +91,8 @@ def print_limits(found: Iterable[Record], cl: float, dof: int) -> None:
     ]
     click.echo(f"Lower limits on M_Z' at {level_text(cl, dof)}:")
     headings = (axis.heading for axis in (*axes, *SETTINGS))
-    print_table(("experiment", "model", *headings, "limit", *(("expected",) if scaled else ())), rows)
+    columns = ("experiment", "model", *headings, "limit", *(("expected",) if scaled else ()))
+    print_labelled(columns, rows, labels or {})
 
 
 def _row_axes(record: Record) -> list[Axis]:
@@ -90,7 +100,7 @@ def _row_axes(record: Record) -> list[Axis]:
     return [axis for axis in PARAMETERS if record.get(axis.column) is not None]
 
 
-def print_summary(found: Iterable[Record]) -> None:
+def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
     """A row for each experiment and model; over its rows, the range of its limits, all at luminosity 1."""
     own = [axis for axis in SETTINGS if axis.default is None]  # settings of which each experiment has its own value
     groups: dict[tuple[str, ...], list[Record]] = {}
@@ -100,7 +110,7 @@ def print_summary(found: Iterable[Record]) -> None:
     defaults = [f"{axis.text} {axis.default:g}" for axis in SETTINGS if axis.default is not None]
     click.echo(f"Lower limits on M_Z' at {', '.join([level_text(CL, DOF), *defaults])}:")
     rows = [(*key, limits_text(each)) for key, each in groups.items()]
-    print_table(("experiment", "model", *(axis.heading for axis in own), "limit"), rows)
+    print_labelled(("experiment", "model", *(axis.heading for axis in own), "limit"), rows, labels)
 
 
 def print_contours(plane: Record) -> None:

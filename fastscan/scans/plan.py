@@ -21,7 +21,7 @@ from fastscan.scans.grid import Combination, Grid, layout_of
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array
 
-PROSE = ("title", "description", "references")  # keys that may be reworded without any change of a number
+PROSE = ("title", "label", "description", "references")  # keys that may be reworded without any change of a number
 
 
 def plan(source: str | Path | Grid) -> list[Cube]:
@@ -60,6 +60,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
     return Cube(
         name=name,
         title=source.title,
+        label=name.partition("/")[0] if combined else measured.experiments[0].label,
         references=tuple(dict.fromkeys([*references, *model.references])),
         identity={
             "physics_version": PHYSICS_VERSION,

@@ -79,6 +79,7 @@ def _joint(parts: Sequence[Cube]) -> Cube:
     return replace(
         first,
         name=f"{'+'.join(part.experiment for part in parts)}/{first.model}",
+        label=" + ".join(part.label for part in parts),
         references=tuple(dict.fromkeys(reference for part in parts for reference in part.references)),
         identity=first.identity | joint,
         points=first.points | own,

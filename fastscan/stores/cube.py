@@ -28,8 +28,8 @@ class Cube:
 
     Attributes
     ----------
-    name, title, references
-        ``<experiment>/<model>``, what the user calls it, and what to cite.
+    name, title, label, references
+        ``<experiment>/<model>``, what the user calls the grid, what people call the experiment, and what to cite.
     identity : dict
         The inputs that the numbers follow from, as the user gave them.  Two runs are the same if its hash is.
     interaction : Interaction
@@ -47,6 +47,7 @@ class Cube:
 
     name: str
     title: str
+    label: str
     references: tuple[str, ...]
     identity: dict[str, Any]
     interaction: Interaction

@@ -33,7 +33,7 @@ from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore, StorePath
 
 from fastscan.axes import SETTINGS
-from fastscan.errors import FastscanError, StoreError, unknown
+from fastscan.errors import FastscanError, StoreError, shown, unknown
 from fastscan.inputs.files import MALFORMED, readable
 from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import Likelihood
@@ -166,6 +166,7 @@ def _make(root: zarr.Group, cube: Cube) -> None:
         {
             "Conventions": "CF-1.11",
             "title": cube.title,
+            "label": cube.label,
             "source": f"fastscan {version('fastscan')}",
             "references": list(cube.references),
             "versions": {
@@ -246,6 +247,7 @@ def read(root: zarr.Group, name: str) -> Cube:
         return Cube(
             name=name,
             title=attributes["title"],
+            label=_label(attributes, name),
             references=references,
             identity=identity,
             interaction=interaction,
@@ -292,6 +294,16 @@ async def _read_arrays(storage: MemoryStore, arrays: Iterable[str]) -> dict[str,
 
     arrays = list(arrays)
     return dict(zip(arrays, await asyncio.gather(*map(values, arrays)), strict=True))
+
+
+def labels(root: zarr.Group) -> dict[str, str]:
+    """What people call the experiments and combinations of a store, by their names."""
+    return {name.partition("/")[0]: _label(_attributes(root, name), name) for name in group_names(root)}
+
+
+def _label(attributes: Mapping[str, Any], group: str) -> str:
+    """What people call the experiment of a group; its name, in a store that doesn't say."""
+    return shown(str(attributes.get("label", group.partition("/")[0])))
 
 
 def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
