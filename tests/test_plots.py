@@ -1,7 +1,11 @@
 """Pictures of a user's own store: what is chosen, that it is what the records say, and what can't be drawn."""
 
+import itertools
+import json
+import math
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +13,15 @@ import matplotlib
 import numpy as np
 import pytest
 from conftest import GRID, scanned
+from matplotlib.colors import to_hex
+from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
 from fastscan.answers import answers
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
+from fastscan.experiments import catalogue as experiments
 from fastscan.outputs import figures, plots
 from fastscan.outputs.plots import Picture
 from fastscan.paper import paper_figures
@@ -47,22 +54,121 @@ def test_what_is_drawn_when_nothing_is_said(stored: str) -> None:
 def test_a_profile_names_what_differs(stored: str) -> None:
     figure, _ = plots.plot(stored, Question(at={"sigma_sys": [0.1, 0.2]}), Picture("profile"))
     assert [*drawn(figure)][:2] == [
-        r"coherent-csi/chi, $\sigma_\mathrm{sys}$ = 0.1",
-        r"coherent-csi/chi, $\sigma_\mathrm{sys}$ = 0.2",
+        r"COHERENT CsI, $\chi$, $\sigma_\mathrm{sys}$ = 0.1",
+        r"COHERENT CsI, $\chi$, $\sigma_\mathrm{sys}$ = 0.2",
     ]
 
 
 def test_a_curve_without_a_limit_is_named_so(tmp_path: Path) -> None:
     store = scanned(GRID.replace('"chi", "e6"', '"chi", "psi"').replace("beta =", "# beta ="), tmp_path)
     figure, _ = plots.plot(str(store))
-    assert [*drawn(figure)] == ["coherent-csi/chi", "coherent-csi/psi: none"]
+    assert [*drawn(figure)] == [r"COHERENT CsI, $\chi$", r"COHERENT CsI, $\psi$: none"]
 
 
 def test_a_curve_is_named_once_by_what_differs(stored: str) -> None:
     for axes in (("beta", "m_zprime"), ("cos_beta", "m_zprime"), ("m_zprime", "beta")):
         figure, _ = plots.plot(stored, picture=Picture(plane=PlaneAxes(axes)))
         names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-        assert names == ["coherent-csi/e6", "excluded"]
+        assert names == ["COHERENT CsI, E$_6$", "excluded"]
+
+
+OWN = """
+title = "The first one"
+label = "CsI for $5, $6"
+"""
+
+
+def own_experiment(place: Path, name: str, head: str) -> str:
+    text = (experiments.BUILT_IN / "coherent-csi.toml").read_text()
+    (place / f"{name}.toml").write_text(head + text[text.index("channel") :])
+    return f"{name}.toml"
+
+
+def of_own_experiments(place: Path, *names: str, heads: Sequence[str] = (OWN,)) -> str:
+    paths = [own_experiment(place, name, head) for name, head in zip(names, itertools.cycle(heads), strict=False)]
+    grid = GRID.replace('["coherent-csi"]', repr(paths)).replace("beta =", "# beta =").replace(', "e6"', "")
+    return str(scanned(grid, place))
+
+
+def test_an_own_label_is_drawn_as_it_is_written(tmp_path: Path) -> None:
+    """Its dollars begin no mathematics, which would show `5, ` in italics, or fail."""
+    figure, _ = plots.plot(of_own_experiments(tmp_path, "mine"))
+    assert [*drawn(figure)] == [r"CsI for \$5, \$6, $\chi$"]
+    figures.save(figure, tmp_path / "mine.png")
+
+
+def test_without_a_label_the_name_is_drawn(tmp_path: Path) -> None:
+    figure, _ = plots.plot(of_own_experiments(tmp_path, "mine", heads=['title = "The first one"\n']))
+    assert [*drawn(figure)] == [r"mine, $\chi$"]
+
+
+def test_two_experiments_of_one_label_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    figure, _ = plots.plot(of_own_experiments(tmp_path, "mine", "thine"))
+    assert [*drawn(figure)] == [r"mine, $\chi$", r"thine, $\chi$"]
+
+
+def test_a_store_that_does_not_say_a_label_has_names(tmp_path: Path) -> None:
+    store = of_own_experiments(tmp_path, "mine")
+    metadata = Path(store) / "mine/chi/zarr.json"
+    group = json.loads(metadata.read_text())
+    del group["attributes"]["label"]
+    metadata.write_text(json.dumps(group))
+    assert [*drawn(plots.plot(store)[0])] == [r"mine, $\chi$"]
+
+
+@pytest.mark.parametrize("models", range(1, plots.MOST_CURVES + 1))
+def test_no_two_curves_look_alike(models: int) -> None:
+    rows = [{"model": f"m{m}", "name": f"n{n}"} for n in range(plots.MOST_CURVES // models) for m in range(models)]
+    looks = figures.styles(rows, lambda row: row["name"] + row["model"], lambda row: row["name"])
+    assert len({tuple(look.values()) for look in looks.values()}) == len(looks) == len(rows)
+
+
+def test_a_colour_stands_for_a_configuration_and_a_dash_for_a_model(several: str) -> None:
+    figure, _ = plots.plot(several, picture=Picture(along="sigma_sys"))
+    looks = {str(line.get_label()): (line.get_color(), line._dash_pattern) for line in figure.axes[0].get_lines()}
+    assert len(looks) == 4
+    for experiment in ("COHERENT CsI", "CONUS"):
+        assert looks[rf"{experiment}, $\chi$"][0] == looks[f"{experiment}, LR"][0]
+    for model in (r"$\chi$", "LR"):
+        assert looks[f"COHERENT CsI, {model}"][1] == looks[f"CONUS, {model}"][1]
+    assert len({colour for colour, _ in looks.values()}) == 2
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> str:
+    grid = GRID.replace('["coherent-csi"]', '["coherent-csi", "conus"]').replace('"chi",', '"chi", "lr",')
+    return str(scanned(grid, tmp_path_factory.mktemp("several")))
+
+
+def names_in_legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_what_is_excluded_is_shaded_in_every_kind_of_picture(several: str) -> None:
+    one, both = Question(("conus/chi",)), Question(("coherent-csi/e6", "conus/e6"))
+    profile, _ = plots.plot(several, one, Picture("profile"))
+    (shade,) = profile.axes[0].patches
+    assert shade.get_extents().transformed(profile.axes[0].transData.inverted()).y0 == pytest.approx(2.7055, abs=1e-4)
+    assert names_in_legend(profile)[-1] == "excluded at 90 % CL, 1 dof"
+    limits, _ = plots.plot(several, one, Picture(along="sigma_sys"))
+    assert names_in_legend(limits) == [r"CONUS, $\chi$", "excluded"]
+    (line,), (shade,) = limits.axes[0].get_lines(), limits.axes[0].collections
+    for sigma, limit in line.get_xydata()[1:-1]:
+        assert shade.get_paths()[0].contains_point((sigma, 0.99 * limit))
+        assert not shade.get_paths()[0].contains_point((sigma, 1.01 * limit))
+    contours, _ = plots.plot(several, both)
+    planes = [each for each in contours.axes[0].collections if isinstance(each, QuadContourSet)]
+    colours = [line.get_color() for line in contours.axes[0].get_lines() if not line.get_label().startswith("_")]
+    assert [to_hex(plane.get_facecolor()[0]).upper() for plane in planes] == colours
+    assert names_in_legend(contours)[-1] == "excluded"
+
+
+def test_where_lighter_masses_are_allowed_again_nothing_is_shaded_below_a_limit(tmp_path: Path) -> None:
+    store = str(scanned(GRID.replace("num = 13", "num = 181"), tmp_path))
+    asked = Question(("coherent-csi/e6",), at={"beta": [math.radians(100)], "sigma_sys": [0.1]})
+    assert any(len(row["allowed_gev"]) > 1 for row in answers.limits_of_store(store, asked))
+    figure, _ = plots.plot(store, Question(asked.groups, at={"sigma_sys": [0.1]}), Picture(along="beta"))
+    assert "excluded" not in names_in_legend(figure)
 
 
 def test_what_is_said_chooses_the_picture(stored: str) -> None:

@@ -2,15 +2,17 @@
 
 Which pictures there are is said elsewhere: in `fastscan.outputs.plots` for a user's store, in
 `fastscan.paper.paper_figures` for the paper.  Each function takes an `ax`, draws on it and returns the artists; none
-shows or saves anything but `save`.  Colours are those of Okabe and Ito, which colour-blind readers can distinguish, and
-each comes with a dash pattern of its own, so that a print without colours can be read as well.  Needs matplotlib:
-``pip install 'fastscan[plot]'``.
+shows or saves anything but `save`.  Colours are those of Okabe and Ito, which colour-blind readers can distinguish.  A
+colour stands for a configuration and a dash pattern for a model; where all curves are of one configuration, or of one
+model, each has a colour and a dash pattern of its own, so that a print without colours can be read as well.  Needs
+matplotlib: ``pip install 'fastscan[plot]'``.
 """
 
 import io
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import View
-from fastscan.errors import OutputError
+from fastscan.errors import OutputError, shown
 from fastscan.inputs.files import replacing, writable
 from fastscan.interactions.contact import HEAVY
 from fastscan.interactions.interaction import Strength
 from fastscan.interactions.parameters import AXES
-from fastscan.limits.confidence import SCALED, level_text
+from fastscan.limits.confidence import SCALED
 from fastscan.typing import Array, Record
 
 try:
@@ -32,9 +34,12 @@ try:
     from matplotlib.collections import PolyCollection
     from matplotlib.contour import ContourSet
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.legend import Legend
     from matplotlib.lines import Line2D
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.patches import Rectangle
+    from matplotlib.text import Text
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 except ImportError:
     raise OutputError("pictures need matplotlib: pip install 'fastscan[plot]'") from None
 except ValueError as error:
@@ -70,10 +75,23 @@ LOOK: dict[Any, Any] = {
     "svg.hashsalt": "fastscan",  # the same picture is the same file
     "savefig.dpi": 200,
 }
+ISOTOPE = re.compile(r"\b51Cr\b")
+SOFT, SMALL = "0.35", 7  # colour and size of what is said within a picture
 THIN = 0.6  # the width of a line beside one that counts more
 WIDTH = 7.0  # inches: the text of a page
+PADDING = 0.09  # inches beside each panel, so that the last number of one doesn't touch the first of the next
+DECADES = 5  # numbers along a logarithmic axis; over more decades not each has one
 MARGIN = 0.4  # inches above and below a legend
 FORMATS = ("png", "pdf", "svg")
+EXCLUDED: dict[str, Any] = {"color": "0.5", "alpha": 0.12, "linewidth": 0, "zorder": 0}  # the shade of what is excluded
+SYMBOLS = {
+    "chi": r"$\chi$",
+    "psi": r"$\psi$",
+    "eta": r"$\eta$",
+    "lr": "LR",
+    "lr-nc": r"LR$_\mathrm{nc}$",
+    "e6": "E$_6$",
+}
 
 
 def limit_view(strength: Strength) -> View:
@@ -101,16 +119,51 @@ def look() -> AbstractContextManager[None]:
 
 def canvas(rows: int = 1, columns: int = 1, height: float = 3.4, **subplots: Any) -> tuple[Figure, Any]:
     """A figure of the width of a page and its axes, (rows, columns) of them."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=PADDING))
     return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
 
 
-def styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """A colour and a dash pattern for each label, in their order."""
-    return {
-        label: {"color": COLOURS[n % len(COLOURS)], "linestyle": DASHES[n % len(DASHES)]}
-        for n, label in enumerate(dict.fromkeys(labels))
-    }
+def literal(text: str) -> str:
+    """A name as a picture shows it: matplotlib takes what stands between two dollars for mathematics.
+
+    >>> print(literal("a $beta$ source"), literal("51Cr (A)"))
+    a \\$beta\\$ source $^{51}$Cr (A)
+    """
+    return ISOTOPE.sub(r"$^{51}$Cr", shown(text).replace("$", r"\$"))
+
+
+def symbol(model: str) -> str:
+    """A model as a picture shows it: its symbol, or a user's own name."""
+    return SYMBOLS.get(model) or literal(model)
+
+
+def styles(
+    rows: Iterable[Record], label: Label, configuration: Callable[[Record], Hashable] | None = None
+) -> dict[str, dict[str, Any]]:
+    """The look of each curve, by its label: the colour of its configuration and the dash pattern of its model.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Records of all curves.
+    label : callable
+        The label of the curve that a record belongs to.
+    configuration : callable, optional
+        Whatever but the model tells curves apart; left out, each label is a configuration.
+    """
+    of = configuration or label
+    curves = {label(row): (of(row), row["model"]) for row in rows}
+    configurations, models = (list(dict.fromkeys(each[part] for each in curves.values())) for part in (0, 1))
+    looks = {}
+    for name, (place, model) in curves.items():
+        n = configurations.index(place)
+        m = models.index(model)
+        if len(models) == 1 or len(configurations) == 1:
+            colour = dash = n + m
+        else:  # where dash patterns or colours are used up, the other of the two goes on
+            colour, dash = n + len(configurations) * (m // len(DASHES)), m + len(models) * (n // len(COLOURS))
+        looks[name] = {"color": COLOURS[colour % len(COLOURS)], "linestyle": DASHES[dash % len(DASHES)]}
+    return looks
 
 
 def name_axes(ax: Axes, x: str, y: str) -> None:
@@ -118,10 +171,11 @@ def name_axes(ax: Axes, x: str, y: str) -> None:
     for which, name in (("x", x), ("y", y)):
         view = QUANTITIES[name]
         ax.set(**{f"{which}label": view.label})
+        axis = ax.xaxis if which == "x" else ax.yaxis
+        axis.set_major_locator(MaxNLocator("auto", steps=(1, 2, 5, 10)))
         if view.scale == "log":
             ax.set(**{f"{which}scale": "log"})
-            axis = ax.xaxis if which == "x" else ax.yaxis
-            axis.set_major_locator(LogLocator(subs=view.ticks))
+            axis.set_major_locator(LogLocator(subs=view.ticks, numticks=DECADES))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
 
@@ -131,11 +185,13 @@ def curves(
 ) -> list[Line2D]:
     """A line for each label, through its rows; a value that is missing is a gap."""
     groups = grouped(rows, label)
-    style_of = style or styles(groups)
+    style_of = styles(_firsts(groups), label) if style is None else style
     return [ax.plot(*_columns(members, x, y), label=name, **style_of[name])[0] for name, members in groups.items()]
 
 
-def with_expected(rows: Iterable[Record], limit: str, label: Label) -> tuple[list[Record], dict[str, dict[str, Any]]]:
+def with_expected(
+    rows: Iterable[Record], limit: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[list[Record], dict[str, Mapping[str, Any]]]:
     """Rows of limits, and beside those from scaled data the same rows with the expected limit.
 
     Returns
@@ -146,9 +202,11 @@ def with_expected(rows: Iterable[Record], limit: str, label: Label) -> tuple[lis
         The look of each curve.  That of scaled data is thin, in the colour of the expected one.
     """
     groups = grouped(rows, label)
+    style_of = styles(_firsts(groups), label) if style is None else style
     drawn: list[Record] = []
-    looks: dict[str, dict[str, Any]] = {}
-    for (name, members), look in zip(groups.items(), styles(groups).values(), strict=True):
+    looks: dict[str, Mapping[str, Any]] = {}
+    for name, members in groups.items():
+        look = style_of[name]
         scaled = any(row["scaled_data"] for row in members)
         if scaled:
             expected = f"{name}, expected"
@@ -181,7 +239,7 @@ def contour_curves(
 ) -> list[Line2D]:
     """The contours of each label, a line each; only the first of a label is named in a legend."""
     groups = grouped(rows, label)
-    style_of = style or styles(groups)
+    style_of = styles(_firsts(groups), label) if style is None else style
     return [
         ax.plot(*_columns(line, x, y), label=name if number == 0 else None, **style_of[name])[0]
         for name, members in groups.items()
@@ -189,36 +247,78 @@ def contour_curves(
     ]
 
 
-def excluded(ax: Axes, x: Sequence[float], y: Sequence[float], values: Array, level: float) -> ContourSet:
-    """The part of a plane, values of shape (y, x), that is above a level, as a shade."""
-    shade = ax.contourf(x, y, values, levels=[level, math.inf], colors=[COLOURS[0]], alpha=0.15)
-    ax.fill_between([], [], color=COLOURS[0], alpha=0.15, linewidth=0, label="excluded")
+def excluded(
+    ax: Axes, sides: Sequence[Sequence[float]], values: Array, level: float, colour: str, opacity: float
+) -> ContourSet:
+    """The part of a plane, with the points of its sides x and y, and values (y, x), that is above a level."""
+    x, y = sides
+    return ax.contourf(x, y, values, levels=[level, math.inf], colors=[colour], alpha=opacity)
+
+
+def excluded_below(ax: Axes, rows: Iterable[Record], x: str, y: str) -> PolyCollection:
+    """What every one of some curves of lower limits excludes, as a shade; a limit that is missing excludes nothing."""
+    groups = grouped(rows, lambda row: row[x])
+    at = sorted(groups)
+    low = [min(math.nan if row[y] is None else row[y] for row in groups[each]) for each in at]
+    ends = ax.get_ylim()
+    shade = ax.fill_between(at, ends[0], low, **EXCLUDED)
+    ax.set_ylim(ends)
     return shade
 
 
-def level(ax: Axes, delta: float, cl: float, dof: int) -> Line2D:
-    """The threshold that Delta chi2 is compared with."""
-    line = ax.axhline(delta, color="0.4", linewidth=0.7, zorder=1)
-    ax.text(
-        0.015,
-        delta,
-        level_text(cl, dof),
-        transform=ax.get_yaxis_transform(),
-        ha="left",
-        va="bottom",
-        color="0.35",
-        fontsize=7,
+def level(ax: Axes, delta: float) -> Rectangle:
+    """The threshold that Delta chi2 is compared with, and the shade of what is excluded above it."""
+    top = ax.get_ylim()[1]
+    ax.axhline(delta, color="0.4", linewidth=0.7, zorder=1)
+    shade = ax.axhspan(delta, top, **EXCLUDED)
+    ax.set_ylim(top=top)
+    return shade
+
+
+def remark(ax: Axes, text: str, x: float, y: float, **place: Any) -> Text:
+    """A remark within a panel, at a place from (0, 0) to (1, 1)."""
+    return ax.text(x, y, text, transform=ax.transAxes, color=SOFT, fontsize=SMALL, **place)
+
+
+def legend(ax: Axes, title: str | None = None, below: str = "") -> Legend:
+    """The names of what is drawn in a panel, or in a row of panels, to the right of it, where they cover nothing.
+
+    Parameters
+    ----------
+    ax : Axes
+        The panel, or the last one of a row in which all show the same curves.
+    title : str, optional
+        What the names have in common.
+    below : str, optional
+        A remark below the names.
+    """
+    names = ax.legend(
+        loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0, handlelength=3.4, title=title, alignment="left"
     )
-    return line
+    if below:
+        ax.annotate(
+            below,
+            (0, 0),
+            xycoords=names,
+            xytext=(0, -4),
+            textcoords="offset points",
+            va="top",
+            color=SOFT,
+            fontsize=SMALL,
+        )
+    return names
 
 
-def legend(ax: Axes, *others: Axes) -> Legend:
-    """The names of what is drawn on some axes, once each, to the right of the first, where they cover nothing."""
-    named: dict[str, Any] = {}
-    for each in (*others, ax):
-        named |= {name: handle for handle, name in zip(*each.get_legend_handles_labels(), strict=True)}
-    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0.0}
-    return ax.legend(list(named.values()), list(named), handlelength=3.4, **beside)
+def legend_inside(
+    ax: Axes, where: str = "upper right", lines: Sequence[Line2D] = (), title: str | None = None
+) -> Legend:
+    """The names of what is drawn, or of some lines, within the panel, where there is room; a panel can have several."""
+    handles = lines or ax.get_legend_handles_labels()[0]
+    labels = [str(each.get_label()) for each in handles]
+    place: dict[str, Any] = {"loc": where, "title": title, "alignment": "left"}
+    names = Legend(ax, handles, labels, handlelength=2.0, **place)
+    ax.add_artist(names)
+    return names
 
 
 def make_room(figure: Figure, ax: Axes) -> None:
@@ -258,6 +358,11 @@ def check_name(path: Path) -> None:
     """Refuse a file name whose suffix is no format of pictures."""
     if path.suffix[1:] not in FORMATS:
         raise OutputError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
+
+
+def _firsts(groups: Mapping[str, Sequence[Record]]) -> list[Record]:
+    """A record of each curve."""
+    return [members[0] for members in groups.values()]
 
 
 def grouped(rows: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:

@@ -5,7 +5,7 @@ setting, else profiles.  Whatever is drawn comes from the same records that the 
 luminosity other than 1 are named scaled data; the expected limits are drawn beside those from them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ import numpy as np
 import zarr
 
 from fastscan.answers import answers, contours, from_cube, planes
-from fastscan.answers.planes import Side
+from fastscan.answers.contours import Contour
+from fastscan.answers.planes import Plane, Side
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import LimitError, unknown
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
 KINDS = ("profile", "limit", "contour")
 DEGREE = {"deg": r"$\degree$"}  # units that have their own sign in a picture
 MOST_CURVES = 21  # more can't be distinguished
+Configuration = Callable[[Record], tuple[str, ...]]  # what but its model distinguishes the curve of a record
 
 
 @dataclass(frozen=True)
@@ -163,13 +165,15 @@ def _draw_profiles(ax: "Axes", cubes: Sequence[Cube], asked: Question, stored_in
     rows = [_drawn(cube, row) for cube in cubes for row in from_cube.profile_records(cube, asked, stored_in)]
     told = _told_axes(cubes)
     strength = cubes[0].interaction.strength.axis.own_view.column
-    label = _marked(_labels(rows, told))
+    configuration = _configurations(cubes, rows, told)
+    label = _marked(_labels(configuration))
     _require_few(rows, label)
-    _curves(ax, rows, strength, "delta_chi2", label)
+    _curves(ax, rows, strength, "delta_chi2", label, figures.styles(rows, label, configuration))
     ax.set_title(_title(rows, told))
     delta = threshold(asked.cl, asked.column_dof)
-    figures.level(ax, delta, asked.cl, asked.column_dof)
     ax.set(ylim=(0, 4 * delta))
+    figures.level(ax, delta).set_label(f"excluded at {level_text(asked.cl, asked.column_dof)}")
+    figures.legend(ax)
 
 
 def _draw_limits(ax: "Axes", cubes: Sequence[Cube], along: str, asked: Question, stored_in: zarr.Group | None) -> None:
@@ -178,36 +182,50 @@ def _draw_limits(ax: "Axes", cubes: Sequence[Cube], along: str, asked: Question,
     drawn = cubes[0].axes[along].own_view.column
     limit = figures.limit_view(cubes[0].interaction.strength).column
     told = _told_axes(cubes, along)
-    label = _labels(rows, told)
+    configuration = _configurations(cubes, rows, told)
+    label = _labels(configuration)
     _require_few(rows, label)
-    beside, looks = figures.with_expected(rows, limit, label)
+    beside, looks = figures.with_expected(rows, limit, label, figures.styles(rows, label, configuration))
     _curves(ax, beside, drawn, limit, figures.curve_of, looks)
+    if len(looks) == 1 and all(len(row["allowed_gev"]) == 1 for row in rows):  # lighter masses aren't allowed again
+        figures.excluded_below(ax, beside, drawn, limit).set_label("excluded")
     ax.set_title(_title(rows, told, level_text(asked.cl, asked.column_dof)))
+    figures.legend(ax)
 
 
 def _draw_contours(
     ax: "Axes", cubes: Sequence[Cube], axes: PlaneAxes, asked: Question, stored_in: zarr.Group | None
 ) -> None:
     found = list(answers.contours_of_cubes(cubes, asked, axes, stored_in))
-    rows = [
-        {**_drawn(plane.cube, row), "scaled_data": plane.scales_data}  # one name for all of a plane's lines
-        for plane, lines in found
-        for row in contours.contour_records(plane, lines)
-    ]
+    by_plane = [(plane, _contour_rows(plane, lines)) for plane, lines in found]
+    rows = [row for _, records in by_plane for row in records]
     plane, _ = found[0]
     told = _told_axes(cubes, *plane.shown)
     shown = (plane.x.view.column, plane.y.view.column)
     figures.name_axes(ax, *shown)
-    figures.contour_curves(ax, rows, *shown, _marked(_labels(rows, told)))
+    configuration = _configurations(cubes, rows, told)
+    label = _marked(_labels(configuration))
+    looks = figures.styles(rows, label, configuration)
+    figures.contour_curves(ax, rows, *shown, label, looks)
+    opacity = 0.15 if len(found) == 1 else 0.08
+    for each, records in by_plane:
+        colour = looks[label(records[0])]["color"] if records else figures.COLOURS[0]
+        sides = [_points(side) for side in (each.x, each.y)]
+        figures.excluded(ax, sides, contours.bounded(each.values, each.delta), 0.5, colour, opacity)
+    named = {"color": figures.COLOURS[0], "alpha": opacity} if len(found) == 1 else figures.EXCLUDED
+    ax.fill_between([], [], label="excluded", **named)
     x, y = (_points(side) for side in (plane.x, plane.y))
-    if len(found) == 1:
-        figures.excluded(ax, x, y, contours.bounded(plane.values, plane.delta), 0.5)
     ax.set(xlim=(min(x), max(x)), ylim=(min(y), max(y)))
     level = level_text(plane.cl, plane.dof)
     scaled = f", {SCALED}" if any(each.scales_data for each, _ in found) else ""
     ax.set_title(_title(rows, told, level) if rows else f"{level}{scaled}: no contour in this plane")
-    if rows or len(found) == 1:
-        figures.legend(ax)
+    figures.legend(ax)
+
+
+def _contour_rows(plane: Plane, lines: Sequence[Contour]) -> list[Record]:
+    """The vertices of a plane's contours, which are all called the same."""
+    records = contours.contour_records(plane, lines)
+    return [{**_drawn(plane.cube, row), "scaled_data": plane.scales_data} for row in records]
 
 
 def _drawn(cube: Cube, row: Record) -> Record:
@@ -250,14 +268,32 @@ def _told(axis: Axis, value: float) -> str:
     return f"${axis.symbol}$ = {value:.12g}{unit}" if unit else f"${axis.symbol}$ = {value:g}"
 
 
-def _labels(rows: Sequence[Record], told: Sequence[Axis]) -> figures.Label:
-    """What distinguishes a curve from the others: its group, and each setting that isn't the same for all."""
+def _configurations(cubes: Sequence[Cube], rows: Sequence[Record], told: Sequence[Axis]) -> Configuration:
+    """What but its model distinguishes a curve: its experiment, and each setting that isn't the same for all."""
     varying = [axis for axis, values in _values_told(rows, told).items() if len(values) > 1]
+    names = _names(cubes)
 
-    def label(row: Record) -> str:
+    def configuration(row: Record) -> tuple[str, ...]:
         values = {axis: row[axis.own_view.column] for axis in varying}
         settings = [_told(axis, value) for axis, value in values.items() if value is not None]
-        return ", ".join([f"{row['experiment']}/{row['model']}", *settings])
+        return (names[row["experiment"]], *settings)
+
+    return configuration
+
+
+def _names(cubes: Sequence[Cube]) -> dict[str, str]:
+    """The experiments as a picture shows them: by their labels, and by their names where two have one label."""
+    labels = {cube.experiment: cube.label for cube in cubes}
+    shared = [*labels.values()]
+    return {name: figures.literal(label if shared.count(label) == 1 else name) for name, label in labels.items()}
+
+
+def _labels(configuration: Configuration) -> figures.Label:
+    """The label of a curve: its experiment, its model, and its settings."""
+
+    def label(row: Record) -> str:
+        experiment, *settings = configuration(row)
+        return ", ".join([experiment, figures.symbol(row["model"]), *settings])
 
     return label
 
@@ -293,7 +329,7 @@ def _curves(
     x: str,
     y: str,
     label: figures.Label,
-    style: Mapping[str, Mapping[str, Any]] | None = None,
+    style: Mapping[str, Mapping[str, Any]],
 ) -> None:
     figures.name_axes(ax, x, y)
     for line in figures.curves(ax, rows, x, y, label, style):
@@ -301,4 +337,3 @@ def _curves(
             line.set_label(f"{line.get_label()}: none")
     points = [row[x] for row in rows]
     ax.set(xlim=(min(points), max(points)))
-    figures.legend(ax)
