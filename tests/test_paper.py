@@ -22,31 +22,57 @@ OWN_INPUTS_MISSING = {"coherent-csi", "miner", "texono", "nucleus"}  # not in th
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Where the command wrote, and what it said."""
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """Where the command wrote, what it said, and what it said it was doing."""
     place = tmp_path_factory.mktemp("paper") / "out"
     done = subprocess.run([FASTSCAN, "paper", "-o", place], check=True, capture_output=True, text=True)
-    return place, done.stdout
+    return place, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")
-def written(told: tuple[Path, str]) -> tuple[Path, list[Entry]]:
+def written(told: tuple[Path, str, str]) -> tuple[Path, list[Entry]]:
     return told[0], paper.write_table3(told[0])
 
 
-def test_what_the_command_says(told: tuple[Path, str]) -> None:
-    place, text = told
+def test_what_the_command_says(told: tuple[Path, str, str]) -> None:
+    place, text, _ = told
     assert "195.3 / 183 +6.7 %" in text
     assert "534.2 / 534 +0.0 %" in text
     assert "Fig. 1: Where Delta chi2 crosses 2.71 is the limit of Table 3: agrees" in text
     assert text.splitlines()[-1].startswith(f"written to {place}: report.html, table3.md")
 
 
-def test_the_readme_shows_what_the_command_says(told: tuple[Path, str]) -> None:
-    place, text = told
+def test_the_command_says_what_it_is_doing_before_it_does_it(told: tuple[Path, str, str]) -> None:
+    place, _, steps = told
+    assert "\r" not in steps
+    scanning, limits, *figures, page = steps.splitlines()
+    assert scanning.endswith(f": scanning 14 experiments with 5 models -> {place}/table3.zarr")
+    assert limits.endswith(": limits beside the published ones")
+    assert [line.partition(" of ")[0] for line in figures] == [f"Fig. {number}" for number in range(1, 7)]
+    assert page == "report.html: all of it on one page"
+
+
+def test_a_step_is_told_before_it_begins(tmp_path: Path) -> None:
+    """So that somebody who waits knows for what: at the first line there is no store yet, at the second it is full."""
+    there: list[tuple[str, bool]] = []
+    paper.write_table3(tmp_path / "out", lambda line: there.append((line, (tmp_path / "out/table3.zarr").exists())))
+    assert [exists for _, exists in there] == [False, True]
+
+
+def test_the_command_concludes_in_a_sentence_before_it_lists_numbers(told: tuple[Path, str, str]) -> None:
+    lines = told[1].splitlines()
+    for at in (number for number, line in enumerate(lines) if line.endswith("DIFFERS")):
+        assert lines[at + 1].startswith("        ")
+        assert lines[at + 1].endswith(".")
+    (numbers,) = (number for number, line in enumerate(lines) if "MINER 294.2 GeV; chi: CONUS" in line)
+    assert lines[numbers - 1].strip().startswith("At sigma_sys = 0 the strongest limit is that of CONUS, the weakest ")
+
+
+def test_the_readme_shows_what_the_command_says(told: tuple[Path, str, str]) -> None:
+    place, text, steps = told
     ((command, shown),) = (each for each in examples("README.md") if each[0].startswith("fastscan paper"))
     directory = command.split()[-1]
-    require_same(shown, text.replace(str(place), directory).splitlines())
+    require_same(shown, (steps + text).replace(str(place), directory).splitlines())
 
 
 def test_chi_and_lr_are_within_0_6_percent(written: tuple[Path, list[Entry]]) -> None:
@@ -120,7 +146,7 @@ def test_the_files(written: tuple[Path, list[Entry]]) -> None:
     ]
     with (place / "table3.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(entries) == 14 * 5
-    assert "| coherent-csi | 180.12 | 195.3 / 183 +6.7 % |" in (place / "table3.md").read_text()
+    assert "| COHERENT CsI | 180.12 | 195.3 / 183 +6.7 % |" in (place / "table3.md").read_text()
 
 
 def test_the_data_behind_the_figures(written: tuple[Path, list[Entry]]) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -125,9 +126,10 @@ def test_a_table_of_limits_marks_scaled_data_and_has_what_is_expected(stored: st
     at = ("--sigma-sys", 0.01, "--luminosity", "0.5,1,1000", "--beta", "100deg")
     header, *rows = ok("limits", stored, *at).splitlines()[1:]
     assert header.endswith("  limit                                                      expected")
-    told: dict[tuple[str, ...], list[str]] = {tuple(row.split()[:2]): [] for row in rows}
+    told: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
-        told[tuple(row.split()[:2])].append(row[header.index("limit") :])
+        experiment, _, model = re.split("  +", row)[:3]
+        told.setdefault((experiment, model), []).append(row[header.index("limit") :])
     assert [" ".join(each.split()) for each in told[CSI, "chi"]] == [
         "317.1 GeV (scaled data) 239.2 GeV",
         "412.6 GeV 280.9 GeV",
@@ -140,8 +142,8 @@ def test_a_table_of_limits_marks_scaled_data_and_has_what_is_expected(stored: st
 
 def test_a_table_of_data_that_are_not_scaled_is_as_without(stored: str) -> None:
     header, *rows = ok("limits", stored, "--group", f"{CSI}/chi", "--sigma-sys", 0.28).splitlines()[1:]
-    assert header.split() == ["experiment", "model", "beta/deg", "sigma_sys", "L/L0", "limit"]
-    assert [row.split() for row in rows] == [[CSI, "chi", "0.28", "1", "195.3", "GeV"]]
+    assert header.split() == ["experiment", "label", "model", "beta/deg", "sigma_sys", "L/L0", "limit"]
+    assert [row.split() for row in rows] == [[CSI, "COHERENT", "CsI", "chi", "0.28", "1", "195.3", "GeV"]]
     assert "expected" not in ok("limits", stored, "--group", "conus/chi", "--luminosity", "axis")
 
 
@@ -164,7 +166,7 @@ def test_the_summary_of_a_scan_says_its_luminosity(tmp_path: Path, write: Write)
     grid = write("grid.toml", GRID.replace("[0.5, 1, 10, 1000]", "[10, 1000]"))
     told = ok("scan", grid, "-o", tmp_path / "out.zarr")
     assert told.splitlines()[0] == "Lower limits on M_Z' at 90 % CL, 1 dof, L/L0 1:"
-    assert told.splitlines()[2].split() == [CSI, "chi", "0.28", "195.3", "GeV"]
+    assert told.splitlines()[2].split() == [CSI, "COHERENT", "CsI", "chi", "0.28", "195.3", "GeV"]
     assert "scaled data" not in told
 
 
@@ -222,52 +224,53 @@ def drawn(stored: str, question: Question, picture: Picture) -> dict[str, plots.
 
 
 CHI = tuple(f"{name}/chi" for name in (CSI, "conus", "both"))
+CSI_CHI, CONUS_CHI, BOTH_CHI = (rf"{label}, $\chi$" for label in ("COHERENT CsI", "CONUS", "both"))
 
 
 def test_a_picture_of_limits_draws_what_is_expected_and_scaled_data_thin_beside(stored: str) -> None:
     asked = Question(CHI, at={"sigma_sys": [0.01]})
     lines = drawn(stored, asked, Picture(along="luminosity"))
     assert list(lines) == [
-        "coherent-csi/chi, expected",
-        "coherent-csi/chi, scaled data",
-        "conus/chi",
-        "both/chi, expected",
-        "both/chi, scaled data",
+        f"{CSI_CHI}, expected",
+        f"{CSI_CHI}, scaled data",
+        CONUS_CHI,
+        f"{BOTH_CHI}, expected",
+        f"{BOTH_CHI}, scaled data",
     ]
     over = replace(asked, at={**asked.at, "luminosity": "axis"})
     found = list(answers.limits_of_store(stored, over))
-    for name in (CSI, "both"):
-        rows = [row for row in found if row["experiment"] == name]
+    for experiment, name in ((CSI, CSI_CHI), ("both", BOTH_CHI)):
+        rows = [row for row in found if row["experiment"] == experiment]
         for which, key in (("expected", "expected_gev"), ("scaled data", "limit_gev")):
-            assert lines[f"{name}/chi, {which}"].get_ydata().tolist() == [row[key] for row in rows]
-        expected, scaled = (lines[f"{name}/chi, {which}"] for which in ("expected", "scaled data"))
+            assert lines[f"{name}, {which}"].get_ydata().tolist() == [row[key] for row in rows]
+        expected, scaled = (lines[f"{name}, {which}"] for which in ("expected", "scaled data"))
         assert expected.get_color() == scaled.get_color()
-        assert expected.get_linewidth() == lines["conus/chi"].get_linewidth() > scaled.get_linewidth()
-    assert len({lines[f"{name}/chi, expected"].get_color() for name in (CSI, "both")}) == 2
+        assert expected.get_linewidth() == lines[CONUS_CHI].get_linewidth() > scaled.get_linewidth()
+    assert len({lines[f"{name}, expected"].get_color() for name in (CSI_CHI, BOTH_CHI)}) == 2
 
 
 def test_limits_along_another_axis_are_drawn_so_where_data_are_scaled(stored: str) -> None:
     picture = Picture(along="sigma_sys")
     assert list(drawn(stored, Question(CHI[:2], at={"luminosity": [10.0]}), picture)) == [
-        "coherent-csi/chi, expected",
-        "coherent-csi/chi, scaled data",
-        "conus/chi",
+        f"{CSI_CHI}, expected",
+        f"{CSI_CHI}, scaled data",
+        CONUS_CHI,
     ]
-    assert list(drawn(stored, Question(CHI[:2]), picture)) == ["coherent-csi/chi", "conus/chi"]
+    assert list(drawn(stored, Question(CHI[:2]), picture)) == [CSI_CHI, CONUS_CHI]
 
 
 def test_profiles_and_contours_of_scaled_data_are_named_so(stored: str) -> None:
     profiles = drawn(stored, Question(CHI[:2], at={"sigma_sys": [0.1], "luminosity": [1.0, 10.0]}), Picture("profile"))
-    assert [name for name in profiles if "/" in name] == [
-        "coherent-csi/chi, $L/L_0$ = 1",
-        "coherent-csi/chi, $L/L_0$ = 10, scaled data",
-        "conus/chi, $L/L_0$ = 1",
-        "conus/chi, $L/L_0$ = 10",
+    assert [name for name in profiles if "$" in name] == [
+        f"{CSI_CHI}, $L/L_0$ = 1",
+        f"{CSI_CHI}, $L/L_0$ = 10, scaled data",
+        f"{CONUS_CHI}, $L/L_0$ = 1",
+        f"{CONUS_CHI}, $L/L_0$ = 10",
     ]
     plane = Picture(plane=PlaneAxes(("luminosity", "m_zprime")))
     assert {*drawn(stored, Question(CHI[:2], at={"sigma_sys": [0.28]}), plane)} == {
-        "coherent-csi/chi, scaled data",
-        "conus/chi",
+        f"{CSI_CHI}, scaled data",
+        CONUS_CHI,
     }
 
 
@@ -292,10 +295,10 @@ def test_fig_3_judges_the_expected_limit_and_has_both_in_its_table(figure3: Pape
     theirs = fastscan.limit(csi, "chi", sigma_sys=0.01, luminosity=[row["luminosity"] for row in chi])
     assert [row["expected_gev"] for row in chi] == theirs.tolist()
     finding = figure3.findings[1]
-    assert finding.statement == "coherent-csi, expected: nearly flat too"
+    assert finding.statement == "COHERENT CsI, expected: nearly flat too"
     at_100 = float(fastscan.limit(csi, "chi", sigma_sys=0.01, luminosity=100))
     assert not finding.holds
-    assert f"{100 * (chi[-1]['expected_gev'] / at_100 - 1):+.1f} %" in finding.numbers
+    assert f"{100 * (chi[-1]['expected_gev'] / at_100 - 1):.1f} %" in finding.conclusion
     counts = csi.statistics.counts(np.array([180.12]))
     assert math.sqrt(counts.variance[0] / 100) / 180.12 == pytest.approx(0.018, abs=5e-4)  # as the finding says
     assert "expected_gev" in figure3.csv["figure3"][0].splitlines()[0].split(",")
@@ -304,7 +307,7 @@ def test_fig_3_judges_the_expected_limit_and_has_both_in_its_table(figure3: Pape
 def test_fig_3_draws_what_is_expected_and_scaled_data_thin_beside(figure3: PaperFigure) -> None:
     for ax in figure3.draw().axes[:3]:
         lines = {line.get_label(): line for line in ax.get_lines()}
-        expected, scaled = (lines[f"{CSI}, {which}"] for which in ("expected", "scaled data"))
+        expected, scaled = (lines[f"COHERENT CsI, {which}"] for which in ("expected", "scaled data"))
         assert expected.get_color() == scaled.get_color()
         assert expected.get_linewidth() > scaled.get_linewidth()
         assert expected.get_ydata()[-1] < scaled.get_ydata()[-1]

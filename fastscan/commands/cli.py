@@ -6,6 +6,7 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -92,6 +93,7 @@ def experiments(as_json: bool) -> None:
         told = [
             {
                 "name": each.name,
+                "label": each.label,
                 "title": each.title,
                 "channel": each.channel,
                 "sigma_sys": each.statistics.sigma_sys,
@@ -101,8 +103,8 @@ def experiments(as_json: bool) -> None:
         ]
         terminal.print_json(told)
     else:
-        rows = [(each.name, each.channel, f"{each.statistics.sigma_sys:g}", each.title) for each in loaded]
-        terminal.print_table(("experiment", "channel", "sigma_sys", "title"), rows)
+        rows = [(each.name, each.label, each.channel, f"{each.statistics.sigma_sys:g}", each.title) for each in loaded]
+        terminal.print_table(("experiment", "label", "channel", "sigma_sys", "title"), rows)
 
 
 @cli.command()
@@ -193,7 +195,8 @@ def scan(
     if part is not None:
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
         return
-    terminal.print_summary(each for cube in cubes for each in limit_records(cube))
+    labels = {cube.experiment: cube.label for cube in cubes}
+    terminal.print_summary((each for cube in cubes for each in limit_records(cube)), labels)
 
 
 def _tell_costs(grid: str, store: str, **scan: Any) -> None:
@@ -305,7 +308,7 @@ def limits(store: str, combine: str | None, question: Question, as_json: bool, a
     elif as_json:
         terminal.print_json(list(found))
     else:
-        terminal.print_limits(found, question.cl, question.column_dof)
+        terminal.print_limits(found, question.cl, question.column_dof, answers.labels_of_store(store))
 
 
 @cli.command()
@@ -417,7 +420,7 @@ def paper(directory: str, no_figures: bool) -> None:
     from fastscan.paper import paper as results
     from fastscan.paper import table3
 
-    entries, findings, written = results.run(directory, with_figures=not no_figures)
+    entries, findings, written = results.run(directory, not no_figures, tell=partial(click.echo, err=True))
     click.echo(table3.TITLE)
     header, *rows = table3.rows(entries)
     terminal.print_table(header, rows)
@@ -425,8 +428,9 @@ def paper(directory: str, no_figures: bool) -> None:
         click.echo(note)
     for figure, finding in findings:
         click.echo(f"Fig. {figure}: {finding.statement}: {'agrees' if finding.holds else 'DIFFERS'}")
-        if not finding.holds:
-            click.echo(f"        {finding.numbers}")
+        for line in (finding.conclusion, finding.numbers):
+            if line and not finding.holds:
+                click.echo(f"        {line}")
     click.echo(f"written to {directory}: " + ", ".join(written))
 
 

@@ -4,6 +4,7 @@ This room only runs them: the table is `fastscan.paper.table3`, the figures are 
 the page is `fastscan.paper.report`.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from fastscan.errors import OutputError
 from fastscan.inputs.files import replacing, writable
 from fastscan.paper import table3
 from fastscan.paper.table3 import Entry
-from fastscan.scans import scanner
+from fastscan.scans import grid, scanner
 from fastscan.scans.plan import plan
 from fastscan.stores.location import local
 
@@ -25,8 +26,19 @@ FIGURE_FILES = tuple(f"figure{n}{end}" for n in range(1, 7) for end in (".png", 
 REPORT = "report.html"
 
 
-def run(directory: str | Path, with_figures: bool = True) -> "tuple[list[Entry], list[tuple[int, Finding]], list[str]]":
+def run(
+    directory: str | Path, with_figures: bool = True, tell: Callable[[str], object] = lambda _: None
+) -> "tuple[list[Entry], list[tuple[int, Finding]], list[str]]":
     """Table 3, and the figures and the report unless they aren't wanted.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Gets all files.
+    with_figures : bool
+        Whether figures and report are wanted; they need matplotlib.
+    tell : callable, optional
+        Is given a line about each step before it begins.
 
     Returns
     -------
@@ -40,23 +52,26 @@ def run(directory: str | Path, with_figures: bool = True) -> "tuple[list[Entry],
         As `write_table3`, and where matplotlib is missing.
     """
     if not with_figures:
-        return write_table3(directory), [], list(FILES)
+        return write_table3(directory, tell), [], list(FILES)
     from fastscan.outputs import figures
     from fastscan.paper import paper_figures, report
 
-    entries = write_table3(directory)
+    entries = write_table3(directory, tell)
     place = local(directory)
     written, findings, shown = list(FILES), [], []
-    for figure in paper_figures.all_figures():
-        name = f"figure{figure.number}"
+    for number in paper_figures.RECIPES:
+        tell(paper_figures.title_of(number))
+        figure = paper_figures.figure(number)
+        name = f"figure{number}"
         picture = figure.draw()
         for suffix in ("png", "pdf"):
             figures.save(picture, place / f"{name}.{suffix}")
         for table, (text, _) in figure.csv.items():
             _write(place / f"{table}.csv", text)
         shown.append(report.Shown(figure, figures.as_svg(picture)))
-        findings += [(figure.number, finding) for finding in figure.findings]
+        findings += [(number, finding) for finding in figure.findings]
         written.append(name)
+    tell(f"{REPORT}: all of it on one page")
     command = f"fastscan paper -o {place.name}"
     _write(place / REPORT, report.page(entries, shown, command=command, made=datetime.now(UTC)))
     return entries, findings, [REPORT, *written]
@@ -67,13 +82,15 @@ def _write(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def write_table3(directory: str | Path) -> list[Entry]:
+def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _: None) -> list[Entry]:
     """Scan the grid of Table 3 into a store, or continue it, and write the table beside it.
 
     Parameters
     ----------
     directory : str or Path
         Gets the files of `FILES`.
+    tell : callable, optional
+        As in `run`.
 
     Returns
     -------
@@ -95,8 +112,12 @@ def write_table3(directory: str | Path) -> list[Entry]:
             alone = (place / name).exists() and not (place / TABLE_STORE).exists()
         if alone:
             raise OutputError(f"{place / name} is there without {TABLE_STORE}; it is left as it is")
-    cubes = plan(str(table3.GRID))
+    given = grid.load(str(table3.GRID))
+    scanned = f"{len(given.experiments)} experiments with {len(given.models)} models"
+    tell(f"{given.title}: scanning {scanned} -> {place / TABLE_STORE}")
+    cubes = plan(given)
     scanner.run(cubes, str(place / TABLE_STORE), resume=True)
+    tell(f"{given.title}: limits beside the published ones")
     entries = table3.entries_of(cubes)
     texts = (table3.markdown(entries), table3.as_csv(entries), table3.as_json(entries))
     for name, text in zip(FILES[:-1], texts, strict=True):

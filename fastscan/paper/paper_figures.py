@@ -20,13 +20,14 @@ from fastscan.answers.contours import contour_records, contours
 from fastscan.answers.from_cube import limit_records, profile_records
 from fastscan.answers.planes import plane_of
 from fastscan.answers.question import PlaneAxes, Question, Values
-from fastscan.experiments.catalogue import load
+from fastscan.experiments.catalogue import label_of, load
 from fastscan.experiments.sources import PionDecayAtRest
 from fastscan.interactions.catalogue import MODELS
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, level_text
 from fastscan.limits.limits import limit, threshold
 from fastscan.outputs import figures
 from fastscan.outputs.figures import grouped
+from fastscan.scans import grid as grids
 from fastscan.scans.plan import plan
 from fastscan.stores.cube import Cube
 from fastscan.typing import Record
@@ -39,8 +40,16 @@ LEVEL, THRESHOLD = level_text(CL, DOF), threshold(CL, DOF)
 HEAVY = MODELS["lr"]  # a member of the family that all models of the paper belong to
 KEYS, PROFILE_KEYS, CONTOUR_KEYS = records.limit_keys(HEAVY), records.profile_keys(HEAVY), records.contour_keys(HEAVY)
 SNS, REACTORS, CHROMIUM = "SNS", "reactors", "51Cr"
-SHORT = {"lr": "LR", "lr-nc": "LR, neutral current only", "chi": r"$\chi$", "eta": r"$\eta$", "psi": r"$\psi$"}
 BANDS = {"chi": "#0072B2", "eta": "#E69F00", SNS: "#0072B2", REACTORS: "#E69F00"}
+COINCIDE = 0.1  # limits that differ by less are hard to tell apart in a picture
+NUMBERS = {3: "three", 4: "four", 7: "seven", 11: "eleven"}
+MEASURED = """\
+expected: from the Standard
+Model's prediction in place
+of the data.
+scaled data: from the count of
+2017 times $L/L_0$, with its deficit."""  # what is said of COHERENT CsI where it is drawn at other luminosities
+SHADED = "The shade covers the masses that every experiment of a panel excludes."
 INSENSITIVE = (
     math.pi / 2,
     math.pi - math.atan(9 / math.sqrt(15)),
@@ -49,11 +58,12 @@ INSENSITIVE = (
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement of the paper, or one that must be true; whether our numbers agree; and the numbers."""
+    """A statement of the paper, or one that must be true; whether our numbers agree; what they say; and the numbers."""
 
     statement: str
     holds: bool
-    numbers: str
+    conclusion: str
+    numbers: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +96,19 @@ def grid(number: int) -> Path:
     return Path(str(GRIDS / f"figure{number}.toml"))
 
 
+def title_of(number: int) -> str:
+    """What a figure's grid is called, before anything is computed."""
+    return grids.load(grid(number)).title
+
+
 def all_figures() -> Iterator[PaperFigure]:
     """The six figures, in their order."""
-    for number, recipe in enumerate((figure1, figure2, figure3, figure4, figure5, figure6), start=1):
-        yield recipe(plan(grid(number)))
+    return map(figure, RECIPES)
+
+
+def figure(number: int) -> PaperFigure:
+    """A figure, from its grid."""
+    return RECIPES[number](plan(grid(number)))
 
 
 def figure1(cubes: Sequence[Cube]) -> PaperFigure:
@@ -97,26 +116,32 @@ def figure1(cubes: Sequence[Cube]) -> PaperFigure:
     profiles, limits = _profiles(cubes), _limits(cubes)
 
     def draw() -> "Figure":
-        figure, axes = figures.canvas(2, 2, height=4.9, sharex=True, sharey=True)
+        figure, axes = figures.canvas(2, 2, height=5.4, sharex=True, sharey=True)
         for (left, right), kind in zip(axes, (SNS, REACTORS), strict=True):
             ours = [row for row in profiles if kind_of(row["experiment"]) == kind]
             figures.curves(left, _of(ours, "lr"), "m_zprime_gev", "delta_chi2", _experiment)
             for model in ("chi", "eta"):
                 style = {"color": BANDS[model], "alpha": 0.45, "linewidth": 0}
-                figures.band(right, _of(ours, model), "m_zprime_gev", "delta_chi2", f"E6, {SHORT[model]}", **style)
+                figures.band(right, _of(ours, model), "m_zprime_gev", "delta_chi2", figures.symbol(model), **style)
             left.set_title(f"LR, {kind}")
-            right.set_title(f"E6, {kind}")
+            right.set_title(f"E$_6$, {kind}")
             for ax in (left, right):
-                _profile_axes(ax, 50, 500)
-            figures.legend(right, left)
+                _profile_axes(ax, 50, 500, "right")
+            figures.legend_inside(left)
+            figures.legend_inside(right, title="weakest to strongest")
+            found = [row["limit_gev"] for row in _of(limits, "lr") if kind_of(row["experiment"]) == kind]
+            if max(found) / min(found) - 1 < COINCIDE:
+                said = f"{NUMBERS[len(found)]} curves\nthat coincide: limits\n{min(found):.1f} to {max(found):.1f} GeV"
+                figures.remark(left, said, 0.03, 0.04)
         return _outer(figure, axes)
 
     return PaperFigure(
         number=1,
         title="Delta chi2 against M_Z'",
         caption="Left-right symmetric model (one line an experiment) and E6 models chi and eta (bands from the weakest "
-        "to the strongest experiment), each at its own sigma_sys. Delta chi2 is above its minimum over all M_Z'; the "
-        f"line is the threshold at {LEVEL}, {THRESHOLD:.2f}. The reactors' lines coincide.",
+        "to the strongest experiment), each at its own sigma_sys. Delta chi2 is above its minimum over all M_Z'; where "
+        f"it is above the line, the threshold at {LEVEL}, {THRESHOLD:.2f}, a mass is excluded. The reactors' lines "
+        "coincide.",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(_crossings_equal_limits(profiles, limits),),
         drawing=draw,
@@ -132,29 +157,29 @@ def figure2(cubes: Sequence[Cube]) -> PaperFigure:
     return PaperFigure(
         number=2,
         title="Limits against sigma_sys",
-        caption=f"Lower limits at {LEVEL}, against the relative systematic error of the signal, at L/L0 = 1.",
+        caption=f"Lower limits at {LEVEL}, against the relative systematic error of the signal, at L/L0 = 1. {SHADED}",
         tables={"": (KEYS, limits)},
         findings=(
             Finding(
                 "SNS: LAr and NaI are the strongest at small sigma_sys",
                 strongest_two == {frozenset(("coherent-lar", "coherent-nai"))},
-                _ranked(limits, SNS, 0.0),
+                *_ranked(limits, SNS, 0.0),
             ),
             Finding(
                 "SNS: CsI is the strongest at large sigma_sys",
                 all(ranked[0] == "coherent-csi" for at in (0.2, 0.3) for ranked in best[at].values()),
-                _ranked(limits, SNS, 0.3),
+                *_ranked(limits, SNS, 0.3),
             ),
             *(
                 Finding(
                     f"Reactors: xenon (RED-100) strongest, germanium (TEXONO) weakest; at sigma_sys = {at:g}",
                     all((ranked[0], ranked[-1]) == ("red100", "texono") for ranked in reactors[at].values()),
-                    _ranked(limits, REACTORS, at),
+                    *_ranked(limits, REACTORS, at),
                 )
                 for at in (0.0, 0.2)
             ),
         ),
-        drawing=lambda: _limit_panels(limits, "sigma_sys"),
+        drawing=lambda: _limit_panels(limits, "sigma_sys", free="top"),
     )
 
 
@@ -169,45 +194,51 @@ def figure3(cubes: Sequence[Cube]) -> PaperFigure:
     return PaperFigure(
         number=3,
         title="Limits against the luminosity",
-        caption=f"Lower limits at {LEVEL}, against the factor on the exposure, at sigma_sys = 0.01. coherent-csi is "
+        caption=f"Lower limits at {LEVEL}, against the factor on the exposure, at sigma_sys = 0.01. COHERENT CsI is "
         "expected, from the Standard Model's prediction in place of the data; thin beside it is the limit from scaled "
-        "data: the count of 2017 times L/L0, with its deficit.",
+        f"data: the count of 2017 times L/L0, with its deficit. {SHADED}",
         tables={"": (KEYS, limits)},
         findings=(
             Finding(
                 "Projections: nearly flat once systematics dominate (less than 10 % from L/L0 = 100 to 1000)",
                 max(projections.values()) < 0.1,
-                f"at most {100 * projections[steepest]:+.1f} % ({', '.join(steepest)}), "
-                f"at least {100 * min(projections.values()):+.2f} %",
+                f"They rise by {100 * min(projections.values()):.2f} to {100 * projections[steepest]:.1f} %, "
+                f"most for {label_of(steepest[0])}, {steepest[1]}.",
             ),
             Finding(
-                "coherent-csi, expected: nearly flat too",
+                "COHERENT CsI, expected: nearly flat too",
                 max(expected) < 0.1,
-                f"{100 * max(expected):+.1f} %, as its counting error, 1.8 % at L/L0 = 100, still exceeds "
-                f"sigma_sys; from scaled data {100 * max(scaled):+.1f} %, as their deficit, 136 events for 180, weighs "
-                "ever more against models that add events",
+                f"It rises by {100 * max(expected):.1f} %, as its counting error, 1.8 % at L/L0 = 100, still exceeds "
+                f"sigma_sys. From scaled data it rises by {100 * max(scaled):.1f} %, as their deficit, 136 events for "
+                "180, weighs ever more against models that add events.",
             ),
         ),
-        drawing=lambda: _limit_panels(limits, "luminosity"),
+        drawing=lambda: _limit_panels(limits, "luminosity", free="bottom"),
     )
 
 
 def figure4(cubes: Sequence[Cube]) -> PaperFigure:
     """Delta chi2 against M_Z' for 51Cr."""
     profiles, limits = _profiles(cubes), _limits(cubes)
-    panels = {"lr": ("lr", "lr-nc"), "chi": ("chi",), "eta": ("eta",), "psi": ("psi",)}
-
-    def label(row: Record) -> str:
-        return f"{row['experiment']}{', lr-nc' if row['model'] == 'lr-nc' else ''}"
 
     def draw() -> "Figure":
         figure, axes = figures.canvas(2, 2, height=4.6, sharex=True, sharey=True)
-        look = figures.styles(label(row) for row in profiles)
-        for ax, (title, models) in zip(axes.flat, panels.items(), strict=True):
-            figures.curves(ax, _of(profiles, *models), "m_zprime_gev", "delta_chi2", label, look)
-            ax.set_title(SHORT[title])
-            _profile_axes(ax, 80, 1000)
-        figures.legend(axes[0, 1], axes[0, 0])
+        colours = {name: look["color"] for name, look in figures.styles(profiles, _experiment).items()}
+        solid, dashed = (
+            {name: {"color": colour, "linestyle": dash} for name, colour in colours.items()}
+            for dash in figures.DASHES[:2]
+        )
+
+        def drawn(ax: Any, model: str, style: Mapping[str, Mapping[str, Any]]) -> Any:
+            return figures.curves(ax, _of(profiles, model), "m_zprime_gev", "delta_chi2", _experiment, style)
+
+        for ax, model in zip(axes.flat, ("lr", "chi", "eta", "psi"), strict=True):
+            lines = drawn(ax, model, solid)
+            ax.set_title(figures.symbol(model))
+            _profile_axes(ax, 80, 1000, "left")
+            figures.legend_inside(ax, lines=lines, title="as published" if model == "lr" else None)
+        lines = drawn(axes[0, 0], "lr-nc", dashed)
+        figures.legend_inside(axes[0, 0], "upper left", lines, title="neutral\ncurrent only")
         return _outer(figure, axes)
 
     return PaperFigure(
@@ -215,7 +246,8 @@ def figure4(cubes: Sequence[Cube]) -> PaperFigure:
         title="51Cr: Delta chi2 against M_Z'",
         caption="Configurations A (5 MCi, 100 d), B (5 MCi, 50 d) and C (10 MCi, 50 d) on liquid xenon at their "
         "sigma_sys = 0.0025. Model lr is what the paper computed; lr-nc, with W exchange left alone, is not in the "
-        f"paper. The line is the threshold at {LEVEL}, {THRESHOLD:.2f}.",
+        f"paper. From left to right the lines are B, A and C; above the threshold at {LEVEL}, {THRESHOLD:.2f}, a mass "
+        "is excluded.",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(_crossings_equal_limits(profiles, limits),),
         drawing=draw,
@@ -237,20 +269,22 @@ def figure5(cubes: Sequence[Cube]) -> PaperFigure:
         number=5,
         title="90 % regions in (cos(beta), M_Z')",
         caption=f"E6, U(1)_beta: the masses below a line are excluded at {LEVEL} (each beta is a model of "
-        "its own, as in Table 3), each experiment at its own sigma_sys. Dotted: the angles at which the Z' decouples.",
+        "its own, as in Table 3), each experiment at its own sigma_sys; those in the shade are excluded by all. "
+        "Dotted: the angles at which the Z' decouples.",
         tables={"": (CONTOUR_KEYS, vertices), "limits": ((*KEYS, "cos_beta"), limits)},
         findings=(
             Finding(
                 "CEvNS: two insensitive beta, 90 and 113.28 deg",
                 all(states == [NO_SENSITIVITY] * 2 for states in cevns.values()),
-                f"without a limit at 90 deg: {_without(cevns, 0)}, at 113.28 deg: {_without(cevns, 1)}; on the grid of "
-                f"0.5 deg the weakest are at {_weakest(limits, SNS)} (SNS), {_weakest(limits, REACTORS)} (reactors)",
+                f"{_without(cevns, 0)} experiments have no limit at 90 deg, {_without(cevns, 1)} at 113.28 deg.",
+                f"On the grid of 0.5 deg the weakest limits are at {_weakest(limits, SNS)} (SNS) and "
+                f"{_weakest(limits, REACTORS)} (reactors).",
             ),
             Finding(
                 "51Cr: one insensitive beta, 113.28 deg",
                 all(states == [OK, NO_SENSITIVITY] for states in chromium.values()),
-                f"without a limit at 90 deg: {_without(chromium, 0)}, at 113.28 deg: {_without(chromium, 1)} "
-                f"configurations; on the grid the weakest are at {_weakest(limits, CHROMIUM)}",
+                f"{_without(chromium, 0)} experiments have no limit at 90 deg, {_without(chromium, 1)} at 113.28 deg.",
+                f"On the grid of 0.5 deg the weakest limits are at {_weakest(limits, CHROMIUM)}.",
             ),
         ),
         drawing=functools.partial(_draw_figure5, limits, vertices),
@@ -262,24 +296,27 @@ def _draw_figure5(limits: Sequence[Record], vertices: Sequence[Record]) -> "Figu
     left, right = axes
     for ax in axes:
         figures.name_axes(ax, "cos_beta", "m_zprime_gev")
-        ax.set(xlim=(-1, 1), ylim=(20, 1000))
+        ax.set(xlim=(-1, 1), ylim=(20, 1500))
     for kind in (SNS, REACTORS):
         ours = [row for row in limits if kind_of(row["experiment"]) == kind]
-        figures.band(left, ours, "cos_beta", "limit_gev", f"{kind}, range", color=BANDS[kind], alpha=0.35, linewidth=0)
-        look = {row["experiment"]: {"color": BANDS[kind], "linewidth": 0.4} for row in ours}
+        name = f"{kind}, weakest to strongest"
+        figures.band(left, ours, "cos_beta", "limit_gev", name, color=BANDS[kind], alpha=0.35, linewidth=0)
+        look = {_experiment(row): {"color": BANDS[kind], "linewidth": 0.4} for row in ours}
         lines = [row for row in vertices if kind_of(row["experiment"]) == kind]
         for line in figures.contour_curves(left, lines, "cos_beta", "m_zprime_gev", _experiment, look):
             line.set_label("_")  # there are too many curves for the legend, which names their band
     ours = [row for row in vertices if kind_of(row["experiment"]) == CHROMIUM]
     figures.contour_curves(right, ours, "cos_beta", "m_zprime_gev", _experiment)
-    for ax, angles in ((left, INSENSITIVE), (right, INSENSITIVE[1:])):
+    for ax, kinds, angles in ((left, (SNS, REACTORS), INSENSITIVE), (right, (CHROMIUM,), INSENSITIVE[1:])):
+        shown = [row for row in limits if kind_of(row["experiment"]) in kinds]
+        figures.excluded_below(ax, shown, "cos_beta", "limit_gev")
         for angle in angles:
-            ax.axvline(math.cos(angle), color="0.4", linewidth=0.7, linestyle=":", zorder=1)
-        ax.text(0.82, 0.12, "excluded", transform=ax.transAxes, ha="center", color="0.35")
+            ax.axvline(math.cos(angle), ymax=0.8, color="0.4", linewidth=0.7, linestyle=":", zorder=1)
+        figures.remark(ax, f"excluded by all {NUMBERS[len(grouped(shown, _experiment))]}", 0.78, 0.1, ha="center")
+        figures.legend_inside(ax, "upper center")
     left.set_title("CEvNS")
-    right.set_title("$^{51}$Cr")
+    right.set_title(figures.literal(CHROMIUM))
     right.set_ylabel("")
-    figures.legend(right, left)
     return figure
 
 
@@ -302,15 +339,15 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
     return PaperFigure(
         number=6,
         title="COHERENT CsI, CONNIE and 51Cr combined",
-        caption="Sum of the chi2 of coherent-csi, connie and cr51-lxe-c, each with its own nuisances; sigma_sys is "
+        caption="Sum of the chi2 of COHERENT CsI, CONNIE and 51Cr (C), each with its own nuisances; sigma_sys is "
         "that of the two CEvNS experiments, 51Cr keeps 0.0025. Above: Delta chi2 of the combination; below: limits at "
-        f"{LEVEL}, of the combination and of its members.",
+        f"{LEVEL}, of the combination and of its members. {SHADED}",
         tables={"": (PROFILE_KEYS, profiles), "limits": (KEYS, limits)},
         findings=(
             Finding(
                 "The combination is never weaker than its best member",
                 min(gains) >= 1,
-                f"{min(gains):.3f} to {max(gains):.3f} times the best member's limit, over sigma_sys 0 to 0.2",
+                f"Its limit is {min(gains):.3f} to {max(gains):.3f} times the best member's, over sigma_sys 0 to 0.2.",
             ),
         ),
         drawing=functools.partial(_draw_figure6, profiles, limits, name),
@@ -325,18 +362,26 @@ def _draw_figure6(profiles: Sequence[Record], limits: Sequence[Record], name: st
             _of(profiles, model),
             "m_zprime_gev",
             "delta_chi2",
-            lambda row: rf"$\sigma_\mathrm{{sys}}$ = {_cevns_sigma_sys(row):g}",
+            lambda row: f"{_cevns_sigma_sys(row):g}",
         )
-        top.set_title(f"E6, {SHORT[model]}: combined")
-        _profile_axes(top, 200, 2000)
+        top.set_title(f"{figures.symbol(model)}, combined")
+        _profile_axes(top, 200, 2000, "left")
         ours = [{**row, "sigma_sys": s} for row in _of(limits, model) for s in _drawn_at(row)]
-        figures.curves(bottom, ours, "sigma_sys", "limit_gev", lambda row: row["experiment"].replace(name, "combined"))
+        members = [row for row in ours if row["experiment"] != name]
+        looks = {name: {"color": "black", "linewidth": 1.8}} | figures.styles(members, _experiment)
+        figures.curves(bottom, ours, "sigma_sys", "limit_gev", _experiment, looks)[0].set_label("combined")
         figures.name_axes(bottom, "sigma_sys", "limit_gev")
-        bottom.set(xlim=(0, 0.2), ylim=(150, 1200), title=f"E6, {SHORT[model]}")
-    for ax in (axes[0, 1], axes[1, 1]):
+        bottom.set(xlim=(0, 0.2), ylim=(150, 2000), title=figures.symbol(model))
+        figures.excluded_below(bottom, members, "sigma_sys", "limit_gev")
+    for top, bottom in axes.T:
+        figures.legend_inside(top, title=figures.QUANTITIES["sigma_sys"].label)
+        figures.legend_inside(bottom)
+    for ax in axes[:, 1]:
         ax.set_ylabel("")
-        figures.legend(ax)
     return figure
+
+
+RECIPES = dict(enumerate((figure1, figure2, figure3, figure4, figure5, figure6), start=1))
 
 
 @functools.cache
@@ -364,31 +409,38 @@ def _limits(cubes: Iterable[Cube], **at: Values) -> list[Record]:
 
 
 def _experiment(row: Record) -> str:
-    name: str = row["experiment"]
-    return name
+    """The experiment of a row as a picture shows it."""
+    return figures.literal(label_of(row["experiment"]))
 
 
 def _of(rows: Iterable[Record], *models: str) -> list[Record]:
     return [row for row in rows if row["model"] in models]
 
 
-def _profile_axes(ax: Any, low: float, high: float) -> None:
+def _profile_axes(ax: Any, low: float, high: float, free: str) -> None:
+    """Axes of profiles, and above the threshold what it means, at the left or the right."""
     figures.name_axes(ax, "m_zprime_gev", "delta_chi2")
-    figures.level(ax, THRESHOLD, CL, DOF)
     ax.set(xlim=(low, high), ylim=(0, 10))
+    figures.level(ax, THRESHOLD)
+    figures.remark(ax, f"excluded at\n{LEVEL}", 0.985 if free == "right" else 0.015, THRESHOLD / 10 + 0.01, ha=free)
 
 
-def _limit_panels(limits: Sequence[Record], x: str) -> "Figure":
-    """Limits against an axis: SNS above reactors, a column for each model."""
-    figure, axes = figures.canvas(2, 3, height=4.6, sharex=True, sharey="row")
+def _limit_panels(limits: Sequence[Record], x: str, free: str) -> "Figure":
+    """Limits against an axis: SNS above reactors, a column for each model; right at the top or bottom is room."""
+    figure, axes = figures.canvas(2, 3, height=4.8, sharex=True, sharey="row")
     for row_of_axes, kind in zip(axes, (SNS, REACTORS), strict=True):
+        panels = []
         for ax, model in zip(row_of_axes, ("lr", "chi", "eta"), strict=True):
             ours = [row for row in _of(limits, model) if kind_of(row["experiment"]) == kind]
             drawn, looks = figures.with_expected(ours, "limit_gev", _experiment)
             figures.curves(ax, drawn, x, "limit_gev", figures.curve_of, looks)
             figures.name_axes(ax, x, "limit_gev")
-            ax.set(title=f"{SHORT[model]}, {kind}", xlim=(ours[0][x], ours[-1][x]))
-        figures.legend(row_of_axes[-1])
+            ax.set(title=f"{figures.symbol(model)}, {kind}", xlim=(ours[0][x], ours[-1][x]))
+            figures.remark(ax, _agreement(ours, x), 0.96, 0.95 if free == "top" else 0.05, ha="right", va=free)
+            panels.append((ax, drawn))
+        for ax, drawn in panels:  # now that their common axis of masses reaches over all curves
+            figures.excluded_below(ax, drawn, x, "limit_gev")
+        figures.legend(row_of_axes[-1], kind, MEASURED if any(row["scaled_data"] for row in ours) else "")
     return _outer(figure, axes)
 
 
@@ -423,7 +475,7 @@ def _crossings_equal_limits(profiles: Sequence[Record], limits: Sequence[Record]
     return Finding(
         f"Where Delta chi2 crosses {THRESHOLD:.2f} is the limit of Table 3",
         worst < 1e-3,
-        f"{count} curves, interpolated between the points drawn: at most {100 * worst:.3f} % from the limit",
+        f"All {count} curves do, to {100 * worst:.3f} %, interpolated between the points drawn.",
     )
 
 
@@ -440,17 +492,44 @@ def _ranking(limits: Sequence[Record], kind: str, sigma: float) -> dict[str, lis
     }
 
 
-def _ranked(limits: Sequence[Record], kind: str, sigma: float) -> str:
-    """The strongest two and the weakest experiment for each model, with their limits."""
+def _ranked(limits: Sequence[Record], kind: str, sigma: float) -> tuple[str, str]:
+    """Who is the strongest and who the weakest, and with their limits the strongest two and the weakest."""
     by_name = {(row["experiment"], row["model"], round(row["sigma_sys"], 9)): row["limit_gev"] for row in limits}
+    rankings = _ranking(limits, kind, sigma)
+    ratios = [by_name[names[0], model, sigma] / by_name[names[-1], model, sigma] for model, names in rankings.items()]
 
     def told(model: str, names: Sequence[str]) -> str:
-        return ", ".join(f"{name} {by_name[name, model, sigma]:.1f}" for name in names)
+        return ", ".join(f"{label_of(name)} {by_name[name, model, sigma]:.1f}" for name in names)
 
-    return f"at sigma_sys = {sigma:g}, GeV: " + "; ".join(
-        f"{model}: {told(model, ranked[:2])} ... {told(model, ranked[-1:])}"
-        for model, ranked in _ranking(limits, kind, sigma).items()
+    strongest, weakest = (_by_model({model: names[at] for model, names in rankings.items()}) for at in (0, -1))
+    conclusion = f"At sigma_sys = {sigma:g} the strongest limit is that of {strongest}, the weakest that of {weakest}; "
+    numbers = [
+        f"{model}: {told(model, names[:2])} ... {told(model, names[-1:])} GeV" for model, names in rankings.items()
+    ]
+    return (
+        f"{conclusion}their ratio is {min(ratios):.2f} to {max(ratios):.2f}.",
+        "; ".join(numbers),
     )
+
+
+def _by_model(experiments: Mapping[str, str]) -> str:
+    """Experiments by model: one where it is the same for all, else each with its models."""
+    models = grouped([{"model": model, "name": name} for model, name in experiments.items()], lambda row: row["name"])
+    if len(models) == 1:
+        return label_of(*models)
+    told = (f"{label_of(name)} ({', '.join(row['model'] for row in rows)})" for name, rows in models.items())
+    return " or ".join(told)
+
+
+def _agreement(rows: Sequence[Record], x: str) -> str:
+    """From where on curves of limits, as they rise or fall together, can't be told apart; empty where they can."""
+    limits = {at: [row["limit_gev"] for row in each] for at, each in grouped(rows, lambda row: row[x]).items()}
+    apart = [at for at, each in limits.items() if max(each) / min(each) - 1 > COINCIDE]
+    together = [at for at in limits if at > max(apart)]
+    if not together:
+        return ""
+    count = NUMBERS[len(grouped(rows, _experiment))]
+    return f"{count} within {100 * COINCIDE:g} %\nfrom {figures.QUANTITIES[x].label} = {together[0]:.2g} on"
 
 
 def _status_at(name: str, angles: Sequence[float]) -> list[str]:

@@ -16,7 +16,7 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup, escape
 
-from fastscan.experiments.catalogue import load
+from fastscan.experiments.catalogue import label_of, load
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.limits.limits import threshold
 from fastscan.paper import paper_figures, table3
@@ -100,6 +100,7 @@ def page(entries: Sequence[Entry], figures: Sequence[Shown], *, command: str, ma
         table=table,
         table_csv=download("table3", table3.as_csv(entries), len(entries)),
         experiments=experiments,
+        label_of=label_of,
         remarks=list(table3.notes_on(entries).items()),
         figures=[(shown.figure, address("image/svg+xml", shown.svg), downloads(shown.figure)) for shown in figures],
         command=command,

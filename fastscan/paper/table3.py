@@ -9,6 +9,7 @@ import numpy as np
 
 from fastscan.answers import records
 from fastscan.answers.from_cube import limit_records
+from fastscan.experiments.catalogue import label_of
 from fastscan.inputs import data_files
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.stores.cube import Cube
@@ -93,9 +94,10 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
     table = [["experiment", "SM events", *models]]
     for experiment in dict.fromkeys(entry.experiment for entry in entries):
         cells = [by_name[experiment, model] for model in models]
-        table.append([experiment, f"{cells[0].sm_events:.5g}", *map(_cell, cells)])
+        label = label_of(experiment)
+        table.append([label, f"{cells[0].sm_events:.5g}", *map(_cell, cells)])
         if any(cell.expected_gev for cell in cells):
-            table.append([f"  {experiment}, expected", "", *(_number(cell.expected_gev) for cell in cells)])
+            table.append([f"  {label}, expected", "", *(_number(cell.expected_gev) for cell in cells)])
     return table
 
 
@@ -116,7 +118,7 @@ def notes_on(entries: Sequence[Entry]) -> dict[str, str]:
 
 def remarks(entries: Sequence[Entry]) -> list[str]:
     """The lines below the table: what stands for no limit, and the notes."""
-    notes = [f"{about}: {note}." for about, note in notes_on(entries).items()]
+    notes = [f"{label_of(about)}: {note}." for about, note in notes_on(entries).items()]
     return ["-: no sensitivity, or not in the paper.", *notes]
 
 
