@@ -16,7 +16,10 @@ the remedy.  The command line prints it and exits with 2.  In Python each kind c
 import difflib
 import logging
 import reprlib
+import sys
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
 
 LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
 
@@ -96,8 +99,29 @@ def quoted(value: object) -> str:
     return _QUOTES.repr(value)[:LONGEST_QUOTE]
 
 
-_QUOTES = reprlib.Repr()
+class _Quotes(reprlib.Repr):
+    """Python writes out no integer of more than 4300 digits; here a message is shown for it."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return "a number of thousands of digits"
+
+
+_QUOTES = _Quotes()
 _QUOTES.maxstring = _QUOTES.maxother = _QUOTES.maxlong = LONGEST_QUOTE
+
+
+def warn(*texts: str) -> None:
+    """Warn of each text once, at the line that called fastscan."""
+    if not texts:
+        return
+    inside, level, frame = str(Path(__file__).parent), 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(inside):
+        level, frame = level + 1, frame.f_back
+    for text in dict.fromkeys(texts):
+        warnings.warn(shown(text), FastscanWarning, stacklevel=level)
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

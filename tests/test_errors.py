@@ -98,6 +98,11 @@ def test_every_kind_is_met_and_can_be_caught_apart() -> None:
         assert above == ({InputError} if kind in inputs - {InputError} else set())
 
 
+@pytest.mark.parametrize("value", [10**5000, [10**5000], {"a": -(10**5000)}], ids=["alone", "listed", "named"])
+def test_a_number_of_thousands_of_digits_can_be_quoted(value: object) -> None:
+    assert "a number of thousands of digits" in errors.quoted(value)
+
+
 def test_a_warning_is_one_that_users_can_filter() -> None:
     assert issubclass(FastscanWarning, UserWarning)
     assert not issubclass(FastscanWarning, FastscanError)

@@ -13,15 +13,16 @@ import numpy as np
 import zarr
 
 from fastscan.answers.question import Question
-from fastscan.answers.records import limit_record, profile_keys
+from fastscan.answers.records import doubts_of_limits, limit_record, profile_keys, warning_of
 from fastscan.axes import SETTINGS, by_name, named
-from fastscan.errors import LimitError
+from fastscan.errors import LimitError, warn
 from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.settings import Settings
 from fastscan.limits.confidence import OUTSIDE_AXIS
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
+from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Limits, limits_of, threshold
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube, crossed
@@ -80,15 +81,16 @@ class Selection:
         return np.atleast_1d(self.cube.row_numbers(dict(zip(self.rows, mesh, strict=True)))).ravel()
 
     @functools.cached_property
-    def _resolved(self) -> Settings:
+    def resolved(self) -> Settings:
+        """The settings of every member at every combination."""
         given = {name: values for name, values in self.settings.items() if values is not None}
         return self.cube.likelihood.settings(crossed(given))
 
     @functools.cached_property
     def columns(self) -> GaussianColumns:
         """The columns from the likelihood, shape (rows * settings,): row by row, every combination of the settings."""
-        row = self.numbers.reshape(-1, *(1 for _ in self._resolved.shape))
-        return self.cube.likelihood.columns(row, self._resolved)[0]
+        row = self.numbers.reshape(-1, *(1 for _ in self.resolved.shape))
+        return self.cube.likelihood.columns(row, self.resolved)[0]
 
     @functools.cached_property
     def stored_settings(self) -> list[IntArray]:
@@ -110,7 +112,7 @@ class Selection:
         lacking = dict.fromkeys(axis.column for axis in cube.interaction.family_rows)
         columns = [cube.axes[name].column for name in self.rows]
         values = [cube.points[name][index].tolist() for name, index in self.rows.items()]
-        for *row, settings in itertools.product(*values, self._resolved.told()):
+        for *row, settings in itertools.product(*values, self.resolved.told()):
             yield {**lacking, **dict(zip(columns, row, strict=True)), **settings}
 
     def crossings(self, delta: float, root: zarr.Group | None = None) -> Crossings:
@@ -243,13 +245,19 @@ def _found_limits(
 ) -> Iterator[Record]:
     """The record of each column, once the crossings are found."""
     cube = selection.cube
-    found = limits_of(selection.crossings(delta, stored_in), cube.interaction.strength)
+    strength = cube.interaction.strength
+    crossings = selection.crossings(delta, stored_in)
+    found = limits_of(crossings, strength)
+    doubts = doubts_of_limits(crossings, cube.likelihood, strength, selection.resolved)
+    warn(*itertools.chain(*doubts))
     axis = cube.points[cube.strength]
     outside = (found.bounds < axis.min()) | (found.bounds > axis.max())
     marked = Limits(found.bounds, np.where(outside, OUTSIDE_AXIS, found.status), found.intervals)
     level = (asked.cl, asked.column_dof)
     for number, point in enumerate(selection.points()):
-        yield limit_record((cube.experiment, cube.model), point, level, marked, number, cube.interaction)
+        yield limit_record(
+            (cube.experiment, cube.model), point, level, marked, number, cube.interaction, doubts[number]
+        )
 
 
 def profile_records(
@@ -267,7 +275,12 @@ def profile_records(
     selection = Selection.of(cube, question or Question())
     strengths = cube.points[cube.strength].tolist()
     values = selection.profiles(stored_in).tolist()
-    for point, column in zip(selection.points(), values, strict=True):
+    end, text = end_of_form(cube.interaction.strength, cube.likelihood.momentum_transfers)
+    ended = [[text] if strength < end else [] for strength in strengths]
+    errors = [about_errors(each) for each in selection.resolved.errors()]
+    warn(*itertools.chain(*errors, *ended))
+    for point, column, doubts in zip(selection.points(), values, itertools.cycle(errors), strict=False):
         settings = (cube.experiment, cube.model, *point.values())
-        for strength, delta in zip(strengths, column, strict=True):
-            yield dict(zip(profile_keys(cube.interaction), (*settings, strength, delta), strict=True))
+        for strength, delta, ends in zip(strengths, column, ended, strict=True):
+            record = (*settings, strength, delta, warning_of([*doubts, *ends]))
+            yield dict(zip(profile_keys(cube.interaction), record, strict=True))

@@ -3,13 +3,15 @@
 The record of a limit has the keys ``experiment`` (or the name of a combination), ``model``, one for each row parameter
 of the model's family (``beta_rad``, None without beta), ``sigma_sys`` (by experiment where there are several),
 ``luminosity``, ``cl``, ``dof``, ``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a
-user's own U(1)', else None), ``status`` and ``allowed_gev``: every allowed interval, where None is an open upper end.
-Profiles and contours have records too, one for each point.  Which cubes and planes are asked is the business of
+user's own U(1)', else None), ``status``, ``allowed_gev``: every allowed interval, where None is an open upper end, and
+``warning``: what is probably not meant (`fastscan.limits.doubts`), else None.  Profiles and contours have records too,
+one for each point.  Which cubes and planes are asked is the business of
 `fastscan.answers.answers`.
 """
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
@@ -17,7 +19,11 @@ from typing import Any, TextIO
 import numpy as np
 
 from fastscan.axes import SETTINGS, Axis
-from fastscan.interactions.interaction import Interaction
+from fastscan.interactions.interaction import Interaction, Strength
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.settings import Settings
+from fastscan.limits.crossings import Crossings
+from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Limits
 from fastscan.typing import Record
 
@@ -25,20 +31,20 @@ from fastscan.typing import Record
 def limit_keys(model: Interaction) -> tuple[str, ...]:
     """The keys of a limit's record, for a model and all of its family."""
     unit = model.strength.axis.unit.lower()
-    answer = (f"limit_{unit}", f"limit_over_g_{unit}", "status", f"allowed_{unit}")
+    answer = (f"limit_{unit}", f"limit_over_g_{unit}", "status", f"allowed_{unit}", "warning")
     return ("experiment", "model", *_settings(model), "cl", "dof", *answer)
 
 
 def profile_keys(model: Interaction) -> tuple[str, ...]:
     """The keys of a point of a profile."""
-    return ("experiment", "model", *_settings(model), model.strength.axis.column, "delta_chi2")
+    return ("experiment", "model", *_settings(model), model.strength.axis.column, "delta_chi2", "warning")
 
 
 def contour_keys(model: Interaction) -> tuple[str, ...]:
     """The keys of a vertex of a contour: every axis in each way in which it is drawn."""
     axes = [column for axis in (*model.family_rows, model.strength.axis) for column in _columns(axis)]
     settings = [axis.column for axis in SETTINGS]
-    return ("experiment", "model", "contour", "closed", *axes, *settings, "cl", "dof", "delta_chi2")
+    return ("experiment", "model", "contour", "closed", *axes, *settings, "cl", "dof", "delta_chi2", "warning")
 
 
 def _settings(model: Interaction) -> list[str]:
@@ -56,6 +62,7 @@ def limit_record(
     found: Limits,
     number: int,
     model: Interaction,
+    doubts: Sequence[str] = (),
 ) -> Record:
     """The record of one limit, with None where there is no value.
 
@@ -73,13 +80,41 @@ def limit_record(
         Index of this column among them.
     model : Interaction
         The model that the limit is on.
+    doubts : sequence of str
+        What is to be warned of, see `doubts_of_limits`.
     """
     bound = found.bounds[number]
     limit = None if np.isnan(bound) else float(bound)
     allowed = [(low, None if high == np.inf else high) for low, high in found.intervals[number]]
-    answer = (limit, over_g(limit, model.g_prime), str(found.status[number]), allowed)
+    answer = (limit, over_g(limit, model.g_prime), str(found.status[number]), allowed, warning_of(doubts))
     settings = (point[key] for key in _settings(model))
     return dict(zip(limit_keys(model), (*names, *settings, *level, *answer), strict=True))
+
+
+def warning_of(doubts: Sequence[str]) -> str | None:
+    """Doubts as a record has them."""
+    return "; ".join(doubts) or None
+
+
+def doubts_of_limits(
+    found: Crossings, likelihood: Likelihood, strength: Strength, settings: Settings
+) -> list[list[str]]:
+    """The doubts about each limit: about its errors, and about a crossing where the interaction's form has ended.
+
+    Parameters
+    ----------
+    found : Crossings
+        Crossings of the columns: every row at every setting, the settings fastest.
+    likelihood, strength
+        Those of the columns.
+    settings : Settings
+        The settings, at one of which each column is.
+    """
+    end, text = end_of_form(strength, likelihood.momentum_transfers)
+    below = np.zeros(found.sm_allowed.size, bool)
+    below[found.column[strength.from_x(found.x) < end]] = True
+    errors = itertools.cycle([about_errors(each) for each in settings.errors()])
+    return [[*each, *([text] if ended else [])] for each, ended in zip(errors, below.tolist(), strict=False)]
 
 
 def over_g(mass: float | None, g_prime: float | None) -> float | None:

@@ -92,8 +92,8 @@ class Measured:
             observed=table.number("observed", minimum=0),
             steady_state=table.number("steady_state", minimum=0),
             background=table.number("background", minimum=0),
-            background_error=table.number("background_error", minimum=0),
-            sigma_sys=table.number(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
+            background_error=table.relative("background_error"),
+            sigma_sys=table.relative(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
         )
         if measured.observed == measured.steady_state == measured.background == 0:
             raise table.error("observed", "without any event, steady state or background there is no variance")
@@ -158,7 +158,7 @@ class Projection:
         return cls(
             background=table.number("background", minimum=0) if has_background else 0.0,
             background_scales=table.flag("background_scales") if has_background else False,
-            sigma_sys=table.number(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
+            sigma_sys=table.relative(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
         )
 
     def expected(self) -> Self:

@@ -3,9 +3,13 @@
 Files and the Python interface share these, and build their messages from them.
 """
 
+import math
+
 LIGHTEST_GEV = 1e-3  # M_Z'; far below 1 GeV, where the contact interaction ends
+LARGEST_BETA = 2 * math.pi * (1 + 1e-12)  # rad; 360 deg can be rounded upwards
 LUMINOSITY = (1e-15, 1e15)  # neither it nor its inverse overflows a sum of squares
 LARGEST_SIGMA_SYS = 1e6  # relative
+DOUBTFUL_SIGMA_SYS = 1.0  # above it per cent may be meant
 G_PRIME = (1e-9, 1e3)  # strength of a user's own U(1)'
 LARGEST_CHARGE = 1e6  # of a fermion under it
 QUANTITY = (1e-30, 1e30)  # of anything with a unit, in its base unit
