@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
-from fastscan.errors import FastscanError, OutputError, StoreError
+from fastscan.errors import FastscanError, OutputError, StoreError, shown_path
 
 # The errors of readers that meet JSON, or another file, that isn't whole or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
@@ -42,9 +42,9 @@ def readable(what: str | PathLike[str]) -> Iterator[None]:
         raise
     except DAMAGE as error:
         problem = (str(error) or type(error).__name__).splitlines()[0]
-        raise StoreError(f"{what} is half-written or damaged: {problem}") from None
+        raise StoreError(f"{shown_path(what)} is half-written or damaged: {problem}") from None
     except OSError as error:
-        raise StoreError(f"{what} can't be read: {error.strerror or error}") from None
+        raise StoreError(f"{shown_path(what)} can't be read: {error.strerror or error}") from None
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def writable(what: str | PathLike[str], error: type[FastscanError] = StoreError)
     try:
         yield
     except OSError as problem:
-        raise error(f"{what} can't be written: {problem.strerror or problem}") from None
+        raise error(f"{shown_path(what)} can't be written: {problem.strerror or problem}") from None
 
 
 @contextmanager

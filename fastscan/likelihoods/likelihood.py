@@ -10,10 +10,11 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
-from fastscan.errors import ExperimentError
+from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Observation
 from fastscan.inputs import arguments
+from fastscan.inputs.bounds import EVENTS
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels import blocks
@@ -210,7 +211,7 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
     members = [member for each in likelihoods for member in each.members]
     for member in members:
         if members.count(member) > 1:
-            raise ExperimentError(f"experiment {member!r} is there twice")
+            raise ExperimentError(f"experiment {quoted(member)} is there twice")
     names = [field.name for field in fields(Likelihood) if field.name != "members"]
     return Likelihood(
         tuple(members),
@@ -240,7 +241,7 @@ def build(
     Raises
     ------
     ExperimentError
-        Where no experiment is given, one is given twice, or one counts no events or no finite number of them.
+        Where no experiment is given, one is given twice, or one counts no events or too many.
     """
     if not experiments:
         raise ExperimentError("no experiment given")
@@ -327,7 +328,7 @@ def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
     Raises
     ------
     ExperimentError
-        Where the Standard Model predicts no events, or no finite number of them.
+        Where the Standard Model predicts no events, or numbers are too large to compute with.
     """
     rates, signal = _binned(experiment)
     totals = np.array([signal.sum(), *rates.sum(axis=1)])
@@ -342,13 +343,15 @@ def _data_sums(rates: Array, signal: Array, statistics: Observation) -> tuple[Ar
 
 def _binned(experiment: Experiment) -> tuple[Array, Array]:
     """Rates per unit of each feature, (features, bins), and the Standard Model's, in the bins that have any."""
+    name = quoted(experiment.name)
     by_flavour = response(experiment).by_flavour  # (flavours, bins, 3)
     rates = np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])
     standard = standard_model.features(standard_model.couplings(experiment.channel)).ravel()
     signal = standard @ rates
-    if not np.isfinite(signal).all():
-        raise ExperimentError(f"experiment {experiment.name!r} counts no finite number of events: check its numbers")
+    fewest, most = EVENTS
+    if not signal.sum() <= most:  # a nan fails this too
+        raise ExperimentError(f"experiment {name} counts more than {most:g} events: check its numbers")
+    if signal.sum() < fewest:
+        raise ExperimentError(f"experiment {name} sees nothing: check its thresholds, bins and efficiency")
     rates, signal = rates[:, signal > 0], signal[signal > 0]
-    if not signal.size:
-        raise ExperimentError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
     return rates, signal
