@@ -138,7 +138,7 @@ def cite(what: str) -> None:
     from fastscan.outputs import citations
 
     for reference in citations.references_of(what):
-        click.echo(reference)
+        click.echo(shown(reference))
 
 
 @cli.command()
@@ -399,7 +399,7 @@ def plot(
     wanted = plots.Picture(kind, along, PlaneAxes(axes, minimise))
     picture, left_out = plots.plot(store, question, wanted)
     figures.save(picture, Path(output))
-    click.echo(f"written to {output}" + (f"; without {', '.join(left_out)}" if left_out else ""))
+    click.echo(f"written to {output}" + (f"; without {shown(', '.join(left_out))}" if left_out else ""))
 
 
 @cli.command()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import View
-from fastscan.errors import OutputError
+from fastscan.errors import OutputError, shown, shown_path
 from fastscan.inputs.files import replacing, writable
 from fastscan.interactions.contact import HEAVY
 from fastscan.interactions.interaction import Strength
@@ -97,6 +97,15 @@ QUANTITIES = {
 def look() -> AbstractContextManager[None]:
     """The look of all pictures, as a context: fonts and lines take it when they are made."""
     return rc_context(LOOK)
+
+
+def literal(text: str) -> str:
+    """A name as a picture shows it: matplotlib takes what stands between two dollars for mathematics.
+
+    >>> print(literal("a $beta$ source"))
+    a \\$beta\\$ source
+    """
+    return shown(text).replace("$", r"\$")
 
 
 def canvas(rows: int = 1, columns: int = 1, height: float = 3.4, **subplots: Any) -> tuple[Figure, Any]:
@@ -257,7 +266,7 @@ def as_svg(figure: Figure) -> bytes:
 def check_name(path: Path) -> None:
     """Refuse a file name whose suffix is no format of pictures."""
     if path.suffix[1:] not in FORMATS:
-        raise OutputError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
+        raise OutputError(f"{shown_path(path)}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
 
 
 def grouped(rows: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:

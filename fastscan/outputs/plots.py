@@ -257,7 +257,7 @@ def _labels(rows: Sequence[Record], told: Sequence[Axis]) -> figures.Label:
     def label(row: Record) -> str:
         values = {axis: row[axis.own_view.column] for axis in varying}
         settings = [_told(axis, value) for axis, value in values.items() if value is not None]
-        return ", ".join([f"{row['experiment']}/{row['model']}", *settings])
+        return ", ".join([figures.literal(f"{row['experiment']}/{row['model']}"), *settings])
 
     return label
 
