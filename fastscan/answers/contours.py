@@ -15,7 +15,8 @@ from scipy.optimize import elementwise
 
 from fastscan.answers.planes import SCALES, Plane, Side
 from fastscan.answers.records import contour_keys, warning_of
-from fastscan.axes import SETTINGS, SIGMA_SYS, Axis
+from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis
+from fastscan.likelihoods.settings import is_scaled
 from fastscan.limits.doubts import about_errors, about_strengths
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array, Record
@@ -157,7 +158,9 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
         if doubts(plane, line.x, line.y):
             warnings = [warning_of(doubts(plane, *vertex)) for vertex in zip(line.x, line.y, strict=True)]
         for *values, settings, warning in zip(*place, _settings_at(cube, at, line.x.size), warnings, strict=True):
-            yield dict(zip(keys, (*names, *values, *settings.values(), *level, warning), strict=True))
+            luminosity = settings[LUMINOSITY.name]
+            scaled = plane.scales_data if luminosity is None else cube.is_measured and is_scaled(luminosity)
+            yield dict(zip(keys, (*names, *values, *settings.values(), *level, scaled, warning), strict=True))
 
 
 def doubts(plane: Plane, x: ArrayLike, y: ArrayLike) -> list[str]:
@@ -218,8 +221,8 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
     Returns
     -------
     dict
-        The names and units of the axes, the values that are held, the level, each line's vertices by axis, and the
-        warning.
+        The names and units of the axes, the values that are held, the level, whether measured data are scaled anywhere
+        in the plane, each line's vertices by axis, and the warning.
     """
     cube = plane.cube
     at = _held(plane)
@@ -235,6 +238,7 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
         "cl": plane.cl,
         "dof": plane.dof,
         "delta_chi2": plane.delta,
+        "scaled_data": plane.scales_data,
         "contours": [{"closed": line.closed, "vertices": _vertices(plane, line)} for line in lines],
         "warning": warning_of(doubts_of_contours(plane, lines)),
     }

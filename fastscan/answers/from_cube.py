@@ -5,8 +5,8 @@ What is stored is compared with the likelihood, streamed through dask, so that t
 
 import functools
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,17 @@ import zarr
 
 from fastscan.answers.question import Question
 from fastscan.answers.records import doubts_of_limits, limit_record, profile_keys, warning_of
-from fastscan.axes import SETTINGS, by_name, named
+from fastscan.axes import LUMINOSITY, SETTINGS, by_name, named
 from fastscan.errors import LimitError, warn
 from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.gaussian import GaussianColumns
-from fastscan.likelihoods.settings import Settings
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.confidence import OUTSIDE_AXIS
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
 from fastscan.limits.doubts import about_errors, end_of_form
-from fastscan.limits.limits import Limits, limits_of, threshold
+from fastscan.limits.limits import Status, bounds_of, limits_of, threshold
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube, crossed
 from fastscan.typing import Array, IntArray, Record
@@ -89,8 +90,16 @@ class Selection:
     @functools.cached_property
     def columns(self) -> GaussianColumns:
         """The columns from the likelihood, shape (rows * settings,): row by row, every combination of the settings."""
+        return self._columns_of(self.cube.likelihood)
+
+    @functools.cached_property
+    def expected_columns(self) -> GaussianColumns:
+        """The same columns with measured data replaced by the Standard Model's prediction."""
+        return self._columns_of(self.cube.expected)
+
+    def _columns_of(self, likelihood: Likelihood) -> GaussianColumns:
         row = self.numbers.reshape(-1, *(1 for _ in self.resolved.shape))
-        return self.cube.likelihood.columns(row, self.resolved)[0]
+        return likelihood.columns(row, self.resolved)[0]
 
     @functools.cached_property
     def stored_settings(self) -> list[IntArray]:
@@ -212,7 +221,8 @@ def limit_records(
     -------
     iterator of dict
         The records of `fastscan.answers.records`.  A limit outside the group's axis of the strength is given, and its
-        status says so.
+        status says so.  Where data are measured, the expected limit comes from the likelihood that the group carries,
+        whatever `stored_in`: no chi2 of it is stored.
 
     Raises
     ------
@@ -247,17 +257,23 @@ def _found_limits(
     cube = selection.cube
     strength = cube.interaction.strength
     crossings = selection.crossings(delta, stored_in)
-    found = limits_of(crossings, strength)
     doubts = doubts_of_limits(crossings, cube.likelihood, strength, selection.resolved)
     warn(*itertools.chain(*doubts))
+    found = limits_of(crossings, strength)
+    marked = replace(found, status=_marked(cube, found.bounds, found.status))
+    expected: Iterable[tuple[float, str] | None] = itertools.repeat(None)
+    if cube.is_measured:
+        bounds, status = bounds_of(find_crossings(selection.expected_columns, delta, strength.largest_x), strength)
+        expected = zip(bounds, _marked(cube, bounds, status), strict=True)
+    names, level = (cube.experiment, cube.model), (asked.cl, asked.column_dof)
+    for number, (point, instead) in enumerate(zip(selection.points(), expected, strict=False)):
+        yield limit_record(names, point, level, marked, number, cube.interaction, instead, doubts[number])
+
+
+def _marked(cube: Cube, bounds: Array, status: Status) -> Status:
+    """The status of bounds, which says of those outside the axis of the strength that they are."""
     axis = cube.points[cube.strength]
-    outside = (found.bounds < axis.min()) | (found.bounds > axis.max())
-    marked = Limits(found.bounds, np.where(outside, OUTSIDE_AXIS, found.status), found.intervals)
-    level = (asked.cl, asked.column_dof)
-    for number, point in enumerate(selection.points()):
-        yield limit_record(
-            (cube.experiment, cube.model), point, level, marked, number, cube.interaction, doubts[number]
-        )
+    return np.where((bounds < axis.min()) | (bounds > axis.max()), OUTSIDE_AXIS, status)
 
 
 def profile_records(
@@ -281,6 +297,7 @@ def profile_records(
     warn(*itertools.chain(*errors, *ended))
     for point, column, doubts in zip(selection.points(), values, itertools.cycle(errors), strict=False):
         settings = (cube.experiment, cube.model, *point.values())
+        scaled = cube.is_measured and is_scaled(point[LUMINOSITY.column])
         for strength, delta, ends in zip(strengths, column, ended, strict=True):
-            record = (*settings, strength, delta, warning_of([*doubts, *ends]))
+            record = (*settings, strength, delta, scaled, warning_of([*doubts, *ends]))
             yield dict(zip(profile_keys(cube.interaction), record, strict=True))

@@ -85,6 +85,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
         points=points,
         layout=layout,
         likelihood=found,
+        expected=likelihood.with_expected_data(found, measured.experiments),
     )
 
 

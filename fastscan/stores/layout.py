@@ -18,7 +18,7 @@ from fastscan.interactions.parameters import AXES
 if TYPE_CHECKING:
     from zarr.core.common import JSON
 
-FORMAT = 3
+FORMAT = 4
 FORMAT_KEY = "fastscan_format"
 
 
@@ -66,6 +66,9 @@ CARRIED = {
     "follows": Stored(("member",), "1", "1 where the axis sigma_sys replaces it, else 0"),
     "momentum_transfer": Stored(("member",), "MeV", "largest momentum transfer"),
 }
+# Beside it, in a group of its own where any data are measured: what differs with the Standard Model's prediction in
+# place of the data.
+EXPECTED = {name: CARRIED[name] for name in ("roots", "spread")}
 
 
 def stored_axis(axis: Axis) -> Stored:
@@ -80,7 +83,8 @@ FILES = re.compile(
     r"zarr\.json|[^/]+/zarr\.json|[^/]+/[^/]+/(zarr\.json"
     rf"|({'|'.join((*(axis.name for axis in AXES), *COMPUTED))})/{_CHUNK}"
     rf"|chi2/{RECORD.pattern}"
-    rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK}))"
+    rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
+    rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK}))"
 )
 LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial")  # zarr's temporary files
 
