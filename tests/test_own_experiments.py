@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscan
+from fastscan.experiments import Helm
 from fastscan.experiments import catalogue as experiments
 
 SCALES, EFFICIENCY, STATISTICS = "background_scales = true", "efficiency = 0.5\n", "[statistics]"
@@ -94,6 +95,16 @@ TARGETS = {
         'compound = "Ar"\ndopants = { Xe = 0.1 }\nabundances = { Xe136 = 1 }',
         {"target": ((naive.AR, 15.0),), "dopants": (("Xe", 0.1),), "abundances": (("Xe", 136, 1.0),)},
     ),
+    "helm": ('compound = "Ge"\nform_factor = "helm"', {"distribution": "helm"}),
+    "helm with radii": (
+        'compound = "CsI"\nform_factor = { kind = "helm", radii = { Cs = "5.01 fm", I = "4.94 fm" } }',
+        {"target": ((naive.CSI, 15.0),), "distribution": "helm", "rms_fm": ((55, 5.01), (53, 4.94))},
+    ),
+    "klein-nystrand": ('compound = "Ge"\nform_factor = "klein-nystrand"', {"distribution": "klein-nystrand"}),
+    "klein-nystrand with a radius": (
+        'compound = "Ar"\nform_factor = { kind = "klein-nystrand", radii = { Ar = "3.448 fm" } }',
+        {"target": ((naive.AR, 15.0),), "distribution": "klein-nystrand", "rms_fm": ((18, 3.448),)},
+    ),
 }
 
 
@@ -122,10 +133,10 @@ def test_several_targets_add_up(write: Write) -> None:
 
 def test_a_target_made_in_python_is_that_of_a_file(write: Write) -> None:
     text = (experiments.BUILT_IN / "conus.toml").read_text()
-    enriched = 'compound = "Ge"\nabundances = { Ge76 = 1 }'
+    enriched = 'compound = "Ge"\nabundances = { Ge76 = 1 }\nform_factor = "helm"'
     from_file = experiments.load(write("mine.toml", text.replace('compound = "Ge"', enriched)))
     (natural,) = experiments.load("conus").targets
-    assert from_file.targets == (replace(natural, abundances=(("Ge76", 1.0),)),)
+    assert from_file.targets == (replace(natural, abundances=(("Ge76", 1.0),), form_factor=Helm()),)
 
 
 def test_the_commented_example_of_a_detector_works() -> None:

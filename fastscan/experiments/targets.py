@@ -1,10 +1,12 @@
 """Targets: masses of compounds, and what in them recoils."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
 
+from fastscan.experiments import form_factors
+from fastscan.experiments.form_factors import Fermi, FormFactor
 from fastscan.experiments.geometry import Cylinder, Geometry
 from fastscan.inputs.toml import Table
 from fastscan.physics import nuclei
@@ -29,6 +31,8 @@ class Target:
         Chosen isotopes and their mole fractions; elements without any have their natural isotopes.
     dopants : tuple of (str, float)
         Elements beside the compound, and their shares of the mass.
+    form_factor : FormFactor
+        How each nucleus loses coherence.
     """
 
     compound: str
@@ -36,6 +40,7 @@ class Target:
     molar_mass: float | None = None
     abundances: Shares = ()
     dopants: Shares = ()
+    form_factor: FormFactor = field(default_factory=Fermi)
 
     @classmethod
     def read(cls, table: Table, geometry: Geometry) -> Self:
@@ -57,8 +62,11 @@ class Target:
         molar_mass = table.quantity("molar_mass", "molar mass") if "molar_mass" in table else None
         dopants = _read_dopants(table)
         abundances = _read_abundances(table, {*atoms, *(element for element, _ in dopants)})
+        target = cls(compound, mass, molar_mass, abundances, dopants)
+        isotopes = [isotope for isotope, _ in target.isotopes()]
+        target = replace(target, form_factor=form_factors.read(table, isotopes))
         table.done()
-        return cls(compound, mass, molar_mass, abundances, dopants)
+        return target
 
     def isotopes(self) -> list[tuple[Isotope, float]]:
         """Each isotope in the target with the number of its nuclei, by Z and A.
