@@ -17,9 +17,9 @@ stands above it:
     kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  toml  data_files  arguments
     axes
-    physics       constants  nuclei  kinematics  cross_sections  quadrature  spectra
+    physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
     interactions  parameters  interaction  standard_model  contact  catalogue
-    experiments   geometry  sources  detectors  observations  targets  experiment  reading  catalogue
+    experiments   geometry  sources  detectors  observations  form_factors  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  remote  location  cube  chunks  store  combining

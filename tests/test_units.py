@@ -14,6 +14,7 @@ from fastscan.inputs.units import quantity, quantity_in, relative
         ("100eV", "energy", 1e-4),
         ("2.5e3 GeV", "energy", 2.5e6),
         ("19.3 m", "length", 19.3),
+        ("0.9 fm", "nuclear length", 0.9),
         ("1 yr", "time", 365 * 86400.0),
         ("180 deg", "angle", math.pi),
         ("-90deg", "angle", -math.pi / 2),
@@ -22,6 +23,12 @@ from fastscan.inputs.units import quantity, quantity_in, relative
 )
 def test_a_quantity_is_read_in_its_base_unit(text: str, kind: str, value: float) -> None:
     assert quantity(text, kind) == pytest.approx(value, rel=1e-15, abs=0)
+
+
+def test_a_length_in_the_laboratory_is_none_in_a_nucleus() -> None:
+    for text, kind in (("20 fm", "length"), ("20 m", "nuclear length")):
+        with pytest.raises(FastscanError, match=f"'{text}' has no unit of {kind}"):
+            quantity(text, kind)
 
 
 @pytest.mark.parametrize("text", ["", "kg", "14.57", "14.57 m", "1.2.3 kg", "1e999 kg", "nan kg", "१ kg", 14.57, None])

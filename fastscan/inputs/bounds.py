@@ -23,6 +23,7 @@ QUANTITY = {  # of each kind, in its base unit
     "energy": (1e-12, 1e9),
     "recoil energy": (1e-12, 1e9),
     "length": (1e-6, 1e15),
+    "nuclear length": (1e-3, 100.0),
     "mass": (1e-12, 1e15),
     "time": (1e-9, 1e20),
     "power": (1e-9, 1e20),
@@ -32,6 +33,8 @@ QUANTITY = {  # of each kind, in its base unit
     "size": (1.0, 2.0**60),
 }
 SHARE = (0.0, 1.0)
+SHARE_ROUNDING = 1e-6  # of shares that should add up to 1, as people write them
+MOST_ATOMS = 10_000  # of an element in a formula unit
 NEUTRINOS_PER_PROTON = (1e-9, 1e3)
 PROTONS = (1.0, 1e40)
 RECOIL = (0.0, 1e9)  # in a table of an efficiency, or of bins, in the unit that it has

@@ -264,6 +264,12 @@ class Table:
     def is_number(self, key: str) -> bool:
         return isinstance(self._entries.get(key), int | float)
 
+    def named_or_table(self, key: str, default: str) -> Self:
+        """The table of a key whose kind can be all that is said: ``key = "kind"`` for ``key = { kind = "kind" }``."""
+        if key in self and isinstance(self._entries[key], dict):
+            return self.table(key)
+        return type(self)({"kind": self.text(key, default)}, f"{self._where}: [{key}]", kind=self._kind)
+
     def flag(self, key: str) -> bool:
         value = self._given(key, "true or false")
         if not isinstance(value, bool):

@@ -1,7 +1,7 @@
 """Units as people write them, converted once, at the boundary.
 
-Inside fastscan energies are in MeV, angles in rad, sizes in bytes, and all else in SI units (m, kg, s, W, Bq);
-only M_Z' is in GeV, as in every table of limits.
+Inside fastscan energies are in MeV, angles in rad, sizes in bytes, lengths in nuclei in fm, and all else in SI units
+(m, kg, s, W, Bq); only M_Z' is in GeV, as in every table of limits.
 """
 
 import math
@@ -16,6 +16,7 @@ UNITS: dict[str, dict[str, float]] = {
     "energy": {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6},
     "recoil energy": {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0},
     "length": {"cm": 1e-2, "m": 1.0, "km": 1e3},
+    "nuclear length": {"fm": 1.0},
     "mass": {"g": 1e-3, "kg": 1.0, "t": 1e3},
     "time": {"s": 1.0, "h": 3600.0, "d": 86400.0, "yr": 365 * 86400.0},
     "power": {"W": 1.0, "kW": 1e3, "MW": 1e6, "GW": 1e9},
@@ -30,6 +31,7 @@ EXAMPLES = {
     "energy": "100 eV",
     "recoil energy": "100 eV",
     "length": "20 m",
+    "nuclear length": "0.9 fm",
     "mass": "10 kg",
     "time": "1 yr",
     "power": "3 GW",
