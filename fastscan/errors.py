@@ -16,9 +16,15 @@ the remedy.  The command line prints it and exits with 2.  In Python each kind c
 import difflib
 import logging
 import reprlib
+import sys
+import warnings
 from collections.abc import Iterable
+from os import PathLike, fspath
+from pathlib import Path
 
 LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
+LONGEST_PATH = 300  # characters of a path
+LONGEST_LIST = 1000  # characters of the names that could be meant
 
 
 class FastscanError(ValueError):
@@ -72,8 +78,14 @@ def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanErro
     """
     known = sorted(known)
     near = nearest(name, known)
-    hint = f"did you mean {near!r}?" if near else "known: " + ", ".join(known)
+    hint = f"did you mean {quoted(near)}?" if near else "known: " + _listed(known)
     return error(f"unknown {kind} {quoted(name)}; {hint}")
+
+
+def _listed(names: list[str]) -> str:
+    """Names as a message lists them: of very many, the first."""
+    text = ", ".join(names)
+    return text if len(text) <= LONGEST_LIST else text[:LONGEST_LIST] + " ..."
 
 
 def shown(text: str) -> str:
@@ -96,8 +108,39 @@ def quoted(value: object) -> str:
     return _QUOTES.repr(value)[:LONGEST_QUOTE]
 
 
-_QUOTES = reprlib.Repr()
+class _Quotes(reprlib.Repr):
+    """Python writes out no integer of more than 4300 digits; here a message is shown for it."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return "a number of thousands of digits"
+
+
+_QUOTES = _Quotes()
 _QUOTES.maxstring = _QUOTES.maxother = _QUOTES.maxlong = LONGEST_QUOTE
+
+
+def warn(*texts: str) -> None:
+    """Warn of each text once, at the line that called fastscan."""
+    if not texts:
+        return
+    inside, level, frame = str(Path(__file__).parent), 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(inside):
+        level, frame = level + 1, frame.f_back
+    for text in dict.fromkeys(texts):
+        warnings.warn(shown(text), FastscanWarning, stacklevel=level)
+
+
+def shown_path(path: str | PathLike[str]) -> str:
+    """A path as a message shows it: of a very long one, the end.
+
+    >>> len(shown_path("x" * 1000))
+    303
+    """
+    text = fspath(path)
+    return text if len(text) <= LONGEST_PATH else f"...{text[-LONGEST_PATH:]}"
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

@@ -86,6 +86,18 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
         ("start = 0.0, stop = 0.3, num = 7", "values = [0.1, nan]", "values: must be a finite number"),
         ("start = 0.0, stop = 0.3, num = 7", "values = []", "values: the list is empty"),
         ("start = 0.0, stop = 0.3, num = 7", "values = [0.1], num = 3", "unknown key 'num'"),
+        (
+            BETA,
+            "beta = { values = [0, 100], unit = 'rad' }",
+            r"values: beta must be from -2 pi .* degrees\?\), not 100",
+        ),
+        (BETA, "beta = { start = 0, stop = 361, num = 3, unit = 'deg' }", "start: beta must be from -2 pi to 2 pi"),
+        (SIGMA, 'sigma_sys = { values = ["10 %"] }', "values: must be a finite number, not '10 %'"),
+        (
+            LUMINOSITY,
+            LUMINOSITY + '\n[combine.x]\nexperiments = ["conus"]\nsigma_sys = { conus = "20" }',
+            "conus: '20' is no relative error",
+        ),
         (SIGMA, 'sigma_sys = { values = [0.1], unit = "GeV" }', "unit: unknown unit 'GeV'"),
         (SIGMA, "sigma_sys = 0.1", "sigma_sys: must be a table"),
         ("[1, 10, 1000]", "[0, 1]", "values: luminosity must be positive, from 1e-15 to 1e\\+15, not 0"),
@@ -109,21 +121,49 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
             "conus: must be between 0 and 1e",
         ),
         ("[axes]", "[axes", "Expected"),
+        ("start = 20,", "start = 1e300,", "start: must be between"),
+        ("num = 37", "num = 0x" + "f" * 5000, "num: must be a whole number .* not a number of thousands of digits"),
+        ("[1, 10, 1000]", f"{[*range(1, 100_002)]}", "values: must be at most 100000 numbers, not 100001"),
+        (LUMINOSITY, LUMINOSITY + '\n[store]\nchunk = "1 MB"', "no unit of size: use one of B, KiB, MiB, GiB$"),
+        ('["coherent-csi"]', r'["sub\mydet.toml"]', r"Unescaped .*; in a path write /, or put it in single quotes$"),
+        ('["coherent-csi"]', r'["C:\Users\me.toml"]', r"Invalid hex value .*; in a path write /, or put it in"),
+        ('["coherent-csi"]', r'["sub\new.toml"]', r"experiments: must be one line .*; in a path write /, or put it in"),
+        ('["coherent-csi"]', f"{['conus', *(f'e{n}' for n in range(1000))]}", "must be at most 1000 texts, not 1001"),
+        ('["coherent-csi"]', '["conus", "conus"]', "experiments: 'conus' is there twice"),
+        ('["coherent-csi"]', '["a b.toml", "a-b.toml"]', "experiments: two are named 'a-b'"),
+        (LUMINOSITY, f"{LUMINOSITY}\n[combine.{'x' * 10_000}]", "x: 'x.*x' can't name a group: it is longer than 100"),
+        (LUMINOSITY, LUMINOSITY + "\n[combine]" + "\nx.y = 1" * 2, "Cannot overwrite"),
     ],
+    ids=lambda text: text[:40],
 )
 def test_what_is_wrong_is_told_in_one_line(old: str, new: str, problem: str, write: Write) -> None:
     assert old in GRID
     write("b-l.toml", B_L)
+    for name in ("a b.toml", "a-b.toml"):
+        write(name, (experiments.BUILT_IN / "conus.toml").read_text())
     path = write("grid.toml", GRID.replace(old, new, 1))
     require_refused(grid.load, path, problem)
+
+
+def test_errors_can_be_in_per_cent(write: Write) -> None:
+    text = GRID.replace(SIGMA, 'sigma_sys = { start = 0, stop = 30, num = 7, unit = "%" }')
+    text += '\n[combine.x]\nexperiments = ["conus", "connie"]\nsigma_sys = { conus = "7 %", connie = 0.05 }'
+    loaded = grid.load(write("grid.toml", text))
+    assert loaded.axes["sigma_sys"].array().tolist() == [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
+    assert loaded.combinations[0].sigma_sys == {"conus": 0.07, "connie": 0.05}
+
+
+def test_a_full_turn_is_the_largest_beta(write: Write) -> None:
+    text = GRID.replace(BETA, 'beta = { start = -360, stop = 360, num = 5, unit = "deg" }')
+    assert grid.load(write("grid.toml", text)).axes["beta"].array()[[0, -1]].tolist() == [-2 * math.pi, 2 * math.pi]
 
 
 def test_files_that_are_no_grids(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(bytes(range(256)))
     for name, problem in {
-        "binary.toml": "not a text file",
+        "binary.toml": "not in UTF-8: save it as UTF-8",
         "absent.toml": "No such file",
-        ".": "Is a directory",
+        ".": "not a regular file",
     }.items():
         with pytest.raises(FastscanError, match=problem):
             grid.load(tmp_path / name)

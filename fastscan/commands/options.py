@@ -4,6 +4,7 @@ A value that can't be understood is refused here, before a command runs; what it
 """
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,12 +13,14 @@ import click
 
 from fastscan.answers.question import Question
 from fastscan.axes import SIGMA_SYS, Axis
-from fastscan.errors import FastscanError
-from fastscan.inputs.units import UNITS, quantity
+from fastscan.errors import FastscanError, quoted
+from fastscan.inputs.units import quantity_in, relative
 from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS
 from fastscan.limits.confidence import CL, DOF
 
 STRENGTHS = tuple(axis for axis in PARAMETERS if axis not in ROWS)  # the axes that limits are on
+PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+LONGEST_MESSAGE = 160  # characters of one of click's own, which quote a whole argument
 Option = Callable[[Any], Any]  # a decorator of a command
 
 
@@ -27,22 +30,46 @@ class InOrder(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Run a command; what click says of a long argument shows its beginning."""
+        try:
+            return super().main(*arguments, **settings)
+        except click.ClickException as error:
+            message = error.format_message()
+            if len(message) <= LONGEST_MESSAGE:
+                raise
+            raise click.UsageError(f"{message[:90]} ... {message[-40:]}") from None
+
 
 class Quantity(click.ParamType):  # type: ignore[type-arg]
-    """A number with its unit, turned into one unit of a kind of `UNITS`."""
+    """A number with its unit, turned into one unit of its kind."""
 
     def __init__(self, name: str, kind: str, unit: str) -> None:
-        self.name, self.kind, self.unit = name, kind, UNITS[kind][unit]
+        self.name, self.kind, self.unit = name, kind, unit
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return quantity(value, self.kind) / self.unit
+            return quantity_in(value, self.kind, self.unit)
         except FastscanError as error:
             self.fail(str(error), param, ctx)
 
 
-class Points(click.ParamType):  # type: ignore[type-arg]
-    """Values separated by commas, or the word "axis" for those of the store's axis."""
+class Relative(click.ParamType):  # type: ignore[type-arg]
+    """A relative error: a number, or one in per cent."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if "%" not in value:
+            return click.FLOAT.convert(value, param, ctx)
+        try:
+            return relative(value)
+        except FastscanError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Values(click.ParamType):  # type: ignore[type-arg]
+    """Values separated by commas."""
 
     name = "values"
 
@@ -50,9 +77,14 @@ class Points(click.ParamType):  # type: ignore[type-arg]
         self.each = each
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "axis":
-            return value
         return [self.each.convert(part, param, ctx) for part in value.split(",")]
+
+
+class Points(Values):
+    """Values separated by commas, or the word "axis" for those of the store's axis."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "axis" else super().convert(value, param, ctx)
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg]
@@ -63,7 +95,7 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         parts = tuple(value.split(","))
         if len(parts) != 2:
-            self.fail(f"{value!r} is not two names separated by a comma", param, ctx)
+            self.fail(f"{quoted(value)} is not two names separated by a comma", param, ctx)
         return parts
 
 
@@ -73,22 +105,22 @@ class Part(click.ParamType):  # type: ignore[type-arg]
     name = "k/n"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        k, slash, n = value.partition("/")
-        if not (slash and k.isdecimal() and n.isdecimal()):
-            self.fail(f"{value!r} is not of the form 3/16", param, ctx)
-        return int(k), int(n)
+        part = PART.fullmatch(value)
+        if not part:
+            self.fail(f"{quoted(value)} is not of the form 3/16", param, ctx)
+        return int(part[1]), int(part[2])
 
 
 class SigmaSys(click.ParamType):  # type: ignore[type-arg]
-    """A number, or name=number: (None, number) or (name, number)."""
+    """Relative errors, or name=errors: (None, errors) or (name, errors)."""
 
     name = "sigma"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        name, equals, number = value.rpartition("=")
+        name, equals, errors = value.rpartition("=")
         if equals and not name:
-            self.fail(f"{value!r} names no experiment", param, ctx)
-        return name or None, click.FLOAT.convert(number, param, ctx)
+            self.fail(f"{quoted(value)} names no experiment", param, ctx)
+        return name or None, Values(Relative()).convert(errors, param, ctx)
 
 
 def together(*decorators: Option) -> Option:
@@ -110,7 +142,9 @@ def only_one(**given: bool) -> None:
 
 def axis_type(axis: Axis) -> "click.ParamType[Any]":
     """How one value of an axis is written: a number, with a unit where the axis has one."""
-    return Quantity(axis.kind, axis.kind, axis.unit) if axis.kind else click.FLOAT
+    if axis.unit != "1":
+        return Quantity(axis.kind, axis.kind, axis.unit)
+    return Relative() if axis.kind else click.FLOAT
 
 
 def one_value(axis: Axis, note: str = "") -> Option:
@@ -120,15 +154,16 @@ def one_value(axis: Axis, note: str = "") -> Option:
     return click.option(_flag(axis), type=axis_type(axis), help=words)
 
 
-def several_values(axis: Axis, note: str = "", default: str | None = None) -> Option:
-    """An option for values of an axis, with a note on where they can stand."""
+def several_values(axis: Axis, note: str = "", default: str | None = None, stored: bool = True) -> Option:
+    """An option for values of an axis, with a note on where they can stand; `stored` ones can be the store's axis."""
     left_out = f"; left out, {axis.left_out}" if axis.left_out and default is None else ""
+    several = "several separated by commas, or 'axis'" if stored else "or several separated by commas"
     return click.option(
         _flag(axis),
-        type=Points(axis_type(axis)),
+        type=Points(axis_type(axis)) if stored else Values(axis_type(axis)),
         default=default,
         show_default=default is not None,
-        help=f"{_described(axis, note)}: {axis.example}, several separated by commas, or 'axis'{left_out}.",
+        help=f"{_described(axis, note)}: {axis.example}, {several}{left_out}.",
     )
 
 
@@ -139,7 +174,7 @@ def _flag(axis: Axis) -> str:
 def _described(axis: Axis, note: str) -> str:
     """What an axis is, as the first words of an option's help."""
     words = axis.long_name[0].upper() + axis.long_name[1:] + note
-    return f"{words}, with its unit" if axis.kind else words
+    return f"{words}, with its unit" if axis.unit != "1" else words
 
 
 def on_axis(axis: Axis) -> str:
@@ -179,9 +214,9 @@ def question(*options: Option, dof: Option) -> Option:
 def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
     """A question with `--sigma-sys` resolved, which says it of all experiments (name None) or of one, or several times.
 
-    The later one counts.
+    The later one counts.  Several errors of one experiment go with those of another one by one.
     """
-    given: Sequence[tuple[str | None, float]] = asked.at.get(SIGMA_SYS.name, ())
+    given: Sequence[tuple[str | None, list[float]]] = asked.at.get(SIGMA_SYS.name, ())
     if not given:
         return asked
     if all(name is None for name, _ in given):
@@ -189,9 +224,9 @@ def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
     from fastscan.experiments.catalogue import load_all
 
     loaded = [each.name for each in load_all(names)]
-    named: dict[str, float] = {}
-    for name, value in given:
-        named.update(dict.fromkeys(loaded, value) if name is None else {name: value})
+    named: dict[str, list[float]] = {}
+    for name, errors in given:
+        named.update(dict.fromkeys(loaded, errors) if name is None else {name: errors})
     return replace(asked, at={**asked.at, SIGMA_SYS.name: named})
 
 

@@ -4,17 +4,16 @@ A key is read, converted and checked in the module of what it describes.  Checks
 grids/README.md lists the keys for users.
 """
 
-from fastscan.errors import quoted
 from fastscan.experiments import geometry as geometries
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import OBSERVATIONS, Measured
 from fastscan.experiments.sources import SOURCES, ElectronCapture
 from fastscan.experiments.targets import Target
+from fastscan.inputs.bounds import LONGEST_LABEL
 from fastscan.inputs.toml import Table
 from fastscan.typing import Channel
 
-LONGEST_LABEL = 40  # characters, so that the curves of a picture beside its legend are still seen
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 
 
@@ -56,6 +55,6 @@ def parse(name: str, table: Table) -> Experiment:
 def _read_label(table: Table, name: str) -> str:
     """What figures and tables call the experiment: its name, unless the file has a label."""
     label = table.text("label", default=name)
-    if "label" in table and not (label.strip() and label.isprintable() and len(label) <= LONGEST_LABEL):
-        raise table.error("label", f"must be 1 to {LONGEST_LABEL} characters that can be shown, not {quoted(label)}")
-    return label
+    if "label" in table and not 0 < len(label.strip()) <= LONGEST_LABEL:
+        raise table.error("label", f"must be 1 to {LONGEST_LABEL} characters, not {len(label.strip())}")
+    return label.strip()

@@ -10,10 +10,11 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
-from fastscan.errors import ExperimentError
+from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Observation
 from fastscan.inputs import arguments
+from fastscan.inputs.bounds import EVENTS
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels import blocks
@@ -45,6 +46,8 @@ class Likelihood:
     sigma_sys, follows : array, shape (members,)
         Each experiment's own systematic error, or the one at which it is fixed; and whether (1 or 0) a common value
         replaces it.
+    momentum_transfer : array, shape (members,)
+        The largest momentum transfer in MeV in each experiment.
     """
 
     members: tuple[str, ...]
@@ -54,6 +57,12 @@ class Likelihood:
     spread: Array
     sigma_sys: Array
     follows: Array
+    momentum_transfer: Array
+
+    @property
+    def momentum_transfers(self) -> dict[str, float]:
+        """The largest momentum transfer in MeV in each experiment, by the experiment's name."""
+        return dict(zip(self.members, self.momentum_transfer.tolist(), strict=True))
 
     @functools.cached_property
     def sums(self) -> Array:
@@ -210,7 +219,7 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
     members = [member for each in likelihoods for member in each.members]
     for member in members:
         if members.count(member) > 1:
-            raise ExperimentError(f"experiment {member!r} is there twice")
+            raise ExperimentError(f"experiment {quoted(member)} is there twice")
     names = [field.name for field in fields(Likelihood) if field.name != "members"]
     return Likelihood(
         tuple(members),
@@ -240,7 +249,7 @@ def build(
     Raises
     ------
     ExperimentError
-        Where no experiment is given, one is given twice, or one counts no events or no finite number of them.
+        Where no experiment is given, one is given twice, or one counts no events or too many.
     """
     if not experiments:
         raise ExperimentError("no experiment given")
@@ -306,6 +315,7 @@ def _build_one(experiment: Experiment, interaction: Interaction, rows: Mapping[s
         spread=np.array([spread]),
         sigma_sys=np.array([experiment.statistics.sigma_sys]),
         follows=np.ones(1),
+        momentum_transfer=np.array([experiment.largest_momentum_transfer_mev]),
     )
 
 
@@ -327,7 +337,7 @@ def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
     Raises
     ------
     ExperimentError
-        Where the Standard Model predicts no events, or no finite number of them.
+        Where the Standard Model predicts no events, or numbers are too large to compute with.
     """
     rates, signal = _binned(experiment)
     totals = np.array([signal.sum(), *rates.sum(axis=1)])
@@ -342,13 +352,15 @@ def _data_sums(rates: Array, signal: Array, statistics: Observation) -> tuple[Ar
 
 def _binned(experiment: Experiment) -> tuple[Array, Array]:
     """Rates per unit of each feature, (features, bins), and the Standard Model's, in the bins that have any."""
+    name = quoted(experiment.name)
     by_flavour = response(experiment).by_flavour  # (flavours, bins, 3)
     rates = np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])
     standard = standard_model.features(standard_model.couplings(experiment.channel)).ravel()
     signal = standard @ rates
-    if not np.isfinite(signal).all():
-        raise ExperimentError(f"experiment {experiment.name!r} counts no finite number of events: check its numbers")
+    fewest, most = EVENTS
+    if not signal.sum() <= most:  # a nan fails this too
+        raise ExperimentError(f"experiment {name} counts more than {most:g} events: check its numbers")
+    if signal.sum() < fewest:
+        raise ExperimentError(f"experiment {name} sees nothing: check its thresholds, bins and efficiency")
     rates, signal = rates[:, signal > 0], signal[signal > 0]
-    if not signal.size:
-        raise ExperimentError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
     return rates, signal

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import View
-from fastscan.errors import OutputError, shown
+from fastscan.errors import OutputError, shown, shown_path
 from fastscan.inputs.files import replacing, writable
 from fastscan.interactions.contact import HEAVY
 from fastscan.interactions.interaction import Strength
@@ -357,7 +357,7 @@ def as_svg(figure: Figure) -> bytes:
 def check_name(path: Path) -> None:
     """Refuse a file name whose suffix is no format of pictures."""
     if path.suffix[1:] not in FORMATS:
-        raise OutputError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
+        raise OutputError(f"{shown_path(path)}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
 
 
 def _firsts(groups: Mapping[str, Sequence[Record]]) -> list[Record]:

@@ -60,7 +60,7 @@ def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
     above = "M_Z' > " if found["limit_gev"] else ""
-    where = f"{found['experiment']}, {found['model']}" + (f" at {', '.join(rows)}" if rows else "")
+    where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
     scaled = f", {SCALED}" if found["scaled_data"] else ""
     click.echo(f"{where}: {above}{bound_text(found, 'limit')}  ({conditions(found)}{scaled})")
     if found["expected_status"]:
@@ -80,8 +80,8 @@ def print_limits(found: Iterable[Record], cl: float, dof: int, labels: Mapping[s
     axes = [axis for axis in PARAMETERS if any(axis.column in each for each in limits)]
     rows = [
         (
-            each["experiment"],
-            each["model"],
+            shown(each["experiment"]),
+            shown(each["model"]),
             *("" if each.get(axis.column) is None else f"{axis.shown(each[axis.column]):.6g}" for axis in axes),
             *(setting_text(each[axis.column]) for axis in SETTINGS),
             limit_text(each),
@@ -105,7 +105,7 @@ def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
     own = [axis for axis in SETTINGS if axis.default is None]  # settings of which each experiment has its own value
     groups: dict[tuple[str, ...], list[Record]] = {}
     for each in found:
-        key = (each["experiment"], each["model"], *(setting_text(each[axis.column]) for axis in own))
+        key = (shown(each["experiment"]), shown(each["model"]), *(setting_text(each[axis.column]) for axis in own))
         groups.setdefault(key, []).append(each)
     defaults = [f"{axis.text} {axis.default:g}" for axis in SETTINGS if axis.default is not None]
     click.echo(f"Lower limits on M_Z' at {', '.join([level_text(CL, DOF), *defaults])}:")
@@ -117,7 +117,8 @@ def print_contours(plane: Record) -> None:
     """The contours of a plane, a line for each."""
     where = f"{level_text(plane['cl'], plane['dof'])}, Delta chi2 = {plane['delta_chi2']:.4g}"
     where += f", {SCALED}" if plane["scaled_data"] else ""
-    click.echo(f"{plane['experiment']}/{plane['model']} in {', '.join(plane['axes'])} ({where}):")
+    group = shown(f"{plane['experiment']}/{plane['model']}")
+    click.echo(f"{group} in {', '.join(plane['axes'])} ({where}):")
     for line in plane["contours"]:
         ends = "closed" if line["closed"] else "leaves the grid at both ends"
         ranges = ", ".join(range_text(name, line["vertices"][name]) for name in plane["axes"])
@@ -129,21 +130,22 @@ def print_contours(plane: Record) -> None:
 def print_group(group: Record) -> None:
     """What a store's group holds, and what made it."""
     state = "complete" if group["tasks_done"] == group["tasks"] else "INCOMPLETE, scan --resume continues"
-    click.echo(f"{group['group']}: {group['title']}" if group["title"] else group["group"])
+    click.echo(shown(f"{group['group']}: {group['title']}" if group["title"] else group["group"]))
     for name, axis in group["axes"].items():
         ends = f"{axis['first']:.6g} to {axis['last']:.6g}" if axis["size"] > 1 else f"{axis['first']:.6g}"
         unit = "" if axis["units"] == "1" else f" {axis['units']}"
         click.echo(f"  {name:<11} {axis['size']:>7}  {ends}{unit}")
     click.echo(f"  points      {short(group['points']):>7}  {group['dtype']}, {short(group['bytes'], 'B')}")
     click.echo(f"  tasks       {group['tasks_done']:>7}  of {group['tasks']}, {state}")
-    click.echo(f"  made by     {group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}")
+    made = f"{group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}"
+    click.echo(f"  made by     {shown(made)}")
 
 
 def print_checked(group: "Checked") -> None:
     """How a store's group was found, and its damaged chunks."""
     missing = f", {len(group.missing)} of {group.tasks} tasks missing" if group.missing else ""
     state = f"{len(group.damaged)} DAMAGED" if group.damaged else "good"
-    click.echo(f"{group.group}: {group.chunks} chunks {state}, {group.recomputed} computed again{missing}")
+    click.echo(f"{shown(group.group)}: {group.chunks} chunks {state}, {group.recomputed} computed again{missing}")
     for key in group.damaged:
         click.echo(f"  {key}")
 
@@ -245,7 +247,7 @@ def setting_text(value: float | dict[str, float]) -> str:
     ('0.2', 'conus 0.2, connie 0.1')
     """
     if isinstance(value, dict):
-        return ", ".join(f"{name} {each:g}" for name, each in value.items())
+        return ", ".join(f"{shown(name)} {each:g}" for name, each in value.items())
     return f"{value:g}"
 
 

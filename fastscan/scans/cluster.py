@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fastscan.errors import ScanError, tell_in_one_line
+from fastscan.errors import ScanError, quoted, tell_in_one_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -21,7 +21,7 @@ def threads_each(workers: int) -> int:
     """Number of threads that each worker on this machine has; more workers than cores are a `ScanError`."""
     cores = len(os.sched_getaffinity(0))
     if not 1 <= workers <= cores:
-        raise ScanError(f"--workers must be between 1 and this machine's {cores} cores, not {workers}")
+        raise ScanError(f"--workers must be between 1 and this machine's {cores} cores, not {quoted(workers)}")
     return cores // workers
 
 

@@ -15,18 +15,18 @@ import numpy as np
 from fastscan import experiments
 from fastscan.axes import SETTINGS, SIGMA_SYS, Axis, by_name
 from fastscan.experiments.experiment import Experiment
-from fastscan.inputs.toml import Table, check_name, read_toml
+from fastscan.inputs import bounds
+from fastscan.inputs.spacing import SPACINGS
+from fastscan.inputs.toml import Table, check_name, expanded, read_toml
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.parameters import AXES, PARAMETERS
+from fastscan.limits.doubts import about_errors, about_strengths
 from fastscan.stores.layout import Layout, arrays_of, chunk_shape
 from fastscan.typing import Array
 
 Named = TypeVar("Named", Experiment, Interaction)
 DTYPES = ("float32", "float64")
-LONGEST_AXIS = 10_000_000
-MOST_TASKS = 1_000_000  # a scan holds all task numbers in memory at once
-SMALLEST_CHUNK, LARGEST_CHUNK = 2**10, 2**30
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,25 @@ class Points:
         return len(self.values) or self.num
 
     def array(self) -> Array:
-        """The points in the unit of the axis."""
-        space = np.geomspace if self.spacing == "log" else np.linspace
-        given = np.array(self.values) if self.values else space(self.start, self.stop, self.num)
-        points: Array = self.axis.converted(given, self.unit)
+        """The points in the unit of the axis: the decimal numbers that are meant, not their neighbours.
+
+        >>> from fastscan.axes import SIGMA_SYS
+        >>> Points(SIGMA_SYS, start=0.0, stop=0.3, num=4).array().tolist()
+        [0.0, 0.1, 0.2, 0.3]
+        """
+        if self.values:
+            return np.array(self.ends)
+        space = SPACINGS[self.spacing]
+        if self.axis.is_decimal(self.unit):
+            start, stop = self.ends
+            return space(start, stop, self.num)
+        points: Array = self.axis.converted(space(self.start, self.stop, self.num), self.unit)
         return points
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The values, or start and stop, in the unit of the axis."""
+        return tuple(self.axis.exactly(each, self.unit) for each in self.values or (self.start, self.stop))
 
     def described(self) -> dict[str, object]:
         """The axis as the file gives it, without any computed number, for a store's identity."""
@@ -110,7 +124,8 @@ def load(source: str | Path | Grid) -> Grid:
     Parameters
     ----------
     source : str, Path or Grid
-        TOML file; paths of experiments in it count from its directory.  A `Grid` is passed through.
+        TOML file, where ~ is the user's home; paths of experiments in it count from its directory.  A `Grid` is passed
+        through.
 
     Raises
     ------
@@ -125,7 +140,8 @@ def load(source: str | Path | Grid) -> Grid:
     """
     if isinstance(source, Grid):
         return source
-    table, directory = read_toml(Path(source), "a grid"), Path(source).parent
+    path = expanded(source)
+    table, directory = read_toml(path, "a grid"), path.parent
     combined = "combine" in table
     alone = _experiments(table, directory) if "experiments" in table or not combined else ()
     models = _models(table, directory)
@@ -138,10 +154,31 @@ def load(source: str | Path | Grid) -> Grid:
         **_storage(table.table("store", default={})),
     )
     table.done()
+    groups = (len(grid.experiments) + len(grid.combinations)) * len(grid.models)
+    if groups > bounds.MOST_GROUPS:
+        told = f"make {groups} groups with the experiments; a store has at most {bounds.MOST_GROUPS}"
+        raise table.error("models", told)
     tasks = max(layout.tasks for layout in layouts_of(grid).values())
-    if tasks > MOST_TASKS:
-        raise table.error("store", f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {MOST_TASKS}")
+    if tasks > bounds.MOST_TASKS:
+        told = f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {bounds.MOST_TASKS}"
+        raise table.error("store", told)
     return grid
+
+
+def doubts(grid: Grid) -> list[str]:
+    """Doubts about what a grid says, see `fastscan.limits.doubts`."""
+    common = grid.axes[SIGMA_SYS.name].ends if SIGMA_SYS.name in grid.axes else ()
+    found = []
+    for _, measured, model, _ in grid.groups():
+        fixed = measured.sigma_sys
+        errors = {
+            each.name: [fixed[each.name]] if each.name in fixed else [each.statistics.sigma_sys, *common]
+            for each in measured.experiments
+        }
+        transfers = {each.name: each.largest_momentum_transfer_mev for each in measured.experiments}
+        ends = grid.axes[model.strength.axis.name].ends
+        found += [*about_errors(errors), *about_strengths(model.strength, transfers, ends)]
+    return found
 
 
 def layout_of(grid: Grid, model: Interaction, combined: bool) -> Layout:
@@ -183,14 +220,14 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
         raise table.error("NAME", "missing; a combination is a table [combine.NAME]")
     found = []
     for name in table.names():
-        entry = table.table(name)
         table.checked(name, partial(check_name, name))
+        entry = table.table(name)
         if name in {*experiments.names(), *(experiment.name for experiment in alone)}:
             raise table.error(name, "is the name of an experiment")
         members = _experiments(entry, directory)
         fixed = entry.table("sigma_sys", default={})
-        bounds = (SIGMA_SYS.low, SIGMA_SYS.high)
-        sigma = {each.name: fixed.number(each.name, *bounds) for each in members if each.name in fixed}
+        ends = (SIGMA_SYS.low, SIGMA_SYS.high)
+        sigma = {each.name: fixed.relative(each.name, *ends) for each in members if each.name in fixed}
         fixed.done(known=[each.name for each in members])
         entry.done()
         found.append(Combination(name, members, sigma))
@@ -220,8 +257,8 @@ def _points(table: Table, axis: Axis) -> Points:
     if "values" in table:
         points = Points(axis, values=table.numbers("values"), unit=unit)
     else:
-        spacing = table.choice("spacing", ["linear", "log"], default="linear")
-        num = table.whole("num", 1, LONGEST_AXIS)
+        spacing = table.choice("spacing", SPACINGS, default="linear")
+        num = table.whole("num", 1, bounds.LONGEST_AXIS)
         points = Points(axis, (), table.number("start"), table.number("stop"), num, spacing, unit)
         if spacing == "log" and min(points.start, points.stop) <= 0:
             raise table.error("start", "must be positive, and stop too, where spacing is 'log'")
@@ -231,12 +268,10 @@ def _points(table: Table, axis: Axis) -> Points:
             raise table.error("num", "must be 1 where start equals stop, and only there")
     table.done()
     key = "values" if points.values else "start"
-    with np.errstate(over="ignore", invalid="ignore"):
-        array = points.array()
-    table.checked(key, partial(axis.check, array))
-    if not np.isfinite(array).all():
-        raise table.error(key, f"the axis must be finite, not {array[~np.isfinite(array)][0]:g}")
-    if (np.diff(array) <= 0).any():
+    ends = table.checked(key, partial(axis.check, points.ends))
+    if not np.isfinite(ends).all():
+        raise table.error(key, f"the axis must be finite, not {ends[~np.isfinite(ends)][0]:g}")
+    if (np.diff(points.array()) <= 0).any():
         raise table.error(key, "must increase from each point to the next")
     return points
 
@@ -244,8 +279,8 @@ def _points(table: Table, axis: Axis) -> Points:
 def _storage(table: Table) -> dict[str, Any]:
     sizes = {}
     for key in ("chunk", "task"):
-        sizes[f"{key}_size"] = int(min(table.quantity(key, "size", default="16 MiB"), 2**62))
-    if not SMALLEST_CHUNK <= sizes["chunk_size"] <= LARGEST_CHUNK:
+        sizes[f"{key}_size"] = int(table.quantity(key, "size", default="16 MiB"))
+    if not bounds.CHUNK[0] <= sizes["chunk_size"] <= bounds.CHUNK[1]:
         raise table.error("chunk", "must be between 1 KiB and 1 GiB: it is held in memory, and is a file")
     dtype = table.choice("dtype", DTYPES, default="float32")
     table.done()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import SETTINGS, Axis, by_name, named
-from fastscan.errors import LimitError
+from fastscan.errors import LimitError, quoted
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.likelihood import Likelihood, change_of
 from fastscan.stores.layout import Layout
@@ -176,7 +176,7 @@ class Cube:
         if not isinstance(values, str):
             return np.atleast_1d(axis.check(values)).ravel()
         if values != "axis":
-            raise LimitError(f"{name} is a number, several, or 'axis', not {values!r}")
+            raise LimitError(f"{name} is a number, several, or 'axis', not {quoted(values)}")
         return self.axis_points(name)
 
     def stored_setting(self, name: str, values: Array | None) -> IntArray:
