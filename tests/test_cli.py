@@ -36,12 +36,12 @@ def test_the_scan_of_the_readme(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     table = [line.split() for line in done.stdout.splitlines()[1:]]
     assert table[:6] == [
-        ["experiment", "model", "sigma_sys", "limit"],
-        ["coherent-csi", "chi", "0.28", "195.3", "GeV"],
-        ["coherent-csi", "psi", "0.28", "no", "sensitivity"],
-        ["coherent-csi", "eta", "0.28", "149.1", "GeV"],
-        ["coherent-csi", "lr", "0.28", "112.8", "GeV"],
-        ["coherent-csi", "lr-nc", "0.28", "112.8", "GeV"],
+        ["experiment", "label", "model", "sigma_sys", "limit"],
+        ["coherent-csi", "COHERENT", "CsI", "chi", "0.28", "195.3", "GeV"],
+        ["coherent-csi", "COHERENT", "CsI", "psi", "0.28", "no", "sensitivity"],
+        ["coherent-csi", "COHERENT", "CsI", "eta", "0.28", "149.1", "GeV"],
+        ["coherent-csi", "COHERENT", "CsI", "lr", "0.28", "112.8", "GeV"],
+        ["coherent-csi", "COHERENT", "CsI", "lr-nc", "0.28", "112.8", "GeV"],
     ]
     assert "over 181 beta" in done.stdout
     assert "9.2 M points in 8 tasks to compute; 6 groups of 37.9 MB" in done.stderr
@@ -69,7 +69,7 @@ def test_worker_processes_and_parts_make_the_same_store(scanned: Path, tmp_path:
 def test_limits_as_a_table(scanned: Path) -> None:
     lines = ok("limits", scanned, "--group", "coherent-csi/chi").splitlines()
     assert lines[0] == "Lower limits on M_Z' at 90 % CL, 1 dof:"
-    assert lines[2].split() == ["coherent-csi", "chi", "0.28", "1", "195.3", "GeV"]
+    assert lines[2].split() == ["coherent-csi", "COHERENT", "CsI", "chi", "0.28", "1", "195.3", "GeV"]
 
 
 def test_limits_for_machines(scanned: Path) -> None:

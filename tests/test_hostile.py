@@ -326,7 +326,8 @@ def anothers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store whose maker wrote into it whatever can be written, and gave its directories other names."""
     place = tmp_path_factory.mktemp("anothers")
     conus = experiments.load("conus")
-    named = tuple(replace(conus, name=name, references=(CLEAR + HOSTILE,)) for name in ("one", "two"))
+    said = {"label": CLEAR + HOSTILE, "references": (CLEAR + HOSTILE,)}
+    named = tuple(replace(conus, name=name, **said) for name in ("one", "two"))
     (place / "grid.toml").write_text(SMALL.replace('"chi", "e6"', '"chi"').replace("beta =", "# beta ="))
     fastscan.scan(replace(grid.load(place / "grid.toml"), title=CLEAR + HOSTILE, experiments=named), place / "out.zarr")
     (place / "out.zarr/one").rename(place / "out.zarr" / ODD)
@@ -354,7 +355,7 @@ def test_a_picture_has_a_hostile_name_as_text(kind: str, anothers: Path, tmp_pat
     if kind == "svg":
         elements = {element.tag.rpartition("}")[2] for element in ElementTree.parse(picture).iter()}
         assert not elements & {"script", "b"}
-        assert "a $^$" in picture.read_text()  # the comment beside the glyphs
+        assert r"a \$^\$" in picture.read_text()  # the comment beside the glyphs, which has the text as it was written
 
 
 # --- Stores that are damaged ---

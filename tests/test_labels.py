@@ -89,7 +89,7 @@ def test_where_every_experiment_is_called_by_its_name_there_is_no_column_of_labe
     assert ok("limits", store).splitlines()[1].split()[:2] == ["experiment", "model"]
 
 
-@pytest.mark.parametrize("label", ["\x1b[2J\n\u202eturned", ["a", "list"], None, 10**30])
+@pytest.mark.parametrize("label", ["\x1b[2J\n\u202e turned $\\input{x}$ $^$", ["a", "list"], None, 10**30])
 def test_whatever_a_store_says_is_its_label_is_shown_as_text(tmp_path: Path, label: object) -> None:
     store = scanned(GRID.replace('["chi", "e6"]', '["chi"]').replace("beta =", "# beta ="), tmp_path)
     metadata = store / "coherent-csi/chi/zarr.json"

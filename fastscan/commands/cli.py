@@ -72,6 +72,7 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
     """
     options.only_one(json=as_json, csv=as_csv)
     from fastscan.answers import point, records
+    from fastscan.experiments.catalogue import load_all
 
     names = experiments.split(",")
     found = point.limits_at_points(names, model, options.with_sigma_sys(question, names))
@@ -80,7 +81,8 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
     elif as_json:
         terminal.print_json(found if len(found) > 1 else found[0])
     elif len(found) > 1:
-        terminal.print_limits(found, question.cl, question.column_dof)
+        labels = {each.name: each.label for each in load_all(names)}
+        terminal.print_limits(found, question.cl, question.column_dof, labels)
     else:
         terminal.print_limit(found[0])
 

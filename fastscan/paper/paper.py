@@ -13,8 +13,9 @@ from fastscan.errors import OutputError
 from fastscan.inputs.files import replacing, writable
 from fastscan.paper import table3
 from fastscan.paper.table3 import Entry
-from fastscan.scans import grid, scanner
+from fastscan.scans import scanner
 from fastscan.scans.plan import plan
+from fastscan.scans.scanner import Progress
 from fastscan.stores.location import local
 
 if TYPE_CHECKING:
@@ -112,12 +113,15 @@ def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _
             alone = (place / name).exists() and not (place / TABLE_STORE).exists()
         if alone:
             raise OutputError(f"{place / name} is there without {TABLE_STORE}; it is left as it is")
-    given = grid.load(str(table3.GRID))
-    scanned = f"{len(given.experiments)} experiments with {len(given.models)} models"
-    tell(f"{given.title}: scanning {scanned} -> {place / TABLE_STORE}")
-    cubes = plan(given)
-    scanner.run(cubes, str(place / TABLE_STORE), resume=True)
-    tell(f"{given.title}: limits beside the published ones")
+    cubes = plan(str(table3.GRID))
+    title = cubes[0].title
+
+    def began(now: Progress) -> None:
+        if now.tasks == 0:
+            tell(f"{title}: scanning {len(cubes)} pairs of experiment and model -> {place / TABLE_STORE}")
+
+    scanner.run(cubes, str(place / TABLE_STORE), resume=True, progress=began)
+    tell(f"{title}: limits beside the published ones")
     entries = table3.entries_of(cubes)
     texts = (table3.markdown(entries), table3.as_csv(entries), table3.as_json(entries))
     for name, text in zip(FILES[:-1], texts, strict=True):
