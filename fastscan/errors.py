@@ -18,6 +18,7 @@ import logging
 import reprlib
 from collections.abc import Iterable
 
+logging.getLogger("fastscan").addHandler(logging.NullHandler())  # silent unless a user asks for more
 LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
 
 

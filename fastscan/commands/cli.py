@@ -12,7 +12,7 @@ import click
 
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
-from fastscan.commands import options
+from fastscan.commands import options, signals
 from fastscan.errors import FastscanError, InputError, OutputError, StoreError, shown, tell_in_one_line
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
@@ -187,7 +187,12 @@ def scan(
     cubes = plan(grid)
     size = terminal.short(sum(cube.layout.size for cube in cubes), "B")
     what = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size} -> {store}"
-    with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as progress:
+    with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as bar:
+
+        def progress(now: scanner.Progress) -> None:
+            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; --resume continues")
+            bar(now)
+
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
     if part is not None:
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
@@ -412,6 +417,7 @@ def paper(directory: str, no_figures: bool) -> None:
     from fastscan.paper import paper as results
     from fastscan.paper import table3
 
+    signals.say_at_end("the same command continues")
     entries, findings, written = results.run(directory, with_figures=not no_figures)
     click.echo(table3.TITLE)
     header, *rows = table3.rows(entries)
@@ -441,8 +447,6 @@ def main() -> None:
         if "hreading layer" not in str(error):
             raise
         _end(2, f"NUMBA_THREADING_LAYER: {str(error).partition(chr(10))[0]}")
-    except (KeyboardInterrupt, click.Abort):
-        _end(130, "interrupted")
     except (SystemExit, BrokenPipeError):  # click exits on a broken pipe: the reader, head or less, has what it wanted
         _end(0)
     except OSError as error:
