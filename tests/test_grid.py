@@ -123,7 +123,7 @@ def test_files_that_are_no_grids(tmp_path: Path) -> None:
     for name, problem in {
         "binary.toml": "not a text file",
         "absent.toml": "No such file",
-        ".": "Is a directory",
+        ".": "not a regular file",
     }.items():
         with pytest.raises(FastscanError, match=problem):
             grid.load(tmp_path / name)

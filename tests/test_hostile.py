@@ -1,6 +1,8 @@
 """Hostile conditions: scans that are interrupted, grid files that are garbled, stores that are damaged."""
 
+import os
 import re
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -222,6 +224,30 @@ def test_a_garbled_grid_file_is_a_grid_or_one_line(text: bytes) -> None:
             if costs(loaded, str(out)).points <= MOST_POINTS:
                 fastscan.scan(loaded, out)
                 list(answers.limits_of_store(str(out), Question()))
+
+
+# --- Files that are no files ---
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [a_pipe, a_socket, a_device, Path.mkdir])
+def test_what_is_no_regular_file_is_told_at_once(make: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "odd.toml"
+    make(path)
+    for command in (["limit", path, "chi"], ["limit", "conus", path], ["scan", path, "-o", tmp_path / "out.zarr"]):
+        assert refusal(*command) == f"fastscan: {path}: not a regular file"
 
 
 # --- Stores that are damaged ---

@@ -1,5 +1,8 @@
 """Reading and writing files: an error is one line, and a file is replaced whole or not at all."""
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -10,6 +13,24 @@ from fastscan.errors import FastscanError, OutputError, StoreError
 # The errors of readers that meet JSON, or another file, that isn't whole or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
 DAMAGE = (*MALFORMED, FileNotFoundError, NotADirectoryError, IsADirectoryError, AttributeError, IndexError)
+
+
+def read_regular(path: str | PathLike[str], most: int) -> bytes:
+    """The content of a regular file of at most so many bytes.
+
+    Raises
+    ------
+    OSError
+        Where it can't be read, is larger, or is something else: a pipe could keep its reader waiting for ever, and a
+        device has no end.  `strerror` says which.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most} bytes")
+    return content
 
 
 @contextmanager

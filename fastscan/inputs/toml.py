@@ -19,6 +19,7 @@ from typing import Any, Protocol, Self, TypeVar
 from fastscan.errors import ExperimentError, FastscanError, GridError, InputError, ModelError, nearest, unknown
 from fastscan.inputs import units
 from fastscan.inputs.bounds import QUANTITY
+from fastscan.inputs.files import read_regular
 
 Converted = TypeVar("Converted")
 Choice = TypeVar("Choice", bound=str)
@@ -33,10 +34,7 @@ def read_toml(path: Path, kind: str = "") -> "Table":
     """The TOML file of a kind as a `Table`, whose errors are those of the kind."""
     error = ERRORS.get(kind, InputError)
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
-        if len(content) > LARGEST_BYTES:
-            raise ValueError(f"larger than {LARGEST_BYTES} bytes")
+        content = read_regular(path, LARGEST_BYTES)
         entries = tomllib.loads(content.decode("utf-8-sig"))  # editors of Windows write a mark at the beginning
     except OSError as problem:
         raise error(f"{path}: {problem.strerror}") from None
