@@ -4,6 +4,7 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 """
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ import click
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
 from fastscan.commands import options, signals
-from fastscan.errors import FastscanError, InputError, OutputError, StoreError, shown, tell_in_one_line
+from fastscan.errors import FastscanError, InputError, OutputError, StoreError, quoted, shown, tell_in_one_line
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
 
@@ -154,7 +155,7 @@ def cite(what: str) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
 @options.part
 @click.option("--dry-run", is_flag=True, help="Only tell what it takes: tasks, points, bytes, memory, disk.")
-@click.option("--workers", type=int, metavar="N", help="Processes on this machine, in place of threads.")
+@click.option("--workers", type=options.INTEGER, metavar="N", help="Processes on this machine, in place of threads.")
 @click.option("--scheduler", metavar="ADDRESS", help="Address of a running dask cluster, tcp://host:8786.")
 def scan(
     grid: str,
@@ -456,8 +457,8 @@ def main() -> None:
 def _check_environment() -> None:
     """Refuse what numba would answer with a traceback."""
     threads = os.environ.get("NUMBA_NUM_THREADS", "1")
-    if not (threads.isdecimal() and int(threads) > 0):
-        raise InputError(f"NUMBA_NUM_THREADS must be a whole number above 0, not {threads!r}")
+    if not (re.fullmatch("[0-9]{1,9}", threads) and int(threads) > 0):
+        raise InputError(f"NUMBA_NUM_THREADS must be a whole number from 1 to 999999999, not {quoted(threads)}")
 
 
 def _end(code: int, problem: str = "") -> NoReturn:

@@ -4,6 +4,7 @@ A value that can't be understood is refused here, before a command runs; what it
 """
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import click
 
 from fastscan.answers.question import Question
 from fastscan.axes import SIGMA_SYS, Axis
-from fastscan.errors import FastscanError
+from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import UNITS, quantity
 from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS
 from fastscan.limits.confidence import CL, DOF
@@ -41,6 +42,22 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
+class Number(click.ParamType):  # type: ignore[type-arg]
+    """A number of Python's: "integer" or "float"."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.kind = name, {"integer": int, "float": float}[name]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return self.kind(value)
+        except ValueError:  # of an integer of thousands of digits too
+            self.fail(f"{quoted(value)} is not a valid {self.name}", param, ctx)
+
+
+INTEGER, FLOAT = Number("integer"), Number("float")
+
+
 class Points(click.ParamType):  # type: ignore[type-arg]
     """Values separated by commas, or the word "axis" for those of the store's axis."""
 
@@ -63,7 +80,7 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         parts = tuple(value.split(","))
         if len(parts) != 2:
-            self.fail(f"{value!r} is not two names separated by a comma", param, ctx)
+            self.fail(f"{quoted(value)} is not two names separated by a comma", param, ctx)
         return parts
 
 
@@ -73,10 +90,10 @@ class Part(click.ParamType):  # type: ignore[type-arg]
     name = "k/n"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        k, slash, n = value.partition("/")
-        if not (slash and k.isdecimal() and n.isdecimal()):
-            self.fail(f"{value!r} is not of the form 3/16", param, ctx)
-        return int(k), int(n)
+        parts = re.fullmatch(r"([0-9]{1,20})/([0-9]{1,20})", value)
+        if not parts:
+            self.fail(f"{quoted(value)} is not of the form 3/16", param, ctx)
+        return int(parts[1]), int(parts[2])
 
 
 class SigmaSys(click.ParamType):  # type: ignore[type-arg]
@@ -87,8 +104,8 @@ class SigmaSys(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         name, equals, number = value.rpartition("=")
         if equals and not name:
-            self.fail(f"{value!r} names no experiment", param, ctx)
-        return name or None, click.FLOAT.convert(number, param, ctx)
+            self.fail(f"{quoted(value)} names no experiment", param, ctx)
+        return name or None, FLOAT.convert(number, param, ctx)
 
 
 def together(*decorators: Option) -> Option:
@@ -110,7 +127,7 @@ def only_one(**given: bool) -> None:
 
 def axis_type(axis: Axis) -> "click.ParamType[Any]":
     """How one value of an axis is written: a number, with a unit where the axis has one."""
-    return Quantity(axis.kind, axis.kind, axis.unit) if axis.kind else click.FLOAT
+    return Quantity(axis.kind, axis.kind, axis.unit) if axis.kind else FLOAT
 
 
 def one_value(axis: Axis, note: str = "") -> Option:
@@ -196,10 +213,10 @@ def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
 
 
 store = click.argument("store", type=click.Path())
-cl = click.option("--cl", default=CL, show_default=True, help="Confidence level, a probability.")
-dof = click.option("--dof", default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile.")
+cl = click.option("--cl", type=FLOAT, default=CL, show_default=True, help="Confidence level, a probability.")
+dof = click.option("--dof", type=INTEGER, default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile.")
 plane_dof = click.option(
-    "--dof", type=int, help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1."
+    "--dof", type=INTEGER, help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
