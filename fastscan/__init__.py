@@ -22,7 +22,7 @@ stands above it:
     experiments   geometry  sources  detectors  observations  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  points  crossings  limits
-    stores        layout  remote  location  cube  chunks  store  combining
+    stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers
     outputs       figures  plots  terminal  citations

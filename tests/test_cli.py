@@ -384,7 +384,10 @@ BAD = [
     (["limit", "conus", "grid.toml"], "grid.toml is a grid's file, where a model's is needed"),
     (["limit", "coherent-csi", "chi", "--json", "--csv"], "--json and --csv exclude each other"),
     (["scan", "grid.toml", "-o", "new.zarr", "--part", "3"], "'3' is not of the form 3/16"),
-    (["scan", "grid.toml", "-o", "new.zarr", "--part", "17/16"], "part must be k/n with k from 1 to n, and n at most 1000000, not 17/16"),
+    (
+        ["scan", "grid.toml", "-o", "new.zarr", "--part", "17/16"],
+        "part must be k/n with k from 1 to n, and n at most 1000000, not 17/16",
+    ),
     (["scan", "grid.toml", "-o", "new.zarr", "--part", "0/3"], "part must be k/n with k from 1 to n"),
     (["scan", "grid.toml", "-o", "new.zarr", "--part", "1/1000001"], "n at most 1000000, not 1/1000001"),
     (["scan", "grid.toml", "-o", "new.zarr", "--part", "9" * 4301 + "/3"], "/3' is not of the form 3/16"),

@@ -46,11 +46,11 @@ class Number(click.ParamType):  # type: ignore[type-arg]
     """A number of Python's: "integer" or "float"."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.kind = name, {"integer": int, "float": float}[name]
+        self.name = name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return self.kind(value)
+            return float(value) if self.name == "float" else int(value)
         except ValueError:  # of an integer of thousands of digits too
             self.fail(f"{quoted(value)} is not a valid {self.name}", param, ctx)
 
@@ -214,9 +214,13 @@ def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
 
 store = click.argument("store", type=click.Path())
 cl = click.option("--cl", type=FLOAT, default=CL, show_default=True, help="Confidence level, a probability.")
-dof = click.option("--dof", type=INTEGER, default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile.")
+dof = click.option(
+    "--dof", type=INTEGER, default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile."
+)
 plane_dof = click.option(
-    "--dof", type=INTEGER, help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1."
+    "--dof",
+    type=INTEGER,
+    help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")

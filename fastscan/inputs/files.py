@@ -12,7 +12,9 @@ from fastscan.errors import FastscanError, OutputError, StoreError
 
 # The errors of readers that meet JSON, or another file, that isn't whole or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
-DAMAGE = (*MALFORMED, FileNotFoundError, NotADirectoryError, IsADirectoryError, AttributeError, IndexError)
+PLACES = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+NUMBERS = (ArithmeticError, LookupError, MemoryError)  # of sizes that no scan makes
+DAMAGE = (*MALFORMED, *PLACES, *NUMBERS, AttributeError)
 
 
 def read_regular(path: str | PathLike[str], most: int) -> bytes:

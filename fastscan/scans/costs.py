@@ -125,20 +125,20 @@ def require_fit(found: Costs, location: Location) -> None:
 
 def require_sense(resume: bool, overwrite: bool, part: tuple[int, int] | None) -> None:
     """Refuse a part that can't be, and options that exclude each other."""
-    if part is not None and not _is_part(part):
-        told = "/".join(map(quoted, part)) if isinstance(part, tuple) else quoted(part)
-        raise ScanError(f"part must be k/n with k from 1 to n, and n at most {MOST_PARTS}, not {told}")
+    if part is not None:
+        _require_part(part)
     if resume and overwrite:
         raise ScanError("resume and overwrite exclude each other")
     if part is not None and overwrite:
         raise ScanError("a part of a scan can't replace a store: other parts write to it too")
 
 
-def _is_part(part: object) -> bool:
+def _require_part(part: object) -> None:
     match part:
-        case (int() | np.integer() as k, int() | np.integer() as n):
-            return bool(1 <= k <= n <= MOST_PARTS)
-    return False
+        case (int() | np.integer() as k, int() | np.integer() as n) if 1 <= k <= n <= MOST_PARTS:
+            return
+    told = "/".join(map(quoted, part)) if isinstance(part, tuple) else quoted(part)
+    raise ScanError(f"part must be k/n with k from 1 to n, and n at most {MOST_PARTS}, not {told}")
 
 
 def missing_tasks(

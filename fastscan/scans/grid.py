@@ -19,14 +19,13 @@ from fastscan.inputs.toml import Table, check_name, read_toml
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.parameters import AXES, PARAMETERS
-from fastscan.stores.layout import Layout, arrays_of, chunk_shape
+from fastscan.stores.layout import DTYPES, LARGEST_CHUNK, MOST_TASKS, Layout, arrays_of, chunk_shape
 from fastscan.typing import Array
 
 Named = TypeVar("Named", Experiment, Interaction)
-DTYPES = ("float32", "float64")
 LONGEST_AXIS = 10_000_000
-MOST_TASKS = 1_000_000  # a scan holds all task numbers in memory at once
-SMALLEST_CHUNK, LARGEST_CHUNK = 2**10, 2**30
+MOST_LISTED = 1_000_000  # values, which the metadata of a store repeat group by group
+SMALLEST_CHUNK = 2**10
 
 
 @dataclass(frozen=True)
@@ -138,6 +137,9 @@ def load(source: str | Path | Grid) -> Grid:
         **_storage(table.table("store", default={})),
     )
     table.done()
+    listed = sum(len(axis.values) for *_, model, _ in grid.groups() for axis in grid.axes_of(model).values())
+    if listed > MOST_LISTED:
+        raise table.error("axes", f"list {listed} values over all groups, at most {MOST_LISTED}; give start, stop, num")
     tasks = max(layout.tasks for layout in layouts_of(grid).values())
     if tasks > MOST_TASKS:
         raise table.error("store", f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {MOST_TASKS}")

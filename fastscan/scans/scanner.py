@@ -27,7 +27,7 @@ from fastscan.scans.grid import Grid
 from fastscan.scans.plan import plan
 from fastscan.stores import chunks, store
 from fastscan.stores.cube import Cube
-from fastscan.stores.location import absolute, create, is_shared, read_root
+from fastscan.stores.location import absolute, create, is_gone, is_shared, read_root
 from fastscan.stores.location import exists as location_exists
 
 if TYPE_CHECKING:
@@ -163,10 +163,17 @@ def run(
         else:
             _run_on_cluster(client, tasks, tally)
         tally.allow_failed(0)
+        lost = sum(map(len, missing_tasks(groups, store.done(root, cubes), part).values()))
+        if lost:
+            raise ScanError(f"{location}: {lost} tasks that were done are gone; {KEPT}")
         if part is None:
             store.finish(root, cubes)
         log.info("%s: all %d tasks are done", location, needed.tasks)
-    except OSError as error:
+    except (OSError, FastscanError) as error:
+        if is_gone(root):
+            raise ScanError(f"{location}: the store is gone: it was deleted or replaced while it was written") from None
+        if isinstance(error, FastscanError):
+            raise
         raise ScanError(f"{error.filename or location}: {error.strerror or error}; {KEPT}") from None
     return read_root(location)
 
@@ -290,6 +297,7 @@ def compute(task: Task) -> Outcome:
             problem = error.strerror or str(error)
         except FastscanError as error:  # the store can't be read
             problem = str(error)
+        _open.cache_clear()  # a store of this name may be another one by now
     return Outcome(0, ATTEMPTS - 1, problem)
 
 

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
-from zarr import AsyncArray, AsyncGroup
+from zarr import AsyncGroup
 from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer import default_buffer_prototype
 from zarr.errors import ZarrUserWarning
-from zarr.storage import MemoryStore, StorePath
+from zarr.storage import MemoryStore
 
 from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, StoreError, unknown
@@ -36,25 +36,29 @@ from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
-from fastscan.stores.layout import CARRIED, COMPUTED, LEFTOVER, Layout, Stored, arrays_of, stored_axis
-from fastscan.stores.location import Location, place_of, read_bytes, read_root, sync
+from fastscan.stores.layout import CARRIED, COMPUTED, FILES, LEFTOVER, Layout, Stored, require_plain, stored_axis
+from fastscan.stores.location import Location, names, place_of, read_bytes, read_root, sync
 from fastscan.typing import Array
 
 if TYPE_CHECKING:
     import xarray
 
 SETTLE = 5  # seconds that another process gets to write a group that it has begun
+MOST_FILES = 100  # small files of a group
+MOST_TOLD = 10  # differences that a message names
 
 
 def is_there(root: zarr.Group, cube: Cube) -> bool:
     """Whether a store has the group of a cube; a group of the same name from another run is a `StoreError`."""
     with readable(f"group {cube.name}"):
         attributes = _attributes(root, cube.name)
-    if not attributes:
-        return False
-    if cube.hash not in (attributes["hash"], hash_of(attributes.get("identity"))):  # either of them may be damaged
-        changed = ", ".join(differences(attributes.get("identity"), cube.identity))
-        raise StoreError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
+        if not attributes:
+            return False
+        hashes = (attributes["hash"], hash_of(attributes.get("identity")))  # either of them may be damaged
+        changed = differences(attributes.get("identity"), cube.identity)
+    if cube.hash not in hashes:
+        told = ", ".join([*changed[:MOST_TOLD], *["..."] * (len(changed) > MOST_TOLD)])
+        raise StoreError(f"{cube.name} is there from another run: {told} differ; nothing was changed")
     return True
 
 
@@ -218,6 +222,8 @@ def group_names(root: zarr.Group) -> list[str]:
 
 def read(root: zarr.Group, name: str) -> Cube:
     """A group of a store, with the likelihood that it carries."""
+    if len(name.split("/")) != 2:
+        raise unknown("group", name, group_names(root), StoreError)
     with readable(f"group {name}"):
         attributes = _attributes(root, name)
         if not attributes:
@@ -231,6 +237,8 @@ def read(root: zarr.Group, name: str) -> Cube:
         interaction = catalogue.of_identity(name.partition("/")[2], identity["model"], references)
         axes = [axis.name for axis in (*interaction.parameters, *SETTINGS)]
         points = sync(_read_arrays(aside, axes))
+        layout = Layout.read(tuple(each.size for each in points.values()), identity)
+        sync(_require_plain_cube(aside, layout))
         carried = sync(_read_arrays(aside, [f"likelihood/{array}" for array in CARRIED]))
         return Cube(
             name=name,
@@ -239,13 +247,7 @@ def read(root: zarr.Group, name: str) -> Cube:
             identity=identity,
             interaction=interaction,
             points=points,
-            layout=Layout(
-                shape=tuple(each.size for each in points.values()),
-                chunks=tuple(identity["chunks"]),
-                chunks_per_task=identity["chunks_per_task"],
-                dtype=identity["dtype"],
-                arrays=arrays_of(identity["combined"]),
-            ),
+            layout=layout,
             likelihood=Likelihood(
                 tuple(identity["members"]), **{name.rpartition("/")[2]: values for name, values in carried.items()}
             ),
@@ -255,6 +257,8 @@ def read(root: zarr.Group, name: str) -> Cube:
 async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str]) -> dict[str, AnyBuffer]:
     """The files of a group beside its large chunks; a file that is lost or damaged is a ValueError."""
     outer = name.partition("/")[0]
+    if len(checksums) > MOST_FILES or not all(FILES.fullmatch(f"{name}/{key}") for key in checksums):
+        raise ValueError("its checksums are of other files than fastscan writes")
     found = await _read_files(root, [f"{name}/{key}" for key in checksums])
     for key, right in checksums.items():
         value = found.get(f"{name}/{key}")
@@ -271,11 +275,34 @@ async def _read_arrays(storage: MemoryStore, arrays: Iterable[str]) -> dict[str,
     """Small arrays, whole."""
 
     async def values(array: str) -> Array:
-        opened = await AsyncArray.open(StorePath(storage, array), zarr_format=3)
-        return np.asarray(await opened.getitem(...), float)
+        described = await _described(storage, array)
+        shape = described["shape"]
+        if not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(f"{array} has no shape")
+        require_plain(array, described, shape, [max(1, size) for size in shape], "float64", "/")
+        chunk = await storage.get("/".join([array, "c", *["0"] * len(shape)]), default_buffer_prototype())
+        if chunk is None and math.prod(shape) <= 1:  # zarr doesn't write what is nan, or nothing
+            return np.full(shape, math.nan)
+        data = b"" if chunk is None else chunk.to_bytes()
+        return np.frombuffer(data, "<f8").reshape(shape).astype(float)  # of another size, it is a ValueError
 
     arrays = list(arrays)
     return dict(zip(arrays, await asyncio.gather(*map(values, arrays)), strict=True))
+
+
+async def _require_plain_cube(storage: MemoryStore, layout: Layout) -> None:
+    """Refuse large arrays that aren't stored as their layout has it."""
+    for array in layout.arrays:
+        rank = layout.rank(array)
+        described = await _described(storage, array)
+        require_plain(array, described, layout.shape[:rank], layout.chunks[:rank], layout.dtype_of(array), ".")
+
+
+async def _described(storage: MemoryStore, array: str) -> dict[str, Any]:
+    """The zarr.json of an array."""
+    data = await storage.get(f"{array}/zarr.json", default_buffer_prototype())
+    described: dict[str, Any] = json.loads(b"" if data is None else data.to_bytes())
+    return described
 
 
 def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
@@ -366,5 +393,9 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     root = store if isinstance(store, zarr.Group) else read_root(store)
     cube = read(root, group)
     require_complete(root, cube)
-    dataset: xarray.Dataset = xarray.open_zarr(root.store, group=group, consolidated=False)
+    others = names(root.store, group) - {*cube.points, *cube.layout.arrays}  # nothing of them is read
+    with readable(f"group {group}"):
+        dataset: xarray.Dataset = xarray.open_zarr(
+            root.store, group=group, consolidated=False, zarr_format=3, drop_variables=others
+        )
     return dataset
