@@ -19,6 +19,7 @@ from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS
 from fastscan.limits.confidence import CL, DOF
 
 STRENGTHS = tuple(axis for axis in PARAMETERS if axis not in ROWS)  # the axes that limits are on
+PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 Option = Callable[[Any], Any]  # a decorator of a command
 
 
@@ -90,10 +91,10 @@ class Part(click.ParamType):  # type: ignore[type-arg]
     name = "k/n"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        parts = re.fullmatch(r"([0-9]{1,20})/([0-9]{1,20})", value)
-        if not parts:
+        part = PART.fullmatch(value)
+        if not part:
             self.fail(f"{quoted(value)} is not of the form 3/16", param, ctx)
-        return int(parts[1]), int(parts[2])
+        return int(part[1]), int(part[2])
 
 
 class SigmaSys(click.ParamType):  # type: ignore[type-arg]

@@ -9,4 +9,6 @@ LARGEST_SIGMA_SYS = 1e6  # relative
 G_PRIME = (1e-9, 1e3)  # strength of a user's own U(1)'
 LARGEST_CHARGE = 1e6  # of a fermion under it
 QUANTITY = (1e-30, 1e30)  # of anything with a unit, in its base unit
+MOST_TASKS = 1_000_000  # of one cube; a scan holds all task numbers in memory at once
+CHUNK = (2**10, 2**30)  # bytes: a chunk is held in memory, and is a file
 MOST_PARTS = 1_000_000  # of a scan that several jobs share

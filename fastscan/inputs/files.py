@@ -12,6 +12,7 @@ from fastscan.errors import FastscanError, OutputError, StoreError
 
 # The errors of readers that meet JSON, or another file, that isn't whole or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
+LONGEST_PROBLEM = 160  # characters of what a library says is wrong
 PLACES = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 NUMBERS = (ArithmeticError, LookupError, MemoryError)  # of sizes that no scan makes
 DAMAGE = (*MALFORMED, *PLACES, *NUMBERS, AttributeError)
@@ -43,7 +44,7 @@ def readable(what: str | PathLike[str]) -> Iterator[None]:
     except FastscanError:
         raise
     except DAMAGE as error:
-        problem = (str(error) or type(error).__name__).splitlines()[0]
+        problem = (str(error) or type(error).__name__).splitlines()[0][:LONGEST_PROBLEM]
         raise StoreError(f"{what} is half-written or damaged: {problem}") from None
     except OSError as error:
         raise StoreError(f"{what} can't be read: {error.strerror or error}") from None

@@ -15,17 +15,16 @@ import numpy as np
 from fastscan import experiments
 from fastscan.axes import SETTINGS, SIGMA_SYS, Axis, by_name
 from fastscan.experiments.experiment import Experiment
+from fastscan.inputs.bounds import CHUNK, MOST_TASKS
 from fastscan.inputs.toml import Table, check_name, read_toml
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.parameters import AXES, PARAMETERS
-from fastscan.stores.layout import DTYPES, LARGEST_CHUNK, MOST_TASKS, Layout, arrays_of, chunk_shape
+from fastscan.stores.layout import DTYPES, Layout, arrays_of, chunk_shape
 from fastscan.typing import Array
 
 Named = TypeVar("Named", Experiment, Interaction)
 LONGEST_AXIS = 10_000_000
-MOST_LISTED = 1_000_000  # values, which the metadata of a store repeat group by group
-SMALLEST_CHUNK = 2**10
 
 
 @dataclass(frozen=True)
@@ -137,9 +136,6 @@ def load(source: str | Path | Grid) -> Grid:
         **_storage(table.table("store", default={})),
     )
     table.done()
-    listed = sum(len(axis.values) for *_, model, _ in grid.groups() for axis in grid.axes_of(model).values())
-    if listed > MOST_LISTED:
-        raise table.error("axes", f"list {listed} values over all groups, at most {MOST_LISTED}; give start, stop, num")
     tasks = max(layout.tasks for layout in layouts_of(grid).values())
     if tasks > MOST_TASKS:
         raise table.error("store", f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {MOST_TASKS}")
@@ -247,7 +243,7 @@ def _storage(table: Table) -> dict[str, Any]:
     sizes = {}
     for key in ("chunk", "task"):
         sizes[f"{key}_size"] = int(min(table.quantity(key, "size", default="16 MiB"), 2**62))
-    if not SMALLEST_CHUNK <= sizes["chunk_size"] <= LARGEST_CHUNK:
+    if not CHUNK[0] <= sizes["chunk_size"] <= CHUNK[1]:
         raise table.error("chunk", "must be between 1 KiB and 1 GiB: it is held in memory, and is a file")
     dtype = table.choice("dtype", DTYPES, default="float32")
     table.done()

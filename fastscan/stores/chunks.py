@@ -141,7 +141,8 @@ def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
     import dask.array
 
     require_complete(root, cube)
-    stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/chi2"])  # type: ignore[no-untyped-call]
+    with readable(f"group {cube.name}"):
+        stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/chi2"])  # type: ignore[no-untyped-call]
     return stored
 
 

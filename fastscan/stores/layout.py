@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from fastscan.axes import SETTINGS, Axis
+from fastscan.inputs.bounds import CHUNK, MOST_TASKS
 from fastscan.interactions.parameters import AXES
 
 if TYPE_CHECKING:
     from zarr.core.common import JSON
 
 DTYPES = ("float32", "float64")
-MOST_TASKS = 1_000_000  # a scan holds all task numbers in memory at once
-LARGEST_CHUNK = 2**30  # bytes
 FORMAT = 3
 FORMAT_KEY = "fastscan_format"
 
@@ -109,7 +108,7 @@ class Layout:
         layout = cls(shape, chunks, per_task, dtype, arrays_of(identity["combined"]))
         sizes = (*zip(chunks, shape, strict=True), (per_task, 2**63))
         whole = all(type(size) is int and 1 <= size <= most for size, most in sizes)
-        if not (whole and dtype in DTYPES and layout.chunk_size <= LARGEST_CHUNK and layout.tasks <= MOST_TASKS):
+        if not (whole and dtype in DTYPES and layout.chunk_size <= CHUNK[1] and layout.tasks <= MOST_TASKS):
             raise ValueError("its chunks are none that a scan makes")
         return layout
 
@@ -206,11 +205,13 @@ def require_plain(
         "fill_value": "NaN",
         "codecs": PLAIN,
     }
-    for key, value in ours.items():
-        if described[key] != value:
-            raise ValueError(f"{array}/zarr.json has {key} that fastscan doesn't write")
-    if described.get("storage_transformers"):
-        raise ValueError(f"{array}/zarr.json has storage transformers, which fastscan doesn't write")
+    words = [*described["dimension_names"], *described["attributes"].values()]
+    wrong = [key for key, value in ours.items() if described[key] != value]
+    wrong += ["storage_transformers"] if described.get("storage_transformers") else []
+    wrong += ["dimension_names"] if len(described["dimension_names"]) != len(shape) else []
+    wrong += ["attributes"] if not all(isinstance(word, str) for word in words) else []
+    if wrong:
+        raise ValueError(f"{array}/zarr.json has {', '.join(wrong)} that fastscan doesn't write")
 
 
 def chunk_shape(shape: Sequence[int], points: int) -> Index:

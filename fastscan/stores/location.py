@@ -90,7 +90,7 @@ def open_storage(location: Location, *, read_only: bool) -> Store:
     return open_url(text_of(location), read_only=read_only)
 
 
-def is_gone(root: zarr.Group) -> bool:
+def was_taken(root: zarr.Group) -> bool:
     """Whether the directory of a store that was opened for writing was deleted or replaced; not known of a URL."""
     return isinstance(root.store, Directory) and not root.store.is_there
 
@@ -135,7 +135,7 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
     """
     with readable(location):
         storage = open_storage(location, read_only=not write)
-        if not (names(storage, "") if is_url(location) else os.path.lexists(local(location))):
+        if not (names(storage, "") if is_url(location) else _is_place(local(location))):
             raise StoreError(f"{location} does not exist")
         try:
             # not consolidated: that metadata would hide groups of a scan that is still running
@@ -151,6 +151,15 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
             "scan it anew, elsewhere"
         )
     return root
+
+
+def _is_place(path: Path) -> bool:
+    """Whether anything is at a path; an OSError where that can't be seen."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def exists(location: Location) -> bool:

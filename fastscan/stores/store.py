@@ -12,14 +12,15 @@ every reading checks.
 """
 
 import asyncio
+import errno
 import json
 import math
 import platform
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import zarr
@@ -31,14 +32,14 @@ from zarr.storage import MemoryStore
 
 from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, StoreError, unknown
-from fastscan.inputs.files import MALFORMED, readable
+from fastscan.inputs.files import DAMAGE, MALFORMED, readable
 from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
 from fastscan.stores.layout import CARRIED, COMPUTED, FILES, LEFTOVER, Layout, Stored, require_plain, stored_axis
 from fastscan.stores.location import Location, names, place_of, read_bytes, read_root, sync
-from fastscan.typing import Array
+from fastscan.typing import Array, Channel
 
 if TYPE_CHECKING:
     import xarray
@@ -65,8 +66,10 @@ def is_there(root: zarr.Group, cube: Cube) -> bool:
 def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
     """The attributes of a group; empty where its zarr.json is lost, damaged or not from fastscan."""
     try:
-        attributes: dict[str, Any] = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")["attributes"]
-        return attributes if isinstance(attributes["hash"], str) else {}
+        described = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")
+        attributes: dict[str, Any] = described["attributes"]
+        right = (described["zarr_format"], described["node_type"]) == (3, "group")
+        return attributes if right and isinstance(attributes["hash"], str) else {}
     except MALFORMED:
         return {}
 
@@ -88,7 +91,7 @@ def ensure(root: zarr.Group, cube: Cube) -> None:
         Where another run has a group of this name, or had one whose metadata are lost.
     """
     if is_there(root, cube):
-        if _is_whole(root, cube):
+        if is_whole(root, cube):
             return
     else:
         _require_own_records(root, cube)
@@ -100,13 +103,14 @@ def ensure(root: zarr.Group, cube: Cube) -> None:
     if is_there(root, cube) and read_bytes(root, own) != files[own].to_bytes():
         # another machine or version does the same run, and its last digits may differ
         for _ in range(10):
-            if _is_whole(root, cube):
+            if is_whole(root, cube):
                 return
             time.sleep(SETTLE / 10)
     sync(_write_files(root, files))
 
 
-def _is_whole(root: zarr.Group, cube: Cube) -> bool:
+def is_whole(root: zarr.Group, cube: Cube) -> bool:
+    """Whether the group of a cube can be read."""
     try:
         read(root, cube.name)
     except FastscanError:
@@ -232,6 +236,7 @@ def read(root: zarr.Group, name: str) -> Cube:
         identity = attributes["identity"]
         if hash_of(identity) != attributes["hash"]:
             raise ValueError("what it was made from doesn't fit its hash")
+        _require_words(attributes)
         aside = MemoryStore(sync(_checked_files(root, name, attributes["checksums"])))
         references = tuple(attributes["references"])
         interaction = catalogue.of_identity(name.partition("/")[2], identity["model"], references)
@@ -252,6 +257,17 @@ def read(root: zarr.Group, name: str) -> Cube:
                 tuple(identity["members"]), **{name.rpartition("/")[2]: values for name, values in carried.items()}
             ),
         )
+
+
+def _require_words(attributes: Mapping[str, Any]) -> None:
+    """Refuse attributes of other types than fastscan writes; a ValueError, or what Python raises of them."""
+    identity = attributes["identity"]
+    texts = [attributes["title"], attributes["source"], *attributes["references"], *identity["members"]]
+    tables = [identity[key] for key in ("axes", "experiments", "fixed_sigma_sys", "model")]
+    if not (all(isinstance(text, str) for text in texts) and all(isinstance(table, dict) for table in tables)):
+        raise ValueError("its attributes are of other types than fastscan writes")
+    if not {identity["experiments"][member]["channel"] for member in identity["members"]} <= {*get_args(Channel)}:
+        raise ValueError("its experiments have channels that fastscan doesn't know")
 
 
 async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str]) -> dict[str, AnyBuffer]:
@@ -319,7 +335,13 @@ def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
     with warnings.catch_warnings():
         # consolidated metadata is zarr-python's convention, not yet in the v3 specification
         warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
-        zarr.consolidate_metadata(root.store)
+        try:
+            zarr.consolidate_metadata(root.store)
+        except OSError as error:
+            if error.errno != errno.EFBIG:  # then readers look at each group themselves
+                raise
+        except DAMAGE as error:
+            raise StoreError(f"{place_of(root)} has something in it that zarr can't read: {error}") from None
 
 
 def describe(location: Location) -> list[dict[str, Any]]:
@@ -328,7 +350,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
     described = []
     for name in group_names(root):
         cube = read(root, name)
-        attributes = root[name].attrs
+        attributes = _attributes(root, name)
         described.append(
             {
                 "group": name,
