@@ -22,21 +22,22 @@ stands above it:
     experiments   geometry  sources  detectors  observations  form_factors  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  doubts  points  crossings  limits
-    stores        layout  remote  location  cube  chunks  store  combining
+    stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers
     outputs       figures  plots  terminal  citations
     paper         table3  paper_figures  report  paper
-    commands      options  cli
+    commands      signals  options  cli
+    __main__
 """
 
-import logging
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from fastscan.errors import FastscanError, FastscanWarning
-
+TYPE_CHECKING = False  # typing's own would be an import; a command is to answer signals from its first moment
 if TYPE_CHECKING:
+    from typing import Any
+
+    from fastscan.errors import FastscanError, FastscanWarning
     from fastscan.limits.limits import delta_chi2, intervals, limit
     from fastscan.limits.points import chi2, events
     from fastscan.scans.scanner import scan
@@ -54,9 +55,9 @@ __all__ = [
     "scan",
 ]
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless a user asks for more
-
 _HOMES = {
+    "FastscanError": "errors",
+    "FastscanWarning": "errors",
     "events": "limits.points",
     "chi2": "limits.points",
     "delta_chi2": "limits.limits",
@@ -68,7 +69,7 @@ _HOMES = {
 _ROOMS = {"grid": "scans.grid", "models": "interactions.catalogue"}  # rooms that users know by names of their own
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _ROOMS:
         value: Any = import_module(f"{__name__}.{_ROOMS[name]}")
     elif name in _HOMES:

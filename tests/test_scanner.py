@@ -113,7 +113,15 @@ def test_parts_make_the_same_cube(order: tuple[int, ...], undisturbed: Arrays, w
 
 
 @pytest.mark.parametrize(
-    ("wrong", "problem"), [({"part": (0, 3)}, "k from 1 to n"), ({"part": (1, 2), "overwrite": True}, "can't replace")]
+    ("wrong", "problem"),
+    [
+        ({"part": (0, 3)}, "k from 1 to n, and n at most 1000000, not 0/3"),
+        ({"part": (4, 3)}, "not 4/3"),
+        ({"part": (1, 10**4000)}, r"n at most 1000000, not 1/1000.*"),
+        ({"part": (1.0, 3)}, r"not 1\.0/3"),
+        ({"part": "3/16"}, "not '3/16'"),
+        ({"part": (1, 2), "overwrite": True}, "can't replace"),
+    ],
 )
 def test_wrong_parts_are_told(wrong: dict[str, object], problem: str, grid_file: Path, tmp_path: Path) -> None:
     with pytest.raises(FastscanError, match=problem):

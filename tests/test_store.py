@@ -1,11 +1,13 @@
 import errno
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,8 @@ from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.scans import grid
 from fastscan.scans.plan import plan
+from fastscan.scans.scanner import finish
+from fastscan.scans.verify import verify
 from fastscan.stores import chunks, layout, location, store
 from fastscan.stores.cube import Cube
 from fastscan.typing import Channel
@@ -433,13 +437,26 @@ def test_a_store_is_not_put_into_a_store(scanned: Path, grid_file: Path) -> None
 
 
 def test_odd_places_are_told(grid_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
     for place, problem in {
         "": "is empty",
-        str(tmp_path / ("x" * 300)): "can't be written",
+        "file://": "is empty",
+        "a\0b": r"is a path or a URL, not 'a\\x00b'",
+        5: "is a path or a URL, not 5",
+        b"out.zarr": "is a path or a URL, not b'out.zarr'",
+        str(tmp_path / ("x" * 300)): "can't be (read|written)",
+        str(tmp_path / "loop"): "loop",
+        str(tmp_path / "loop/out.zarr"): "loop",
+        str(tmp_path / "pipe"): "pipe",
+        "/dev/zero": "/dev/zero",
         "foo://x": "Protocol not known: foo",
     }.items():
-        with pytest.raises(FastscanError, match=problem):
-            fastscan.scan(grid_file, place)
+        scan = partial(fastscan.scan, grid_file, place)
+        questions = [partial(ask, place) for ask in (verify, store.describe, finish)]
+        for ask in (scan, partial(scan, resume=True), partial(scan, overwrite=True), *questions):
+            with pytest.raises(FastscanError, match="." if ask in questions else problem):
+                ask()
     with pytest.raises(FastscanError, match="exclude each other"):
         fastscan.scan(grid_file, tmp_path / "new.zarr", resume=True, overwrite=True)
     (tmp_path / "dangling").symlink_to(tmp_path / "target")

@@ -4,6 +4,7 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 """
 
 import os
+import re
 import sys
 import warnings
 from contextlib import suppress
@@ -13,8 +14,17 @@ import click
 
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
-from fastscan.commands import options
-from fastscan.errors import FastscanError, FastscanWarning, InputError, OutputError, StoreError, shown, tell_in_one_line
+from fastscan.commands import options, signals
+from fastscan.errors import (
+    FastscanError,
+    FastscanWarning,
+    InputError,
+    OutputError,
+    StoreError,
+    quoted,
+    shown,
+    tell_in_one_line,
+)
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
 
@@ -161,7 +171,7 @@ def cite(what: str) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
 @options.part
 @click.option("--dry-run", is_flag=True, help="Only tell what it takes: tasks, points, bytes, memory, disk.")
-@click.option("--workers", type=int, metavar="N", help="Processes on this machine, in place of threads.")
+@click.option("--workers", type=options.INTEGER, metavar="N", help="Processes on this machine, in place of threads.")
 @click.option("--scheduler", metavar="ADDRESS", help="Address of a running dask cluster, tcp://host:8786.")
 def scan(
     grid: str,
@@ -194,7 +204,12 @@ def scan(
     cubes = plan(grid)
     size = terminal.short(sum(cube.layout.size for cube in cubes), "B")
     what = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size} -> {store}"
-    with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as progress:
+    with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as bar:
+
+        def progress(now: scanner.Progress) -> None:
+            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; --resume continues")
+            bar(now)
+
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
     if part is not None:
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
@@ -423,6 +438,7 @@ def paper(directory: str, no_figures: bool) -> None:
     from fastscan.paper import paper as results
     from fastscan.paper import table3
 
+    signals.say_at_end("the same command continues")
     entries, findings, written = results.run(directory, with_figures=not no_figures)
     click.echo(table3.TITLE)
     header, *rows = table3.rows(entries)
@@ -453,8 +469,6 @@ def main() -> None:
         if "hreading layer" not in str(error):
             raise
         _end(2, f"NUMBA_THREADING_LAYER: {str(error).partition(chr(10))[0]}")
-    except (KeyboardInterrupt, click.Abort):
-        _end(130, "interrupted")
     except (SystemExit, BrokenPipeError):  # click exits on a broken pipe: the reader, head or less, has what it wanted
         _end(0)
     except OSError as error:
@@ -481,8 +495,8 @@ def _tell_warnings() -> None:
 def _check_environment() -> None:
     """Refuse what numba would answer with a traceback."""
     threads = os.environ.get("NUMBA_NUM_THREADS", "1")
-    if not (threads.isdecimal() and int(threads) > 0):
-        raise InputError(f"NUMBA_NUM_THREADS must be a whole number above 0, not {threads!r}")
+    if not (re.fullmatch("[0-9]{1,9}", threads) and int(threads) > 0):
+        raise InputError(f"NUMBA_NUM_THREADS must be a whole number from 1 to 999999999, not {quoted(threads)}")
 
 
 def _end(code: int, problem: str = "") -> NoReturn:

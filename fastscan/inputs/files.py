@@ -12,7 +12,10 @@ from fastscan.errors import FastscanError, OutputError, StoreError, shown_path
 
 # The errors of readers that meet JSON, or another file, that isn't whole or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
-DAMAGE = (*MALFORMED, FileNotFoundError, NotADirectoryError, IsADirectoryError, AttributeError, IndexError)
+LONGEST_PROBLEM = 160  # characters of what a library says is wrong
+PLACES = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+NUMBERS = (ArithmeticError, LookupError, MemoryError)  # of sizes that no scan makes
+DAMAGE = (*MALFORMED, *PLACES, *NUMBERS, AttributeError)
 
 
 def read_regular(path: str | PathLike[str], most: int) -> bytes:
@@ -41,7 +44,7 @@ def readable(what: str | PathLike[str]) -> Iterator[None]:
     except FastscanError:
         raise
     except DAMAGE as error:
-        problem = (str(error) or type(error).__name__).splitlines()[0]
+        problem = (str(error) or type(error).__name__).splitlines()[0][:LONGEST_PROBLEM]
         raise StoreError(f"{shown_path(what)} is half-written or damaged: {problem}") from None
     except OSError as error:
         raise StoreError(f"{shown_path(what)} can't be read: {error.strerror or error}") from None

@@ -5,8 +5,10 @@ Each worker computes one task at a time, and numba's threads times the workers n
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 from fastscan.errors import ScanError, quoted, tell_in_one_line
@@ -75,9 +77,15 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that start here ignore a terminal's Ctrl-C; this process ends them, and they log nothing."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Processes that start here ignore a terminal's Ctrl-C, which reaches this one afterwards; it ends them.
+
+    They inherit what this thread blocks, as do those that dask starts later in their place.
+    """
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # it removes what killed processes leave, silently
+    resource_tracker.ensure_running()  # before anything is blocked, because it unblocks
+    sys.warnoptions.pop()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

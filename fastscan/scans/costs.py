@@ -10,10 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
-from fastscan.errors import ScanError, warn
+from fastscan.errors import ScanError, quoted, warn
 from fastscan.inputs import arguments
+from fastscan.inputs.bounds import MOST_PARTS
 from fastscan.inputs.files import writable
 from fastscan.scans import grid as grids
 from fastscan.scans.grid import Grid
@@ -123,13 +125,21 @@ def require_fit(found: Costs, location: Location) -> None:
 
 
 def require_sense(resume: bool, overwrite: bool, part: tuple[int, int] | None) -> None:
-    """Refuse options that exclude each other."""
-    if part is not None and not 1 <= part[0] <= part[1]:
-        raise ScanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
+    """Refuse a part that can't be, and options that exclude each other."""
+    if part is not None:
+        _require_part(part)
     if resume and overwrite:
         raise ScanError("resume and overwrite exclude each other")
     if part is not None and overwrite:
         raise ScanError("a part of a scan can't replace a store: other parts write to it too")
+
+
+def _require_part(part: object) -> None:
+    match part:
+        case (int() | np.integer() as k, int() | np.integer() as n) if 1 <= k <= n <= MOST_PARTS:
+            return
+    told = "/".join(map(quoted, part)) if isinstance(part, tuple) else quoted(part)
+    raise ScanError(f"part must be k/n with k from 1 to n, and n at most {MOST_PARTS}, not {told}")
 
 
 def missing_tasks(

@@ -6,7 +6,6 @@ wherever it sends them.
 
 import functools
 import logging
-import os
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,7 @@ from fastscan.scans.grid import Grid
 from fastscan.scans.plan import plan
 from fastscan.stores import chunks, store
 from fastscan.stores.cube import Cube
-from fastscan.stores.location import absolute, create, is_shared, read_root
+from fastscan.stores.location import absolute, create, is_shared, is_url, read_root, text_of, was_taken
 from fastscan.stores.location import exists as location_exists
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def scan(
     (181, 400, 31, 4)
     """
     cubes = plan(grid)
-    where = os.fspath(store)
+    where = text_of(store)
     return run(cubes, where, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
 
 
@@ -154,21 +153,35 @@ def run(
     where = absolute(location)
     tasks = [Task(where, cube.name, cube.hash, number) for cube in cubes for number in missing[cube.name]]
     tally = _Tally(location, needed.tasks, needed.points, progress)
+    made: list[Cube] = []
     try:
         for cube in cubes:
             store.ensure(root, cube)
+            made.append(cube)
         tally.show()
         if client is None:
             _run_in_threads(tasks, tally)
         else:
             _run_on_cluster(client, tasks, tally)
         tally.allow_failed(0)
+        lost = sum(map(len, missing_tasks(groups, store.done(root, cubes), part).values()))
+        if lost:
+            raise ScanError(f"{location}: {lost} tasks were deleted while the scan ran; --resume computes them anew")
         if part is None:
             store.finish(root, cubes)
         log.info("%s: all %d tasks are done", location, needed.tasks)
-    except OSError as error:
+    except (OSError, FastscanError) as error:
+        if _is_gone(location, root, made):
+            raise ScanError(f"{location}: the store is gone: it was deleted or replaced while the scan ran") from None
+        if isinstance(error, FastscanError):
+            raise
         raise ScanError(f"{error.filename or location}: {error.strerror or error}; {KEPT}") from None
     return read_root(location)
+
+
+def _is_gone(location: str, root: zarr.Group, made: Iterable[Cube]) -> bool:
+    """Whether a store was deleted or replaced; of one at a URL that can't be told from a lost network."""
+    return not is_url(location) and (was_taken(root) or not all(store.is_whole(root, cube) for cube in made))
 
 
 class _Tally:
@@ -290,6 +303,7 @@ def compute(task: Task) -> Outcome:
             problem = error.strerror or str(error)
         except FastscanError as error:  # the store can't be read
             problem = str(error)
+        _open.cache_clear()  # a store of this name may be another one by now
     return Outcome(0, ATTEMPTS - 1, problem)
 
 
