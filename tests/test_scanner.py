@@ -9,7 +9,7 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
-from conftest import GRID, Arrays, Write, arrays, scanned, with_store
+from conftest import GRID, Arrays, Write, arrays, scanned, tells_its_peak, with_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,6 +147,7 @@ def test_resume_adds_groups_and_continues_the_others(grid_file: Path, write: Wri
     assert {group for group, _ in root["coherent-csi"].groups()} == {"chi", "e6", "lr"}
 
 
+@tells_its_peak
 def test_a_large_grid_is_scanned_in_constant_memory(write: Write, tmp_path: Path) -> None:
     """64 million points, a cube of 256 MB, of which two threads hold two chunks of 16 MB; the libraries take 190 MB."""
     grid = write(

@@ -14,8 +14,11 @@ from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
 from fastscan.commands import options
 from fastscan.errors import FastscanError, InputError, OutputError, StoreError, shown, tell_in_one_line
+from fastscan.inputs.files import open_files
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
+
+FEWEST_FILES = 16  # open files that any command needs, the standard streams among them
 
 
 @click.group(
@@ -430,7 +433,8 @@ def main() -> None:
     tell_in_one_line("asyncio", "gcsfs")
     for name in ("stdout", "stderr"):  # a stream that the caller has closed is replaced by one that leads nowhere
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
+        getattr(sys, name).reconfigure(errors="backslashreplace")  # a title may have what the terminal can't show
     try:
         _check_environment()
         cli.main(prog_name="fastscan", standalone_mode=False)
@@ -450,10 +454,14 @@ def main() -> None:
 
 
 def _check_environment() -> None:
-    """Refuse what numba would answer with a traceback."""
+    """Refuse what numba, or Python itself, would answer with a traceback."""
     threads = os.environ.get("NUMBA_NUM_THREADS", "1")
     if not (threads.isdecimal() and int(threads) > 0):
         raise InputError(f"NUMBA_NUM_THREADS must be a whole number above 0, not {threads!r}")
+    if open_files() < FEWEST_FILES:
+        raise InputError(
+            f"only {open_files()} open files are allowed, too few to work with; `ulimit -n 64` allows more"
+        )
 
 
 def _end(code: int, problem: str = "") -> NoReturn:
@@ -463,6 +471,7 @@ def _end(code: int, problem: str = "") -> NoReturn:
     with suppress(OSError):
         if problem:
             click.echo(f"fastscan: {shown(problem)}", err=True)
-    for stream in (1, 2):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    with suppress(OSError):
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     sys.exit(code)

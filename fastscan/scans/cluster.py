@@ -3,26 +3,40 @@
 Each worker computes one task at a time, and numba's threads times the workers never exceed the cores.
 """
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fastscan.errors import ScanError, tell_in_one_line
+from fastscan.inputs.files import open_files
 
 if TYPE_CHECKING:
     from distributed import Client
 
 CONNECT_SECONDS = 10
+FILES, FILES_EACH = 32, 16  # open files that dask's scheduler needs here: its own, and those for each worker
 
 
 def threads_each(workers: int) -> int:
-    """Number of threads that each worker on this machine has; more workers than cores are a `ScanError`."""
-    cores = len(os.sched_getaffinity(0))
-    if not 1 <= workers <= cores:
-        raise ScanError(f"--workers must be between 1 and this machine's {cores} cores, not {workers}")
-    return cores // workers
+    """Number of threads that each worker on this machine has.
+
+    Raises
+    ------
+    ScanError
+        Where there are more workers than cores, or more than this process may have files open for.
+    """
+    from dask.system import CPU_COUNT  # imported here, because a scan without workers has no need of it
+
+    if not 1 <= workers <= CPU_COUNT:
+        raise ScanError(f"--workers must be between 1 and this machine's {CPU_COUNT} cores, not {workers}")
+    needed, allowed = FILES + FILES_EACH * workers, open_files()
+    if needed > allowed:
+        raise ScanError(
+            f"{workers} workers need {needed} open files, but only {allowed:.0f} are allowed; `ulimit -n {needed}` "
+            "allows them"
+        )
+    return CPU_COUNT // workers
 
 
 @contextmanager

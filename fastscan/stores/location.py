@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import url2pathname
 
 import zarr
 from zarr.abc.buffer import Buffer
@@ -26,6 +27,7 @@ from fastscan.stores.layout import FILES, FORMAT, FORMAT_KEY, LEFTOVER, RECORD
 log = logging.getLogger(__name__)
 Location = str | PathLike[str]
 T = TypeVar("T")
+FILE = "file://"  # how the URL of a path on this machine begins
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -38,7 +40,7 @@ def sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def is_url(location: Location) -> bool:
     """Whether a location is a URL of something else than this machine's files."""
-    return "://" in os.fspath(location) and not os.fspath(location).startswith("file://")
+    return "://" in os.fspath(location) and not os.fspath(location).startswith(FILE)
 
 
 def is_shared(location: Location) -> bool:
@@ -50,10 +52,11 @@ def local(location: Location) -> Path:
     """The path of a location on this machine, with symbolic links followed; a URL elsewhere is a `StoreError`."""
     if is_url(location):
         raise StoreError(f"{location}: only a path on this machine can stand here")
-    text = os.fspath(location).removeprefix("file://")
-    if not text:
+    text = os.fspath(location)
+    path = url2pathname(text.removeprefix(FILE)) if text.startswith(FILE) else text
+    if not path:
         raise StoreError("the path of the store is empty")
-    return Path(os.path.realpath(text))
+    return Path(os.path.realpath(path))
 
 
 def absolute(location: Location) -> str:
@@ -83,7 +86,7 @@ def open_storage(location: Location, *, read_only: bool) -> Store:
 
 def place_of(root: zarr.Group) -> str:
     """Where a store lies, as messages show it."""
-    return str(root.store).removeprefix("file://")
+    return str(root.store).removeprefix(FILE)
 
 
 def read_bytes(root: zarr.Group, key: str) -> bytes | None:
