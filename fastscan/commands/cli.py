@@ -12,7 +12,7 @@ import click
 
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
-from fastscan.commands import options
+from fastscan.commands import completion, options
 from fastscan.errors import FastscanError, InputError, OutputError, StoreError, shown, tell_in_one_line
 from fastscan.inputs.files import open_files
 from fastscan.interactions.parameters import AXES, ROWS
@@ -41,8 +41,8 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command()
-@click.argument("experiments")
-@click.argument("model")
+@click.argument("experiments", shell_complete=completion.experiments)
+@click.argument("model", shell_complete=completion.models)
 @options.question(
     *(options.one_value(axis, " of a model that has one") for axis in ROWS),
     click.option(
@@ -125,7 +125,7 @@ def models(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("what", metavar="EXPERIMENT|MODEL|STORE")
+@click.argument("what", metavar="EXPERIMENT|MODEL|STORE", shell_complete=completion.citable)
 def cite(what: str) -> None:
     """The references to cite for an experiment, a model or a store.
 
