@@ -18,8 +18,9 @@ from fastscan.interactions.parameters import AXES
 if TYPE_CHECKING:
     from zarr.core.common import JSON
 
-FORMAT = 3
+FORMAT = 4
 FORMAT_KEY = "fastscan_format"
+JSON_TEXTS = ("references", "versions", "identity", "checksums")  # attributes of a group: netCDF can hold texts alone
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
-from fastscan.stores.layout import CARRIED, COMPUTED, LEFTOVER, Layout, Stored, arrays_of, stored_axis
+from fastscan.stores.layout import CARRIED, COMPUTED, JSON_TEXTS, LEFTOVER, Layout, Stored, arrays_of, stored_axis
 from fastscan.stores.location import Location, place_of, read_bytes, read_root, sync
 from fastscan.typing import Array
 
@@ -62,7 +62,8 @@ def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
     """The attributes of a group; empty where its zarr.json is lost, damaged or not from fastscan."""
     try:
         attributes: dict[str, Any] = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")["attributes"]
-        return attributes if isinstance(attributes["hash"], str) else {}
+        parts = {key: json.loads(attributes[key]) for key in JSON_TEXTS}
+        return attributes | parts if isinstance(attributes["hash"], str) else {}
     except MALFORMED:
         return {}
 
@@ -159,21 +160,20 @@ def _make(root: zarr.Group, cube: Cube) -> None:
     carried = group.create_group("likelihood")
     for name, stored in CARRIED.items():
         _put_array(carried, name, getattr(cube.likelihood, name), stored)
-    group.update_attributes(
-        {
-            "Conventions": "CF-1.11",
-            "title": cube.title,
-            "source": f"fastscan {version('fastscan')}",
-            "references": list(cube.references),
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
-            },
-            "identity": cube.identity,
-            "hash": cube.hash,
-            "checksums": _checksums(root, cube.name),
-        }
-    )
+    attributes = {
+        "Conventions": "CF-1.11",
+        "title": cube.title,
+        "source": f"fastscan {version('fastscan')}",
+        "references": cube.references,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
+        },
+        "identity": cube.identity,
+        "hash": cube.hash,
+        "checksums": _checksums(root, cube.name),
+    }
+    group.update_attributes(attributes | {key: json.dumps(attributes[key]) for key in JSON_TEXTS})
 
 
 def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
@@ -330,7 +330,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
     return described
 
 
-def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
+def open(store: Location | zarr.Group, group: str | None = None) -> "xarray.Dataset":
     """A group of a store as an xarray Dataset, read lazily.
 
     Parameters
@@ -338,18 +338,20 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     store : str, path or zarr.Group
         Path of a store, or what `scan` returned.
     group : str
-        ``<experiment>/<model>`` or ``<combination>/<model>``.
+        ``<experiment>/<model>`` or ``<combination>/<model>``; left out, the error names the groups that there are.
 
     Returns
     -------
     xarray.Dataset
         ``chi2(beta, m_zprime, sigma_sys, luminosity)`` and ``events(beta, m_zprime)`` with their axes; ``beta``
-        (rad) only for e6, ``m_zprime`` in GeV.
+        (rad) only for e6, ``m_zprime`` in GeV.  Attributes are texts, as netCDF can hold them, so that ``to_netcdf``
+        writes it; `fastscan.stores.layout.JSON_TEXTS` names those that are JSON.
 
     Raises
     ------
     StoreError
-        Where the store or the group is missing, damaged or not complete, or xarray isn't installed.
+        Where no group is given, the store or the group is missing, damaged or not complete, or xarray isn't
+        installed.
 
     Examples
     --------
@@ -364,6 +366,8 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     except ImportError:
         raise StoreError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
     root = store if isinstance(store, zarr.Group) else read_root(store)
+    if group is None:
+        raise StoreError(f"say which group of {place_of(root)} to open: {', '.join(group_names(root))}")
     cube = read(root, group)
     require_complete(root, cube)
     dataset: xarray.Dataset = xarray.open_zarr(root.store, group=group, consolidated=False)
