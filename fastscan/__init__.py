@@ -24,7 +24,7 @@ stands above it:
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  points  crossings  limits
     stores        layout  remote  location  cube  chunks  store  combining
-    scans         grid  plan  costs  blocks  scanner  cluster  verify
+    scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers
     outputs       figures  plots  terminal  citations
     paper         table3  paper_figures  report  paper

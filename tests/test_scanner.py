@@ -1,6 +1,7 @@
 """Scans with real dask, threads and worker processes: the same cube, to the last bit."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -100,9 +101,11 @@ if __name__ == "__main__":
 def test_parts_make_the_same_cube(order: tuple[int, ...], undisturbed: Arrays, write: Write, tmp_path: Path) -> None:
     grid = write("parts.toml", with_store(GRID, chunk="4 KiB", task="4 KiB"))
     out = tmp_path / "out.zarr"
-    for k in order[:-1]:
+    for number, k in enumerate(order[:-1], 1):
         fastscan.scan(grid, out, part=(k, 3))
-        with pytest.raises(FastscanError, match=r"isn.t complete: .* lacks tasks"):
+        left = sorted(order[number:])
+        told = f"parts {left[0]}-{left[1]}" if len(left) > 1 else f"part {left[0]}"
+        with pytest.raises(FastscanError, match=rf"isn't complete: \d+ tasks are missing; run {told} of 3 again"):
             scanner.finish(str(out))
     written = {path: path.stat().st_mtime_ns for path in out.rglob("done.*.json")}
     fastscan.scan(grid, out, part=(order[-1], 3))
@@ -110,6 +113,40 @@ def test_parts_make_the_same_cube(order: tuple[int, ...], undisturbed: Arrays, w
     scanner.finish(str(out))
     assert {path: path.stat().st_mtime_ns for path in written} == written  # nothing is computed twice
     assert arrays(out) == undisturbed
+
+
+def test_finish_names_the_tasks_where_no_scan_in_parts_has_them_all(write: Write, tmp_path: Path) -> None:
+    """Such as those of a group that another grid has added since."""
+    out = tmp_path / "out.zarr"
+    grid = write("parts.toml", with_store(GRID.replace('["chi", "e6"]', '["e6"]'), chunk="4 KiB", task="4 KiB"))
+    for k in (2, 1):
+        fastscan.scan(grid, out, part=(k, 2))
+    more = write("more.toml", with_store(GRID.replace("csi", "ge"), chunk="1 KiB", task="1 KiB"))
+    fastscan.scan(more, out, resume=True)
+    scanner.finish(str(out))
+    for number in (0, 1):
+        (out / f"coherent-ge/chi/chi2/done.{number}.json").unlink()
+    with pytest.raises(FastscanError, match="complete: coherent-ge/chi lacks tasks 0-1; resume=True computes them"):
+        scanner.finish(str(out))
+
+
+@pytest.mark.parametrize("n", [3, 7, 50])
+def test_the_parts_that_finish_names_are_all_that_is_needed(n: int, write: Write, tmp_path: Path) -> None:
+    """Whatever their number, and in a store that has groups of another grid before theirs."""
+    out = tmp_path / "out.zarr"
+    fastscan.scan(write("before.toml", GRID.replace("chi", "eta").replace("csi", "ge")), out)
+    grid = write("parts.toml", with_store(GRID, chunk="4 KiB", task="4 KiB"))
+    for k in range(1, n + 1):
+        fastscan.scan(grid, out, part=(k, n))
+    scanner.finish(str(out))
+    for task in (2, 11):
+        (out / f"coherent-csi/e6/chi2/done.{task}.json").unlink()
+    with pytest.raises(FastscanError, match=rf"2 tasks are missing; run parts? [\d,-]+ of {n} again") as caught:
+        scanner.finish(str(out))
+    named = re.findall(r"\d+", str(caught.value).rpartition("run part")[2].partition(" of ")[0])
+    for k in named:
+        fastscan.scan(grid, out, part=(int(k), n))
+    scanner.finish(str(out))
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_the_likelihood_comes_back_as_it_was(scanned: Path, grid_file: Path) -> 
 
 def test_an_existing_store_is_refused_and_left_as_it_is(scanned: Path, grid_file: Path) -> None:
     before = files(scanned)
-    with pytest.raises(FastscanError, match="exists; --resume continues it, --overwrite replaces it"):
+    with pytest.raises(FastscanError, match="exists; resume=True continues it, overwrite=True replaces it"):
         fastscan.scan(grid_file, scanned)
     assert files(scanned) == before
 

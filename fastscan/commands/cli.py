@@ -4,6 +4,7 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 """
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -186,11 +187,10 @@ def scan(
     from fastscan.answers.from_cube import limit_records
     from fastscan.scans import cluster, scanner
     from fastscan.scans.plan import plan
+    from fastscan.scans.progress import ProgressBar
 
     cubes = plan(grid)
-    size = terminal.short(sum(cube.layout.size for cube in cubes), "B")
-    what = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size} -> {store}"
-    with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as progress:
+    with cluster.client(workers, scheduler) as client, ProgressBar(cubes, store) as progress:
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
     if part is not None:
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
@@ -440,7 +440,7 @@ def main() -> None:
         cli.main(prog_name="fastscan", standalone_mode=False)
         sys.stdout.flush()
     except (FastscanError, click.ClickException) as error:
-        _end(2, error.format_message() if isinstance(error, click.ClickException) else str(error))
+        _end(2, error.format_message() if isinstance(error, click.ClickException) else _in_options(str(error)))
     except ValueError as error:  # numba's error for a threading layer that it doesn't have
         if "hreading layer" not in str(error):
             raise
@@ -462,6 +462,11 @@ def _check_environment() -> None:
         raise InputError(
             f"only {open_files()} open files are allowed, too few to work with; `ulimit -n 64` allows more"
         )
+
+
+def _in_options(problem: str) -> str:
+    """A problem that names an argument of Python's `scan`, with the option of that name in its place."""
+    return re.sub(r"\b(resume|overwrite)=True\b", r"--\1", problem)
 
 
 def _end(code: int, problem: str = "") -> NoReturn:

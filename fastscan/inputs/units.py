@@ -80,3 +80,15 @@ def quantity(text: object, kind: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{text!r} is no {kind}: write a number and a unit ({choice})")
     return value
+
+
+def short(number: float, unit: str = "") -> str:
+    """A number with the prefix that makes it short.
+
+    >>> short(64_000_000), short(950), short(36_900_000, "B")
+    ('64.0 M', '950', '36.9 MB')
+    """
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= factor:
+            return f"{number / factor:.1f} {prefix}{unit}"
+    return f"{number:.0f} {unit}".rstrip()

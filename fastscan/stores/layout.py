@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMAT = 4
 FORMAT_KEY = "fastscan_format"
+PARTS_KEY = "fastscan_parts"  # in the root, after a scan in parts: [n, group, group, ...], in the order of the grid
 JSON_TEXTS = ("references", "versions", "identity", "checksums")  # attributes of a group: netCDF can hold texts alone
 
 

@@ -195,7 +195,7 @@ def require_place(location: Location, *, overwrite: bool, resume: bool) -> bool:
             raise StoreError(f"{location} lies inside a store, {parent}")
     there = exists(location)
     if there and not (overwrite or resume):
-        raise StoreError(f"{location} exists; --resume continues it, --overwrite replaces it")
+        raise StoreError(f"{location} exists; resume=True continues it, overwrite=True replaces it")
     if there and overwrite and not is_url(location):
         _require_own_files(local(location))
     return there

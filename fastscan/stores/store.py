@@ -36,7 +36,17 @@ from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
-from fastscan.stores.layout import CARRIED, COMPUTED, JSON_TEXTS, LEFTOVER, Layout, Stored, arrays_of, stored_axis
+from fastscan.stores.layout import (
+    CARRIED,
+    COMPUTED,
+    JSON_TEXTS,
+    LEFTOVER,
+    PARTS_KEY,
+    Layout,
+    Stored,
+    arrays_of,
+    stored_axis,
+)
 from fastscan.stores.location import Location, place_of, read_bytes, read_root, sync
 from fastscan.typing import Array
 
@@ -276,6 +286,22 @@ async def _read_arrays(storage: MemoryStore, arrays: Iterable[str]) -> dict[str,
 
     arrays = list(arrays)
     return dict(zip(arrays, await asyncio.gather(*map(values, arrays)), strict=True))
+
+
+def remember_parts(root: zarr.Group, number: int, groups: Iterable[str]) -> None:
+    """Keep in how many parts a scan computes some groups, which are in the order of its grid."""
+    said = json.dumps([int(number), *groups])
+    if root.attrs.get(PARTS_KEY) != said:
+        root.update_attributes({PARTS_KEY: said})
+
+
+def parts_of(root: zarr.Group) -> tuple[int, list[str]] | None:
+    """What `remember_parts` kept last; None where there was no scan in parts."""
+    try:
+        number, *groups = json.loads(str(root.attrs.get(PARTS_KEY)))
+        return int(number), groups
+    except MALFORMED:
+        return None
 
 
 def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
