@@ -215,8 +215,8 @@ def _tell_costs(grid: str, store: str, **scan: Any) -> None:
 def finish(store: str) -> None:
     """Finish a store whose parts are done.
 
-    Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it lists them,
-    changes nothing, and exits with 2.
+    Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it names the parts
+    to run again, changes nothing, and exits with 2.
 
     Example: fastscan finish results/coherent-csi.zarr
     """
