@@ -17,8 +17,11 @@ import difflib
 import logging
 import reprlib
 from collections.abc import Iterable
+from os import PathLike, fspath
 
 LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
+LONGEST_PATH = 300  # characters of a path
+LONGEST_LIST = 1000  # characters of the names that could be meant
 
 
 class FastscanError(ValueError):
@@ -72,8 +75,14 @@ def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanErro
     """
     known = sorted(known)
     near = nearest(name, known)
-    hint = f"did you mean {near!r}?" if near else "known: " + ", ".join(known)
+    hint = f"did you mean {quoted(near)}?" if near else "known: " + _listed(known)
     return error(f"unknown {kind} {quoted(name)}; {hint}")
+
+
+def _listed(names: list[str]) -> str:
+    """Names as a message lists them: of very many, the first."""
+    text = ", ".join(names)
+    return text if len(text) <= LONGEST_LIST else text[:LONGEST_LIST] + " ..."
 
 
 def shown(text: str) -> str:
@@ -93,11 +102,24 @@ def quoted(value: object) -> str:
     >>> quoted("conus"), len(quoted("x" * 1000)), quoted([0.1] * 1000)
     ("'conus'", 80, '[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, ...]')
     """
-    return _QUOTES.repr(value)[:LONGEST_QUOTE]
+    try:
+        return _QUOTES.repr(value)[:LONGEST_QUOTE]
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
 
 
 _QUOTES = reprlib.Repr()
 _QUOTES.maxstring = _QUOTES.maxother = _QUOTES.maxlong = LONGEST_QUOTE
+
+
+def shown_path(path: str | PathLike[str]) -> str:
+    """A path as a message shows it: of a very long one, the end.
+
+    >>> len(shown_path("x" * 1000))
+    303
+    """
+    text = fspath(path)
+    return text if len(text) <= LONGEST_PATH else f"...{text[-LONGEST_PATH:]}"
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

@@ -98,6 +98,19 @@ def test_every_kind_is_met_and_can_be_caught_apart() -> None:
         assert above == ({InputError} if kind in inputs - {InputError} else set())
 
 
+@pytest.mark.parametrize(
+    "value", ["x" * 10_000, [1] * 10_000, {"x": "x" * 10_000}, 10**5000, 1e300, None, b"\0"], ids=lambda _: ""
+)
+def test_a_quote_is_short(value: object) -> None:
+    assert len(errors.quoted(value)) <= 80
+
+
+def test_of_very_many_known_names_the_first_are_told() -> None:
+    told = str(errors.unknown("group", "x", [f"experiment-{n}/chi" for n in range(100_000)]))
+    assert told.startswith("unknown group 'x'; known: experiment-0/chi, ")
+    assert len(told) < 1100
+
+
 def test_a_warning_is_one_that_users_can_filter() -> None:
     assert issubclass(FastscanWarning, UserWarning)
     assert not issubclass(FastscanWarning, FastscanError)

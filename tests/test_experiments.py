@@ -1,17 +1,18 @@
 import re
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import naive
 import pytest
-from conftest import Write, require_refused
+from conftest import Write, ok, refusal, require_refused
 
 import fastscan
-from fastscan.errors import FastscanError
+from fastscan.errors import ExperimentError, FastscanError
 from fastscan.experiments import catalogue as experiments
 from fastscan.likelihoods.response import response
 from fastscan.physics import nuclei
+from fastscan.scans import grid
 from fastscan.stores import store
 from fastscan.stores.location import read_root
 
@@ -52,7 +53,7 @@ def test_a_user_file_is_named_after_itself(write: Write) -> None:
             'kind = "reakton"',
             "kind: unknown kind 'reakton'; did you mean 'reactor'",
         ),
-        ("protons = 1.76e23", "protons = 0", "protons: must be positive, not 0"),
+        ("protons = 1.76e23", "protons = 0", r"protons: must be between 1 and 1e\+40, not 0"),
         ("plateau = 0.6655", "plateau = 1.6655", "plateau: must be between 0 and 1"),
         ("edges = [5, 6, 30]", "edges = [5, 30]", "edges: must be one more than the 2 values"),
         ("edges = [5, 6, 30]", "edges = [5, 30, 6]", "edges: must increase"),
@@ -68,8 +69,34 @@ def test_a_user_file_is_named_after_itself(write: Write) -> None:
         ),
         ("sigma_sys = 0.28", "sigma_sys = 0.28\nsigma = 1", "unknown key 'sigma'; did you mean 'sigma_sys'"),
         ("title", "titel", "title: missing; it must be a text; did you mean it by 'titel'"),
+        ("[[target]]", "[[targets]]", r"target: missing; .*\[\[target\]\]; did you mean it by 'targets'"),
+        ("baseline", "baselines", "baseline: missing; .*; did you mean it by 'baselines'"),
+        ('channel = "cevns"', "", "channel: missing; it must be one of 'cevns', 'nu-e'"),
+        ("observed = 142", "observed = 1e16", r"observed: must be between 0 and 1e\+15, not 1e\+16"),
+        ("steady_state = 405", "steady_state = 1e308", "steady_state: must be between"),
+        ("background = 6", "background = 1e308", "background: must be between"),
+        ("background = 6", "background = 5e-324", r"background: must be 0, or 1e-30 at least, not 5e-324"),
+        ("background_error = 0.25", "background_error = 1e30", "background_error: must be between"),
+        ("photoelectrons_per_kev = 1.17", "photoelectrons_per_kev = 1e-300", "photoelectrons_per_kev: must be between"),
+        ("slope = 0.4942", "slope = 1e300", "slope: must be between"),
+        ("midpoint = 10.8507", "midpoint = -1e300", "midpoint: must be between"),
+        ("edges = [5, 6, 30]", "edges = [5, 6, 1e300]", "edges: must be between"),
+        ("neutrinos_per_proton = 0.08", "neutrinos_per_proton = 1e300", "neutrinos_per_proton: must be between"),
+        ("observed = 142", "observed = 0x" + "f" * 5000, "observed: must be a finite number, not a number of thous"),
+        ('mass = "14.57 kg"', f'mass = "{"1" * 1000} kg"', r"mass: '1+\.\.\.1* kg' is no mass"),
+        ("14.6 kg", r"14.6\u202e kg", r"title: must be one line of characters that can be shown, not .*\\u202e"),
+        ("14.6 kg", r"14.6\u001b[2J kg", r"title: must be one line of characters that can be shown, not .*\\x1b\[2J"),
+        ("14.6 kg", r"14.6\n kg", r"title: must be one line of characters that can be shown, not .*\\n"),
+        ('"arXiv:1708.01294"', r'"arXiv:\u0007"', r"references: must be one line of characters that can be shown"),
+        ("14.6 kg", "x" * 2000, "title: must have at most 1000 characters, not"),
+        ('["arXiv:1708.01294"', f"{[f'r{n}' for n in range(1000)]}"[:-1], "references: must be at most 1000 texts"),
+        ('"arXiv:1708.01294"', '"arXiv:2002.01482"', "references: 'arXiv:2002.01482' is there twice"),
+        ("title", 'name = "a/b"\ntitle', "name: 'a/b' can't name a group; use letters, digits and"),
+        ("title", f'name = "{"x" * 101}"\ntitle', "name: 'x.*x' can't name a group: it is longer than 100 characters"),
+        ("title", 'name = "conus"\ntitle', "name: 'conus' is an experiment of the package; give the file another name"),
         ("[statistics]", "[statistic]", "statistics: missing; it must be a table; did you mean it by 'statistic'"),
     ],
+    ids=lambda text: text[:40],
 )
 def test_what_is_wrong_names_the_file_and_the_key(old: str, new: str, problem: str, write: Write) -> None:
     assert old in TEXT
@@ -88,7 +115,26 @@ WRONG = [
         'threshold = "100 keV"',
         "detector: threshold 100 keV is above any recoil, 3.07 keV",
     ),
-    ("conus", 'threshold = "100 eV"', 'threshold = "100"', "threshold: '100' has no unit of energy"),
+    (
+        "conus",
+        'threshold = "100 eV"',
+        'threshold = "100"',
+        "threshold: '100' has no unit of recoil energy: use one of eV, keV, MeV$",
+    ),
+    ("conus", 'threshold = "100 eV"', 'threshold = "1e-7 GeV"', "no unit of recoil energy: use one of eV, keV, MeV$"),
+    ("conus", 'exposure = "1 yr"', 'exposure = "1 a"', "no unit of time: use one of s, h, d, yr$"),
+    ("conus", "background = 0.05", "background = 1e308", r"background: must be between 0 and 1e\+09, not 1e\+308"),
+    ("conus", 'mass = "3.85 kg"', 'mass = "1e20 kg"', "mass: must be positive, and within reason, not '1e20 kg'"),
+    ("conus", "[[target]]", "[[target]]\n" * 101, "target: must be at most 100 tables, not 101"),
+    ("cr51-lxe-a", ', unit = "keV" }', " }", "unit: missing; it must be one of 'eV', 'keV', 'MeV'"),
+    ("cr51-lxe-a", "stop = 600", "stop = 1e300", "stop: must be between"),
+    ("coherent-lar", "117.55]", "1e300]", "energy: must be between"),
+    (
+        "coherent-lar",
+        "20, 21.85,",
+        f"{', '.join(f'20.{n:04d}' for n in range(1, 1001))}, 21.85,",
+        "must be at most 1000",
+    ),
     ("conus", "efficiency = 0.5", "efficiency = 1.5", "efficiency: must be between 0 and 1"),
     ("conus", "efficiency = 0.5", 'efficiency = "half"', "efficiency: must be a table"),
     ("conus", "efficiency = 0.5", 'efficiency = { shape = "logistic" }', "give photoelectrons_per_kev"),
@@ -142,7 +188,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "old", "new", "problem"), WRONG)
+@pytest.mark.parametrize(("name", "old", "new", "problem"), WRONG, ids=lambda text: text[:40])
 def test_what_is_wrong_in_other_kinds_of_files_is_told(
     name: str, old: str, new: str, problem: str, write: Write
 ) -> None:
@@ -163,10 +209,65 @@ def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
     assert experiments.load(tmp_path / "mine.toml").targets == experiments.load("coherent-csi").targets
 
 
-@pytest.mark.parametrize("name", ["zarr.json.toml", "..toml", "a b.toml", "_x.toml"])
-def test_a_file_that_can_not_name_a_group_is_told(name: str, write: Write) -> None:
-    with pytest.raises(FastscanError, match="can't name a group"):
+@pytest.mark.parametrize("name", ["zarr.json.toml", "..toml", "детектор.toml", f"{'x' * 101}.toml"])
+def test_a_file_that_can_not_name_a_group_is_told_and_can_say_its_name(name: str, write: Write) -> None:
+    with pytest.raises(FastscanError, match=r"without a key 'name': .* can't name a group"):
         experiments.load(str(write(name, TEXT)))
+    assert experiments.load(str(write(name, f'name = "mine"\n{TEXT}'))).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("my detector.toml", "my-detector"),
+        ("my_det (1).toml", "my_det-1"),
+        ("détecteur.toml", "detecteur"),
+        ("de\N{COMBINING ACUTE ACCENT}tecteur.toml", "detecteur"),
+        ("_x.toml", "x"),
+        ("a..b-.toml", "a..b-"),
+        ("mine.TOML", "mine"),
+    ],
+)
+def test_a_file_is_called_by_what_of_its_name_a_group_can_have(name: str, called: str, write: Write) -> None:
+    path = write(name, TEXT)
+    assert experiments.load(path).name == called
+    assert ok("limit", path, "chi").startswith(f"{called}, chi: M_Z' > 195.3 GeV")
+    assert ok("cite", path).startswith("arXiv:1708.01294")
+
+
+def test_a_name_changes_no_number(write: Write) -> None:
+    named = experiments.load(write("a.toml", f'name = "b"\n{TEXT}'))
+    plain = experiments.load(write("b.toml", TEXT))
+    assert replace(named, digest=plain.digest) == plain
+
+
+@pytest.mark.parametrize("name", ["a/b", r"a\b", "..", "", "$x$", "\x1b[2J", "\0", "zarr.json", "x" * 101])
+def test_a_name_from_python_is_one_that_a_group_can_have(name: str) -> None:
+    with pytest.raises(ExperimentError, match="can't name a group"):
+        replace(experiments.load("conus"), name=name)
+
+
+def test_more_experiments_than_a_sum_can_have_are_told() -> None:
+    with pytest.raises(ExperimentError, match="at most 1000 experiments can be combined, not 1001"):
+        experiments.load_all(["conus"] * 1001)
+
+
+def test_a_tilde_is_the_home_wherever_a_path_stands(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid_text = 'experiments = ["~/mine.toml"]\nmodels = ["chi"]\n[axes]\nm_zprime = { values = [9], unit = "GeV" }'
+    home = write("mine.toml", TEXT).parent
+    write("grid.toml", grid_text)
+    monkeypatch.setenv("HOME", str(home))
+    assert experiments.load("~/mine.toml").name == experiments.load(Path("~/mine.toml")).name == "mine"
+    assert [each.name for each in grid.load("~/grid.toml").experiments] == ["mine"]
+    assert ok("cite", "~/mine.toml").startswith("arXiv:1708.01294")
+    assert "no home of such a user" in refusal("limit", "~nobody-of-this-name/mine.toml", "chi")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_a_file_in_another_encoding_is_told(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(TEXT.replace("14.6", "14·6").encode(encoding))
+    require_refused(experiments.load, path, "not in UTF-8: save it as UTF-8")
 
 
 def test_hostile_files_are_one_line(write: Write) -> None:
@@ -189,7 +290,9 @@ def test_a_path_object_is_a_path(write: Write) -> None:
     assert experiments.load(write("mine.toml", TEXT)).name == "mine"
 
 
-@pytest.mark.parametrize("detector", ["efficiency = 0.0", 'bins = { start = 10, stop = 90, num = 3, unit = "eV" }'])
+@pytest.mark.parametrize(
+    "detector", ["efficiency = 0.0", "efficiency = 1e-30", 'bins = { start = 10, stop = 90, num = 3, unit = "eV" }']
+)
 def test_a_detector_that_sees_nothing_is_told(detector: str, write: Write) -> None:
     text = (experiments.BUILT_IN / "conus.toml").read_text()
     path = write("blind.toml", text.replace("efficiency = 0.5", detector))

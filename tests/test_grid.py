@@ -109,11 +109,26 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
             "conus: must be between 0 and 1e",
         ),
         ("[axes]", "[axes", "Expected"),
+        ("start = 20,", "start = 1e300,", "start: must be between"),
+        ("num = 37", "num = 0x" + "f" * 5000, "num: must be a whole number .* not a number of thousands of digits"),
+        ("[1, 10, 1000]", f"{[*range(1, 100_002)]}", "values: must be at most 100000 numbers, not 100001"),
+        (LUMINOSITY, LUMINOSITY + '\n[store]\nchunk = "1 MB"', "no unit of size: use one of B, KiB, MiB, GiB$"),
+        ('["coherent-csi"]', r'["sub\mydet.toml"]', r"Unescaped .*; in a path write /, or put it in single quotes$"),
+        ('["coherent-csi"]', r'["C:\Users\me.toml"]', r"Invalid hex value .*; in a path write /, or put it in"),
+        ('["coherent-csi"]', r'["sub\new.toml"]', r"experiments: must be one line .*; in a path write /, or put it in"),
+        ('["coherent-csi"]', f"{['conus', *(f'e{n}' for n in range(1000))]}", "must be at most 1000 texts, not 1001"),
+        ('["coherent-csi"]', '["conus", "conus"]', "experiments: 'conus' is there twice"),
+        ('["coherent-csi"]', '["a b.toml", "a-b.toml"]', "experiments: two are named 'a-b'"),
+        (LUMINOSITY, f"{LUMINOSITY}\n[combine.{'x' * 10_000}]", "x: 'x.*x' can't name a group: it is longer than 100"),
+        (LUMINOSITY, LUMINOSITY + "\n[combine]" + "\nx.y = 1" * 2, "Cannot overwrite"),
     ],
+    ids=lambda text: text[:40],
 )
 def test_what_is_wrong_is_told_in_one_line(old: str, new: str, problem: str, write: Write) -> None:
     assert old in GRID
     write("b-l.toml", B_L)
+    for name in ("a b.toml", "a-b.toml"):
+        write(name, (experiments.BUILT_IN / "conus.toml").read_text())
     path = write("grid.toml", GRID.replace(old, new, 1))
     require_refused(grid.load, path, problem)
 
@@ -121,9 +136,9 @@ def test_what_is_wrong_is_told_in_one_line(old: str, new: str, problem: str, wri
 def test_files_that_are_no_grids(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(bytes(range(256)))
     for name, problem in {
-        "binary.toml": "not a text file",
+        "binary.toml": "not in UTF-8: save it as UTF-8",
         "absent.toml": "No such file",
-        ".": "Is a directory",
+        ".": "not a regular file",
     }.items():
         with pytest.raises(FastscanError, match=problem):
             grid.load(tmp_path / name)

@@ -1,17 +1,22 @@
 """Hostile conditions: scans that are interrupted, grid files that are garbled, stores that are damaged."""
 
+import json
+import os
 import re
+import resource
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import dask
 import pytest
-from conftest import GRID, arrays, files, refusal, with_store
+from conftest import GRID, arrays, files, ok, refusal, with_store
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +24,7 @@ import fastscan
 from fastscan.answers import answers
 from fastscan.answers.question import Question
 from fastscan.errors import FastscanError
+from fastscan.experiments import catalogue as experiments
 from fastscan.scans import grid, scanner
 from fastscan.scans.costs import costs
 from fastscan.scans.plan import plan
@@ -176,6 +182,7 @@ dtype = "float32"
 chunk = "16 MiB"
 task = "16 MiB"
 """
+SMALL = GRID.replace("num = 13", "num = 3").replace("num = 37", "num = 61").replace("num = 7", "num = 3")
 MOST_POINTS = 100_000  # of a garbled grid that is scanned
 NUMBERS = [
     *(b"", b"-1", b"0", b"-0.0", b"1", b"1e-300", b"5e-324", b"1e17", b"1e300", b"1e308", b"1e400", b"nan", b"-inf"),
@@ -224,12 +231,136 @@ def test_a_garbled_grid_file_is_a_grid_or_one_line(text: bytes) -> None:
                 list(answers.limits_of_store(str(out), Question()))
 
 
+# --- Files that are no files ---
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [a_pipe, a_socket, a_device, Path.mkdir])
+def test_what_is_no_regular_file_is_told_at_once(make: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "odd.toml"
+    make(path)
+    for command in (["limit", path, "chi"], ["limit", "conus", path], ["scan", path, "-o", tmp_path / "out.zarr"]):
+        assert refusal(*command) == f"fastscan: {path}: not a regular file"
+
+
+CSI = (experiments.BUILT_IN / "coherent-csi.toml").read_text()
+MANY = [f"r{n}" for n in range(30_000)]
+LONG = {
+    "a title of two million characters": CSI.replace("14.6 kg", "x" * 2_000_000),
+    "a title that is numbers": CSI.replace("title = ", f"title = [{'1.5,' * 300_000}]\n#"),
+    "nested brackets": "title = " + "[" * 200_000,
+    "nested tables": "title = " + "{a=" * 200_000,
+    "a number of 5000 digits": CSI.replace("142", "9" * 5000),
+    "a number of 5000 hexadecimal digits": CSI.replace("142", "0x" + "f" * 5000),
+    "unknown keys": CSI.replace("channel", "\n".join(f"k{n} = 1" for n in range(100_000)) + "\nchannel"),
+    "a key of a million characters": CSI.replace("sigma_sys", "s" * 1_000_000),
+    "a large file": "#" * 2**24,
+    "a deep key": ".".join(["a"] * 200_000) + " = 1",
+    "a deep key in quotes": ".".join([r'"\""'] * 200_000) + " = 1",
+    "a deep table": "[" + " . ".join(["'a'"] * 200_000) + "]",
+    "many references": re.sub(r"references = .*", lambda _: f"references = {MANY}", CSI),
+    "many tables": CSI.replace("[[target]]", "[[target]]\n" * 100_000),
+    "a quantity of a million characters": CSI.replace("14.57 kg", f"14.57{' ' * 1_000_000}!"),
+    "30,000 experiments": GRID.replace('["coherent-csi"]', str(MANY)),
+    "an experiment 30,000 times": GRID.replace('["coherent-csi"]', str(["conus"] * 30_000)),
+    "a long path": GRID.replace("coherent-csi", f"{'a/' * 400}mine.toml"),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_what_is_too_much_is_one_short_line_at_little_cost(name: str, tmp_path: Path) -> None:
+    """A process that takes more than ten seconds of a processor is killed."""
+    path = tmp_path / "long.toml"
+    path.write_text(LONG[name])
+    command = ["scan", path, "-o", tmp_path / "out.zarr"] if "[axes]" in LONG[name] else ["limit", path, "chi"]
+    line = refusal(*command, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (10, 10)))
+    assert len(line) < 1000
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "limit {} chi",
+        "limit conus {}",
+        "limit {}.toml chi",
+        "limit conus chi {}",
+        "limit conus chi --{}",
+        "limit conus chi --dof {}",
+        "limit conus chi --luminosity {}",
+        "limit conus e6 --beta {}",
+        "limit conus chi --sigma-sys {}x",
+        "limit conus chi --sigma-sys {}=1",
+        "scan {} -o out.zarr",
+        "scan grid.toml -o out.zarr --part 1/{}",
+        "plot out.zarr -o {}",
+        "contours out.zarr --axes {}",
+        "cite {}",
+        "{}",
+    ],
+)
+def test_a_long_argument_is_told_shortly(command: str) -> None:
+    assert len(refusal(*command.format("9" * 100_000).split())) < 500
+
+
+# --- Texts that are more than texts ---
+
+CLEAR, HOSTILE = "\x1b[2J", "\u202e<script>alert('x')</script> ]]> $\\input{x}$\ntwo"
+ODD = "a $^$--<b>&]]>"  # dollars around what is no mathematics
+
+
+@pytest.fixture(scope="module")
+def anothers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose maker wrote into it whatever can be written, and gave its directories other names."""
+    place = tmp_path_factory.mktemp("anothers")
+    conus = experiments.load("conus")
+    named = tuple(replace(conus, name=name, references=(CLEAR + HOSTILE,)) for name in ("one", "two"))
+    (place / "grid.toml").write_text(SMALL.replace('"chi", "e6"', '"chi"').replace("beta =", "# beta ="))
+    fastscan.scan(replace(grid.load(place / "grid.toml"), title=CLEAR + HOSTILE, experiments=named), place / "out.zarr")
+    (place / "out.zarr/one").rename(place / "out.zarr" / ODD)
+    (place / "out.zarr/two").rename(place / "out.zarr" / f"{CLEAR}x")
+    return place / "out.zarr"
+
+
+@pytest.mark.parametrize("command", ["info", "cite", "limits", "verify"])
+def test_what_a_store_says_of_itself_is_shown_as_text(command: str, anothers: Path) -> None:
+    told = ok(command, anothers)
+    assert r"\x1b[2J" in told
+    assert told.replace("\n", "").isprintable()
+
+
+def test_json_has_what_a_store_says_of_itself_as_it_is(anothers: Path) -> None:
+    told = ok("info", anothers, "--json")
+    assert told.replace("\n", "").isprintable()
+    assert {each["title"] for each in json.loads(told)} == {CLEAR + HOSTILE}
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+def test_a_picture_has_a_hostile_name_as_text(kind: str, anothers: Path, tmp_path: Path) -> None:
+    picture = tmp_path / f"picture.{kind}"
+    assert r"without" not in ok("plot", anothers, "-o", picture)
+    if kind == "svg":
+        elements = {element.tag.rpartition("}")[2] for element in ElementTree.parse(picture).iter()}
+        assert not elements & {"script", "b"}
+        assert "a $^$" in picture.read_text()  # the comment beside the glyphs
+
+
 # --- Stores that are damaged ---
 
 Contents = dict[str, bytes]
 Damage = Callable[[Contents, str], bytes | None]  # of a store's files and the name of one: what becomes of it
 CHI, E6 = "coherent-csi/chi", "coherent-csi/e6"
-SMALL = GRID.replace("num = 13", "num = 3").replace("num = 37", "num = 61").replace("num = 7", "num = 3")
 GARBAGE = [b"null", b"[]", b"{}", b"NaN", b'{"zarr_format": 3}', b"[" * 100_000, b"\xff\xfe{}"]
 
 
@@ -374,7 +505,7 @@ KNOWN: dict[str, tuple[str, Damage]] = {
 REFUSED: dict[str, tuple[str, Damage, str]] = {
     "a root of another format": (
         "zarr.json",
-        edited(b'"fastscan_format": 3', b'"fastscan_format": 99'),
+        edited(b'"fastscan_format": 4', b'"fastscan_format": 99'),
         "of format 99",
     ),
     "a group of another run": (f"{CHI}/zarr.json", other(f"{E6}/zarr.json"), "another run: .* differ; nothing was cha"),

@@ -320,7 +320,7 @@ def test_bad_experiments_are_told() -> None:
         fastscan.chi2([CSI, CSI], "chi", m_zprime=100.0)
     with pytest.raises(FastscanError, match="no experiment"):
         fastscan.chi2([], "chi", m_zprime=100.0)
-    with pytest.raises(FastscanError, match="'coherent-csi' counts no finite number of events"):
+    with pytest.raises(FastscanError, match="'coherent-csi' counts more than 1e\\+15 events"):
         fastscan.chi2(replace(experiments.load(CSI), exposure_s=math.nan), "chi", m_zprime=100.0)
 
 

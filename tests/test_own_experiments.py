@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import naive
 import pytest
-from conftest import Write, angles, luminosities, sigmas
+from conftest import Write, angles, luminosities, require_refused, sigmas
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscan
+from fastscan.errors import ExperimentError
 from fastscan.experiments import catalogue as experiments
+from fastscan.likelihoods.response import response
 
 SCALES, EFFICIENCY, STATISTICS = "background_scales = true", "efficiency = 0.5\n", "[statistics]"
 FIXED, LARGE = "background_scales = false", ("background = 0.05", "background = 0.3")
@@ -80,3 +83,69 @@ def test_a_cylinder_with_a_mass(write: Write) -> None:
 def test_the_commented_example_of_a_detector_works() -> None:
     limit = fastscan.limit(Path(fastscan.__file__).parent / "grids/experiments/my-detector.toml", "chi")
     assert 100 < limit < 1000
+
+
+# --- A table of an efficiency, of which nothing is known below its first energy ---
+
+CONUS = (experiments.BUILT_IN / "conus.toml").read_text()
+THRESHOLD, HALF, ONE_BIN = 'threshold = "100 eV"', "efficiency = 0.5", "[statistics]"
+TABLE = 'efficiency = {{ shape = "table", unit = "keV", energy = {}, values = [0.2, 0.5, 0.9, 0.9]{} }}'
+
+
+def tabulated(threshold: str, below: str = "", energies: str = "[1.0, 1.5, 2.0, 5.0]", bins: str = "") -> str:
+    text = CONUS
+    for old, new in {THRESHOLD: threshold, HALF: TABLE.format(energies, below), ONE_BIN: bins + ONE_BIN}.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def events(path: Path) -> float:
+    return float(fastscan.events(path, "chi", m_zprime=math.inf))
+
+
+@pytest.mark.parametrize("threshold", ["", 'threshold = "999 eV"'])
+def test_a_table_needs_a_threshold_from_its_first_energy_on_or_to_say_what_is_below(
+    threshold: str, write: Write
+) -> None:
+    told = (
+        "says nothing below its first energy, 1 keV, where its first value held once: give a threshold there or above"
+    )
+    require_refused(experiments.load, write("mine.toml", tabulated(threshold)), rf"\[detector\]: efficiency: .*{told}")
+    detector = experiments.load(write("right.toml", tabulated('threshold = "1000 eV"'))).detector
+    with pytest.raises(ExperimentError, match=told):  # a family made in Python
+        replace(detector, edges=(0.0, math.inf))
+
+
+def test_a_table_with_a_threshold_or_with_zero_below_counts_the_same(write: Write) -> None:
+    from_threshold = events(write("one.toml", tabulated('threshold = "1 keV"')))
+    assert from_threshold == pytest.approx(462.5, abs=0.1)
+    for text in (tabulated("", ", below = 0"), tabulated('threshold = "1 eV"', ", below = 0")):
+        assert events(write("two.toml", text)) == pytest.approx(from_threshold, rel=1e-9, abs=0)
+    higher = (tabulated('threshold = "1.2 keV"', below) for below in ("", ", below = 0"))
+    one, two = (events(write("higher.toml", text)) for text in higher)
+    assert one == two < from_threshold
+
+
+def test_zero_below_a_table_is_a_step_inside_a_bin(write: Write) -> None:
+    """The bins end at 0.7, 1.4, ... keV; the table begins in the second."""
+    bins = 'bins = { start = 0, stop = 2.8, num = 4, unit = "keV" }\n'
+    binned = response(experiments.load(write("binned.toml", tabulated("", ", below = 0", bins=bins)))).total
+    cut = response(experiments.load(write("cut.toml", tabulated('threshold = "1 keV"', bins=bins)))).total
+    assert (binned[0] == 0).all()
+    assert binned == pytest.approx(cut, rel=1e-9, abs=0)
+
+
+def test_below_a_table_another_number_than_zero_is_told(write: Write) -> None:
+    told = "below: must be 0; for another efficiency let the table begin at a lower energy"
+    require_refused(experiments.load, write("mine.toml", tabulated("", ", below = 0.1")), told)
+
+
+def test_with_photoelectrons_the_first_edge_is_the_threshold_of_a_table(write: Write) -> None:
+    """At one photoelectron to a keV."""
+    acceptance = "photoelectrons_per_kev = 1\nacceptance = {{ edges = [{}, 9], values = [1] }}"
+    with_edge = events(write("edge.toml", tabulated(acceptance.format(1))))
+    assert with_edge == pytest.approx(events(write("plain.toml", tabulated('threshold = "1 keV"'))), rel=1e-9, abs=0)
+    require_refused(experiments.load, write("low.toml", tabulated(acceptance.format(0.5))), "says nothing below")
+    below = events(write("below.toml", tabulated(acceptance.format(0.5), ", below = 0")))
+    assert below == pytest.approx(with_edge, rel=1e-9, abs=0)

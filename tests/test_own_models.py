@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from conftest import Write, require_refused
+from conftest import Write, ok, require_refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,7 +69,14 @@ MODEL = (GRIDS / "models/b-l.toml").read_text()
         ('u = "1/3"', "u = [true, 1]", "u: must be a charge of at most"),
         ("g_prime = 1.0", "", "g_prime: missing"),
         ("title", "name", "title: missing"),
+        ("title", 'name = "chi"\ntitle', "'chi' is a built-in model; give the file another name"),
+        ("title", 'name = "$x$"\ntitle', r"name: '\$x\$' can't name a group"),
+        ('"B-L"', r'"B\u202eL"', "title: must be one line of characters that can be shown"),
+        ('"doi:10.1103/PhysRevLett.44.1316"', r'"\u001b]0;x"', "references: must be one line of characters"),
+        ("e = -1", 'e = "' + "1" * 5000 + '"', r"e: must be a charge of at most 1e\+06, not '1+\.\.\.1+'$"),
+        ("g_prime = 1.0", "g_prime = 5e-324", "g_prime: must be between"),
     ],
+    ids=lambda text: text[:40],
 )
 def test_what_is_wrong_with_charges_is_told(old: str, new: str, problem: str, write: Write) -> None:
     assert old in MODEL
@@ -80,6 +87,14 @@ def test_what_is_wrong_with_charges_is_told(old: str, new: str, problem: str, wr
 def test_a_model_file_can_not_take_a_built_in_name(write: Write) -> None:
     with pytest.raises(ModelError, match="built-in"):
         models.load(str(write("chi.toml", MODEL)))
+
+
+def test_a_name_is_the_key_or_else_what_of_the_files_name_a_group_can_have(write: Write) -> None:
+    plain = models.load(write("my b-l (2).toml", MODEL))
+    named = models.load(write("x.TOML", f'name = "mine"\n{MODEL}'))
+    assert (plain.name, named.name) == ("my-b-l-2", "mine")
+    assert fastscan.limit("conus", named) == fastscan.limit("conus", plain)
+    assert ok("cite", write("cited.TOML", MODEL)) == "doi:10.1103/PhysRevLett.44.1316\n"
 
 
 CHARGES = {"u": (1.0, 1.0), "d": (1.0, 1.0), "e": (-1.0, -1.0)}
@@ -96,6 +111,8 @@ CHARGES = {"u": (1.0, 1.0), "d": (1.0, 1.0), "e": (-1.0, -1.0)}
     ],
 )
 def test_a_model_from_python_is_checked(wrong: dict[str, object], problem: str) -> None:
+    with pytest.raises(ModelError, match="'a/b' can't name a group"):
+        models.Model("a/b", "", g_prime=1.0, charges=CHARGES)
     right = {"g_prime": 1.0, "charges": CHARGES, "nu": -1.0}
     models.Model("mine", "", **right)
     with pytest.raises(ModelError, match=f"model 'mine': {problem}"):

@@ -2,14 +2,19 @@
 
 import csv
 import json
+import math
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import FASTSCAN
 from test_readme import examples, require_same
 
+import fastscan
 from fastscan.errors import FastscanError
+from fastscan.experiments import catalogue as experiments
+from fastscan.limits.points import prepare
 from fastscan.paper import paper, table3
 from fastscan.paper.table3 import Entry
 
@@ -56,6 +61,39 @@ def test_51cr_is_within_0_6_percent_for_chi_eta_and_lr(written: tuple[Path, list
         if entry.experiment.startswith("cr51") and entry.model in ("chi", "eta", "lr"):
             assert entry.deviation is not None
             assert abs(entry.deviation) < 0.006, entry
+
+
+@pytest.mark.parametrize("expected", [False, True])
+@pytest.mark.parametrize("luminosity", [1.0, 1000.0])
+def test_in_one_bin_the_ratio_of_two_limits_does_not_depend_on_the_statistics(
+    expected: bool, luminosity: float
+) -> None:
+    """As the note on coherent-csi says: chi2 depends on the number of events alone, and each model only adds some."""
+    measured = experiments.load("coherent-csi")
+    csi = measured.expected() if expected else measured
+    for cl in (0.68, 0.9, 0.99):
+        at = {"sigma_sys": [0.0, 0.01, 0.1, 0.2, 0.28], "luminosity": luminosity, "cl": cl}
+        chi, lr, eta = (fastscan.limit(csi, model, **at) for model in ("chi", "lr", "eta"))
+        assert chi / lr == pytest.approx(np.full(5, 1.73105), abs=1e-5)
+        assert eta / chi == pytest.approx(np.full(5, 0.76376), abs=1e-5)
+
+
+def test_the_ratios_follow_from_the_couplings_alone(written: tuple[Path, list[Entry]]) -> None:
+    """With S = A + B x + C x^2 events, x is solved for the same S; the published ratios are others."""
+    note = table3.notes_by_subject()["coherent-csi"]
+    ratios = {}
+    for one, other in (("chi", "lr"), ("eta", "chi")):
+        counts = [prepare("coherent-csi", model, {}).likelihood.counts[0, 0] for model in (one, other)]
+        for total in (200.0, 250.0, 400.0):
+            x = [np.roots([c, b, a - total]).max() for a, b, c in counts]
+            ratios[one, other] = math.sqrt(x[1] / x[0])
+            assert f"{one} / {other} = {ratios[one, other]:.3f}" in note
+    published = table3.published_limits()
+    for (one, other), ratio in ratios.items():
+        ours, theirs = (published["coherent-csi", model] for model in (one, other))
+        assert f"{ours:g} / {theirs:g} = {ours / theirs:.3f}" in note
+        assert not (ours - 0.5) / (theirs + 0.5) <= ratio <= (ours + 0.5) / (theirs - 0.5)
+    assert note in next(entry.note for entry in written[1] if entry.experiment == "coherent-csi")
 
 
 def test_every_difference_has_a_note(written: tuple[Path, list[Entry]]) -> None:

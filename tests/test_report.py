@@ -15,6 +15,7 @@ import pytest
 
 import fastscan
 from fastscan.answers import records
+from fastscan.experiments import catalogue as experiments
 from fastscan.outputs import figures
 from fastscan.paper import paper, paper_figures, report, table3
 from fastscan.paper.paper_figures import Finding, PaperFigure
@@ -99,6 +100,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         shown = [report.Shown(figure, svg), report.Shown(large, b"<svg/>")]
         html = report.page(entries, shown, command=COMMAND, made=MADE)
         yield Made(entries, figure, large, html, Reader(html), place)
+
+
+@pytest.mark.parametrize("title", [r"<script>alert('x')</script> ]]> $\input{x}$ {{ 7 * 7 }}", "<!--", '" onload="x'])
+def test_a_hostile_title_of_an_experiment_stays_text(title: str, made: Made, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    lines = (experiments.BUILT_IN / "coherent-csi.toml").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(("title", "references"))]
+    own.write_text("\n".join([f"title = '''{title}'''", f"references = ['''{title}''']", *kept]))
+    entries = [replace(each, experiment=str(own)) for each in made.entries if each.experiment == "coherent-csi"]
+    read = Reader(report.page(entries, [], command=COMMAND, made=MADE))
+    assert read.text.count(title) == 2
+    assert "script" not in {element for element, _ in read.elements}
+    assert "onload" not in {name for _, attributes in read.elements for name in attributes}
 
 
 def plain(text: str) -> str:

@@ -24,10 +24,12 @@ from fastscan.inputs import data_files as tables
 from fastscan.interactions import catalogue
 from fastscan.interactions.contact import Contact
 from fastscan.interactions.interaction import Interaction
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.scans import grid
 from fastscan.scans.plan import plan
 from fastscan.stores import chunks, layout, location, store
+from fastscan.stores.cube import Cube
 from fastscan.typing import Channel
 
 E6 = "coherent-csi/e6"
@@ -79,7 +81,7 @@ def test_the_dimensions_of_a_group_are_the_axes_of_its_model(
     assert list(planned.points) == list(planned.axes) == [*axes, *settings]
     assert planned.layout.shape == tuple(size[name] for name in (*axes, *settings))
     assert sorted(path.name for path in (tmp_path / "out.zarr/coherent-csi" / model).iterdir()) == sorted(
-        ["zarr.json", "chi2", "events", "likelihood", *axes, *settings]
+        ["zarr.json", "chi2", "events", "expected", "likelihood", *axes, *settings]
     )
 
 
@@ -166,6 +168,35 @@ def test_the_likelihood_comes_back_as_it_was(scanned: Path, grid_file: Path) -> 
         assert carried.likelihood.members == planned.likelihood.members
         for name in layout.CARRIED:
             assert getattr(carried.likelihood, name).tobytes() == getattr(planned.likelihood, name).tobytes()
+            assert getattr(carried.expected, name).tobytes() == getattr(planned.expected, name).tobytes()
+        differ = [
+            name for name in layout.CARRIED if not np.array_equal(*(getattr(each, name) for each in both(carried)))
+        ]
+        assert differ == [*layout.EXPECTED]
+        assert carried.expected.members == carried.likelihood.members
+
+
+def both(cube: Cube) -> tuple[Likelihood, Likelihood]:
+    return cube.likelihood, cube.expected
+
+
+def test_a_group_without_measured_data_carries_one_likelihood(write: Write, tmp_path: Path) -> None:
+    root = fastscan.scan(write("g.toml", GRID.replace("coherent-csi", "conus")), tmp_path / "out.zarr")
+    assert not (tmp_path / "out.zarr/conus/e6/expected").exists()
+    carried = store.read(root, "conus/e6")
+    assert carried.expected is carried.likelihood
+    assert not carried.is_measured
+
+
+def test_a_damaged_expected_likelihood_is_told_and_made_anew(scanned: Path, grid_file: Path) -> None:
+    before = files(scanned)
+    file = scanned / E6 / "expected/roots/c/0/0/0/0"
+    damaged = bytearray(file.read_bytes())
+    damaged[8] ^= 1
+    file.write_bytes(damaged)
+    assert "expected/roots/c/0/0/0/0 is damaged" in refusal("limits", scanned)
+    fastscan.scan(grid_file, scanned, resume=True)
+    assert files(scanned) == before
 
 
 def test_an_existing_store_is_refused_and_left_as_it_is(scanned: Path, grid_file: Path) -> None:
@@ -279,7 +310,9 @@ def test_what_can_not_be_opened_is_told(scanned: Path, tmp_path: Path) -> None:
         fastscan.open(str(scanned), E6)
 
 
-@pytest.mark.parametrize("damage", ["likelihood/roots/zarr.json", "chi2/zarr.json", "m_zprime/zarr.json"])
+@pytest.mark.parametrize(
+    "damage", ["likelihood/roots/zarr.json", "expected/spread/c/0", "chi2/zarr.json", "m_zprime/zarr.json"]
+)
 def test_a_damaged_group_is_told(damage: str, scanned: Path) -> None:
     (scanned / E6 / damage).unlink()
     with pytest.raises(FastscanError, match="half-written or damaged"):

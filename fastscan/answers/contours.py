@@ -14,7 +14,8 @@ from scipy.optimize import elementwise
 
 from fastscan.answers.planes import SCALES, Plane, Side
 from fastscan.answers.records import contour_keys
-from fastscan.axes import SETTINGS, Axis
+from fastscan.axes import LUMINOSITY, SETTINGS, Axis
+from fastscan.likelihoods.settings import is_scaled
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array, Record
 
@@ -152,7 +153,9 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
         at = {**_held(plane), plane.x.axis.name: line.x, plane.y.axis.name: line.y}
         place = [column for axis in axes for column in _columns(axis, at.get(axis.name), line.x.size)]
         for *values, settings in zip(*place, _settings_at(cube, at, line.x.size), strict=True):
-            yield dict(zip(keys, (*names, *values, *settings.values(), *level), strict=True))
+            luminosity = settings[LUMINOSITY.name]
+            scaled = plane.scales_data if luminosity is None else cube.is_measured and is_scaled(luminosity)
+            yield dict(zip(keys, (*names, *values, *settings.values(), *level, scaled), strict=True))
 
 
 def _held(plane: Plane) -> dict[str, float | None]:
@@ -189,7 +192,8 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
     Returns
     -------
     dict
-        The names and units of the axes, the values that are held, the level, and each line's vertices by axis.
+        The names and units of the axes, the values that are held, the level, whether measured data are scaled anywhere
+        in the plane, and each line's vertices by axis.
     """
     cube = plane.cube
     at = _held(plane)
@@ -205,6 +209,7 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
         "cl": plane.cl,
         "dof": plane.dof,
         "delta_chi2": plane.delta,
+        "scaled_data": plane.scales_data,
         "contours": [{"closed": line.closed, "vertices": _vertices(plane, line)} for line in lines],
     }
 

@@ -5,8 +5,8 @@ What is stored is compared with the likelihood, streamed through dask, so that t
 
 import functools
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,16 @@ import zarr
 
 from fastscan.answers.question import Question
 from fastscan.answers.records import limit_record, profile_keys
-from fastscan.axes import SETTINGS, by_name, named
+from fastscan.axes import LUMINOSITY, SETTINGS, by_name, named
 from fastscan.errors import LimitError
 from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.gaussian import GaussianColumns
-from fastscan.likelihoods.settings import Settings
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.confidence import OUTSIDE_AXIS
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
-from fastscan.limits.limits import Limits, limits_of, threshold
+from fastscan.limits.limits import Status, bounds_of, limits_of, threshold
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube, crossed
 from fastscan.typing import Array, IntArray, Record
@@ -87,8 +88,16 @@ class Selection:
     @functools.cached_property
     def columns(self) -> GaussianColumns:
         """The columns from the likelihood, shape (rows * settings,): row by row, every combination of the settings."""
+        return self._columns_of(self.cube.likelihood)
+
+    @functools.cached_property
+    def expected_columns(self) -> GaussianColumns:
+        """The same columns with measured data replaced by the Standard Model's prediction."""
+        return self._columns_of(self.cube.expected)
+
+    def _columns_of(self, likelihood: Likelihood) -> GaussianColumns:
         row = self.numbers.reshape(-1, *(1 for _ in self._resolved.shape))
-        return self.cube.likelihood.columns(row, self._resolved)[0]
+        return likelihood.columns(row, self._resolved)[0]
 
     @functools.cached_property
     def stored_settings(self) -> list[IntArray]:
@@ -210,7 +219,8 @@ def limit_records(
     -------
     iterator of dict
         The records of `fastscan.answers.records`.  A limit outside the group's axis of the strength is given, and its
-        status says so.
+        status says so.  Where data are measured, the expected limit comes from the likelihood that the group carries,
+        whatever `stored_in`: no chi2 of it is stored.
 
     Raises
     ------
@@ -243,13 +253,22 @@ def _found_limits(
 ) -> Iterator[Record]:
     """The record of each column, once the crossings are found."""
     cube = selection.cube
-    found = limits_of(selection.crossings(delta, stored_in), cube.interaction.strength)
-    axis = cube.points[cube.strength]
-    outside = (found.bounds < axis.min()) | (found.bounds > axis.max())
-    marked = Limits(found.bounds, np.where(outside, OUTSIDE_AXIS, found.status), found.intervals)
+    strength = cube.interaction.strength
+    found = limits_of(selection.crossings(delta, stored_in), strength)
+    marked = replace(found, status=_marked(cube, found.bounds, found.status))
+    expected: Iterable[tuple[float, str] | None] = itertools.repeat(None)
+    if cube.is_measured:
+        bounds, status = bounds_of(find_crossings(selection.expected_columns, delta, strength.largest_x), strength)
+        expected = zip(bounds, _marked(cube, bounds, status), strict=True)
     level = (asked.cl, asked.column_dof)
-    for number, point in enumerate(selection.points()):
-        yield limit_record((cube.experiment, cube.model), point, level, marked, number, cube.interaction)
+    for number, (point, instead) in enumerate(zip(selection.points(), expected, strict=False)):
+        yield limit_record((cube.experiment, cube.model), point, level, marked, number, cube.interaction, instead)
+
+
+def _marked(cube: Cube, bounds: Array, status: Status) -> Status:
+    """The status of bounds, which says of those outside the axis of the strength that they are."""
+    axis = cube.points[cube.strength]
+    return np.where((bounds < axis.min()) | (bounds > axis.max()), OUTSIDE_AXIS, status)
 
 
 def profile_records(
@@ -269,5 +288,6 @@ def profile_records(
     values = selection.profiles(stored_in).tolist()
     for point, column in zip(selection.points(), values, strict=True):
         settings = (cube.experiment, cube.model, *point.values())
+        scaled = cube.is_measured and is_scaled(point[LUMINOSITY.column])
         for strength, delta in zip(strengths, column, strict=True):
-            yield dict(zip(profile_keys(cube.interaction), (*settings, strength, delta), strict=True))
+            yield dict(zip(profile_keys(cube.interaction), (*settings, strength, delta, scaled), strict=True))

@@ -13,10 +13,11 @@ import numpy as np
 import zarr
 
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.axes import SETTINGS, Axis, View, by_name, named
+from fastscan.axes import LUMINOSITY, SETTINGS, Axis, View, by_name, named
 from fastscan.errors import LimitError, unknown
 from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.settings import is_scaled
 from fastscan.limits.crossings import infimum
 from fastscan.limits.limits import threshold
 from fastscan.stores import chunks
@@ -94,6 +95,12 @@ class Plane:
     def delta(self) -> float:
         """The Delta chi2 of its contours."""
         return threshold(self.cl, self.dof)
+
+    @property
+    def scales_data(self) -> bool:
+        """Whether measured data are scaled, anywhere in the plane, to a luminosity other than 1."""
+        sides = {side.axis.name: side.points for side in (self.x, self.y)}
+        return self.cube.is_measured and any(map(is_scaled, {**self.held, **sides}[LUMINOSITY.name].tolist()))
 
     @property
     def shown(self) -> tuple[str, str]:

@@ -4,8 +4,11 @@ The record of a limit has the keys ``experiment`` (or the name of a combination)
 of the model's family (``beta_rad``, None without beta), ``sigma_sys`` (by experiment where there are several),
 ``luminosity``, ``cl``, ``dof``, ``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a
 user's own U(1)', else None), ``status`` and ``allowed_gev``: every allowed interval, where None is an open upper end.
-Profiles and contours have records too, one for each point.  Which cubes and planes are asked is the business of
-`fastscan.answers.answers`.
+Where data are measured, ``expected_gev`` and ``expected_status`` are the limit with the Standard Model's prediction in
+their place, else None; the intervals and this limit are there for M_Z' / g' too, ``allowed_over_g_gev`` and
+``expected_over_g_gev``.  ``scaled_data`` is true where measured data are scaled to a luminosity other than 1.
+Profiles and contours have records too, one for each point, with ``scaled_data`` at their end.  Which cubes and planes
+are asked is the business of `fastscan.answers.answers`.
 """
 
 import csv
@@ -16,8 +19,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from fastscan.axes import SETTINGS, Axis
+from fastscan.axes import LUMINOSITY, SETTINGS, Axis
 from fastscan.interactions.interaction import Interaction
+from fastscan.likelihoods.settings import is_scaled
 from fastscan.limits.limits import Limits
 from fastscan.typing import Record
 
@@ -26,19 +30,20 @@ def limit_keys(model: Interaction) -> tuple[str, ...]:
     """The keys of a limit's record, for a model and all of its family."""
     unit = model.strength.axis.unit.lower()
     answer = (f"limit_{unit}", f"limit_over_g_{unit}", "status", f"allowed_{unit}")
-    return ("experiment", "model", *_settings(model), "cl", "dof", *answer)
+    expected = (f"expected_{unit}", "expected_status", f"allowed_over_g_{unit}", f"expected_over_g_{unit}")
+    return ("experiment", "model", *_settings(model), "cl", "dof", *answer, *expected, "scaled_data")
 
 
 def profile_keys(model: Interaction) -> tuple[str, ...]:
     """The keys of a point of a profile."""
-    return ("experiment", "model", *_settings(model), model.strength.axis.column, "delta_chi2")
+    return ("experiment", "model", *_settings(model), model.strength.axis.column, "delta_chi2", "scaled_data")
 
 
 def contour_keys(model: Interaction) -> tuple[str, ...]:
     """The keys of a vertex of a contour: every axis in each way in which it is drawn."""
     axes = [column for axis in (*model.family_rows, model.strength.axis) for column in _columns(axis)]
     settings = [axis.column for axis in SETTINGS]
-    return ("experiment", "model", "contour", "closed", *axes, *settings, "cl", "dof", "delta_chi2")
+    return ("experiment", "model", "contour", "closed", *axes, *settings, "cl", "dof", "delta_chi2", "scaled_data")
 
 
 def _settings(model: Interaction) -> list[str]:
@@ -56,6 +61,7 @@ def limit_record(
     found: Limits,
     number: int,
     model: Interaction,
+    expected: tuple[float, str] | None = None,
 ) -> Record:
     """The record of one limit, with None where there is no value.
 
@@ -73,13 +79,25 @@ def limit_record(
         Index of this column among them.
     model : Interaction
         The model that the limit is on.
+    expected : (float, str), optional
+        The bound and the status with the Standard Model's prediction in place of the data; left out where no data are
+        measured.
     """
-    bound = found.bounds[number]
-    limit = None if np.isnan(bound) else float(bound)
+    g = model.g_prime
+    limit = _number(found.bounds[number])
     allowed = [(low, None if high == np.inf else high) for low, high in found.intervals[number]]
-    answer = (limit, over_g(limit, model.g_prime), str(found.status[number]), allowed)
+    allowed_over_g = None if g is None else [(over_g(low, g), over_g(high, g)) for low, high in allowed]
+    answer = (limit, over_g(limit, g), str(found.status[number]), allowed)
+    instead = (None, None) if expected is None else (_number(expected[0]), str(expected[1]))
+    scaled = expected is not None and is_scaled(point[LUMINOSITY.column])
     settings = (point[key] for key in _settings(model))
-    return dict(zip(limit_keys(model), (*names, *settings, *level, *answer), strict=True))
+    values = (*names, *settings, *level, *answer, *instead, allowed_over_g, over_g(instead[0], g), scaled)
+    return dict(zip(limit_keys(model), values, strict=True))
+
+
+def _number(value: float) -> float | None:
+    """A number, or None for one that isn't there."""
+    return None if np.isnan(value) else float(value)
 
 
 def over_g(mass: float | None, g_prime: float | None) -> float | None:

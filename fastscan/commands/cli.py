@@ -62,7 +62,8 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
     """One lower limit on M_Z', without a store.
 
     EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML file, or several of them separated by commas,
-    which are combined. MODEL is a name of `fastscan models` or a path to a TOML file with charges.
+    which are combined. MODEL is a name of `fastscan models` or a path to a TOML file with charges. Measured data at
+    a luminosity other than 1 are scaled, with their deficit or excess; the line below says what is then expected.
 
     \b
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
@@ -141,7 +142,7 @@ def cite(what: str) -> None:
     from fastscan.outputs import citations
 
     for reference in citations.references_of(what):
-        click.echo(reference)
+        click.echo(shown(reference))
 
 
 @cli.command()
@@ -287,8 +288,11 @@ def limits(store: str, combine: str | None, question: Question, as_json: bool, a
     """Lower limits on M_Z' from a store.
 
     They come from the likelihood that STORE carries: exact at any sigma_sys and luminosity, on its axes or off
-    them, and the same whatever its grid. One outside the M_Z' axis is marked. Values are separated by commas; the
-    word axis stands for all values of the store's axis. --json and --csv also give every allowed interval.
+    them, and the same whatever its grid. One outside the M_Z' axis is marked. Measured data at a luminosity
+    other than 1 are scaled, with their deficit or excess; such a limit is marked, and the expected one, from the
+    Standard Model's prediction in place of the data, is beside it. Values are separated by commas; the word axis
+    stands for all values of the store's axis. --json and --csv also give every allowed interval and the expected
+    limits.
 
     \b
     Examples: fastscan limits results/coherent-csi.zarr --sigma-sys 0.1,0.2 --json
@@ -381,7 +385,8 @@ def plot(
     """A picture of a store: profiles, limits or contours.
 
     A profile is Delta chi2 against M_Z'; limits are drawn against sigma_sys, luminosity or beta; contours bound the
-    regions that are excluded in a plane. Needs matplotlib: pip install 'fastscan[plot]'.
+    regions that are excluded in a plane. Measured data at a luminosity other than 1 are named scaled data; limits from
+    them are thin, beside the expected ones. Needs matplotlib: pip install 'fastscan[plot]'.
 
     \b
     Examples: fastscan plot results/coherent-csi.zarr -o limits.pdf
@@ -397,7 +402,7 @@ def plot(
     wanted = plots.Picture(kind, along, PlaneAxes(axes, minimise))
     picture, left_out = plots.plot(store, question, wanted)
     figures.save(picture, Path(output))
-    click.echo(f"written to {output}" + (f"; without {', '.join(left_out)}" if left_out else ""))
+    click.echo(f"written to {output}" + (f"; without {shown(', '.join(left_out))}" if left_out else ""))
 
 
 @cli.command()

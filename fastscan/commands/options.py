@@ -4,6 +4,7 @@ A value that can't be understood is refused here, before a command runs; what it
 """
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,12 +14,14 @@ import click
 from fastscan.answers.question import Question
 from fastscan.axes import SIGMA_SYS, Axis
 from fastscan.commands import completion
-from fastscan.errors import FastscanError
+from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import UNITS, quantity
 from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS
 from fastscan.limits.confidence import CL, DOF
 
 STRENGTHS = tuple(axis for axis in PARAMETERS if axis not in ROWS)  # the axes that limits are on
+PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+LONGEST_MESSAGE = 160  # characters of one of click's own, which quote a whole argument
 Option = Callable[[Any], Any]  # a decorator of a command
 
 
@@ -27,6 +30,16 @@ class InOrder(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Run a command; what click says of a long argument shows its beginning."""
+        try:
+            return super().main(*arguments, **settings)
+        except click.ClickException as error:
+            message = error.format_message()
+            if len(message) <= LONGEST_MESSAGE:
+                raise
+            raise click.UsageError(f"{message[:90]} ... {message[-40:]}") from None
 
 
 class Quantity(click.ParamType):  # type: ignore[type-arg]
@@ -64,7 +77,7 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         parts = tuple(value.split(","))
         if len(parts) != 2:
-            self.fail(f"{value!r} is not two names separated by a comma", param, ctx)
+            self.fail(f"{quoted(value)} is not two names separated by a comma", param, ctx)
         return parts
 
 
@@ -74,10 +87,10 @@ class Part(click.ParamType):  # type: ignore[type-arg]
     name = "k/n"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        k, slash, n = value.partition("/")
-        if not (slash and k.isdecimal() and n.isdecimal()):
-            self.fail(f"{value!r} is not of the form 3/16", param, ctx)
-        return int(k), int(n)
+        part = PART.fullmatch(value)
+        if not part:
+            self.fail(f"{quoted(value)} is not of the form 3/16", param, ctx)
+        return int(part[1]), int(part[2])
 
 
 class SigmaSys(click.ParamType):  # type: ignore[type-arg]
@@ -88,7 +101,7 @@ class SigmaSys(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         name, equals, number = value.rpartition("=")
         if equals and not name:
-            self.fail(f"{value!r} names no experiment", param, ctx)
+            self.fail(f"{quoted(value)} names no experiment", param, ctx)
         return name or None, click.FLOAT.convert(number, param, ctx)
 
 

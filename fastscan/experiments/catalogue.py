@@ -5,7 +5,6 @@ experiment stands in code.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from os import PathLike
@@ -14,7 +13,8 @@ from pathlib import Path
 from fastscan.errors import ExperimentError, unknown
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.reading import parse
-from fastscan.inputs.toml import check_name, name_or_path, read_toml
+from fastscan.inputs.bounds import MOST_LISTED
+from fastscan.inputs.toml import name_of, name_or_path, read_toml
 
 BUILT_IN: Traversable = files("fastscan") / "data" / "experiments"
 
@@ -32,7 +32,8 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
     Parameters
     ----------
     experiment : str, path or Experiment
-        A name of `names`, or a path that ends in ``.toml``; an `Experiment` is passed through.
+        A name of `names`, or a path that ends in ``.toml``, where ~ is the user's home; an `Experiment` is passed
+        through.
     relative_to : Path, optional
         Directory from which a relative path counts; left out, the current one.
 
@@ -53,14 +54,17 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
         if path not in names():
             raise unknown("experiment", path, names(), ExperimentError)
         path = Path(str(BUILT_IN / f"{path}.toml"))
-    elif path.stem in names() and path.resolve().parent != Path(str(BUILT_IN)).resolve():
-        raise ExperimentError(f"{path}: {path.stem!r} is an experiment of the package; give the file another name")
     table = read_toml(path, "an experiment")
-    return parse(table.checked("file name", partial(check_name, path.stem)), table)
+    name = name_of(table, path)
+    if name in names() and path.resolve().parent != Path(str(BUILT_IN)).resolve():
+        raise table.error("name", f"{name!r} is an experiment of the package; give the file another name")
+    return parse(name, table)
 
 
 def load_all(experiments: Experiments) -> list[Experiment]:
     """`load` of one or of several."""
     if isinstance(experiments, str | PathLike | Experiment) or not isinstance(experiments, Sequence):
         return [load(experiments)]
+    if len(experiments) > MOST_LISTED:
+        raise ExperimentError(f"at most {MOST_LISTED} experiments can be combined, not {len(experiments)}")
     return [load(experiment) for experiment in experiments]

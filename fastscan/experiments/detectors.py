@@ -10,12 +10,14 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
+from fastscan.errors import ExperimentError
+from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
 
-RECOIL_UNITS = {name: UNITS["energy"][name] for name in ("eV", "keV", "MeV")}
-MOST_BINS = 1_000_000
+RECOIL_UNITS = UNITS["recoil energy"]
+ROUNDING = 1e-9  # of an energy that is written in two units
 LARGEST_EXPONENT = 700.0  # exp of more than 709 is beyond the largest number
 
 
@@ -25,6 +27,10 @@ class Efficiency(Protocol):
     @property
     def knots(self) -> tuple[float, ...]:
         """Recoil energies in MeV between which the efficiency is smooth enough for a quadrature."""
+
+    @property
+    def known_from(self) -> float:
+        """Recoil energy in MeV below which it says nothing."""
 
     def at(self, recoil: Array) -> Array | float:
         """Probability to count recoils of energies in MeV, of shape (...); a constant one is a number."""
@@ -57,6 +63,7 @@ class Constant:
 
     value: float
     knots: ClassVar[tuple[float, ...]] = ()
+    known_from: ClassVar[float] = 0.0
 
     def at(self, recoil: Array) -> float:
         """See `Efficiency.at`."""
@@ -71,13 +78,19 @@ class Logistic:
     slope: float
     midpoint: float
     per_mev: float
+    known_from: ClassVar[float] = 0.0
 
     @classmethod
     def read(cls, table: Table, per_mev: float | None) -> Self:
         """See `Shape.read`."""
         if per_mev is None:
             raise table.error("shape", "'logistic' is in photoelectrons: give photoelectrons_per_kev")
-        return cls(table.number("plateau", 0, 1), table.positive("slope"), table.number("midpoint"), per_mev)
+        return cls(
+            plateau=table.number("plateau", *bounds.SHARE),
+            slope=table.number("slope", *bounds.SLOPE),
+            midpoint=table.number("midpoint", *bounds.PHOTOELECTRONS),
+            per_mev=per_mev,
+        )
 
     @property
     def knots(self) -> tuple[float, ...]:
@@ -94,29 +107,48 @@ class Logistic:
 
 @dataclass(frozen=True)
 class Tabulated:
-    """Efficiency linear between recoil energies in MeV, constant outside."""
+    """Efficiency linear between recoil energies in MeV; constant above, and unknown below."""
 
     energies: tuple[float, ...]
     values: tuple[float, ...]
 
     @classmethod
-    def read(cls, table: Table, per_mev: float | None) -> Self:
+    def read(cls, table: Table, per_mev: float | None) -> "Tabulated":
         """See `Shape.read`."""
         unit = RECOIL_UNITS[table.choice("unit", RECOIL_UNITS)]
-        energies = table.increasing("energy", minimum=0)
-        values = table.numbers("values", 0, 1)
+        energies = table.increasing("energy", *bounds.RECOIL, bounds.MOST_STEPS)
+        values = table.numbers("values", *bounds.SHARE, bounds.MOST_STEPS)
         if len(energies) != len(values):
             raise table.error("values", f"must be as many as the {len(energies)} energies, not {len(values)}")
-        return cls(tuple(energy * unit for energy in energies), values)
+        if "below" in table and table.number("below") != 0:
+            raise table.error("below", "must be 0; for another efficiency let the table begin at a lower energy")
+        shape: type[Tabulated] = ZeroBelow if "below" in table else cls
+        return shape(tuple(energy * unit for energy in energies), values)
 
     @property
     def knots(self) -> tuple[float, ...]:
         """The energies of the table."""
         return self.energies
 
+    @property
+    def known_from(self) -> float:
+        """The first energy of the table."""
+        return self.energies[0]
+
     def at(self, recoil: Array) -> Array:
         """See `Efficiency.at`."""
         return np.interp(recoil, self.energies, self.values)
+
+
+@dataclass(frozen=True)
+class ZeroBelow(Tabulated):
+    """A table below whose first energy nothing is counted."""
+
+    known_from: ClassVar[float] = 0.0
+
+    def at(self, recoil: Array) -> Array:
+        """See `Efficiency.at`."""
+        return np.interp(recoil, self.energies, self.values, left=0.0)
 
 
 SHAPES: dict[str, type[Shape]] = {"logistic": Logistic, "table": Tabulated}
@@ -135,6 +167,14 @@ class Detector:
     efficiency: Efficiency
     bins: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        first = self.efficiency.known_from
+        if self.threshold_mev < first * (1 - ROUNDING):
+            raise ExperimentError(
+                f"the table says nothing below its first energy, {1e3 * first:g} keV, where its first value held once: "
+                "give a threshold there or above, or below = 0 in the table"
+            )
+
     @classmethod
     def read(cls, table: Table) -> Self:
         """The detector that the ``[detector]`` table of an experiment's file describes.
@@ -144,9 +184,12 @@ class Detector:
         ExperimentError
             For a key that is missing, unknown or wrong, or can't stand beside the others.
         """
-        per_mev = table.positive("photoelectrons_per_kev") * 1e3 if "photoelectrons_per_kev" in table else None
+        per_mev = None
+        if "photoelectrons_per_kev" in table:
+            per_mev = table.number("photoelectrons_per_kev", *bounds.PHOTOELECTRONS_PER_KEV) * 1e3
         edges, acceptance = _read_steps(table, per_mev)
-        detector = cls(edges, acceptance, _read_efficiency(table, per_mev), _read_bins(table))
+        efficiency, bins = _read_efficiency(table, per_mev), _read_bins(table)
+        detector = table.checked("efficiency", lambda: cls(edges, acceptance, efficiency, bins))
         table.done()
         return detector
 
@@ -211,11 +254,11 @@ def _read_steps(table: Table, per_mev: float | None) -> tuple[tuple[float, ...],
     """Edges (MeV) and values of what is accepted, zero outside: a threshold, or steps in photoelectrons."""
     if per_mev is None:
         table.refuse("acceptance", "its edges are in photoelectrons: give photoelectrons_per_kev")
-        return (table.quantity("threshold", "energy") if "threshold" in table else 0.0, math.inf), (1.0,)
+        return (table.quantity("threshold", "recoil energy") if "threshold" in table else 0.0, math.inf), (1.0,)
     table.refuse("threshold", "with photoelectrons_per_kev, the acceptance's first edge is the threshold")
-    steps = table.table("acceptance")
-    edges = tuple(edge / per_mev for edge in steps.increasing("edges", minimum=0))
-    values = steps.numbers("values", minimum=0, maximum=1)
+    steps, most = table.table("acceptance"), bounds.MOST_STEPS
+    edges = tuple(edge / per_mev for edge in steps.increasing("edges", 0, bounds.PHOTOELECTRONS[1], most))
+    values = steps.numbers("values", *bounds.SHARE, most)
     if len(edges) != len(values) + 1:
         raise steps.error("edges", f"must be one more than the {len(values)} values, not {len(edges)}")
     steps.done()
@@ -227,7 +270,7 @@ def _read_efficiency(table: Table, per_mev: float | None) -> Efficiency:
     if "efficiency" not in table:
         return Constant(1.0)
     if table.is_number("efficiency"):
-        return Constant(table.number("efficiency", 0, 1))
+        return Constant(table.number("efficiency", *bounds.SHARE))
     return table.table("efficiency").of_kind("shape", SHAPES, per_mev)
 
 
@@ -236,8 +279,8 @@ def _read_bins(table: Table) -> tuple[float, ...]:
     if "bins" not in table:
         return ()
     bins = table.table("bins")
-    start, stop = bins.number("start", minimum=0), bins.number("stop", minimum=0)
-    num, unit = bins.whole("num", 1, MOST_BINS), RECOIL_UNITS[bins.choice("unit", RECOIL_UNITS)]
+    start, stop = bins.number("start", *bounds.RECOIL), bins.number("stop", *bounds.RECOIL)
+    num, unit = bins.whole("num", 1, bounds.MOST_BINS), RECOIL_UNITS[bins.choice("unit", RECOIL_UNITS)]
     if stop <= start:
         raise bins.error("stop", "must be above start")
     bins.done()

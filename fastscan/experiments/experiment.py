@@ -7,11 +7,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from fastscan.errors import ExperimentError
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.geometry import Geometry
 from fastscan.experiments.observations import Observation
 from fastscan.experiments.sources import Source
 from fastscan.experiments.targets import Target
+from fastscan.inputs.toml import check_name
 from fastscan.physics.constants import M_ELECTRON
 from fastscan.physics.kinematics import maximum_recoil
 from fastscan.physics.spectra import Spectrum
@@ -33,6 +35,9 @@ class Experiment:
     detector: Detector
     statistics: Observation
     digest: str
+
+    def __post_init__(self) -> None:
+        check_name(self.name, ExperimentError)
 
     @property
     def is_measured(self) -> bool:

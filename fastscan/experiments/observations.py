@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 
 from fastscan.axes import SIGMA_SYS
+from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.typing import Array
 
@@ -89,10 +90,10 @@ class Measured:
     def read(cls, table: Table) -> Self:
         """The measurement that a ``[statistics]`` table describes."""
         measured = cls(
-            observed=table.number("observed", minimum=0),
-            steady_state=table.number("steady_state", minimum=0),
-            background=table.number("background", minimum=0),
-            background_error=table.number("background_error", minimum=0),
+            observed=table.number("observed", *bounds.GIVEN_EVENTS),
+            steady_state=table.number("steady_state", *bounds.GIVEN_EVENTS),
+            background=table.number("background", *bounds.GIVEN_EVENTS),
+            background_error=table.number("background_error", SIGMA_SYS.low, SIGMA_SYS.high),
             sigma_sys=table.number(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
         )
         if measured.observed == measured.steady_state == measured.background == 0:
@@ -156,7 +157,7 @@ class Projection:
         if not has_background:
             table.refuse("background_scales", "there is no background")
         return cls(
-            background=table.number("background", minimum=0) if has_background else 0.0,
+            background=table.number("background", *bounds.RELATIVE_BACKGROUND) if has_background else 0.0,
             background_scales=table.flag("background_scales") if has_background else False,
             sigma_sys=table.number(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
         )

@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
+from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.physics.constants import JOULE_PER_MEV
 from fastscan.physics.spectra import (
@@ -77,8 +78,8 @@ class PionDecayAtRest:
     def read(cls, table: Table) -> Self:
         """The stopped-pion source that a ``[source]`` table describes."""
         return cls(
-            neutrinos_per_proton=table.positive("neutrinos_per_proton"),
-            protons=table.positive("protons"),
+            neutrinos_per_proton=table.number("neutrinos_per_proton", *bounds.NEUTRINOS_PER_PROTON),
+            protons=table.number("protons", *bounds.PROTONS),
             protons_in_s=table.quantity("protons_in", "time"),
         )
 
@@ -120,7 +121,7 @@ class Reactor:
     def read(cls, table: Table) -> Self:
         """The reactor that a ``[source]`` table describes; its shares of fissions must add up to 1."""
         fractions = table.table("fission_fractions")
-        shares = tuple((fuel, fractions.number(fuel, 0, 1)) for fuel in FUELS if fuel in fractions)
+        shares = tuple((fuel, fractions.number(fuel, *bounds.SHARE)) for fuel in FUELS if fuel in fractions)
         fractions.done()
         total = math.fsum(share for _, share in shares)
         if abs(total - 1) > ROUNDING:
@@ -164,7 +165,7 @@ class ElectronCapture:
         """The radioactive source that a ``[source]`` table describes; its shares of decays are at most 1 together."""
         lines = []
         for line in table.tables("lines"):
-            lines.append((line.quantity("energy", "energy"), line.number("fraction", 0, 1)))
+            lines.append((line.quantity("energy", "energy"), line.number("fraction", *bounds.SHARE)))
             line.done()
         total = math.fsum(fraction for _, fraction in lines)
         if total > 1 + ROUNDING:

@@ -1,11 +1,58 @@
-"""Bounds of the numbers that a user gives: they are not physics, but limits of arithmetic and memory.
+"""Bounds of what files, options and callers give.
 
-Files and the Python interface share these, and build their messages from them.
+They are not physics, but limits of arithmetic, memory and patience, which no physics reaches.  Files, commands and the
+Python interface share them, and build their messages from them.  Bounds are inclusive.
 """
 
-LIGHTEST_GEV = 1e-3  # M_Z'; far below 1 GeV, where the contact interaction ends
+# --- texts and files ---
+LARGEST_FILE = 2**21  # bytes of a file that people write
+DEEPEST_KEY = 16  # parts of a dotted key; the time that a parser takes grows with their square
+MOST_KEYS = 1000  # of one table
+MOST_TABLES = 100  # of one list of tables
+MOST_LISTED = 1000  # experiments, models or references in one list; experiments in one sum
+MOST_GROUPS = 10_000  # of one store
+LONGEST_LINE = 1000  # characters of a title or a reference
+LONGEST_NAME = 100  # characters of a name, which is that of a directory in a store
+LONGEST_QUANTITY = 80  # characters of a number with its unit
+
+# --- numbers in experiments' files ---
+NUMBER = (1e-30, 1e30)  # magnitude of any number, unless it is 0
+QUANTITY = {  # of each kind, in its base unit
+    "energy": (1e-12, 1e9),
+    "recoil energy": (1e-12, 1e9),
+    "length": (1e-6, 1e15),
+    "mass": (1e-12, 1e15),
+    "time": (1e-9, 1e20),
+    "power": (1e-9, 1e20),
+    "activity": (1e-9, 1e30),
+    "density": (1e-6, 1e9),
+    "molar mass": (1e-3, 1e6),
+    "size": (1.0, 2.0**60),
+}
+SHARE = (0.0, 1.0)
+NEUTRINOS_PER_PROTON = (1e-9, 1e3)
+PROTONS = (1.0, 1e40)
+RECOIL = (0.0, 1e9)  # in a table of an efficiency, or of bins, in the unit that it has
+PHOTOELECTRONS = (-1e9, 1e9)
+PHOTOELECTRONS_PER_KEV = (1e-9, 1e9)
+SLOPE = (1e-9, 1e9)  # of a logistic efficiency, per photoelectron
+GIVEN_EVENTS = (0.0, 1e15)
+RELATIVE_BACKGROUND = (0.0, 1e9)
+MOST_STEPS = 1000  # points of an efficiency or edges of an acceptance; each splits the integrals
+MOST_BINS = 1_000_000
+EVENTS = (1e-15, 1e15)  # that an experiment counts in all; beyond, squares of squares overflow
+
+# --- settings ---
+LARGEST_SIGMA_SYS = 1e6  # relative; of a background too
 LUMINOSITY = (1e-15, 1e15)  # neither it nor its inverse overflows a sum of squares
-LARGEST_SIGMA_SYS = 1e6  # relative
+
+# --- models ---
+LIGHTEST_GEV = 1e-3  # M_Z'; far below 1 GeV, where the contact interaction ends
 G_PRIME = (1e-9, 1e3)  # strength of a user's own U(1)'
 LARGEST_CHARGE = 1e6  # of a fermion under it
-QUANTITY = (1e-30, 1e30)  # of anything with a unit, in its base unit
+
+# --- grids ---
+MOST_VALUES = 100_000  # numbers that a list gives one by one
+LONGEST_AXIS = 10_000_000  # points between a start and a stop
+MOST_TASKS = 1_000_000  # of one cube; a scan holds all task numbers in memory at once
+CHUNK = (2**10, 2**30)  # bytes: a chunk is held in memory, and is a file

@@ -1,16 +1,37 @@
 """Reading and writing files: an error is one line, and a file is replaced whole or not at all."""
 
+import errno
 import math
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
-from fastscan.errors import FastscanError, OutputError, StoreError
+from fastscan.errors import FastscanError, OutputError, StoreError, shown_path
 
 # The errors of readers that meet JSON, or another file, that isn't whole or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
 DAMAGE = (*MALFORMED, FileNotFoundError, NotADirectoryError, IsADirectoryError, AttributeError, IndexError)
+
+
+def read_regular(path: str | PathLike[str], most: int) -> bytes:
+    """The content of a regular file of at most so many bytes.
+
+    Raises
+    ------
+    OSError
+        Where it can't be read, is larger, or is something else: a pipe could keep its reader waiting for ever, and a
+        device has no end.  `strerror` says which.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most} bytes")
+    return content
 
 
 @contextmanager
@@ -22,9 +43,9 @@ def readable(what: str | PathLike[str]) -> Iterator[None]:
         raise
     except DAMAGE as error:
         problem = (str(error) or type(error).__name__).splitlines()[0]
-        raise StoreError(f"{what} is half-written or damaged: {problem}") from None
+        raise StoreError(f"{shown_path(what)} is half-written or damaged: {problem}") from None
     except OSError as error:
-        raise StoreError(f"{what} can't be read: {error.strerror or error}") from None
+        raise StoreError(f"{shown_path(what)} can't be read: {error.strerror or error}") from None
 
 
 @contextmanager
@@ -33,7 +54,7 @@ def writable(what: str | PathLike[str], error: type[FastscanError] = StoreError)
     try:
         yield
     except OSError as problem:
-        raise error(f"{what} can't be written: {problem.strerror or problem}") from None
+        raise error(f"{shown_path(what)} can't be written: {problem.strerror or problem}") from None
 
 
 @contextmanager

@@ -9,61 +9,129 @@ import itertools
 import math
 import os
 import re
-import reprlib
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
-from fastscan.errors import ExperimentError, FastscanError, GridError, InputError, ModelError, nearest, unknown
-from fastscan.inputs import units
-from fastscan.inputs.bounds import QUANTITY
+from fastscan.errors import (
+    LONGEST_PATH,
+    LONGEST_QUOTE,
+    ExperimentError,
+    FastscanError,
+    GridError,
+    InputError,
+    ModelError,
+    nearest,
+    quoted,
+    shown_path,
+    unknown,
+)
+from fastscan.inputs import bounds, units
+from fastscan.inputs.files import read_regular
 
 Converted = TypeVar("Converted")
 Choice = TypeVar("Choice", bound=str)
 Parsed = TypeVar("Parsed", bound="Readable")
-LARGEST_BYTES = 2**24  # largest file that is read; a device has no end
 KINDS = {"charges": "a model", "axes": "a grid", "target": "an experiment"}  # kinds of files, by a key of theirs alone
 ERRORS = {"a model": ModelError, "a grid": GridError, "an experiment": ExperimentError}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+# A key of too many parts: each is bare or in quotes, and dots join them.
+_PART = rb"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
+_DEEP_KEY = re.compile(rb"(?<![A-Za-z0-9_\\-])(?:" + _PART + rb"\.[ \t]*+){%d}" % bounds.DEEPEST_KEY)
+PATHS = "; in a path write /, or put it in single quotes"
+_ESCAPE = re.compile("unescaped|hex value", re.IGNORECASE)  # in the parser's message on a path of Windows
 
 
 def read_toml(path: Path, kind: str = "") -> "Table":
     """The TOML file of a kind as a `Table`, whose errors are those of the kind."""
-    error = ERRORS.get(kind, InputError)
+    error, where = ERRORS.get(kind, InputError), shown_path(path)
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
-        if len(content) > LARGEST_BYTES:
-            raise ValueError(f"larger than {LARGEST_BYTES} bytes")
-        entries = tomllib.loads(content.decode("utf-8-sig"))  # editors of Windows write a mark at the beginning
+        content = read_regular(path, bounds.LARGEST_FILE)
+        entries = _parsed(content)
     except OSError as problem:
-        raise error(f"{path}: {problem.strerror}") from None
+        raise error(f"{where}: {problem.strerror}") from None
     except UnicodeDecodeError:
-        raise error(f"{path}: not a text file") from None
+        raise error(f"{where}: not in UTF-8: save it as UTF-8") from None
     # not TOML, a number of thousands of digits, a path with a NUL, tables nested too deeply
     except (ValueError, RecursionError) as problem:
-        raise error(f"{str(path)!r}: {str(problem) or 'nested too deeply'}") from None
+        raise error(f"{where}: {_problem(problem)}") from None
     for key, other in KINDS.items():
         if kind and key in entries and kind != other:
-            raise error(f"{path} is {other}'s file, where {kind}'s is needed: it has {key}")
-    return Table(entries, str(path), hashlib.sha256(content).hexdigest(), error)
+            raise error(f"{where} is {other}'s file, where {kind}'s is needed: it has {key}")
+    return Table(entries, where, hashlib.sha256(content).hexdigest(), error)
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    """The entries of a TOML file."""
+    if b"\0" in content:  # every other byte of UTF-16
+        raise UnicodeDecodeError("utf-8", content, 0, 1, "NUL")
+    text = content.decode("utf-8-sig")  # editors of Windows write a mark at the beginning
+    if _DEEP_KEY.search(content):
+        raise ValueError(f"a key of more than {bounds.DEEPEST_KEY} parts")
+    return tomllib.loads(text)
+
+
+def _problem(problem: Exception) -> str:
+    """What is wrong with a file, from what its parser says."""
+    text = str(problem)
+    if isinstance(problem, RecursionError):
+        return "nested too deeply"
+    if "integer string conversion" in text:
+        return "a number of thousands of digits"
+    return text[:LONGEST_PATH] + (PATHS if _ESCAPE.search(text) else "")
+
+
+def is_path(text: str) -> bool:
+    """Whether what stands for an experiment or a model is a path to a TOML file, and no name."""
+    return text.lower().endswith(".toml")
+
+
+def expanded(path: str | PathLike[str]) -> Path:
+    """A path in which ~ is the user's home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"{quoted(os.fspath(path))}: no home of such a user is known") from None
 
 
 def name_or_path(given: object, kind: str, directory: Path | None) -> str | Path:
     """A path where a text ends in ``.toml``, relative to the directory; else the name of an experiment or a model."""
     if not isinstance(given, str | PathLike):
-        raise ERRORS[kind](f"{kind} is a name or a path, not {given!r}")
+        raise ERRORS[kind](f"{kind} is a name or a path, not {quoted(given)}")
     text = os.fspath(given)
-    return (directory or Path()) / text if text.endswith(".toml") else text
+    return (directory or Path()) / expanded(text) if is_path(text) else text
 
 
-def check_name(name: str) -> str:
-    """A name, if a group of a store can have it."""
+def check_name(name: str, error: type[FastscanError] = InputError) -> str:
+    """A name, if a group of a store can have it; else an error of a kind."""
+    if len(name) > bounds.LONGEST_NAME:
+        raise error(f"{quoted(name)} can't name a group: it is longer than {bounds.LONGEST_NAME} characters")
     if not NAME.fullmatch(name) or name == "zarr.json":
-        raise InputError(f"{name!r} can't name a group; use letters, digits and . _ + -")
+        raise error(f"{quoted(name)} can't name a group; use letters, digits and . _ + -")
     return name
+
+
+def name_of(table: "Table", path: Path) -> str:
+    """The name of what a file describes: its key ``name``, or else the file's own name made fit for a group."""
+    if "name" in table:
+        return table.checked("name", partial(check_name, table.text("name")))
+    return table.checked("file name, without a key 'name'", partial(check_name, fit(path.stem)))
+
+
+def fit(name: str) -> str:
+    """A name that a group can have: letters lose their accents, and whatever else it can't have becomes a hyphen.
+
+    >>> fit("my détector (1)"), fit("my_det-2.1")
+    ('my-detector-1', 'my_det-2.1')
+    """
+    if NAME.fullmatch(name):
+        return name
+    plain = "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", plain).strip("._+-") or name
 
 
 class Readable(Protocol):
@@ -92,6 +160,8 @@ class Table:
     def __init__(
         self, entries: dict[str, Any], where: str, digest: str = "", kind: type[FastscanError] = InputError
     ) -> None:
+        if len(entries) > bounds.MOST_KEYS:
+            raise kind(f"{where}: more than {bounds.MOST_KEYS} keys")
         self.digest = digest
         self._kind = kind
         self._entries = entries
@@ -101,7 +171,7 @@ class Table:
 
     def error(self, key: str, problem: object) -> FastscanError:
         """The error to raise for a key of this table."""
-        return self._kind(f"{self._where}: {key}: {problem}")
+        return self._kind(f"{self._where}: {key[:LONGEST_QUOTE]}: {problem}")
 
     def __contains__(self, key: str) -> bool:
         self._mentioned.add(key)
@@ -134,7 +204,7 @@ class Table:
         """The value of a key that must be there and of a kind."""
         value = self._given(key, expected)
         if not isinstance(value, kinds) or isinstance(value, bool):
-            raise self.error(key, f"must be {expected}, not {value!r}")
+            raise self.error(key, f"must be {expected}, not {quoted(value)}")
         return value
 
     def _given(self, key: str, expected: str) -> Any:
@@ -145,20 +215,30 @@ class Table:
 
     def _misspelt(self, key: str) -> str:
         """A hint at a key that may be a misspelling of a missing one; background_error is none of background."""
-        others = {other for other in self._entries if not other.startswith(key)} - self._asked
+        others = {other for other in self._entries if not other.startswith(f"{key}_")} - self._asked
         near = nearest(key, others, likeness=0.7)  # at this likeness "u" is not taken for "nu"
-        return f"; did you mean it by {near!r}?" if near else ""
+        return f"; did you mean it by {quoted(near)}?" if near else ""
 
     def text(self, key: str, default: str | None = None) -> str:
         if default is not None and key not in self:
             return default
         value: str = self.take(key, str, "a text")
+        return self._line(key, value)
+
+    def _line(self, key: str, value: str) -> str:
+        """A text of one line that can be shown."""
+        if len(value) > bounds.LONGEST_LINE:
+            raise self.error(key, f"must have at most {bounds.LONGEST_LINE} characters, not {len(value)}")
+        if not value.isprintable():
+            hint = PATHS if is_path(value) else ""
+            raise self.error(key, f"must be one line of characters that can be shown, not {quoted(value)}{hint}")
         return value
 
     def choice(self, key: str, choices: Iterable[Choice], default: str | None = None) -> Choice:
         """The one of the choices that the key names."""
         named = {choice: choice for choice in choices}
-        value = self.text(key, default)
+        expected = "one of " + ", ".join(map(repr, named))
+        value: str = default if default is not None and key not in self else self.take(key, str, expected)
         if value not in named:
             raise self.error(key, unknown(key, value, named))
         return named[value]
@@ -173,8 +253,8 @@ class Table:
         self.done(of=kind)
         return parsed
 
-    def number(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> float:
-        return self._checked_number(key, self.take(key, (int, float), "a number"), minimum, maximum)
+    def number(self, key: str, low: float = -bounds.NUMBER[1], high: float = bounds.NUMBER[1]) -> float:
+        return self._checked_number(key, self.take(key, (int, float), "a number"), low, high)
 
     def is_number(self, key: str) -> bool:
         return isinstance(self._entries.get(key), int | float)
@@ -182,62 +262,73 @@ class Table:
     def flag(self, key: str) -> bool:
         value = self._given(key, "true or false")
         if not isinstance(value, bool):
-            raise self.error(key, f"must be true or false, not {value!r}")
+            raise self.error(key, f"must be true or false, not {quoted(value)}")
         return value
 
-    def whole(self, key: str, minimum: int, maximum: int) -> int:
+    def whole(self, key: str, low: int, high: int) -> int:
         """A whole number within bounds."""
-        expected = f"a whole number from {minimum} to {maximum}"
+        expected = f"a whole number from {low} to {high}"
         value: int = self.take(key, int, expected)
-        if not minimum <= value <= maximum:
-            raise self.error(key, f"must be {expected}, not {value}")
+        if not low <= value <= high:
+            raise self.error(key, f"must be {expected}, not {quoted(value)}")
         return value
 
-    def increasing(self, key: str, minimum: float = -math.inf) -> tuple[float, ...]:
-        values = self.numbers(key, minimum)
-        if any(low >= high for low, high in itertools.pairwise(values)):
+    def increasing(self, key: str, low: float, high: float, most: int) -> tuple[float, ...]:
+        values = self.numbers(key, low, high, most)
+        if any(one >= other for one, other in itertools.pairwise(values)):
             raise self.error(key, "must increase from each to the next")
         return values
 
-    def positive(self, key: str) -> float:
-        return self.number(key, minimum=math.ulp(0.0))
+    def numbers(
+        self,
+        key: str,
+        low: float = -bounds.NUMBER[1],
+        high: float = bounds.NUMBER[1],
+        most: int = bounds.MOST_VALUES,
+    ) -> tuple[float, ...]:
+        return tuple(self._checked_number(key, value, low, high) for value in self._list(key, "numbers", most))
 
-    def numbers(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> tuple[float, ...]:
-        values = self.take(key, list, "a list of numbers")
+    def _list(self, key: str, of: str, most: int) -> list[Any]:
+        """A list of one or more."""
+        values: list[Any] = self.take(key, list, f"a list of {of}")
         if not values:
             raise self.error(key, "the list is empty")
-        return tuple(self._checked_number(key, value, minimum, maximum) for value in values)
+        if len(values) > most:
+            raise self.error(key, f"must be at most {most} {of}, not {len(values)}")
+        return values
 
-    def _checked_number(self, key: str, value: object, minimum: float, maximum: float) -> float:
+    def _checked_number(self, key: str, value: object, low: float, high: float) -> float:
         try:
             finite = not isinstance(value, bool) and math.isfinite(value)  # type: ignore[arg-type]
         except (TypeError, OverflowError):
             finite = False
         if not finite or not isinstance(value, int | float):
-            raise self.error(key, f"must be a finite number, not {reprlib.repr(value)}")
-        if not minimum <= value <= maximum:
-            bounds = f"between {minimum:g} and {maximum:g}" if maximum < math.inf else f"at least {minimum:g}"
-            raise self.error(key, f"must be {'positive' if minimum == math.ulp(0.0) else bounds}, not {value!r}")
+            raise self.error(key, f"must be a finite number, not {quoted(value)}")
+        if not low <= value <= high:
+            raise self.error(key, f"must be between {low:g} and {high:g}, not {quoted(value)}")
+        if 0 < abs(value) < bounds.NUMBER[0]:
+            raise self.error(key, f"must be 0, or {bounds.NUMBER[0]:g} at least, not {value!r}")
         return float(value)
 
     def quantity(self, key: str, kind: str, default: str | None = None) -> float:
         """A positive quantity with a unit, in the base unit of its kind."""
         text = default if default is not None and key not in self else self.take(key, str, units.expected(kind))
         value = self.checked(key, lambda: units.quantity(text, kind))
-        if not QUANTITY[0] <= value <= QUANTITY[1]:
-            raise self.error(key, f"must be positive, and within reason, not {text!r}")
+        low, high = bounds.QUANTITY[kind]
+        if not low <= value <= high:
+            raise self.error(key, f"must be positive, and within reason, not {quoted(text)}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        values = self.take(key, list, "a list of texts")
-        if not values:
-            raise self.error(key, "the list is empty")
-        for value in values:
+        """A list of texts, each of them once."""
+        found: dict[str, None] = {}
+        for value in self._list(key, "texts", bounds.MOST_LISTED):
             if not isinstance(value, str):
-                raise self.error(key, f"must be a list of texts, not {value!r} in it")
-            if values.count(value) > 1:
-                raise self.error(key, f"{value!r} is there twice")
-        return tuple(values)
+                raise self.error(key, f"must be a list of texts, not {quoted(value)} in it")
+            if value in found:
+                raise self.error(key, f"{quoted(value)} is there twice")
+            found[self._line(key, value)] = None
+        return tuple(found)
 
     def table(self, key: str, default: dict[str, Any] | None = None) -> Self:
         if default is not None and key not in self:
@@ -245,9 +336,12 @@ class Table:
         return type(self)(self.take(key, dict, "a table"), f"{self._where}: [{key}]", kind=self._kind)
 
     def tables(self, key: str) -> tuple[Self, ...]:
-        values = self.take(key, list, f"one or more tables [[{key}]]")
+        expected = f"one or more tables [[{key}]]"
+        values = self.take(key, list, expected)
         if not values or not all(isinstance(value, dict) for value in values):
-            raise self.error(key, f"must be one or more tables [[{key}]]")
+            raise self.error(key, f"must be {expected}")
+        if len(values) > bounds.MOST_TABLES:
+            raise self.error(key, f"must be at most {bounds.MOST_TABLES} tables, not {len(values)}")
         return tuple(
             type(self)(value, f"{self._where}: [[{key}]] {n}", kind=self._kind) for n, value in enumerate(values, 1)
         )

@@ -7,10 +7,12 @@ only M_Z' is in GeV, as in every table of limits.
 import math
 import re
 
-from fastscan.errors import InputError
+from fastscan.errors import InputError, quoted
+from fastscan.inputs.bounds import LONGEST_QUANTITY
 
 UNITS: dict[str, dict[str, float]] = {
     "energy": {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6},
+    "recoil energy": {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0},
     "length": {"cm": 1e-2, "m": 1.0, "km": 1e3},
     "mass": {"g": 1e-3, "kg": 1.0, "t": 1e3},
     "time": {"s": 1.0, "h": 3600.0, "d": 86400.0, "yr": 365 * 86400.0},
@@ -23,6 +25,7 @@ UNITS: dict[str, dict[str, float]] = {
 }
 EXAMPLES = {
     "energy": "100 eV",
+    "recoil energy": "100 eV",
     "length": "20 m",
     "mass": "10 kg",
     "time": "1 yr",
@@ -70,15 +73,15 @@ def quantity(text: object, kind: str) -> float:
     0.25
     """
     choice = ", ".join(UNITS[kind])
-    match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
+    match = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) <= LONGEST_QUANTITY else None
     if match and match[2] not in UNITS[kind]:
-        raise InputError(f"{text!r} has no unit of {kind}: use one of {choice}")
+        raise InputError(f"{quoted(text)} has no unit of {kind}: use one of {choice}")
     try:
         value = float(match[1]) * UNITS[kind][match[2]] if match else math.nan
     except ValueError:  # two decimal points
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{text!r} is no {kind}: write a number and a unit ({choice})")
+        raise InputError(f"{quoted(text)} is no {kind}: write a number and a unit ({choice})")
     return value
 
 

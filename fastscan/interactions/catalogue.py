@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from fastscan.errors import ModelError, unknown
+from fastscan.errors import ModelError, shown_path, unknown
 from fastscan.inputs.toml import name_or_path
 from fastscan.interactions.contact import E6, Charges, LeftRight
 from fastscan.interactions.interaction import Interaction
@@ -40,7 +40,8 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
     Parameters
     ----------
     model : str, path or Interaction
-        A name of `MODELS`, or a path that ends in ``.toml``; an `Interaction` is passed through.
+        A name of `MODELS`, or a path that ends in ``.toml``, where ~ is the user's home; an `Interaction` is passed
+        through.
     relative_to : Path, optional
         Directory from which a relative path counts; left out, the current one.
 
@@ -60,7 +61,7 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
     if isinstance(found, Path):
         own = Charges.read(found)
         if own.name in MODELS:
-            raise ModelError(f"{found}: {own.name!r} is a built-in model; give the file another name")
+            raise ModelError(f"{shown_path(found)}: {own.name!r} is a built-in model; give the file another name")
         return own
     if found not in MODELS:
         raise unknown("model", found, MODELS, ModelError)

@@ -12,16 +12,15 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from fastscan.axes import Axis
-from fastscan.errors import ModelError
+from fastscan.errors import ModelError, quoted
 from fastscan.inputs.bounds import G_PRIME, LARGEST_CHARGE
-from fastscan.inputs.toml import Table, check_name, read_toml
+from fastscan.inputs.toml import Table, check_name, name_of, read_toml
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, Strength, Terms
 from fastscan.interactions.parameters import BETA, M_ZPRIME
@@ -227,21 +226,22 @@ class Charges(Contact):
     digest: str = ""
 
     def __post_init__(self) -> None:
+        check_name(self.name, ModelError)
         if self.charges is None or set(self.charges) != set(FERMIONS):
-            raise ModelError(f"model {self.name!r}: charges must be those of {', '.join(FERMIONS)}")
+            raise ModelError(f"model {quoted(self.name)}: charges must be those of {', '.join(FERMIONS)}")
         numbers = (*itertools.chain.from_iterable(self.charges.values()), self.nu)
         if not all(abs(number) <= LARGEST_CHARGE for number in numbers):  # a nan fails this too
-            raise ModelError(f"model {self.name!r}: each charge must be at most {LARGEST_CHARGE:g}")
+            raise ModelError(f"model {quoted(self.name)}: each charge must be at most {LARGEST_CHARGE:g}")
         if self.g_prime is None or not G_PRIME[0] <= self.g_prime <= G_PRIME[1]:
-            raise ModelError(f"model {self.name!r}: g_prime must be between {G_PRIME[0]:g} and {G_PRIME[1]:g}")
+            raise ModelError(f"model {quoted(self.name)}: g_prime must be between {G_PRIME[0]:g} and {G_PRIME[1]:g}")
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The model that a TOML file describes, under the file's name."""
+        """The model that a TOML file describes, under the name that it gives itself or else the file's own."""
         table = read_toml(path, "a model")
         charges = table.table("charges")
         model = cls(
-            name=table.checked("file name", partial(check_name, path.stem)),
+            name=name_of(table, path),
             description=table.text("title"),
             references=table.texts("references"),
             g_prime=table.number("g_prime", *G_PRIME),
@@ -315,10 +315,10 @@ def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
             for charge in pair
         )
     except (ValueError, TypeError, ZeroDivisionError, OverflowError):
-        raise table.error(fermion, f"must be {expected}, not {value!r}") from None
+        raise table.error(fermion, f"must be {expected}, not {quoted(value)}") from None
     small = abs(left) <= LARGEST_CHARGE and abs(right) <= LARGEST_CHARGE  # a nan fails this too
     if not small or any(isinstance(charge, bool) for charge in pair):
-        raise table.error(fermion, f"must be a charge of at most {LARGEST_CHARGE:g}, not {value!r}")
+        raise table.error(fermion, f"must be a charge of at most {LARGEST_CHARGE:g}, not {quoted(value)}")
     if fermion == "nu" and isinstance(value, list):
         raise table.error(fermion, "has one charge, that of the left-handed neutrino")
     return left, right

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from fastscan.axes import Axis
-from fastscan.errors import ModelError
+from fastscan.errors import LONGEST_QUOTE, ModelError, quoted
 from fastscan.typing import Array, Channel
 
 
@@ -112,12 +112,12 @@ class Interaction(ABC):
         names = [axis.name for axis in needed]
         for name in given:
             if name == self.strength.axis.name and name not in names:
-                raise ModelError(f"{name} is what the limits of model {self.name!r} are on: leave it out")
+                raise ModelError(f"{name} is what the limits of model {quoted(self.name)} are on: leave it out")
             if name not in names:
                 owners = [repr(each.name) for each in known if name in [axis.name for axis in each.rows]]
                 others = f"; it has {', '.join(names)}" if names else ""
                 hint = f"; only {', '.join(owners)} has" if owners else others
-                raise ModelError(f"model {self.name!r} has no {name}{hint}")
+                raise ModelError(f"model {quoted(self.name)} has no {name[:LONGEST_QUOTE]}{hint}")
         for axis in needed:
             if axis.name not in given:
-                raise ModelError(f"model {self.name!r} needs {axis.name}, the {axis.long_name}")
+                raise ModelError(f"model {quoted(self.name)} needs {axis.name}, the {axis.long_name}")

@@ -10,9 +10,11 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
-from fastscan.errors import ExperimentError
+from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.observations import Observation
 from fastscan.inputs import arguments
+from fastscan.inputs.bounds import EVENTS
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels import blocks
@@ -209,7 +211,7 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
     members = [member for each in likelihoods for member in each.members]
     for member in members:
         if members.count(member) > 1:
-            raise ExperimentError(f"experiment {member!r} is there twice")
+            raise ExperimentError(f"experiment {quoted(member)} is there twice")
     names = [field.name for field in fields(Likelihood) if field.name != "members"]
     return Likelihood(
         tuple(members),
@@ -239,7 +241,7 @@ def build(
     Raises
     ------
     ExperimentError
-        Where no experiment is given, one is given twice, or one counts no events or no finite number of them.
+        Where no experiment is given, one is given twice, or one counts no events or too many.
     """
     if not experiments:
         raise ExperimentError("no experiment given")
@@ -250,6 +252,28 @@ def build(
         sigma_sys=np.array([fixed.get(*each) for each in zip(joint.members, joint.sigma_sys, strict=True)]),
         follows=np.array([float(name not in fixed) for name in joint.members]),
     )
+
+
+def with_expected_data(found: Likelihood, experiments: Sequence[Experiment]) -> Likelihood:
+    """The likelihood with measured data replaced by the Standard Model's prediction, as `Experiment.expected` does.
+
+    Parameters
+    ----------
+    found : Likelihood
+    experiments : sequence of Experiment
+        The experiments that it was built from, in their order.
+
+    Returns
+    -------
+    Likelihood
+        Its members have the same names, so that settings by name hold for both; `found` itself where no data are
+        measured.
+    """
+    if not any(each.is_measured for each in experiments):
+        return found
+    sums = [_data_sums(*_binned(each), each.statistics.expected()) for each in experiments]
+    roots, spread = zip(*sums, strict=True)
+    return replace(found, roots=np.stack(roots), spread=np.array(spread))
 
 
 def change_of(interaction: Interaction, channel: Channel, rows: Mapping[str, Array]) -> Array:
@@ -304,17 +328,30 @@ def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
     Raises
     ------
     ExperimentError
-        Where the Standard Model predicts no events, or no finite number of them.
+        Where the Standard Model predicts no events, or numbers are too large to compute with.
     """
+    rates, signal = _binned(experiment)
+    totals = np.array([signal.sum(), *rates.sum(axis=1)])
+    return totals, *_data_sums(rates, signal, experiment.statistics)
+
+
+def _data_sums(rates: Array, signal: Array, statistics: Observation) -> tuple[Array, float]:
+    """Roots of the sums and spread, as `experiment_sums`, of an observation."""
+    counts = statistics.counts(signal)
+    return square_roots(rates, signal, counts), counts.spread
+
+
+def _binned(experiment: Experiment) -> tuple[Array, Array]:
+    """Rates per unit of each feature, (features, bins), and the Standard Model's, in the bins that have any."""
+    name = quoted(experiment.name)
     by_flavour = response(experiment).by_flavour  # (flavours, bins, 3)
     rates = np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])
     standard = standard_model.features(standard_model.couplings(experiment.channel)).ravel()
     signal = standard @ rates
-    if not np.isfinite(signal).all():
-        raise ExperimentError(f"experiment {experiment.name!r} counts no finite number of events: check its numbers")
+    fewest, most = EVENTS
+    if not signal.sum() <= most:  # a nan fails this too
+        raise ExperimentError(f"experiment {name} counts more than {most:g} events: check its numbers")
+    if signal.sum() < fewest:
+        raise ExperimentError(f"experiment {name} sees nothing: check its thresholds, bins and efficiency")
     rates, signal = rates[:, signal > 0], signal[signal > 0]
-    if not signal.size:
-        raise ExperimentError(f"experiment {experiment.name!r} sees nothing: check its thresholds, bins and efficiency")
-    counts = experiment.statistics.counts(signal)
-    totals = np.array([signal.sum(), *rates.sum(axis=1)])
-    return totals, square_roots(rates, signal, counts), counts.spread
+    return rates, signal

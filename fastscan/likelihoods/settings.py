@@ -6,6 +6,7 @@ name; or one that a combination fixes, which no common value replaces.  Resolved
 for each member.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,15 @@ from fastscan.typing import Array
 
 SigmaSys = ArrayLike | Mapping[str, ArrayLike | None] | None  # common, by name, or each experiment's own
 Given = Mapping[str, Any]  # values by the names of the axes, among which others than settings can be
+
+
+def is_scaled(luminosity: float) -> bool:
+    """Whether data that were measured at luminosity 1 are scaled at another; rounding is no other luminosity.
+
+    >>> is_scaled(1.0), is_scaled(1 + 1e-15), is_scaled(0.5), is_scaled(1000.0)
+    (False, False, True, True)
+    """
+    return not math.isclose(luminosity, 1.0)
 
 
 @dataclass(frozen=True, eq=False)

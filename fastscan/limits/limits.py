@@ -57,7 +57,12 @@ def limits_of(found: Crossings, strength: Strength) -> Limits:
     strength : Strength
         The strength that the columns run along; its axis gives the unit of the bounds.
     """
-    return Limits(_bounds(found, strength), _status(found), _intervals(found, strength))
+    return Limits(*bounds_of(found, strength), _intervals(found, strength))
+
+
+def bounds_of(found: Crossings, strength: Strength) -> tuple[Array, Status]:
+    """As `limits_of`, without the intervals."""
+    return _bounds(found, strength), _status(found)
 
 
 def _bounds(found: Crossings, strength: Strength) -> Array:
@@ -164,8 +169,12 @@ def limit(
     ----------
     experiments : str, Experiment or sequence of them
         Several are combined.
-    model, sigma_sys, luminosity
+    model, sigma_sys
         As in `chi2`.
+    luminosity : array_like
+        Factor on the exposure.  Other than 1 it scales measured data, their deficit or excess too, which is no limit of
+        a longer run: that is expected of ``experiments.load("coherent-csi").expected()``, in which the Standard Model's
+        prediction stands in for the data.
     cl : float
         Confidence level, a probability.
     dof : int
@@ -198,12 +207,20 @@ def limit(
     np.float64(195.3)
     >>> limit("coherent-csi", "psi", with_status=True)
     (np.float64(nan), np.str_('no_sensitivity'))
+
+    A thousand times the exposure, with the data of 2017 scaled, and with the Standard Model's prediction:
+
+    >>> from fastscan import experiments
+    >>> csi = experiments.load("coherent-csi")
+    >>> [limit(each, "chi", sigma_sys=0.01, luminosity=1000).round(1) for each in (csi, csi.expected())]
+    [np.float64(4140.5), np.float64(956.8)]
     """
     rows = prepare(experiments, model, at)
     columns, shape = rows.likelihood.columns(rows.index, {"sigma_sys": sigma_sys, "luminosity": luminosity})
     found = find_crossings(columns, threshold(cl, dof), rows.largest_x)
-    bounds: Array = _bounds(found, rows.interaction.strength).reshape(shape)[()]
-    return (bounds, _status(found).reshape(shape)[()]) if with_status else bounds
+    bounds, status = bounds_of(found, rows.interaction.strength)
+    limits: Array = bounds.reshape(shape)[()]
+    return (limits, status.reshape(shape)[()]) if with_status else limits
 
 
 def intervals(
@@ -295,7 +312,7 @@ def delta_chi2(
     Parameters
     ----------
     experiments, model, sigma_sys, luminosity, at
-        As in `chi2`; everything after the model broadcasts.
+        As in `chi2`; everything after the model broadcasts.  `limit` says what luminosity does to measured data.
 
     Returns
     -------

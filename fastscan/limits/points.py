@@ -178,7 +178,8 @@ def chi2(
         Relative error of the signal's normalisation; left out, each experiment's own.  A mapping gives it by
         experiment, and the unnamed keep their own.
     luminosity : array_like
-        Factor on the exposure; measured data are scaled, deficit and all.
+        Factor on the exposure.  Other than 1 it scales measured data, their deficit or excess too; what is expected of
+        a longer run follows from ``experiments.load("coherent-csi").expected()``, see `fastscan.limit`.
     **at : array_like
         The model's parameters by name, as in `events`.
 

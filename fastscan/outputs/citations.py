@@ -1,10 +1,9 @@
 """What to cite: the references of an experiment, of a model, or of all that a store holds."""
 
 import os
-from pathlib import Path
 
 from fastscan.experiments import catalogue as experiments
-from fastscan.inputs.toml import read_toml
+from fastscan.inputs.toml import expanded, is_path, read_toml
 from fastscan.interactions import catalogue as models
 
 
@@ -31,4 +30,4 @@ def references_of(what: str) -> list[str]:
 
 def _is_model_file(what: str) -> bool:
     """Whether something is a TOML file with charges, as no experiment has."""
-    return what.endswith(".toml") and not os.path.isdir(what) and "charges" in read_toml(Path(what))
+    return is_path(what) and not os.path.isdir(what) and "charges" in read_toml(expanded(what))

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import View
-from fastscan.errors import OutputError
+from fastscan.errors import OutputError, shown, shown_path
 from fastscan.inputs.files import replacing, writable
 from fastscan.interactions.contact import HEAVY
 from fastscan.interactions.interaction import Strength
 from fastscan.interactions.parameters import AXES
-from fastscan.limits.confidence import level_text
+from fastscan.limits.confidence import SCALED, level_text
 from fastscan.typing import Array, Record
 
 try:
@@ -70,6 +70,7 @@ LOOK: dict[Any, Any] = {
     "svg.hashsalt": "fastscan",  # the same picture is the same file
     "savefig.dpi": 200,
 }
+THIN = 0.6  # the width of a line beside one that counts more
 WIDTH = 7.0  # inches: the text of a page
 MARGIN = 0.4  # inches above and below a legend
 FORMATS = ("png", "pdf", "svg")
@@ -96,6 +97,15 @@ QUANTITIES = {
 def look() -> AbstractContextManager[None]:
     """The look of all pictures, as a context: fonts and lines take it when they are made."""
     return rc_context(LOOK)
+
+
+def literal(text: str) -> str:
+    """A name as a picture shows it: matplotlib takes what stands between two dollars for mathematics.
+
+    >>> print(literal("a $beta$ source"))
+    a \\$beta\\$ source
+    """
+    return shown(text).replace("$", r"\$")
 
 
 def canvas(rows: int = 1, columns: int = 1, height: float = 3.4, **subplots: Any) -> tuple[Figure, Any]:
@@ -132,6 +142,37 @@ def curves(
     groups = grouped(rows, label)
     style_of = style or styles(groups)
     return [ax.plot(*_columns(members, x, y), label=name, **style_of[name])[0] for name, members in groups.items()]
+
+
+def with_expected(rows: Iterable[Record], limit: str, label: Label) -> tuple[list[Record], dict[str, dict[str, Any]]]:
+    """Rows of limits, and beside those from scaled data the same rows with the expected limit.
+
+    Returns
+    -------
+    list of dict
+        Each row with the name of its curve, which `curve_of` gives.
+    dict
+        The look of each curve.  That of scaled data is thin, in the colour of the expected one.
+    """
+    groups = grouped(rows, label)
+    drawn: list[Record] = []
+    looks: dict[str, dict[str, Any]] = {}
+    for (name, members), look in zip(groups.items(), styles(groups).values(), strict=True):
+        scaled = any(row["scaled_data"] for row in members)
+        if scaled:
+            expected = f"{name}, expected"
+            looks[expected] = look
+            drawn += [{**row, "curve": expected, limit: row[limit.replace("limit", "expected")]} for row in members]
+        curve = f"{name}, {SCALED}" if scaled else name
+        looks[curve] = {**look, "linewidth": THIN} if scaled else look
+        drawn += [{**row, "curve": curve} for row in members]
+    return drawn, looks
+
+
+def curve_of(row: Record) -> str:
+    """The name of the curve that a row of `with_expected` belongs to."""
+    curve: str = row["curve"]
+    return curve
 
 
 def band(ax: Axes, rows: Iterable[Record], x: str, y: str, label: str, **style: Any) -> PolyCollection:
@@ -225,7 +266,7 @@ def as_svg(figure: Figure) -> bytes:
 def check_name(path: Path) -> None:
     """Refuse a file name whose suffix is no format of pictures."""
     if path.suffix[1:] not in FORMATS:
-        raise OutputError(f"{path}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
+        raise OutputError(f"{shown_path(path)}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
 
 
 def grouped(rows: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:

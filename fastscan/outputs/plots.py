@@ -1,12 +1,13 @@
 """Pictures of a user's own store: Delta chi2 profiles, limits along an axis, contours in a plane.
 
 The kind of picture that isn't named is chosen: contours where every group has rows, else limits along a
-setting, else profiles.  Whatever is drawn comes from the same records that the commands print.
+setting, else profiles.  Whatever is drawn comes from the same records that the commands print.  Measured data at a
+luminosity other than 1 are named scaled data; the expected limits are drawn beside those from them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -17,7 +18,7 @@ from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import LimitError, unknown
 from fastscan.interactions.parameters import AXES, ROWS
-from fastscan.limits.confidence import level_text
+from fastscan.limits.confidence import SCALED, level_text
 from fastscan.limits.limits import threshold
 from fastscan.outputs import figures
 from fastscan.stores.cube import Cube
@@ -162,7 +163,9 @@ def _draw_profiles(ax: "Axes", cubes: Sequence[Cube], asked: Question, stored_in
     rows = [_drawn(cube, row) for cube in cubes for row in from_cube.profile_records(cube, asked, stored_in)]
     told = _told_axes(cubes)
     strength = cubes[0].interaction.strength.axis.own_view.column
-    _curves(ax, rows, told, strength, "delta_chi2")
+    label = _marked(_labels(rows, told))
+    _require_few(rows, label)
+    _curves(ax, rows, strength, "delta_chi2", label)
     ax.set_title(_title(rows, told))
     delta = threshold(asked.cl, asked.column_dof)
     figures.level(ax, delta, asked.cl, asked.column_dof)
@@ -175,7 +178,10 @@ def _draw_limits(ax: "Axes", cubes: Sequence[Cube], along: str, asked: Question,
     drawn = cubes[0].axes[along].own_view.column
     limit = figures.limit_view(cubes[0].interaction.strength).column
     told = _told_axes(cubes, along)
-    _curves(ax, rows, told, drawn, limit)
+    label = _labels(rows, told)
+    _require_few(rows, label)
+    beside, looks = figures.with_expected(rows, limit, label)
+    _curves(ax, beside, drawn, limit, figures.curve_of, looks)
     ax.set_title(_title(rows, told, level_text(asked.cl, asked.column_dof)))
 
 
@@ -183,18 +189,23 @@ def _draw_contours(
     ax: "Axes", cubes: Sequence[Cube], axes: PlaneAxes, asked: Question, stored_in: zarr.Group | None
 ) -> None:
     found = list(answers.contours_of_cubes(cubes, asked, axes, stored_in))
-    rows = [_drawn(plane.cube, row) for plane, lines in found for row in contours.contour_records(plane, lines)]
+    rows = [
+        {**_drawn(plane.cube, row), "scaled_data": plane.scales_data}  # one name for all of a plane's lines
+        for plane, lines in found
+        for row in contours.contour_records(plane, lines)
+    ]
     plane, _ = found[0]
     told = _told_axes(cubes, *plane.shown)
     shown = (plane.x.view.column, plane.y.view.column)
     figures.name_axes(ax, *shown)
-    figures.contour_curves(ax, rows, *shown, _labels(rows, told))
+    figures.contour_curves(ax, rows, *shown, _marked(_labels(rows, told)))
     x, y = (_points(side) for side in (plane.x, plane.y))
     if len(found) == 1:
         figures.excluded(ax, x, y, contours.bounded(plane.values, plane.delta), 0.5)
     ax.set(xlim=(min(x), max(x)), ylim=(min(y), max(y)))
     level = level_text(plane.cl, plane.dof)
-    ax.set_title(_title(rows, told, level) if rows else f"{level}: no contour in this plane")
+    scaled = f", {SCALED}" if any(each.scales_data for each, _ in found) else ""
+    ax.set_title(_title(rows, told, level) if rows else f"{level}{scaled}: no contour in this plane")
     if rows or len(found) == 1:
         figures.legend(ax)
 
@@ -246,9 +257,14 @@ def _labels(rows: Sequence[Record], told: Sequence[Axis]) -> figures.Label:
     def label(row: Record) -> str:
         values = {axis: row[axis.own_view.column] for axis in varying}
         settings = [_told(axis, value) for axis, value in values.items() if value is not None]
-        return ", ".join([f"{row['experiment']}/{row['model']}", *settings])
+        return ", ".join([figures.literal(f"{row['experiment']}/{row['model']}"), *settings])
 
     return label
+
+
+def _marked(label: figures.Label) -> figures.Label:
+    """Names of curves which say where measured data are scaled."""
+    return lambda row: label(row) + (f", {SCALED}" if row["scaled_data"] else "")
 
 
 def _title(rows: Sequence[Record], told: Sequence[Axis], *level: str) -> str:
@@ -264,13 +280,23 @@ def _title(rows: Sequence[Record], told: Sequence[Axis], *level: str) -> str:
     return ", ".join([*level, *settings])
 
 
-def _curves(ax: "Axes", rows: Sequence[Record], told: Sequence[Axis], x: str, y: str) -> None:
-    label = _labels(rows, told)
-    count = len(dict.fromkeys(map(label, rows)))
+def _require_few(rows: Sequence[Record], label: figures.Label) -> None:
+    """Refuse more curves than can be distinguished; an expected curve has the colour of the one beside it."""
+    count = len(set(map(label, rows)))
     if count > MOST_CURVES:
         raise LimitError(f"{count} curves are too many for a picture; choose with --group, --beta, --sigma-sys")
+
+
+def _curves(
+    ax: "Axes",
+    rows: Sequence[Record],
+    x: str,
+    y: str,
+    label: figures.Label,
+    style: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
     figures.name_axes(ax, x, y)
-    for line in figures.curves(ax, rows, x, y, label):
+    for line in figures.curves(ax, rows, x, y, label, style):
         if np.isnan(line.get_ydata()).all():
             line.set_label(f"{line.get_label()}: none")
     points = [row[x] for row in rows]

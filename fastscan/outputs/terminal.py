@@ -3,14 +3,15 @@
 import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from fastscan.axes import SETTINGS, Axis
+from fastscan.errors import shown
 from fastscan.inputs.units import short
 from fastscan.interactions.parameters import AXES, PARAMETERS
-from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SM_DISFAVOURED, level_text
+from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
@@ -48,10 +49,13 @@ def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
     above = "M_Z' > " if found["limit_gev"] else ""
-    where = f"{found['experiment']}, {found['model']}" + (f" at {', '.join(rows)}" if rows else "")
-    click.echo(f"{where}: {above}{limit_text(found)}  ({conditions(found)})")
+    where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
+    scaled = f", {SCALED}" if found["scaled_data"] else ""
+    click.echo(f"{where}: {above}{bound_text(found, 'limit')}  ({conditions(found)}{scaled})")
     if found["expected_status"]:
-        click.echo("expected, from the Standard Model's prediction in place of the data: " + expected_text(found))
+        click.echo(
+            "expected, from the Standard Model's prediction in place of the data: " + bound_text(found, "expected")
+        )
     if len(found["allowed_gev"]) > 1 or found["status"] == SM_DISFAVOURED:
         click.echo("allowed: " + intervals_text(found["allowed_gev"]))
         if found["allowed_over_g_gev"]:
@@ -59,22 +63,24 @@ def print_limit(found: Record) -> None:
 
 
 def print_limits(found: Iterable[Record], cl: float, dof: int) -> None:
-    """A row for each limit."""
+    """A row for each limit; the expected limit too where any is from scaled data."""
     limits = list(found)
+    scaled = any(each["scaled_data"] for each in limits)
     axes = [axis for axis in PARAMETERS if any(axis.column in each for each in limits)]
     rows = [
         (
-            each["experiment"],
-            each["model"],
+            shown(each["experiment"]),
+            shown(each["model"]),
             *("" if each.get(axis.column) is None else f"{axis.shown(each[axis.column]):.6g}" for axis in axes),
             *(setting_text(each[axis.column]) for axis in SETTINGS),
             limit_text(each),
+            *((bound_text(each, "expected"),) if scaled else ()),
         )
         for each in limits
     ]
     click.echo(f"Lower limits on M_Z' at {level_text(cl, dof)}:")
-    settings = (axis.heading for axis in SETTINGS)
-    print_table(("experiment", "model", *(axis.heading for axis in axes), *settings, "limit"), rows)
+    headings = (axis.heading for axis in (*axes, *SETTINGS))
+    print_table(("experiment", "model", *headings, "limit", *(("expected",) if scaled else ())), rows)
 
 
 def _row_axes(record: Record) -> list[Axis]:
@@ -83,13 +89,14 @@ def _row_axes(record: Record) -> list[Axis]:
 
 
 def print_summary(found: Iterable[Record]) -> None:
-    """A row for each experiment and model; over its rows, the range of its limits."""
+    """A row for each experiment and model; over its rows, the range of its limits, all at luminosity 1."""
     own = [axis for axis in SETTINGS if axis.default is None]  # settings of which each experiment has its own value
     groups: dict[tuple[str, ...], list[Record]] = {}
     for each in found:
-        key = (each["experiment"], each["model"], *(setting_text(each[axis.column]) for axis in own))
+        key = (shown(each["experiment"]), shown(each["model"]), *(setting_text(each[axis.column]) for axis in own))
         groups.setdefault(key, []).append(each)
-    click.echo(f"Lower limits on M_Z' at {level_text(CL, DOF)}:")
+    defaults = [f"{axis.text} {axis.default:g}" for axis in SETTINGS if axis.default is not None]
+    click.echo(f"Lower limits on M_Z' at {', '.join([level_text(CL, DOF), *defaults])}:")
     rows = [(*key, limits_text(each)) for key, each in groups.items()]
     print_table(("experiment", "model", *(axis.heading for axis in own), "limit"), rows)
 
@@ -97,7 +104,9 @@ def print_summary(found: Iterable[Record]) -> None:
 def print_contours(plane: Record) -> None:
     """The contours of a plane, a line for each."""
     where = f"{level_text(plane['cl'], plane['dof'])}, Delta chi2 = {plane['delta_chi2']:.4g}"
-    click.echo(f"{plane['experiment']}/{plane['model']} in {', '.join(plane['axes'])} ({where}):")
+    where += f", {SCALED}" if plane["scaled_data"] else ""
+    group = shown(f"{plane['experiment']}/{plane['model']}")
+    click.echo(f"{group} in {', '.join(plane['axes'])} ({where}):")
     for line in plane["contours"]:
         ends = "closed" if line["closed"] else "leaves the grid at both ends"
         ranges = ", ".join(range_text(name, line["vertices"][name]) for name in plane["axes"])
@@ -109,21 +118,22 @@ def print_contours(plane: Record) -> None:
 def print_group(group: Record) -> None:
     """What a store's group holds, and what made it."""
     state = "complete" if group["tasks_done"] == group["tasks"] else "INCOMPLETE, scan --resume continues"
-    click.echo(f"{group['group']}: {group['title']}" if group["title"] else group["group"])
+    click.echo(shown(f"{group['group']}: {group['title']}" if group["title"] else group["group"]))
     for name, axis in group["axes"].items():
         ends = f"{axis['first']:.6g} to {axis['last']:.6g}" if axis["size"] > 1 else f"{axis['first']:.6g}"
         unit = "" if axis["units"] == "1" else f" {axis['units']}"
         click.echo(f"  {name:<11} {axis['size']:>7}  {ends}{unit}")
     click.echo(f"  points      {short(group['points']):>7}  {group['dtype']}, {short(group['bytes'], 'B')}")
     click.echo(f"  tasks       {group['tasks_done']:>7}  of {group['tasks']}, {state}")
-    click.echo(f"  made by     {group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}")
+    made = f"{group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}"
+    click.echo(f"  made by     {shown(made)}")
 
 
 def print_checked(group: "Checked") -> None:
     """How a store's group was found, and its damaged chunks."""
     missing = f", {len(group.missing)} of {group.tasks} tasks missing" if group.missing else ""
     state = f"{len(group.damaged)} DAMAGED" if group.damaged else "good"
-    click.echo(f"{group.group}: {group.chunks} chunks {state}, {group.recomputed} computed again{missing}")
+    click.echo(f"{shown(group.group)}: {group.chunks} chunks {state}, {group.recomputed} computed again{missing}")
     for key in group.damaged:
         click.echo(f"  {key}")
 
@@ -147,11 +157,17 @@ def print_costs(found: "Costs", store: str) -> None:
 
 
 def limit_text(record: Record) -> str:
-    """A limit as a table shows it."""
-    if record["limit_gev"] is None:
-        return NO_LIMIT[record["status"]]
-    outside = " (outside the axis)" if record["status"] == OUTSIDE_AXIS else ""
-    return mass_text(record["limit_gev"], record["limit_over_g_gev"]) + outside
+    """A limit as a table shows it, marked where it is from scaled data."""
+    return bound_text(record, "limit") + (f" ({SCALED})" if record["scaled_data"] else "")
+
+
+def bound_text(record: Record, which: Literal["limit", "expected"]) -> str:
+    """The limit of a record or its expected one, or why there is none; empty where nothing is measured."""
+    status = record["status" if which == "limit" else "expected_status"]
+    if record[f"{which}_gev"] is None:
+        return "" if status is None else NO_LIMIT[status]
+    outside = " (outside the axis)" if status == OUTSIDE_AXIS else ""
+    return mass_text(record[f"{which}_gev"], record[f"{which}_over_g_gev"]) + outside
 
 
 def limits_text(records: Sequence[Record]) -> str:
@@ -166,13 +182,6 @@ def limits_text(records: Sequence[Record]) -> str:
     return f"{ends} over {len(records)} {rows}" + (f" ({', '.join(others)})" if others else "")
 
 
-def expected_text(record: Record) -> str:
-    """The expected limit, or why there is none."""
-    if record["expected_gev"] is None:
-        return NO_LIMIT[record["expected_status"]]
-    return mass_text(record["expected_gev"], record["expected_over_g_gev"])
-
-
 def mass_text(mass: float, over_g: float | None) -> str:
     """A limit on M_Z' in GeV, and the same limit on M_Z'/g' unless `over_g` is None."""
     return f"{mass:.1f} GeV" + ("" if over_g is None else f", M_Z'/g' {over_g:.1f} GeV")
@@ -185,7 +194,7 @@ def setting_text(value: float | dict[str, float]) -> str:
     ('0.2', 'conus 0.2, connie 0.1')
     """
     if isinstance(value, dict):
-        return ", ".join(f"{name} {each:g}" for name, each in value.items())
+        return ", ".join(f"{shown(name)} {each:g}" for name, each in value.items())
     return f"{value:g}"
 
 

@@ -9,9 +9,7 @@ import numpy as np
 
 from fastscan.answers import records
 from fastscan.answers.from_cube import limit_records
-from fastscan.experiments.catalogue import load
 from fastscan.inputs import data_files
-from fastscan.limits import limits
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.stores.cube import Cube
 
@@ -51,8 +49,6 @@ def _entry(cube: Cube, published: dict[tuple[str, str], float], notes: dict[str,
     (found,) = limit_records(cube)
     experiment, model = found["experiment"], found["model"]
     computed, paper = found["limit_gev"], published.get((experiment, model))
-    loaded = load(experiment)
-    expected = limits.limit(loaded.expected(), model) if loaded.is_measured else np.nan
     return Entry(
         experiment=experiment,
         model=model,
@@ -60,7 +56,7 @@ def _entry(cube: Cube, published: dict[tuple[str, str], float], notes: dict[str,
         status=found["status"],
         published_gev=paper,
         deviation=computed / paper - 1 if computed and paper else None,
-        expected_gev=None if np.isnan(expected) else float(expected),
+        expected_gev=found["expected_gev"],
         cl=found["cl"],
         dof=found["dof"],
         sigma_sys=found["sigma_sys"],

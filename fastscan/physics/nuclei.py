@@ -7,7 +7,7 @@ import functools
 import re
 from dataclasses import dataclass
 
-from fastscan.errors import InputError
+from fastscan.errors import InputError, quoted
 from fastscan.inputs import data_files
 from fastscan.physics.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 
@@ -94,7 +94,7 @@ def parse_formula(compound: str) -> dict[str, int]:
     """
     parts = _FORMULA_PART.findall(compound)
     if not parts or "".join(symbol + count for symbol, count in parts) != compound:
-        raise InputError(f"{compound!r} is no chemical formula such as 'CsI' or 'CaWO4'")
+        raise InputError(f"{quoted(compound)} is no chemical formula such as 'CsI' or 'CaWO4'")
     atoms: dict[str, int] = {}
     for symbol, count in parts:
         if symbol not in elements():
@@ -104,7 +104,7 @@ def parse_formula(compound: str) -> dict[str, int]:
         if count and min(mass_numbers) <= int(count) <= max(mass_numbers):
             raise InputError(f"{symbol + count!r} would be {count} atoms; natural isotopes only: write {symbol!r}")
         if count and int(count) == 0:
-            raise InputError(f"{compound!r} has zero atoms of {symbol}")
+            raise InputError(f"{quoted(compound)} has zero atoms of {symbol}")
         atoms[symbol] = atoms.get(symbol, 0) + int(count or 1)
     return atoms
 

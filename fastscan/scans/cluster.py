@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fastscan.errors import ScanError, tell_in_one_line
+from fastscan.errors import ScanError, quoted, tell_in_one_line
 from fastscan.inputs.files import open_files
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def threads_each(workers: int) -> int:
     from dask.system import CPU_COUNT  # imported here, because a scan without workers has no need of it
 
     if not 1 <= workers <= CPU_COUNT:
-        raise ScanError(f"--workers must be between 1 and this machine's {CPU_COUNT} cores, not {workers}")
+        raise ScanError(f"--workers must be between 1 and this machine's {CPU_COUNT} cores, not {quoted(workers)}")
     needed, allowed = FILES + FILES_EACH * workers, open_files()
     if needed > allowed:
         raise ScanError(

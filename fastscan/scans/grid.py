@@ -15,7 +15,8 @@ import numpy as np
 from fastscan import experiments
 from fastscan.axes import SETTINGS, SIGMA_SYS, Axis, by_name
 from fastscan.experiments.experiment import Experiment
-from fastscan.inputs.toml import Table, check_name, read_toml
+from fastscan.inputs import bounds
+from fastscan.inputs.toml import Table, check_name, expanded, read_toml
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.parameters import AXES, PARAMETERS
@@ -24,9 +25,6 @@ from fastscan.typing import Array
 
 Named = TypeVar("Named", Experiment, Interaction)
 DTYPES = ("float32", "float64")
-LONGEST_AXIS = 10_000_000
-MOST_TASKS = 1_000_000  # a scan holds all task numbers in memory at once
-SMALLEST_CHUNK, LARGEST_CHUNK = 2**10, 2**30
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,8 @@ def load(source: str | Path | Grid) -> Grid:
     Parameters
     ----------
     source : str, Path or Grid
-        TOML file; paths of experiments in it count from its directory.  A `Grid` is passed through.
+        TOML file, where ~ is the user's home; paths of experiments in it count from its directory.  A `Grid` is passed
+        through.
 
     Raises
     ------
@@ -125,7 +124,8 @@ def load(source: str | Path | Grid) -> Grid:
     """
     if isinstance(source, Grid):
         return source
-    table, directory = read_toml(Path(source), "a grid"), Path(source).parent
+    path = expanded(source)
+    table, directory = read_toml(path, "a grid"), path.parent
     combined = "combine" in table
     alone = _experiments(table, directory) if "experiments" in table or not combined else ()
     models = _models(table, directory)
@@ -138,9 +138,14 @@ def load(source: str | Path | Grid) -> Grid:
         **_storage(table.table("store", default={})),
     )
     table.done()
+    groups = (len(grid.experiments) + len(grid.combinations)) * len(grid.models)
+    if groups > bounds.MOST_GROUPS:
+        told = f"make {groups} groups with the experiments; a store has at most {bounds.MOST_GROUPS}"
+        raise table.error("models", told)
     tasks = max(layout.tasks for layout in layouts_of(grid).values())
-    if tasks > MOST_TASKS:
-        raise table.error("store", f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {MOST_TASKS}")
+    if tasks > bounds.MOST_TASKS:
+        told = f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {bounds.MOST_TASKS}"
+        raise table.error("store", told)
     return grid
 
 
@@ -183,14 +188,14 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
         raise table.error("NAME", "missing; a combination is a table [combine.NAME]")
     found = []
     for name in table.names():
-        entry = table.table(name)
         table.checked(name, partial(check_name, name))
+        entry = table.table(name)
         if name in {*experiments.names(), *(experiment.name for experiment in alone)}:
             raise table.error(name, "is the name of an experiment")
         members = _experiments(entry, directory)
         fixed = entry.table("sigma_sys", default={})
-        bounds = (SIGMA_SYS.low, SIGMA_SYS.high)
-        sigma = {each.name: fixed.number(each.name, *bounds) for each in members if each.name in fixed}
+        ends = (SIGMA_SYS.low, SIGMA_SYS.high)
+        sigma = {each.name: fixed.number(each.name, *ends) for each in members if each.name in fixed}
         fixed.done(known=[each.name for each in members])
         entry.done()
         found.append(Combination(name, members, sigma))
@@ -221,7 +226,7 @@ def _points(table: Table, axis: Axis) -> Points:
         points = Points(axis, values=table.numbers("values"), unit=unit)
     else:
         spacing = table.choice("spacing", ["linear", "log"], default="linear")
-        num = table.whole("num", 1, LONGEST_AXIS)
+        num = table.whole("num", 1, bounds.LONGEST_AXIS)
         points = Points(axis, (), table.number("start"), table.number("stop"), num, spacing, unit)
         if spacing == "log" and min(points.start, points.stop) <= 0:
             raise table.error("start", "must be positive, and stop too, where spacing is 'log'")
@@ -244,8 +249,8 @@ def _points(table: Table, axis: Axis) -> Points:
 def _storage(table: Table) -> dict[str, Any]:
     sizes = {}
     for key in ("chunk", "task"):
-        sizes[f"{key}_size"] = int(min(table.quantity(key, "size", default="16 MiB"), 2**62))
-    if not SMALLEST_CHUNK <= sizes["chunk_size"] <= LARGEST_CHUNK:
+        sizes[f"{key}_size"] = int(table.quantity(key, "size", default="16 MiB"))
+    if not bounds.CHUNK[0] <= sizes["chunk_size"] <= bounds.CHUNK[1]:
         raise table.error("chunk", "must be between 1 KiB and 1 GiB: it is held in memory, and is a file")
     dtype = table.choice("dtype", DTYPES, default="float32")
     table.done()

@@ -74,6 +74,8 @@ def _joint(parts: Sequence[Cube]) -> Cube:
         "experiments": {name: each for part in parts for name, each in part.identity["experiments"].items()},
         "fixed_sigma_sys": {name: sigma for part in parts for name, sigma in part.identity["fixed_sigma_sys"].items()},
     }
+    likelihood = combine([part.likelihood for part in parts])
+    measured = any(part.is_measured for part in parts)
     return replace(
         first,
         name=f"{'+'.join(part.experiment for part in parts)}/{first.model}",
@@ -81,5 +83,6 @@ def _joint(parts: Sequence[Cube]) -> Cube:
         identity=first.identity | joint,
         points=first.points | own,
         layout=replace(first.layout, arrays=arrays_of(combined=True)),
-        likelihood=combine([part.likelihood for part in parts]),
+        likelihood=likelihood,
+        expected=combine([part.expected for part in parts]) if measured else likelihood,
     )

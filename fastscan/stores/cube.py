@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import SETTINGS, Axis, by_name, named
-from fastscan.errors import LimitError
+from fastscan.errors import LimitError, quoted
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.likelihood import Likelihood, change_of
 from fastscan.stores.layout import Layout
@@ -40,6 +40,9 @@ class Cube:
         How it is cut.
     likelihood : Likelihood
         The likelihood in the rows of the grid, the last row parameter fastest.
+    expected : Likelihood
+        The same with measured data replaced by the Standard Model's prediction; `likelihood` itself where no data are
+        measured.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Cube:
     points: dict[str, Array]
     layout: Layout
     likelihood: Likelihood
+    expected: Likelihood
 
     @functools.cached_property
     def hash(self) -> str:
@@ -63,6 +67,11 @@ class Cube:
     @property
     def model(self) -> str:
         return self.name.split("/")[1]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether any of the data are measured, so that an observed limit differs from the expected one."""
+        return self.expected is not self.likelihood
 
     @property
     def axes(self) -> dict[str, Axis]:
@@ -166,7 +175,7 @@ class Cube:
         if not isinstance(values, str):
             return np.atleast_1d(axis.check(values)).ravel()
         if values != "axis":
-            raise LimitError(f"{name} is a number, several, or 'axis', not {values!r}")
+            raise LimitError(f"{name} is a number, several, or 'axis', not {quoted(values)}")
         return self.axis_points(name)
 
     def stored_setting(self, name: str, values: Array | None) -> IntArray:

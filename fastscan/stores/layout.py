@@ -67,6 +67,9 @@ CARRIED = {
     "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error, or the one at which it is fixed"),
     "follows": Stored(("member",), "1", "1 where the axis sigma_sys replaces it, else 0"),
 }
+# Beside it, in a group of its own where any data are measured: what differs with the Standard Model's prediction in
+# place of the data.
+EXPECTED = {name: CARRIED[name] for name in ("roots", "spread")}
 
 
 def stored_axis(axis: Axis) -> Stored:
@@ -81,7 +84,8 @@ FILES = re.compile(
     r"zarr\.json|[^/]+/zarr\.json|[^/]+/[^/]+/(zarr\.json"
     rf"|({'|'.join((*(axis.name for axis in AXES), *COMPUTED))})/{_CHUNK}"
     rf"|chi2/{RECORD.pattern}"
-    rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK}))"
+    rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
+    rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK}))"
 )
 LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial")  # zarr's temporary files
 

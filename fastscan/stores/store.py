@@ -5,6 +5,8 @@ has no events, holds, with the axes of the model in place of rows and strength,
 
     chi2(rows, strength, sigma_sys, luminosity)   events(rows, strength)   and one 1-D array an axis
     likelihood/                                   the arrays of `fastscan.likelihoods.likelihood.Likelihood`
+    expected/                                     those that differ with the Standard Model's prediction in place of
+                                                  measured data; only where any are measured
     chi2/done.<task>.json                         one record a task, written after its chunks
 
 A group's own zarr.json is written first and owns the name; it has a checksum of each small file of the group, which
@@ -17,7 +19,8 @@ import math
 import platform
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +42,7 @@ from fastscan.stores.cube import Cube, differences, hash_of
 from fastscan.stores.layout import (
     CARRIED,
     COMPUTED,
+    EXPECTED,
     JSON_TEXTS,
     LEFTOVER,
     PARTS_KEY,
@@ -167,9 +171,9 @@ def _make(root: zarr.Group, cube: Cube) -> None:
             dimension_names=tuple(cube.points)[:rank],
             attributes=COMPUTED[name].attributes,
         )
-    carried = group.create_group("likelihood")
-    for name, stored in CARRIED.items():
-        _put_array(carried, name, getattr(cube.likelihood, name), stored)
+    _put_likelihood(group, "likelihood", cube.likelihood, CARRIED)
+    if cube.is_measured:
+        _put_likelihood(group, "expected", cube.expected, EXPECTED)
     attributes = {
         "Conventions": "CF-1.11",
         "title": cube.title,
@@ -192,6 +196,13 @@ def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
     small = [key for key in _small_files(root) if key.startswith(prefix) and key != f"{prefix}zarr.json"]
     files = sync(_read_files(root, small))
     return {key.removeprefix(prefix): checksum(files[key].to_bytes()) for key in sorted(files)}
+
+
+def _put_likelihood(group: zarr.Group, name: str, likelihood: Likelihood, arrays: Mapping[str, Stored]) -> None:
+    """Arrays of a likelihood, in a group of their own."""
+    inner = group.create_group(name)
+    for array, stored in arrays.items():
+        _put_array(inner, array, getattr(likelihood, array), stored)
 
 
 def _put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> None:
@@ -241,7 +252,8 @@ def read(root: zarr.Group, name: str) -> Cube:
         interaction = catalogue.of_identity(name.partition("/")[2], identity["model"], references)
         axes = [axis.name for axis in (*interaction.parameters, *SETTINGS)]
         points = sync(_read_arrays(aside, axes))
-        carried = sync(_read_arrays(aside, [f"likelihood/{array}" for array in CARRIED]))
+        likelihood = Likelihood(tuple(identity["members"]), **_carried(aside, "likelihood", CARRIED))
+        measured = "expected/zarr.json" in attributes["checksums"]
         return Cube(
             name=name,
             title=attributes["title"],
@@ -256,10 +268,15 @@ def read(root: zarr.Group, name: str) -> Cube:
                 dtype=identity["dtype"],
                 arrays=arrays_of(identity["combined"]),
             ),
-            likelihood=Likelihood(
-                tuple(identity["members"]), **{name.rpartition("/")[2]: values for name, values in carried.items()}
-            ),
+            likelihood=likelihood,
+            expected=replace(likelihood, **_carried(aside, "expected", EXPECTED)) if measured else likelihood,
         )
+
+
+def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[str, Any]:
+    """Arrays of a likelihood by their names, from the group that they are in."""
+    found = sync(_read_arrays(storage, [f"{group}/{array}" for array in arrays]))
+    return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
 
 
 async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str]) -> dict[str, AnyBuffer]:
