@@ -10,6 +10,7 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
+import zarr
 from conftest import GRID, Arrays, Write, arrays, scanned, tells_its_peak, with_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,6 +129,14 @@ def test_finish_names_the_tasks_where_no_scan_in_parts_has_them_all(write: Write
         (out / f"coherent-ge/chi/chi2/done.{number}.json").unlink()
     with pytest.raises(FastscanError, match="complete: coherent-ge/chi lacks tasks 0-1; resume=True computes them"):
         scanner.finish(str(out))
+
+
+@pytest.mark.parametrize("said", ["", "[", "{}", "[0, 1]", '["a"]', "[2, [3]]", "[-1]", "[1e999]", "7", "[2, []]"])
+def test_a_store_that_lost_what_parts_it_has_lists_tasks(said: str, grid_file: Path, tmp_path: Path) -> None:
+    root = fastscan.scan(grid_file, tmp_path / "out.zarr", part=(1, 2))
+    zarr.open_group(root.store.root, mode="r+", use_consolidated=False).attrs["fastscan_parts"] = said
+    with pytest.raises(FastscanError, match="coherent-csi/e6 lacks tasks 0; resume=True computes them"):
+        scanner.finish(str(tmp_path / "out.zarr"))
 
 
 @pytest.mark.parametrize("n", [3, 7, 50])

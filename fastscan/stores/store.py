@@ -313,12 +313,13 @@ def remember_parts(root: zarr.Group, number: int, groups: Iterable[str]) -> None
 
 
 def parts_of(root: zarr.Group) -> tuple[int, list[str]] | None:
-    """What `remember_parts` kept last; None where there was no scan in parts."""
+    """What `remember_parts` kept last; None where there was no scan in parts, or that is damaged."""
     try:
         number, *groups = json.loads(str(root.attrs.get(PARTS_KEY)))
-        return int(number), groups
     except MALFORMED:
         return None
+    whole = type(number) is int and number > 0 and all(isinstance(group, str) for group in groups)
+    return (number, groups) if whole else None
 
 
 def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
