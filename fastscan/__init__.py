@@ -16,13 +16,13 @@ stands above it:
     errors
     typing
     kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
-    inputs        bounds  units  files  toml  data_files  arguments
+    inputs        bounds  units  spacing  files  toml  data_files  arguments
     axes
-    physics       constants  nuclei  kinematics  cross_sections  quadrature  spectra
+    physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
     interactions  parameters  interaction  standard_model  contact  catalogue
-    experiments   geometry  sources  detectors  observations  targets  experiment  reading  catalogue
+    experiments   geometry  sources  detectors  observations  form_factors  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
-    limits        confidence  points  crossings  limits
+    limits        confidence  doubts  points  crossings  limits
     stores        layout  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers

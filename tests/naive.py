@@ -75,6 +75,12 @@ class Experiment(NamedTuple):
     background: float = BACKGROUND_FRACTION  # of the signal
     background_scales: bool = True
     bins_kev: tuple[float, ...] = ()  # edges; none: one bin of all recoils
+    abundances: tuple[
+        tuple[str, int, float], ...
+    ] = ()  # (element, mass number, mole fraction) in place of natural ones
+    dopants: tuple[tuple[str, float], ...] = ()  # (element, share of the mass of each compound)
+    distribution: str = "fermi"  # of the nucleons: or helm, klein-nystrand
+    rms_fm: tuple[tuple[int, float], ...] = ()  # root mean square radius by proton number
 
 
 CSI, NAI = (("Cs", 1), ("I", 1)), (("Na", 1), ("I", 1))
@@ -207,6 +213,47 @@ def form_factor(q_mev: float, mass_number: int) -> float:
     return float(3 / (x * (x**2 + y**2)) * y / math.sinh(y) * bracket)
 
 
+def smeared_sphere(distribution: str, radius: float, smearing: float, r: float) -> float:
+    """Density, up to its norm, of a uniform sphere smeared by a Gaussian (helm) or a Yukawa potential; all in fm."""
+    if distribution == "helm":
+        a, b = (radius - r) / (math.sqrt(2) * smearing), (radius + r) / (math.sqrt(2) * smearing)
+        edges = smearing / (math.sqrt(2 * math.pi) * r) * (math.exp(-(b**2)) - math.exp(-(a**2)))
+        return (math.erf(a) + math.erf(b)) / 2 + edges
+    if r < radius:
+        inside = (1 + radius / smearing) * math.exp(-radius / smearing)
+        return 1 - inside * math.sinh(r / smearing) / (r / smearing)
+    outside = radius / smearing * math.cosh(radius / smearing) - math.sinh(radius / smearing)
+    return outside * math.exp(-r / smearing) / (r / smearing)
+
+
+def transform(distribution: str, radius: float, smearing: float, q_mev: float) -> float:
+    """Fourier transform of a smeared sphere over its norm, by quadrature over the distance from the centre."""
+    edges = [0.0, radius, radius + 45 * smearing]  # beyond, exp(-45) is less than what floats resolve
+
+    def shell(r: float) -> float:
+        return r**2 * smeared_sphere(distribution, radius, smearing, r) if r else 0.0
+
+    q = q_mev / HBAR_C
+    return integral(lambda r: shell(r) * np.sinc(q * r / math.pi), edges) / integral(shell, edges)
+
+
+def factor(experiment: str, isotope: Isotope, q_mev: float) -> float:
+    """Form factor of an isotope in an experiment."""
+    row = EXPERIMENTS[experiment]
+    if row.distribution == "fermi":
+        return form_factor(q_mev, isotope.mass_number)
+    rms = dict(row.rms_fm).get(isotope.charge)
+    smearing, mean_square = {"helm": (0.9, 3 * 0.9**2), "klein-nystrand": (0.7, 6 * 0.7**2)}[row.distribution]
+    if rms:
+        radius = math.sqrt(5 / 3 * (rms**2 - mean_square))
+    elif row.distribution == "helm":  # Lewin and Smith
+        c = 1.23 * isotope.mass_number ** (1 / 3) - 0.60
+        radius = math.sqrt(c**2 + 7 / 3 * math.pi**2 * 0.52**2 - 5 * smearing**2)
+    else:
+        radius = 1.23 * isotope.mass_number ** (1 / 3)
+    return transform(row.distribution, radius, smearing, q_mev)
+
+
 @lru_cache
 def isotopes(symbol: str) -> list[Isotope]:
     """The natural isotopes of an element."""
@@ -216,11 +263,25 @@ def isotopes(symbol: str) -> list[Isotope]:
     return [Isotope(int(z), int(a), float(mass), float(part) / total) for z, a, mass, part in columns]
 
 
+def shares(symbol: str, chosen: Sequence[tuple[str, int, float]]) -> list[tuple[Isotope, float]]:
+    """Isotopes of an element and their mole fractions: chosen ones, or else all natural ones."""
+    if not chosen:
+        return [(isotope, isotope.abundance) for isotope in isotopes(symbol)]
+    natural = {isotope.mass_number: isotope for isotope in isotopes(symbol)}
+    return [(natural[mass_number], share) for _, mass_number, share in chosen]
+
+
 def nuclei(experiment: str) -> list[tuple[Isotope, float]]:
     """Isotopes and numbers of nuclei in the detector, an element once for each compound that it is in."""
-    numbers = []
-    for compound, kilograms in EXPERIMENTS[experiment].target:
-        parts = [(isotope, n * isotope.abundance) for symbol, n in compound for isotope in isotopes(symbol)]
+    row, numbers = EXPERIMENTS[experiment], []
+    undoped = 1 - math.fsum(share for _, share in row.dopants)
+    hosts = [(compound, kilograms * undoped) for compound, kilograms in row.target]
+    dopants = [(((symbol, 1),), kilograms * share) for _, kilograms in row.target for symbol, share in row.dopants]
+    chosen = {element: [each for each in row.abundances if each[0] == element] for element, _, _ in row.abundances}
+    for compound, kilograms in [*hosts, *dopants]:
+        parts = [
+            (isotope, n * share) for symbol, n in compound for isotope, share in shares(symbol, chosen.get(symbol, []))
+        ]
         molar_mass = math.fsum(atoms * isotope.atomic_mass for isotope, atoms in parts)  # g
         numbers += [(iso, kilograms * 1000 / molar_mass * AVOGADRO * atoms) for iso, atoms in parts]
     return numbers
@@ -321,7 +382,7 @@ def rate_per_nucleus(experiment: str, isotope: Isotope, low_kev: float, high_kev
 
     def detected(recoil: float) -> float:
         q = math.sqrt(2 * mass * recoil + recoil**2)
-        return efficiency(experiment, recoil / KEV) * form_factor(q, isotope.mass_number) ** 2
+        return efficiency(experiment, recoil / KEV) * factor(experiment, isotope, q) ** 2
 
     def continuous(recoil: float) -> float:
         lowest = (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2  # E for which recoil is max_recoil

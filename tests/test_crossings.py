@@ -21,6 +21,8 @@ from fastscan.errors import FastscanError
 from fastscan.stores import store
 from fastscan.typing import Record
 
+# crossings are looked for down to 1 GeV, where the contact form has ended in coherent-csi
+pytestmark = pytest.mark.filterwarnings("ignore:M_Z. is below:fastscan.FastscanWarning")
 CHUNK = "conus/e6/chi2/c.0.0.0.0"
 DENSE = """
 experiments = ["coherent-csi", "conus"]

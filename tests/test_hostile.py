@@ -213,6 +213,7 @@ def garbled(draw: st.DrawFn) -> bytes:
     return text
 
 
+@pytest.mark.filterwarnings("ignore::fastscan.FastscanWarning")  # it may say what nobody means
 @given(garbled())
 @example(GRID.encode() + b'[combine."a\\nb"]')
 @example(GRID.replace("coherent-csi", r"a\nb.toml").encode())

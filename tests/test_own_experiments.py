@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import fastscan
 from fastscan.errors import ExperimentError
+from fastscan.experiments import Helm
 from fastscan.experiments import catalogue as experiments
 from fastscan.likelihoods.response import response
 
@@ -78,6 +79,66 @@ def test_a_cylinder_with_a_mass(write: Write) -> None:
     for mass in (300.0, math.inf):
         expected = naive.events("cr51-lxe-a", "chi", mass) / 2
         assert fastscan.events(path, "chi", m_zprime=mass) == pytest.approx(expected, rel=1e-8, abs=0)
+
+
+# What stands in coherent-ge's file for its compound, and what that is in its naive row.
+TARGETS = {
+    "hydrocarbon": ('compound = "C9H12"', {"target": (((("C", 9), ("H", 12)), 15.0),)}),
+    "named dopant": ('compound = "CsI(Tl)"', {"target": ((naive.CSI, 15.0),)}),
+    "enriched": (
+        'compound = "Ge"\nabundances = { Ge76 = 0.92, Ge74 = 0.08 }',
+        {"abundances": (("Ge", 76, 0.92), ("Ge", 74, 0.08))},
+    ),
+    "doped": (
+        'compound = "NaI"\ndopants = { Tl = 0.01 }',
+        {"target": ((naive.NAI, 15.0),), "dopants": (("Tl", 0.01),)},
+    ),
+    "enriched dopant": (
+        'compound = "Ar"\ndopants = { Xe = 0.1 }\nabundances = { Xe136 = 1 }',
+        {"target": ((naive.AR, 15.0),), "dopants": (("Xe", 0.1),), "abundances": (("Xe", 136, 1.0),)},
+    ),
+    "helm": ('compound = "Ge"\nform_factor = "helm"', {"distribution": "helm"}),
+    "helm with radii": (
+        'compound = "CsI"\nform_factor = { kind = "helm", radii = { Cs = "5.01 fm", I = "4.94 fm" } }',
+        {"target": ((naive.CSI, 15.0),), "distribution": "helm", "rms_fm": ((55, 5.01), (53, 4.94))},
+    ),
+    "klein-nystrand": ('compound = "Ge"\nform_factor = "klein-nystrand"', {"distribution": "klein-nystrand"}),
+    "klein-nystrand with a radius": (
+        'compound = "Ar"\nform_factor = { kind = "klein-nystrand", radii = { Ar = "3.448 fm" } }',
+        {"target": ((naive.AR, 15.0),), "distribution": "klein-nystrand", "rms_fm": ((18, 3.448),)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_events_of_any_target(name: str, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, row = TARGETS[name]
+    text = (experiments.BUILT_IN / "coherent-ge.toml").read_text()
+    assert 'compound = "Ge"' in text
+    path = write("target.toml", text.replace('compound = "Ge"', lines))
+    monkeypatch.setitem(naive.EXPERIMENTS, name, naive.EXPERIMENTS["coherent-ge"]._replace(**row))
+    for mass in (200.0, math.inf):
+        expected = naive.events(name, "chi", mass)
+        assert fastscan.events(path, "chi", m_zprime=mass) == pytest.approx(expected, rel=1e-8, abs=0)
+
+
+def test_several_targets_add_up(write: Write) -> None:
+    text = (experiments.BUILT_IN / "coherent-ge.toml").read_text()
+    both = 'compound = "Ne"\nmass = "0.9 kg"\n\n[[target]]\ncompound = "CH4"\nmass = "0.1 kg"'
+    parts = [both, *(part.removeprefix("[[target]]\n") for part in both.split("\n\n"))]
+    single = 'compound = "Ge"\nmass = "15 kg"'
+    assert single in text
+    paths = [write(f"{n}.toml", text.replace(single, part)) for n, part in enumerate(parts)]
+    sum_of_both, neon, methane = (fastscan.events(path, "chi", m_zprime=math.inf) for path in paths)
+    assert sum_of_both == pytest.approx(neon + methane, rel=1e-12)
+
+
+def test_a_target_made_in_python_is_that_of_a_file(write: Write) -> None:
+    text = (experiments.BUILT_IN / "conus.toml").read_text()
+    enriched = 'compound = "Ge"\nabundances = { Ge76 = 1 }\nform_factor = "helm"'
+    from_file = experiments.load(write("mine.toml", text.replace('compound = "Ge"', enriched)))
+    (natural,) = experiments.load("conus").targets
+    assert from_file.targets == (replace(natural, abundances=(("Ge76", 1.0),), form_factor=Helm()),)
 
 
 def test_the_commented_example_of_a_detector_works() -> None:

@@ -1,6 +1,7 @@
 """Wherever it runs: without what only some machines have, with few open files, and where nothing can be kept."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -108,7 +109,8 @@ def nothing_kept(tmp_path: Path) -> dict[str, str]:
 
 
 def warnings_in(told: str) -> list[str]:
-    return [line.partition("FastscanWarning: ")[2] for line in told.splitlines() if "FastscanWarning" in line]
+    """Those of fastscan, as commands tell them or as Python does."""
+    return re.findall(r"(?:fastscan: warning|FastscanWarning): (.*)", told)
 
 
 WARNING = (

@@ -6,6 +6,7 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 import os
 import re
 import sys
+import warnings
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ import click
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
 from fastscan.commands import completion, options
-from fastscan.errors import FastscanError, InputError, OutputError, StoreError, shown, tell_in_one_line
+from fastscan.errors import FastscanError, FastscanWarning, InputError, OutputError, StoreError, shown, tell_in_one_line
 from fastscan.inputs.files import open_files
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
@@ -45,41 +46,46 @@ def cli(context: click.Context) -> None:
 @click.argument("experiments", shell_complete=completion.experiments)
 @click.argument("model", shell_complete=completion.models)
 @options.question(
-    *(options.one_value(axis, " of a model that has one") for axis in ROWS),
+    *(options.several_values(axis, " of a model that has one", stored=False) for axis in ROWS),
     click.option(
         "--sigma-sys",
         multiple=True,
         type=options.SigmaSys(),
-        metavar="[NAME=]VALUE",
-        help="Relative systematic error, 0.2 for 20 %, of all or, repeatable, of one; left out, each experiment's own.",
+        metavar="[NAME=]VALUES",
+        help="Relative systematic error, 0.2 or 20%, or several separated by commas, of all or, repeatable, of one, "
+        "where several of one go together with those of another; left out, each experiment's own.",
     ),
-    options.one_value(LUMINOSITY),
+    options.several_values(LUMINOSITY, stored=False),
     dof=options.dof,
 )
 @options.as_json
 @options.as_csv
 def limit(experiments: str, model: str, question: Question, as_json: bool, as_csv: bool) -> None:
-    """One lower limit on M_Z', without a store.
+    """Lower limits on M_Z', without a store.
 
-    EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML file, or several of them separated by commas,
-    which are combined. MODEL is a name of `fastscan models` or a path to a TOML file with charges. Measured data at
-    a luminosity other than 1 are scaled, with their deficit or excess; the line below says what is then expected.
+    One for every combination of the values. EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML file, or
+    several of them separated by commas, which are combined. MODEL is a name of `fastscan models` or a path to a TOML
+    file with charges. Measured data at a luminosity other than 1 are scaled, with their deficit or excess; what is then
+    expected stands beside it.
 
     \b
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
+              fastscan limit coherent-csi e6 --beta 0deg,45deg --sigma-sys 1%,20% --luminosity 1,10
               fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
     """
     options.only_one(json=as_json, csv=as_csv)
     from fastscan.answers import point, records
 
     names = experiments.split(",")
-    found = point.limit_at_point(names, model, options.with_sigma_sys(question, names))
+    found = point.limits_at_points(names, model, options.with_sigma_sys(question, names))
     if as_csv:
-        records.write_csv(sys.stdout, list(found), [found])
+        records.write_csv(sys.stdout, list(found[0]), found)
     elif as_json:
-        terminal.print_json(found)
+        terminal.print_json(found if len(found) > 1 else found[0])
+    elif len(found) > 1:
+        terminal.print_limits(found, question.cl, question.column_dof)
     else:
-        terminal.print_limit(found)
+        terminal.print_limit(found[0])
 
 
 @cli.command()
@@ -440,6 +446,7 @@ def main() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
         getattr(sys, name).reconfigure(errors="backslashreplace")  # a title may have what the terminal can't show
+    _tell_warnings()
     try:
         _check_environment()
         cli.main(prog_name="fastscan", standalone_mode=False)
@@ -456,6 +463,23 @@ def main() -> None:
         _end(0)
     except OSError as error:
         _end(2, f"{error.filename or 'output'} can't be written: {error.strerror}")
+
+
+def _tell_warnings() -> None:
+    """Print each warning of fastscan once, as one line on stderr; what other packages warn of is left to Python."""
+    told: set[str] = set()
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if not issubclass(category, FastscanWarning):
+            others(message, category, *where)
+        elif str(message) not in told:
+            told.add(str(message))
+            with suppress(OSError):  # a full or broken stream must cause no other exit code
+                click.echo(f"fastscan: warning: {message}", err=True)
+
+    warnings.simplefilter("always", FastscanWarning)
+    warnings.showwarning = show  # type: ignore[assignment]
 
 
 def _check_environment() -> None:

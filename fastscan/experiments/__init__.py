@@ -6,6 +6,7 @@ The words of an experiment are here too, for families of experiments that `datac
 from fastscan.experiments.catalogue import load, load_all, names
 from fastscan.experiments.detectors import Constant, Detector, Logistic, Tabulated
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.form_factors import Fermi, Helm, KleinNystrand
 from fastscan.experiments.geometry import Cylinder, Point
 from fastscan.experiments.observations import Measured, Projection
 from fastscan.experiments.sources import ElectronCapture, PionDecayAtRest, Reactor
@@ -17,6 +18,9 @@ __all__ = [
     "Detector",
     "ElectronCapture",
     "Experiment",
+    "Fermi",
+    "Helm",
+    "KleinNystrand",
     "Logistic",
     "Measured",
     "PionDecayAtRest",

@@ -45,7 +45,7 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
     Examples
     --------
     >>> load("coherent-ge").targets
-    (Target(compound='Ge', mass_kg=15.0, molar_mass=None),)
+    (Target(compound='Ge', mass_kg=15.0, molar_mass=None, abundances=(), dopants=(), form_factor=Fermi()),)
     """
     if isinstance(experiment, Experiment):
         return experiment

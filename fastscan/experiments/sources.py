@@ -28,7 +28,6 @@ from fastscan.physics.spectra import (
 from fastscan.typing import Array
 
 FUELS = ("U235", "U238", "Pu239", "Pu241")
-ROUNDING = 1e-6  # of shares that people write
 
 
 class Source(Protocol):
@@ -124,7 +123,7 @@ class Reactor:
         shares = tuple((fuel, fractions.number(fuel, *bounds.SHARE)) for fuel in FUELS if fuel in fractions)
         fractions.done()
         total = math.fsum(share for _, share in shares)
-        if abs(total - 1) > ROUNDING:
+        if abs(total - 1) > bounds.SHARE_ROUNDING:
             raise table.error("fission_fractions", f"must add up to 1, not {total:g}")
         return cls(table.quantity("power", "power"), shares)
 
@@ -168,7 +167,7 @@ class ElectronCapture:
             lines.append((line.quantity("energy", "energy"), line.number("fraction", *bounds.SHARE)))
             line.done()
         total = math.fsum(fraction for _, fraction in lines)
-        if total > 1 + ROUNDING:
+        if total > 1 + bounds.SHARE_ROUNDING:
             raise table.error("lines", f"fractions of all decays must not add up to more than 1, but to {total:g}")
         return cls(table.quantity("activity", "activity"), table.quantity("half_life", "time"), tuple(lines))
 

@@ -4,6 +4,8 @@ They are not physics, but limits of arithmetic, memory and patience, which no ph
 Python interface share them, and build their messages from them.  Bounds are inclusive.
 """
 
+import math
+
 # --- texts and files ---
 LARGEST_FILE = 2**21  # bytes of a file that people write
 DEEPEST_KEY = 16  # parts of a dotted key; the time that a parser takes grows with their square
@@ -21,6 +23,7 @@ QUANTITY = {  # of each kind, in its base unit
     "energy": (1e-12, 1e9),
     "recoil energy": (1e-12, 1e9),
     "length": (1e-6, 1e15),
+    "nuclear length": (1e-3, 100.0),
     "mass": (1e-12, 1e15),
     "time": (1e-9, 1e20),
     "power": (1e-9, 1e20),
@@ -30,6 +33,8 @@ QUANTITY = {  # of each kind, in its base unit
     "size": (1.0, 2.0**60),
 }
 SHARE = (0.0, 1.0)
+SHARE_ROUNDING = 1e-6  # of shares that should add up to 1, as people write them
+MOST_ATOMS = 10_000  # of an element in a formula unit
 NEUTRINOS_PER_PROTON = (1e-9, 1e3)
 PROTONS = (1.0, 1e40)
 RECOIL = (0.0, 1e9)  # in a table of an efficiency, or of bins, in the unit that it has
@@ -44,9 +49,11 @@ EVENTS = (1e-15, 1e15)  # that an experiment counts in all; beyond, squares of s
 
 # --- settings ---
 LARGEST_SIGMA_SYS = 1e6  # relative; of a background too
+DOUBTFUL_SIGMA_SYS = 1.0  # above it per cent may be meant
 LUMINOSITY = (1e-15, 1e15)  # neither it nor its inverse overflows a sum of squares
 
 # --- models ---
+LARGEST_BETA = 2 * math.pi * (1 + 1e-12)  # rad; 360 deg can be rounded upwards
 LIGHTEST_GEV = 1e-3  # M_Z'; far below 1 GeV, where the contact interaction ends
 G_PRIME = (1e-9, 1e3)  # strength of a user's own U(1)'
 LARGEST_CHARGE = 1e6  # of a fermion under it

@@ -256,8 +256,19 @@ class Table:
     def number(self, key: str, low: float = -bounds.NUMBER[1], high: float = bounds.NUMBER[1]) -> float:
         return self._checked_number(key, self.take(key, (int, float), "a number"), low, high)
 
+    def relative(self, key: str, minimum: float = 0.0, maximum: float = math.inf) -> float:
+        """A relative error, a number or a text in per cent."""
+        written = self.take(key, (int, float, str), "a number such as 0.2, or a text such as '20 %'")
+        return self._checked_number(key, self.checked(key, lambda: units.relative(written)), minimum, maximum)
+
     def is_number(self, key: str) -> bool:
         return isinstance(self._entries.get(key), int | float)
+
+    def named_or_table(self, key: str, default: str) -> Self:
+        """The table of a key whose kind can be all that is said: ``key = "kind"`` for ``key = { kind = "kind" }``."""
+        if key in self and isinstance(self._entries[key], dict):
+            return self.table(key)
+        return type(self)({"kind": self.text(key, default)}, f"{self._where}: [{key}]", kind=self._kind)
 
     def flag(self, key: str) -> bool:
         value = self._given(key, "true or false")

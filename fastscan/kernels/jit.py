@@ -10,7 +10,6 @@ of all sources of this wing into that name: after any edit numba finds nothing o
 import functools
 import hashlib
 import threading
-import warnings
 from collections.abc import Callable
 from multiprocessing import parent_process
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 from numba import get_num_threads, njit
 
-from fastscan.errors import FastscanWarning
+from fastscan.errors import warn
 
 SERIAL_POINTS = 65536  # up to this many points, to wake threads costs more time than they save
 
@@ -57,9 +56,7 @@ def _warn_that_nothing_is_kept() -> None:
     """Warn once that numba finds no directory for what it compiles; a worker's parent has done so already."""
     if parent_process() is None:
         problem = "numba can keep nothing of what it compiles, so that each process compiles it anew"
-        warnings.warn(
-            f"{problem}; set NUMBA_CACHE_DIR to a directory that can be written", FastscanWarning, stacklevel=2
-        )
+        warn(f"{problem}; set NUMBA_CACHE_DIR to a directory that can be written")
 
 
 class Kernel:

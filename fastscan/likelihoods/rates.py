@@ -16,6 +16,7 @@ import numpy as np
 
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.form_factors import FormFactor
 from fastscan.physics import cross_sections
 from fastscan.physics.constants import M_ELECTRON
 from fastscan.physics.kinematics import maximum_recoil, minimum_energy
@@ -27,9 +28,10 @@ from fastscan.typing import Array
 
 @dataclass(frozen=True)
 class Nucleus:
-    """A nucleus that recoils coherently."""
+    """A nucleus that recoils coherently, with its target's form factor."""
 
     isotope: Isotope
+    form_factor: FormFactor
 
     @property
     def mass(self) -> float:
@@ -38,7 +40,8 @@ class Nucleus:
 
     def cross_section(self, recoil: Array, energy: Array, neutrino: Neutrino) -> Array:
         """dsigma/dT of shape (..., 3), see `cross_sections.cevns`; it is the same for every neutrino."""
-        return cross_sections.cevns(recoil, energy, self.isotope)
+        factor = self.form_factor.at(cross_sections.momentum_transfer(recoil, self.mass), self.isotope)
+        return cross_sections.cevns(recoil, energy, self.isotope, factor)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def scatterers(experiment: Experiment) -> Iterator[tuple[float, Scatterer]]:
         for isotope, number in target.isotopes():
             match experiment.channel:
                 case "cevns":
-                    yield number, Nucleus(isotope)
+                    yield number, Nucleus(isotope, target.form_factor)
                 case "nu-e":
                     yield number * isotope.Z, Electron()
                 case never:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from fastscan.errors import ScanError
+from fastscan.errors import ScanError, warn
 from fastscan.inputs import arguments
 from fastscan.inputs.files import writable
 from fastscan.scans import grid as grids
@@ -64,15 +64,16 @@ def costs(
         For a place where the scan would be refused, or a store to be continued that is another grid's.
     """
     checked = grids.load(source)
+    warn(*grids.doubts(checked))
     require_sense(resume, overwrite, part)
     done: dict[str, set[int]] = {}
     share = resume or part is not None
     looked_at = share or not is_url(location)
     if looked_at and require_place(location, overwrite=overwrite, resume=share) and share:
-        from fastscan.scans.plan import plan
+        from fastscan.scans.plan import cubes_of
         from fastscan.stores import store
 
-        done = store.done(read_root(location), plan(checked))
+        done = store.done(read_root(location), cubes_of(checked))
     groups = grids.layouts_of(checked)
     missing = missing_tasks(groups, done, part)
     here = workers is None and scheduler is None

@@ -66,6 +66,7 @@ CARRIED = {
     "spread": Stored(("member",), "1", "part of the variance that grows with the luminosity squared, relative"),
     "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error, or the one at which it is fixed"),
     "follows": Stored(("member",), "1", "1 where the axis sigma_sys replaces it, else 0"),
+    "momentum_transfer": Stored(("member",), "MeV", "largest momentum transfer"),
 }
 # Beside it, in a group of its own where any data are measured: what differs with the Standard Model's prediction in
 # place of the data.

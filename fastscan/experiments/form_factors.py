@@ -1,0 +1,158 @@
+"""Form factors by name: each kind is one class with its words, its reading, and its value for each isotope.
+
+Another kind is another class and its line in `FORM_FACTORS`.  Protons and neutrons have the same one.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from fastscan.inputs.toml import Table
+from fastscan.physics import form_factors
+from fastscan.physics.nuclei import Isotope
+from fastscan.typing import Array
+
+Radii = tuple[tuple[str, float], ...]  # root mean square radii in fm, by element ("Cs") or isotope ("Cs133")
+
+
+class FormFactor(Protocol):
+    """What every kind of form factor offers."""
+
+    @classmethod
+    def read(cls, table: Table, isotopes: Sequence[Isotope]) -> Self:
+        """The form factor that the ``form_factor`` of a target with such isotopes describes.
+
+        Raises
+        ------
+        ExperimentError
+            For a key that is missing or wrong, and for a smearing that leaves nothing to be smeared.
+        """
+
+    def at(self, momentum_mev: Array, isotope: Isotope) -> Array:
+        """F of an isotope at momentum transfers in MeV, dimensionless and of their shape."""
+
+
+@dataclass(frozen=True)
+class Fermi:
+    """The symmetrised Fermi form factor, see `form_factors.fermi`; it has no parameter."""
+
+    @classmethod
+    def read(cls, table: Table, isotopes: Sequence[Isotope]) -> Self:
+        """See `FormFactor.read`; there is nothing to read."""
+        return cls()
+
+    def at(self, momentum_mev: Array, isotope: Isotope) -> Array:
+        """See `FormFactor.at`."""
+        return form_factors.fermi(momentum_mev, isotope.A)
+
+
+@dataclass(frozen=True)
+class Helm:
+    """Helm's form factor, see `form_factors.helm`.
+
+    An isotope without a root mean square radius of its own has Lewin and Smith's, see
+    `form_factors.helm_sphere_squared`.
+    """
+
+    skin_fm: float = 0.9
+    radii_fm: Radii = ()
+
+    @classmethod
+    def read(cls, table: Table, isotopes: Sequence[Isotope]) -> Self:
+        """See `FormFactor.read`."""
+        found = cls(table.quantity("skin", "nuclear length", "0.9 fm"), _read_radii(table, isotopes))
+        for isotope in isotopes:
+            if found.radius_squared(isotope) <= 0:
+                raise table.error("skin", f"{found.skin_fm:g} fm leaves no sphere inside the skin of {isotope.name}")
+        return found
+
+    def radius_squared(self, isotope: Isotope) -> float:
+        """Square of the sphere's radius in fm^2.
+
+        Examples
+        --------
+        >>> from fastscan.physics.nuclei import elements
+        >>> (caesium,) = elements()["Cs"]
+        >>> [round(math.sqrt(helm.radius_squared(caesium)), 3) for helm in (Helm(), Helm(radii_fm=(("Cs", 5.01),)))]
+        [5.867, 6.147]
+        """
+        rms = _rms(self.radii_fm, isotope)
+        if rms is None:
+            return form_factors.helm_sphere_squared(isotope.A, self.skin_fm)
+        return form_factors.sphere_squared(rms, 3 * self.skin_fm**2)
+
+    def at(self, momentum_mev: Array, isotope: Isotope) -> Array:
+        """See `FormFactor.at`."""
+        return form_factors.helm(momentum_mev, math.sqrt(self.radius_squared(isotope)), self.skin_fm)
+
+
+@dataclass(frozen=True)
+class KleinNystrand:
+    """Klein and Nystrand's form factor, see `form_factors.klein_nystrand`.
+
+    The sphere of an isotope without a root mean square radius of its own has the radius r0 A^(1/3).
+    """
+
+    range_fm: float = 0.7
+    r0_fm: float = 1.23
+    radii_fm: Radii = ()
+
+    @classmethod
+    def read(cls, table: Table, isotopes: Sequence[Isotope]) -> Self:
+        """See `FormFactor.read`."""
+        found = cls(
+            range_fm=table.quantity("range", "nuclear length", "0.7 fm"),
+            r0_fm=table.quantity("r0", "nuclear length", "1.23 fm"),
+            radii_fm=_read_radii(table, isotopes),
+        )
+        for isotope in isotopes:
+            if found.radius_squared(isotope) <= 0:
+                raise table.error("range", f"{found.range_fm:g} fm leaves no sphere inside {isotope.name}")
+        return found
+
+    def radius_squared(self, isotope: Isotope) -> float:
+        """Square of the sphere's radius in fm^2.
+
+        Examples
+        --------
+        >>> from fastscan.physics.nuclei import elements
+        >>> (caesium,) = elements()["Cs"]
+        >>> round(math.sqrt(KleinNystrand().radius_squared(caesium)), 3)
+        6.278
+        """
+        rms = _rms(self.radii_fm, isotope)
+        if rms is None:
+            squared: float = (self.r0_fm * isotope.A ** (1 / 3)) ** 2
+            return squared
+        return form_factors.sphere_squared(rms, 6 * self.range_fm**2)
+
+    def at(self, momentum_mev: Array, isotope: Isotope) -> Array:
+        """See `FormFactor.at`."""
+        return form_factors.klein_nystrand(momentum_mev, math.sqrt(self.radius_squared(isotope)), self.range_fm)
+
+
+FORM_FACTORS: dict[str, type[FormFactor]] = {"fermi": Fermi, "helm": Helm, "klein-nystrand": KleinNystrand}
+
+
+def read(table: Table, isotopes: Sequence[Isotope]) -> FormFactor:
+    """The form factor of a target: ``form_factor`` names its kind or is a table of it; left out, "fermi"."""
+    return table.named_or_table("form_factor", "fermi").of_kind("kind", FORM_FACTORS, isotopes)
+
+
+def _read_radii(table: Table, isotopes: Sequence[Isotope]) -> Radii:
+    """Root mean square radii in fm of the elements or the isotopes of the target that the file names."""
+    if "radii" not in table:
+        return ()
+    radii = table.table("radii")
+    known = {name for isotope in isotopes for name in (isotope.symbol, isotope.name)}
+    for name in radii.names():
+        if name not in known:
+            raise radii.error(name, "is no element and no isotope of the target")
+    return tuple((name, radii.quantity(name, "nuclear length")) for name in radii.names())
+
+
+def _rms(radii: Radii, isotope: Isotope) -> float | None:
+    """Root mean square radius in fm that is given for an isotope, or else for its element; None where neither is."""
+    given = dict(radii)
+    return given.get(isotope.name, given.get(isotope.symbol))
