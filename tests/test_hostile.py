@@ -4,7 +4,6 @@ import json
 import math
 import os
 import re
-import resource
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -258,6 +257,7 @@ def a_device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="all files are regular ones")
 @pytest.mark.parametrize("make", [a_pipe, a_socket, a_device, Path.mkdir])
 def test_what_is_no_regular_file_is_told_at_once(make: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "odd.toml"
@@ -293,6 +293,7 @@ LONG = {
 @pytest.mark.parametrize("name", LONG)
 def test_what_is_too_much_is_one_short_line_at_little_cost(name: str, tmp_path: Path) -> None:
     """A process that takes more than ten seconds of a processor is killed."""
+    resource = pytest.importorskip("resource", reason="nothing limits what a process takes")
     path = tmp_path / "long.toml"
     path.write_text(LONG[name])
     command = ["scan", path, "-o", tmp_path / "out.zarr"] if "[axes]" in LONG[name] else ["limit", path, "chi"]

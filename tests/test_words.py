@@ -1,7 +1,6 @@
 """What the commands say of a store that isn't whole, of a scan that is interrupted, and on a terminal."""
 
 import os
-import pty
 import re
 import shutil
 import signal
@@ -109,6 +108,7 @@ def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
 
 
 def test_a_terminal_sees_how_far_a_scan_is(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty")
     (tmp_path / "grid.toml").write_text(FEW)
     here, terminal = pty.openpty()
     command = [FASTSCAN, "scan", tmp_path / "grid.toml", "-o", tmp_path / "out.zarr"]

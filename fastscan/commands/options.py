@@ -13,6 +13,7 @@ import click
 
 from fastscan.answers.question import Question
 from fastscan.axes import SIGMA_SYS, Axis
+from fastscan.commands import completion
 from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import quantity_in, relative
 from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS
@@ -258,7 +259,13 @@ plane_dof = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-group = click.option("--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable.")
+group = click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    shell_complete=completion.groups,
+    help="Group <experiment>/<model>; left out, all. Repeatable.",
+)
 from_cube = click.option(
     "--from-cube",
     is_flag=True,

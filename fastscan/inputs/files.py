@@ -1,6 +1,7 @@
 """Reading and writing files: an error is one line, and a file is replaced whole or not at all."""
 
 import errno
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -69,3 +70,13 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def open_files() -> float:
+    """Number of files that this process may have open at a time; inf where there is no such limit, as on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return math.inf
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if soft == resource.RLIM_INFINITY else soft

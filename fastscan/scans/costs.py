@@ -3,6 +3,7 @@
 A scan and its dry run ask the same functions, so that they can't disagree.
 """
 
+import itertools
 import math
 import os
 import shutil
@@ -163,6 +164,20 @@ def missing_tasks(
         missing[name] = [number for number in own if number not in done[name]] if done.get(name) else own
         first += layout.tasks
     return missing
+
+
+def parts_with(groups: Mapping[str, Layout], tasks: Mapping[str, Collection[int]], n: int) -> list[int]:
+    """The parts k of n that have any of some tasks; the groups are those of the grid in its order.
+
+    Examples
+    --------
+    >>> layout = Layout(shape=(4, 1, 1, 1), chunks=(1, 1, 1, 1), chunks_per_task=1, dtype="float32", arrays=("chi2",))
+    >>> parts_with({"one": layout, "other": layout}, {"one": [0, 3], "other": [0]}, n=3)
+    [1, 2]
+    """
+    firsts = itertools.accumulate((layout.tasks for layout in groups.values()), initial=0)
+    found = zip(groups, firsts, strict=False)  # the last first is that of no group
+    return sorted({(first + number) % n + 1 for name, first in found for number in tasks.get(name, ())})
 
 
 def memory_per_task(layouts: Collection[Layout], location: Location) -> int:

@@ -127,7 +127,9 @@ def require_complete(root: zarr.Group, cube: Cube) -> None:
     """Refuse a cube that lacks tasks."""
     missing = cube.layout.tasks - len(done_tasks(root, cube))
     if missing:
-        raise StoreError(f"{cube.name} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume")
+        raise StoreError(
+            f"{cube.name} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with resume=True"
+        )
 
 
 def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":

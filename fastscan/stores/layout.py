@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float64")
 FORMAT = 4
 FORMAT_KEY = "fastscan_format"
+PARTS_KEY = "fastscan_parts"  # in the root, after a scan in parts: [n, group, group, ...], in the order of the grid
+JSON_TEXTS = ("references", "versions", "identity", "checksums")  # attributes of a group: netCDF can hold texts alone
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import url2pathname
 
 import zarr
 from zarr.abc.buffer import Buffer
@@ -27,6 +28,7 @@ from fastscan.stores.local import Directory
 log = logging.getLogger(__name__)
 Location = str | PathLike[str]
 T = TypeVar("T")
+FILE = "file://"  # how the URL of a path on this machine begins
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -50,7 +52,7 @@ def text_of(location: object) -> str:
 def is_url(location: Location) -> bool:
     """Whether a location is a URL of something else than this machine's files."""
     text = text_of(location)
-    return "://" in text and not text.startswith("file://")
+    return "://" in text and not text.startswith(FILE)
 
 
 def is_shared(location: Location) -> bool:
@@ -62,7 +64,9 @@ def local(location: Location) -> Path:
     """The path of a location on this machine, with symbolic links followed; a URL elsewhere is a `StoreError`."""
     if is_url(location):
         raise StoreError(f"{location}: only a path on this machine can stand here")
-    return Path(os.path.realpath(text_of(location).removeprefix("file://")))
+    text = text_of(location)
+    path = url2pathname(text.removeprefix(FILE)) if text.startswith(FILE) else text
+    return Path(os.path.realpath(path))
 
 
 def absolute(location: Location) -> str:
@@ -97,7 +101,7 @@ def was_taken(root: zarr.Group) -> bool:
 
 def place_of(root: zarr.Group) -> str:
     """Where a store lies, as messages show it."""
-    return str(root.store).removeprefix("file://")
+    return str(root.store).removeprefix(FILE)
 
 
 def read_bytes(root: zarr.Group, key: str) -> bytes | None:
@@ -216,7 +220,7 @@ def require_place(location: Location, *, overwrite: bool, resume: bool) -> bool:
             raise StoreError(f"{location} lies inside a store, {parent}")
     there = exists(location)
     if there and not (overwrite or resume):
-        raise StoreError(f"{location} exists; --resume continues it, --overwrite replaces it")
+        raise StoreError(f"{location} exists; resume=True continues it, overwrite=True replaces it")
     if there and overwrite and not is_url(location):
         _require_own_files(local(location))
     return there

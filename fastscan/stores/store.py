@@ -45,7 +45,9 @@ from fastscan.stores.layout import (
     COMPUTED,
     EXPECTED,
     FILES,
+    JSON_TEXTS,
     LEFTOVER,
+    PARTS_KEY,
     Layout,
     Stored,
     require_plain,
@@ -81,8 +83,9 @@ def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
     try:
         described = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")
         attributes: dict[str, Any] = described["attributes"]
+        texts = {key: json.loads(attributes[key]) for key in JSON_TEXTS}
         right = (described["zarr_format"], described["node_type"]) == (3, "group")
-        return attributes if right and isinstance(attributes["hash"], str) else {}
+        return attributes | texts if right and isinstance(attributes["hash"], str) else {}
     except MALFORMED:
         return {}
 
@@ -180,21 +183,20 @@ def _make(root: zarr.Group, cube: Cube) -> None:
     _put_likelihood(group, "likelihood", cube.likelihood, CARRIED)
     if cube.is_measured:
         _put_likelihood(group, "expected", cube.expected, EXPECTED)
-    group.update_attributes(
-        {
-            "Conventions": "CF-1.11",
-            "title": cube.title,
-            "source": f"fastscan {version('fastscan')}",
-            "references": list(cube.references),
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
-            },
-            "identity": cube.identity,
-            "hash": cube.hash,
-            "checksums": _checksums(root, cube.name),
-        }
-    )
+    attributes = {
+        "Conventions": "CF-1.11",
+        "title": cube.title,
+        "source": f"fastscan {version('fastscan')}",
+        "references": cube.references,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
+        },
+        "identity": cube.identity,
+        "hash": cube.hash,
+        "checksums": _checksums(root, cube.name),
+    }
+    group.update_attributes(attributes | {key: json.dumps(attributes[key]) for key in JSON_TEXTS})
 
 
 def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
@@ -347,6 +349,23 @@ async def _described(storage: MemoryStore, array: str) -> dict[str, Any]:
     return described
 
 
+def remember_parts(root: zarr.Group, number: int, groups: Iterable[str]) -> None:
+    """Keep in how many parts a scan computes some groups, which are in the order of its grid."""
+    said = json.dumps([int(number), *groups])
+    if root.attrs.get(PARTS_KEY) != said:
+        root.update_attributes({PARTS_KEY: said})
+
+
+def parts_of(root: zarr.Group) -> tuple[int, list[str]] | None:
+    """What `remember_parts` kept last; None where there was no scan in parts, or that is damaged."""
+    try:
+        number, *groups = json.loads(str(root.attrs.get(PARTS_KEY)))
+    except MALFORMED:
+        return None
+    whole = type(number) is int and number > 0 and all(isinstance(group, str) for group in groups)
+    return (number, groups) if whole else None
+
+
 def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
     """Remove what killed writes left in finished groups, and consolidate, so that a plain xarray opens it."""
 
@@ -405,7 +424,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
     return described
 
 
-def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
+def open(store: Location | zarr.Group, group: str | None = None) -> "xarray.Dataset":
     """A group of a store as an xarray Dataset, read lazily.
 
     Parameters
@@ -413,18 +432,20 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     store : str, path or zarr.Group
         Path of a store, or what `scan` returned.
     group : str
-        ``<experiment>/<model>`` or ``<combination>/<model>``.
+        ``<experiment>/<model>`` or ``<combination>/<model>``; left out, the error names the groups that there are.
 
     Returns
     -------
     xarray.Dataset
         ``chi2(beta, m_zprime, sigma_sys, luminosity)`` and ``events(beta, m_zprime)`` with their axes; ``beta``
-        (rad) only for e6, ``m_zprime`` in GeV.
+        (rad) only for e6, ``m_zprime`` in GeV.  Attributes are texts, as netCDF can hold them, so that ``to_netcdf``
+        writes it; `fastscan.stores.layout.JSON_TEXTS` names those that are JSON.
 
     Raises
     ------
     StoreError
-        Where the store or the group is missing, damaged or not complete, or xarray isn't installed.
+        Where no group is given, the store or the group is missing, damaged or not complete, or xarray isn't
+        installed.
 
     Examples
     --------
@@ -439,6 +460,8 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     except ImportError:
         raise StoreError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
     root = store if isinstance(store, zarr.Group) else read_root(store)
+    if group is None:
+        raise StoreError(f"say which group of {place_of(root)} to open: {', '.join(group_names(root))}")
     cube = read(root, group)
     require_complete(root, cube)
     others = names(root.store, group) - {*cube.points, *cube.layout.arrays}  # nothing of them is read
