@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from os import PathLike, fspath
 from pathlib import Path
 
+logging.getLogger("fastscan").addHandler(logging.NullHandler())  # silent unless a user asks for more
 LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
 LONGEST_PATH = 300  # characters of a path
 LONGEST_LIST = 1000  # characters of the names that could be meant

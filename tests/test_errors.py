@@ -142,7 +142,7 @@ def test_an_error_without_a_kind_would_be_seen() -> None:
 
 SPEAK = """
 import logging, sys
-import fastscan
+import fastscan.stores.location  # a room that has something to say
 if sys.argv[1:]:
     logging.getLogger("fastscan").addHandler(logging.StreamHandler())
 logging.getLogger("fastscan.scans").warning("a worker was lost")

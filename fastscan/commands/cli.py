@@ -4,6 +4,7 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 """
 
 import os
+import re
 import sys
 import warnings
 from contextlib import suppress
@@ -14,10 +15,22 @@ import click
 
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
-from fastscan.commands import options
-from fastscan.errors import FastscanError, FastscanWarning, InputError, OutputError, StoreError, shown, tell_in_one_line
+from fastscan.commands import completion, options, signals
+from fastscan.errors import (
+    FastscanError,
+    FastscanWarning,
+    InputError,
+    OutputError,
+    StoreError,
+    quoted,
+    shown,
+    tell_in_one_line,
+)
+from fastscan.inputs.files import open_files
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
+
+FEWEST_FILES = 16  # open files that any command needs, the standard streams among them
 
 
 @click.group(
@@ -40,8 +53,8 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command()
-@click.argument("experiments")
-@click.argument("model")
+@click.argument("experiments", shell_complete=completion.experiments)
+@click.argument("model", shell_complete=completion.models)
 @options.question(
     *(options.several_values(axis, " of a model that has one", stored=False) for axis in ROWS),
     click.option(
@@ -133,7 +146,7 @@ def models(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("what", metavar="EXPERIMENT|MODEL|STORE")
+@click.argument("what", metavar="EXPERIMENT|MODEL|STORE", shell_complete=completion.citable)
 def cite(what: str) -> None:
     """The references to cite for an experiment, a model or a store.
 
@@ -165,7 +178,7 @@ def cite(what: str) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
 @options.part
 @click.option("--dry-run", is_flag=True, help="Only tell what it takes: tasks, points, bytes, memory, disk.")
-@click.option("--workers", type=int, metavar="N", help="Processes on this machine, in place of threads.")
+@click.option("--workers", type=options.INTEGER, metavar="N", help="Processes on this machine, in place of threads.")
 @click.option("--scheduler", metavar="ADDRESS", help="Address of a running dask cluster, tcp://host:8786.")
 def scan(
     grid: str,
@@ -194,11 +207,15 @@ def scan(
     from fastscan.answers.from_cube import limit_records
     from fastscan.scans import cluster, scanner
     from fastscan.scans.plan import plan
+    from fastscan.scans.progress import Progress, ProgressBar
 
     cubes = plan(grid)
-    size = terminal.short(sum(cube.layout.size for cube in cubes), "B")
-    what = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size} -> {store}"
-    with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as progress:
+    with cluster.client(workers, scheduler) as client, ProgressBar(cubes, store) as bar:
+
+        def progress(now: Progress) -> None:
+            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; --resume continues")
+            bar(now)
+
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
     if part is not None:
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
@@ -224,8 +241,8 @@ def _tell_costs(grid: str, store: str, **scan: Any) -> None:
 def finish(store: str) -> None:
     """Finish a store whose parts are done.
 
-    Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it lists them,
-    changes nothing, and exits with 2.
+    Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it names the parts
+    to run again, changes nothing, and exits with 2.
 
     Example: fastscan finish results/coherent-csi.zarr
     """
@@ -428,6 +445,7 @@ def paper(directory: str, no_figures: bool) -> None:
     from fastscan.paper import paper as results
     from fastscan.paper import table3
 
+    signals.say_at_end("the same command continues")
     entries, findings, written = results.run(directory, not no_figures, tell=partial(click.echo, err=True))
     click.echo(table3.TITLE)
     header, *rows = table3.rows(entries)
@@ -447,20 +465,19 @@ def main() -> None:
     tell_in_one_line("asyncio", "gcsfs")
     for name in ("stdout", "stderr"):  # a stream that the caller has closed is replaced by one that leads nowhere
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
+        getattr(sys, name).reconfigure(errors="backslashreplace")  # a title may have what the terminal can't show
     _tell_warnings()
     try:
         _check_environment()
         cli.main(prog_name="fastscan", standalone_mode=False)
         sys.stdout.flush()
     except (FastscanError, click.ClickException) as error:
-        _end(2, error.format_message() if isinstance(error, click.ClickException) else str(error))
+        _end(2, error.format_message() if isinstance(error, click.ClickException) else _in_options(str(error)))
     except ValueError as error:  # numba's error for a threading layer that it doesn't have
         if "hreading layer" not in str(error):
             raise
         _end(2, f"NUMBA_THREADING_LAYER: {str(error).partition(chr(10))[0]}")
-    except (KeyboardInterrupt, click.Abort):
-        _end(130, "interrupted")
     except (SystemExit, BrokenPipeError):  # click exits on a broken pipe: the reader, head or less, has what it wanted
         _end(0)
     except OSError as error:
@@ -485,10 +502,19 @@ def _tell_warnings() -> None:
 
 
 def _check_environment() -> None:
-    """Refuse what numba would answer with a traceback."""
+    """Refuse what numba, or Python itself, would answer with a traceback."""
     threads = os.environ.get("NUMBA_NUM_THREADS", "1")
-    if not (threads.isdecimal() and int(threads) > 0):
-        raise InputError(f"NUMBA_NUM_THREADS must be a whole number above 0, not {threads!r}")
+    if not (re.fullmatch("[0-9]{1,9}", threads) and int(threads) > 0):
+        raise InputError(f"NUMBA_NUM_THREADS must be a whole number from 1 to 999999999, not {quoted(threads)}")
+    if open_files() < FEWEST_FILES:
+        raise InputError(
+            f"only {open_files()} open files are allowed, too few to work with; `ulimit -n 64` allows more"
+        )
+
+
+def _in_options(problem: str) -> str:
+    """A problem that names an argument of Python's `scan`, with the option of that name in its place."""
+    return re.sub(r"\b(resume|overwrite)=True\b", r"--\1", problem)
 
 
 def _end(code: int, problem: str = "") -> NoReturn:
@@ -498,6 +524,7 @@ def _end(code: int, problem: str = "") -> NoReturn:
     with suppress(OSError):
         if problem:
             click.echo(f"fastscan: {shown(problem)}", err=True)
-    for stream in (1, 2):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    with suppress(OSError):
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     sys.exit(code)

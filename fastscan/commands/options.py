@@ -13,6 +13,7 @@ import click
 
 from fastscan.answers.question import Question
 from fastscan.axes import SIGMA_SYS, Axis
+from fastscan.commands import completion
 from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import quantity_in, relative
 from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS
@@ -54,6 +55,22 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
+class Number(click.ParamType):  # type: ignore[type-arg]
+    """A number of Python's: "integer" or "float"."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return float(value) if self.name == "float" else int(value)
+        except ValueError:  # of an integer of thousands of digits too
+            self.fail(f"{quoted(value)} is not a valid {self.name}", param, ctx)
+
+
+INTEGER, FLOAT = Number("integer"), Number("float")
+
+
 class Relative(click.ParamType):  # type: ignore[type-arg]
     """A relative error: a number, or one in per cent."""
 
@@ -61,7 +78,7 @@ class Relative(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if "%" not in value:
-            return click.FLOAT.convert(value, param, ctx)
+            return FLOAT.convert(value, param, ctx)
         try:
             return relative(value)
         except FastscanError as error:
@@ -144,7 +161,7 @@ def axis_type(axis: Axis) -> "click.ParamType[Any]":
     """How one value of an axis is written: a number, with a unit where the axis has one."""
     if axis.unit != "1":
         return Quantity(axis.kind, axis.kind, axis.unit)
-    return Relative() if axis.kind else click.FLOAT
+    return Relative() if axis.kind else FLOAT
 
 
 def one_value(axis: Axis, note: str = "") -> Option:
@@ -231,14 +248,24 @@ def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
 
 
 store = click.argument("store", type=click.Path())
-cl = click.option("--cl", default=CL, show_default=True, help="Confidence level, a probability.")
-dof = click.option("--dof", default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile.")
+cl = click.option("--cl", type=FLOAT, default=CL, show_default=True, help="Confidence level, a probability.")
+dof = click.option(
+    "--dof", type=INTEGER, default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile."
+)
 plane_dof = click.option(
-    "--dof", type=int, help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1."
+    "--dof",
+    type=INTEGER,
+    help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-group = click.option("--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable.")
+group = click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    shell_complete=completion.groups,
+    help="Group <experiment>/<model>; left out, all. Repeatable.",
+)
 from_cube = click.option(
     "--from-cube",
     is_flag=True,

@@ -64,3 +64,4 @@ MOST_VALUES = 100_000  # numbers that a list gives one by one
 LONGEST_AXIS = 10_000_000  # points between a start and a stop
 MOST_TASKS = 1_000_000  # of one cube; a scan holds all task numbers in memory at once
 CHUNK = (2**10, 2**30)  # bytes: a chunk is held in memory, and is a file
+MOST_PARTS = 1_000_000  # of a scan that several jobs share

@@ -159,3 +159,15 @@ def converted_number(value: float, unit: str, kind: str, to: str) -> float:
         return float(Fraction(repr(float(value))) * ratio)
     except OverflowError:
         return math.copysign(math.inf, value)
+
+
+def short(number: float, unit: str = "") -> str:
+    """A number with the prefix that makes it short.
+
+    >>> short(64_000_000), short(950), short(36_900_000, "B")
+    ('64.0 M', '950', '36.9 MB')
+    """
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= factor:
+            return f"{number / factor:.1f} {prefix}{unit}"
+    return f"{number:.0f} {unit}".rstrip()

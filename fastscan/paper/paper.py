@@ -15,7 +15,7 @@ from fastscan.paper import table3
 from fastscan.paper.table3 import Entry
 from fastscan.scans import scanner
 from fastscan.scans.plan import plan
-from fastscan.scans.scanner import Progress
+from fastscan.scans.progress import Progress
 from fastscan.stores.location import local
 
 if TYPE_CHECKING:

@@ -22,11 +22,10 @@ from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.parameters import AXES, PARAMETERS
 from fastscan.limits.doubts import about_errors, about_strengths
-from fastscan.stores.layout import Layout, arrays_of, chunk_shape
+from fastscan.stores.layout import DTYPES, Layout, arrays_of, chunk_shape
 from fastscan.typing import Array
 
 Named = TypeVar("Named", Experiment, Interaction)
-DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
