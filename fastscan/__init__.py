@@ -15,11 +15,13 @@ stands above it:
     errors
     typing
     kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
-    inputs        bounds  units  files  toml  data_files  arguments
+    inputs        bounds  units  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
+                  quenching  resolution  arrival
     interactions  parameters  interaction  standard_model  contact  catalogue
-    experiments   geometry  sources  detectors  observations  form_factors  targets  experiment  reading  catalogue
+    experiments   geometry  sources  energies  efficiencies  detectors  quenching  resolutions  reconstruction  timing
+                  observations  form_factors  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  points  crossings  limits
     stores        layout  remote  location  cube  chunks  store  combining

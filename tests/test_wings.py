@@ -20,9 +20,12 @@ def shown() -> list[str]:
     rooms: list[str] = []
     for line in listed.splitlines():
         first, *others = line.split()
-        if line.startswith("    - "):
+        if line.startswith(" " * 8):  # more of the wing above
+            rooms += [f"{wing}.{room}" for room in (first, *others)]
+        elif line.startswith("    - "):
             rooms += others
         else:
+            wing = first
             rooms += [first, *(f"{first}.{room}" for room in others)]
     return rooms
 

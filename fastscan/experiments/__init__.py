@@ -4,7 +4,8 @@ The words of an experiment are here too, for families of experiments that `datac
 """
 
 from fastscan.experiments.catalogue import load, load_all, names
-from fastscan.experiments.detectors import Constant, Detector, Logistic, Tabulated
+from fastscan.experiments.detectors import Detector
+from fastscan.experiments.efficiencies import Constant, Logistic, Tabulated
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.form_factors import Fermi, Helm, KleinNystrand
 from fastscan.experiments.geometry import Cylinder, Point

@@ -11,8 +11,10 @@ from fastscan.errors import ExperimentError
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.geometry import Geometry
 from fastscan.experiments.observations import Observation
+from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Source
 from fastscan.experiments.targets import Target
+from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
 from fastscan.physics.constants import M_ELECTRON
 from fastscan.physics.kinematics import maximum_recoil
@@ -32,9 +34,10 @@ class Experiment:
     geometry: Geometry
     targets: tuple[Target, ...]
     source: Source
-    detector: Detector
+    detector: Detector | Reconstruction
     statistics: Observation
     digest: str
+    time: Time | Shares | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, ExperimentError)
