@@ -18,6 +18,7 @@ def shown() -> list[str]:
     """The rooms in the order in which the package's docstring shows them."""
     listed = (fastscan.__doc__ or "").partition("above it:")[2].split("\n\n")[1]
     rooms: list[str] = []
+    wing = ""
     for line in listed.splitlines():
         first, *others = line.split()
         if line.startswith(" " * 8):  # more of the wing above

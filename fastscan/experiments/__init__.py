@@ -10,6 +10,7 @@ from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.form_factors import Fermi, Helm, KleinNystrand
 from fastscan.experiments.geometry import Cylinder, Point
 from fastscan.experiments.observations import Measured, Projection
+from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import ElectronCapture, PionDecayAtRest, Reactor
 from fastscan.experiments.targets import Target
 
@@ -28,6 +29,7 @@ __all__ = [
     "Point",
     "Projection",
     "Reactor",
+    "Reconstruction",
     "Tabulated",
     "Target",
     "load",

@@ -6,7 +6,7 @@ Each shape is one class with its words, its reading and its value; another shape
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -36,11 +36,11 @@ class Efficiency(Protocol):
         """Probability to count events of some energies, of shape (...); a constant one is a number."""
 
 
-class Shape(Protocol):
-    """What reads an efficiency that a table of an experiment's file describes."""
+class Shape(Efficiency, Protocol):
+    """An efficiency that a table of an experiment's file describes."""
 
     @classmethod
-    def read(cls, table: Table, unit: float, per: float) -> Efficiency:
+    def read(cls, table: Table, unit: float, per: float) -> Self:
         """The efficiency that the ``efficiency`` table of a detector describes.
 
         Parameters

@@ -101,7 +101,7 @@ class Reconstruction:
         >>> noise = Gaussian((4e-10, 0.0, 0.0))
         >>> detector = Reconstruction(Lindhard(0.162), 1.0, noise, Constant(1.0), (1.6e-4, 1.8e-4))
         >>> detector.probabilities(np.array([1e-3]), elements()["Ge"][0]).round(6)
-        array([[0.369908]])
+        array([[0.36993]])
         """
         visible = self.quenching.visible(recoil, isotope)
         seen = visible > self.drop_below_mev
@@ -221,7 +221,9 @@ class _Chain:
         if channel == "nu-e":
             for key in ("quenching", "charge_yield"):
                 table.refuse(key, "the recoils are electrons, all of whose energy is visible")
-            sizes = {"recoil": per_mev, "visible": per_mev, kind: 1.0} if kind else {"recoil": 1.0, "visible": 1.0}
+            sizes: dict[Kind, float] = (
+                {"recoil": per_mev, "visible": per_mev, kind: 1.0} if kind else {"recoil": 1.0, "visible": 1.0}
+            )
             return cls(UNQUENCHED, per_mev, sizes, ())
         if "charge_yield" in table:
             table.refuse("quenching", "the charge yield is that of a recoil")

@@ -1,14 +1,14 @@
 """Resolutions: how the reconstructed energy x is distributed around the one that a recoil gives.
 
-Each kind is one class with its words, its reading, and its integrals; another kind is another class and its line in
-`RESOLUTIONS`.  Energies are in MeV, or in numbers of photoelectrons or electrons.
+Each distribution is one class with its integrals; each kind that people write is one function that reads it, and a
+line in `RESOLUTIONS`.  Energies are in MeV, or in numbers of photoelectrons or electrons.
 """
 
 import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 from scipy.special import erf
@@ -43,20 +43,6 @@ class Resolution(Protocol):
 
     def counted(self, low: float, high: float, efficiency: Efficiency, mean: Array, visible: Array) -> Array:
         """Integral of the efficiency times the distribution of x from low to high, which may be infinite."""
-
-
-class Kinds(Resolution, Protocol):
-    """A resolution that a table of an experiment's file describes."""
-
-    @classmethod
-    def read(cls, table: Table, sizes: Sizes) -> Self:
-        """The resolution that the ``resolution`` of a detector describes.
-
-        Raises
-        ------
-        ExperimentError
-            For a key that is missing or wrong, or an energy that isn't the reconstructed one.
-        """
 
 
 @dataclass(frozen=True)
@@ -95,78 +81,11 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
-class Constant(Gaussian):
-    """The same width everywhere: a text, or ``sigma`` or ``fwhm`` in a table."""
-
-    @classmethod
-    def read(cls, table: Table, sizes: Sizes) -> Gaussian:
-        """See `Kinds.read`."""
-        if "fwhm" in table:
-            table.refuse("sigma", "there is a full width at half maximum")
-            sigma = _width(table, "fwhm", sizes) / FWHM
-        else:
-            sigma = _width(table, "sigma", sizes)
-        return Gaussian((sigma**2, 0.0, 0.0), _truncated(table))
-
-
-@dataclass(frozen=True)
-class Linear(Gaussian):
-    """sigma = constant + slope E."""
-
-    @classmethod
-    def read(cls, table: Table, sizes: Sizes) -> Gaussian:
-        """See `Kinds.read`."""
-        unit = _unit(table, sizes)
-        constant, slope = table.number("constant", *bounds.WIDTH) * unit, table.number("slope", *bounds.WIDTH)
-        if constant == slope == 0:
-            raise table.error("slope", "a resolution without any width: leave it out")
-        return Gaussian((constant**2, 2 * constant * slope, slope**2), _truncated(table))
-
-
-@dataclass(frozen=True)
-class Quadrature(Gaussian):
-    """sigma^2 = constant^2 + sqrt^2 E + linear^2 E^2, all in one unit."""
-
-    @classmethod
-    def read(cls, table: Table, sizes: Sizes) -> Gaussian:
-        """See `Kinds.read`."""
-        unit = _unit(table, sizes)
-        terms = [table.number(key, *bounds.WIDTH) if key in table else 0.0 for key in ("constant", "sqrt", "linear")]
-        if not any(terms):
-            raise table.error("sqrt", "give one or more of constant, sqrt and linear, above 0")
-        constant, root, slope = terms
-        return Gaussian(((constant * unit) ** 2, root**2 * unit, slope**2), _truncated(table))
-
-
-@dataclass(frozen=True)
-class Fano(Gaussian):
-    """sigma^2 = sigma0^2 + F eta E, with the noise sigma0, Fano's factor F and the energy eta of a pair."""
-
-    @classmethod
-    def read(cls, table: Table, sizes: Sizes) -> Gaussian:
-        """See `Kinds.read`."""
-        noise = _width(table, "sigma0", sizes)
-        linear = table.number("fano", *bounds.FANO) * _width(table, "eta", sizes)
-        return Gaussian((noise**2, linear, 0.0), _truncated(table))
-
-
-@dataclass(frozen=True)
 class Gamma:
     """A gamma distribution of photoelectrons or electrons with the shape constant + per_mev * visible energy."""
 
     constant: float
     per_mev: float
-
-    @classmethod
-    def read(cls, table: Table, sizes: Sizes) -> Self:
-        """See `Kinds.read`; ``shape`` is its constant and, after it, what a keVee adds."""
-        _require_quanta(table, sizes)
-        shape = table.numbers("shape", *bounds.GAMMA_SHAPE, 2)
-        if shape[0] < 1:
-            raise table.error("shape", "must begin with 1 or more")
-        if len(shape) == 2 and "visible" not in sizes:
-            raise table.error("shape", "grows with keVee: give photoelectrons_per_kevee or electrons_per_kevee")
-        return cls(shape[0], shape[1] * 1e3 if len(shape) == 2 else 0.0)
 
     def _shape(self, visible: Array) -> Array:
         return self.constant + self.per_mev * visible
@@ -196,12 +115,6 @@ class Gamma:
 class Poisson:
     """Whole numbers of photoelectrons or electrons after Poisson; the efficiency is that of each number."""
 
-    @classmethod
-    def read(cls, table: Table, sizes: Sizes) -> Self:
-        """See `Kinds.read`; there is nothing more to read."""
-        _require_quanta(table, sizes)
-        return cls()
-
     def sigma(self, mean: Array, visible: Array) -> Array:
         """See `Resolution.sigma`."""
         return np.sqrt(mean)
@@ -215,7 +128,8 @@ class Poisson:
         last = min(high, math.ceil(float((mean + REACH * (sigma + 1)).max())))
         numbers = np.arange(first, math.ceil(last), dtype=float)
         chances = resolution.poisson_probability(numbers, mean[:, None])
-        return (chances * efficiency.at(numbers)).sum(axis=1)
+        counted: Array = (chances * efficiency.at(numbers)).sum(axis=1)
+        return counted
 
 
 def linear(
@@ -249,6 +163,62 @@ def _ends(efficiency: Efficiency, low: float, high: float) -> list[float]:
     return [low, *(knot for knot in sorted(efficiency.knots) if low < knot < high), high]
 
 
+def _read_constant(table: Table, sizes: Sizes) -> Gaussian:
+    """The same width everywhere: ``sigma`` or ``fwhm``."""
+    if "fwhm" in table:
+        table.refuse("sigma", "there is a full width at half maximum")
+        sigma = _width(table, "fwhm", sizes) / FWHM
+    else:
+        sigma = _width(table, "sigma", sizes)
+    return Gaussian((sigma**2, 0.0, 0.0), _truncated(table))
+
+
+def _read_linear(table: Table, sizes: Sizes) -> Gaussian:
+    """sigma = constant + slope E."""
+    unit = _unit(table, sizes)
+    constant, slope = table.number("constant", *bounds.WIDTH) * unit, table.number("slope", *bounds.WIDTH)
+    if constant == slope == 0:
+        raise table.error("slope", "without any width it is no resolution: leave it out")
+    return Gaussian((constant**2, 2 * constant * slope, slope**2), _truncated(table))
+
+
+def _read_quadrature(table: Table, sizes: Sizes) -> Gaussian:
+    """sigma^2 = constant^2 + sqrt^2 E + linear^2 E^2, all in one unit."""
+    unit = _unit(table, sizes)
+    constant, root, slope = (
+        table.number(key, *bounds.WIDTH) if key in table else 0.0 for key in ("constant", "sqrt", "linear")
+    )
+    if constant == root == slope == 0:
+        raise table.error("sqrt", "give one or more of constant, sqrt and linear, above 0")
+    return Gaussian(((constant * unit) ** 2, root**2 * unit, slope**2), _truncated(table))
+
+
+def _read_fano(table: Table, sizes: Sizes) -> Gaussian:
+    """sigma^2 = sigma0^2 + F eta E, with the noise sigma0, Fano's factor F and the energy eta of a pair."""
+    noise = _width(table, "sigma0", sizes)
+    linear = table.number("fano", *bounds.FANO) * _width(table, "eta", sizes)
+    return Gaussian((noise**2, linear, 0.0), _truncated(table))
+
+
+def _read_gamma(table: Table, sizes: Sizes) -> Gamma:
+    """``shape`` is a number and, after it, what a keVee adds."""
+    _require_quanta(table, sizes)
+    shape = table.numbers("shape", *bounds.GAMMA_SHAPE, 2)
+    if shape[0] < 1:
+        raise table.error("shape", "must begin with 1 or more")
+    if len(shape) == 1:
+        return Gamma(shape[0], 0.0)
+    if "visible" not in sizes:
+        raise table.error("shape", "grows with keVee: give photoelectrons_per_kevee or electrons_per_kevee")
+    return Gamma(shape[0], shape[1] * 1e3)
+
+
+def _read_poisson(table: Table, sizes: Sizes) -> Poisson:
+    """There is nothing to read."""
+    _require_quanta(table, sizes)
+    return Poisson()
+
+
 def _truncated(table: Table) -> bool:
     return table.flag("truncated") if "truncated" in table else False
 
@@ -273,18 +243,28 @@ def _require_quanta(table: Table, sizes: Sizes) -> None:
         raise table.error("kind", "is one of photoelectrons or electrons: give bins or a threshold in PE or electrons")
 
 
-RESOLUTIONS: dict[str, type[Kinds]] = {
-    "constant": Constant,
-    "linear": Linear,
-    "quadrature": Quadrature,
-    "fano": Fano,
-    "gamma": Gamma,
-    "poisson": Poisson,
+RESOLUTIONS: dict[str, Callable[[Table, Sizes], Resolution]] = {
+    "constant": _read_constant,
+    "linear": _read_linear,
+    "quadrature": _read_quadrature,
+    "fano": _read_fano,
+    "gamma": _read_gamma,
+    "poisson": _read_poisson,
 }
 
 
 def read(table: Table, sizes: Sizes) -> Resolution:
-    """The resolution of a detector: a standard deviation with its unit, a kind without keys, or a table of a kind."""
-    if not table.is_text("resolution") or table.text("resolution") in RESOLUTIONS:
-        return table.named_or_table("resolution", "constant").of_kind("kind", RESOLUTIONS, sizes)
-    return Gaussian((_width(table, "resolution", sizes) ** 2, 0.0, 0.0))
+    """The resolution of a detector: a standard deviation with its unit, a kind without keys, or a table of a kind.
+
+    Raises
+    ------
+    ExperimentError
+        For a key that is missing or wrong, or an energy that isn't the reconstructed one.
+    """
+    if table.is_text("resolution") and table.text("resolution") not in RESOLUTIONS:
+        return Gaussian((_width(table, "resolution", sizes) ** 2, 0.0, 0.0))
+    inner = table.named_or_table("resolution", "constant")
+    kind = inner.choice("kind", RESOLUTIONS)
+    found = RESOLUTIONS[kind](inner, sizes)
+    inner.done(of=kind)
+    return found

@@ -33,7 +33,8 @@ def delayed_gaussian(time: Array, mean: float, sigma: float, lifetime: float) ->
     # erfcx overflows on the other side, where the exponential itself is written out
     exponent = np.minimum((sigma / lifetime) ** 2 / 2 - z * sigma / lifetime, 0.0)
     far = np.exp(exponent) * ndtr(z - sigma / lifetime) / lifetime
-    return np.where(argument > 0, near, far)
+    density: Array = np.where(argument > 0, near, far)
+    return density
 
 
 def delayed_box(time: Array, start: float, length: float, lifetime: float) -> Array:
@@ -46,7 +47,8 @@ def delayed_box(time: Array, start: float, length: float, lifetime: float) -> Ar
     """
     since = np.maximum(np.asarray(time) - start, 0.0)
     over = np.maximum(since - length, 0.0)
-    return (np.exp(-over / lifetime) - np.exp(-since / lifetime)) / length
+    density: Array = (np.exp(-over / lifetime) - np.exp(-since / lifetime)) / length
+    return density
 
 
 def twice_delayed(first: Array, second: Array, first_lifetime: float, second_lifetime: float) -> Array:

@@ -45,13 +45,15 @@ def gaussian_moment(low: Array | float, high: Array | float, mean: Array, sigma:
     1.398942
     """
     steps = gaussian_density(np.asarray(high), mean, sigma) - gaussian_density(np.asarray(low), mean, sigma)
-    return mean * gaussian_probability(low, high, mean, sigma) - sigma**2 * steps
+    moment: Array = mean * gaussian_probability(low, high, mean, sigma) - sigma**2 * steps
+    return moment
 
 
 def gamma_density(x: Array, mean: Array, shape: Array) -> Array:
     """Density of a gamma distribution of a mean and a shape k: its rate is k / mean."""
     rate = shape / mean
-    return np.exp(xlogy(shape, rate) + xlogy(shape - 1, x) - rate * x - gammaln(shape))
+    density: Array = np.exp(xlogy(shape, rate) + xlogy(shape - 1, x) - rate * x - gammaln(shape))
+    return density
 
 
 def gamma_probability(low: Array | float, high: Array | float, mean: Array, shape: Array) -> Array:
@@ -68,12 +70,14 @@ def gamma_probability(low: Array | float, high: Array | float, mean: Array, shap
     low, high = np.maximum(low, 0.0), np.maximum(high, 0.0)
     upper = gammaincc(shape, rate * low) - gammaincc(shape, rate * high)
     lower = gammainc(shape, rate * high) - gammainc(shape, rate * low)
-    return np.where(low > mean, upper, lower)
+    probability: Array = np.where(low > mean, upper, lower)
+    return probability
 
 
 def gamma_moment(low: Array | float, high: Array | float, mean: Array, shape: Array) -> Array:
     """First moment of a gamma distribution between two ends: x p(x) is another gamma's density, of shape k + 1."""
-    return mean * gamma_probability(low, high, mean * (shape + 1) / shape, shape + 1)
+    moment: Array = mean * gamma_probability(low, high, mean * (shape + 1) / shape, shape + 1)
+    return moment
 
 
 def poisson_probability(count: Array, mean: Array) -> Array:
@@ -84,4 +88,5 @@ def poisson_probability(count: Array, mean: Array) -> Array:
     >>> poisson_probability(np.array([0, 1, 2]), np.array(1.0)).round(6)
     array([0.367879, 0.367879, 0.18394 ])
     """
-    return np.exp(xlogy(count, mean) - mean - gammaln(np.asarray(count) + 1.0))
+    probability: Array = np.exp(xlogy(count, mean) - mean - gammaln(np.asarray(count) + 1.0))
+    return probability
