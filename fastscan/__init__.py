@@ -21,7 +21,7 @@ stands above it:
                   quenching  resolution  arrival
     interactions  parameters  interaction  standard_model  contact  catalogue
     experiments   geometry  sources  energies  efficiencies  detectors  quenching  resolutions  reconstruction  timing
-                  observations  form_factors  targets  experiment  reading  catalogue
+                  backgrounds  observations  form_factors  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  points  crossings  limits
     stores        layout  remote  location  cube  chunks  store  combining

@@ -621,11 +621,11 @@ def seen(chain: Chain, mean: float, low: float, high: float) -> float:
 
 def moments(source: str, edges: Sequence[float]) -> tuple[float, float, float]:
     """Integrals of the continuous spectrum times E^-k, k = 0, 1, 2, from the first edge to the last."""
-    return (
-        integral(lambda energy: spectrum(source, energy), edges),
-        integral(lambda energy: spectrum(source, energy) / energy, edges),
-        integral(lambda energy: spectrum(source, energy) / energy**2, edges),
-    )
+
+    def moment(power: int) -> float:
+        return integral(lambda energy: spectrum(source, energy) / math.pow(energy, power), edges)
+
+    return moment(0), moment(1), moment(2)
 
 
 @lru_cache

@@ -13,6 +13,7 @@ import numpy as np
 from fastscan.errors import ExperimentError
 from fastscan.experiments import efficiencies, energies
 from fastscan.experiments.efficiencies import SHAPES, Efficiency
+from fastscan.experiments.energies import Kind
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
@@ -104,6 +105,11 @@ class Detector:
         steps = np.array([0.0, *self.acceptance, 0.0])
         step: Array = steps[np.searchsorted(self.edges, recoil, side="right")]
         return step * self.efficiency.at(recoil)
+
+    @property
+    def widths(self) -> dict[Kind, Array]:
+        """Widths of the bins above the threshold in MeV; infinite without bins."""
+        return {"recoil": np.diff(np.maximum(self.bins or (0.0, math.inf), self.threshold_mev))}
 
     def bin_edges(self, largest_recoil: float) -> tuple[float, ...]:
         """Edges in MeV of the bins that recoils are counted in.

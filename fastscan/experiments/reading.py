@@ -6,6 +6,9 @@ grids/README.md lists the keys for users.
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from fastscan.errors import quoted
 from fastscan.experiments import geometry as geometries
 from fastscan.experiments import reconstruction, timing
 from fastscan.experiments.detectors import Detector
@@ -14,9 +17,13 @@ from fastscan.experiments.observations import OBSERVATIONS, Measured
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import SOURCES, ElectronCapture, PionDecayAtRest
 from fastscan.experiments.targets import Target
+from fastscan.inputs.bounds import QUANTITY
 from fastscan.inputs.toml import Table
+from fastscan.inputs.units import UNITS, quantity
 from fastscan.typing import Channel
 
+EXPOSURE = "a time such as '1 yr', or a mass times a time such as '331 kg d'"
+AGREEMENT = 0.01  # of a live time with an exposure, as papers round them
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 
 
@@ -36,7 +43,7 @@ def parse(name: str, table: Table) -> Experiment:
         title=table.text("title"),
         channel=channel,
         references=table.texts("references"),
-        exposure_s=table.quantity("exposure", "time"),
+        exposure_s=_read_exposure(table, sum(target.mass_kg for target in targets)),
         geometry=geometry,
         targets=targets,
         source=table.table("source").of_kind("kind", SOURCES),
@@ -47,7 +54,9 @@ def parse(name: str, table: Table) -> Experiment:
     )
     table.done()
     if isinstance(experiment.statistics, Measured) and experiment.detector.bins:
-        raise table.error("detector", "bins: a measured count is one number; leave the bins out")
+        raise table.error("detector", "bins: a measured count is one number; leave the bins out, or give one for each")
+    if isinstance(experiment.statistics, Measured) and experiment.time is not None:
+        raise table.error("time", "can't stand here: a measured count is one number; give one for each bin")
     if experiment.channel == "nu-e" and not isinstance(experiment.source, ElectronCapture):
         raise table.error("channel", "'nu-e' is only known for the nu_e of an electron-capture source")
     if experiment.time is not None and not isinstance(experiment.source, PionDecayAtRest):
@@ -57,7 +66,31 @@ def parse(name: str, table: Table) -> Experiment:
         if threshold >= largest:
             told = f"threshold {1e3 * threshold:.3g} keV is above any recoil, {1e3 * largest:.3g} keV"
             raise table.error("detector", told)
+    exposed = experiment.exposed
+    table.checked("statistics", lambda: experiment.statistics.counts(np.ones(exposed.bins), exposed))
     return experiment
+
+
+def _read_exposure(table: Table, mass_kg: float) -> float:
+    """For how long a detector of some mass counts, in s: a time, or a mass times a time, such as "331 kg d"."""
+    text = table.take("exposure", str, EXPOSURE)
+    units = text.split()[1:]
+    if len(units) != 2:
+        table.refuse("live_time", "the exposure is a time")
+        return table.quantity("exposure", "time")
+    mass, time = units
+    if mass not in UNITS["mass"] or time not in UNITS["time"]:
+        raise table.error("exposure", f"must be {EXPOSURE}, not {quoted(text)}")
+    number, _, _ = text.strip().partition(" ")
+    per_kg = table.checked("exposure", lambda: quantity(f"{number} {time}", "time")) * UNITS["mass"][mass]
+    exposure = per_kg / mass_kg
+    low, high = QUANTITY["time"]
+    if not low <= exposure <= high:
+        raise table.error("exposure", f"must be positive, and within reason, not {quoted(text)}")
+    if "live_time" in table and abs(table.quantity("live_time", "time") / exposure - 1) > AGREEMENT:
+        days = exposure / UNITS["time"]["d"]
+        raise table.error("live_time", f"the exposure says {days:.4g} d with the mass of the targets: they must agree")
+    return exposure
 
 
 def _read_detector(table: Table, channel: Channel, targets: Sequence[Target]) -> Detector | Reconstruction:

@@ -67,6 +67,8 @@ class Reconstruction:
         Visible energy of recoils that give nothing.
     of : {"reconstructed", "mean", "recoil"}
         What the efficiency is one of: x, its mean, or T in MeV.
+    sizes : tuple of (Kind, float)
+        The kinds of energy that x is by a factor, and how many of x one of it is (an MeV, a photoelectron).
     """
 
     quenching: Quenching
@@ -77,6 +79,7 @@ class Reconstruction:
     threshold: float = 0.0
     drop_below_mev: float = 0.0
     of: Of = "reconstructed"
+    sizes: tuple[tuple[Kind, float], ...] = (("visible", 1.0),)
 
     def probabilities(self, recoil: Array, isotope: Isotope | None) -> Array:
         """R_b(T): the probability that a recoil of an isotope, or of an electron (None), is counted in each bin.
@@ -126,6 +129,12 @@ class Reconstruction:
         if near.any():
             found[near] = self.resolution.counted(low, high, efficiency, mean[near], visible[near])
         return found
+
+    @property
+    def widths(self) -> dict[Kind, Array]:
+        """Widths of the bins above the threshold, in each energy that x is by a factor; the last may be infinite."""
+        above = np.diff(np.maximum(self.bins, self.threshold))
+        return {kind: above / size for kind, size in self.sizes}
 
     def splits(self, isotope: Isotope | None, largest: float) -> Array:
         """Recoil energies in MeV, from 0 to the largest, between which `probabilities` are smooth enough to integrate.
@@ -202,7 +211,8 @@ class Reconstruction:
             )
         drop_below = table.quantity("drop_below", "visible energy") if "drop_below" in table else 0.0
         table.done()
-        return cls(chain.quenching, chain.per_mev, resolution, efficiency, bins, threshold, drop_below, of)
+        sizes = tuple(chain.sizes.items())
+        return cls(chain.quenching, chain.per_mev, resolution, efficiency, bins, threshold, drop_below, of, sizes)
 
 
 @dataclass(frozen=True)
