@@ -603,7 +603,12 @@ class Chain(NamedTuple):
     recoil_knots: tuple[float, ...] = ()  # recoil energies in keV at which the mean bends
 
 
-DEVIATIONS = (-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0)
+DEVIATIONS = (-8.0, -3.0, 0.0, 3.0, 8.0)
+
+
+def gaussian(x: float, mean: float, sigma: float) -> float:
+    """Density of a Gaussian."""
+    return math.exp(-(((x - mean) / sigma) ** 2) / 2) / (math.sqrt(2 * math.pi) * sigma)
 
 
 def seen(chain: Chain, mean: float, low: float, high: float) -> float:
@@ -632,10 +637,7 @@ def moments(source: str, edges: Sequence[float]) -> tuple[float, float, float]:
 def moments_above(source: str, first: int) -> tuple[float, float, float]:
     """`moments` from an edge of the continuous spectrum to its end."""
     edges = spectrum_edges(source)[first:]
-    zero, one, two = (
-        integral(lambda e, k=k: spectrum(source, e) * e**-k, edges) if len(edges) > 1 else 0.0 for k in range(3)
-    )
-    return zero, one, two
+    return moments(source, edges) if len(edges) > 1 else (0.0, 0.0, 0.0)
 
 
 def recoil_spectrum(source: str, fluence: float, isotope: Isotope, recoil: float) -> float:
