@@ -9,7 +9,7 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
-from conftest import Write
+from conftest import Write, require_refused
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -211,7 +211,7 @@ def csi_visible(recoil: float) -> float:
 YIELD = 13.0
 RESOLUTIONS = {
     '"2 PE"': (lambda mean: 2.0, None),
-    '{ fwhm = "5 PE", kind = "constant" }': (lambda mean: 5.0 / (2 * math.sqrt(2 * math.log(2))), None),
+    '{ fwhm = "5 PE", kind = "gaussian" }': (lambda mean: 5.0 / (2 * math.sqrt(2 * math.log(2))), None),
     '{ kind = "linear", unit = "PE", constant = 0.5, slope = 0.1 }': (lambda mean: 0.5 + 0.1 * mean, None),
     '{ kind = "quadrature", unit = "keVee", constant = 0.02, sqrt = 0.1, linear = 0.05 }': (
         lambda mean: YIELD * math.sqrt(0.02**2 + 0.1**2 * mean / YIELD + 0.05**2 * (mean / YIELD) ** 2),
@@ -355,3 +355,166 @@ def test_quenching_by_element_counts_as_the_naive_calculation(loaded: Callable[.
     )
     theirs = naive.chained_events("sns", sns(), numbers(naive.NAI, 10.0), naive.sm_couplings("cevns"), chain)
     assert sum(each.sum() for each in counts(ours).values()) == pytest.approx(theirs.sum(), rel=1e-8)
+
+
+def test_counts_without_a_time_cut_of_the_first_cesium_iodide(loaded: Callable[..., experiments.Experiment]) -> None:
+    """Poisson smearing of arXiv:1804.09459, where n photoelectrons are in the bin that ends at n: 168.61."""
+    csi = loaded(
+        """photoelectrons_per_kevee = 13.348
+quenching = 0.0878
+resolution = "poisson"
+efficiency = { shape = "logistic", plateau = 0.6655, slope = 0.4942, midpoint = 11.3507 }
+bins = { start = 6.5, stop = 30.5, num = 12, unit = "PE" }""",
+        "CsI",
+        "pions",
+    )
+    source = replace(csi.source, neutrinos_per_proton=0.08, protons=1.76e23)
+    csi = replace(csi, source=source, targets=(replace(csi.targets[0], mass_kg=14.57),))
+    assert sum(each.sum() for each in counts(csi).values()) == pytest.approx(168.61, abs=0.005)
+
+
+def test_an_efficiency_of_the_true_energy_is_the_reading_of_its_page(
+    loaded: Callable[..., experiments.Experiment],
+) -> None:
+    argon = loaded(LAR + 'of = "true"\n', "Ar", "pions", LAR_TIME)
+    argon = replace(argon, source=replace(argon.source, neutrinos_per_proton=0.09, protons=13.8e22))
+    assert sum(each.sum() for each in counts(argon).values()) == pytest.approx(126.31, abs=0.005)
+
+
+def test_an_efficiency_in_recoil_energy_is_one_of_the_recoil(loaded: Callable[..., experiments.Experiment]) -> None:
+    table = 'shape = "table", energy = [0, 1], values = [0, 1]'
+    detector = loaded(
+        f'{LINDHARD}\nbins = {{ edges = [0, 9], unit = "keVee" }}\nefficiency = {{ {table}, unit = "keVnr" }}'
+    ).detector
+    assert isinstance(detector, Reconstruction)
+    isotope = experiments.load("coherent-ge").targets[0].isotopes()[0][0]
+    assert detector.probabilities(np.array([2e-4, 5e-4, 2e-3]), isotope)[0] == pytest.approx([0.2, 0.5, 1.0])
+
+
+def test_recoils_that_give_less_than_a_pair_are_dropped(loaded: Callable[..., experiments.Experiment]) -> None:
+    words = LINDHARD + '\nresolution = "68.5 eVee"\nbins = { start = 0.2, stop = 0.3, num = 2, unit = "keVee" }'
+    every = loaded(words).detector
+    paired = loaded(words + '\ndrop_below = "2.96 eVee"').detector
+    assert isinstance(every, Reconstruction)
+    assert isinstance(paired, Reconstruction)
+    isotope = experiments.load("coherent-ge").targets[0].isotopes()[0][0]
+    recoils = np.array([1e-5, 2e-5, 1e-4])
+    seen = every.quenching.visible(recoils, isotope) > 2.96e-6
+    assert (paired.probabilities(recoils, isotope) == every.probabilities(recoils, isotope) * seen).all()
+    assert seen.tolist() == [False, False, True]
+
+
+HEPDATA = """#: table_doi: 10.17182/hepdata.0
+#: name: Efficiency
+"Energy [keVee]","Efficiency","error +","error -"
+0.1,0.2,0.01,-0.01
+0.2,0.5,0.01,-0.01
+0.4,0.9,0.01,-0.01
+"""
+
+
+def test_an_efficiency_from_hepdata_is_that_of_its_numbers(
+    loaded: Callable[..., experiments.Experiment], write: Write
+) -> None:
+    """In the directory of the experiment's file, whichever the current one is."""
+    write("efficiency.csv", HEPDATA)
+    words = LINDHARD + '\nthreshold = "0.1 keVee"\nefficiency = { shape = "table", unit = "keVee", '
+    lists = loaded(words + "energy = [0.1, 0.2, 0.4], values = [0.2, 0.5, 0.9] }")
+    for columns in ("", ', columns = ["Energy [keVee]", "Efficiency"]', ", columns = [1, 2]"):
+        from_file = loaded(words + f'file = "efficiency.csv"{columns} }}')
+        assert from_file.detector == lists.detector
+        assert from_file.digest != lists.digest
+
+
+def test_the_digest_of_an_experiment_follows_its_data_files(
+    loaded: Callable[..., experiments.Experiment], write: Write
+) -> None:
+    words = LINDHARD + '\nthreshold = "0.1 keVee"\nefficiency = { shape = "table", unit = "keVee", file = "e.csv" }'
+    write("e.csv", HEPDATA)
+    first = loaded(words)
+    write("e.csv", HEPDATA.replace("0.01", "0.02"))
+    assert loaded(words).digest != first.digest
+
+
+def table(file: str, more: str = "") -> str:
+    """A detector whose efficiency is in a file."""
+    words = f'efficiency = {{ shape = "table", unit = "keVee", file = "{file}"{more} }}'
+    return f'{LINDHARD}\nthreshold = "0.1 keVee"\n{words}'
+
+
+FILES = {
+    "ok.csv": HEPDATA,
+    "word.csv": "a,b\n1,2\nx,3\n",
+    "short.csv": "a,b\n1,2\n3\n",
+    "down.csv": "a b\n0 0.2\n3 0.3\n2 0.4\n",
+    "large.csv": "a;b\n0;0.2\n3;4\n",
+    "empty.csv": "# nothing\n",
+    "nan.csv": "0,0.1\n1,nan\n",
+}
+WRONG = [
+    ('threshold = "160 eVee"', "threshold: is electron-equivalent, .* give a quenching"),
+    ('bins = { start = 1, stop = 2, num = 2, unit = "keVee" }', "bins: is electron-equivalent, .* give a quenching"),
+    ('threshold = "5 PE"', "threshold: is a number of photoelectrons: give a quenching and photoelectrons_per_kevee"),
+    (LINDHARD + '\nthreshold = "5 PE"', "threshold: is a number of photoelectrons: give photoelectrons_per_kevee"),
+    ("photoelectrons_per_kevee = 5", "quenching: missing"),
+    (LINDHARD + '\nthreshold = "160 eVe"', "threshold: '160 eVe' has no unit of an energy: use one of eV, .* eVee"),
+    ('bins = { start = 1, stop = 2, num = 2, unit = "keVe" }', "unit: unknown unit 'keVe'; did you mean 'keVee'"),
+    ('quenching = { model = "lindhart", k = 0.1 }', "model: unknown model 'lindhart'; did you mean 'lindhard'"),
+    ('quenching = { model = "lindhard" }', r"\[quenching\]: k: missing"),
+    ('quenching = "lindhard"', "quenching: must be a number, or a table with a model"),
+    ("quenching = { Na = 0.1 }", "Na: unknown key 'Na'; known: Ge, model"),
+    (
+        LINDHARD + '\nresolution = "20 eV"',
+        "resolution: is in recoil energy, where the detector's are in visible energy",
+    ),
+    (LINDHARD + '\nresolution = "gamma"', "kind: is one of photoelectrons or electrons"),
+    (LINDHARD + '\nresolution = { kind = "gausian" }', "unknown kind 'gausian'; did you mean 'gaussian'"),
+    (LINDHARD + "\nphotoelectrons_per_kev = 1", "unknown key 'photoelectrons_per_kev'; did you mean"),
+    (LINDHARD + '\ndrop_below = "3 eV"', "drop_below: '3 eV' has no unit of visible energy: use one of eVee"),
+    (LINDHARD + '\nbins = { edges = [2, 1], unit = "keVee" }', "edges: must increase"),
+    ('charge_yield = "NEST"', "charge_yield: must be a number of electrons per keV of recoil energy, or a table"),
+    ('charge_yield = { unit = "keVnr", energy = [1, 2], values = [5, 6] }', "energy: must begin at 0"),
+    (table("no.csv"), "file: .*no.csv: No such file"),
+    (table("word.csv"), "file: .*word.csv: line 3: 'x' is no number"),
+    (table("short.csv"), "file: .*short.csv: line 3: 1 columns, where the lines before have 2"),
+    (table("down.csv"), "file: .*down.csv: column 1: must increase"),
+    (table("large.csv"), "file: .*large.csv: column 2: must be between 0 and 1, not 4"),
+    (table("empty.csv"), "file: .*empty.csv: there are no numbers"),
+    (table("nan.csv"), "file: .*nan.csv: line 2: 'nan' is no number"),
+    (table("."), "file: .*: not a regular file"),
+    (
+        table("ok.csv", ', columns = ["Energy [keV]", "Efficiency"]'),
+        "unknown column 'Energy .keV.'; did you mean 'Energy .keVee.'",
+    ),
+    (table("ok.csv", ", columns = [1, 5]"), "there is no column 5, only 4"),
+    (table("ok.csv", ", energy = [1, 2]"), "energy: can't stand here: the file has it"),
+    (
+        table("ok.csv").replace('"0.1 keVee"', '"0.05 keVee"'),
+        "efficiency: the table says nothing below its first energy",
+    ),
+    (LINDHARD + '\nefficiency = { shape = "logistic", plateau = 1, slope = 1, midpoint = 1 }', "unit: missing"),
+]
+
+
+@pytest.mark.parametrize(("words", "problem"), WRONG)
+def test_what_is_wrong_in_a_detector_is_told(words: str, problem: str, write: Write) -> None:
+    for name, text in FILES.items():
+        write(name, text)
+    require_refused(experiments.load, write("own.toml", described(words)), problem)
+
+
+def test_energies_are_another_for_each_element(write: Write) -> None:
+    words = 'quenching = { Na = 0.15, I = 0.05 }\nthreshold = "2 keVnr"'
+    path = write("own.toml", described(words, "NaI", "pions"))
+    require_refused(experiments.load, path, "threshold: is another visible energy for each element")
+
+
+def test_electrons_are_not_quenched(write: Write) -> None:
+    """In neutrino-electron scattering every energy is visible."""
+    text = (experiments.catalogue.BUILT_IN / "cr51-lxe-a.toml").read_text()
+    assert 'unit = "keV"' in text
+    visible = write("visible.toml", text.replace('unit = "keV"', 'unit = "keVee"'))
+    theirs = response(experiments.load("cr51-lxe-a")).total
+    assert response(experiments.load(visible)).total == pytest.approx(theirs, rel=1e-9, abs=1e-12 * float(theirs.max()))
+    quenched = write("quenched.toml", text.replace("[detector]", "[detector]\nquenching = 0.2"))
+    require_refused(experiments.load, quenched, "quenching: can't stand here: the recoils are electrons")

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -60,11 +60,14 @@ class Amount(Protocol):
 
 @dataclass(frozen=True)
 class Rate:
-    """A constant rate per s, and per kg and MeV (or photoelectron or electron) of a kind of energy where it is so."""
+    """A constant rate per s, and per kg and per MeV (or photoelectron, or electron) where it is so.
+
+    `per` is the kind of that energy, or "own" for the recoil's or visible energy that the detector has.
+    """
 
     per_s: float
     per_kg: bool
-    per: Kind | None
+    per: Kind | Literal["own"] | None
 
     def events(self, exposed: Exposed) -> Array:
         """See `Amount.events`.
@@ -79,10 +82,10 @@ class Rate:
         total = self.per_s * exposed.exposure_s * (exposed.mass_kg if self.per_kg else 1.0)
         if self.per is None:
             return np.array([total])
-        kind = "visible" if self.per == "recoil" and "recoil" not in exposed.widths else self.per
+        own: Kind = next((kind for kind in energies.OWN if kind in exposed.widths), "visible")
+        kind = own if self.per == "own" else self.per
         if kind not in exposed.widths:
-            known = energies.unlike(kind, exposed.widths)
-            raise ExperimentError(f"the rate's energy {known}")
+            raise ExperimentError(f"the rate's energy {energies.unlike(kind, exposed.widths)}")
         widths = exposed.widths[kind]
         if not np.isfinite(widths).all():
             raise ExperimentError("a rate per energy needs bins that end: give bins")
@@ -169,19 +172,18 @@ def _read_rate(table: Table, key: str) -> Rate:
     match = _RATE.fullmatch(text)
     if not match:
         raise table.error(key, f"must be {RATE}, not {quoted(text)}")
-    value, per_kg, per, times = float(match[1]), False, None, 0
+    per: Kind | Literal["own"] | None = None
+    value, per_kg, times = float(match[1]), False, 0
     for unit in (word.strip() for word in match[2].split("/")[1:]):
         if unit in UNITS["time"]:
             value, times = value / UNITS["time"][unit], times + 1
         elif unit in UNITS["mass"] and not per_kg:
             value, per_kg = value / UNITS["mass"][unit], True
         elif unit in energies.UNITS and per is None:
-            per, size = energies.UNITS[unit]
-            value = value / size
+            kind, size = energies.UNITS[unit]
+            per, value = "own" if unit in energies.BARE else kind, value / size
         else:
-            raise table.error(
-                key, f"{quoted(text)}: {quoted(unit)} is no unit of time, mass or energy, or is there twice"
-            )
+            raise table.error(key, f"{quoted(text)}: {quoted(unit)} is no time, mass or energy, or is there twice")
     if times != 1:
         raise table.error(key, f"{quoted(text)} must have one time, as {RATE}")
     return Rate(value, per_kg, per)

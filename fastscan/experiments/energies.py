@@ -24,9 +24,20 @@ UNIT_KINDS: dict[Kind, str] = {
     "photoelectrons": "photoelectrons",
     "electrons": "electrons",
 }
+NAMES: dict[Kind, str] = {
+    "recoil": "recoil energy",
+    "visible": "visible energy (electron equivalent)",
+    "photoelectrons": "photoelectrons",
+    "electrons": "electrons",
+}
 UNITS: dict[str, tuple[Kind, float]] = {
     unit: (kind, factor) for kind, name in UNIT_KINDS.items() for unit, factor in units.UNITS[name].items()
 }
+BARE = units.UNITS["energy"]  # units that don't say which energy they are of
+OWN: tuple[Kind, ...] = (
+    "recoil",
+    "visible",
+)  # the energies that a detector can have of its own, without photoelectrons
 EXPECTED = f"an energy with its unit ({', '.join(UNITS)}), such as '160 eVee'"
 
 
@@ -85,4 +96,4 @@ def missing(kind: Kind, quenched: bool) -> str:
 
 def unlike(kind: Kind, known: Iterable[Kind]) -> str:
     """What is wrong with an energy that doesn't follow from the known ones by a factor."""
-    return f"is a {UNIT_KINDS[kind]}, where the detector's is in {' or '.join(UNIT_KINDS[each] for each in known)}"
+    return f"is in {NAMES[kind]}, where the detector's are in {' or '.join(NAMES[each] for each in known)}"

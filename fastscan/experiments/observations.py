@@ -100,7 +100,7 @@ class Measured:
     @classmethod
     def read(cls, table: Table) -> "Measured | MeasuredBins | MeasuredSignal":
         """The measurement that a ``[statistics]`` table describes: of counts in one bin or several, or of a signal."""
-        if table.is_number("signal"):
+        if "signal" in table.names():
             return MeasuredSignal.read(table)
         if table.is_list("observed") or table.is_table("observed"):
             return MeasuredBins.read(table)

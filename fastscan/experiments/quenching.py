@@ -149,6 +149,7 @@ class ByElement:
         return dict(self.elements)[isotope.symbol].visible(recoil, isotope)
 
 
+NUMBER_OR_MODEL = "a number, or a table with a model"
 QUENCHINGS: dict[str, type[Model]] = {"lindhard": Lindhard, "polynomial": Polynomial, "table": Tabulated}
 
 
@@ -162,6 +163,7 @@ def read(table: Table, symbols: Sequence[str]) -> Quenching:
     ExperimentError
         For a key that is missing or wrong, and for elements that aren't those of the target.
     """
+    table.take("quenching", (int, float, dict), f"{NUMBER_OR_MODEL}, or one of them for each element")
     if table.is_number("quenching"):
         return Factor(table.number("quenching", *bounds.SHARE))
     inner = table.table("quenching")
@@ -176,6 +178,7 @@ def read(table: Table, symbols: Sequence[str]) -> Quenching:
 
 
 def _of_element(table: Table, symbol: str) -> Quenching:
+    table.take(symbol, (int, float, dict), NUMBER_OR_MODEL)
     if table.is_number(symbol):
         return Factor(table.number(symbol, *bounds.SHARE))
     return table.table(symbol).of_kind("model", QUENCHINGS)

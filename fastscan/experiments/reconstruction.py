@@ -302,6 +302,7 @@ def _read_yield(table: Table) -> tuple[Kind | None, float]:
 
 def _read_charge_yield(table: Table) -> Quenching:
     """Electrons per keV of recoil energy: a number, or a table of recoil energies."""
+    table.take("charge_yield", (int, float, dict), "a number of electrons per keV of recoil energy, or a table of them")
     if table.is_number("charge_yield"):
         return quenching.Factor(table.number("charge_yield", *bounds.YIELD))
     inner = table.table("charge_yield")

@@ -163,7 +163,7 @@ def _ends(efficiency: Efficiency, low: float, high: float) -> list[float]:
     return [low, *(knot for knot in sorted(efficiency.knots) if low < knot < high), high]
 
 
-def _read_constant(table: Table, sizes: Sizes) -> Gaussian:
+def _read_gaussian(table: Table, sizes: Sizes) -> Gaussian:
     """The same width everywhere: ``sigma`` or ``fwhm``."""
     if "fwhm" in table:
         table.refuse("sigma", "there is a full width at half maximum")
@@ -244,7 +244,7 @@ def _require_quanta(table: Table, sizes: Sizes) -> None:
 
 
 RESOLUTIONS: dict[str, Callable[[Table, Sizes], Resolution]] = {
-    "constant": _read_constant,
+    "gaussian": _read_gaussian,
     "linear": _read_linear,
     "quadrature": _read_quadrature,
     "fano": _read_fano,
@@ -261,10 +261,10 @@ def read(table: Table, sizes: Sizes) -> Resolution:
     ExperimentError
         For a key that is missing or wrong, or an energy that isn't the reconstructed one.
     """
-    if table.is_text("resolution") and table.text("resolution") not in RESOLUTIONS:
-        return Gaussian((_width(table, "resolution", sizes) ** 2, 0.0, 0.0))
-    inner = table.named_or_table("resolution", "constant")
-    kind = inner.choice("kind", RESOLUTIONS)
-    found = RESOLUTIONS[kind](inner, sizes)
-    inner.done(of=kind)
-    return found
+    if table.is_table("resolution") or (table.is_text("resolution") and table.text("resolution").isalpha()):
+        inner = table.named_or_table("resolution", "gaussian")
+        kind = inner.choice("kind", RESOLUTIONS)
+        found = RESOLUTIONS[kind](inner, sizes)
+        inner.done(of=kind)
+        return found
+    return Gaussian((_width(table, "resolution", sizes) ** 2, 0.0, 0.0))
