@@ -264,6 +264,8 @@ class _Chain:
         inner = table.table("bins")
         kind, edges = energies.read_edges(inner)
         inner.done()
+        if len(edges) > bounds.MOST_STEPS:
+            raise table.error("bins", f"must be fewer than {bounds.MOST_STEPS} where an energy is reconstructed")
         means = tuple(self.mean(table, "bins", Energy(kind, edge)) for edge in edges)
         if any(one >= other for one, other in itertools.pairwise(means)):
             raise table.error("bins", "two edges are the same visible energy")
