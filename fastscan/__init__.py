@@ -4,6 +4,7 @@
     limit, intervals       lower limits on M_Z', and every allowed interval
     delta_chi2             chi2 above its infimum over all M_Z'
     scan, open             fill a store over a grid file, and read it as xarray
+    experiments, models    what there is, and the words to make more of it; grid reads grid files
 
 beta is in radians and m_zprime in GeV.  The physics follows arXiv:2002.01482.  Names load what they need at first
 use, so that importing fastscan costs nothing.  What is refused is a `FastscanError` of a kind that can be caught apart
@@ -15,7 +16,7 @@ stands above it:
     errors
     typing
     kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
-    inputs        bounds  units  files  columns  toml  points  data_files  arguments
+    inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
                   quenching  resolution  arrival
@@ -23,24 +24,28 @@ stands above it:
     experiments   geometry  sources  energies  efficiencies  detectors  quenching  resolutions  reconstruction  timing
                   backgrounds  observations  form_factors  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
-    limits        confidence  points  crossings  limits
-    stores        layout  remote  location  cube  chunks  store  combining
-    scans         grid  plan  costs  blocks  scanner  cluster  verify
+    limits        confidence  doubts  points  crossings  limits
+    stores        layout  local  remote  location  cube  chunks  store  combining
+    scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers
     outputs       figures  plots  terminal  citations
     paper         table3  paper_figures  report  paper
-    commands      options  cli
+    commands      signals  completion  options  cli
+    __main__
 """
 
-import logging
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from fastscan.errors import FastscanError, FastscanWarning
-
+TYPE_CHECKING = False  # typing's own would be an import; a command is to answer signals from its first moment
 if TYPE_CHECKING:
+    from typing import Any
+
+    from fastscan import experiments
+    from fastscan.errors import FastscanError, FastscanWarning
+    from fastscan.interactions import catalogue as models
     from fastscan.limits.limits import delta_chi2, intervals, limit
     from fastscan.limits.points import chi2, events
+    from fastscan.scans import grid
     from fastscan.scans.scanner import scan
     from fastscan.stores.store import open
 
@@ -50,15 +55,18 @@ __all__ = [
     "chi2",
     "delta_chi2",
     "events",
+    "experiments",
+    "grid",
     "intervals",
     "limit",
+    "models",
     "open",
     "scan",
 ]
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless a user asks for more
-
 _HOMES = {
+    "FastscanError": "errors",
+    "FastscanWarning": "errors",
     "events": "limits.points",
     "chi2": "limits.points",
     "delta_chi2": "limits.limits",
@@ -67,10 +75,10 @@ _HOMES = {
     "scan": "scans.scanner",
     "open": "stores.store",
 }
-_ROOMS = {"grid": "scans.grid", "models": "interactions.catalogue"}  # rooms that users know by names of their own
+_ROOMS = {"experiments": "experiments", "grid": "scans.grid", "models": "interactions.catalogue"}  # as users know them
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _ROOMS:
         value: Any = import_module(f"{__name__}.{_ROOMS[name]}")
     elif name in _HOMES:
@@ -82,4 +90,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_ROOMS})
+    return sorted({*globals(), *__all__})

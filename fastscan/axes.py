@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastscan.errors import FastscanError, InputError, unknown
-from fastscan.inputs import bounds
-from fastscan.inputs.units import UNITS
+from fastscan.inputs import bounds, units
 
 if TYPE_CHECKING:
     from fastscan.typing import Array
@@ -62,7 +61,7 @@ class Axis:
     expected : str
         The bounds in words, for error messages.
     kind : str
-        Key of `fastscan.inputs.units.UNITS`; empty for a number without unit.
+        Key of `fastscan.inputs.units.UNITS`; empty for a number that has no other way to be written.
     unit : str
         The unit of values in Python and in stores; "1" for a number without unit.
     example : str
@@ -98,14 +97,19 @@ class Axis:
     @property
     def units(self) -> tuple[str, ...]:
         """The units in which a file can give it."""
-        return tuple(UNITS[self.kind]) if self.kind else ("1",)
+        return tuple(units.UNITS[self.kind]) if self.kind else ("1",)
 
     def converted(self, value: Any, unit: str, to: str = "") -> Any:
-        """A value, or an array of values, from one of its units to another, or to `unit`.
+        """A value, or an array of values, from one of its units to another, or to `unit`."""
+        return units.converted(value, self.kind, unit, to or self.unit) if self.kind else value
 
-        The product comes before the quotient, so that 10^6 eV are 0.001 GeV to the last bit.
-        """
-        return value * UNITS[self.kind][unit] / UNITS[self.kind][to or self.unit] if self.kind else value
+    def is_decimal(self, unit: str) -> bool:
+        """Whether a unit is a power of ten of `unit`, so that decimal numbers stay decimal."""
+        return not self.kind or units.decimal_ratio(self.kind, unit, self.unit) is not None
+
+    def exactly(self, number: float, unit: str) -> float:
+        """A number from one of its units to `unit`: where that is decimal, the float nearest to the decimal number."""
+        return units.converted_number(number, unit, self.kind, self.unit) if self.kind else number
 
     @property
     def shown_unit(self) -> str:
@@ -131,7 +135,7 @@ class Axis:
         """How it is drawn where nothing else is asked for."""
         unit = f" [{self.shown_unit}]" if self.shown_unit else ""
         column = f"{self.name}_{self.shown_unit.lower()}" if self.shown_unit else self.name
-        ticks = (1, 2, 5) if self.kind else (1,)  # quantities with a unit span few decades, factors many
+        ticks = (1, 2, 5) if self.unit != "1" else (1,)  # quantities with a unit span few decades, factors many
         return View(self.name, column, f"${self.symbol}${unit}", "log" if self.logarithmic else "linear", ticks)
 
     @property
@@ -144,12 +148,14 @@ class Axis:
         return f"{self.shown(value):g} {self.shown_unit}".rstrip()
 
     def check(self, values: Any) -> "Array":
-        """Values as an array of floats, if the axis can have them.
+        """Values as an array of floats in the unit of the axis, if the axis can have them.
+
+        Quantities with a unit are converted, see `fastscan.inputs.arguments`.
 
         Raises
         ------
         InputError
-            Where they are no numbers, or one is out of bounds.
+            Where they are no numbers, one is out of bounds, or their unit is no unit of the axis.
 
         Examples
         --------
@@ -158,7 +164,7 @@ class Axis:
         """
         from fastscan.inputs import arguments  # it needs numpy, which the help of the commands does without
 
-        return arguments.within(self.name, values, self.low, self.high, self.expected)
+        return arguments.within(self.name, values, self.low, self.high, self.expected, self.unit)
 
 
 SIGMA_SYS = Axis(
@@ -169,6 +175,7 @@ SIGMA_SYS = Axis(
     low=0.0,
     high=bounds.LARGEST_SIGMA_SYS,
     expected=f"zero or positive, at most {bounds.LARGEST_SIGMA_SYS:g}",
+    kind="ratio",
     example="0.1",
     left_out="each experiment's own",
 )

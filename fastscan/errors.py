@@ -16,9 +16,13 @@ the remedy.  The command line prints it and exits with 2.  In Python each kind c
 import difflib
 import logging
 import reprlib
+import sys
+import warnings
 from collections.abc import Iterable
 from os import PathLike, fspath
+from pathlib import Path
 
+logging.getLogger("fastscan").addHandler(logging.NullHandler())  # silent unless a user asks for more
 LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
 LONGEST_PATH = 300  # characters of a path
 LONGEST_LIST = 1000  # characters of the names that could be meant
@@ -102,14 +106,32 @@ def quoted(value: object) -> str:
     >>> quoted("conus"), len(quoted("x" * 1000)), quoted([0.1] * 1000)
     ("'conus'", 80, '[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, ...]')
     """
-    try:
-        return _QUOTES.repr(value)[:LONGEST_QUOTE]
-    except ValueError:  # Python writes no number of more than 4300 digits
-        return "a number of thousands of digits"
+    return _QUOTES.repr(value)[:LONGEST_QUOTE]
 
 
-_QUOTES = reprlib.Repr()
+class _Quotes(reprlib.Repr):
+    """Python writes out no integer of more than 4300 digits; here a message is shown for it."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return "a number of thousands of digits"
+
+
+_QUOTES = _Quotes()
 _QUOTES.maxstring = _QUOTES.maxother = _QUOTES.maxlong = LONGEST_QUOTE
+
+
+def warn(*texts: str) -> None:
+    """Warn of each text once, at the line that called fastscan."""
+    if not texts:
+        return
+    inside, level, frame = str(Path(__file__).parent), 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(inside):
+        level, frame = level + 1, frame.f_back
+    for text in dict.fromkeys(texts):
+        warnings.warn(shown(text), FastscanWarning, stacklevel=level)
 
 
 def shown_path(path: str | PathLike[str]) -> str:

@@ -22,11 +22,13 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+JSON_TEXTS = ("references", "versions", "identity", "checksums")  # attributes of a group that are texts of JSON
 CPU_SECONDS, WALL_SECONDS, MEMORY = 10, 40, 8 * 2**30
 LONGEST_OUTPUT = 2000
 REPOSITORY = Path(__file__).parent.parent
@@ -319,11 +321,28 @@ def damage(rng: random.Random, file: Path) -> None:
         file.write_bytes(content[:at] + rng.choice([*BYTES, b""]) + content[at + rng.choice([0, 1, 10**9]) :])
     else:
         try:
-            document = json.loads(content)
+            document = unfolded(content)
             change(rng, document)
-            file.write_text(json.dumps(document))
+            file.write_text(folded(document))
         except (ValueError, RecursionError):
             return  # it is damaged already
+
+
+def unfolded(content: bytes) -> Any:
+    """A JSON document, with the attributes of a group that are texts of JSON as what they say."""
+    document = json.loads(content)
+    with suppress(KeyError, TypeError):
+        attributes = document["attributes"]
+        attributes |= {key: json.loads(attributes[key]) for key in JSON_TEXTS}
+    return document
+
+
+def folded(document: Any) -> str:
+    """The text of what `unfolded` gave."""
+    with suppress(KeyError, TypeError):
+        attributes = document["attributes"]
+        document = document | {"attributes": attributes | {key: json.dumps(attributes[key]) for key in JSON_TEXTS}}
+    return json.dumps(document)
 
 
 def change(rng: random.Random, document: Any) -> None:
@@ -355,14 +374,14 @@ def refit(store: Path) -> None:
 
     for group in store.glob("*/*/zarr.json"):
         try:
-            document = json.loads(group.read_bytes())
+            document = unfolded(group.read_bytes())
             attributes = document["attributes"]
             attributes["hash"] = hash_of(attributes["identity"])
             for name in attributes["checksums"]:
                 file = group.parent / name
                 if file.is_file() and not file.is_symlink():
                     attributes["checksums"][name] = checksum(file.read_bytes())
-            group.write_text(json.dumps(document))
+            group.write_text(folded(document))
         except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
             continue  # it is damaged beyond that
 

@@ -88,7 +88,7 @@ def test_names_and_units(axis: Axis, column: str, heading: str, shown_unit: str)
     [
         (BETA, {"rad": 1.0, "deg": math.pi / 180}),
         (M_ZPRIME, {"eV": 1e-9, "keV": 1e-6, "MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}),
-        (SIGMA_SYS, {"1": 1.0}),
+        (SIGMA_SYS, {"1": 1.0, "%": 0.01}),
         (LUMINOSITY, {"1": 1.0}),
         (DISTANCE, {"cm": 1e-2, "m": 1.0, "km": 1e3}),
     ],
@@ -123,7 +123,7 @@ def test_a_value_as_people_see_it(axis: Axis, value: float, told: str, shown: fl
 @pytest.mark.parametrize(
     ("axis", "allowed", "refused", "problem"),
     [
-        (BETA, [-7.0, 0.0, 1e300], [math.inf, math.nan], "beta must be finite"),
+        (BETA, [-2 * math.pi, 0.0, 2 * math.pi], [100.0, -6.3, math.inf, math.nan], "in rad .did you mean degrees"),
         (M_ZPRIME, [1e-3, 91.0, math.inf], [0.0, -100.0, math.nan], "m_zprime must be at least .* GeV"),
         (SIGMA_SYS, [0.0, 0.5], [-1e-9, math.inf, math.nan], "sigma_sys must be zero or positive, at most"),
         (LUMINOSITY, [1.0, 1000.0], [0.0, -1.0, math.inf, math.nan], "luminosity must be positive, from .* to"),
@@ -282,5 +282,5 @@ def test_an_option_reads_a_value_in_each_of_its_units(axis: Axis, stored: str) -
         rows = list(csv.DictReader(io.StringIO(ok("contours", stored, *others, option, written, "--csv"))))
         assert [float(row[axis.column]) for row in rows] == pytest.approx([value] * len(rows), rel=1e-12)
         assert rows
-    if axis.kind:
+    if axis.unit != "1":
         assert f"has no unit of {axis.kind}" in refusal("contours", stored, option, "1")

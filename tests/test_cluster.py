@@ -1,6 +1,5 @@
 """The clusters of the command line: how many threads each worker has, and which of a kernel's twins it runs."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import dask.threaded
 import numba
 import pytest
 from conftest import GRID, Write, arrays, scanned, with_store
+from dask.system import CPU_COUNT as CORES
 from distributed import Client, LocalCluster
 
 import fastscan
@@ -16,7 +16,6 @@ from fastscan.scans import cluster, scanner
 from fastscan.scans.blocks import _kernel
 from fastscan.scans.plan import plan
 
-CORES = len(os.sched_getaffinity(0))
 SMALL = GRID.replace("num = 37", "num = 25").replace("num = 7", "num = 3")
 
 

@@ -11,7 +11,7 @@ from scipy.stats import chi2 as chi2_distribution
 
 import fastscan
 from fastscan.answers import answers, contours
-from fastscan.answers.point import limit_at_point
+from fastscan.answers.point import limits_at_points
 from fastscan.answers.question import Question
 from fastscan.limits import limits as query
 
@@ -57,7 +57,7 @@ def test_record_and_intervals_of_a_point(model: str, beta: float | None) -> None
     point = {"beta": beta, "sigma_sys": 0.1, "cl": CL, "dof": DOF}
     expected = crossings(model, beta, 0.1)
     at = {"sigma_sys": 0.1} | ({} if beta is None else {"beta": beta})
-    found = limit_at_point([CSI], model, Question(at=at, cl=CL, dof=DOF))
+    (found,) = limits_at_points([CSI], model, Question(at=at, cl=CL, dof=DOF))
     assert ends(found["allowed_gev"]) == pytest.approx(expected, rel=1e-6)
     assert found["limit_gev"] == pytest.approx(expected[-1], rel=1e-6)
     assert ends(fastscan.intervals(CSI, model, **point)) == pytest.approx(expected, rel=1e-6)
@@ -65,7 +65,8 @@ def test_record_and_intervals_of_a_point(model: str, beta: float | None) -> None
 
 def test_the_expected_limit_of_a_point() -> None:
     """Data that are the prediction: in one bin, Delta chi2 is N - N_SM over its errors."""
-    found = limit_at_point([CSI], "chi", Question(at={"sigma_sys": 0.1}, cl=CL, dof=DOF))["expected_gev"]
+    (record,) = limits_at_points([CSI], "chi", Question(at={"sigma_sys": 0.1}, cl=CL, dof=DOF))
+    found = record["expected_gev"]
     signal, standard = (naive.events(CSI, "chi", mass) for mass in (found, math.inf))
     expected = standard + naive.CSI_NEUTRONS
     variance = expected + naive.CSI_NEUTRONS + 2 * naive.CSI_STEADY

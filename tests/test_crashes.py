@@ -3,9 +3,11 @@
 import logging
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,8 +16,10 @@ from pathlib import Path
 from subprocess import PIPE
 
 import dask
+import psutil
 import pytest
-from conftest import DASK, FASTSCAN, MANY_TASKS, free_port, refusal, scanned
+from conftest import DASK, FASTSCAN, GRID, MANY_TASKS, free_port, run, scanned, with_store
+from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
 
 import fastscan
@@ -45,7 +49,7 @@ def test_killed_twenty_times_a_scan_is_the_same_and_little_is_repeated(tmp_path:
     grid = tmp_path / "grid.toml"
     grid.write_text(MANY_TASKS.replace("num = 181", "num = 361"))
     fastscan.scan(grid, tmp_path / "undisturbed.zarr")
-    out, rng, in_flight = tmp_path / "out.zarr", random.Random(0), len(os.sched_getaffinity(0))
+    out, rng, in_flight = tmp_path / "out.zarr", random.Random(0), CPU_COUNT
     unfinished: set[int] = set()
     killed = 0
     while killed < KILLS:
@@ -168,7 +172,7 @@ def test_workers_find_a_relative_path_wherever_they_were_started(
     cluster: tuple[str, "list[subprocess.Popen[bytes]]"], grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
     address, (worker, *_) = cluster
-    assert os.readlink(f"/proc/{worker.pid}/cwd") != str(tmp_path)
+    assert psutil.Process(worker.pid).cwd() != str(tmp_path)
     command = [FASTSCAN, "scan", grid.name, "-o", "out.zarr", "--scheduler", address]
     scan = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert scan.returncode == 0, scan.stderr
@@ -210,6 +214,176 @@ def test_of_different_scans_that_start_at_once_one_has_the_group(tmp_path: Path)
     (second,) = [stop for stop, scan in scans.items() if scan.returncode == 2]
     assert "axes.m_zprime.stop differ; nothing was changed" in told[second]
     assert chunks(out) == undisturbed[first]
+
+
+# --- Signals ---
+
+
+def heeding(*arguments: object, **options: object) -> "subprocess.Popen[str]":
+    """A command that heeds signals, even where who started the tests ignores them; it has a process group."""
+
+    def heed() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+
+    command = [FASTSCAN, *map(str, arguments)]
+    settings = {"preexec_fn": heed, "start_new_session": True, "text": True, **options}
+    return subprocess.Popen(command, stdout=PIPE, stderr=PIPE, **settings)  # type: ignore[call-overload, no-any-return]
+
+
+def wait_for_answers(process: "subprocess.Popen[str]") -> None:
+    """Wait until a command answers SIGTERM, which Python leaves alone, and so all signals."""
+    status = Path(f"/proc/{process.pid}/status")
+    while True:
+        caught = re.search(r"SigCgt:\s*(\w+)", status.read_text())
+        if process.poll() is not None or (caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1):
+            return
+
+
+@pytest.mark.parametrize("delay", [0, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5])
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_while_modules_load_is_one_line(
+    number: signal.Signals, word: str, delay: float, grid: Path, tmp_path: Path
+) -> None:
+    scan = heeding("scan", grid, "-o", tmp_path / "out.zarr")
+    wait_for_answers(scan)
+    time.sleep(delay)
+    scan.send_signal(number)
+    printed, told = scan.communicate(timeout=PATIENCE)
+    assert (scan.returncode, printed) == (128 + number, "")
+    assert "Traceback" not in told
+    assert told.splitlines()[-1].startswith(f"fastscan: {word}")
+
+
+def test_signals_are_answered_before_anything_is_imported() -> None:
+    code = "import sys; before = {*sys.modules}; import fastscan.__main__; print(*{*sys.modules} - before)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {name.partition(".")[0] for name in loaded} <= {"fastscan", "importlib", "warnings"}
+    assert {name for name in loaded if "fastscan" in name} == {"fastscan", "fastscan.__main__"}
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["threads", "workers"])
+@pytest.mark.parametrize("everyone", [False, True], ids=["the command", "its group"])
+def test_a_scan_that_is_terminated_says_what_is_done_and_leaves_no_process(
+    options: list[str], everyone: bool, grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    """A batch system sends SIGTERM to all processes of a job, or to the first."""
+    out = tmp_path / "out.zarr"
+    scan = heeding("scan", grid, "-o", out, *options)
+    while records(out) < 10 and scan.poll() is None:
+        time.sleep(0.001)
+    started = psutil.Process(scan.pid).children(recursive=True)
+    os.killpg(scan.pid, signal.SIGTERM) if everyone else scan.terminate()
+    printed, told = scan.communicate(timeout=PATIENCE)
+    assert (scan.returncode, printed) == (143, "")
+    (ended,) = told.splitlines()[1:]
+    assert re.fullmatch(r"fastscan: terminated; \d+ of 724 tasks are done; --resume continues", ended)
+    assert not psutil.wait_procs(started, timeout=PATIENCE)[1]
+    fastscan.scan(grid, out, resume=True)
+    assert chunks(out) == undisturbed
+    scanner.finish(str(out))
+
+
+def test_a_signal_that_the_caller_ignores_is_ignored(grid: Path, tmp_path: Path) -> None:
+    """As under nohup, or in the background of a shell script."""
+    out = tmp_path / "out.zarr"
+    scan = heeding("scan", grid, "-o", out, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    while records(out) < 10 and scan.poll() is None:
+        time.sleep(0.001)
+    scan.send_signal(signal.SIGINT)
+    _, told = scan.communicate(timeout=PATIENCE)
+    assert scan.returncode == 0, told
+
+
+def test_the_library_leaves_signals_alone(grid: Path, tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    fastscan.scan(grid, tmp_path / "out.zarr")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+# --- Stores that others touch ---
+
+
+def clean(told: str) -> list[str]:
+    """What a command says beside what it is going to do."""
+    assert "Traceback" not in told
+    return [line for line in told.splitlines() if "tasks to compute" not in line]
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "1"]], ids=["threads", "workers"])
+def test_a_scan_whose_store_is_deleted_says_so(options: list[str], grid: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.zarr"
+    scan = started(out, grid, *options)
+    out.rename(tmp_path / "elsewhere.zarr")  # at once, as nothing deletes a directory that is written to
+    shutil.rmtree(tmp_path / "elsewhere.zarr")
+    _, told = scan.communicate(timeout=PATIENCE)
+    gone = "the store is gone: it was deleted or replaced while the scan ran"
+    assert (scan.returncode, clean(told.decode())) == (2, [f"fastscan: {out}: {gone}"])
+    assert not out.exists()
+
+
+def test_a_scan_whose_store_is_replaced_says_so_and_leaves_the_other(grid: Path, tmp_path: Path) -> None:
+    """Not a chunk of it gets into the other store, whose groups have the same names."""
+    out, other = tmp_path / "out.zarr", tmp_path / "other.toml"
+    other.write_text(MANY_TASKS.replace("stop = 2000", "stop = 2001"))
+    fastscan.scan(other, tmp_path / "undisturbed.zarr")
+    scan = started(out, grid)
+    fastscan.scan(other, out, overwrite=True)
+    _, told = scan.communicate(timeout=PATIENCE)
+    assert scan.returncode == 2
+    (problem,) = clean(told.decode())
+    assert "the store is gone: it was deleted or replaced while the scan ran" in problem
+    assert chunks(out) == chunks(tmp_path / "undisturbed.zarr")
+
+
+def test_tasks_that_are_deleted_under_a_scan_are_told(grid: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.zarr"
+
+    def delete(now: scanner.Progress) -> None:
+        if now.tasks == 700:
+            for record in list(out.rglob("done.*.json"))[:5]:
+                record.unlink()
+
+    with pytest.raises(FastscanError, match="5 tasks were deleted while the scan ran; --resume computes them anew"):
+        fastscan.scan(grid, out, progress=delete)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["--overwrite"], ["scan", "grid.toml", "-o", "out.zarr", "--overwrite"]),
+        (["--overwrite"], ["scan", "other.toml", "-o", "out.zarr", "--overwrite"]),
+        (["--overwrite"], ["verify", "out.zarr"]),
+        (["--overwrite"], ["limits", "out.zarr"]),
+        ([], ["scan", "grid.toml", "-o", "out.zarr"]),
+    ],
+    ids=["two that overwrite", "two that differ", "and verify", "and limits", "two plain ones"],
+)
+@pytest.mark.parametrize("delay", [0, 0.05, 0.3])
+def test_what_runs_at_once_ends_well_or_in_one_line(
+    one: list[str], other: list[str], delay: float, tmp_path: Path
+) -> None:
+    few = with_store(GRID, chunk="2 KiB", task="2 KiB")
+    (tmp_path / "grid.toml").write_text(few)
+    (tmp_path / "other.toml").write_text(few.replace("stop = 2000", "stop = 2001"))
+    if one:
+        fastscan.scan(tmp_path / "grid.toml", tmp_path / "out.zarr")
+    first = heeding("scan", "grid.toml", "-o", "out.zarr", *one, cwd=tmp_path)
+    time.sleep(delay)
+    second = heeding(*other, cwd=tmp_path)
+    for command in (first, second):
+        _, told = command.communicate(timeout=PATIENCE)
+        assert command.returncode in (0, 2)
+        assert len(clean(told)) == (command.returncode == 2)
+    repaired = {
+        name: run("scan", f"{name}.toml", "-o", "out.zarr", "--resume", cwd=tmp_path) for name in ("grid", "other")
+    }
+    assert 0 in [each.returncode for each in repaired.values()]
+    assert [(each.damaged, each.missing) for each in verify(tmp_path / "out.zarr", everything=True)] == [((), ())] * 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["grid.toml", "other.toml", "out.zarr"]
+
+
+# --- Disks ---
 
 
 @pytest.fixture
@@ -270,16 +444,6 @@ def test_a_read_only_store_answers_and_is_not_written(small_disk: Path, grid: Pa
     ):
         with pytest.raises(FastscanError, match="Read-only file system"):
             write()
-
-
-def test_where_nothing_that_is_compiled_can_be_kept_is_told(small_disk: Path) -> None:
-    """As in a container of a user without a home."""
-    shutil.copytree(Path(fastscan.__file__).parent, small_disk / "fastscan", ignore=shutil.ignore_patterns("*cache*"))
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    nowhere = {"PYTHONPATH": str(small_disk), "HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"}
-    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"} | nowhere
-    told = refusal("limit", "coherent-csi", "chi", env=environment)
-    assert "numba's cache can't be written: set NUMBA_CACHE_DIR to a directory" in told
 
 
 def test_files_that_may_not_grow_are_told(grid: Path, tmp_path: Path) -> None:

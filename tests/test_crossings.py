@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Write, angles, luminosities, sigmas
+from conftest import Write, angles, luminosities, sigmas, tells_its_peak
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from fastscan.errors import FastscanError
 from fastscan.stores import store
 from fastscan.typing import Record
 
+# crossings are looked for down to 1 GeV, where the contact form has ended in coherent-csi
+pytestmark = pytest.mark.filterwarnings("ignore:M_Z. is below:fastscan.FastscanWarning")
 CHUNK = "conus/e6/chi2/c.0.0.0.0"
 DENSE = """
 experiments = ["coherent-csi", "conus"]
@@ -232,6 +234,7 @@ print(peak_mb() - before)
 """
 
 
+@tells_its_peak
 def test_a_cube_larger_than_the_memory_gives_limits(small: Path) -> None:
     """Measured: 77 MB for 60,000 limits, from a cube of 183 MB."""
     with tempfile.TemporaryDirectory() as place:

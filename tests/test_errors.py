@@ -98,6 +98,11 @@ def test_every_kind_is_met_and_can_be_caught_apart() -> None:
         assert above == ({InputError} if kind in inputs - {InputError} else set())
 
 
+@pytest.mark.parametrize("value", [10**5000, [10**5000], {"a": -(10**5000)}], ids=["alone", "listed", "named"])
+def test_a_number_of_thousands_of_digits_can_be_quoted(value: object) -> None:
+    assert "a number of thousands of digits" in errors.quoted(value)
+
+
 @pytest.mark.parametrize(
     "value", ["x" * 10_000, [1] * 10_000, {"x": "x" * 10_000}, 10**5000, 1e300, None, b"\0"], ids=lambda _: ""
 )
@@ -137,7 +142,7 @@ def test_an_error_without_a_kind_would_be_seen() -> None:
 
 SPEAK = """
 import logging, sys
-import fastscan
+import fastscan.stores.location  # a room that has something to say
 if sys.argv[1:]:
     logging.getLogger("fastscan").addHandler(logging.StreamHandler())
 logging.getLogger("fastscan.scans").warning("a worker was lost")

@@ -1,3 +1,4 @@
+import math
 import re
 import tomllib
 from dataclasses import asdict, replace
@@ -141,6 +142,9 @@ WRONG = [
     ("conus", 'channel = "cevns"', 'channel = "nu-e"', "channel: 'nu-e' is only known for"),
     ("conus", 'baseline = "17 m"', 'baseline = "1e-200 m"', "baseline: must be positive, and within reason"),
     ("conus", "sigma_sys = 0.2", "sigma_sys = 1e7", "sigma_sys: must be between 0 and 1e"),
+    ("conus", "sigma_sys = 0.2", 'sigma_sys = "20"', "sigma_sys: '20' is no relative error: write a number such as"),
+    ("conus", "sigma_sys = 0.2", 'sigma_sys = "-1 %"', "sigma_sys: must be between 0 and 1e"),
+    ("conus", "sigma_sys = 0.2", "sigma_sys = [0.2]", "sigma_sys: must be a number such as 0.2, or a text such as"),
     ("coherent-csi", "[detector] ", "[detector]\nbins = { start = 4, stop = 26, num = 3, unit = 'keV' }", "bins"),
     ("conus", "U235 = 0.556", "U235 = 0.656", "fission_fractions: must add up to 1, not 1.1"),
     ("conus", "power =", "half_life = '1 d'\npower =", r"\[source\] of kind 'reactor': unknown key 'half_life'"),
@@ -368,6 +372,17 @@ def test_the_largest_recoil_is_that_of_the_lightest_target(name: str) -> None:
         energy = naive.spectrum_edges(known.source)[-1]
     expected = max(naive.max_recoil(energy, mass) for mass in masses)
     assert experiments.load(name).largest_recoil_mev == pytest.approx(expected, rel=1e-14)
+    transfer = max(math.sqrt(2 * mass * naive.max_recoil(energy, mass)) for mass in masses)
+    assert experiments.load(name).largest_momentum_transfer_mev == pytest.approx(transfer, rel=1e-14)
+
+
+def test_relative_errors_can_be_in_per_cent(write: Write) -> None:
+    text = (experiments.BUILT_IN / "coherent-csi.toml").read_text()
+    in_per_cent = text.replace("sigma_sys = 0.28", 'sigma_sys = "28 %"')
+    in_per_cent = in_per_cent.replace("background_error = 0.25", 'background_error = "25%"')
+    assert in_per_cent.count('%"') == 2
+    found = experiments.load(write("mine.toml", in_per_cent)).statistics
+    assert found == experiments.load("coherent-csi").statistics
 
 
 def test_three_thousand_bins_are_no_trouble(write: Write) -> None:

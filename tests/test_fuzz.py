@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ CASES = 60  # of each kind; 1000 of each have been run
 KINDS = ["experiment", "grid", "metadata", "model", "options"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="cases are forked")
+@pytest.mark.skipif(
+    not (hasattr(os, "fork") and find_spec("resource")), reason="cases are forked, and what they take is limited"
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_people_give_ends_well_or_with_one_line(kind: str) -> None:
     command = [sys.executable, str(Path(__file__).with_name("fuzz.py")), kind, str(CASES), "--seed", "1"]

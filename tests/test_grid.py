@@ -86,6 +86,18 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
         ("start = 0.0, stop = 0.3, num = 7", "values = [0.1, nan]", "values: must be a finite number"),
         ("start = 0.0, stop = 0.3, num = 7", "values = []", "values: the list is empty"),
         ("start = 0.0, stop = 0.3, num = 7", "values = [0.1], num = 3", "unknown key 'num'"),
+        (
+            BETA,
+            "beta = { values = [0, 100], unit = 'rad' }",
+            r"values: beta must be from -2 pi .* degrees\?\), not 100",
+        ),
+        (BETA, "beta = { start = 0, stop = 361, num = 3, unit = 'deg' }", "start: beta must be from -2 pi to 2 pi"),
+        (SIGMA, 'sigma_sys = { values = ["10 %"] }', "values: must be a finite number, not '10 %'"),
+        (
+            LUMINOSITY,
+            LUMINOSITY + '\n[combine.x]\nexperiments = ["conus"]\nsigma_sys = { conus = "20" }',
+            "conus: '20' is no relative error",
+        ),
         (SIGMA, 'sigma_sys = { values = [0.1], unit = "GeV" }', "unit: unknown unit 'GeV'"),
         (SIGMA, "sigma_sys = 0.1", "sigma_sys: must be a table"),
         ("[1, 10, 1000]", "[0, 1]", "values: luminosity must be positive, from 1e-15 to 1e\\+15, not 0"),
@@ -131,6 +143,19 @@ def test_what_is_wrong_is_told_in_one_line(old: str, new: str, problem: str, wri
         write(name, (experiments.BUILT_IN / "conus.toml").read_text())
     path = write("grid.toml", GRID.replace(old, new, 1))
     require_refused(grid.load, path, problem)
+
+
+def test_errors_can_be_in_per_cent(write: Write) -> None:
+    text = GRID.replace(SIGMA, 'sigma_sys = { start = 0, stop = 30, num = 7, unit = "%" }')
+    text += '\n[combine.x]\nexperiments = ["conus", "connie"]\nsigma_sys = { conus = "7 %", connie = 0.05 }'
+    loaded = grid.load(write("grid.toml", text))
+    assert loaded.axes["sigma_sys"].array().tolist() == [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
+    assert loaded.combinations[0].sigma_sys == {"conus": 0.07, "connie": 0.05}
+
+
+def test_a_full_turn_is_the_largest_beta(write: Write) -> None:
+    text = GRID.replace(BETA, 'beta = { start = -360, stop = 360, num = 5, unit = "deg" }')
+    assert grid.load(write("grid.toml", text)).axes["beta"].array()[[0, -1]].tolist() == [-2 * math.pi, 2 * math.pi]
 
 
 def test_files_that_are_no_grids(tmp_path: Path) -> None:

@@ -1,35 +1,44 @@
 """Hostile conditions: scans that are interrupted, grid files that are garbled, stores that are damaged."""
 
 import json
+import math
 import os
 import re
-import resource
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import dask
+import numpy as np
 import pytest
+import xxhash
+import zarr
 from conftest import GRID, arrays, files, ok, refusal, with_store
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
+from zarr.codecs import BytesCodec
+from zarr.registry import register_codec
 
 import fastscan
 from fastscan.answers import answers
-from fastscan.answers.question import Question
+from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
 from fastscan.experiments import catalogue as experiments
+from fastscan.outputs import citations
 from fastscan.scans import grid, scanner
 from fastscan.scans.costs import costs
 from fastscan.scans.plan import plan
 from fastscan.scans.verify import verify
 from fastscan.stores import store
+from fastscan.stores.cube import hash_of
+from fastscan.stores.layout import FORMAT
 from fastscan.typing import Record
 
 
@@ -214,6 +223,7 @@ def garbled(draw: st.DrawFn) -> bytes:
     return text
 
 
+@pytest.mark.filterwarnings("ignore::fastscan.FastscanWarning")  # it may say what nobody means
 @given(garbled())
 @example(GRID.encode() + b'[combine."a\\nb"]')
 @example(GRID.replace("coherent-csi", r"a\nb.toml").encode())
@@ -247,6 +257,7 @@ def a_device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="all files are regular ones")
 @pytest.mark.parametrize("make", [a_pipe, a_socket, a_device, Path.mkdir])
 def test_what_is_no_regular_file_is_told_at_once(make: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "odd.toml"
@@ -282,6 +293,7 @@ LONG = {
 @pytest.mark.parametrize("name", LONG)
 def test_what_is_too_much_is_one_short_line_at_little_cost(name: str, tmp_path: Path) -> None:
     """A process that takes more than ten seconds of a processor is killed."""
+    resource = pytest.importorskip("resource", reason="nothing limits what a process takes")
     path = tmp_path / "long.toml"
     path.write_text(LONG[name])
     command = ["scan", path, "-o", tmp_path / "out.zarr"] if "[axes]" in LONG[name] else ["limit", path, "chi"]
@@ -601,6 +613,225 @@ def test_what_may_be_anothers_is_not_repaired(known: str, intact: Intact, tmp_pa
     with pytest.raises(FastscanError, match=problem):
         fastscan.scan(intact.grid, out, resume=True)
     assert files(out) == before
+
+
+# --- Stores that were made to harm ---
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def huge(path: Path) -> None:
+    """A file of far more bytes than a disk takes for it."""
+    with path.open("wb") as file:
+        file.truncate(2**40)
+
+
+@pytest.mark.parametrize("put", [pipe, device, huge, Path.mkdir], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "file",
+    [
+        "zarr.json",
+        "coherent-csi/zarr.json",
+        f"{E6}/zarr.json",
+        f"{E6}/chi2/zarr.json",
+        f"{E6}/chi2/c.0.0.0.0",
+        f"{E6}/chi2/done.0.json",
+        f"{E6}/beta/zarr.json",
+        f"{E6}/beta/c/0",
+        f"{E6}/likelihood/zarr.json",
+    ],
+)
+def test_what_is_no_file_of_ours_is_never_read(
+    file: str, put: Callable[[Path], None], intact: Intact, tmp_path: Path
+) -> None:
+    """A pipe would be waited for for ever, and a device or a huge file fill the memory."""
+    out = damaged(intact, tmp_path / "out.zarr", file, b"")
+    (out / file).unlink()
+    put(out / file)
+    ask_everything(intact, out)
+
+
+def ask_everything(intact: Intact, out: Path) -> None:
+    """Every question to a store is answered or refused in one line."""
+    questions: list[Callable[[], object]] = [
+        partial(limits, out, False),
+        partial(limits, out, True),
+        partial(list, answers.contours_of_store(str(out), Question(groups=(E6,)), PlaneAxes())),
+        partial(store.describe, out),
+        partial(citations.references_of, str(out)),
+        partial(verify, out),
+        partial(scanner.finish, str(out)),
+        partial(fastscan.scan, intact.grid, out, resume=True),
+    ]
+    for ask in questions:
+        with told_if_refused():
+            ask()
+    # what xarray reads later than `open` is between it and zarr: a chunk that is cut is zarr's ValueError
+    with told_if_refused(), fastscan.open(out, E6) as cube, suppress(ValueError):
+        cube.load()
+
+
+def forged(intact: Intact, out: Path, file: str, content: bytes) -> Path:
+    """A copy of the intact store in which a file has other content, with the checksum that it needs."""
+    group = "/".join(file.split("/")[:2])
+    own = json.loads(intact.contents[f"{group}/zarr.json"])
+    own["attributes"]["checksums"][file.removeprefix(f"{group}/")] = xxhash.xxh3_64_hexdigest(content)
+    damaged(intact, out, f"{group}/zarr.json", json.dumps(own).encode())
+    (out / file).write_bytes(content)
+    return out
+
+
+def nested(depth: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+JUNK = [
+    *(None, [], {}, "", "a\x1b\nb", "9" * 5000, True, -1, 0, 10**30, 1.5, math.inf, math.nan, nested(300)),
+    *([None], [[1]], [0] * 4, [1] * 4, [10**18] * 4, ["../x"], {"x": 1}, {"../../../etc/passwd": "0"}),
+]
+
+
+@st.composite
+def replaced(draw: st.DrawFn, value: Any) -> Any:
+    """A JSON document in which something of any depth is junk."""
+    if isinstance(value, dict | list) and value and draw(st.integers(0, 5)):
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        key = draw(st.sampled_from(keys))
+        copy = value.copy()
+        copy[key] = draw(replaced(value[key]))
+        return copy
+    return draw(st.sampled_from(JUNK))
+
+
+@given(data=st.data())
+@settings(max_examples=25, phases=[Phase.reuse, Phase.generate])
+def test_forged_metadata_are_answered_or_refused(intact: Intact, data: st.DataObject) -> None:
+    """Whatever stands in them, with all hashes and checksums as they must be."""
+    file = data.draw(st.sampled_from([file for file in intact.contents if file.endswith("zarr.json")]))
+    content = data.draw(replaced(json.loads(intact.contents[file])))
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "SETTLE", 0.01)
+        out = Path(place, "out.zarr")
+        if file.count("/") > 2:
+            forged(intact, out, file, json.dumps(content).encode())
+        else:
+            with suppress(KeyError, TypeError):
+                content["attributes"]["hash"] = hash_of(content["attributes"]["identity"])
+            damaged(intact, out, file, json.dumps(content).encode())
+        ask_everything(intact, out)
+
+
+@pytest.mark.parametrize("nest", [b"[", b'{"a":'], ids=["lists", "tables"])
+@pytest.mark.parametrize("file", ["zarr.json", "coherent-csi/zarr.json", f"{E6}/zarr.json", f"{E6}/chi2/zarr.json"])
+def test_metadata_that_are_nested_without_end_are_refused(
+    file: str, nest: bytes, intact: Intact, tmp_path: Path
+) -> None:
+    content = nest * 200_000
+    ask_everything(intact, damaged(intact, tmp_path / "damaged.zarr", file, content))
+    if file.endswith("chi2/zarr.json"):
+        ask_everything(intact, forged(intact, tmp_path / "forged.zarr", file, content))
+
+
+class Canary(BytesCodec):
+    """A codec that tells when it is asked for anything, as one that runs what it reads would be."""
+
+    asked = 0
+
+    @classmethod
+    def from_dict(cls, data: Any) -> "Canary":
+        return cls()
+
+    async def decode(self, *arguments: Any, **options: Any) -> Any:
+        Canary.asked += 1
+        return await super().decode(*arguments, **options)
+
+
+@pytest.mark.parametrize("array", ["chi2", "events", "m_zprime", "sigma_sys", "likelihood/roots"])
+def test_a_codec_that_fastscan_does_not_write_is_refused_before_it_reads(
+    array: str, intact: Intact, tmp_path: Path
+) -> None:
+    register_codec("canary", Canary)
+    described = json.loads(intact.contents[f"{E6}/{array}/zarr.json"])
+    described["codecs"][0]["name"] = "canary"
+    out = forged(intact, tmp_path / "out.zarr", f"{E6}/{array}/zarr.json", json.dumps(described).encode())
+    questions = [partial(limits, out, False), partial(limits, out, True), partial(store.describe, out)]
+    for ask in (*questions, partial(verify, out), partial(fastscan.open, out, E6)):
+        with pytest.raises(FastscanError, match=f"{array}/zarr.json has codecs that fastscan doesn't write"):
+            ask()
+    assert Canary.asked == 0
+
+
+def test_an_array_of_somebody_else_is_left_alone(intact: Intact, tmp_path: Path) -> None:
+    """Coordinates are read as soon as a group is opened."""
+    register_codec("canary", Canary)
+    out = damaged(intact, tmp_path / "out.zarr", f"{E6}/mine", None)
+    group = zarr.open_group(out, path=E6, mode="r+")
+    group.create_array("mine", data=np.arange(3.0), compressors=None, dimension_names=["mine"])
+    described = out / E6 / "mine" / "zarr.json"
+    described.write_text(described.read_text().replace('"bytes"', '"canary"'))
+    Canary.asked = 0
+    with fastscan.open(out, E6) as cube:
+        assert "mine" not in cube.variables
+    assert Canary.asked == 0
+
+
+def test_a_store_of_zarr_format_2_is_refused(intact: Intact, tmp_path: Path) -> None:
+    out = tmp_path / "out.zarr"
+    root = zarr.open_group(out, mode="w", zarr_format=2, attributes={"fastscan_format": FORMAT})
+    root.create_array("coherent-csi/chi/chi2", shape=3, dtype="f8")
+    for ask in (
+        store.describe,
+        verify,
+        partial(fastscan.scan, intact.grid),
+        scanner.finish,
+        partial(limits, from_cube=True),
+    ):
+        with pytest.raises(FastscanError, match="is no fastscan store"):
+            ask(out)
+    before = files(out)
+    for option in ({"resume": True}, {"overwrite": True}):
+        with pytest.raises(FastscanError, match="is no fastscan store; it is left as it is"):
+            fastscan.scan(intact.grid, out, **option)
+    assert files(out) == before
+
+
+@pytest.mark.parametrize("key", ["../../../secret", "beta/../../../../secret", "/etc/passwd", "mine/zarr.json"])
+def test_checksums_lead_nowhere_else(key: str, intact: Intact, tmp_path: Path) -> None:
+    """Even where a file is there, and its checksum fits."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    own = json.loads(intact.contents[f"{E6}/zarr.json"])
+    own["attributes"]["checksums"][key] = xxhash.xxh3_64_hexdigest(b"secret")
+    out = damaged(intact, tmp_path / "out.zarr", f"{E6}/zarr.json", json.dumps(own).encode())
+    with pytest.raises(FastscanError, match="its checksums are of other files than fastscan writes"):
+        limits(out, False)
+    with told_if_refused():
+        fastscan.scan(intact.grid, out, resume=True)
+    assert (tmp_path / "secret").read_bytes() == b"secret"
+
+
+def test_a_million_checksums_are_refused(intact: Intact, tmp_path: Path) -> None:
+    own = json.loads(intact.contents[f"{E6}/zarr.json"])
+    own["attributes"]["checksums"] |= {f"beta/c/{number}": "" for number in range(1_000_000)}
+    out = damaged(intact, tmp_path / "out.zarr", f"{E6}/zarr.json", json.dumps(own).encode())
+    with pytest.raises(FastscanError, match="its checksums are of other files than fastscan writes"):
+        store.describe(out)
+
+
+@pytest.mark.parametrize("name", ["../other.zarr/coherent-csi/e6", "coherent-csi/../chi", "..", "/etc/passwd", "a/b/c"])
+def test_a_group_is_one_of_the_store(name: str, intact: Intact, tmp_path: Path) -> None:
+    damaged(intact, tmp_path / "other.zarr", "zarr.json", intact.contents["zarr.json"])
+    out = damaged(intact, tmp_path / "out.zarr", "zarr.json", intact.contents["zarr.json"])
+    with pytest.raises(FastscanError, match="unknown group"):
+        fastscan.open(out, name)
 
 
 # --- The command line ---

@@ -324,5 +324,6 @@ def test_bad_experiments_are_told() -> None:
         fastscan.chi2(replace(experiments.load(CSI), exposure_s=math.nan), "chi", m_zprime=100.0)
 
 
+@pytest.mark.filterwarnings("ignore:M_Z. is below:fastscan.FastscanWarning")
 def test_a_light_mediator_is_far_from_the_standard_model() -> None:
     assert fastscan.chi2(CSI, "chi", m_zprime=1.0) == pytest.approx(1 / 0.28**2, rel=1e-3)

@@ -14,6 +14,8 @@ from fastscan.errors import FastscanError
 from fastscan.limits import limits as query
 from fastscan.scans.plan import plan
 
+# limits are looked for down to 1 GeV, where the contact form has ended in coherent-csi
+pytestmark = pytest.mark.filterwarnings("ignore:M_Z. is below:fastscan.FastscanWarning")
 CSI = "coherent-csi"
 INSENSITIVE = math.pi - math.atan(9 / math.sqrt(15))
 
@@ -125,7 +127,7 @@ def test_intervals_are_told_however_heavy(write: Write) -> None:
         ("conus", str(write("strong.toml", strong)), {}),
         ("cr51-lxe-c", "chi", {"sigma_sys": 0.0, "luminosity": 1e8}),
     ):
-        found = point.limit_at_point([experiment], model, Question(at=chosen))
+        (found,) = point.limits_at_points([experiment], model, Question(at=chosen))
         assert found["limit_gev"] > 20000
         assert found["allowed_gev"] == [(found["limit_gev"], None)]
 
@@ -156,7 +158,7 @@ def test_a_limit_does_not_depend_on_the_columns_beside_it() -> None:
     assert np.array(alone).tobytes() == whole.tobytes()
 
 
-@pytest.mark.parametrize("axis", [(10, 2000, 100), (10, 2000, 1000), (37, 900, 100), (190, 200, 2), (1, 20000, 3)])
+@pytest.mark.parametrize("axis", [(10, 2000, 100), (10, 2000, 1000), (37, 900, 100), (190, 200, 2), (2, 20000, 3)])
 def test_a_limit_does_not_depend_on_the_mass_axis(axis: tuple[float, float, int], write: Write) -> None:
     start, stop, num = axis
     grid = write(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import math
 import shutil
@@ -9,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from conftest import scanned
 
@@ -72,7 +74,7 @@ def test_of_repeated_values_of_sigma_sys_the_later_counts(
     options = [word for value in given for word in ("--sigma-sys", value)]
     found = asked("limit", ",".join(BOTH), "chi", *options)
     assert found["sigma_sys"] == meant
-    assert found == as_json(point.limit_at_point(BOTH, "chi", Question(at={"sigma_sys": meant})))
+    assert [found] == as_json(point.limits_at_points(BOTH, "chi", Question(at={"sigma_sys": meant})))
 
 
 LIMIT = [
@@ -85,13 +87,83 @@ LIMIT = [
 
 @pytest.mark.parametrize(("options", "meant"), LIMIT)
 def test_limit(options: list[str], meant: Question, asked: Any) -> None:
-    assert asked("limit", "conus", "e6", *options) == as_json(point.limit_at_point(["conus"], "e6", meant))
+    assert [asked("limit", "conus", "e6", *options)] == as_json(point.limits_at_points(["conus"], "e6", meant))
+
+
+SEVERAL = [
+    (["--beta", "0deg,40deg"], {"beta": [0.0, math.radians(40)]}),
+    (["--beta", "40deg", "--sigma-sys", "1%,0.2"], {"beta": math.radians(40), "sigma_sys": [0.01, 0.2]}),
+    (
+        ["--beta", "0deg,100deg", "--sigma-sys", "0.01,20 %", "--luminosity", "1,10"],
+        {"beta": [0.0, math.radians(100)], "sigma_sys": [0.01, 0.2], "luminosity": [1.0, 10.0]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "at"), SEVERAL)
+def test_limit_at_several_values(options: list[str], at: dict[str, Any], asked: Any) -> None:
+    """Each is the limit at its one point, the last option fastest, as in `limits`."""
+    found = asked("limit", "coherent-csi", "e6", *options)
+    assert found == as_json(point.limits_at_points(["coherent-csi"], "e6", Question(at=at)))
+    values = [each if isinstance(each, list) else [each] for each in at.values()]
+    points = [dict(zip(at, each, strict=True)) for each in itertools.product(*values)]
+    alone = [point.limits_at_points(["coherent-csi"], "e6", Question(at=each)) for each in points]
+    assert found == as_json([each for (each,) in alone])
+
+
+def test_limit_at_several_values_is_the_table_of_a_store(capsys: pytest.CaptureFixture[str], stored: str) -> None:
+    chosen = ["--beta", "0deg,40deg", "--sigma-sys", "0.1,0.2", "--luminosity", "1,10"]
+    cli.main(["limit", "coherent-csi", "e6", *chosen], standalone_mode=False)
+    alone = capsys.readouterr().out
+    cli.main(["limits", stored, "--group", E6, *chosen], standalone_mode=False)
+    assert alone == capsys.readouterr().out
+    cli.main(["limit", "coherent-csi", "e6", *chosen, "--csv"], standalone_mode=False)
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    found = point.limits_at_points(
+        ["coherent-csi"],
+        "e6",
+        Question(at={"beta": [0, math.radians(40)], "sigma_sys": [0.1, 0.2], "luminosity": [1, 10]}),
+    )
+    assert [float(row["limit_gev"]) for row in rows] == [each["limit_gev"] for each in found]
+    assert list(rows[0]) == list(found[0])
+
+
+def test_errors_by_name_go_together(asked: Any) -> None:
+    found = asked("limit", ",".join(BOTH), "chi", "--sigma-sys", "0.1,0.2", "--sigma-sys", "conus=5%,10%")
+    assert [each["sigma_sys"] for each in found] == [
+        {"coherent-csi": 0.1, "conus": 0.05},
+        {"coherent-csi": 0.2, "conus": 0.1},
+    ]
+    kept = asked("limit", ",".join(BOTH), "chi", "--sigma-sys", "conus=5%,10%", "--luminosity", "1,10")
+    assert [(each["sigma_sys"]["conus"], each["luminosity"]) for each in kept] == [
+        (0.05, 1.0),
+        (0.05, 10.0),
+        (0.1, 1.0),
+        (0.1, 10.0),
+    ]
+    with pytest.raises(FastscanError, match="shapes that do not broadcast"):
+        asked("limit", ",".join(BOTH), "chi", "--sigma-sys", "0.1,0.2,0.3", "--sigma-sys", "conus=5%,10%")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--beta", "axis"], "'axis' is no angle"),
+        (["--beta", "0deg,"], "'' is no angle"),
+        (["--sigma-sys", "0.1,axis"], "'axis' is not a valid float"),
+        (["--sigma-sys", "conus=x%"], "'x%' is no relative error"),
+        (["--luminosity", "1,x"], "'x' is not a valid float"),
+    ],
+)
+def test_values_of_limit_that_are_none_are_refused(options: list[str], problem: str, asked: Any) -> None:
+    with pytest.raises(click.BadParameter, match=problem):
+        asked("limit", "coherent-csi", "e6", *options)
 
 
 def test_limit_as_csv(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["limit", ",".join(BOTH), "e6", "--beta", "100deg", "--csv"], standalone_mode=False)
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
-    found = point.limit_at_point(BOTH, "e6", Question(at={"beta": math.radians(100)}))
+    (found,) = point.limits_at_points(BOTH, "e6", Question(at={"beta": math.radians(100)}))
     assert list(row) == list(found)
     assert float(row["limit_gev"]) == found["limit_gev"]
     assert row["sigma_sys"] == "coherent-csi=0.28;conus=0.2"

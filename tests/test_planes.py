@@ -297,6 +297,7 @@ def test_what_is_held_of_another_model_is_passed_over(plan: Plan) -> None:
         plane(cube, "sigma_sys", "m_zprime", at={"betta": 0.0})
 
 
+@pytest.mark.filterwarnings("ignore::fastscan.FastscanWarning")
 def test_where_delta_chi2_is_enormous_a_vertex_is_still_on_the_threshold(plan: Plan) -> None:
     """Between 1e15 thresholds and none a line drawn straight ends on the grid point."""
     light = ('start = 5, stop = 3000, num = 80, spacing = "log"', "values = [1, 2, 5, 50]")

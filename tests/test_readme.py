@@ -13,7 +13,7 @@ LINES_LEFT_OUT = "[...]"
 def examples(readme: str) -> list[tuple[str, list[str]]]:
     """The commands in the console blocks of a README, each with the lines that stand below it."""
     found = []
-    for block in (REPOSITORY / readme).read_text().split("```console\n")[1:]:
+    for block in (REPOSITORY / readme).read_text("utf-8").split("```console\n")[1:]:
         for example in block.partition("```")[0].removeprefix("$ ").split("\n$ "):
             command, *shown = example.rstrip("\n").split("\n")
             found.append((command, shown))

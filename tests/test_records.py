@@ -53,6 +53,7 @@ def table(keys: tuple[str, ...], rows: list[Record]) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(file.getvalue())))
 
 
+@pytest.mark.filterwarnings("ignore:M_Z. is below:fastscan.FastscanWarning")
 @pytest.mark.parametrize("from_cube", [False, True])
 def test_a_table_of_limits_says_what_the_records_say(from_cube: bool, place: Path) -> None:
     asked = Question(at={"sigma_sys": "axis", "luminosity": "axis"}, stored=from_cube)

@@ -159,7 +159,7 @@ def test_it_is_resumed_and_what_is_damaged_is_repaired(url: str, grid: Path, und
 
 def test_it_is_refused_overwritten_and_never_with_foreign_files(url: str, grid: Path) -> None:
     fastscan.scan(grid, url)
-    with pytest.raises(FastscanError, match="--resume continues it, --overwrite replaces it"):
+    with pytest.raises(FastscanError, match="resume=True continues it, overwrite=True replaces it"):
         fastscan.scan(grid, url)
     other = grid.with_name("other.toml")
     other.write_text(SMALL.replace('["e6"]', '["lr"]').replace("beta =", "# beta ="))

@@ -1,6 +1,7 @@
 """Scans with real dask, threads and worker processes: the same cube, to the last bit."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,8 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
-from conftest import GRID, Arrays, Write, arrays, scanned, with_store
+import zarr
+from conftest import GRID, Arrays, Write, arrays, scanned, tells_its_peak, with_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,9 +102,11 @@ if __name__ == "__main__":
 def test_parts_make_the_same_cube(order: tuple[int, ...], undisturbed: Arrays, write: Write, tmp_path: Path) -> None:
     grid = write("parts.toml", with_store(GRID, chunk="4 KiB", task="4 KiB"))
     out = tmp_path / "out.zarr"
-    for k in order[:-1]:
+    for number, k in enumerate(order[:-1], 1):
         fastscan.scan(grid, out, part=(k, 3))
-        with pytest.raises(FastscanError, match=r"isn.t complete: .* lacks tasks"):
+        left = sorted(order[number:])
+        told = f"parts {left[0]}-{left[1]}" if len(left) > 1 else f"part {left[0]}"
+        with pytest.raises(FastscanError, match=rf"isn't complete: \d+ tasks are missing; run {told} of 3 again"):
             scanner.finish(str(out))
     written = {path: path.stat().st_mtime_ns for path in out.rglob("done.*.json")}
     fastscan.scan(grid, out, part=(order[-1], 3))
@@ -112,8 +116,58 @@ def test_parts_make_the_same_cube(order: tuple[int, ...], undisturbed: Arrays, w
     assert arrays(out) == undisturbed
 
 
+def test_finish_names_the_tasks_where_no_scan_in_parts_has_them_all(write: Write, tmp_path: Path) -> None:
+    """Such as those of a group that another grid has added since."""
+    out = tmp_path / "out.zarr"
+    grid = write("parts.toml", with_store(GRID.replace('["chi", "e6"]', '["e6"]'), chunk="4 KiB", task="4 KiB"))
+    for k in (2, 1):
+        fastscan.scan(grid, out, part=(k, 2))
+    more = write("more.toml", with_store(GRID.replace("csi", "ge"), chunk="1 KiB", task="1 KiB"))
+    fastscan.scan(more, out, resume=True)
+    scanner.finish(str(out))
+    for number in (0, 1):
+        (out / f"coherent-ge/chi/chi2/done.{number}.json").unlink()
+    with pytest.raises(FastscanError, match="complete: coherent-ge/chi lacks tasks 0-1; resume=True computes them"):
+        scanner.finish(str(out))
+
+
+@pytest.mark.parametrize("said", ["", "[", "{}", "[0, 1]", '["a"]', "[2, [3]]", "[-1]", "[1e999]", "7", "[2, []]"])
+def test_a_store_that_lost_what_parts_it_has_lists_tasks(said: str, grid_file: Path, tmp_path: Path) -> None:
+    root = fastscan.scan(grid_file, tmp_path / "out.zarr", part=(1, 2))
+    zarr.open_group(root.store.root, mode="r+", use_consolidated=False).attrs["fastscan_parts"] = said
+    with pytest.raises(FastscanError, match="coherent-csi/e6 lacks tasks 0; resume=True computes them"):
+        scanner.finish(str(tmp_path / "out.zarr"))
+
+
+@pytest.mark.parametrize("n", [3, 7, 50])
+def test_the_parts_that_finish_names_are_all_that_is_needed(n: int, write: Write, tmp_path: Path) -> None:
+    """Whatever their number, and in a store that has groups of another grid before theirs."""
+    out = tmp_path / "out.zarr"
+    fastscan.scan(write("before.toml", GRID.replace("chi", "eta").replace("csi", "ge")), out)
+    grid = write("parts.toml", with_store(GRID, chunk="4 KiB", task="4 KiB"))
+    for k in range(1, n + 1):
+        fastscan.scan(grid, out, part=(k, n))
+    scanner.finish(str(out))
+    for task in (2, 11):
+        (out / f"coherent-csi/e6/chi2/done.{task}.json").unlink()
+    with pytest.raises(FastscanError, match=rf"2 tasks are missing; run parts? [\d,-]+ of {n} again") as caught:
+        scanner.finish(str(out))
+    named = re.findall(r"\d+", str(caught.value).rpartition("run part")[2].partition(" of ")[0])
+    for k in named:
+        fastscan.scan(grid, out, part=(int(k), n))
+    scanner.finish(str(out))
+
+
 @pytest.mark.parametrize(
-    ("wrong", "problem"), [({"part": (0, 3)}, "k from 1 to n"), ({"part": (1, 2), "overwrite": True}, "can't replace")]
+    ("wrong", "problem"),
+    [
+        ({"part": (0, 3)}, "k from 1 to n, and n at most 1000000, not 0/3"),
+        ({"part": (4, 3)}, "not 4/3"),
+        ({"part": (1, 10**4000)}, r"n at most 1000000, not 1/1000.*"),
+        ({"part": (1.0, 3)}, r"not 1\.0/3"),
+        ({"part": "3/16"}, "not '3/16'"),
+        ({"part": (1, 2), "overwrite": True}, "can't replace"),
+    ],
 )
 def test_wrong_parts_are_told(wrong: dict[str, object], problem: str, grid_file: Path, tmp_path: Path) -> None:
     with pytest.raises(FastscanError, match=problem):
@@ -147,6 +201,7 @@ def test_resume_adds_groups_and_continues_the_others(grid_file: Path, write: Wri
     assert {group for group, _ in root["coherent-csi"].groups()} == {"chi", "e6", "lr"}
 
 
+@tells_its_peak
 def test_a_large_grid_is_scanned_in_constant_memory(write: Write, tmp_path: Path) -> None:
     """64 million points, a cube of 256 MB, of which two threads hold two chunks of 16 MB; the libraries take 190 MB."""
     grid = write(

@@ -1,11 +1,13 @@
 import errno
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,8 @@ from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.scans import grid
 from fastscan.scans.plan import plan
+from fastscan.scans.scanner import finish
+from fastscan.scans.verify import verify
 from fastscan.stores import chunks, layout, location, store
 from fastscan.stores.cube import Cube
 from fastscan.typing import Channel
@@ -125,9 +129,10 @@ def test_omitted_axes_have_length_one(write: Write, tmp_path: Path) -> None:
 def test_a_group_says_what_made_it(scanned: Path) -> None:
     attributes = xr.open_zarr(scanned, group=E6).attrs
     assert attributes["source"] == f"fastscan {store.version('fastscan')}"
-    assert "arXiv:1708.01294" in attributes["references"]
-    assert attributes["identity"]["axes"]["beta"]["unit"] == "deg"
-    assert attributes["identity"]["experiments"]["coherent-csi"]["statistics"]["observed"] == 142
+    assert "arXiv:1708.01294" in json.loads(attributes["references"])
+    identity = json.loads(attributes["identity"])
+    assert identity["axes"]["beta"]["unit"] == "deg"
+    assert identity["experiments"]["coherent-csi"]["statistics"]["observed"] == 142
     assert len(attributes["hash"]) == 64
     assert zarr.open_group(scanned, mode="r").attrs.asdict() == {"fastscan_format": layout.FORMAT}
 
@@ -200,7 +205,7 @@ def test_a_damaged_expected_likelihood_is_told_and_made_anew(scanned: Path, grid
 
 def test_an_existing_store_is_refused_and_left_as_it_is(scanned: Path, grid_file: Path) -> None:
     before = files(scanned)
-    with pytest.raises(FastscanError, match="exists; --resume continues it, --overwrite replaces it"):
+    with pytest.raises(FastscanError, match="exists; resume=True continues it, overwrite=True replaces it"):
         fastscan.scan(grid_file, scanned)
     assert files(scanned) == before
 
@@ -433,13 +438,26 @@ def test_a_store_is_not_put_into_a_store(scanned: Path, grid_file: Path) -> None
 
 
 def test_odd_places_are_told(grid_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
     for place, problem in {
         "": "is empty",
-        str(tmp_path / ("x" * 300)): "can't be written",
+        "file://": "is empty",
+        "a\0b": r"is a path or a URL, not 'a\\x00b'",
+        5: "is a path or a URL, not 5",
+        b"out.zarr": "is a path or a URL, not b'out.zarr'",
+        str(tmp_path / ("x" * 300)): "can't be (read|written)",
+        str(tmp_path / "loop"): "loop",
+        str(tmp_path / "loop/out.zarr"): "loop",
+        str(tmp_path / "pipe"): "pipe",
+        "/dev/zero": "/dev/zero",
         "foo://x": "Protocol not known: foo",
     }.items():
-        with pytest.raises(FastscanError, match=problem):
-            fastscan.scan(grid_file, place)
+        scan = partial(fastscan.scan, grid_file, place)
+        questions = [partial(ask, place) for ask in (verify, store.describe, finish)]
+        for ask in (scan, partial(scan, resume=True), partial(scan, overwrite=True), *questions):
+            with pytest.raises(FastscanError, match="." if ask in questions else problem):
+                ask()
     with pytest.raises(FastscanError, match="exclude each other"):
         fastscan.scan(grid_file, tmp_path / "new.zarr", resume=True, overwrite=True)
     (tmp_path / "dangling").symlink_to(tmp_path / "target")
@@ -672,7 +690,8 @@ def test_a_combination_without_the_sigma_sys_axis_is_described(write: Write, tmp
 def test_an_identity_that_was_changed_is_damage(scanned: Path) -> None:
     metadata = scanned / E6 / "zarr.json"
     text = json.loads(metadata.read_text())
-    text["attributes"]["identity"]["dtype"] = "float64"
+    identity = json.loads(text["attributes"]["identity"])
+    text["attributes"]["identity"] = json.dumps(identity | {"dtype": "float64"})
     metadata.write_text(json.dumps(text))
     with pytest.raises(FastscanError, match="what it was made from doesn't fit its hash"):
         fastscan.open(str(scanned), E6)

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from fastscan.errors import FastscanError
-from fastscan.inputs.units import quantity
+from fastscan.inputs.units import quantity, quantity_in, relative
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,29 @@ def test_a_length_in_the_laboratory_is_none_in_a_nucleus() -> None:
 def test_what_is_no_mass_is_refused_with_the_units_of_mass(text: object) -> None:
     with pytest.raises(FastscanError, match="g, kg, t"):
         quantity(text, "mass")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "unit", "value"),
+    [
+        ("100 MeV", "energy", "GeV", 0.1),
+        ("1.001TeV", "energy", "GeV", 1001.0),
+        ("1e6 eV", "energy", "GeV", 0.001),
+        ("28 %", "ratio", "1", 0.28),
+        ("0.25%", "ratio", "1", 0.0025),
+        ("180 deg", "angle", "rad", math.pi),
+    ],
+)
+def test_a_quantity_in_a_unit_is_rounded_once(text: str, kind: str, unit: str, value: float) -> None:
+    assert quantity_in(text, kind, unit) == value
+
+
+def test_every_whole_per_cent_is_its_number() -> None:
+    assert [relative(f"{number} %") for number in range(101)] == [float(f"{number / 100:.2f}") for number in range(101)]
+    assert relative(0.3) == 0.3
+
+
+@pytest.mark.parametrize("text", ["20", "twenty %", "% 20", "20 percent", "1.2.3 %", "20 GeV", "1e400 %", ""])
+def test_what_is_no_relative_error_is_refused(text: str) -> None:
+    with pytest.raises(FastscanError, match=r"is no relative error: write a number such as 0\.2, or '20 %'"):
+        relative(text)

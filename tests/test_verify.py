@@ -1,6 +1,7 @@
 """Damage on the disk is found, named, and repaired by a resumed scan."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -40,6 +41,15 @@ def cut_short(chunk: Path) -> None:
     chunk.write_bytes(chunk.read_bytes()[:-1])
 
 
+def put_a_pipe(chunk: Path) -> None:
+    chunk.unlink()
+    os.mkfifo(chunk)
+
+
+def make_it_huge(chunk: Path) -> None:
+    os.truncate(chunk, 2**40)
+
+
 def write_other_values_with_their_checksum(chunk: Path) -> None:
     """Only a computation finds out: the record agrees with the chunk."""
     values = np.frombuffer(chunk.read_bytes(), "<f4") * np.float32(1.001)
@@ -60,7 +70,9 @@ def test_a_good_store_is_left_as_it_is(stored: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [flip_a_bit, cut_short, Path.unlink, write_other_values_with_their_checksum], ids=lambda f: f.__name__
+    "damage",
+    [flip_a_bit, cut_short, Path.unlink, put_a_pipe, make_it_huge, write_other_values_with_their_checksum],
+    ids=lambda f: f.__name__,
 )
 def test_a_damaged_chunk_is_named_and_repaired(stored: Path, damage: Callable[[Path], None]) -> None:
     before = files(stored)

@@ -47,7 +47,7 @@ def source(room: str) -> Path:
 def imported(room: str) -> Iterator[str]:
     """Rooms that a room imports anywhere in it, inside functions and for types too."""
     known = set(walked())
-    for node in ast.walk(ast.parse(source(room).read_text())):
+    for node in ast.walk(ast.parse(source(room).read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fastscan"):
             inner = (node.module or "").removeprefix("fastscan").removeprefix(".")
             for alias in node.names:

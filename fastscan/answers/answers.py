@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import zarr
 
-from fastscan.answers.contours import Contour, contours
+from fastscan.answers.contours import Contour, contours, doubts_of_contours
 from fastscan.answers.from_cube import limit_records
 from fastscan.answers.planes import Plane, can_show, plane_of
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.errors import LimitError
+from fastscan.errors import LimitError, warn
 from fastscan.stores import store
 from fastscan.stores.combining import joint_cubes
 from fastscan.stores.cube import Cube
@@ -58,4 +58,6 @@ def contours_of_cubes(
     """As `contours_of_store`, of cubes; with the root of their store as `stored_in`, from the stored chi2."""
     for cube in cubes:
         plane = plane_of(cube, axes, question, stored_in)
-        yield plane, contours(plane)
+        lines = contours(plane)
+        warn(*doubts_of_contours(plane, lines))
+        yield plane, lines

@@ -10,12 +10,14 @@ from typing import Any
 
 import contourpy
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import elementwise
 
 from fastscan.answers.planes import SCALES, Plane, Side
-from fastscan.answers.records import contour_keys
-from fastscan.axes import LUMINOSITY, SETTINGS, Axis
+from fastscan.answers.records import contour_keys, warning_of
+from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis
 from fastscan.likelihoods.settings import is_scaled
+from fastscan.limits.doubts import about_errors, about_strengths
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array, Record
 
@@ -150,12 +152,39 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
     keys, level = contour_keys(cube.interaction), (plane.cl, plane.dof, plane.delta)
     for number, line in enumerate(lines):
         names = (cube.experiment, cube.model, number, line.closed)
-        at = {**_held(plane), plane.x.axis.name: line.x, plane.y.axis.name: line.y}
+        at = _at(plane, line.x, line.y)
         place = [column for axis in axes for column in _columns(axis, at.get(axis.name), line.x.size)]
-        for *values, settings in zip(*place, _settings_at(cube, at, line.x.size), strict=True):
+        warnings: list[str | None] = [None] * line.x.size
+        if doubts(plane, line.x, line.y):
+            warnings = [warning_of(doubts(plane, *vertex)) for vertex in zip(line.x, line.y, strict=True)]
+        for *values, settings, warning in zip(*place, _settings_at(cube, at, line.x.size), warnings, strict=True):
             luminosity = settings[LUMINOSITY.name]
             scaled = plane.scales_data if luminosity is None else cube.is_measured and is_scaled(luminosity)
-            yield dict(zip(keys, (*names, *values, *settings.values(), *level, scaled), strict=True))
+            yield dict(zip(keys, (*names, *values, *settings.values(), *level, scaled, warning), strict=True))
+
+
+def doubts(plane: Plane, x: ArrayLike, y: ArrayLike) -> list[str]:
+    """Doubts about points of a plane, in the units of its axes, and about what it holds."""
+    cube = plane.cube
+    at = _at(plane, x, y)
+    given = {name: values for name, values in at.items() if values is not None}
+    minimised = SIGMA_SYS.name in at.keys() - given.keys()
+    errors = {} if minimised else cube.likelihood.settings(given).sigma_sys
+    transfers = cube.likelihood.momentum_transfers
+    about_mass = about_strengths(cube.interaction.strength, transfers, given.get(cube.strength, ()))
+    return [*about_errors(errors), *about_mass]
+
+
+def doubts_of_contours(plane: Plane, lines: Sequence[Contour]) -> list[str]:
+    """The `doubts` about every vertex of a plane's contours, and about what the plane holds."""
+    x = np.concatenate([np.empty(0), *(line.x for line in lines)])
+    y = np.concatenate([np.empty(0), *(line.y for line in lines)])
+    return doubts(plane, x, y)
+
+
+def _at(plane: Plane, x: ArrayLike, y: ArrayLike) -> dict[str, Any]:
+    """The value of each axis at points of a plane; None for one that chi2 is minimised over."""
+    return {**_held(plane), plane.x.axis.name: x, plane.y.axis.name: y}
 
 
 def _held(plane: Plane) -> dict[str, float | None]:
@@ -193,7 +222,7 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
     -------
     dict
         The names and units of the axes, the values that are held, the level, whether measured data are scaled anywhere
-        in the plane, and each line's vertices by axis.
+        in the plane, each line's vertices by axis, and the warning.
     """
     cube = plane.cube
     at = _held(plane)
@@ -211,6 +240,7 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
         "delta_chi2": plane.delta,
         "scaled_data": plane.scales_data,
         "contours": [{"closed": line.closed, "vertices": _vertices(plane, line)} for line in lines],
+        "warning": warning_of(doubts_of_contours(plane, lines)),
     }
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import zarr
 
 from fastscan.answers.question import Question
-from fastscan.answers.records import limit_record, profile_keys
+from fastscan.answers.records import doubts_of_limits, limit_record, profile_keys, warning_of
 from fastscan.axes import LUMINOSITY, SETTINGS, by_name, named
-from fastscan.errors import LimitError
+from fastscan.errors import LimitError, warn
 from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.gaussian import GaussianColumns
@@ -23,6 +23,7 @@ from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.confidence import OUTSIDE_AXIS
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
+from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Status, bounds_of, limits_of, threshold
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube, crossed
@@ -81,7 +82,8 @@ class Selection:
         return np.atleast_1d(self.cube.row_numbers(dict(zip(self.rows, mesh, strict=True)))).ravel()
 
     @functools.cached_property
-    def _resolved(self) -> Settings:
+    def resolved(self) -> Settings:
+        """The settings of every member at every combination."""
         given = {name: values for name, values in self.settings.items() if values is not None}
         return self.cube.likelihood.settings(crossed(given))
 
@@ -96,8 +98,8 @@ class Selection:
         return self._columns_of(self.cube.expected)
 
     def _columns_of(self, likelihood: Likelihood) -> GaussianColumns:
-        row = self.numbers.reshape(-1, *(1 for _ in self._resolved.shape))
-        return likelihood.columns(row, self._resolved)[0]
+        row = self.numbers.reshape(-1, *(1 for _ in self.resolved.shape))
+        return likelihood.columns(row, self.resolved)[0]
 
     @functools.cached_property
     def stored_settings(self) -> list[IntArray]:
@@ -119,7 +121,7 @@ class Selection:
         lacking = dict.fromkeys(axis.column for axis in cube.interaction.family_rows)
         columns = [cube.axes[name].column for name in self.rows]
         values = [cube.points[name][index].tolist() for name, index in self.rows.items()]
-        for *row, settings in itertools.product(*values, self._resolved.told()):
+        for *row, settings in itertools.product(*values, self.resolved.told()):
             yield {**lacking, **dict(zip(columns, row, strict=True)), **settings}
 
     def crossings(self, delta: float, root: zarr.Group | None = None) -> Crossings:
@@ -254,15 +256,18 @@ def _found_limits(
     """The record of each column, once the crossings are found."""
     cube = selection.cube
     strength = cube.interaction.strength
-    found = limits_of(selection.crossings(delta, stored_in), strength)
+    crossings = selection.crossings(delta, stored_in)
+    doubts = doubts_of_limits(crossings, cube.likelihood, strength, selection.resolved)
+    warn(*itertools.chain(*doubts))
+    found = limits_of(crossings, strength)
     marked = replace(found, status=_marked(cube, found.bounds, found.status))
     expected: Iterable[tuple[float, str] | None] = itertools.repeat(None)
     if cube.is_measured:
         bounds, status = bounds_of(find_crossings(selection.expected_columns, delta, strength.largest_x), strength)
         expected = zip(bounds, _marked(cube, bounds, status), strict=True)
-    level = (asked.cl, asked.column_dof)
+    names, level = (cube.experiment, cube.model), (asked.cl, asked.column_dof)
     for number, (point, instead) in enumerate(zip(selection.points(), expected, strict=False)):
-        yield limit_record((cube.experiment, cube.model), point, level, marked, number, cube.interaction, instead)
+        yield limit_record(names, point, level, marked, number, cube.interaction, instead, doubts[number])
 
 
 def _marked(cube: Cube, bounds: Array, status: Status) -> Status:
@@ -286,8 +291,13 @@ def profile_records(
     selection = Selection.of(cube, question or Question())
     strengths = cube.points[cube.strength].tolist()
     values = selection.profiles(stored_in).tolist()
-    for point, column in zip(selection.points(), values, strict=True):
+    end, text = end_of_form(cube.interaction.strength, cube.likelihood.momentum_transfers)
+    ended = [[text] if strength < end else [] for strength in strengths]
+    errors = [about_errors(each) for each in selection.resolved.errors()]
+    warn(*itertools.chain(*errors, *ended))
+    for point, column, doubts in zip(selection.points(), values, itertools.cycle(errors), strict=False):
         settings = (cube.experiment, cube.model, *point.values())
         scaled = cube.is_measured and is_scaled(point[LUMINOSITY.column])
-        for strength, delta in zip(strengths, column, strict=True):
-            yield dict(zip(profile_keys(cube.interaction), (*settings, strength, delta, scaled), strict=True))
+        for strength, delta, ends in zip(strengths, column, ended, strict=True):
+            record = (*settings, strength, delta, scaled, warning_of([*doubts, *ends]))
+            yield dict(zip(profile_keys(cube.interaction), record, strict=True))

@@ -1,31 +1,76 @@
-"""One limit of experiments, without a grid and without a store."""
+"""Limits of experiments, without a grid and without a store."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from fastscan.answers.question import Question
-from fastscan.answers.records import limit_record
-from fastscan.axes import SETTINGS, by_name
+from fastscan.answers.records import doubts_of_limits, limit_record
+from fastscan.axes import SETTINGS, Axis, by_name
+from fastscan.errors import warn
 from fastscan.experiments.catalogue import load_all
 from fastscan.interactions import catalogue
+from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.likelihood import with_expected_data
+from fastscan.likelihoods.settings import Settings
 from fastscan.limits import limits, points
+from fastscan.limits.crossings import Crossings, find_crossings
+from fastscan.limits.points import Rows
 from fastscan.typing import Record
 
 
-def limit_at_point(names: Sequence[str], model: str, question: Question) -> Record:
-    """The record of the limit of one or several experiments at one value of each axis, without a store."""
+def limits_at_points(names: Sequence[str], model: str, question: Question) -> list[Record]:
+    """The records of the limits of one or several experiments at every combination of values, without a store.
+
+    Values of sigma_sys that are given by experiment go together, the first with the first.
+    """
     experiments, interaction = load_all(names), catalogue.load(model)
-    at = {name: value for name, value in question.at.items() if name not in by_name(SETTINGS)}
     delta = limits.threshold(question.cl, question.column_dof)
+    given = _crossed(question.at, (*interaction.rows, *SETTINGS))
+    at = {name: values for name, values in given.items() if name not in by_name(SETTINGS)}
     rows = points.prepare(experiments, interaction, at)
-    settings = rows.likelihood.settings(question.at)
-    found = limits.at_point(rows, settings, delta)
-    point = {**{axis.column: at.get(axis.name) for axis in interaction.family_rows}, **settings.told()[0]}
+    settings = rows.likelihood.settings(given)
+    crossings = _crossings(rows, settings, delta)
+    doubts = doubts_of_limits(crossings, rows.likelihood, interaction.strength, settings)
+    warn(*itertools.chain(*doubts))
+    found = limits.limits_of(crossings, interaction.strength)
+    expected: Iterable[tuple[float, str] | None] = itertools.repeat(None)
+    projected = with_expected_data(rows.likelihood, experiments)
+    if projected is not rows.likelihood:
+        instead = _crossings(replace(rows, likelihood=projected), settings, delta)
+        expected = zip(*limits.bounds_of(instead, interaction.strength), strict=True)
     told = ("+".join(each.name for each in experiments), interaction.name)
-    expected = with_expected_data(rows.likelihood, experiments)
-    instead = None
-    if expected is not rows.likelihood:
-        projected = limits.at_point(replace(rows, likelihood=expected), settings, delta)
-        instead = (projected.bounds[0], projected.status[0])
-    return limit_record(told, point, (question.cl, question.column_dof), found, 0, interaction, instead)
+    level = (question.cl, question.column_dof)
+    columns = zip(_points(interaction, at, settings), expected, doubts, strict=False)
+    return [
+        limit_record(told, point, level, found, number, interaction, bound, doubt)
+        for number, (point, bound, doubt) in enumerate(columns)
+    ]
+
+
+def _crossed(at: Mapping[str, Any], axes: Sequence[Axis]) -> dict[str, Any]:
+    """Values of some axes by name, along a dimension for each axis; other names stay as they are."""
+    dimension = {axis.name: number for number, axis in enumerate(axes)}
+
+    def along(name: str, values: Any) -> Any:
+        if values is None or name not in dimension:
+            return values
+        if isinstance(values, Mapping):  # by experiment
+            return {member: along(name, each) for member, each in values.items()}
+        checked = by_name(axes)[name].check(values)
+        return checked.reshape([-1 if number == dimension[name] else 1 for number in range(len(axes))])
+
+    return {name: along(name, values) for name, values in at.items()}
+
+
+def _crossings(rows: Rows, settings: Settings, delta: float) -> Crossings:
+    return find_crossings(rows.likelihood.columns(rows.index, settings)[0], delta, rows.largest_x)
+
+
+def _points(interaction: Interaction, at: Mapping[str, Any], settings: Settings) -> Iterator[dict[str, Any]]:
+    """The part of each record that says where it is, the last setting fastest."""
+    lacking = dict.fromkeys(axis.column for axis in interaction.family_rows)
+    values = [at[axis.name].ravel().tolist() for axis in interaction.rows]
+    for *row, setting in itertools.product(*values, settings.told()):
+        yield {**lacking, **dict(zip((axis.column for axis in interaction.rows), row, strict=True)), **setting}

@@ -6,13 +6,15 @@ of the model's family (``beta_rad``, None without beta), ``sigma_sys`` (by exper
 user's own U(1)', else None), ``status`` and ``allowed_gev``: every allowed interval, where None is an open upper end.
 Where data are measured, ``expected_gev`` and ``expected_status`` are the limit with the Standard Model's prediction in
 their place, else None; the intervals and this limit are there for M_Z' / g' too, ``allowed_over_g_gev`` and
-``expected_over_g_gev``.  ``scaled_data`` is true where measured data are scaled to a luminosity other than 1.
-Profiles and contours have records too, one for each point, with ``scaled_data`` at their end.  Which cubes and planes
-are asked is the business of `fastscan.answers.answers`.
+``expected_over_g_gev``.  ``scaled_data`` is true where measured data are scaled to a luminosity other than 1, and
+``warning`` is what is probably not meant (`fastscan.limits.doubts`), else None.  Profiles and contours have records
+too, one for each point, with ``scaled_data`` and ``warning`` at their end.  Which cubes and planes are asked is the
+business of `fastscan.answers.answers`.
 """
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
@@ -20,10 +22,15 @@ from typing import Any, TextIO
 import numpy as np
 
 from fastscan.axes import LUMINOSITY, SETTINGS, Axis
-from fastscan.interactions.interaction import Interaction
-from fastscan.likelihoods.settings import is_scaled
+from fastscan.interactions.interaction import Interaction, Strength
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.settings import Settings, is_scaled
+from fastscan.limits.crossings import Crossings
+from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Limits
 from fastscan.typing import Record
+
+LAST = ("scaled_data", "warning")  # keys at the end of every record
 
 
 def limit_keys(model: Interaction) -> tuple[str, ...]:
@@ -31,19 +38,19 @@ def limit_keys(model: Interaction) -> tuple[str, ...]:
     unit = model.strength.axis.unit.lower()
     answer = (f"limit_{unit}", f"limit_over_g_{unit}", "status", f"allowed_{unit}")
     expected = (f"expected_{unit}", "expected_status", f"allowed_over_g_{unit}", f"expected_over_g_{unit}")
-    return ("experiment", "model", *_settings(model), "cl", "dof", *answer, *expected, "scaled_data")
+    return ("experiment", "model", *_settings(model), "cl", "dof", *answer, *expected, *LAST)
 
 
 def profile_keys(model: Interaction) -> tuple[str, ...]:
     """The keys of a point of a profile."""
-    return ("experiment", "model", *_settings(model), model.strength.axis.column, "delta_chi2", "scaled_data")
+    return ("experiment", "model", *_settings(model), model.strength.axis.column, "delta_chi2", *LAST)
 
 
 def contour_keys(model: Interaction) -> tuple[str, ...]:
     """The keys of a vertex of a contour: every axis in each way in which it is drawn."""
     axes = [column for axis in (*model.family_rows, model.strength.axis) for column in _columns(axis)]
     settings = [axis.column for axis in SETTINGS]
-    return ("experiment", "model", "contour", "closed", *axes, *settings, "cl", "dof", "delta_chi2", "scaled_data")
+    return ("experiment", "model", "contour", "closed", *axes, *settings, "cl", "dof", "delta_chi2", *LAST)
 
 
 def _settings(model: Interaction) -> list[str]:
@@ -62,6 +69,7 @@ def limit_record(
     number: int,
     model: Interaction,
     expected: tuple[float, str] | None = None,
+    doubts: Sequence[str] = (),
 ) -> Record:
     """The record of one limit, with None where there is no value.
 
@@ -82,6 +90,8 @@ def limit_record(
     expected : (float, str), optional
         The bound and the status with the Standard Model's prediction in place of the data; left out where no data are
         measured.
+    doubts : sequence of str
+        What is to be warned of, see `doubts_of_limits`.
     """
     g = model.g_prime
     limit = _number(found.bounds[number])
@@ -91,13 +101,49 @@ def limit_record(
     instead = (None, None) if expected is None else (_number(expected[0]), str(expected[1]))
     scaled = expected is not None and is_scaled(point[LUMINOSITY.column])
     settings = (point[key] for key in _settings(model))
-    values = (*names, *settings, *level, *answer, *instead, allowed_over_g, over_g(instead[0], g), scaled)
+    values = (
+        *names,
+        *settings,
+        *level,
+        *answer,
+        *instead,
+        allowed_over_g,
+        over_g(instead[0], g),
+        scaled,
+        warning_of(doubts),
+    )
     return dict(zip(limit_keys(model), values, strict=True))
 
 
 def _number(value: float) -> float | None:
     """A number, or None for one that isn't there."""
     return None if np.isnan(value) else float(value)
+
+
+def warning_of(doubts: Sequence[str]) -> str | None:
+    """Doubts as a record has them."""
+    return "; ".join(doubts) or None
+
+
+def doubts_of_limits(
+    found: Crossings, likelihood: Likelihood, strength: Strength, settings: Settings
+) -> list[list[str]]:
+    """The doubts about each limit: about its errors, and about a crossing where the interaction's form has ended.
+
+    Parameters
+    ----------
+    found : Crossings
+        Crossings of the columns: every row at every setting, the settings fastest.
+    likelihood, strength
+        Those of the columns.
+    settings : Settings
+        The settings, at one of which each column is.
+    """
+    end, text = end_of_form(strength, likelihood.momentum_transfers)
+    below = np.zeros(found.sm_allowed.size, bool)
+    below[found.column[strength.from_x(found.x) < end]] = True
+    errors = itertools.cycle([about_errors(each) for each in settings.errors()])
+    return [[*each, *([text] if ended else [])] for each, ended in zip(errors, below.tolist(), strict=False)]
 
 
 def over_g(mass: float | None, g_prime: float | None) -> float | None:

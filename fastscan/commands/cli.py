@@ -4,7 +4,9 @@ Commands import what they need when they run, so that ``fastscan --help`` starts
 """
 
 import os
+import re
 import sys
+import warnings
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -12,10 +14,22 @@ import click
 
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.axes import LUMINOSITY, SETTINGS
-from fastscan.commands import options
-from fastscan.errors import FastscanError, InputError, OutputError, StoreError, shown, tell_in_one_line
+from fastscan.commands import completion, options, signals
+from fastscan.errors import (
+    FastscanError,
+    FastscanWarning,
+    InputError,
+    OutputError,
+    StoreError,
+    quoted,
+    shown,
+    tell_in_one_line,
+)
+from fastscan.inputs.files import open_files
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.outputs import terminal
+
+FEWEST_FILES = 16  # open files that any command needs, the standard streams among them
 
 
 @click.group(
@@ -38,44 +52,49 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command()
-@click.argument("experiments")
-@click.argument("model")
+@click.argument("experiments", shell_complete=completion.experiments)
+@click.argument("model", shell_complete=completion.models)
 @options.question(
-    *(options.one_value(axis, " of a model that has one") for axis in ROWS),
+    *(options.several_values(axis, " of a model that has one", stored=False) for axis in ROWS),
     click.option(
         "--sigma-sys",
         multiple=True,
         type=options.SigmaSys(),
-        metavar="[NAME=]VALUE",
-        help="Relative systematic error, 0.2 for 20 %, of all or, repeatable, of one; left out, each experiment's own.",
+        metavar="[NAME=]VALUES",
+        help="Relative systematic error, 0.2 or 20%, or several separated by commas, of all or, repeatable, of one, "
+        "where several of one go together with those of another; left out, each experiment's own.",
     ),
-    options.one_value(LUMINOSITY),
+    options.several_values(LUMINOSITY, stored=False),
     dof=options.dof,
 )
 @options.as_json
 @options.as_csv
 def limit(experiments: str, model: str, question: Question, as_json: bool, as_csv: bool) -> None:
-    """One lower limit on M_Z', without a store.
+    """Lower limits on M_Z', without a store.
 
-    EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML file, or several of them separated by commas,
-    which are combined. MODEL is a name of `fastscan models` or a path to a TOML file with charges. Measured data at
-    a luminosity other than 1 are scaled, with their deficit or excess; the line below says what is then expected.
+    One for every combination of the values. EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML file, or
+    several of them separated by commas, which are combined. MODEL is a name of `fastscan models` or a path to a TOML
+    file with charges. Measured data at a luminosity other than 1 are scaled, with their deficit or excess; what is then
+    expected stands beside it.
 
     \b
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
+              fastscan limit coherent-csi e6 --beta 0deg,45deg --sigma-sys 1%,20% --luminosity 1,10
               fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
     """
     options.only_one(json=as_json, csv=as_csv)
     from fastscan.answers import point, records
 
     names = experiments.split(",")
-    found = point.limit_at_point(names, model, options.with_sigma_sys(question, names))
+    found = point.limits_at_points(names, model, options.with_sigma_sys(question, names))
     if as_csv:
-        records.write_csv(sys.stdout, list(found), [found])
+        records.write_csv(sys.stdout, list(found[0]), found)
     elif as_json:
-        terminal.print_json(found)
+        terminal.print_json(found if len(found) > 1 else found[0])
+    elif len(found) > 1:
+        terminal.print_limits(found, question.cl, question.column_dof)
     else:
-        terminal.print_limit(found)
+        terminal.print_limit(found[0])
 
 
 @cli.command()
@@ -123,7 +142,7 @@ def models(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("what", metavar="EXPERIMENT|MODEL|STORE")
+@click.argument("what", metavar="EXPERIMENT|MODEL|STORE", shell_complete=completion.citable)
 def cite(what: str) -> None:
     """The references to cite for an experiment, a model or a store.
 
@@ -155,7 +174,7 @@ def cite(what: str) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
 @options.part
 @click.option("--dry-run", is_flag=True, help="Only tell what it takes: tasks, points, bytes, memory, disk.")
-@click.option("--workers", type=int, metavar="N", help="Processes on this machine, in place of threads.")
+@click.option("--workers", type=options.INTEGER, metavar="N", help="Processes on this machine, in place of threads.")
 @click.option("--scheduler", metavar="ADDRESS", help="Address of a running dask cluster, tcp://host:8786.")
 def scan(
     grid: str,
@@ -184,11 +203,15 @@ def scan(
     from fastscan.answers.from_cube import limit_records
     from fastscan.scans import cluster, scanner
     from fastscan.scans.plan import plan
+    from fastscan.scans.progress import Progress, ProgressBar
 
     cubes = plan(grid)
-    size = terminal.short(sum(cube.layout.size for cube in cubes), "B")
-    what = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size} -> {store}"
-    with cluster.client(workers, scheduler) as client, terminal.ProgressBar(what) as progress:
+    with cluster.client(workers, scheduler) as client, ProgressBar(cubes, store) as bar:
+
+        def progress(now: Progress) -> None:
+            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; --resume continues")
+            bar(now)
+
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
     if part is not None:
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
@@ -213,8 +236,8 @@ def _tell_costs(grid: str, store: str, **scan: Any) -> None:
 def finish(store: str) -> None:
     """Finish a store whose parts are done.
 
-    Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it lists them,
-    changes nothing, and exits with 2.
+    Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it names the parts
+    to run again, changes nothing, and exits with 2.
 
     Example: fastscan finish results/coherent-csi.zarr
     """
@@ -417,6 +440,7 @@ def paper(directory: str, no_figures: bool) -> None:
     from fastscan.paper import paper as results
     from fastscan.paper import table3
 
+    signals.say_at_end("the same command continues")
     entries, findings, written = results.run(directory, with_figures=not no_figures)
     click.echo(table3.TITLE)
     header, *rows = table3.rows(entries)
@@ -435,30 +459,56 @@ def main() -> None:
     tell_in_one_line("asyncio", "gcsfs")
     for name in ("stdout", "stderr"):  # a stream that the caller has closed is replaced by one that leads nowhere
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
+        getattr(sys, name).reconfigure(errors="backslashreplace")  # a title may have what the terminal can't show
+    _tell_warnings()
     try:
         _check_environment()
         cli.main(prog_name="fastscan", standalone_mode=False)
         sys.stdout.flush()
     except (FastscanError, click.ClickException) as error:
-        _end(2, error.format_message() if isinstance(error, click.ClickException) else str(error))
+        _end(2, error.format_message() if isinstance(error, click.ClickException) else _in_options(str(error)))
     except ValueError as error:  # numba's error for a threading layer that it doesn't have
         if "hreading layer" not in str(error):
             raise
         _end(2, f"NUMBA_THREADING_LAYER: {str(error).partition(chr(10))[0]}")
-    except (KeyboardInterrupt, click.Abort):
-        _end(130, "interrupted")
     except (SystemExit, BrokenPipeError):  # click exits on a broken pipe: the reader, head or less, has what it wanted
         _end(0)
     except OSError as error:
         _end(2, f"{error.filename or 'output'} can't be written: {error.strerror}")
 
 
+def _tell_warnings() -> None:
+    """Print each warning of fastscan once, as one line on stderr; what other packages warn of is left to Python."""
+    told: set[str] = set()
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if not issubclass(category, FastscanWarning):
+            others(message, category, *where)
+        elif str(message) not in told:
+            told.add(str(message))
+            with suppress(OSError):  # a full or broken stream must cause no other exit code
+                click.echo(f"fastscan: warning: {message}", err=True)
+
+    warnings.simplefilter("always", FastscanWarning)
+    warnings.showwarning = show  # type: ignore[assignment]
+
+
 def _check_environment() -> None:
-    """Refuse what numba would answer with a traceback."""
+    """Refuse what numba, or Python itself, would answer with a traceback."""
     threads = os.environ.get("NUMBA_NUM_THREADS", "1")
-    if not (threads.isdecimal() and int(threads) > 0):
-        raise InputError(f"NUMBA_NUM_THREADS must be a whole number above 0, not {threads!r}")
+    if not (re.fullmatch("[0-9]{1,9}", threads) and int(threads) > 0):
+        raise InputError(f"NUMBA_NUM_THREADS must be a whole number from 1 to 999999999, not {quoted(threads)}")
+    if open_files() < FEWEST_FILES:
+        raise InputError(
+            f"only {open_files()} open files are allowed, too few to work with; `ulimit -n 64` allows more"
+        )
+
+
+def _in_options(problem: str) -> str:
+    """A problem that names an argument of Python's `scan`, with the option of that name in its place."""
+    return re.sub(r"\b(resume|overwrite)=True\b", r"--\1", problem)
 
 
 def _end(code: int, problem: str = "") -> NoReturn:
@@ -468,6 +518,7 @@ def _end(code: int, problem: str = "") -> NoReturn:
     with suppress(OSError):
         if problem:
             click.echo(f"fastscan: {shown(problem)}", err=True)
-    for stream in (1, 2):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    with suppress(OSError):
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     sys.exit(code)

@@ -13,8 +13,9 @@ import click
 
 from fastscan.answers.question import Question
 from fastscan.axes import SIGMA_SYS, Axis
+from fastscan.commands import completion
 from fastscan.errors import FastscanError, quoted
-from fastscan.inputs.units import UNITS, quantity
+from fastscan.inputs.units import quantity_in, relative
 from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS
 from fastscan.limits.confidence import CL, DOF
 
@@ -42,20 +43,50 @@ class InOrder(click.Group):
 
 
 class Quantity(click.ParamType):  # type: ignore[type-arg]
-    """A number with its unit, turned into one unit of a kind of `UNITS`."""
+    """A number with its unit, turned into one unit of its kind."""
 
     def __init__(self, name: str, kind: str, unit: str) -> None:
-        self.name, self.kind, self.unit = name, kind, UNITS[kind][unit]
+        self.name, self.kind, self.unit = name, kind, unit
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return quantity(value, self.kind) / self.unit
+            return quantity_in(value, self.kind, self.unit)
         except FastscanError as error:
             self.fail(str(error), param, ctx)
 
 
-class Points(click.ParamType):  # type: ignore[type-arg]
-    """Values separated by commas, or the word "axis" for those of the store's axis."""
+class Number(click.ParamType):  # type: ignore[type-arg]
+    """A number of Python's: "integer" or "float"."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return float(value) if self.name == "float" else int(value)
+        except ValueError:  # of an integer of thousands of digits too
+            self.fail(f"{quoted(value)} is not a valid {self.name}", param, ctx)
+
+
+INTEGER, FLOAT = Number("integer"), Number("float")
+
+
+class Relative(click.ParamType):  # type: ignore[type-arg]
+    """A relative error: a number, or one in per cent."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if "%" not in value:
+            return FLOAT.convert(value, param, ctx)
+        try:
+            return relative(value)
+        except FastscanError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Values(click.ParamType):  # type: ignore[type-arg]
+    """Values separated by commas."""
 
     name = "values"
 
@@ -63,9 +94,14 @@ class Points(click.ParamType):  # type: ignore[type-arg]
         self.each = each
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "axis":
-            return value
         return [self.each.convert(part, param, ctx) for part in value.split(",")]
+
+
+class Points(Values):
+    """Values separated by commas, or the word "axis" for those of the store's axis."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "axis" else super().convert(value, param, ctx)
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg]
@@ -93,15 +129,15 @@ class Part(click.ParamType):  # type: ignore[type-arg]
 
 
 class SigmaSys(click.ParamType):  # type: ignore[type-arg]
-    """A number, or name=number: (None, number) or (name, number)."""
+    """Relative errors, or name=errors: (None, errors) or (name, errors)."""
 
     name = "sigma"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        name, equals, number = value.rpartition("=")
+        name, equals, errors = value.rpartition("=")
         if equals and not name:
             self.fail(f"{quoted(value)} names no experiment", param, ctx)
-        return name or None, click.FLOAT.convert(number, param, ctx)
+        return name or None, Values(Relative()).convert(errors, param, ctx)
 
 
 def together(*decorators: Option) -> Option:
@@ -123,7 +159,9 @@ def only_one(**given: bool) -> None:
 
 def axis_type(axis: Axis) -> "click.ParamType[Any]":
     """How one value of an axis is written: a number, with a unit where the axis has one."""
-    return Quantity(axis.kind, axis.kind, axis.unit) if axis.kind else click.FLOAT
+    if axis.unit != "1":
+        return Quantity(axis.kind, axis.kind, axis.unit)
+    return Relative() if axis.kind else FLOAT
 
 
 def one_value(axis: Axis, note: str = "") -> Option:
@@ -133,15 +171,16 @@ def one_value(axis: Axis, note: str = "") -> Option:
     return click.option(_flag(axis), type=axis_type(axis), help=words)
 
 
-def several_values(axis: Axis, note: str = "", default: str | None = None) -> Option:
-    """An option for values of an axis, with a note on where they can stand."""
+def several_values(axis: Axis, note: str = "", default: str | None = None, stored: bool = True) -> Option:
+    """An option for values of an axis, with a note on where they can stand; `stored` ones can be the store's axis."""
     left_out = f"; left out, {axis.left_out}" if axis.left_out and default is None else ""
+    several = "several separated by commas, or 'axis'" if stored else "or several separated by commas"
     return click.option(
         _flag(axis),
-        type=Points(axis_type(axis)),
+        type=Points(axis_type(axis)) if stored else Values(axis_type(axis)),
         default=default,
         show_default=default is not None,
-        help=f"{_described(axis, note)}: {axis.example}, several separated by commas, or 'axis'{left_out}.",
+        help=f"{_described(axis, note)}: {axis.example}, {several}{left_out}.",
     )
 
 
@@ -152,7 +191,7 @@ def _flag(axis: Axis) -> str:
 def _described(axis: Axis, note: str) -> str:
     """What an axis is, as the first words of an option's help."""
     words = axis.long_name[0].upper() + axis.long_name[1:] + note
-    return f"{words}, with its unit" if axis.kind else words
+    return f"{words}, with its unit" if axis.unit != "1" else words
 
 
 def on_axis(axis: Axis) -> str:
@@ -192,9 +231,9 @@ def question(*options: Option, dof: Option) -> Option:
 def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
     """A question with `--sigma-sys` resolved, which says it of all experiments (name None) or of one, or several times.
 
-    The later one counts.
+    The later one counts.  Several errors of one experiment go with those of another one by one.
     """
-    given: Sequence[tuple[str | None, float]] = asked.at.get(SIGMA_SYS.name, ())
+    given: Sequence[tuple[str | None, list[float]]] = asked.at.get(SIGMA_SYS.name, ())
     if not given:
         return asked
     if all(name is None for name, _ in given):
@@ -202,21 +241,31 @@ def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
     from fastscan.experiments.catalogue import load_all
 
     loaded = [each.name for each in load_all(names)]
-    named: dict[str, float] = {}
-    for name, value in given:
-        named.update(dict.fromkeys(loaded, value) if name is None else {name: value})
+    named: dict[str, list[float]] = {}
+    for name, errors in given:
+        named.update(dict.fromkeys(loaded, errors) if name is None else {name: errors})
     return replace(asked, at={**asked.at, SIGMA_SYS.name: named})
 
 
 store = click.argument("store", type=click.Path())
-cl = click.option("--cl", default=CL, show_default=True, help="Confidence level, a probability.")
-dof = click.option("--dof", default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile.")
+cl = click.option("--cl", type=FLOAT, default=CL, show_default=True, help="Confidence level, a probability.")
+dof = click.option(
+    "--dof", type=INTEGER, default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile."
+)
 plane_dof = click.option(
-    "--dof", type=int, help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1."
+    "--dof",
+    type=INTEGER,
+    help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-group = click.option("--group", "groups", multiple=True, help="Group <experiment>/<model>; left out, all. Repeatable.")
+group = click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    shell_complete=completion.groups,
+    help="Group <experiment>/<model>; left out, all. Repeatable.",
+)
 from_cube = click.option(
     "--from-cube",
     is_flag=True,

@@ -18,7 +18,7 @@ from fastscan.experiments.targets import Target
 from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
 from fastscan.physics.constants import M_ELECTRON
-from fastscan.physics.kinematics import maximum_recoil
+from fastscan.physics.kinematics import maximum_recoil, momentum_transfer
 from fastscan.physics.spectra import Spectrum
 from fastscan.typing import Channel
 
@@ -101,11 +101,32 @@ class Experiment:
         >>> round(1e3 * experiments.load("conus").largest_recoil_mev, 3)
         3.07
         """
+        return maximum_recoil(self.source.endpoint_mev, min(self._masses_mev))
+
+    @property
+    def largest_momentum_transfer_mev(self) -> float:
+        """Largest momentum transfer in MeV: that of the heaviest isotope, or of the electron.
+
+        It is from the most energetic neutrino.
+
+        Examples
+        --------
+        Of a neutrino from a muon at rest it is nearly twice the 52.8 MeV of its energy:
+
+        >>> from fastscan import experiments
+        >>> round(experiments.load("coherent-csi").largest_momentum_transfer_mev, 1)
+        105.6
+        """
+        heaviest = max(self._masses_mev)
+        return momentum_transfer(maximum_recoil(self.source.endpoint_mev, heaviest), heaviest)
+
+    @property
+    def _masses_mev(self) -> list[float]:
+        """Masses in MeV of what recoils."""
         match self.channel:
             case "cevns":
-                lightest = min(isotope.mass_mev for target in self.targets for isotope, _ in target.isotopes())
+                return [isotope.mass_mev for target in self.targets for isotope, _ in target.isotopes()]
             case "nu-e":
-                lightest = M_ELECTRON
+                return [M_ELECTRON]
             case never:
                 assert_never(never)
-        return maximum_recoil(self.source.endpoint_mev, lightest)

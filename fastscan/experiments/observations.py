@@ -108,8 +108,8 @@ class Measured:
             observed=table.number("observed", *bounds.GIVEN_EVENTS),
             steady_state=table.number("steady_state", *bounds.GIVEN_EVENTS),
             background=table.number("background", *bounds.GIVEN_EVENTS),
-            background_error=table.number("background_error", SIGMA_SYS.low, SIGMA_SYS.high),
-            sigma_sys=table.number(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
+            background_error=table.relative("background_error", SIGMA_SYS.low, SIGMA_SYS.high),
+            sigma_sys=table.relative(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
         )
         if measured.observed == measured.steady_state == measured.background == 0:
             raise table.error("observed", "without any event, steady state or background there is no variance")
@@ -176,7 +176,7 @@ class Projection:
         return cls(
             background=table.number("background", *bounds.RELATIVE_BACKGROUND) if has_background else 0.0,
             background_scales=table.flag("background_scales") if has_background else False,
-            sigma_sys=table.number(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
+            sigma_sys=table.relative(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
         )
 
     def expected(self) -> Self:

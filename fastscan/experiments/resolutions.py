@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.special import erf
+import scipy  # its parts load at first use: a list of experiments needs none of them
 
 from fastscan.errors import ExperimentError
 from fastscan.experiments import energies
@@ -77,7 +77,7 @@ class Gaussian:
             found = linear(efficiency, low, high, moments)
         else:
             found = smooth(efficiency, low, high, mean[:, None] + sigma[:, None] * GAUSSIAN_STEPS, density)
-        return found * 2 / (1 + erf(mean / (math.sqrt(2) * sigma))) if self.truncated else found
+        return found * 2 / (1 + scipy.special.erf(mean / (math.sqrt(2) * sigma))) if self.truncated else found
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ They are not physics, but limits of arithmetic, memory and patience, which no ph
 Python interface share them, and build their messages from them.  Bounds are inclusive.
 """
 
+import math
+
 # --- texts and files ---
 LARGEST_FILE = 2**21  # bytes of a file that people write
 DEEPEST_KEY = 16  # parts of a dotted key; the time that a parser takes grows with their square
@@ -63,9 +65,11 @@ EVENTS = (1e-15, 1e15)  # that an experiment counts in all; beyond, squares of s
 
 # --- settings ---
 LARGEST_SIGMA_SYS = 1e6  # relative; of a background too
+DOUBTFUL_SIGMA_SYS = 1.0  # above it per cent may be meant
 LUMINOSITY = (1e-15, 1e15)  # neither it nor its inverse overflows a sum of squares
 
 # --- models ---
+LARGEST_BETA = 2 * math.pi * (1 + 1e-12)  # rad; 360 deg can be rounded upwards
 LIGHTEST_GEV = 1e-3  # M_Z'; far below 1 GeV, where the contact interaction ends
 G_PRIME = (1e-9, 1e3)  # strength of a user's own U(1)'
 LARGEST_CHARGE = 1e6  # of a fermion under it
@@ -75,3 +79,4 @@ MOST_VALUES = 100_000  # numbers that a list gives one by one
 LONGEST_AXIS = 10_000_000  # points between a start and a stop
 MOST_TASKS = 1_000_000  # of one cube; a scan holds all task numbers in memory at once
 CHUNK = (2**10, 2**30)  # bytes: a chunk is held in memory, and is a file
+MOST_PARTS = 1_000_000  # of a scan that several jobs share

@@ -13,7 +13,7 @@ INPUTS = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "react
 @functools.cache
 def rows(name: str) -> list[dict[str, str]]:
     """Rows of a table, by column."""
-    lines = (DATA / name).read_text().splitlines()
+    lines = (DATA / name).read_text("utf-8").splitlines()
     return list(csv.DictReader(line for line in lines if line[0] != "#"))
 
 

@@ -1,6 +1,7 @@
 """Reading and writing files: an error is one line, and a file is replaced whole or not at all."""
 
 import errno
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from fastscan.errors import FastscanError, OutputError, StoreError, shown_path
 
 # The errors of readers that meet JSON, or another file, that isn't whole or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
-DAMAGE = (*MALFORMED, FileNotFoundError, NotADirectoryError, IsADirectoryError, AttributeError, IndexError)
+LONGEST_PROBLEM = 160  # characters of what a library says is wrong
+PLACES = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+NUMBERS = (ArithmeticError, LookupError, MemoryError)  # of sizes that no scan makes
+DAMAGE = (*MALFORMED, *PLACES, *NUMBERS, AttributeError)
 
 
 def read_regular(path: str | PathLike[str], most: int) -> bytes:
@@ -41,7 +45,7 @@ def readable(what: str | PathLike[str]) -> Iterator[None]:
     except FastscanError:
         raise
     except DAMAGE as error:
-        problem = (str(error) or type(error).__name__).splitlines()[0]
+        problem = (str(error) or type(error).__name__).splitlines()[0][:LONGEST_PROBLEM]
         raise StoreError(f"{shown_path(what)} is half-written or damaged: {problem}") from None
     except OSError as error:
         raise StoreError(f"{shown_path(what)} can't be read: {error.strerror or error}") from None
@@ -66,3 +70,13 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def open_files() -> float:
+    """Number of files that this process may have open at a time; inf where there is no such limit, as on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return math.inf
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if soft == resource.RLIM_INFINITY else soft

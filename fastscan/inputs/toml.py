@@ -281,6 +281,11 @@ class Table:
     def number(self, key: str, low: float = -bounds.NUMBER[1], high: float = bounds.NUMBER[1]) -> float:
         return self._checked_number(key, self.take(key, (int, float), "a number"), low, high)
 
+    def relative(self, key: str, minimum: float = 0.0, maximum: float = math.inf) -> float:
+        """A relative error, a number or a text in per cent."""
+        written = self.take(key, (int, float, str), "a number such as 0.2, or a text such as '20 %'")
+        return self._checked_number(key, self.checked(key, lambda: units.relative(written)), minimum, maximum)
+
     def is_number(self, key: str) -> bool:
         return isinstance(self._entries.get(key), int | float)
 

@@ -6,6 +6,8 @@ all else in SI units (m, kg, s, W, Bq); only M_Z' is in GeV, as in every table o
 
 import math
 import re
+from fractions import Fraction
+from typing import Any
 
 from fastscan.errors import InputError, quoted
 from fastscan.inputs.bounds import LONGEST_QUANTITY
@@ -26,6 +28,7 @@ UNITS: dict[str, dict[str, float]] = {
     "density": {"g/cm3": 1e3, "kg/m3": 1.0},
     "molar mass": {"g/mol": 1.0},
     "angle": {"rad": 1.0, "deg": math.pi / 180},
+    "ratio": {"1": 1.0, "%": 1e-2},
     "size": {"B": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30},
 }
 EXAMPLES = {
@@ -44,10 +47,11 @@ EXAMPLES = {
     "density": "2.94 g/cm3",
     "molar mass": "131.293 g/mol",
     "angle": "30 deg",
+    "ratio": "20 %",
     "size": "16 MiB",
 }
 
-_QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z][A-Za-z0-9/]*)?\s*")
+_QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z][A-Za-z0-9/]*|%)?\s*")
 
 
 def expected(kind: str) -> str:
@@ -94,14 +98,96 @@ def quantity(text: object, kind: str) -> float:
     >>> quantity("250 keV", "energy")
     0.25
     """
+    number, unit = _parsed(text, kind)
+    return number * UNITS[kind][unit]
+
+
+def quantity_in(text: object, kind: str, to: str) -> float:
+    """As `quantity`, in one of the kind's units, and rounded once only.
+
+    >>> quantity_in("57 %", "ratio", "1"), 57 * 0.01
+    (0.57, 0.5700000000000001)
+    """
+    return converted_number(*_parsed(text, kind), kind, to)
+
+
+def _parsed(text: object, kind: str) -> tuple[float, str]:
+    """The number and the unit of a quantity; an `InputError` where a text isn't one, or is out of a float's range."""
     choice = ", ".join(UNITS[kind])
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) <= LONGEST_QUANTITY else None
     if match and match[2] not in UNITS[kind]:
         raise InputError(f"{quoted(text)} has no unit of {kind}: use one of {choice}")
     try:
-        value = float(match[1]) * UNITS[kind][match[2]] if match else math.nan
+        value = float(match[1]) if match else math.nan
     except ValueError:  # two decimal points
         value = math.nan
-    if not math.isfinite(value):
+    if not (match and math.isfinite(value * UNITS[kind][match[2]])):
         raise InputError(f"{quoted(text)} is no {kind}: write a number and a unit ({choice})")
-    return value
+    return value, match[2]
+
+
+def relative(written: float | str) -> float:
+    """A relative error, which is a number or a text in per cent; an `InputError` for another text.
+
+    >>> relative(0.2), relative("20 %")
+    (0.2, 0.2)
+    """
+    if not isinstance(written, str):
+        return written
+    try:
+        return quantity_in(written, "ratio", "1")
+    except InputError:
+        problem = f"{quoted(written)} is no relative error: write a number such as 0.2, or '20 %'"
+        raise InputError(problem) from None
+
+
+def kind_of(unit: str) -> str:
+    """The kind of a unit of `UNITS`."""
+    return next(kind for kind, units in UNITS.items() if unit in units)
+
+
+def decimal_ratio(kind: str, unit: str, to: str) -> Fraction | None:
+    """How many of one unit another is, where that is a power of ten; else None.
+
+    >>> decimal_ratio("energy", "MeV", "GeV"), decimal_ratio("angle", "deg", "rad")
+    (Fraction(1, 1000), None)
+    """
+    ratio = Fraction(repr(UNITS[kind][unit])) / Fraction(repr(UNITS[kind][to]))
+    digits = str(ratio.numerator * ratio.denominator)
+    return ratio if digits.rstrip("0") == "1" else None
+
+
+def converted(value: Any, kind: str, unit: str, to: str) -> Any:
+    """A value, or an array of values, from one unit of a kind to another.
+
+    The product comes before the quotient, so that 10^6 eV are 0.001 GeV to the last bit.
+    """
+    return value * UNITS[kind][unit] / UNITS[kind][to]
+
+
+def converted_number(value: float, unit: str, kind: str, to: str) -> float:
+    """The float nearest to a decimal number that is converted from one unit to another.
+
+    >>> converted_number(1.001, "TeV", "energy", "GeV"), 1.001 * 1e6 / 1e3
+    (1001.0, 1000.9999999999999)
+    """
+    ratio = decimal_ratio(kind, unit, to)
+    if ratio is None:
+        result: float = converted(value, kind, unit, to)
+        return result
+    try:
+        return float(Fraction(repr(float(value))) * ratio)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def short(number: float, unit: str = "") -> str:
+    """A number with the prefix that makes it short.
+
+    >>> short(64_000_000), short(950), short(36_900_000, "B")
+    ('64.0 M', '950', '36.9 MB')
+    """
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= factor:
+            return f"{number / factor:.1f} {prefix}{unit}"
+    return f"{number:.0f} {unit}".rstrip()

@@ -52,7 +52,26 @@ def mass(gamma: Array) -> Array:
         return np.asarray(M_Z_GEV / np.sqrt(gamma))
 
 
-HEAVY = Strength(M_ZPRIME, to_x=gamma, from_x=mass, largest_x=float(gamma(CONTACT_GEV)), bound="lower")
+def lightest_contact(momentum_transfer: float) -> float:
+    """The M_Z' in GeV down to which a propagator is its contact form, at a momentum transfer Q in MeV.
+
+    It is 10 Q.  There 1 / (M_Z'^2 + Q^2) is 1 % below 1 / M_Z'^2.
+
+    >>> lightest_contact(100.0)
+    1.0
+    """
+    return 10 * momentum_transfer / 1e3
+
+
+HEAVY = Strength(
+    M_ZPRIME,
+    to_x=gamma,
+    from_x=mass,
+    largest_x=float(gamma(CONTACT_GEV)),
+    bound="lower",
+    lowest=lightest_contact,
+    form_ends="the contact form ends at ten times the largest momentum transfer",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,11 @@ class Strength:
         The largest x at which the interaction has the form that is assumed; there are no limits beyond it.
     bound : {"lower"}
         The bound that is quoted on the axis: a lower one, because x falls as the axis rises.
+    lowest : callable, optional
+        Function from the largest momentum transfer in MeV to the value on the axis below which the form that is assumed
+        ends; None where it never ends.
+    form_ends : str
+        In words, which form ends there.
     """
 
     axis: Axis
@@ -36,6 +41,8 @@ class Strength:
     from_x: Callable[[Array], Array]
     largest_x: float
     bound: Literal["lower"]
+    lowest: Callable[[float], float] | None = None
+    form_ends: str = ""
 
 
 @dataclass(frozen=True, eq=False)

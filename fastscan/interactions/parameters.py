@@ -4,19 +4,18 @@ Nothing numerical is imported, because the options of the commands are made from
 """
 
 import math
-import sys
 
 from fastscan.axes import SETTINGS, Axis, View
-from fastscan.inputs.bounds import LIGHTEST_GEV
+from fastscan.inputs.bounds import LARGEST_BETA, LIGHTEST_GEV
 
 BETA = Axis(
     name="beta",
     long_name="E6 mixing angle",
     symbol=r"\beta",
     text="beta",
-    low=-sys.float_info.max,
-    high=sys.float_info.max,
-    expected="finite",
+    low=-LARGEST_BETA,
+    high=LARGEST_BETA,
+    expected="from -2 pi to 2 pi in rad (did you mean degrees?)",
     kind="angle",
     unit="rad",
     example="95deg",

@@ -7,15 +7,18 @@ functions are compiled into it.  It names what it keeps after the function's qua
 of all sources of this wing into that name: after any edit numba finds nothing old under the new name.
 """
 
-import errno
+import functools
 import hashlib
 import threading
 from collections.abc import Callable
+from multiprocessing import parent_process
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 from numba import get_num_threads, njit
+
+from fastscan.errors import warn
 
 SERIAL_POINTS = 65536  # up to this many points, to wake threads costs more time than they save
 
@@ -37,19 +40,23 @@ def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
     error_model "numpy" lets loops vectorise, nogil lets dask's threads run side by side, and the cache spares the next
     process the compilation.  fastmath stays off: it would delete checks for NaN and reorder sums.
-
-    Raises
-    ------
-    PermissionError
-        If numba finds no directory in which it can keep what it compiles.
     """
     function.__qualname__ = f"sources_{SOURCES}.{function.__qualname__}"
+    options = {"nogil": True, "error_model": "numpy", **options}
     try:
-        compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+        compiled: Callable[..., Any] = njit(cache=True, **options)(function)
     except RuntimeError:  # numba's own list of places ends with the package's and the home directory's
-        remedy = "set NUMBA_CACHE_DIR to a directory where numba can keep what it compiles"
-        raise PermissionError(errno.EACCES, remedy, "numba's cache") from None
+        _warn_that_nothing_is_kept()
+        compiled = njit(**options)(function)
     return compiled
+
+
+@functools.cache
+def _warn_that_nothing_is_kept() -> None:
+    """Warn once that numba finds no directory for what it compiles; a worker's parent has done so already."""
+    if parent_process() is None:
+        problem = "numba can keep nothing of what it compiles, so that each process compiles it anew"
+        warn(f"{problem}; set NUMBA_CACHE_DIR to a directory that can be written")
 
 
 class Kernel:

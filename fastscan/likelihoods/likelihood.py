@@ -45,6 +45,8 @@ class Likelihood:
     sigma_sys, follows : array, shape (members,)
         Each experiment's own systematic error, or the one at which it is fixed; and whether (1 or 0) a common value
         replaces it.
+    momentum_transfer : array, shape (members,)
+        The largest momentum transfer in MeV in each experiment.
     """
 
     members: tuple[str, ...]
@@ -54,6 +56,12 @@ class Likelihood:
     spread: Array
     sigma_sys: Array
     follows: Array
+    momentum_transfer: Array
+
+    @property
+    def momentum_transfers(self) -> dict[str, float]:
+        """The largest momentum transfer in MeV in each experiment, by the experiment's name."""
+        return dict(zip(self.members, self.momentum_transfer.tolist(), strict=True))
 
     @functools.cached_property
     def sums(self) -> Array:
@@ -306,6 +314,7 @@ def _build_one(experiment: Experiment, interaction: Interaction, rows: Mapping[s
         spread=np.array([spread]),
         sigma_sys=np.array([experiment.statistics.sigma_sys]),
         follows=np.ones(1),
+        momentum_transfer=np.array([experiment.largest_momentum_transfer_mev]),
     )
 
 

@@ -101,14 +101,16 @@ class Settings:
 
     def told(self) -> list[dict[str, Any]]:
         """Each point as records have it: an error is a number, or numbers by experiment where there are several."""
-        luminosity, *errors = (
-            np.broadcast_to(value, self.shape).ravel().tolist() for value in (self.luminosity, *self.sigma_sys.values())
-        )
-        points = (dict(zip(self.sigma_sys, point, strict=True)) for point in zip(*errors, strict=True))
+        luminosity = np.broadcast_to(self.luminosity, self.shape).ravel().tolist()
         return [
             {SIGMA_SYS.column: each if len(each) > 1 else next(iter(each.values())), LUMINOSITY.column: factor}
-            for each, factor in zip(points, luminosity, strict=True)
+            for each, factor in zip(self.errors(), luminosity, strict=True)
         ]
+
+    def errors(self) -> list[dict[str, float]]:
+        """The error of each member at each point, by the member's name."""
+        each = (np.broadcast_to(value, self.shape).ravel().tolist() for value in self.sigma_sys.values())
+        return [dict(zip(self.sigma_sys, point, strict=True)) for point in zip(*each, strict=True)]
 
     def noise_and_variance(self, spread: Array) -> tuple[Array, Array]:
         """The noise and the variance that kernels take, dimensionless, each of shape (members, ...).

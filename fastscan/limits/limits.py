@@ -12,15 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri  # inverse of the chi2 distribution's survival function
 
 from fastscan.axes import SETTINGS
-from fastscan.errors import InputError
+from fastscan.errors import InputError, warn
 from fastscan.experiments.catalogue import Experiments
 from fastscan.inputs import arguments
 from fastscan.interactions.contact import CONTACT_GEV
 from fastscan.interactions.interaction import Strength
-from fastscan.likelihoods.settings import Given, Settings, SigmaSys
+from fastscan.interactions.parameters import M_ZPRIME
+from fastscan.likelihoods.settings import SigmaSys
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, SM_DISFAVOURED
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
-from fastscan.limits.points import AnyModel, Rows, prepare, prepare_points
+from fastscan.limits.points import AnyModel, doubts_about, prepare, prepare_points
 from fastscan.typing import Array
 
 HEAVIEST_GEV = 20000.0  # the default upper end of the masses that `intervals` searches
@@ -197,6 +198,11 @@ def limit(
     FastscanError
         As `chi2`, and for a cl outside (0, 1) or a dof below 1.
 
+    Warns
+    -----
+    FastscanWarning
+        Of a sigma_sys above 1, and of crossings where the contact form of the interaction has ended, see `chi2`.
+
     References
     ----------
     Table 3 of arXiv:2002.01482.
@@ -216,8 +222,10 @@ def limit(
     [np.float64(4140.5), np.float64(956.8)]
     """
     rows = prepare(experiments, model, at)
-    columns, shape = rows.likelihood.columns(rows.index, {"sigma_sys": sigma_sys, "luminosity": luminosity})
+    settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
+    columns, shape = rows.likelihood.columns(rows.index, settings)
     found = find_crossings(columns, threshold(cl, dof), rows.largest_x)
+    warn(*doubts_about(rows, found.x, settings))
     bounds, status = bounds_of(found, rows.interaction.strength)
     limits: Array = bounds.reshape(shape)[()]
     return (limits, status.reshape(shape)[()]) if with_status else limits
@@ -266,37 +274,21 @@ def intervals(
     >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "e6", beta=radians(100))]
     [(14.46, 16.83), (36.13, inf)]
     """
-    lowest, highest = (arguments.scalar(name, m, 0, np.inf) for name, m in (("m_min", m_min), ("m_max", m_max)))
+    unit = M_ZPRIME.unit
+    lowest, highest = (arguments.scalar(*each, 0, np.inf, unit=unit) for each in (("m_min", m_min), ("m_max", m_max)))
     if not CONTACT_GEV <= lowest < highest:
         raise InputError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")
-    settings = {"sigma_sys": sigma_sys, "luminosity": luminosity}
-    (found,) = at_point(prepare(experiments, model, at), settings, threshold(cl, dof)).intervals
-    clipped = ((max(low, lowest), high if high == np.inf else min(high, highest)) for low, high in found)
-    return [(low, high) for low, high in clipped if low < min(high, highest)]
-
-
-def at_point(rows: Rows, settings: Given | Settings, delta: float) -> Limits:
-    """The limit, its status and the intervals of a single column.
-
-    Parameters
-    ----------
-    rows : Rows
-        One row, as `fastscan.limits.points.prepare` returns it.
-    settings : mapping or Settings
-        Scalars: sigma_sys and luminosity, dimensionless.
-    delta : float
-        The threshold of Delta chi2.
-
-    Raises
-    ------
-    InputError
-        Where the arguments make more than one column.
-    """
+    delta, rows = threshold(cl, dof), prepare(experiments, model, at)
+    settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     columns, shape = rows.likelihood.columns(rows.index, settings)
     if shape:
         *others, last = (axis.name for axis in (*rows.interaction.rows, *SETTINGS))
         raise InputError(f"{', '.join(others)} and {last} must be scalars here; call it once per point")
-    return limits_of(find_crossings(columns, delta, rows.largest_x), rows.interaction.strength)
+    crossings = find_crossings(columns, delta, rows.largest_x)
+    warn(*doubts_about(rows, crossings.x, settings))
+    (found,) = limits_of(crossings, rows.interaction.strength).intervals
+    clipped = ((max(low, lowest), high if high == np.inf else min(high, highest)) for low, high in found)
+    return [(low, high) for low, high in clipped if low < min(high, highest)]
 
 
 def delta_chi2(
@@ -336,5 +328,6 @@ def delta_chi2(
     rows, x = prepare_points(experiments, model, at)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     columns, shape = rows.likelihood.columns(rows.index, settings)
+    warn(*doubts_about(rows, x, settings))
     value = rows.likelihood.chi2(x, rows.index, settings)
     return value - infimum(columns, rows.largest_x).reshape(shape)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan.axes import LUMINOSITY, Axis
+from fastscan.errors import warn
 from fastscan.experiments.catalogue import Experiments, load_all
 from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import arguments
@@ -15,7 +16,8 @@ from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.likelihood import Likelihood
-from fastscan.likelihoods.settings import SigmaSys
+from fastscan.likelihoods.settings import Settings, SigmaSys
+from fastscan.limits import doubts
 from fastscan.typing import Array, IntArray
 
 AnyModel = str | PathLike[str] | Interaction  # a name, a path or a loaded interaction
@@ -107,6 +109,15 @@ def _checked(interaction: Interaction, at: Mapping[str, ArrayLike | None], axes:
     return {axis.name: axis.check(given[axis.name]) for axis in axes}
 
 
+def doubts_about(rows: Rows, x: Array, settings: Settings | None = None) -> list[str]:
+    """Doubts about strengths x and settings, see `fastscan.limits.doubts`."""
+    strength = rows.interaction.strength
+    lowest = strength.from_x(x.max(initial=0.0))
+    errors = {} if settings is None else settings.sigma_sys
+    about_strengths = doubts.about_strengths(strength, rows.likelihood.momentum_transfers, lowest)
+    return [*doubts.about_errors(errors), *about_strengths]
+
+
 def events(
     experiment: str | PathLike[str] | Experiment,
     model: AnyModel,
@@ -128,7 +139,8 @@ def events(
         Factor on the exposure.
     **at : array_like
         The model's parameters by name.  Of a heavy Z', ``m_zprime`` is the mass in GeV, where ``inf`` is the Standard
-        Model; ``beta``, which ``e6`` alone has, is the E6 mixing angle in rad.
+        Model; ``beta``, which ``e6`` alone has, is the E6 mixing angle in rad.  Quantities with a unit of their own, as
+        those of astropy, pint or unyt, are converted, here as in every other argument.
 
     Returns
     -------
@@ -139,6 +151,11 @@ def events(
     ------
     FastscanError
         For unknown names, and values that aren't positive or finite.
+
+    Warns
+    -----
+    FastscanWarning
+        Of a mass below ten times the largest momentum transfer, where the contact form of the interaction ends.
 
     References
     ----------
@@ -152,6 +169,7 @@ def events(
     rows, x = prepare_points(experiment, model, at)
     factor = LUMINOSITY.check(luminosity)
     arguments.broadcast(parameters=np.broadcast_shapes(x.shape, rows.index.shape), luminosity=factor.shape)
+    warn(*doubts_about(rows, x))
     result: Array = rows.likelihood.events(x, rows.index) * factor
     return result
 
@@ -193,6 +211,11 @@ def chi2(
     FastscanError
         For unknown names, and values that are negative, zero or not finite.
 
+    Warns
+    -----
+    FastscanWarning
+        As `events`, and of a sigma_sys above 1, where per cent may be meant.
+
     References
     ----------
     Eq. 21 of arXiv:2002.01482, after COHERENT, arXiv:1708.01294.
@@ -203,4 +226,7 @@ def chi2(
     array([8.4882, 3.1303])
     """
     rows, x = prepare_points(experiments, model, at)
-    return rows.likelihood.chi2(x, rows.index, {"sigma_sys": sigma_sys, "luminosity": luminosity})
+    settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
+    result = rows.likelihood.chi2(x, rows.index, settings)
+    warn(*doubts_about(rows, x, settings))
+    return result

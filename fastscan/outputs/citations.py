@@ -21,9 +21,7 @@ def references_of(what: str) -> list[str]:
         return list(experiments.load(what).references)
     if what in models.MODELS or _is_model_file(what):
         return list(models.load(what).references)
-    from fastscan.stores.location import is_url
-
-    if is_url(what) or os.path.isdir(what.removeprefix("file://")):
+    if "://" in what or os.path.isdir(what):
         from fastscan.stores import store
 
         return list(dict.fromkeys(reference for group in store.describe(what) for reference in group["references"]))

@@ -1,24 +1,21 @@
-"""The output of the commands: tables, JSON, the words for limits and contours, and the progress of a scan."""
+"""The output of the commands: tables, JSON, and the words for limits and contours."""
 
 import json
 import math
-import sys
-import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from fastscan.axes import SETTINGS, Axis
 from fastscan.errors import shown
+from fastscan.inputs.units import short
 from fastscan.interactions.parameters import AXES, PARAMETERS
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
     from fastscan.scans.costs import Costs
-    from fastscan.scans.scanner import Progress
     from fastscan.scans.verify import Checked
 
 NO_LIMIT = {
@@ -157,47 +154,6 @@ def print_costs(found: "Costs", store: str) -> None:
     )
     free = f"{short(found.free_disk, 'B')} free" if math.isfinite(found.free_disk) else "no limit known"
     click.echo(f"disk: {free} at {store}")
-
-
-class ProgressBar:
-    """What a scan is going to do, and on a terminal, how far it is, on stderr."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.stack = ExitStack()
-        self.bar: Any = None  # click's, once there is something to show
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self.stack.close()
-
-    def __call__(self, now: "Progress") -> None:
-        if self.bar is None:
-            click.echo(f"{short(now.points_to_do)} points in {now.tasks_to_do} tasks to compute; {self.what}", err=True)
-            bar = click.progressbar(
-                length=max(now.points_to_do, 1),
-                file=sys.stderr,
-                hidden=not sys.stderr.isatty(),
-                item_show_func=lambda state: state or "",
-            )
-            self.bar, self.started = self.stack.enter_context(bar), time.perf_counter()
-        speed = f"{short(now.points / (time.perf_counter() - self.started))} points/s"
-        state = f"{now.tasks}/{now.tasks_to_do} tasks, {speed}, {now.retried} retried, {now.failed} failed"
-        self.bar.update(now.points - self.bar.pos, state)
-
-
-def short(number: float, unit: str = "") -> str:
-    """A number with the prefix that makes it short.
-
-    >>> short(64_000_000), short(950), short(36_900_000, "B")
-    ('64.0 M', '950', '36.9 MB')
-    """
-    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= factor:
-            return f"{number / factor:.1f} {prefix}{unit}"
-    return f"{number:.0f} {unit}".rstrip()
 
 
 def limit_text(record: Record) -> str:

@@ -6,7 +6,7 @@ Times are in us, densities in 1/us.
 import math
 
 import numpy as np
-from scipy.special import erfcx, ndtr
+import scipy  # its parts load at first use: a list of experiments needs none of them
 
 from fastscan.typing import Array
 
@@ -17,7 +17,7 @@ MUON_LIFETIME_US = 2.1969811
 def delayed_gaussian(time: Array, mean: float, sigma: float, lifetime: float) -> Array:
     """Density of a Gaussian pulse whose particles decay with a lifetime.
 
-        1/(2 tau) exp(-z^2/2) erfcx((sigma/tau - z)/sqrt2),   z = (t - mean)/sigma
+        1/(2 tau) exp(-z^2/2) scipy.special.erfcx((sigma/tau - z)/sqrt2),   z = (t - mean)/sigma
 
     Examples
     --------
@@ -29,10 +29,10 @@ def delayed_gaussian(time: Array, mean: float, sigma: float, lifetime: float) ->
     """
     z = (np.asarray(time) - mean) / sigma
     argument = (sigma / lifetime - z) / math.sqrt(2)
-    near = np.exp(-(z**2) / 2) * erfcx(np.maximum(argument, 0.0)) / (2 * lifetime)
+    near = np.exp(-(z**2) / 2) * scipy.special.erfcx(np.maximum(argument, 0.0)) / (2 * lifetime)
     # erfcx overflows on the other side, where the exponential itself is written out
     exponent = np.minimum((sigma / lifetime) ** 2 / 2 - z * sigma / lifetime, 0.0)
-    far = np.exp(exponent) * ndtr(z - sigma / lifetime) / lifetime
+    far = np.exp(exponent) * scipy.special.ndtr(z - sigma / lifetime) / lifetime
     density: Array = np.where(argument > 0, near, far)
     return density
 

@@ -6,7 +6,7 @@ Momenta are in MeV, lengths in fm; arrays broadcast.
 import math
 
 import numpy as np
-from scipy.special import spherical_in, spherical_jn
+import scipy  # its parts load at first use: a list of experiments needs none of them
 
 from fastscan.physics.constants import HBARC_MEV_FM
 from fastscan.typing import Array
@@ -53,8 +53,8 @@ def fermi(momentum_mev: Array, A: int) -> Array:
     q = np.asarray(momentum_mev, float) / HBARC_MEV_FM
     x = math.pi * SURFACE * q
     y = half_density_radius(A) * q
-    i0, i1 = spherical_in(0, x), spherical_in(1, x)
-    j0, j1 = spherical_jn(0, y), spherical_jn(1, y)
+    i0, i1 = scipy.special.spherical_in(0, x), scipy.special.spherical_in(1, x)
+    j0, j1 = scipy.special.spherical_jn(0, y), scipy.special.spherical_jn(1, y)
     with np.errstate(invalid="ignore", divide="ignore"):
         factor = 3 / (y**2 + x**2) * (x * i1 / i0 * j0 + y * j1) / i0
     return np.where(q == 0, 1.0, factor)
@@ -127,7 +127,7 @@ def klein_nystrand(momentum_mev: Array, radius_fm: float, range_fm: float) -> Ar
 def _sphere(x: Array) -> Array:
     """Form factor 3 j1(x) / x of a uniform sphere, x = Q R."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(x == 0, 1.0, 3 * spherical_jn(1, x) / x)
+        return np.where(x == 0, 1.0, 3 * scipy.special.spherical_jn(1, x) / x)
 
 
 def sphere_squared(rms_fm: float, smearing_fm2: float) -> float:

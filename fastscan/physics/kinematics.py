@@ -35,6 +35,34 @@ def maximum_recoil(energy: Energy, mass: float) -> Energy:
     return 2 * energy**2 / (mass + 2 * energy)
 
 
+def momentum_transfer(recoil: Energy, mass: float) -> Energy:
+    """Momentum that a recoil takes over: the square root of -q^2, which a propagator 1 / (M_Z'^2 - q^2) has.
+
+        Q = sqrt(2 M T)
+
+    It is at most 2 E for a neutrino of energy E.
+
+    Parameters
+    ----------
+    recoil : float or array, shape (...)
+        Recoil energy T in MeV.
+    mass : float
+        Mass M of the target in MeV.
+
+    Returns
+    -------
+    float or array, shape (...)
+        Q in MeV.
+
+    Examples
+    --------
+    >>> round(momentum_transfer(maximum_recoil(30.0, 1e5), 1e5), 2)
+    59.98
+    """
+    transfer: Energy = (2 * mass * recoil) ** 0.5
+    return transfer
+
+
 def minimum_energy(recoil: Energy, mass: float) -> Energy:
     """Smallest neutrino energy that gives a recoil energy: the inverse of `maximum_recoil`.
 

@@ -7,7 +7,7 @@ All arrays broadcast; energies are in any one unit.
 import math
 
 import numpy as np
-from scipy.special import gammainc, gammaincc, gammaln, ndtr, xlogy
+import scipy  # its parts load at first use: a list of experiments needs none of them
 
 from fastscan.typing import Array
 
@@ -32,7 +32,7 @@ def gaussian_probability(low: Array | float, high: Array | float, mean: Array, s
     below, above = (np.asarray(end - mean) / sigma for end in (low, high))
     flipped = below > 0
     first, last = np.where(flipped, -above, below), np.where(flipped, -below, above)
-    difference: Array = ndtr(last) - ndtr(first)
+    difference: Array = scipy.special.ndtr(last) - scipy.special.ndtr(first)
     return difference
 
 
@@ -52,7 +52,8 @@ def gaussian_moment(low: Array | float, high: Array | float, mean: Array, sigma:
 def gamma_density(x: Array, mean: Array, shape: Array) -> Array:
     """Density of a gamma distribution of a mean and a shape k: its rate is k / mean."""
     rate = shape / mean
-    density: Array = np.exp(xlogy(shape, rate) + xlogy(shape - 1, x) - rate * x - gammaln(shape))
+    power = scipy.special.xlogy(shape, rate) + scipy.special.xlogy(shape - 1, x)
+    density: Array = np.exp(power - rate * x - scipy.special.gammaln(shape))
     return density
 
 
@@ -68,8 +69,8 @@ def gamma_probability(low: Array | float, high: Array | float, mean: Array, shap
     """
     rate = shape / mean
     low, high = np.maximum(low, 0.0), np.maximum(high, 0.0)
-    upper = gammaincc(shape, rate * low) - gammaincc(shape, rate * high)
-    lower = gammainc(shape, rate * high) - gammainc(shape, rate * low)
+    upper = scipy.special.gammaincc(shape, rate * low) - scipy.special.gammaincc(shape, rate * high)
+    lower = scipy.special.gammainc(shape, rate * high) - scipy.special.gammainc(shape, rate * low)
     probability: Array = np.where(low > mean, upper, lower)
     return probability
 
@@ -88,5 +89,7 @@ def poisson_probability(count: Array, mean: Array) -> Array:
     >>> poisson_probability(np.array([0, 1, 2]), np.array(1.0)).round(6)
     array([0.367879, 0.367879, 0.18394 ])
     """
-    probability: Array = np.exp(xlogy(count, mean) - mean - gammaln(np.asarray(count) + 1.0))
+    probability: Array = np.exp(
+        scipy.special.xlogy(count, mean) - mean - scipy.special.gammaln(np.asarray(count) + 1.0)
+    )
     return probability

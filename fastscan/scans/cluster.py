@@ -3,26 +3,42 @@
 Each worker computes one task at a time, and numba's threads times the workers never exceed the cores.
 """
 
-import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 from fastscan.errors import ScanError, quoted, tell_in_one_line
+from fastscan.inputs.files import open_files
 
 if TYPE_CHECKING:
     from distributed import Client
 
 CONNECT_SECONDS = 10
+FILES, FILES_EACH = 32, 16  # open files that dask's scheduler needs here: its own, and those for each worker
 
 
 def threads_each(workers: int) -> int:
-    """Number of threads that each worker on this machine has; more workers than cores are a `ScanError`."""
-    cores = len(os.sched_getaffinity(0))
-    if not 1 <= workers <= cores:
-        raise ScanError(f"--workers must be between 1 and this machine's {cores} cores, not {quoted(workers)}")
-    return cores // workers
+    """Number of threads that each worker on this machine has.
+
+    Raises
+    ------
+    ScanError
+        Where there are more workers than cores, or more than this process may have files open for.
+    """
+    from dask.system import CPU_COUNT  # imported here, because a scan without workers has no need of it
+
+    if not 1 <= workers <= CPU_COUNT:
+        raise ScanError(f"--workers must be between 1 and this machine's {CPU_COUNT} cores, not {quoted(workers)}")
+    needed, allowed = FILES + FILES_EACH * workers, open_files()
+    if needed > allowed:
+        raise ScanError(
+            f"{workers} workers need {needed} open files, but only {allowed:.0f} are allowed; `ulimit -n {needed}` "
+            "allows them"
+        )
+    return CPU_COUNT // workers
 
 
 @contextmanager
@@ -75,9 +91,18 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that start here ignore a terminal's Ctrl-C; this process ends them, and they log nothing."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Processes that start here ignore a terminal's Ctrl-C, which reaches this one afterwards; it ends them.
+
+    They inherit what this thread blocks, as do those that dask starts later in their place.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, where processes inherit no mask and need no tracker
+        yield
+        return
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # it removes what killed processes leave, silently
+    resource_tracker.ensure_running()  # before anything is blocked, because it unblocks
+    sys.warnoptions.pop()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

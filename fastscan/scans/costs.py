@@ -3,6 +3,7 @@
 A scan and its dry run ask the same functions, so that they can't disagree.
 """
 
+import itertools
 import math
 import os
 import shutil
@@ -10,10 +11,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
-from fastscan.errors import ScanError
+from fastscan.errors import ScanError, quoted, warn
 from fastscan.inputs import arguments
+from fastscan.inputs.bounds import MOST_PARTS
 from fastscan.inputs.files import writable
 from fastscan.scans import grid as grids
 from fastscan.scans.grid import Grid
@@ -63,15 +66,16 @@ def costs(
         For a place where the scan would be refused, or a store to be continued that is another grid's.
     """
     checked = grids.load(source)
+    warn(*grids.doubts(checked))
     require_sense(resume, overwrite, part)
     done: dict[str, set[int]] = {}
     share = resume or part is not None
     looked_at = share or not is_url(location)
     if looked_at and require_place(location, overwrite=overwrite, resume=share) and share:
-        from fastscan.scans.plan import plan
+        from fastscan.scans.plan import cubes_of
         from fastscan.stores import store
 
-        done = store.done(read_root(location), plan(checked))
+        done = store.done(read_root(location), cubes_of(checked))
     groups = grids.layouts_of(checked)
     missing = missing_tasks(groups, done, part)
     here = workers is None and scheduler is None
@@ -122,13 +126,21 @@ def require_fit(found: Costs, location: Location) -> None:
 
 
 def require_sense(resume: bool, overwrite: bool, part: tuple[int, int] | None) -> None:
-    """Refuse options that exclude each other."""
-    if part is not None and not 1 <= part[0] <= part[1]:
-        raise ScanError(f"part must be k/n with k from 1 to n, not {part[0]}/{part[1]}")
+    """Refuse a part that can't be, and options that exclude each other."""
+    if part is not None:
+        _require_part(part)
     if resume and overwrite:
         raise ScanError("resume and overwrite exclude each other")
     if part is not None and overwrite:
         raise ScanError("a part of a scan can't replace a store: other parts write to it too")
+
+
+def _require_part(part: object) -> None:
+    match part:
+        case (int() | np.integer() as k, int() | np.integer() as n) if 1 <= k <= n <= MOST_PARTS:
+            return
+    told = "/".join(map(quoted, part)) if isinstance(part, tuple) else quoted(part)
+    raise ScanError(f"part must be k/n with k from 1 to n, and n at most {MOST_PARTS}, not {told}")
 
 
 def missing_tasks(
@@ -152,6 +164,20 @@ def missing_tasks(
         missing[name] = [number for number in own if number not in done[name]] if done.get(name) else own
         first += layout.tasks
     return missing
+
+
+def parts_with(groups: Mapping[str, Layout], tasks: Mapping[str, Collection[int]], n: int) -> list[int]:
+    """The parts k of n that have any of some tasks; the groups are those of the grid in its order.
+
+    Examples
+    --------
+    >>> layout = Layout(shape=(4, 1, 1, 1), chunks=(1, 1, 1, 1), chunks_per_task=1, dtype="float32", arrays=("chi2",))
+    >>> parts_with({"one": layout, "other": layout}, {"one": [0, 3], "other": [0]}, n=3)
+    [1, 2]
+    """
+    firsts = itertools.accumulate((layout.tasks for layout in groups.values()), initial=0)
+    found = zip(groups, firsts, strict=False)  # the last first is that of no group
+    return sorted({(first + number) % n + 1 for name, first in found for number in tasks.get(name, ())})
 
 
 def memory_per_task(layouts: Collection[Layout], location: Location) -> int:

@@ -16,15 +16,16 @@ from fastscan import experiments
 from fastscan.axes import SETTINGS, SIGMA_SYS, Axis, by_name
 from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import bounds
+from fastscan.inputs.spacing import SPACINGS
 from fastscan.inputs.toml import Table, check_name, expanded, read_toml
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.parameters import AXES, PARAMETERS
-from fastscan.stores.layout import Layout, arrays_of, chunk_shape
+from fastscan.limits.doubts import about_errors, about_strengths
+from fastscan.stores.layout import DTYPES, Layout, arrays_of, chunk_shape
 from fastscan.typing import Array
 
 Named = TypeVar("Named", Experiment, Interaction)
-DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,25 @@ class Points:
         return len(self.values) or self.num
 
     def array(self) -> Array:
-        """The points in the unit of the axis."""
-        space = np.geomspace if self.spacing == "log" else np.linspace
-        given = np.array(self.values) if self.values else space(self.start, self.stop, self.num)
-        points: Array = self.axis.converted(given, self.unit)
+        """The points in the unit of the axis: the decimal numbers that are meant, not their neighbours.
+
+        >>> from fastscan.axes import SIGMA_SYS
+        >>> Points(SIGMA_SYS, start=0.0, stop=0.3, num=4).array().tolist()
+        [0.0, 0.1, 0.2, 0.3]
+        """
+        if self.values:
+            return np.array(self.ends)
+        space = SPACINGS[self.spacing]
+        if self.axis.is_decimal(self.unit):
+            start, stop = self.ends
+            return space(start, stop, self.num)
+        points: Array = self.axis.converted(space(self.start, self.stop, self.num), self.unit)
         return points
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The values, or start and stop, in the unit of the axis."""
+        return tuple(self.axis.exactly(each, self.unit) for each in self.values or (self.start, self.stop))
 
     def described(self) -> dict[str, object]:
         """The axis as the file gives it, without any computed number, for a store's identity."""
@@ -149,6 +164,22 @@ def load(source: str | Path | Grid) -> Grid:
     return grid
 
 
+def doubts(grid: Grid) -> list[str]:
+    """Doubts about what a grid says, see `fastscan.limits.doubts`."""
+    common = grid.axes[SIGMA_SYS.name].ends if SIGMA_SYS.name in grid.axes else ()
+    found = []
+    for _, measured, model, _ in grid.groups():
+        fixed = measured.sigma_sys
+        errors = {
+            each.name: [fixed[each.name]] if each.name in fixed else [each.statistics.sigma_sys, *common]
+            for each in measured.experiments
+        }
+        transfers = {each.name: each.largest_momentum_transfer_mev for each in measured.experiments}
+        ends = grid.axes[model.strength.axis.name].ends
+        found += [*about_errors(errors), *about_strengths(model.strength, transfers, ends)]
+    return found
+
+
 def layout_of(grid: Grid, model: Interaction, combined: bool) -> Layout:
     """How the cubes of one of a grid's models are cut; an axis that the grid leaves out has one point."""
     names = [axis.name for axis in (*model.parameters, *SETTINGS)]
@@ -195,7 +226,7 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
         members = _experiments(entry, directory)
         fixed = entry.table("sigma_sys", default={})
         ends = (SIGMA_SYS.low, SIGMA_SYS.high)
-        sigma = {each.name: fixed.number(each.name, *ends) for each in members if each.name in fixed}
+        sigma = {each.name: fixed.relative(each.name, *ends) for each in members if each.name in fixed}
         fixed.done(known=[each.name for each in members])
         entry.done()
         found.append(Combination(name, members, sigma))
@@ -225,7 +256,7 @@ def _points(table: Table, axis: Axis) -> Points:
     if "values" in table:
         points = Points(axis, values=table.numbers("values"), unit=unit)
     else:
-        spacing = table.choice("spacing", ["linear", "log"], default="linear")
+        spacing = table.choice("spacing", SPACINGS, default="linear")
         num = table.whole("num", 1, bounds.LONGEST_AXIS)
         points = Points(axis, (), table.number("start"), table.number("stop"), num, spacing, unit)
         if spacing == "log" and min(points.start, points.stop) <= 0:
@@ -236,12 +267,10 @@ def _points(table: Table, axis: Axis) -> Points:
             raise table.error("num", "must be 1 where start equals stop, and only there")
     table.done()
     key = "values" if points.values else "start"
-    with np.errstate(over="ignore", invalid="ignore"):
-        array = points.array()
-    table.checked(key, partial(axis.check, array))
-    if not np.isfinite(array).all():
-        raise table.error(key, f"the axis must be finite, not {array[~np.isfinite(array)][0]:g}")
-    if (np.diff(array) <= 0).any():
+    ends = table.checked(key, partial(axis.check, points.ends))
+    if not np.isfinite(ends).all():
+        raise table.error(key, f"the axis must be finite, not {ends[~np.isfinite(ends)][0]:g}")
+    if (np.diff(points.array()) <= 0).any():
         raise table.error(key, "must increase from each point to the next")
     return points
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.axes import SETTINGS, Axis
+from fastscan.errors import warn
 from fastscan.inputs import data_files
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods import likelihood
@@ -43,7 +44,13 @@ def plan(source: str | Path | Grid) -> list[Cube]:
         Where the grid is wrong, or an experiment counts no events.
     """
     checked = grid.load(source)
-    return [_cube(checked, *group) for group in checked.groups()]
+    warn(*grid.doubts(checked))
+    return cubes_of(checked)
+
+
+def cubes_of(source: Grid) -> list[Cube]:
+    """The cubes of a grid that is checked, as `plan` returns them, without a warning."""
+    return [_cube(source, *group) for group in source.groups()]
 
 
 def _cube(source: Grid, name: str, measured: Combination, model: Interaction, combined: bool) -> Cube:

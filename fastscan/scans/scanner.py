@@ -6,9 +6,8 @@ wherever it sends them.
 
 import functools
 import logging
-import os
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -22,37 +21,24 @@ from dask.callbacks import Callback
 from fastscan.errors import FastscanError, ScanError
 from fastscan.inputs.files import writable
 from fastscan.scans.blocks import block
-from fastscan.scans.costs import costs_of, missing_tasks, require_fit, require_sense, threads
+from fastscan.scans.costs import costs_of, missing_tasks, parts_with, require_fit, require_sense, threads
 from fastscan.scans.grid import Grid
 from fastscan.scans.plan import plan
+from fastscan.scans.progress import Progress, Told, told
 from fastscan.stores import chunks, store
 from fastscan.stores.cube import Cube
-from fastscan.stores.location import absolute, create, is_shared, read_root
+from fastscan.stores.layout import Layout
+from fastscan.stores.location import absolute, create, is_shared, is_url, read_root, text_of, was_taken
 from fastscan.stores.location import exists as location_exists
 
 if TYPE_CHECKING:
     from distributed import Client
 
 log = logging.getLogger(__name__)
-KEPT = "what is done is kept, --resume continues"
+KEPT = "what is done is kept, resume=True continues"
 ATTEMPTS = 3  # tries of a task before it counts as failed
 MOST_FAILED = 3  # failed tasks before a scan is given up: what kept so many from being written will keep the others
 SUBMITTED = 1000  # tasks that a cluster knows of at a time
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a scan is: tasks and points done and to do, tasks begun anew, and tasks given up.
-
-    A task begins anew after an error of its storage, and when a cluster loses the worker that has it.
-    """
-
-    tasks: int
-    tasks_to_do: int
-    points: int
-    points_to_do: int
-    retried: int
-    failed: int
 
 
 @dataclass(frozen=True)
@@ -82,7 +68,7 @@ def scan(
     resume: bool = False,
     overwrite: bool = False,
     part: tuple[int, int] | None = None,
-    progress: Callable[[Progress], object] | None = None,
+    progress: bool | Told | None = None,
 ) -> zarr.Group:
     """Compute chi2 and events over a grid and store them.
 
@@ -95,7 +81,8 @@ def scan(
     store : str or Path
         Where to write: a new directory, or a URL, ``s3://``, ``gs://``, or, without a client, ``memory://``.
     client : distributed.Client, optional
-        A dask client whose workers do the work; left out, this process's cores do.
+        A dask client whose workers do the work; left out, this process's cores do.  A script that starts workers on
+        its own machine does so behind ``if __name__ == "__main__":``, because each begins by running the script again.
     resume : bool
         Continue a store: compute what is missing, and add groups that aren't there.
     overwrite : bool
@@ -103,8 +90,9 @@ def scan(
     part : (int, int), optional
         (k, n): only the tasks i with i mod n = k - 1, for n processes that share a grid.  The store is created if it
         isn't there, what is done is skipped, and `finish` is left to be called when all parts are done.
-    progress : callable, optional
-        Called with a `Progress`, at first and after each task.
+    progress : bool or callable, optional
+        True shows a bar on stderr, in a notebook too, and False none; left out, there is one on a terminal.  A
+        function is called with a `fastscan.scans.progress.Progress`, at first and after each task.
 
     Returns
     -------
@@ -124,8 +112,9 @@ def scan(
     (181, 400, 31, 4)
     """
     cubes = plan(grid)
-    where = os.fspath(store)
-    return run(cubes, where, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
+    where = text_of(store)
+    with told(progress, cubes, where) as tell:
+        return run(cubes, where, client=client, resume=resume, overwrite=overwrite, part=part, progress=tell)
 
 
 def run(
@@ -136,7 +125,7 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     part: tuple[int, int] | None = None,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Told | None = None,
 ) -> zarr.Group:
     """Create the cubes' groups, run the tasks that aren't done, and finish the store, unless this is but a part."""
     require_sense(resume, overwrite, part)
@@ -150,31 +139,48 @@ def run(
     require_fit(needed, location)
     if root is None:
         root = create(location, overwrite=overwrite, resume=share)
+    if part is not None:
+        with writable(location):
+            store.remember_parts(root, part[1], groups)
     log.info("%s: %d groups, %d tasks of %d points to compute", location, len(cubes), needed.tasks, needed.points)
     where = absolute(location)
     tasks = [Task(where, cube.name, cube.hash, number) for cube in cubes for number in missing[cube.name]]
     tally = _Tally(location, needed.tasks, needed.points, progress)
+    made: list[Cube] = []
     try:
         for cube in cubes:
             store.ensure(root, cube)
+            made.append(cube)
         tally.show()
         if client is None:
             _run_in_threads(tasks, tally)
         else:
             _run_on_cluster(client, tasks, tally)
         tally.allow_failed(0)
+        lost = sum(map(len, missing_tasks(groups, store.done(root, cubes), part).values()))
+        if lost:
+            raise ScanError(f"{location}: {lost} tasks were deleted while the scan ran; --resume computes them anew")
         if part is None:
             store.finish(root, cubes)
         log.info("%s: all %d tasks are done", location, needed.tasks)
-    except OSError as error:
+    except (OSError, FastscanError) as error:
+        if _is_gone(location, root, made):
+            raise ScanError(f"{location}: the store is gone: it was deleted or replaced while the scan ran") from None
+        if isinstance(error, FastscanError):
+            raise
         raise ScanError(f"{error.filename or location}: {error.strerror or error}; {KEPT}") from None
     return read_root(location)
+
+
+def _is_gone(location: str, root: zarr.Group, made: Iterable[Cube]) -> bool:
+    """Whether a store was deleted or replaced; of one at a URL that can't be told from a lost network."""
+    return not is_url(location) and (was_taken(root) or not all(store.is_whole(root, cube) for cube in made))
 
 
 class _Tally:
     """Counts what becomes of the tasks, reports it, and gives the scan up when too many tasks have failed."""
 
-    def __init__(self, location: str, tasks: int, points: int, progress: Callable[[Progress], object] | None) -> None:
+    def __init__(self, location: str, tasks: int, points: int, progress: Told | None) -> None:
         self.location, self.of_tasks, self.of_points, self.progress = location, tasks, points, progress
         self.tasks = self.points = self.retried = self.failed = 0
         self.problem = ""
@@ -208,29 +214,43 @@ def finish(location: str) -> zarr.Group:
     Raises
     ------
     FastscanError
-        Where tasks are missing: it says which.
+        Where tasks are missing: it says which parts have them, or which tasks they are where no part has them all.
     """
     root = read_root(location, write=True)
     cubes = [store.read(root, name) for name in store.group_names(root)]
-    missing = missing_tasks({cube.name: cube.layout for cube in cubes}, store.done(root, cubes), part=None)
-    lacking = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in missing.items() if numbers]
+    layouts = {cube.name: cube.layout for cube in cubes}
+    missing = missing_tasks(layouts, store.done(root, cubes), part=None)
+    lacking = {name: numbers for name, numbers in missing.items() if numbers}
     if lacking:
-        raise ScanError(f"{location} isn't complete: {'; '.join(lacking)}")
+        raise ScanError(f"{location} isn't complete: {_remedy(store.parts_of(root), layouts, lacking)}")
     with writable(location):
         store.finish(root, cubes)
     return read_root(location)
 
 
+def _remedy(
+    parts: tuple[int, list[str]] | None, layouts: Mapping[str, Layout], lacking: Mapping[str, Sequence[int]]
+) -> str:
+    """What completes a store that lacks some tasks: the parts of its last scan in parts, or any scan."""
+    if parts and set(lacking) <= set(parts[1]) <= set(layouts):
+        n, groups = parts
+        again = parts_with({name: layouts[name] for name in groups}, lacking, n)
+        told = f"part{'s' * (len(again) > 1)} {_ranges(again)} of {n}"
+        return f"{sum(map(len, lacking.values()))} tasks are missing; run {told} again"
+    lists = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in lacking.items()]
+    return f"{'; '.join(lists)}; resume=True computes them"
+
+
 def _ranges(numbers: Iterable[int]) -> str:
-    """Numbers as people list them.
+    """Numbers as people list them, and as SLURM's ``--array`` takes them.
 
     >>> _ranges([0, 1, 2, 5])
-    '0-2, 5'
+    '0-2,5'
     """
     ordered = sorted(numbers)
     starts = [i for i, number in enumerate(ordered) if i == 0 or number != ordered[i - 1] + 1]
     ends = [*(start - 1 for start in starts[1:]), len(ordered) - 1]
-    return ", ".join(
+    return ",".join(
         f"{ordered[start]}" if start == end else f"{ordered[start]}-{ordered[end]}"
         for start, end in zip(starts, ends, strict=True)
     )
@@ -290,6 +310,7 @@ def compute(task: Task) -> Outcome:
             problem = error.strerror or str(error)
         except FastscanError as error:  # the store can't be read
             problem = str(error)
+        _open.cache_clear()  # a store of this name may be another one by now
     return Outcome(0, ATTEMPTS - 1, problem)
 
 

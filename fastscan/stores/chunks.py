@@ -15,12 +15,12 @@ import zarr
 from numpy.typing import NDArray
 from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer.cpu import Buffer
-from zarr.storage import LocalStore
 
 from fastscan.errors import StoreError
 from fastscan.inputs.files import MALFORMED, readable
 from fastscan.stores.cube import Cube
 from fastscan.stores.layout import RECORD, Index
+from fastscan.stores.local import Directory
 from fastscan.stores.location import names, read_bytes, sync
 from fastscan.typing import Array
 
@@ -85,12 +85,9 @@ def forget(root: zarr.Group, cube: Cube, task: int) -> None:
 
 
 def _put(root: zarr.Group, key: str, value: AnyBuffer) -> None:
-    """Write a file atomically: in this thread where the store can, as local ones do from zarr 3.1.6 on.
-
-    The way over zarr's event loop costs as much as writing some MiB does.
-    """
-    if isinstance(root.store, LocalStore) and hasattr(root.store, "set_sync"):
-        root.store.set_sync(key, value)
+    """Write a file atomically."""
+    if isinstance(root.store, Directory):
+        root.store.write(key, memoryview(value.as_buffer_like()))
     else:
         sync(root.store.set(key, value))
 
@@ -130,7 +127,9 @@ def require_complete(root: zarr.Group, cube: Cube) -> None:
     """Refuse a cube that lacks tasks."""
     missing = cube.layout.tasks - len(done_tasks(root, cube))
     if missing:
-        raise StoreError(f"{cube.name} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with --resume")
+        raise StoreError(
+            f"{cube.name} lacks {missing} of {cube.layout.tasks} tasks; continue the scan with resume=True"
+        )
 
 
 def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
@@ -144,7 +143,8 @@ def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
     import dask.array
 
     require_complete(root, cube)
-    stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/chi2"])  # type: ignore[no-untyped-call]
+    with readable(f"group {cube.name}"):
+        stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/chi2"])  # type: ignore[no-untyped-call]
     return stored
 
 

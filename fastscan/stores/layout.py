@@ -6,20 +6,24 @@ and the settings of the experiments, sigma_sys and luminosity.
 
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from fastscan.axes import SETTINGS, Axis
+from fastscan.inputs.bounds import CHUNK, MOST_TASKS
 from fastscan.interactions.parameters import AXES
 
 if TYPE_CHECKING:
     from zarr.core.common import JSON
 
+DTYPES = ("float32", "float64")
 FORMAT = 4
 FORMAT_KEY = "fastscan_format"
+PARTS_KEY = "fastscan_parts"  # in the root, after a scan in parts: [n, group, group, ...], in the order of the grid
+JSON_TEXTS = ("references", "versions", "identity", "checksums")  # attributes of a group: netCDF can hold texts alone
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ CARRIED = {
     "spread": Stored(("member",), "1", "part of the variance that grows with the luminosity squared, relative"),
     "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error, or the one at which it is fixed"),
     "follows": Stored(("member",), "1", "1 where the axis sigma_sys replaces it, else 0"),
+    "momentum_transfer": Stored(("member",), "MeV", "largest momentum transfer"),
 }
 # Beside it, in a group of its own where any data are measured: what differs with the Standard Model's prediction in
 # place of the data.
@@ -103,6 +108,17 @@ class Layout:
     dtype: str
     arrays: tuple[str, ...]
 
+    @classmethod
+    def read(cls, shape: Index, identity: Mapping[str, Any]) -> Self:
+        """The layout that a group's identity tells; a ValueError where no scan cuts a cube in this way."""
+        chunks, per_task, dtype = tuple(identity["chunks"]), identity["chunks_per_task"], identity["dtype"]
+        layout = cls(shape, chunks, per_task, dtype, arrays_of(identity["combined"]))
+        sizes = (*zip(chunks, shape, strict=True), (per_task, 2**63))
+        whole = all(type(size) is int and 1 <= size <= most for size, most in sizes)
+        if not (whole and dtype in DTYPES and layout.chunk_size <= CHUNK[1] and layout.tasks <= MOST_TASKS):
+            raise ValueError("its chunks are none that a scan makes")
+        return layout
+
     def rank(self, array: str) -> int:
         """The number of dimensions of a computed array, which are the cube's first ones."""
         return len(self.shape) if COMPUTED[array].settings else len(self.shape) - len(SETTINGS)
@@ -112,7 +128,7 @@ class Layout:
 
     @property
     def tasks(self) -> int:
-        return math.ceil(math.prod(self._counts()) / self.chunks_per_task)
+        return -(-math.prod(self._counts()) // self.chunks_per_task)
 
     @property
     def points(self) -> int:
@@ -171,6 +187,38 @@ class Layout:
 def arrays_of(combined: bool) -> tuple[str, ...]:
     """The arrays that are computed: a combination has no events, because they would be those of several experiments."""
     return ("chi2",) if combined else tuple(COMPUTED)
+
+
+PLAIN = [{"name": "bytes", "configuration": {"endian": "little"}}]
+
+
+def require_plain(
+    array: str, described: Mapping[str, Any], shape: Sequence[int], chunks: Sequence[int], dtype: str, separator: str
+) -> None:
+    """Refuse an array that is not stored as fastscan does, before zarr reads it: some codecs run what they read.
+
+    Raises
+    ------
+    ValueError
+        Where what the array's zarr.json describes is anything but these numbers, one after the other.
+    """
+    ours = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": list(shape),
+        "data_type": dtype,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunks)}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": separator}},
+        "fill_value": "NaN",
+        "codecs": PLAIN,
+    }
+    words = [*described["dimension_names"], *described["attributes"].values()]
+    wrong = [key for key, value in ours.items() if described[key] != value]
+    wrong += ["storage_transformers"] if described.get("storage_transformers") else []
+    wrong += ["dimension_names"] if len(described["dimension_names"]) != len(shape) else []
+    wrong += ["attributes"] if not all(isinstance(word, str) for word in words) else []
+    if wrong:
+        raise ValueError(f"{array}/zarr.json has {', '.join(wrong)} that fastscan doesn't write")
 
 
 def chunk_shape(shape: Sequence[int], points: int) -> Index:

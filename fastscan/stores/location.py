@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import url2pathname
 
 import zarr
 from zarr.abc.buffer import Buffer
@@ -17,15 +18,17 @@ from zarr.abc.store import Store
 from zarr.buffer import default_buffer_prototype
 from zarr.core import sync as zarr_sync
 from zarr.errors import ContainsArrayError
-from zarr.storage import LocalStore, MemoryStore
+from zarr.storage import MemoryStore
 
-from fastscan.errors import FastscanError, StoreError
+from fastscan.errors import FastscanError, StoreError, quoted
 from fastscan.inputs.files import MALFORMED, readable, writable
 from fastscan.stores.layout import FILES, FORMAT, FORMAT_KEY, LEFTOVER, RECORD
+from fastscan.stores.local import Directory
 
 log = logging.getLogger(__name__)
 Location = str | PathLike[str]
 T = TypeVar("T")
+FILE = "file://"  # how the URL of a path on this machine begins
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -36,24 +39,34 @@ def sync(coroutine: Coroutine[Any, Any, T]) -> T:
     return zarr_sync.sync(coroutine)
 
 
+def text_of(location: object) -> str:
+    """A location as a text; a `StoreError` where it can't be one."""
+    text = os.fspath(location) if isinstance(location, PathLike) else location
+    if not isinstance(text, str) or "\0" in text:
+        raise StoreError(f"the place of a store is a path or a URL, not {quoted(location)}")
+    if not text.removeprefix("file://"):
+        raise StoreError("the path of the store is empty")
+    return text
+
+
 def is_url(location: Location) -> bool:
     """Whether a location is a URL of something else than this machine's files."""
-    return "://" in os.fspath(location) and not os.fspath(location).startswith("file://")
+    text = text_of(location)
+    return "://" in text and not text.startswith(FILE)
 
 
 def is_shared(location: Location) -> bool:
     """Whether other processes see what is at a location."""
-    return not os.fspath(location).startswith("memory://")
+    return not text_of(location).startswith("memory://")
 
 
 def local(location: Location) -> Path:
     """The path of a location on this machine, with symbolic links followed; a URL elsewhere is a `StoreError`."""
     if is_url(location):
         raise StoreError(f"{location}: only a path on this machine can stand here")
-    text = os.fspath(location).removeprefix("file://")
-    if not text:
-        raise StoreError("the path of the store is empty")
-    return Path(os.path.realpath(text))
+    text = text_of(location)
+    path = url2pathname(text.removeprefix(FILE)) if text.startswith(FILE) else text
+    return Path(os.path.realpath(path))
 
 
 def absolute(location: Location) -> str:
@@ -69,21 +82,26 @@ def absolute(location: Location) -> str:
     StoreError
         Where the path is empty.
     """
-    return os.fspath(location) if is_url(location) else str(local(location))
+    return text_of(location) if is_url(location) else str(local(location))
 
 
 def open_storage(location: Location, *, read_only: bool) -> Store:
     """zarr's access to the files at a location."""
     if not is_url(location):
-        return LocalStore(local(location), read_only=read_only)
+        return Directory(local(location), read_only=read_only)
     from fastscan.stores.remote import open_url  # imported here, because it imports fsspec
 
-    return open_url(os.fspath(location), read_only=read_only)
+    return open_url(text_of(location), read_only=read_only)
+
+
+def was_taken(root: zarr.Group) -> bool:
+    """Whether the directory of a store that was opened for writing was deleted or replaced; not known of a URL."""
+    return isinstance(root.store, Directory) and not root.store.is_there
 
 
 def place_of(root: zarr.Group) -> str:
     """Where a store lies, as messages show it."""
-    return str(root.store).removeprefix("file://")
+    return str(root.store).removeprefix(FILE)
 
 
 def read_bytes(root: zarr.Group, key: str) -> bytes | None:
@@ -121,7 +139,7 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
     """
     with readable(location):
         storage = open_storage(location, read_only=not write)
-        if not (names(storage, "") if is_url(location) else os.path.lexists(local(location))):
+        if not (names(storage, "") if is_url(location) else _is_place(local(location))):
             raise StoreError(f"{location} does not exist")
         try:
             # not consolidated: that metadata would hide groups of a scan that is still running
@@ -133,9 +151,19 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
         raise StoreError(f"{location} is no fastscan store")
     if found != FORMAT:
         raise StoreError(
-            f"{location} is a store of format {found}; this fastscan reads format {FORMAT}: scan it anew, elsewhere"
+            f"{location} is a store of format {quoted(found)}; this fastscan reads format {FORMAT}: "
+            "scan it anew, elsewhere"
         )
     return root
+
+
+def _is_place(path: Path) -> bool:
+    """Whether anything is at a path; an OSError where that can't be seen."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def exists(location: Location) -> bool:
@@ -192,7 +220,7 @@ def require_place(location: Location, *, overwrite: bool, resume: bool) -> bool:
             raise StoreError(f"{location} lies inside a store, {parent}")
     there = exists(location)
     if there and not (overwrite or resume):
-        raise StoreError(f"{location} exists; --resume continues it, --overwrite replaces it")
+        raise StoreError(f"{location} exists; resume=True continues it, overwrite=True replaces it")
     if there and overwrite and not is_url(location):
         _require_own_files(local(location))
     return there
@@ -240,7 +268,7 @@ def _replace(location: Location, path: Path) -> zarr.Group:
     with writable(location):
         path.rename(aside)
     try:
-        root = create(location, overwrite=False, resume=False)
+        root = create(location, overwrite=False, resume=True)  # another process may have been faster
     except FastscanError:
         with writable(f"{aside} keeps the old store; {location}"):
             aside.rename(path)  # in place of a directory that was begun, where it is empty

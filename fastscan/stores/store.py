@@ -14,6 +14,7 @@ every reading checks.
 """
 
 import asyncio
+import errno
 import json
 import math
 import platform
@@ -22,50 +23,69 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import zarr
-from zarr import AsyncArray, AsyncGroup
+from zarr import AsyncGroup
 from zarr.abc.buffer import Buffer as AnyBuffer
 from zarr.buffer import default_buffer_prototype
 from zarr.errors import ZarrUserWarning
-from zarr.storage import MemoryStore, StorePath
+from zarr.storage import MemoryStore
 
 from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, StoreError, unknown
-from fastscan.inputs.files import MALFORMED, readable
+from fastscan.inputs.files import DAMAGE, MALFORMED, readable
 from fastscan.interactions import catalogue
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
-from fastscan.stores.layout import CARRIED, COMPUTED, EXPECTED, LEFTOVER, Layout, Stored, arrays_of, stored_axis
-from fastscan.stores.location import Location, place_of, read_bytes, read_root, sync
-from fastscan.typing import Array
+from fastscan.stores.layout import (
+    CARRIED,
+    COMPUTED,
+    EXPECTED,
+    FILES,
+    JSON_TEXTS,
+    LEFTOVER,
+    PARTS_KEY,
+    Layout,
+    Stored,
+    require_plain,
+    stored_axis,
+)
+from fastscan.stores.location import Location, names, place_of, read_bytes, read_root, sync
+from fastscan.typing import Array, Channel
 
 if TYPE_CHECKING:
     import xarray
 
 SETTLE = 5  # seconds that another process gets to write a group that it has begun
+MOST_FILES = 100  # small files of a group
+MOST_TOLD = 10  # differences that a message names
 
 
 def is_there(root: zarr.Group, cube: Cube) -> bool:
     """Whether a store has the group of a cube; a group of the same name from another run is a `StoreError`."""
     with readable(f"group {cube.name}"):
         attributes = _attributes(root, cube.name)
-    if not attributes:
-        return False
-    if cube.hash not in (attributes["hash"], hash_of(attributes.get("identity"))):  # either of them may be damaged
-        changed = ", ".join(differences(attributes.get("identity"), cube.identity))
-        raise StoreError(f"{cube.name} is there from another run: {changed} differ; nothing was changed")
+        if not attributes:
+            return False
+        hashes = (attributes["hash"], hash_of(attributes.get("identity")))  # either of them may be damaged
+        changed = differences(attributes.get("identity"), cube.identity)
+    if cube.hash not in hashes:
+        told = ", ".join([*changed[:MOST_TOLD], *["..."] * (len(changed) > MOST_TOLD)])
+        raise StoreError(f"{cube.name} is there from another run: {told} differ; nothing was changed")
     return True
 
 
 def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
     """The attributes of a group; empty where its zarr.json is lost, damaged or not from fastscan."""
     try:
-        attributes: dict[str, Any] = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")["attributes"]
-        return attributes if isinstance(attributes["hash"], str) else {}
+        described = json.loads(read_bytes(root, f"{name}/zarr.json") or b"{}")
+        attributes: dict[str, Any] = described["attributes"]
+        texts = {key: json.loads(attributes[key]) for key in JSON_TEXTS}
+        right = (described["zarr_format"], described["node_type"]) == (3, "group")
+        return attributes | texts if right and isinstance(attributes["hash"], str) else {}
     except MALFORMED:
         return {}
 
@@ -87,7 +107,7 @@ def ensure(root: zarr.Group, cube: Cube) -> None:
         Where another run has a group of this name, or had one whose metadata are lost.
     """
     if is_there(root, cube):
-        if _is_whole(root, cube):
+        if is_whole(root, cube):
             return
     else:
         _require_own_records(root, cube)
@@ -99,13 +119,14 @@ def ensure(root: zarr.Group, cube: Cube) -> None:
     if is_there(root, cube) and read_bytes(root, own) != files[own].to_bytes():
         # another machine or version does the same run, and its last digits may differ
         for _ in range(10):
-            if _is_whole(root, cube):
+            if is_whole(root, cube):
                 return
             time.sleep(SETTLE / 10)
     sync(_write_files(root, files))
 
 
-def _is_whole(root: zarr.Group, cube: Cube) -> bool:
+def is_whole(root: zarr.Group, cube: Cube) -> bool:
+    """Whether the group of a cube can be read."""
     try:
         read(root, cube.name)
     except FastscanError:
@@ -162,21 +183,20 @@ def _make(root: zarr.Group, cube: Cube) -> None:
     _put_likelihood(group, "likelihood", cube.likelihood, CARRIED)
     if cube.is_measured:
         _put_likelihood(group, "expected", cube.expected, EXPECTED)
-    group.update_attributes(
-        {
-            "Conventions": "CF-1.11",
-            "title": cube.title,
-            "source": f"fastscan {version('fastscan')}",
-            "references": list(cube.references),
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
-            },
-            "identity": cube.identity,
-            "hash": cube.hash,
-            "checksums": _checksums(root, cube.name),
-        }
-    )
+    attributes = {
+        "Conventions": "CF-1.11",
+        "title": cube.title,
+        "source": f"fastscan {version('fastscan')}",
+        "references": cube.references,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
+        },
+        "identity": cube.identity,
+        "hash": cube.hash,
+        "checksums": _checksums(root, cube.name),
+    }
+    group.update_attributes(attributes | {key: json.dumps(attributes[key]) for key in JSON_TEXTS})
 
 
 def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
@@ -228,6 +248,8 @@ def group_names(root: zarr.Group) -> list[str]:
 
 def read(root: zarr.Group, name: str) -> Cube:
     """A group of a store, with the likelihood that it carries."""
+    if len(name.split("/")) != 2:
+        raise unknown("group", name, group_names(root), StoreError)
     with readable(f"group {name}"):
         attributes = _attributes(root, name)
         if not attributes:
@@ -236,11 +258,14 @@ def read(root: zarr.Group, name: str) -> Cube:
         identity = attributes["identity"]
         if hash_of(identity) != attributes["hash"]:
             raise ValueError("what it was made from doesn't fit its hash")
+        _require_words(attributes)
         aside = MemoryStore(sync(_checked_files(root, name, attributes["checksums"])))
         references = tuple(attributes["references"])
         interaction = catalogue.of_identity(name.partition("/")[2], identity["model"], references)
         axes = [axis.name for axis in (*interaction.parameters, *SETTINGS)]
         points = sync(_read_arrays(aside, axes))
+        layout = Layout.read(tuple(each.size for each in points.values()), identity)
+        sync(_require_plain_cube(aside, layout))
         likelihood = Likelihood(tuple(identity["members"]), **_carried(aside, "likelihood", CARRIED))
         measured = "expected/zarr.json" in attributes["checksums"]
         return Cube(
@@ -250,13 +275,7 @@ def read(root: zarr.Group, name: str) -> Cube:
             identity=identity,
             interaction=interaction,
             points=points,
-            layout=Layout(
-                shape=tuple(each.size for each in points.values()),
-                chunks=tuple(identity["chunks"]),
-                chunks_per_task=identity["chunks_per_task"],
-                dtype=identity["dtype"],
-                arrays=arrays_of(identity["combined"]),
-            ),
+            layout=layout,
             likelihood=likelihood,
             expected=replace(likelihood, **_carried(aside, "expected", EXPECTED)) if measured else likelihood,
         )
@@ -268,9 +287,22 @@ def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[st
     return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
 
 
+def _require_words(attributes: Mapping[str, Any]) -> None:
+    """Refuse attributes of other types than fastscan writes; a ValueError, or what Python raises of them."""
+    identity = attributes["identity"]
+    texts = [attributes["title"], attributes["source"], *attributes["references"], *identity["members"]]
+    tables = [identity[key] for key in ("axes", "experiments", "fixed_sigma_sys", "model")]
+    if not (all(isinstance(text, str) for text in texts) and all(isinstance(table, dict) for table in tables)):
+        raise ValueError("its attributes are of other types than fastscan writes")
+    if not {identity["experiments"][member]["channel"] for member in identity["members"]} <= {*get_args(Channel)}:
+        raise ValueError("its experiments have channels that fastscan doesn't know")
+
+
 async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str]) -> dict[str, AnyBuffer]:
     """The files of a group beside its large chunks; a file that is lost or damaged is a ValueError."""
     outer = name.partition("/")[0]
+    if len(checksums) > MOST_FILES or not all(FILES.fullmatch(f"{name}/{key}") for key in checksums):
+        raise ValueError("its checksums are of other files than fastscan writes")
     found = await _read_files(root, [f"{name}/{key}" for key in checksums])
     for key, right in checksums.items():
         value = found.get(f"{name}/{key}")
@@ -287,11 +319,51 @@ async def _read_arrays(storage: MemoryStore, arrays: Iterable[str]) -> dict[str,
     """Small arrays, whole."""
 
     async def values(array: str) -> Array:
-        opened = await AsyncArray.open(StorePath(storage, array), zarr_format=3)
-        return np.asarray(await opened.getitem(...), float)
+        described = await _described(storage, array)
+        shape = described["shape"]
+        if not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(f"{array} has no shape")
+        require_plain(array, described, shape, [max(1, size) for size in shape], "float64", "/")
+        chunk = await storage.get("/".join([array, "c", *["0"] * len(shape)]), default_buffer_prototype())
+        if chunk is None and math.prod(shape) <= 1:  # zarr doesn't write what is nan, or nothing
+            return np.full(shape, math.nan)
+        data = b"" if chunk is None else chunk.to_bytes()
+        return np.frombuffer(data, "<f8").reshape(shape).astype(float)  # of another size, it is a ValueError
 
     arrays = list(arrays)
     return dict(zip(arrays, await asyncio.gather(*map(values, arrays)), strict=True))
+
+
+async def _require_plain_cube(storage: MemoryStore, layout: Layout) -> None:
+    """Refuse large arrays that aren't stored as their layout has it."""
+    for array in layout.arrays:
+        rank = layout.rank(array)
+        described = await _described(storage, array)
+        require_plain(array, described, layout.shape[:rank], layout.chunks[:rank], layout.dtype_of(array), ".")
+
+
+async def _described(storage: MemoryStore, array: str) -> dict[str, Any]:
+    """The zarr.json of an array."""
+    data = await storage.get(f"{array}/zarr.json", default_buffer_prototype())
+    described: dict[str, Any] = json.loads(b"" if data is None else data.to_bytes())
+    return described
+
+
+def remember_parts(root: zarr.Group, number: int, groups: Iterable[str]) -> None:
+    """Keep in how many parts a scan computes some groups, which are in the order of its grid."""
+    said = json.dumps([int(number), *groups])
+    if root.attrs.get(PARTS_KEY) != said:
+        root.update_attributes({PARTS_KEY: said})
+
+
+def parts_of(root: zarr.Group) -> tuple[int, list[str]] | None:
+    """What `remember_parts` kept last; None where there was no scan in parts, or that is damaged."""
+    try:
+        number, *groups = json.loads(str(root.attrs.get(PARTS_KEY)))
+    except MALFORMED:
+        return None
+    whole = type(number) is int and number > 0 and all(isinstance(group, str) for group in groups)
+    return (number, groups) if whole else None
 
 
 def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
@@ -308,7 +380,13 @@ def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
     with warnings.catch_warnings():
         # consolidated metadata is zarr-python's convention, not yet in the v3 specification
         warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
-        zarr.consolidate_metadata(root.store)
+        try:
+            zarr.consolidate_metadata(root.store)
+        except OSError as error:
+            if error.errno != errno.EFBIG:  # then readers look at each group themselves
+                raise
+        except DAMAGE as error:
+            raise StoreError(f"{place_of(root)} has something in it that zarr can't read: {error}") from None
 
 
 def describe(location: Location) -> list[dict[str, Any]]:
@@ -317,7 +395,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
     described = []
     for name in group_names(root):
         cube = read(root, name)
-        attributes = root[name].attrs
+        attributes = _attributes(root, name)
         described.append(
             {
                 "group": name,
@@ -346,7 +424,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
     return described
 
 
-def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
+def open(store: Location | zarr.Group, group: str | None = None) -> "xarray.Dataset":
     """A group of a store as an xarray Dataset, read lazily.
 
     Parameters
@@ -354,18 +432,20 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     store : str, path or zarr.Group
         Path of a store, or what `scan` returned.
     group : str
-        ``<experiment>/<model>`` or ``<combination>/<model>``.
+        ``<experiment>/<model>`` or ``<combination>/<model>``; left out, the error names the groups that there are.
 
     Returns
     -------
     xarray.Dataset
         ``chi2(beta, m_zprime, sigma_sys, luminosity)`` and ``events(beta, m_zprime)`` with their axes; ``beta``
-        (rad) only for e6, ``m_zprime`` in GeV.
+        (rad) only for e6, ``m_zprime`` in GeV.  Attributes are texts, as netCDF can hold them, so that ``to_netcdf``
+        writes it; `fastscan.stores.layout.JSON_TEXTS` names those that are JSON.
 
     Raises
     ------
     StoreError
-        Where the store or the group is missing, damaged or not complete, or xarray isn't installed.
+        Where no group is given, the store or the group is missing, damaged or not complete, or xarray isn't
+        installed.
 
     Examples
     --------
@@ -380,7 +460,13 @@ def open(store: Location | zarr.Group, group: str) -> "xarray.Dataset":
     except ImportError:
         raise StoreError("opening a cube needs xarray: pip install 'fastscan[xarray]'") from None
     root = store if isinstance(store, zarr.Group) else read_root(store)
+    if group is None:
+        raise StoreError(f"say which group of {place_of(root)} to open: {', '.join(group_names(root))}")
     cube = read(root, group)
     require_complete(root, cube)
-    dataset: xarray.Dataset = xarray.open_zarr(root.store, group=group, consolidated=False)
+    others = names(root.store, group) - {*cube.points, *cube.layout.arrays}  # nothing of them is read
+    with readable(f"group {group}"):
+        dataset: xarray.Dataset = xarray.open_zarr(
+            root.store, group=group, consolidated=False, zarr_format=3, drop_variables=others
+        )
     return dataset

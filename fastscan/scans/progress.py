@@ -1,0 +1,87 @@
+"""How far a scan is, and a bar that shows it on stderr, for the command and for Python."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import click
+
+from fastscan.errors import InputError, quoted
+from fastscan.inputs.units import short
+from fastscan.stores.cube import Cube
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a scan is: tasks and points done and to do, tasks begun anew, and tasks given up.
+
+    A task begins anew after an error of its storage, and when a cluster loses the worker that has it.
+    """
+
+    tasks: int
+    tasks_to_do: int
+    points: int
+    points_to_do: int
+    retried: int
+    failed: int
+
+
+Told = Callable[[Progress], object]
+
+
+class ProgressBar:
+    """What a scan of some cubes into a store is going to do and, on a terminal or `anywhere`, how far it is."""
+
+    def __init__(self, cubes: Sequence[Cube], store: str, anywhere: bool = False) -> None:
+        size = short(sum(cube.layout.size for cube in cubes), "B")
+        self.what = f"{len(cubes)} group{'s' * (len(cubes) > 1)} of {size} -> {store}"
+        self.anywhere = anywhere and not _on_terminal()
+        self.stack = ExitStack()
+        self.bar: Any = None  # click's, once there is something to show
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.stack.close()
+
+    def __call__(self, now: Progress) -> None:
+        if self.bar is None:
+            click.echo(f"{short(now.points_to_do)} points in {now.tasks_to_do} tasks to compute; {self.what}", err=True)
+            bar = click.progressbar(
+                length=max(now.points_to_do, 1),
+                file=sys.stderr,
+                hidden=not _on_terminal(),
+                item_show_func=lambda state: state or "",
+            )
+            self.bar, self.started = self.stack.enter_context(bar), time.perf_counter()
+            if self.anywhere:
+                self.stack.callback(click.echo, err=True)  # ends the line
+        speed = f"{short(now.points / (time.perf_counter() - self.started))} points/s"
+        state = f"{now.tasks}/{now.tasks_to_do} tasks, {speed}, {now.retried} retried, {now.failed} failed"
+        self.bar.update(now.points - self.bar.pos, state)
+        if self.anywhere:  # click draws on terminals alone
+            click.echo(f"\r{self.bar.format_progress_line()}", err=True, nl=False)
+
+
+def _on_terminal() -> bool:
+    """Whether people see stderr; a program without a console has none."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+@contextmanager
+def told(progress: bool | Told | None, cubes: Sequence[Cube], store: str) -> Iterator[Told | None]:
+    """What to call with each `Progress`: a user's own function, a `ProgressBar`, or nothing."""
+    wanted = _on_terminal() if progress is None else progress
+    if callable(wanted):
+        yield wanted
+    elif wanted is True:
+        with ProgressBar(cubes, store, anywhere=True) as bar:
+            yield bar
+    elif wanted is False:
+        yield None
+    else:
+        raise InputError(f"progress is True, False or a function, not {quoted(progress)}")
