@@ -157,10 +157,11 @@ def test_the_error_of_a_background_in_one_bin_is_a_part_of_the_variance_that_gro
     write: Write,
 ) -> None:
     """As of COHERENT's neutrons: 142 events, 6 of them neutrons, 25 %."""
-    words = "observed = [142]" + background("neutrons", "events = 6\nerror = 0.25")
-    counts = counts_of(str(write("own.toml", observing(words, ONE))))
-    assert counts.variance == pytest.approx([148.0])
-    assert counts.spread == pytest.approx((0.25 * 6) ** 2 / 148)
+    for observed in ("[142]", "142"):
+        words = f"observed = {observed}" + background("neutrons", "events = 6\nerror = 0.25")
+        counts = counts_of(str(write("own.toml", observing(words, ONE))))
+        assert counts.variance == pytest.approx([148.0])
+        assert counts.spread == pytest.approx((0.25 * 6) ** 2 / 148)
 
 
 FOUR = background("ss", "events = [1, 2, 3]")
@@ -169,6 +170,12 @@ FOUR = background("ss", "events = [1, 2, 3]")
 @pytest.mark.parametrize(
     ("words", "detector", "kind", "problem"),
     [
+        (
+            'observed = "five"',
+            BINS,
+            "measured",
+            "observed: must be a number, a list of numbers, or a table with a file",
+        ),
         ("observed = [5, 6]", BINS, "measured", "observed: must be as many numbers as the 3 bins, not 2"),
         ("observed = [5, 0, 6]", BINS, "measured", "observed: bin 2 has no event, .* needs Poisson"),
         ("observed = [5, 1, 6]\nerror = [1, 0, 1]", BINS, "measured", "error: must be between"),

@@ -102,7 +102,9 @@ class Measured:
         """The measurement that a ``[statistics]`` table describes: of counts in one bin or several, or of a signal."""
         if "signal" in table.names():
             return MeasuredSignal.read(table)
-        if table.is_list("observed") or table.is_table("observed"):
+        if not table.is_number("observed") and "observed" in table.names():
+            return MeasuredBins.read(table)
+        if table.is_text("background") or table.is_list("background"):
             return MeasuredBins.read(table)
         measured = cls(
             observed=table.number("observed", *bounds.GIVEN_EVENTS),
@@ -327,12 +329,18 @@ class MeasuredSignal:
         return _counts(data, np.array([self.error**2]), 0.0)
 
 
+OBSERVED = "a number, a list of numbers, or a table with a file and a column"
+
+
 def _read_sigma_sys(table: Table) -> float:
     return table.number(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high)
 
 
 def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Observed counts and their errors, if any: lists, or a column and an ``error`` column of a file."""
+    table.take("observed", (int, float, list, dict), OBSERVED)
+    if table.is_number("observed"):
+        return (table.number("observed", *bounds.GIVEN_EVENTS),), ()
     if table.is_list("observed"):
         errors = table.numbers("error", *bounds.DATA_ERROR, bounds.MOST_BINS) if "error" in table else ()
         observed = table.numbers("observed", *(bounds.DATA if errors else bounds.GIVEN_EVENTS), bounds.MOST_BINS)

@@ -58,7 +58,7 @@ class Reconstruction:
     resolution : Resolution or None
         Distribution of x; None where x is its mean.
     efficiency : Efficiency
-        Probability to count an x or, where it `is_true`, what a recoil would give without resolution.
+        Probability to count what `of` says.
     bins : tuple of float
         Edges of the bins in x; the last may be infinite.
     threshold : float
@@ -201,10 +201,8 @@ class Reconstruction:
         bins = chain.read_bins(table) or (threshold, math.inf)
         resolution = resolutions.read(table, chain.sizes) if "resolution" in table else None
         efficiency, of = chain.read_efficiency(table)
-        known_from = efficiency.known_from if of == "reconstructed" else 0.0
-        if max(threshold, bins[0]) < known_from * (1 - ROUNDING) or (
-            of != "reconstructed" and efficiency.known_from > 0
-        ):
+        counted_from = max(threshold, bins[0]) if of == "reconstructed" else 0.0
+        if counted_from < efficiency.known_from * (1 - ROUNDING):
             raise table.error(
                 "efficiency",
                 "the table says nothing below its first energy: give a threshold or bins there or above, or below = 0",
