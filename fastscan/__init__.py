@@ -16,11 +16,13 @@ stands above it:
     errors
     typing
     kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
-    inputs        bounds  units  spacing  files  toml  data_files  arguments
+    inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
+                  quenching  resolution  arrival
     interactions  parameters  interaction  standard_model  contact  catalogue
-    experiments   geometry  sources  detectors  observations  form_factors  targets  experiment  reading  catalogue
+    experiments   geometry  sources  energies  efficiencies  detectors  quenching  resolutions  reconstruction  timing
+                  backgrounds  observations  form_factors  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining

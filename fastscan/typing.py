@@ -13,5 +13,6 @@ if TYPE_CHECKING:  # a command's help does without numpy
 
     Array: TypeAlias = NDArray[np.float64]
     IntArray: TypeAlias = NDArray[np.intp]
+    BoolArray: TypeAlias = NDArray[np.bool]
 else:
-    Array = IntArray = object
+    Array = IntArray = BoolArray = object

@@ -163,12 +163,62 @@ EXPERIMENTS = [
     for folder in (files("fastscan") / "data" / "experiments", REPOSITORY / "grids" / "experiments")
     for file in sorted(folder.iterdir(), key=lambda each: each.name)
 ]
+OWN_DATA = "# E n e\n0 0.2 1\n0.2 0.5 2\n0.4 0.9 3\n"
+DETECTORS = [
+    *(file.read_text("utf-8") for file in sorted((REPOSITORY / "tests" / "wishes").glob("*.toml"))),
+    (REPOSITORY / "grids" / "experiments" / "quenched-detector.toml").read_text("utf-8"),
+    """\
+title = "all that a detector can have"
+channel = "cevns"
+references = ["none"]
+exposure = "308 d"
+baseline = "19.3 m"
+[[target]]
+compound = "CsI"
+mass = "14.6 kg"
+[source]
+kind = "pion-decay-at-rest"
+neutrinos_per_proton = 0.0848
+protons = 3.198e23
+protons_in = "308 d"
+[time]
+unit = "us"
+edges = [0, 0.5, 1, 6]
+pulse = { shape = "gaussian", mean = 0.44, sigma = 0.15 }
+efficiency = { shape = "decay", start = 0.52, rate = 0.0494 }
+[detector]
+photoelectrons_per_kevee = 13.35
+quenching = { model = "polynomial", unit = "MeV", coefficients = [0.0554628, 4.30681, -111.707, 840.384] }
+efficiency = { shape = "logistic", plateau = 1.32045, slope = 0.285979, midpoint = 10.8646, offset = -0.333322 }
+resolution = { kind = "gamma", shape = [1, 9.56] }
+bins = { edges = [0, 20], unit = "PE" }
+[statistics]
+kind = "measured"
+sigma_sys = 0.12
+observed = { file = "data.txt", column = "n", error = "e" }
+[[statistics.background]]
+name = "brn"
+events = [1, 2, 3]
+[[statistics.background]]
+name = "ss"
+file = "data.txt"
+column = 2
+total = 10
+""",
+]
 MODELS = [file.read_text("utf-8") for file in sorted((REPOSITORY / "grids" / "models").iterdir())]
 
 
 def experiment(rng: random.Random, place: Path) -> Case:
     name = own_file(rng, place, EXPERIMENTS)
     return rng.choice([["limit", name, "chi"], ["limit", f"conus,{name}", "lr", "--json"], ["cite", name]])
+
+
+def detector(rng: random.Random, place: Path) -> Case:
+    data = OWN_DATA if rng.randrange(4) else accident(rng, OWN_DATA)
+    for name in ("data.txt", "chavarria.txt"):
+        (place / name).write_bytes(data.encode("utf-8", "surrogatepass"))
+    return ["limit", own_file(rng, place, DETECTORS), "chi", rng.choice(["--json", "--csv"])]
 
 
 def model(rng: random.Random, place: Path) -> Case:
@@ -338,6 +388,7 @@ def refit(store: Path) -> None:
 
 KINDS: dict[str, Callable[[random.Random, Path], Case]] = {
     "experiment": experiment,
+    "detector": detector,
     "model": model,
     "grid": grid,
     "options": options,

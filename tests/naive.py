@@ -589,3 +589,116 @@ def limit(
     at_limit = combined_chi2(experiments, model, found[-1], beta, sigma_sys, luminosity)
     in_sm = combined_chi2(experiments, model, math.inf, beta, sigma_sys, luminosity)
     return found[-1] if in_sm <= at_limit else math.nan
+
+
+class Chain(NamedTuple):
+    """What a detector makes of a recoil: x, of which every number is in one unit of energy or of photoelectrons."""
+
+    mean: Callable[[float, Isotope], float]  # x of a recoil energy in keV
+    bins: tuple[float, ...]  # edges in x
+    density: Callable[[float, float], float] | None = None  # of x around its mean; none: x is the mean
+    width: Callable[[float], float] = lambda mean: 0.0  # standard deviation at a mean
+    efficiency: Callable[[float], float] = lambda x: 1.0
+    knots: tuple[float, ...] = ()  # x at which the efficiency begins, jumps or bends
+    recoil_knots: tuple[float, ...] = ()  # recoil energies in keV at which the mean bends
+
+
+DEVIATIONS = (-8.0, -3.0, 0.0, 3.0, 8.0)
+
+
+def gaussian(x: float, mean: float, sigma: float) -> float:
+    """Density of a Gaussian."""
+    return math.exp(-(((x - mean) / sigma) ** 2) / 2) / (math.sqrt(2 * math.pi) * sigma)
+
+
+def seen(chain: Chain, mean: float, low: float, high: float) -> float:
+    """Probability that what gives a mean x is counted between two x."""
+    if chain.density is None:
+        return chain.efficiency(mean) if low <= mean < high else 0.0
+    density, width = chain.density, chain.width(mean)
+    ends = [max(low, mean - 12 * width), min(high, mean + 60 * width)]
+    if ends[0] >= ends[1]:
+        return 0.0
+    edges = [*chain.knots, *(mean + n * width for n in (*DEVIATIONS, 14.0, 25.0))]
+    inside = [edge for edge in edges if ends[0] < edge < ends[1]]
+    return integral(lambda x: chain.efficiency(x) * density(x, mean), [*ends, *inside])
+
+
+def moments(source: str, edges: Sequence[float]) -> tuple[float, float, float]:
+    """Integrals of the continuous spectrum times E^-k, k = 0, 1, 2, from the first edge to the last."""
+
+    def moment(power: int) -> float:
+        return integral(lambda energy: spectrum(source, energy) / math.pow(energy, power), edges)
+
+    return moment(0), moment(1), moment(2)
+
+
+@lru_cache
+def moments_above(source: str, first: int) -> tuple[float, float, float]:
+    """`moments` from an edge of the continuous spectrum to its end."""
+    edges = spectrum_edges(source)[first:]
+    return moments(source, edges) if len(edges) > 1 else (0.0, 0.0, 0.0)
+
+
+def recoil_spectrum(source: str, fluence: float, isotope: Isotope, recoil: float) -> float:
+    """Recoils per MeV of recoil energy and nucleus, for a weak charge of 1 and without form factor; all neutrinos."""
+    mass = isotope.atomic_mass * ATOMIC_MASS_UNIT - isotope.charge * M_ELECTRON
+    lowest = (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2
+    total, edges = 0.0, spectrum_edges(source)
+    if lowest < edges[-1]:
+        first = next(n for n, edge in enumerate(edges) if edge > lowest)
+        start = max(lowest, edges[0])
+        parts = moments(source, [start, edges[first]])
+        zero, one, two = (part + above for part, above in zip(parts, moments_above(source, first), strict=True))
+        total = 2 * zero - 2 * recoil * one - mass * recoil * two
+    if source == "sns" and lowest < PROMPT_ENERGY_MEV:
+        total += kinematic_factor(recoil, PROMPT_ENERGY_MEV, mass)
+    return fluence * G_FERMI**2 * mass / (2 * math.pi) * CM2_PER_MEV_2 * total
+
+
+def chained_events(
+    source: str, fluence: float, numbers: Sequence[tuple[Isotope, float]], couplings: Pair, chain: Chain
+) -> Array:
+    """Counts in each bin of a detector that makes x of recoils, by nested quadrature over T and x."""
+    g_p, g_n = couplings
+    counts = np.zeros(len(chain.bins) - 1)
+    lines = [PROMPT_ENERGY_MEV] if source == "sns" else []
+    for isotope, number in numbers:
+        mass = isotope.atomic_mass * ATOMIC_MASS_UNIT - isotope.charge * M_ELECTRON
+        weak = g_p * isotope.charge + g_n * (isotope.mass_number - isotope.charge)
+        ends = [max_recoil(energy, mass) for energy in (*spectrum_edges(source), *lines)]
+        last = max(ends)
+
+        def rate(recoil: float, isotope: Isotope = isotope, mass: float = mass) -> float:
+            q = math.sqrt(2 * mass * recoil + recoil**2)
+            factor = form_factor(q, isotope.mass_number)
+            return recoil_spectrum(source, fluence, isotope, recoil) * factor**2
+
+        def mean(recoil: float, isotope: Isotope = isotope) -> float:
+            return chain.mean(recoil / KEV, isotope)
+
+        def recoil_of(x: float, deviations: float, last: float = last, mean: Callable[[float], float] = mean) -> float:
+            """The recoil of which x is so many standard deviations away."""
+
+            def away(recoil: float) -> float:
+                return mean(recoil) + deviations * chain.width(mean(recoil)) - x
+
+            if away(0.0) >= 0 or away(last) <= 0:
+                return last
+            return float(brentq(away, 0.0, last, xtol=1e-300, rtol=1e-15))
+
+        kinks = sorted({0.0, *ends, *(knot * KEV for knot in chain.recoil_knots if knot * KEV < last)})
+        for place, (low, high) in enumerate(itertools.pairwise(chain.bins)):
+            xs = [x for x in (low, high, *chain.knots) if 0 < x < math.inf]
+            around = DEVIATIONS if chain.density else (0.0,)
+            edges = sorted({*kinks, *(recoil_of(x, n) for x in xs for n in around)})
+            inside = [
+                (a, b) for a, b in itertools.pairwise(edges)
+                if mean(b) + 9 * chain.width(mean(b)) > low and mean(a) - 9 * chain.width(mean(a)) < high
+            ]  # fmt: skip
+
+            def counted(recoil: float, low: float = low, high: float = high) -> float:
+                return seen(chain, mean(recoil), low, high) * rate(recoil)
+
+            counts[place] += number * weak**2 * math.fsum(integral(counted, pair) for pair in inside)
+    return counts

@@ -18,11 +18,15 @@ def shown() -> list[str]:
     """The rooms in the order in which the package's docstring shows them."""
     listed = (fastscan.__doc__ or "").partition("above it:")[2].split("\n\n")[1]
     rooms: list[str] = []
+    wing = ""
     for line in listed.splitlines():
         first, *others = line.split()
-        if line.startswith("    - "):
+        if line.startswith(" " * 8):  # more of the wing above
+            rooms += [f"{wing}.{room}" for room in (first, *others)]
+        elif line.startswith("    - "):
             rooms += others
         else:
+            wing = first
             rooms += [first, *(f"{first}.{room}" for room in others)]
     return rooms
 

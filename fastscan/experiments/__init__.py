@@ -3,16 +3,20 @@
 The words of an experiment are here too, for families of experiments that `dataclasses.replace` makes in Python.
 """
 
+from fastscan.experiments.backgrounds import Background
 from fastscan.experiments.catalogue import load, load_all, names
-from fastscan.experiments.detectors import Constant, Detector, Logistic, Tabulated
+from fastscan.experiments.detectors import Detector
+from fastscan.experiments.efficiencies import Constant, Logistic, Tabulated
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.form_factors import Fermi, Helm, KleinNystrand
 from fastscan.experiments.geometry import Cylinder, Point
-from fastscan.experiments.observations import Measured, Projection
+from fastscan.experiments.observations import Measured, MeasuredBins, MeasuredSignal, Projection, ProjectionOver
+from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import ElectronCapture, PionDecayAtRest, Reactor
 from fastscan.experiments.targets import Target
 
 __all__ = [
+    "Background",
     "Constant",
     "Cylinder",
     "Detector",
@@ -23,10 +27,14 @@ __all__ = [
     "KleinNystrand",
     "Logistic",
     "Measured",
+    "MeasuredBins",
+    "MeasuredSignal",
     "PionDecayAtRest",
     "Point",
     "Projection",
+    "ProjectionOver",
     "Reactor",
+    "Reconstruction",
     "Tabulated",
     "Target",
     "load",

@@ -1,16 +1,19 @@
-"""Detectors: which recoils are counted, with which probability, and in which bin.
+"""Detectors that know the energy of each recoil: which are counted, with which probability, and in which bin.
 
-Recoil energies are in MeV.  Each shape of an efficiency is one class with its words, its reading and its value;
-another shape is another class and its line in `SHAPES`.
+Recoil energies are in MeV.  A detector that sees something else, or sees it blurred, is a
+`fastscan.experiments.reconstruction.Reconstruction`.
 """
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import Self
 
 import numpy as np
 
 from fastscan.errors import ExperimentError
+from fastscan.experiments import efficiencies, energies
+from fastscan.experiments.efficiencies import SHAPES, Efficiency
+from fastscan.experiments.energies import Kind
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
@@ -18,140 +21,6 @@ from fastscan.typing import Array
 
 RECOIL_UNITS = UNITS["recoil energy"]
 ROUNDING = 1e-9  # of an energy that is written in two units
-LARGEST_EXPONENT = 700.0  # exp of more than 709 is beyond the largest number
-
-
-class Efficiency(Protocol):
-    """What every shape of a smooth efficiency offers."""
-
-    @property
-    def knots(self) -> tuple[float, ...]:
-        """Recoil energies in MeV between which the efficiency is smooth enough for a quadrature."""
-
-    @property
-    def known_from(self) -> float:
-        """Recoil energy in MeV below which it says nothing."""
-
-    def at(self, recoil: Array) -> Array | float:
-        """Probability to count recoils of energies in MeV, of shape (...); a constant one is a number."""
-
-
-class Shape(Efficiency, Protocol):
-    """An efficiency that a table of an experiment's file describes."""
-
-    @classmethod
-    def read(cls, table: Table, per_mev: float | None) -> Self:
-        """The efficiency that the ``efficiency`` table of a detector describes.
-
-        Parameters
-        ----------
-        table : Table
-            The table.
-        per_mev : float or None
-            Photoelectrons per MeV of recoil energy, where the file gives them.
-
-        Raises
-        ------
-        ExperimentError
-            For a key that is missing or wrong.
-        """
-
-
-@dataclass(frozen=True)
-class Constant:
-    """The same efficiency at every recoil energy."""
-
-    value: float
-    knots: ClassVar[tuple[float, ...]] = ()
-    known_from: ClassVar[float] = 0.0
-
-    def at(self, recoil: Array) -> float:
-        """See `Efficiency.at`."""
-        return self.value
-
-
-@dataclass(frozen=True)
-class Logistic:
-    """plateau / (1 + exp(-slope (x - midpoint))) in x = per_mev * recoil energy."""
-
-    plateau: float
-    slope: float
-    midpoint: float
-    per_mev: float
-    known_from: ClassVar[float] = 0.0
-
-    @classmethod
-    def read(cls, table: Table, per_mev: float | None) -> Self:
-        """See `Shape.read`."""
-        if per_mev is None:
-            raise table.error("shape", "'logistic' is in photoelectrons: give photoelectrons_per_kev")
-        return cls(
-            plateau=table.number("plateau", *bounds.SHARE),
-            slope=table.number("slope", *bounds.SLOPE),
-            midpoint=table.number("midpoint", *bounds.PHOTOELECTRONS),
-            per_mev=per_mev,
-        )
-
-    @property
-    def knots(self) -> tuple[float, ...]:
-        """Energies around the step, which is smooth but can be steep."""
-        steps = ((self.midpoint + n / self.slope) / self.per_mev for n in (-32, -16, -8, -4, 0, 4, 8, 16, 32))
-        return tuple(step for step in steps if step > 0)
-
-    def at(self, recoil: Array) -> Array:
-        """See `Efficiency.at`."""
-        exponent = -(self.slope * (self.per_mev * recoil - self.midpoint))
-        smooth: Array = self.plateau * (1 / (1 + np.exp(np.minimum(exponent, LARGEST_EXPONENT))))
-        return smooth
-
-
-@dataclass(frozen=True)
-class Tabulated:
-    """Efficiency linear between recoil energies in MeV; constant above, and unknown below."""
-
-    energies: tuple[float, ...]
-    values: tuple[float, ...]
-
-    @classmethod
-    def read(cls, table: Table, per_mev: float | None) -> "Tabulated":
-        """See `Shape.read`."""
-        unit = RECOIL_UNITS[table.choice("unit", RECOIL_UNITS)]
-        energies = table.increasing("energy", *bounds.RECOIL, bounds.MOST_STEPS)
-        values = table.numbers("values", *bounds.SHARE, bounds.MOST_STEPS)
-        if len(energies) != len(values):
-            raise table.error("values", f"must be as many as the {len(energies)} energies, not {len(values)}")
-        if "below" in table and table.number("below") != 0:
-            raise table.error("below", "must be 0; for another efficiency let the table begin at a lower energy")
-        shape: type[Tabulated] = ZeroBelow if "below" in table else cls
-        return shape(tuple(energy * unit for energy in energies), values)
-
-    @property
-    def knots(self) -> tuple[float, ...]:
-        """The energies of the table."""
-        return self.energies
-
-    @property
-    def known_from(self) -> float:
-        """The first energy of the table."""
-        return self.energies[0]
-
-    def at(self, recoil: Array) -> Array:
-        """See `Efficiency.at`."""
-        return np.interp(recoil, self.energies, self.values)
-
-
-@dataclass(frozen=True)
-class ZeroBelow(Tabulated):
-    """A table below whose first energy nothing is counted."""
-
-    known_from: ClassVar[float] = 0.0
-
-    def at(self, recoil: Array) -> Array:
-        """See `Efficiency.at`."""
-        return np.interp(recoil, self.energies, self.values, left=0.0)
-
-
-SHAPES: dict[str, type[Shape]] = {"logistic": Logistic, "table": Tabulated}
 
 
 @dataclass(frozen=True)
@@ -226,6 +95,7 @@ class Detector:
         --------
         CsI[Na] below its threshold of 5 photoelectrons, in the half step up to 6, in the open, and above 30:
 
+        >>> from fastscan.experiments.efficiencies import Logistic
         >>> steps = tuple(photoelectrons / 1.17e3 for photoelectrons in (5, 6, 30))
         >>> detector = Detector(steps, (0.5, 1.0), Logistic(0.6655, 0.4942, 10.8507, per_mev=1.17e3))
         >>> photoelectrons = np.array([4.9, 5.5, 20.0, 30.1])
@@ -236,6 +106,11 @@ class Detector:
         step: Array = steps[np.searchsorted(self.edges, recoil, side="right")]
         return step * self.efficiency.at(recoil)
 
+    @property
+    def widths(self) -> dict[Kind, Array]:
+        """Widths of the bins above the threshold in MeV; infinite without bins."""
+        return {"recoil": np.diff(np.maximum(self.bins or (0.0, math.inf), self.threshold_mev))}
+
     def bin_edges(self, largest_recoil: float) -> tuple[float, ...]:
         """Edges in MeV of the bins that recoils are counted in.
 
@@ -244,6 +119,7 @@ class Detector:
 
         Examples
         --------
+        >>> from fastscan.experiments.efficiencies import Constant
         >>> Detector((0.001, math.inf), (1.0,), Constant(0.5)).bin_edges(largest_recoil=0.003)
         (0.001, 0.003)
         """
@@ -254,7 +130,7 @@ def _read_steps(table: Table, per_mev: float | None) -> tuple[tuple[float, ...],
     """Edges (MeV) and values of what is accepted, zero outside: a threshold, or steps in photoelectrons."""
     if per_mev is None:
         table.refuse("acceptance", "its edges are in photoelectrons: give photoelectrons_per_kev")
-        return (table.quantity("threshold", "recoil energy") if "threshold" in table else 0.0, math.inf), (1.0,)
+        return (energies.read(table, "threshold").value if "threshold" in table else 0.0, math.inf), (1.0,)
     table.refuse("threshold", "with photoelectrons_per_kev, the acceptance's first edge is the threshold")
     steps, most = table.table("acceptance"), bounds.MOST_STEPS
     edges = tuple(edge / per_mev for edge in steps.increasing("edges", 0, bounds.PHOTOELECTRONS[1], most))
@@ -267,11 +143,16 @@ def _read_steps(table: Table, per_mev: float | None) -> tuple[tuple[float, ...],
 
 def _read_efficiency(table: Table, per_mev: float | None) -> Efficiency:
     """A number, or a table of a shape; left out, 1."""
-    if "efficiency" not in table:
-        return Constant(1.0)
-    if table.is_number("efficiency"):
-        return Constant(table.number("efficiency", *bounds.SHARE))
-    return table.table("efficiency").of_kind("shape", SHAPES, per_mev)
+    number = efficiencies.read_number(table)
+    if number is not None:
+        return number
+    inner = table.table("efficiency")
+    if "unit" in inner or inner.choice("shape", SHAPES) == "table":
+        unit = RECOIL_UNITS[inner.choice("unit", RECOIL_UNITS)]
+        return inner.of_kind("shape", SHAPES, unit, 1 / unit)
+    if per_mev is None:
+        raise inner.error("shape", "'logistic' is in photoelectrons: give photoelectrons_per_kev, or its unit")
+    return inner.of_kind("shape", SHAPES, 1 / per_mev, per_mev)
 
 
 def _read_bins(table: Table) -> tuple[float, ...]:
@@ -279,9 +160,6 @@ def _read_bins(table: Table) -> tuple[float, ...]:
     if "bins" not in table:
         return ()
     bins = table.table("bins")
-    start, stop = bins.number("start", *bounds.RECOIL), bins.number("stop", *bounds.RECOIL)
-    num, unit = bins.whole("num", 1, bounds.MOST_BINS), RECOIL_UNITS[bins.choice("unit", RECOIL_UNITS)]
-    if stop <= start:
-        raise bins.error("stop", "must be above start")
+    _, edges = energies.read_edges(bins)
     bins.done()
-    return tuple((start + (stop - start) * i / num) * unit for i in range(num + 1))
+    return edges

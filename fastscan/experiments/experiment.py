@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from fastscan.errors import ExperimentError
+from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.geometry import Geometry
 from fastscan.experiments.observations import Observation
+from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Source
 from fastscan.experiments.targets import Target
+from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
 from fastscan.physics.constants import M_ELECTRON
 from fastscan.physics.kinematics import maximum_recoil, momentum_transfer
@@ -33,9 +36,10 @@ class Experiment:
     geometry: Geometry
     targets: tuple[Target, ...]
     source: Source
-    detector: Detector
+    detector: Detector | Reconstruction
     statistics: Observation
     digest: str
+    time: Time | Shares | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, ExperimentError)
@@ -44,6 +48,18 @@ class Experiment:
     def is_measured(self) -> bool:
         """Whether there are data, so that an observed limit differs from the expected one."""
         return self.statistics.is_measured
+
+    @property
+    def exposed(self) -> Exposed:
+        """Exposure and bins, from which the counts of a background that is a rate follow."""
+        widths = self.detector.widths
+        return Exposed(
+            mass_kg=sum(target.mass_kg for target in self.targets),
+            exposure_s=self.exposure_s,
+            energy_bins=len(next(iter(widths.values()))),
+            time_bins=1 if self.time is None else len(self.time.edges) - 1,
+            widths=widths,
+        )
 
     def expected(self) -> "Experiment":
         """The same experiment with its data replaced by the Standard Model's prediction.

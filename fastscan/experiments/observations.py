@@ -1,18 +1,23 @@
 """Observations: what is compared with a prediction, and with which variance.
 
 Each kind is one class with its words, its reading, and its counts; another kind is another class and its line in
-`OBSERVATIONS`.
+`OBSERVATIONS`.  A measurement in bins, one of a signal, and a projection with backgrounds of their own are written
+with the words of the two kinds.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
 from fastscan.axes import SIGMA_SYS
+from fastscan.errors import ExperimentError, quoted
+from fastscan.experiments import backgrounds
+from fastscan.experiments.backgrounds import Background, Exposed
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
-from fastscan.typing import Array
+from fastscan.typing import Array, BoolArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,10 @@ class Counts:
     variance: Array
     spread: float
 
+    def some(self, chosen: BoolArray) -> "Counts":
+        """The counts of some bins."""
+        return Counts(self.data[chosen], self.background[chosen], self.variance[chosen], self.spread)
+
 
 class Observation(Protocol):
     """What every kind of observation offers."""
@@ -49,7 +58,7 @@ class Observation(Protocol):
         """Whether there are data, so that an observed limit differs from the expected one."""
 
     @classmethod
-    def read(cls, table: Table) -> Self:
+    def read(cls, table: Table) -> "Observation":
         """The observation that the ``[statistics]`` table of an experiment's file describes.
 
         Raises
@@ -61,13 +70,15 @@ class Observation(Protocol):
     def expected(self) -> Self:
         """The same observation with its data replaced by the Standard Model's prediction."""
 
-    def counts(self, signal: Array) -> Counts:
+    def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
         """What a chi2 compares.
 
         Parameters
         ----------
         signal : array, shape (bins,)
             Events that the Standard Model predicts at the reference luminosity, without background.
+        exposed : Exposed, optional
+            The exposure and the bins, from which backgrounds that are rates follow.
 
         Returns
         -------
@@ -87,8 +98,14 @@ class Measured:
     sigma_sys: float
 
     @classmethod
-    def read(cls, table: Table) -> Self:
-        """The measurement that a ``[statistics]`` table describes."""
+    def read(cls, table: Table) -> "Measured | MeasuredBins | MeasuredSignal":
+        """The measurement that a ``[statistics]`` table describes: of counts in one bin or several, or of a signal."""
+        if "signal" in table.names():
+            return MeasuredSignal.read(table)
+        if not table.is_number("observed") and "observed" in table.names():
+            return MeasuredBins.read(table)
+        if table.is_text("background") or table.is_list("background"):
+            return MeasuredBins.read(table)
         measured = cls(
             observed=table.number("observed", *bounds.GIVEN_EVENTS),
             steady_state=table.number("steady_state", *bounds.GIVEN_EVENTS),
@@ -109,7 +126,7 @@ class Measured:
         """The same measurement with the predicted signal and background for the observed count."""
         return replace(self, observed=None)
 
-    def counts(self, signal: Array) -> Counts:
+    def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
         """Counted events after subtraction of the background, in one bin.
 
         Minimising over the background's own nuisance is exactly an addition to the variance.
@@ -151,8 +168,10 @@ class Projection:
     is_measured: ClassVar[bool] = False
 
     @classmethod
-    def read(cls, table: Table) -> Self:
-        """The projection that a ``[statistics]`` table describes."""
+    def read(cls, table: Table) -> "Projection | ProjectionOver":
+        """The projection that a ``[statistics]`` table describes, over a relative background or over others."""
+        if table.is_text("background") or table.is_list("background"):
+            return ProjectionOver.read(table)
         has_background = "background" in table
         if not has_background:
             table.refuse("background_scales", "there is no background")
@@ -166,7 +185,7 @@ class Projection:
         """The projection itself, whose data are the prediction already."""
         return self
 
-    def counts(self, signal: Array) -> Counts:
+    def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
         """Counts that are the Standard Model's prediction, signal and background.
 
         References
@@ -181,6 +200,184 @@ class Projection:
         background = self.background * signal
         scaling = background if self.background_scales else np.zeros_like(background)
         return Counts(data=signal + scaling, background=scaling, variance=signal + background, spread=0.0)
+
+
+@dataclass(frozen=True)
+class ProjectionOver:
+    """Data that are the Standard Model's prediction, over backgrounds that don't follow the signal."""
+
+    backgrounds: tuple[Background, ...]
+    sigma_sys: float
+    is_measured: ClassVar[bool] = False
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The projection that a ``[statistics]`` table describes."""
+        if "background_scales" in table and table.flag("background_scales"):
+            raise table.error("background_scales", "must be false: these backgrounds don't follow the signal")
+        return cls(backgrounds.read(table), _read_sigma_sys(table))
+
+    def expected(self) -> Self:
+        """The projection itself, whose data are the prediction already."""
+        return self
+
+    def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
+        """Counts that are the Standard Model's prediction, with the backgrounds in their variance."""
+        total, error = _added(self.backgrounds, exposed)
+        return _counts(signal, signal + total, error)
+
+
+@dataclass(frozen=True)
+class MeasuredBins:
+    """Counted events in each bin, of which backgrounds are subtracted.
+
+    Attributes
+    ----------
+    observed : tuple of float or None
+        Events in each bin; None for what the Standard Model predicts.
+    errors : tuple of float
+        Errors of them; none where the variance is that of the events and of the backgrounds that are subtracted.
+    """
+
+    observed: tuple[float, ...] | None
+    errors: tuple[float, ...]
+    backgrounds: tuple[Background, ...]
+    sigma_sys: float
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The measurement that a ``[statistics]`` table describes."""
+        observed, errors = _read_observed(table)
+        if not errors and 0 in observed:
+            raise table.error(
+                "observed",
+                f"bin {observed.index(0) + 1} has no event, of which a Gaussian knows no variance: that needs Poisson, "
+                "which isn't there yet; join bins, or give an error",
+            )
+        found = backgrounds.read(table) if "background" in table else ()
+        return cls(observed, errors, found, _read_sigma_sys(table))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the observed counts are measured ones."""
+        return self.observed is not None
+
+    def expected(self) -> Self:
+        """The same measurement with the predicted signal and backgrounds for the observed counts."""
+        return replace(self, observed=None)
+
+    def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
+        """Counted events after subtraction of the backgrounds.
+
+        Examples
+        --------
+        >>> from fastscan.experiments.backgrounds import Events, Exposed
+        >>> neutrons = Background("neutrons", Events((2.0, 1.0)))
+        >>> measured = MeasuredBins((30.0, 9.0), (), (neutrons,), sigma_sys=0.1)
+        >>> counts = measured.counts(np.array([25.0, 10.0]), Exposed(1.0, 1.0, 2, 1, {}))
+        >>> counts.data, counts.variance
+        (array([28.,  8.]), array([32., 10.]))
+        """
+        total, error = _added(self.backgrounds, exposed)
+        observed = signal + total if self.observed is None else np.array(self.observed)
+        if len(observed) != len(signal):
+            raise ExperimentError(f"observed: must be as many numbers as the {len(signal)} bins, not {len(observed)}")
+        variance = np.array(self.errors) ** 2 if self.errors else observed + total
+        return _counts(observed - total, variance, error)
+
+
+@dataclass(frozen=True)
+class MeasuredSignal:
+    """A measured number of signal events and its error; None: what the Standard Model predicts."""
+
+    signal: float | None
+    error: float
+    sigma_sys: float
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The measurement that a ``[statistics]`` table describes; of two unequal errors the mean is taken."""
+        for key in ("observed", "background", "steady_state"):
+            table.refuse(key, "the signal is what is left of it")
+        signal = table.number("signal", *bounds.DATA)
+        if table.is_list("signal_error"):
+            errors = table.numbers("signal_error", *bounds.DATA_ERROR, 2)
+        else:
+            errors = (table.number("signal_error", *bounds.DATA_ERROR),)
+        return cls(signal, sum(errors) / len(errors), _read_sigma_sys(table))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the signal is a measured one."""
+        return self.signal is not None
+
+    def expected(self) -> Self:
+        """The same measurement with the predicted signal."""
+        return replace(self, signal=None)
+
+    def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
+        """The signal in one bin.
+
+        Examples
+        --------
+        >>> MeasuredSignal(395.0, 106.0, sigma_sys=0.17).counts(np.array([347.0])).data
+        array([395.])
+        """
+        if len(signal) != 1:
+            raise ExperimentError(f"signal: is one number, where there are {len(signal)} bins: leave the bins out")
+        data = signal if self.signal is None else np.array([self.signal])
+        return _counts(data, np.array([self.error**2]), 0.0)
+
+
+OBSERVED = "a number, a list of numbers, or a table with a file and a column"
+
+
+def _read_sigma_sys(table: Table) -> float:
+    return table.number(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high)
+
+
+def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Observed counts and their errors, if any: lists, or a column and an ``error`` column of a file."""
+    table.take("observed", (int, float, list, dict), OBSERVED)
+    if table.is_number("observed"):
+        return (table.number("observed", *bounds.GIVEN_EVENTS),), ()
+    if table.is_list("observed"):
+        errors = table.numbers("error", *bounds.DATA_ERROR, bounds.MOST_BINS) if "error" in table else ()
+        observed = table.numbers("observed", *(bounds.DATA if errors else bounds.GIVEN_EVENTS), bounds.MOST_BINS)
+    else:
+        inner = table.table("observed")
+        errors = backgrounds.read_column(inner, bounds.DATA_ERROR, "error") if "error" in inner else ()
+        observed = backgrounds.read_column(inner, bounds.DATA if errors else bounds.GIVEN_EVENTS)
+        inner.done()
+    if errors and len(errors) != len(observed):
+        raise table.error("error", f"must be as many as the {len(observed)} observed, not {len(errors)}")
+    return observed, errors
+
+
+def _added(found: tuple[Background, ...], exposed: Exposed | None) -> tuple[Array | float, float]:
+    """Events of all backgrounds in each bin, and the error of their sum, which is known for one bin."""
+    if not found:
+        return 0.0, 0.0
+    if exposed is None:
+        raise ExperimentError("backgrounds follow from the exposure: give it")
+    total, square = np.zeros(exposed.bins), 0.0
+    for each in found:
+        try:
+            events = each.amount.events(exposed)
+        except ExperimentError as error:
+            raise ExperimentError(f"background {quoted(each.name)}: {error}") from None
+        if each.error and exposed.bins > 1:
+            raise ExperimentError(
+                f"background {quoted(each.name)}: error: in several bins it is a nuisance of its own, which isn't "
+                "there yet; leave it out, or join the bins"
+            )
+        total, square = total + events, square + float((each.error * events).sum()) ** 2
+    return total, math.sqrt(square)
+
+
+def _counts(data: Array, variance: Array, error: float) -> Counts:
+    """Counts without a background that scales, and with an error of their own in the one bin that there is."""
+    return Counts(data, np.zeros_like(data), variance, error**2 / float(variance[0]) if error else 0.0)
 
 
 OBSERVATIONS: dict[str, type[Observation]] = {"measured": Measured, "projection": Projection}

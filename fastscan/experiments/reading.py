@@ -4,16 +4,26 @@ A key is read, converted and checked in the module of what it describes.  Checks
 grids/README.md lists the keys for users.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
+
+from fastscan.errors import quoted
 from fastscan.experiments import geometry as geometries
+from fastscan.experiments import reconstruction, timing
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import OBSERVATIONS, Measured
-from fastscan.experiments.sources import SOURCES, ElectronCapture
+from fastscan.experiments.reconstruction import Reconstruction
+from fastscan.experiments.sources import SOURCES, ElectronCapture, PionDecayAtRest
 from fastscan.experiments.targets import Target
-from fastscan.inputs.bounds import LONGEST_LABEL
+from fastscan.inputs.bounds import LONGEST_LABEL, QUANTITY
 from fastscan.inputs.toml import Table
+from fastscan.inputs.units import UNITS, quantity
 from fastscan.typing import Channel
 
+EXPOSURE = "a time such as '1 yr', or a mass times a time such as '331 kg d'"
+AGREEMENT = 0.01  # of a live time with an exposure, as papers round them
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 
 
@@ -26,29 +36,39 @@ def parse(name: str, table: Table) -> Experiment:
         For the first key that is missing, unknown or wrong, or can't stand beside the others.
     """
     geometry = geometries.read(table)
+    channel = table.choice("channel", CHANNELS)
+    targets = tuple(Target.read(target, geometry) for target in table.tables("target"))
     experiment = Experiment(
         name=name,
         title=table.text("title"),
         label=_read_label(table, name),
-        channel=table.choice("channel", CHANNELS),
+        channel=channel,
         references=table.texts("references"),
-        exposure_s=table.quantity("exposure", "time"),
+        exposure_s=_read_exposure(table, sum(target.mass_kg for target in targets)),
         geometry=geometry,
-        targets=tuple(Target.read(target, geometry) for target in table.tables("target")),
+        targets=targets,
         source=table.table("source").of_kind("kind", SOURCES),
-        detector=Detector.read(table.table("detector")),
+        detector=_read_detector(table.table("detector"), channel, targets),
         statistics=table.table("statistics").of_kind("kind", OBSERVATIONS),
+        time=timing.read(table.table("time")) if "time" in table else None,
         digest=table.digest,
     )
     table.done()
     if isinstance(experiment.statistics, Measured) and experiment.detector.bins:
-        raise table.error("detector", "bins: a measured count is one number; leave the bins out")
+        raise table.error("detector", "bins: a measured count is one number; leave the bins out, or give one for each")
+    if isinstance(experiment.statistics, Measured) and experiment.time is not None:
+        raise table.error("time", "can't stand here: a measured count is one number; give one for each bin")
     if experiment.channel == "nu-e" and not isinstance(experiment.source, ElectronCapture):
         raise table.error("channel", "'nu-e' is only known for the nu_e of an electron-capture source")
-    largest, threshold = experiment.largest_recoil_mev, experiment.detector.threshold_mev
-    if threshold >= largest:
-        told = f"threshold {1e3 * threshold:.3g} keV is above any recoil, {1e3 * largest:.3g} keV"
-        raise table.error("detector", told)
+    if experiment.time is not None and not isinstance(experiment.source, PionDecayAtRest):
+        raise table.error("time", "can't stand here: only a source of decaying pions has a pulse")
+    if isinstance(experiment.detector, Detector):
+        largest, threshold = experiment.largest_recoil_mev, experiment.detector.threshold_mev
+        if threshold >= largest:
+            told = f"threshold {1e3 * threshold:.3g} keV is above any recoil, {1e3 * largest:.3g} keV"
+            raise table.error("detector", told)
+    exposed = experiment.exposed
+    table.checked("statistics", lambda: experiment.statistics.counts(np.ones(exposed.bins), exposed))
     return experiment
 
 
@@ -58,3 +78,32 @@ def _read_label(table: Table, name: str) -> str:
     if "label" in table and not 0 < len(label.strip()) <= LONGEST_LABEL:
         raise table.error("label", f"must be 1 to {LONGEST_LABEL} characters, not {len(label.strip())}")
     return label.strip()
+
+
+def _read_exposure(table: Table, mass_kg: float) -> float:
+    """For how long a detector of some mass counts, in s: a time, or a mass times a time, such as "331 kg d"."""
+    text = table.take("exposure", str, EXPOSURE)
+    units = text.split()[1:]
+    if len(units) != 2:
+        table.refuse("live_time", "the exposure is a time")
+        return table.quantity("exposure", "time")
+    mass, time = units
+    if mass not in UNITS["mass"] or time not in UNITS["time"]:
+        raise table.error("exposure", f"must be {EXPOSURE}, not {quoted(text)}")
+    number, _, _ = text.strip().partition(" ")
+    per_kg = table.checked("exposure", lambda: quantity(f"{number} {time}", "time")) * UNITS["mass"][mass]
+    exposure = per_kg / mass_kg
+    low, high = QUANTITY["time"]
+    if not low <= exposure <= high:
+        raise table.error("exposure", f"must be positive, and within reason, not {quoted(text)}")
+    if "live_time" in table and abs(table.quantity("live_time", "time") / exposure - 1) > AGREEMENT:
+        days = exposure / UNITS["time"]["d"]
+        raise table.error("live_time", f"the exposure says {days:.4g} d with the mass of the targets: they must agree")
+    return exposure
+
+
+def _read_detector(table: Table, channel: Channel, targets: Sequence[Target]) -> Detector | Reconstruction:
+    """The detector that a file describes, with the isotopes of its targets."""
+    if reconstruction.is_described(table):
+        return Reconstruction.read(table, channel, [isotope for each in targets for isotope, _ in each.isotopes()])
+    return Detector.read(table)

@@ -23,9 +23,13 @@ NUMBER = (1e-30, 1e30)  # magnitude of any number, unless it is 0
 QUANTITY = {  # of each kind, in its base unit
     "energy": (1e-12, 1e9),
     "recoil energy": (1e-12, 1e9),
+    "visible energy": (1e-12, 1e9),
+    "photoelectrons": (1e-9, 1e9),
+    "electrons": (1e-9, 1e9),
     "length": (1e-6, 1e15),
     "nuclear length": (1e-3, 100.0),
     "mass": (1e-12, 1e15),
+    "arrival time": (1e-9, 1e12),
     "time": (1e-9, 1e20),
     "power": (1e-9, 1e20),
     "activity": (1e-9, 1e30),
@@ -42,7 +46,19 @@ RECOIL = (0.0, 1e9)  # in a table of an efficiency, or of bins, in the unit that
 PHOTOELECTRONS = (-1e9, 1e9)
 PHOTOELECTRONS_PER_KEV = (1e-9, 1e9)
 SLOPE = (1e-9, 1e9)  # of a logistic efficiency, per photoelectron
+LINDHARD_K = (1e-6, 10.0)
+MOST_COEFFICIENTS = 20  # of a polynomial
+WIDTH = (0.0, 1e9)  # of a resolution, in the unit that it has
+FANO = (0.0, 1e3)
+GAMMA_SHAPE = (0.0, 1e9)  # its constant, and what it grows with
+YIELD = (1e-9, 1e9)  # photoelectrons or electrons per keVee
+OFFSET = (-1e3, 0.0)  # of a logistic efficiency
+TIME = (-1e9, 1e9)  # after the protons, in the unit that it has
+TIME_WIDTH = (1e-9, 1e9)
+TIME_RATE = (0.0, 1e9)
 GIVEN_EVENTS = (0.0, 1e15)
+DATA = (-1e15, 1e15)  # counts after a subtraction
+DATA_ERROR = (1e-9, 1e15)
 RELATIVE_BACKGROUND = (0.0, 1e9)
 MOST_STEPS = 1000  # points of an efficiency or edges of an acceptance; each splits the integrals
 MOST_BINS = 1_000_000

@@ -30,7 +30,8 @@ from fastscan.errors import (
     shown_path,
     unknown,
 )
-from fastscan.inputs import bounds, units
+from fastscan.inputs import bounds, columns, units
+from fastscan.inputs.columns import Columns
 from fastscan.inputs.files import read_regular
 
 Converted = TypeVar("Converted")
@@ -62,7 +63,7 @@ def read_toml(path: Path, kind: str = "") -> "Table":
     for key, other in KINDS.items():
         if kind and key in entries and kind != other:
             raise error(f"{where} is {other}'s file, where {kind}'s is needed: it has {key}")
-    return Table(entries, where, hashlib.sha256(content).hexdigest(), error)
+    return Table(entries, where, hashlib.sha256(content).hexdigest(), error, path.parent)
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
@@ -155,19 +156,43 @@ class Table:
         SHA-256 of the file.
     kind : type of error
         The error that is raised for whatever is wrong in the table.
+    directory : Path
+        The directory from which paths in the table count.
+    read : dict of str to str
+        SHA-256 of each data file that was read for a table of the file; all tables of a file share it.
     """
 
     def __init__(
-        self, entries: dict[str, Any], where: str, digest: str = "", kind: type[FastscanError] = InputError
+        self,
+        entries: dict[str, Any],
+        where: str,
+        digest: str = "",
+        kind: type[FastscanError] = InputError,
+        directory: Path = Path(),
+        read: dict[str, str] | None = None,
     ) -> None:
         if len(entries) > bounds.MOST_KEYS:
             raise kind(f"{where}: more than {bounds.MOST_KEYS} keys")
-        self.digest = digest
+        self._digest = digest
         self._kind = kind
+        self._directory = directory
+        self._read: dict[str, str] = {} if read is None else read
         self._entries = entries
         self._where = where
         self._asked: set[str] = set()  # keys that were read
         self._mentioned: set[str] = set()  # keys that could be there
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file and, once there are any, of the data files that were read for it."""
+        if not self._read:
+            return self._digest
+        return hashlib.sha256("".join([self._digest, *sorted(self._read.values())]).encode()).hexdigest()
+
+    def _inner(self, entries: dict[str, Any], name: str) -> Self:
+        """A table within this one."""
+        where = f"{self._where}: {name}"
+        return type(self)(entries, where, kind=self._kind, directory=self._directory, read=self._read)
 
     def error(self, key: str, problem: object) -> FastscanError:
         """The error to raise for a key of this table."""
@@ -264,11 +289,20 @@ class Table:
     def is_number(self, key: str) -> bool:
         return isinstance(self._entries.get(key), int | float)
 
+    def is_text(self, key: str) -> bool:
+        return isinstance(self._entries.get(key), str)
+
+    def is_table(self, key: str) -> bool:
+        return isinstance(self._entries.get(key), dict)
+
+    def is_list(self, key: str) -> bool:
+        return isinstance(self._entries.get(key), list)
+
     def named_or_table(self, key: str, default: str) -> Self:
         """The table of a key whose kind can be all that is said: ``key = "kind"`` for ``key = { kind = "kind" }``."""
         if key in self and isinstance(self._entries[key], dict):
             return self.table(key)
-        return type(self)({"kind": self.text(key, default)}, f"{self._where}: [{key}]", kind=self._kind)
+        return self._inner({"kind": self.text(key, default)}, f"[{key}]")
 
     def flag(self, key: str) -> bool:
         value = self._given(key, "true or false")
@@ -343,8 +377,8 @@ class Table:
 
     def table(self, key: str, default: dict[str, Any] | None = None) -> Self:
         if default is not None and key not in self:
-            return type(self)(default, f"{self._where}: [{key}]", kind=self._kind)
-        return type(self)(self.take(key, dict, "a table"), f"{self._where}: [{key}]", kind=self._kind)
+            return self._inner(default, f"[{key}]")
+        return self._inner(self.take(key, dict, "a table"), f"[{key}]")
 
     def tables(self, key: str) -> tuple[Self, ...]:
         expected = f"one or more tables [[{key}]]"
@@ -353,6 +387,23 @@ class Table:
             raise self.error(key, f"must be {expected}")
         if len(values) > bounds.MOST_TABLES:
             raise self.error(key, f"must be at most {bounds.MOST_TABLES} tables, not {len(values)}")
-        return tuple(
-            type(self)(value, f"{self._where}: [[{key}]] {n}", kind=self._kind) for n, value in enumerate(values, 1)
-        )
+        return tuple(self._inner(value, f"[[{key}]] {n}") for n, value in enumerate(values, 1))
+
+    def data(self, key: str) -> Columns:
+        """The columns of the data file that a key names, whose path counts from the directory of this file."""
+        path = self._directory / self.checked(key, lambda: expanded(self.text(key)))
+        found: Columns = self.checked(key, lambda: columns.read(path))
+        self._read[str(path)] = found.digest
+        return found
+
+    def names_or_numbers(self, key: str) -> list[str | int]:
+        """A list of names of columns, or of their numbers from 1 on."""
+        values = self._list(key, "columns", bounds.MOST_KEYS)
+        if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
+            raise self.error(key, f"must be a list of columns by name or number, not {quoted(values)}")
+        return values
+
+    def column(self, key: str, data: Columns) -> tuple[float, ...]:
+        """The column of a data file whose name a key gives, or whose number from 1 on."""
+        which = self.take(key, (str, int), "a column's name, or its number from 1 on")
+        return self.checked(key, lambda: data.column(which))

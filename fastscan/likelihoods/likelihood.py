@@ -12,7 +12,6 @@ import numpy as np
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.observations import Observation
 from fastscan.inputs import arguments
 from fastscan.inputs.bounds import EVENTS
 from fastscan.interactions import standard_model
@@ -279,7 +278,7 @@ def with_expected_data(found: Likelihood, experiments: Sequence[Experiment]) -> 
     """
     if not any(each.is_measured for each in experiments):
         return found
-    sums = [_data_sums(*_binned(each), each.statistics.expected()) for each in experiments]
+    sums = [_data_sums(*_binned(each), each.expected()) for each in experiments]
     roots, spread = zip(*sums, strict=True)
     return replace(found, roots=np.stack(roots), spread=np.array(spread))
 
@@ -323,7 +322,7 @@ def _build_one(experiment: Experiment, interaction: Interaction, rows: Mapping[s
 def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
     """Rates over all bins, roots of the sums and spread of an experiment, once for all interactions.
 
-    Bins in which the Standard Model predicts nothing are dropped.
+    Bins without any variance, in which the Standard Model predicts nothing, are dropped.
 
     Returns
     -------
@@ -340,18 +339,20 @@ def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
         Where the Standard Model predicts no events, or numbers are too large to compute with.
     """
     rates, signal = _binned(experiment)
-    totals = np.array([signal.sum(), *rates.sum(axis=1)])
-    return totals, *_data_sums(rates, signal, experiment.statistics)
+    seen = signal > 0
+    totals = np.array([signal[seen].sum(), *rates[:, seen].sum(axis=1)])
+    return totals, *_data_sums(rates, signal, experiment)
 
 
-def _data_sums(rates: Array, signal: Array, statistics: Observation) -> tuple[Array, float]:
-    """Roots of the sums and spread, as `experiment_sums`, of an observation."""
-    counts = statistics.counts(signal)
-    return square_roots(rates, signal, counts), counts.spread
+def _data_sums(rates: Array, signal: Array, experiment: Experiment) -> tuple[Array, float]:
+    """Roots of the sums and spread, as `experiment_sums`, of an experiment's observation."""
+    counts = experiment.statistics.counts(signal, experiment.exposed)
+    counted = counts.variance > 0
+    return square_roots(rates[:, counted], signal[counted], counts.some(counted)), counts.spread
 
 
 def _binned(experiment: Experiment) -> tuple[Array, Array]:
-    """Rates per unit of each feature, (features, bins), and the Standard Model's, in the bins that have any."""
+    """Rates per unit of each feature, (features, bins), and the Standard Model's, (bins,)."""
     name = quoted(experiment.name)
     by_flavour = response(experiment).by_flavour  # (flavours, bins, 3)
     rates = np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])
@@ -362,5 +363,4 @@ def _binned(experiment: Experiment) -> tuple[Array, Array]:
         raise ExperimentError(f"experiment {name} counts more than {most:g} events: check its numbers")
     if signal.sum() < fewest:
         raise ExperimentError(f"experiment {name} sees nothing: check its thresholds, bins and efficiency")
-    rates, signal = rates[:, signal > 0], signal[signal > 0]
     return rates, signal

@@ -17,6 +17,7 @@ import numpy as np
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.form_factors import FormFactor
+from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.physics import cross_sections
 from fastscan.physics.constants import M_ELECTRON
 from fastscan.physics.kinematics import maximum_recoil, minimum_energy
@@ -57,6 +58,7 @@ class Electron:
 
 Scatterer = Nucleus | Electron
 BLOCK_BINS = 64  # integrated at once: some MB of memory
+BLOCK_RECOILS = 1024  # energies at once, where they are reconstructed
 
 
 def scatterers(experiment: Experiment) -> Iterator[tuple[float, Scatterer]]:
@@ -139,3 +141,55 @@ def _scatterings(detector: Detector, knots: Array, scatterer: Scatterer, spectru
         added[within] = terms(*own, energies[within, None], fluences[within, None])
         total += added.sum(axis=(1, 2))
     return total
+
+
+def reconstructed(
+    detector: Reconstruction, group: Sequence[tuple[float, Scatterer]], spectra: Sequence[Spectrum]
+) -> Array:
+    """Recoils that a detector counts of isotopes of one element, or of electrons, for each spectrum.
+
+    Parameters
+    ----------
+    detector : Reconstruction
+        What counts recoils.
+    group : sequence of (float, Scatterer)
+        How many there are of each scatterer.  The detector makes the same of the recoils of all of them.
+    spectra : sequence of Spectrum
+        Fluences of neutrinos.
+
+    Returns
+    -------
+    array, shape (spectra, bins, 3)
+        Recoils per unit of g1^2, g1 g2 and g2^2.
+
+    Notes
+    -----
+    The integral over recoil energies has the same nodes for all of them.  They are where `Reconstruction.splits` and
+    the largest recoils of the spectra's knots put them, so that they don't depend on a coupling.
+    """
+    first = group[0][1]
+    isotope = first.isotope if isinstance(first, Nucleus) else None
+    knots = np.concatenate([spectrum.knots for spectrum in spectra])
+    ends = np.concatenate([maximum_recoil(knots, scatterer.mass) for _, scatterer in group])
+    splits = np.unique([*detector.splits(isotope, ends.max()), *ends])
+    nodes, widths = (each.ravel() for each in gauss_legendre(splits[:-1], splits[1:]))
+    total = np.zeros((len(spectra), len(detector.bins) - 1, 3))
+    for start in range(0, len(nodes), BLOCK_RECOILS):
+        recoils, weights = nodes[start : start + BLOCK_RECOILS], widths[start : start + BLOCK_RECOILS]
+        counted = detector.probabilities(recoils, isotope) * weights
+        for place, spectrum in enumerate(spectra):
+            total[place] += counted @ sum(number * _per_recoil(each, spectrum, recoils) for number, each in group)
+    return total
+
+
+def _per_recoil(scatterer: Scatterer, spectrum: Spectrum, recoils: Array) -> Array:
+    """Recoils per MeV of recoil energy and scatterer, integrated over the neutrinos, shape (recoils, 3)."""
+    found = np.zeros((len(recoils), 3))
+    given = recoils < maximum_recoil(spectrum.knots[-1], scatterer.mass)
+    if given.any():
+        recoil = recoils[given]
+        lowest = minimum_energy(recoil, scatterer.mass)
+        energies, fluences = spectrum.quadrature(np.empty((len(recoil), 0)), minimum=lowest)
+        section = scatterer.cross_section(recoil[:, None], energies, spectrum.neutrino)
+        found[given] = (fluences[..., None] * section).sum(axis=1)
+    return found

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import Experiment
-from fastscan.likelihoods.rates import Scatterer, scatterers, scatterings
-from fastscan.physics.spectra import Neutrino, flavour
+from fastscan.experiments.reconstruction import Reconstruction
+from fastscan.likelihoods.rates import Nucleus, Scatterer, reconstructed, scatterers, scatterings
+from fastscan.physics.spectra import Neutrino, Spectrum, flavour
 from fastscan.typing import FLAVOURS, Array
 
 
@@ -76,16 +78,46 @@ def response(experiment: Experiment) -> Response:
     {'nu_mu': 29.38, 'nu_e': 60.32, 'nubar_mu': 90.42}
     """
     spectra = experiment.spectra()
-    edges = experiment.detector.bin_edges(experiment.largest_recoil_mev)
     neutrinos = tuple(dict.fromkeys(spectrum.neutrino for spectrum in spectra))
-    by_neutrino = np.zeros((len(neutrinos), len(edges) - 1, 3))
+    place = [neutrinos.index(spectrum.neutrino) for spectrum in spectra]
+    detector = experiment.detector
+    if isinstance(detector, Detector):
+        by_neutrino = _sharp(experiment, detector, spectra, place)
+    else:
+        by_neutrino = _reconstructed(experiment, detector, spectra, place)
+    if experiment.time is not None:
+        arriving = np.array([experiment.time.shares(neutrino) for neutrino in neutrinos])
+        by_neutrino = (by_neutrino[:, :, None] * arriving[:, None, :, None]).reshape(len(neutrinos), -1, 3)
+    by_neutrino.setflags(write=False)
+    return Response(neutrinos, by_neutrino)
+
+
+def _sharp(experiment: Experiment, detector: Detector, spectra: list[Spectrum], place: list[int]) -> Array:
+    """Events of each neutrino where the detector knows the energy of each recoil, shape (neutrinos, bins, 3)."""
+    edges = detector.bin_edges(experiment.largest_recoil_mev)
+    found = np.zeros((max(place) + 1, len(edges) - 1, 3))
 
     @functools.cache  # the electrons of all isotopes are the same
     def per_scatterer(scatterer: Scatterer) -> list[Array]:
-        return [scatterings(experiment.detector, edges, scatterer, spectrum) for spectrum in spectra]
+        return [scatterings(detector, edges, scatterer, spectrum) for spectrum in spectra]
 
     for number, scatterer in scatterers(experiment):
-        for spectrum, counts in zip(spectra, per_scatterer(scatterer), strict=True):
-            by_neutrino[neutrinos.index(spectrum.neutrino)] += number * counts
-    by_neutrino.setflags(write=False)
-    return Response(neutrinos, by_neutrino)
+        for neutrino, counts in zip(place, per_scatterer(scatterer), strict=True):
+            found[neutrino] += number * counts
+    return found
+
+
+def _reconstructed(
+    experiment: Experiment, detector: Reconstruction, spectra: list[Spectrum], place: list[int]
+) -> Array:
+    """Events of each neutrino where the detector reconstructs an energy, shape (neutrinos, bins, 3)."""
+    alike: dict[str, list[tuple[float, Scatterer]]] = {}
+    for number, scatterer in scatterers(experiment):
+        alike.setdefault(scatterer.isotope.symbol if isinstance(scatterer, Nucleus) else "e", []).append(
+            (number, scatterer)
+        )
+    found = np.zeros((max(place) + 1, len(detector.bins) - 1, 3))
+    for group in alike.values():
+        for neutrino, counts in zip(place, reconstructed(detector, group, spectra), strict=True):
+            found[neutrino] += counts
+    return found

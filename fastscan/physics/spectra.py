@@ -46,6 +46,10 @@ class Spectrum(Protocol):
     def neutrino(self) -> Neutrino:
         """The neutrino that has this spectrum."""
 
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Energies in MeV between which the fluence is smooth, ascending; there is none beyond them."""
+
     def quadrature(self, splits: ArrayLike, minimum: ArrayLike = 0.0) -> tuple[Array, Array]:
         """Nodes and weights of integrals over the spectrum from minimum energies on.
 
@@ -80,6 +84,11 @@ class Line:
     neutrino: Neutrino
     energy: float
     fluence: float
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Its energy."""
+        return (self.energy,)
 
     def quadrature(self, splits: ArrayLike, minimum: ArrayLike = 0.0) -> tuple[Array, Array]:
         """The line itself, see `Spectrum.quadrature`."""

@@ -1,0 +1,189 @@
+"""Backgrounds that don't follow the signal: counts per bin, rates, and templates.
+
+Each kind is one class with its reading and its counts.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from fastscan.errors import ExperimentError, quoted
+from fastscan.experiments import energies
+from fastscan.experiments.energies import Kind
+from fastscan.inputs import bounds, points
+from fastscan.inputs.toml import Table
+from fastscan.inputs.units import UNITS
+from fastscan.typing import Array
+
+_RATE = re.compile(r"\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*((?:/\s*[A-Za-z]+\s*)+)")
+RATE = "a rate such as '6 /keVee/kg/d' or '0.4 /d'"
+
+
+@dataclass(frozen=True, eq=False)
+class Exposed:
+    """What an experiment's rates are multiplied by.
+
+    Attributes
+    ----------
+    mass_kg : float
+        Mass of all targets.
+    exposure_s : float
+        For how long it counts.
+    energy_bins, time_bins : int
+        How many bins it has; the counts of one energy after the other, each in all times, are its bins.
+    widths : mapping of str to array, shape (energy_bins,)
+        Widths of the energy bins in each kind of energy that they are known in, in MeV or photoelectrons or electrons.
+    """
+
+    mass_kg: float
+    exposure_s: float
+    energy_bins: int
+    time_bins: int
+    widths: Mapping[Kind, Array]
+
+    @property
+    def bins(self) -> int:
+        """The number of all bins."""
+        return self.energy_bins * self.time_bins
+
+
+class Amount(Protocol):
+    """How much of a background there is."""
+
+    def events(self, exposed: Exposed) -> Array:
+        """Events in each bin."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A constant rate per s, and per kg and per MeV (or photoelectron, or electron) where it is so.
+
+    `per` is the kind of that energy, or "own" for the recoil's or visible energy that the detector has.
+    """
+
+    per_s: float
+    per_kg: bool
+    per: Kind | Literal["own"] | None
+
+    def events(self, exposed: Exposed) -> Array:
+        """See `Amount.events`.
+
+        Raises
+        ------
+        ExperimentError
+            Where the bins don't say how much of the rate there is in each.
+        """
+        if exposed.time_bins > 1 or (self.per is None and exposed.energy_bins > 1):
+            raise ExperimentError("a rate says nothing of bins, unless it is one per energy: give the events of each")
+        total = self.per_s * exposed.exposure_s * (exposed.mass_kg if self.per_kg else 1.0)
+        if self.per is None:
+            return np.array([total])
+        own: Kind = next((kind for kind in energies.OWN if kind in exposed.widths), "visible")
+        kind = own if self.per == "own" else self.per
+        if kind not in exposed.widths:
+            raise ExperimentError(f"the rate's energy {energies.unlike(kind, exposed.widths)}")
+        widths = exposed.widths[kind]
+        if not np.isfinite(widths).all():
+            raise ExperimentError("a rate per energy needs bins that end: give bins")
+        return total * widths
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events in each bin."""
+
+    each: tuple[float, ...]
+
+    def events(self, exposed: Exposed) -> Array:
+        """See `Amount.events`."""
+        if len(self.each) != exposed.bins:
+            raise ExperimentError(f"must be as many numbers as the {exposed.bins} bins, not {len(self.each)}")
+        return np.array(self.each)
+
+
+@dataclass(frozen=True)
+class Background:
+    """A background with a name, how much of it there is, and the relative error of that."""
+
+    name: str
+    amount: Rate | Events
+    error: float = 0.0
+
+
+def read(table: Table) -> tuple[Background, ...]:
+    """The backgrounds of ``background``: a rate, or a list of tables.
+
+    Each table has a ``name`` and a ``rate``, or ``events`` in each bin, or a ``file`` with a ``column`` of them, whose
+    sum is ``total`` where that is given; and an ``error``.
+
+    Raises
+    ------
+    ExperimentError
+        For a key that is missing, unknown or wrong, or can't stand beside the others.
+    """
+    if table.is_text("background"):
+        return (Background("background", _read_rate(table, "background")),)
+    found = []
+    for each in table.tables("background"):
+        error = each.number("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in each else 0.0
+        found.append(Background(each.text("name"), _read_amount(each), error))
+        each.done()
+    names = [each.name for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise table.error("background", f"{quoted(name)} is there twice")
+    return tuple(found)
+
+
+def _read_amount(table: Table) -> Rate | Events:
+    if "rate" in table:
+        for key in ("events", "file"):
+            table.refuse(key, "there is a rate")
+        return _read_rate(table, "rate")
+    if "file" in table:
+        table.refuse("events", "they are in the file")
+        events = read_column(table, bounds.GIVEN_EVENTS)
+        if "total" not in table:
+            return Events(events)
+        total, sum_ = table.number("total", *bounds.GIVEN_EVENTS), math.fsum(events)
+        if sum_ == 0:
+            raise table.error("file", "a template without any event")
+        return Events(tuple(each * total / sum_ for each in events))
+    if table.is_number("events"):
+        return Events((table.number("events", *bounds.GIVEN_EVENTS),))
+    return Events(table.numbers("events", *bounds.GIVEN_EVENTS, bounds.MOST_BINS))
+
+
+def read_column(table: Table, within: tuple[float, float], key: str = "column") -> tuple[float, ...]:
+    """The numbers in the column, named by a key, of the ``file`` of a table."""
+    data = table.data("file")
+    found = table.column(key, data)
+    table.checked("file", lambda: points.check(data, key, found, within))
+    return found
+
+
+def _read_rate(table: Table, key: str) -> Rate:
+    """The rate that a text gives: a number and, after strokes, a time and perhaps a mass and an energy."""
+    text = table.take(key, str, RATE)
+    match = _RATE.fullmatch(text)
+    if not match:
+        raise table.error(key, f"must be {RATE}, not {quoted(text)}")
+    per: Kind | Literal["own"] | None = None
+    value, per_kg, times = float(match[1]), False, 0
+    for unit in (word.strip() for word in match[2].split("/")[1:]):
+        if unit in UNITS["time"]:
+            value, times = value / UNITS["time"][unit], times + 1
+        elif unit in UNITS["mass"] and not per_kg:
+            value, per_kg = value / UNITS["mass"][unit], True
+        elif unit in energies.UNITS and per is None:
+            kind, size = energies.UNITS[unit]
+            per, value = "own" if unit in energies.BARE else kind, value / size
+        else:
+            raise table.error(key, f"{quoted(text)}: {quoted(unit)} is no time, mass or energy, or is there twice")
+    if times != 1:
+        raise table.error(key, f"{quoted(text)} must have one time, as {RATE}")
+    return Rate(value, per_kg, per)

@@ -1,0 +1,184 @@
+"""Efficiencies: the probability that an event of an energy is counted.
+
+Each shape is one class with its words, its reading and its value; another shape is another class and its line in
+`SHAPES`.  The energy is in MeV or a number of photoelectrons or electrons, as the detector has it.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
+
+import numpy as np
+
+from fastscan.inputs import bounds, points
+from fastscan.inputs.toml import Table
+from fastscan.typing import Array
+
+LARGEST_EXPONENT = 700.0  # exp of more than 709 is beyond the largest number
+
+
+class Efficiency(Protocol):
+    """What every shape of a smooth efficiency offers."""
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Energies between which the efficiency is smooth enough for a quadrature."""
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is linear between its knots, and constant outside them."""
+
+    @property
+    def known_from(self) -> float:
+        """Energy below which it says nothing."""
+
+    def at(self, recoil: Array) -> Array | float:
+        """Probability to count events of some energies, of shape (...); a constant one is a number."""
+
+
+class Shape(Efficiency, Protocol):
+    """An efficiency that a table of an experiment's file describes."""
+
+    @classmethod
+    def read(cls, table: Table, unit: float, per: float) -> Self:
+        """The efficiency that the ``efficiency`` table of a detector describes.
+
+        Parameters
+        ----------
+        table : Table
+            The table.
+        unit, per : float
+            The unit in which its energies are, in that of the detector; and its inverse, which is the exact one where
+            a file gives that.
+
+        Raises
+        ------
+        ExperimentError
+            For a key that is missing or wrong.
+        """
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same efficiency at every energy."""
+
+    value: float
+    knots: ClassVar[tuple[float, ...]] = ()
+    is_linear: ClassVar[bool] = True
+    known_from: ClassVar[float] = 0.0
+
+    def at(self, recoil: Array) -> float:
+        """See `Efficiency.at`."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """plateau / (1 + exp(-slope (x - midpoint))) in x = per_mev * energy."""
+
+    plateau: float
+    slope: float
+    midpoint: float
+    per_mev: float
+    is_linear: ClassVar[bool] = False
+    known_from: ClassVar[float] = 0.0
+
+    @classmethod
+    def read(cls, table: Table, unit: float, per: float) -> "Logistic":
+        """See `Shape.read`."""
+        offset = table.number("offset", *bounds.OFFSET) if "offset" in table else 0.0
+        plateau = table.number("plateau", bounds.SHARE[0], bounds.SHARE[1] - offset)
+        slope = table.number("slope", *bounds.SLOPE)
+        midpoint = table.number("midpoint", *bounds.PHOTOELECTRONS)
+        if offset:
+            return LoweredLogistic(plateau, slope, midpoint, per, offset)
+        return cls(plateau, slope, midpoint, per)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Energies around the step, which is smooth but can be steep."""
+        steps = ((self.midpoint + n / self.slope) / self.per_mev for n in (-32, -16, -8, -4, 0, 4, 8, 16, 32))
+        return tuple(step for step in steps if step > 0)
+
+    def at(self, recoil: Array) -> Array:
+        """See `Efficiency.at`."""
+        exponent = -(self.slope * (self.per_mev * recoil - self.midpoint))
+        smooth: Array = self.plateau * (1 / (1 + np.exp(np.minimum(exponent, LARGEST_EXPONENT))))
+        return smooth
+
+
+@dataclass(frozen=True)
+class LoweredLogistic(Logistic):
+    """A logistic with a negative offset added, and 0 where that is negative.
+
+    >>> csi = LoweredLogistic(1.32045, 0.285979, 10.8646, 1.0, -0.333322)
+    >>> csi.at(np.array([7.0, 8.0, 60.0])).round(4)
+    array([0.    , 0.0706, 0.9871])
+    """
+
+    offset: float
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Those of a logistic, and the energy at which it becomes positive."""
+        if self.plateau + self.offset <= 0:
+            return super().knots
+        zero = (self.midpoint - math.log(self.plateau / -self.offset - 1) / self.slope) / self.per_mev
+        return (*super().knots, *((zero,) if zero > 0 else ()))
+
+    def at(self, recoil: Array) -> Array:
+        """See `Efficiency.at`."""
+        return np.maximum(super().at(recoil) + self.offset, 0.0)
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """Efficiency linear between energies; constant above, and unknown below."""
+
+    energies: tuple[float, ...]
+    values: tuple[float, ...]
+    is_linear: ClassVar[bool] = True
+
+    @classmethod
+    def read(cls, table: Table, unit: float, per: float) -> "Tabulated":
+        """See `Shape.read`."""
+        energies, values = points.read(table, "energy", "values", bounds.RECOIL, bounds.SHARE)
+        if "below" in table and table.number("below") != 0:
+            raise table.error("below", "must be 0; for another efficiency let the table begin at a lower energy")
+        shape: type[Tabulated] = ZeroBelow if "below" in table else cls
+        return shape(tuple(energy * unit for energy in energies), values)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """The energies of the table."""
+        return self.energies
+
+    @property
+    def known_from(self) -> float:
+        """The first energy of the table."""
+        return self.energies[0]
+
+    def at(self, recoil: Array) -> Array:
+        """See `Efficiency.at`."""
+        return np.interp(recoil, self.energies, self.values)
+
+
+@dataclass(frozen=True)
+class ZeroBelow(Tabulated):
+    """A table below whose first energy nothing is counted."""
+
+    known_from: ClassVar[float] = 0.0
+
+    def at(self, recoil: Array) -> Array:
+        """See `Efficiency.at`."""
+        return np.interp(recoil, self.energies, self.values, left=0.0)
+
+
+SHAPES: dict[str, type[Shape]] = {"logistic": Logistic, "table": Tabulated}
+
+
+def read_number(table: Table) -> Constant | None:
+    """The constant efficiency of a detector; None where a table describes it."""
+    if "efficiency" not in table:
+        return Constant(1.0)
+    return Constant(table.number("efficiency", *bounds.SHARE)) if table.is_number("efficiency") else None

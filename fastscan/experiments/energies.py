@@ -1,0 +1,99 @@
+"""Energies as experimenters give them: the unit says which energy is meant.
+
+    recoil           of the nucleus, or of the electron in "nu-e": eVnr, keVnr, MeVnr, or eV, keV, MeV
+    visible          what ionises, "electron equivalent": eVee, keVee, MeVee
+    photoelectrons   PE
+    electrons        of ionisation: electrons
+
+One follows from the other in this order: a quenching makes a recoil visible, a yield turns what is visible into
+photoelectrons or electrons.  Recoil and visible energies are in MeV.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from fastscan.errors import quoted
+from fastscan.inputs import bounds, units
+from fastscan.inputs.toml import Table
+
+Kind = Literal["recoil", "visible", "photoelectrons", "electrons"]
+UNIT_KINDS: dict[Kind, str] = {
+    "recoil": "recoil energy",
+    "visible": "visible energy",
+    "photoelectrons": "photoelectrons",
+    "electrons": "electrons",
+}
+NAMES: dict[Kind, str] = {
+    "recoil": "recoil energy",
+    "visible": "visible energy (electron equivalent)",
+    "photoelectrons": "photoelectrons",
+    "electrons": "electrons",
+}
+UNITS: dict[str, tuple[Kind, float]] = {
+    unit: (kind, factor) for kind, name in UNIT_KINDS.items() for unit, factor in units.UNITS[name].items()
+}
+BARE = units.UNITS["energy"]  # units that don't say which energy they are of
+OWN: tuple[Kind, ...] = (
+    "recoil",
+    "visible",
+)  # the energies that a detector can have of its own, without photoelectrons
+EXPECTED = f"an energy with its unit ({', '.join(UNITS)}), such as '160 eVee'"
+
+
+@dataclass(frozen=True)
+class Energy:
+    """An energy of a kind, in MeV or as a number of photoelectrons or electrons."""
+
+    kind: Kind
+    value: float
+
+
+def unit(table: Table, key: str = "unit") -> tuple[Kind, float]:
+    """Kind and size of the energy unit that a key names."""
+    return UNITS[table.choice(key, UNITS)]
+
+
+def read(table: Table, key: str) -> Energy:
+    """The energy of a key: a text with a unit that says which energy it is."""
+    text = table.take(key, str, EXPECTED)
+    symbol = units.symbol(text)
+    if symbol not in UNITS:
+        raise table.error(key, f"{quoted(text)} has no unit of an energy: use one of {', '.join(UNITS)}")
+    kind = UNITS[symbol][0]
+    return Energy(kind, table.quantity(key, UNIT_KINDS[kind]))
+
+
+def is_recoil(unit: object) -> bool:
+    """Whether a unit is none of another energy than the recoil's; what is no unit at all is refused elsewhere."""
+    return not isinstance(unit, str) or UNITS.get(unit, ("recoil", 1.0))[0] == "recoil"
+
+
+def read_edges(table: Table) -> tuple[Kind, tuple[float, ...]]:
+    """Kind and edges of the bins that ``bins`` describes: ``edges``, or ``start``, ``stop`` and ``num``; and a unit."""
+    kind, factor = unit(table)
+    low, high = bounds.RECOIL
+    if "edges" in table:
+        for key in ("start", "stop", "num"):
+            table.refuse(key, "the edges are given")
+        edges = table.increasing("edges", low, high, bounds.MOST_STEPS)
+        if len(edges) < 2:
+            raise table.error("edges", "must be two or more")
+        return kind, tuple(edge * factor for edge in edges)
+    start, stop = table.number("start", low, high), table.number("stop", low, high)
+    num = table.whole("num", 1, bounds.MOST_BINS)
+    if stop <= start:
+        raise table.error("stop", "must be above start")
+    return kind, tuple((start + (stop - start) * i / num) * factor for i in range(num + 1))
+
+
+def missing(kind: Kind, quenched: bool) -> str:
+    """What a detector's table lacks to know an energy of a kind, where a visible energy is known or isn't."""
+    if kind == "visible":
+        return "is electron-equivalent, and nothing says which recoil gives it: give a quenching"
+    return f"is a number of {kind}: give {'' if quenched else 'a quenching and '}{kind}_per_kevee"
+
+
+def unlike(kind: Kind, known: Iterable[Kind]) -> str:
+    """What is wrong with an energy that doesn't follow from the known ones by a factor."""
+    return f"is in {NAMES[kind]}, where the detector's are in {' or '.join(NAMES[each] for each in known)}"

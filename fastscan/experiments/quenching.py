@@ -1,0 +1,193 @@
+"""Quenching: which part of a recoil's energy is visible, by element where elements differ.
+
+Each kind is one class with its words, its reading and its value; another kind is another class and its line in
+`QUENCHINGS`.  Energies are in MeV.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
+
+import numpy as np
+
+from fastscan.errors import unknown
+from fastscan.inputs import bounds, points, units
+from fastscan.inputs.toml import Table
+from fastscan.physics.nuclei import Isotope
+from fastscan.physics.quenching import lindhard
+from fastscan.typing import Array
+
+RECOIL_UNITS, VISIBLE_UNITS = units.UNITS["recoil energy"], units.UNITS["visible energy"]
+
+
+class Quenching(Protocol):
+    """What every kind of quenching offers."""
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Recoil energies in MeV between which it is smooth."""
+
+    def visible(self, recoil: Array, isotope: Isotope | None) -> Array:
+        """Visible energy in MeV of recoils of an isotope, or of electrons (None), with energies in MeV."""
+
+
+class Model(Quenching, Protocol):
+    """A quenching that a table of an experiment's file describes."""
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The quenching that a ``quenching`` table describes.
+
+        Raises
+        ------
+        ExperimentError
+            For a key that is missing or wrong.
+        """
+
+
+@dataclass(frozen=True)
+class Factor:
+    """The same share of every recoil's energy; 1 where nothing is quenched."""
+
+    share: float
+    knots: ClassVar[tuple[float, ...]] = ()
+
+    def visible(self, recoil: Array, isotope: Isotope | None) -> Array:
+        """See `Quenching.visible`."""
+        return self.share * recoil
+
+
+UNQUENCHED = Factor(1.0)
+
+
+@dataclass(frozen=True)
+class Lindhard:
+    """Lindhard's model, see `fastscan.physics.quenching.lindhard`."""
+
+    k: float
+    knots: ClassVar[tuple[float, ...]] = ()
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """See `Model.read`."""
+        return cls(table.number("k", *bounds.LINDHARD_K))
+
+    def visible(self, recoil: Array, isotope: Isotope | None) -> Array:
+        """See `Quenching.visible`."""
+        assert isotope is not None
+        return lindhard(recoil, isotope.Z, self.k)
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """c1 T + c2 T^2 + ..., T in MeV; nothing is visible where it is negative."""
+
+    coefficients: tuple[float, ...]
+    knots: ClassVar[tuple[float, ...]] = ()
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """See `Model.read`; the coefficients are for both energies in one unit."""
+        unit = RECOIL_UNITS[table.choice("unit", RECOIL_UNITS)]
+        given = table.numbers("coefficients", most=bounds.MOST_COEFFICIENTS)
+        return cls(tuple(each * unit**-power for power, each in enumerate(given)))
+
+    def visible(self, recoil: Array, isotope: Isotope | None) -> Array:
+        """See `Quenching.visible`."""
+        found = np.zeros_like(recoil)
+        for each in reversed(self.coefficients):
+            found = (found + each) * recoil
+        return np.maximum(found, 0.0)
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """Linear between recoil energies in MeV: the visible energy in MeV or, where it is a `share`, its part of T.
+
+    Above the table the last share holds.
+    """
+
+    energies: tuple[float, ...]
+    values: tuple[float, ...]
+    share: bool
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """See `Model.read`; without ``visible``, the unit of visible energies, values are shares."""
+        share = "visible" not in table
+        factor = 1.0 if share else VISIBLE_UNITS[table.choice("visible", VISIBLE_UNITS)]
+        energies, values = read_points(table, bounds.SHARE if share else bounds.RECOIL)
+        return cls(energies, tuple(value * factor for value in values), share)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """The energies of the table."""
+        return self.energies
+
+    def visible(self, recoil: Array, isotope: Isotope | None) -> Array:
+        """See `Quenching.visible`."""
+        if self.share:
+            return recoil * np.interp(recoil, self.energies, self.values)
+        last = self.energies[-1]
+        return np.interp(recoil, self.energies, self.values) * np.maximum(recoil / last, 1.0)
+
+
+@dataclass(frozen=True)
+class ByElement:
+    """A quenching for each element, by its symbol."""
+
+    elements: tuple[tuple[str, Quenching], ...]
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Those of all elements."""
+        return tuple(sorted({knot for _, each in self.elements for knot in each.knots}))
+
+    def visible(self, recoil: Array, isotope: Isotope | None) -> Array:
+        """See `Quenching.visible`."""
+        assert isotope is not None
+        return dict(self.elements)[isotope.symbol].visible(recoil, isotope)
+
+
+NUMBER_OR_MODEL = "a number, or a table with a model"
+QUENCHINGS: dict[str, type[Model]] = {"lindhard": Lindhard, "polynomial": Polynomial, "table": Tabulated}
+
+
+def read(table: Table, symbols: Sequence[str]) -> Quenching:
+    """The quenching of a detector whose target has some elements.
+
+    It is a number, a table of a ``model``, or a number or such a table for each element.
+
+    Raises
+    ------
+    ExperimentError
+        For a key that is missing or wrong, and for elements that aren't those of the target.
+    """
+    table.take("quenching", (int, float, dict), f"{NUMBER_OR_MODEL}, or one of them for each element")
+    if table.is_number("quenching"):
+        return Factor(table.number("quenching", *bounds.SHARE))
+    inner = table.table("quenching")
+    if "model" in inner:
+        return inner.of_kind("model", QUENCHINGS)
+    for name in inner.names():
+        if name not in symbols:
+            raise inner.error(name, unknown("key", name, ["model", *symbols]))
+    found = tuple((symbol, _of_element(inner, symbol)) for symbol in symbols)
+    inner.done()
+    return ByElement(found)
+
+
+def _of_element(table: Table, symbol: str) -> Quenching:
+    table.take(symbol, (int, float, dict), NUMBER_OR_MODEL)
+    if table.is_number(symbol):
+        return Factor(table.number(symbol, *bounds.SHARE))
+    return table.table(symbol).of_kind("model", QUENCHINGS)
+
+
+def read_points(table: Table, within: tuple[float, float]) -> points.Points:
+    """Recoil energies in MeV, from 0 on, and what a table says of them."""
+    unit = RECOIL_UNITS[table.choice("unit", RECOIL_UNITS)]
+    energies, values = points.read(table, "energy", "values", bounds.RECOIL, within)
+    if energies[0] > 0:
+        raise table.error("file" if "file" in table else "energy", "must begin at 0, with what a recoil gives there")
+    return tuple(energy * unit for energy in energies), values

@@ -1,0 +1,325 @@
+"""Detectors that reconstruct an energy: with which probability a recoil is counted in each bin.
+
+A recoil of energy T gives a visible energy (quenching), which gives photoelectrons or electrons (yield).  The deepest
+of these energies that the detector's bins, threshold or resolution are in is the one that it reconstructs, x.  The
+resolution says how x is distributed, the efficiency how many of an x are counted, the bins where:
+
+    R_b(T) = integral over bin b of efficiency(x) p(x | T) dx
+
+Recoil and visible energies are in MeV; x is in MeV, or a number of photoelectrons or electrons.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+
+from fastscan.experiments import efficiencies, energies, quenching, resolutions
+from fastscan.experiments.efficiencies import SHAPES, Efficiency
+from fastscan.experiments.energies import Energy, Kind
+from fastscan.experiments.quenching import UNQUENCHED, Quenching
+from fastscan.experiments.resolutions import REACH, Resolution
+from fastscan.inputs import bounds
+from fastscan.inputs.toml import Table
+from fastscan.inputs.units import symbol
+from fastscan.physics.nuclei import Isotope
+from fastscan.typing import Array, Channel
+
+# Keys that only a detector has that reconstructs an energy.
+KEYS = (
+    "quenching",
+    "photoelectrons_per_kevee",
+    "electrons_per_kevee",
+    "charge_yield",
+    "resolution",
+    "drop_below",
+)
+Of = Literal["reconstructed", "mean", "recoil"]
+ROUNDING = 1e-9  # of an energy that is written in two units
+STEP, AROUND = 3.0, np.arange(-4.0, 5.0)  # standard deviations between two splits, and how many there are on each side
+FINEST, RATIO = 1e-14, 4.0  # of the largest recoil, and of splits towards 0, where all is a power of T
+SAMPLES = 4096  # of recoil energies, between which the energy that they give is monotonic
+BISECTIONS = 60
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a detector makes of recoils.
+
+    Attributes
+    ----------
+    quenching : Quenching
+        Visible energy of a recoil; for a charge yield what it gives is a number of electrons over `per_mev`.
+    per_mev : float
+        Mean x of a visible energy of 1 MeV.
+    resolution : Resolution or None
+        Distribution of x; None where x is its mean.
+    efficiency : Efficiency
+        Probability to count what `of` says.
+    bins : tuple of float
+        Edges of the bins in x; the last may be infinite.
+    threshold : float
+        x below which nothing is counted.
+    drop_below_mev : float
+        Visible energy of recoils that give nothing.
+    of : {"reconstructed", "mean", "recoil"}
+        What the efficiency is one of: x, its mean, or T in MeV.
+    sizes : tuple of (Kind, float)
+        The kinds of energy that x is by a factor, and how many of x one of it is (an MeV, a photoelectron).
+    """
+
+    quenching: Quenching
+    per_mev: float
+    resolution: Resolution | None
+    efficiency: Efficiency
+    bins: tuple[float, ...]
+    threshold: float = 0.0
+    drop_below_mev: float = 0.0
+    of: Of = "reconstructed"
+    sizes: tuple[tuple[Kind, float], ...] = (("visible", 1.0),)
+
+    def probabilities(self, recoil: Array, isotope: Isotope | None) -> Array:
+        """R_b(T): the probability that a recoil of an isotope, or of an electron (None), is counted in each bin.
+
+        Parameters
+        ----------
+        recoil : array, shape (recoils,)
+            Recoil energies in MeV.
+
+        Returns
+        -------
+        array, shape (bins, recoils)
+
+        Examples
+        --------
+        Germanium with Lindhard's quenching and a noise of 20 eVee, at a recoil of 1 keV in a bin from 160 to 180 eVee:
+
+        >>> from fastscan.experiments.efficiencies import Constant
+        >>> from fastscan.experiments.quenching import Lindhard
+        >>> from fastscan.experiments.resolutions import Gaussian
+        >>> from fastscan.physics.nuclei import elements
+        >>> noise = Gaussian((4e-10, 0.0, 0.0))
+        >>> detector = Reconstruction(Lindhard(0.162), 1.0, noise, Constant(1.0), (1.6e-4, 1.8e-4))
+        >>> detector.probabilities(np.array([1e-3]), elements()["Ge"][0]).round(6)
+        array([[0.36993]])
+        """
+        visible = self.quenching.visible(recoil, isotope)
+        seen = visible > self.drop_below_mev
+        mean = visible * self.per_mev
+        found = np.zeros((len(self.bins) - 1, len(recoil)))
+        efficiency = self.efficiency if self.of == "reconstructed" else efficiencies.Constant(1.0)
+        for number, (low, high) in enumerate(itertools.pairwise(self.bins)):
+            start = max(low, self.threshold)
+            if start < high:
+                found[number, seen] = self._counted(start, high, efficiency, mean[seen], visible[seen])
+        if self.of != "reconstructed":
+            found *= self.efficiency.at(mean if self.of == "mean" else recoil)
+        return found
+
+    def _counted(self, low: float, high: float, efficiency: Efficiency, mean: Array, visible: Array) -> Array:
+        """Probability that an event is counted between two x."""
+        if self.resolution is None:
+            return np.where((low <= mean) & (mean < high), efficiency.at(mean), 0.0)
+        around = REACH * self.resolution.sigma(mean, visible)
+        near = (mean + around > low) & (mean - around < high)
+        found = np.zeros_like(mean)
+        if near.any():
+            found[near] = self.resolution.counted(low, high, efficiency, mean[near], visible[near])
+        return found
+
+    @property
+    def widths(self) -> dict[Kind, Array]:
+        """Widths of the bins above the threshold, in each energy that x is by a factor; the last may be infinite."""
+        above = np.diff(np.maximum(self.bins, self.threshold))
+        return {kind: above / size for kind, size in self.sizes}
+
+    def splits(self, isotope: Isotope | None, largest: float) -> Array:
+        """Recoil energies in MeV, from 0 to the largest, between which `probabilities` are smooth enough to integrate.
+
+        They don't depend on what gives the recoils: towards 0 they are a geometric series, as everything there is a
+        power of T.  Without a resolution there is one at each x at which the integrand begins, ends or bends; with one
+        there are some around it, three standard deviations from each other.
+        """
+        series = largest * RATIO ** -np.arange(math.ceil(-math.log(FINEST, RATIO)) + 1)
+        knots = [knot for knot in (*self.quenching.knots, *self._recoil_knots()) if 0 < knot < largest]
+        samples = np.unique([0.0, *series, *np.linspace(0, largest, SAMPLES), *knots])
+        sharp = self._recoils(self._mean_knots(), samples, isotope)
+        ends = self._recoils(self._ends(), samples, isotope)
+        if self.resolution is None:
+            return np.unique([0.0, *series, *knots, *sharp, *ends])
+        samples = np.unique([*samples, *ends])
+        visible = self.quenching.visible(samples, isotope)
+        sigma = np.maximum(self.resolution.sigma(visible * self.per_mev, visible), np.finfo(float).tiny)
+        # how many standard deviations it is to each sample from 0
+        steps = np.abs(np.diff(visible * self.per_mev)) / ((sigma[1:] + sigma[:-1]) / 2)
+        away = np.concatenate([[0.0], np.cumsum(steps)])
+        centres = np.interp([*ends, largest], samples, away)
+        around = np.unique(STEP * (np.round(centres / STEP)[:, None] + AROUND))
+        blurred = np.interp(around[(around > 0) & (around < away[-1])], away, samples)
+        return np.unique([0.0, *series, *knots, *sharp, *blurred])
+
+    def _ends(self) -> list[float]:
+        """The x at which the integrand of a bin begins, ends or bends."""
+        knots = self.efficiency.knots if self.of == "reconstructed" else ()
+        return [x for x in (*self.bins, self.threshold, *knots) if math.isfinite(x)]
+
+    def _mean_knots(self) -> list[float]:
+        """The means of x at which the probability itself jumps or bends."""
+        return [self.drop_below_mev * self.per_mev, *(self.efficiency.knots if self.of == "mean" else ())]
+
+    def _recoil_knots(self) -> tuple[float, ...]:
+        """The recoil energies in MeV at which the efficiency bends."""
+        return self.efficiency.knots if self.of == "recoil" else ()
+
+    def _recoils(self, means: list[float], samples: Array, isotope: Isotope | None) -> Array:
+        """Recoil energies in MeV that give some means of x; the energy is taken for monotonic between samples."""
+        given = self.quenching.visible(samples, isotope) * self.per_mev
+        wanted, place = np.nonzero((given[:-1] < np.array(means)[:, None]) != (given[1:] < np.array(means)[:, None]))
+        low, high, target = samples[place], samples[place + 1], np.array(means)[wanted]
+        rising = given[place] < target
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            below = self.quenching.visible(middle, isotope) * self.per_mev < target
+            low, high = np.where(below == rising, middle, low), np.where(below == rising, high, middle)
+        return high
+
+    @classmethod
+    def read(cls, table: Table, channel: Channel, isotopes: Sequence[Isotope]) -> Self:
+        """The detector that the ``[detector]`` table of an experiment's file describes, with some isotopes in it.
+
+        Raises
+        ------
+        ExperimentError
+            For a key that is missing, unknown or wrong, or can't stand beside the others; and for an energy that
+            doesn't follow from the recoil's.
+        """
+        chain = _Chain.read(table, channel, isotopes)
+        threshold = chain.mean(table, "threshold", energies.read(table, "threshold")) if "threshold" in table else 0.0
+        bins = chain.read_bins(table) or (threshold, math.inf)
+        resolution = resolutions.read(table, chain.sizes) if "resolution" in table else None
+        efficiency, of = chain.read_efficiency(table)
+        counted_from = max(threshold, bins[0]) if of == "reconstructed" else 0.0
+        if counted_from < efficiency.known_from * (1 - ROUNDING):
+            raise table.error(
+                "efficiency",
+                "the table says nothing below its first energy: give a threshold or bins there or above, or below = 0",
+            )
+        drop_below = table.quantity("drop_below", "visible energy") if "drop_below" in table else 0.0
+        table.done()
+        sizes = tuple(chain.sizes.items())
+        return cls(chain.quenching, chain.per_mev, resolution, efficiency, bins, threshold, drop_below, of, sizes)
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """How the reconstructed energy follows from a recoil; `sizes` says how much of it a unit of each energy is."""
+
+    quenching: Quenching
+    per_mev: float
+    sizes: Mapping[Kind, float]
+    isotopes: Sequence[Isotope]
+
+    @classmethod
+    def read(cls, table: Table, channel: Channel, isotopes: Sequence[Isotope]) -> Self:
+        """The chain that the keys of a detector describe."""
+        kind, per_mev = _read_yield(table)
+        if channel == "nu-e":
+            for key in ("quenching", "charge_yield"):
+                table.refuse(key, "the recoils are electrons, all of whose energy is visible")
+            sizes: dict[Kind, float] = (
+                {"recoil": per_mev, "visible": per_mev, kind: 1.0} if kind else {"recoil": 1.0, "visible": 1.0}
+            )
+            return cls(UNQUENCHED, per_mev, sizes, ())
+        if "charge_yield" in table:
+            table.refuse("quenching", "the charge yield is that of a recoil")
+            return cls(_read_charge_yield(table), 1e3, {"electrons": 1.0}, isotopes)
+        if "quenching" not in table:
+            if kind:
+                raise table.error("quenching", f"missing; {kind} per keVee are of visible energy: give a quenching")
+            return cls(UNQUENCHED, 1.0, {"recoil": 1.0}, isotopes)
+        quenched = quenching.read(table, sorted({isotope.symbol for isotope in isotopes}))
+        return cls(quenched, per_mev, {"visible": per_mev, kind: 1.0} if kind else {"visible": 1.0}, isotopes)
+
+    def mean(self, table: Table, key: str, energy: Energy) -> float:
+        """The reconstructed energy that an energy of a key is."""
+        if energy.kind in self.sizes:
+            return energy.value * self.sizes[energy.kind]
+        if energy.kind != "recoil":
+            raise table.error(key, energies.missing(energy.kind, "visible" in self.sizes))
+        recoil = np.array([energy.value])
+        means = {float(self.quenching.visible(recoil, each)[0]) * self.per_mev for each in self.isotopes}
+        if max(means) > min(means) * (1 + ROUNDING):
+            raise table.error(key, "is another visible energy for each element of the target: give that, in keVee")
+        return max(means)
+
+    def read_bins(self, table: Table) -> tuple[float, ...]:
+        """Edges of the bins in the reconstructed energy; empty where there are none."""
+        if "bins" not in table:
+            return ()
+        inner = table.table("bins")
+        kind, edges = energies.read_edges(inner)
+        inner.done()
+        if len(edges) > bounds.MOST_STEPS:
+            raise table.error("bins", f"must be fewer than {bounds.MOST_STEPS} where an energy is reconstructed")
+        means = tuple(self.mean(table, "bins", Energy(kind, edge)) for edge in edges)
+        if any(one >= other for one, other in itertools.pairwise(means)):
+            raise table.error("bins", "two edges are the same visible energy")
+        return means
+
+    def read_efficiency(self, table: Table) -> tuple[Efficiency, Of]:
+        """The efficiency, and what it is one of."""
+        number = efficiencies.read_number(table)
+        if number is not None:
+            return number, "reconstructed"
+        inner = table.table("efficiency")
+        quanta = next((kind for kind in self.sizes if kind not in ("recoil", "visible")), None)
+        in_quanta = "unit" not in inner and quanta is not None and inner.choice("shape", SHAPES) == "logistic"
+        kind, unit = (quanta, 1.0) if in_quanta and quanta else energies.unit(inner)
+        of = inner.choice("of", ("reconstructed", "true"), "true" if kind not in self.sizes else "reconstructed")
+        if kind in self.sizes:
+            size = unit * self.sizes[kind]
+            return inner.of_kind("shape", SHAPES, size, 1 / size), "mean" if of == "true" else "reconstructed"
+        if kind != "recoil":
+            raise inner.error("unit", energies.missing(kind, "visible" in self.sizes))
+        if of == "reconstructed":
+            raise inner.error("of", "a recoil energy isn't reconstructed here: give the efficiency in the unit of bins")
+        return inner.of_kind("shape", SHAPES, unit, 1 / unit), "recoil"
+
+
+def _read_yield(table: Table) -> tuple[Kind | None, float]:
+    """What a visible energy becomes, and how many in a MeV; None and 1 where it stays what it is."""
+    yields: dict[str, Kind] = {"photoelectrons_per_kevee": "photoelectrons", "electrons_per_kevee": "electrons"}
+    for key, kind in yields.items():
+        if key in table:
+            for other in {*yields, "charge_yield"} - {key}:
+                table.refuse(other, f"there is {key}")
+            return kind, table.number(key, *bounds.YIELD) * 1e3
+    return None, 1.0
+
+
+def _read_charge_yield(table: Table) -> Quenching:
+    """Electrons per keV of recoil energy: a number, or a table of recoil energies."""
+    table.take("charge_yield", (int, float, dict), "a number of electrons per keV of recoil energy, or a table of them")
+    if table.is_number("charge_yield"):
+        return quenching.Factor(table.number("charge_yield", *bounds.YIELD))
+    inner = table.table("charge_yield")
+    found = quenching.read_points(inner, (0.0, bounds.YIELD[1]))
+    inner.done()
+    return quenching.Tabulated(*found, share=True)
+
+
+def is_described(table: Table) -> bool:
+    """Whether the ``[detector]`` table of a file is one of a detector that reconstructs an energy.
+
+    It is one with a key for that, or with an energy that isn't the recoil's.
+    """
+    found = [key for key in KEYS if key in table]
+    found += [key for key in ("threshold",) if table.is_text(key) and not energies.is_recoil(symbol(table.text(key)))]
+    for key in ("bins", "efficiency"):
+        if key in table and table.is_table(key) and "unit" in table.table(key):
+            inner = table.table(key)
+            found += [key] if inner.is_text("unit") and not energies.is_recoil(inner.text("unit")) else []
+    return bool(found)

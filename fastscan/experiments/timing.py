@@ -1,0 +1,301 @@
+"""When events are counted: bins of time after the protons, and how the neutrinos of each flavour arrive.
+
+Times are in us.  The number of events in a bin of energy and time is that of the energy times the share of its
+neutrinos that arrive in the time.  Each kind of arrival is one class with its words, its reading and its shares.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
+
+import numpy as np
+
+from fastscan.inputs import bounds, points
+from fastscan.inputs.toml import Table
+from fastscan.inputs.units import UNITS
+from fastscan.physics.arrival import (
+    MUON_LIFETIME_US,
+    PION_LIFETIME_US,
+    delayed_box,
+    delayed_gaussian,
+    twice_delayed,
+)
+from fastscan.physics.quadrature import gauss_legendre
+from fastscan.physics.spectra import Neutrino
+from fastscan.typing import Array
+
+TIME_UNITS = UNITS["arrival time"]
+PROMPT: tuple[Neutrino, ...] = ("nu_mu",)  # of pion decay; those of muon decay come later
+ARRIVING: tuple[Neutrino, ...] = ("nu_mu", "nu_e", "nubar_mu")
+SPREAD = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)  # standard deviations of a pulse
+LIFETIMES = (1.0, 3.0, 6.0, 12.0)  # after a pulse, in units of each lifetime
+
+
+class Accepted(Protocol):
+    """What every shape of a time efficiency offers."""
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Times in us between which it is smooth."""
+
+    def at(self, time: Array) -> Array:
+        """Probability to count an event at a time in us."""
+
+
+@dataclass(frozen=True)
+class Decaying:
+    """1 up to a time, and exp(-rate (t - start)) after it."""
+
+    start: float
+    rate: float
+
+    @classmethod
+    def read(cls, table: Table, unit: float) -> Self:
+        """The efficiency that ``start`` and ``rate`` (one over the unit) describe."""
+        return cls(table.number("start", *bounds.TIME) * unit, table.number("rate", *bounds.TIME_RATE) / unit)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """See `Accepted.knots`."""
+        return (self.start,)
+
+    def at(self, time: Array) -> Array:
+        """See `Accepted.at`."""
+        return np.exp(-self.rate * np.maximum(time - self.start, 0.0))
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """Linear between times in us, and constant outside."""
+
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+    @classmethod
+    def read(cls, table: Table, unit: float) -> Self:
+        """The efficiency that ``time`` and ``values``, or a ``file``, describe."""
+        times, values = points.read(table, "time", "values", bounds.TIME, bounds.SHARE)
+        return cls(tuple(time * unit for time in times), values)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """See `Accepted.knots`."""
+        return self.times
+
+    def at(self, time: Array) -> Array:
+        """See `Accepted.at`."""
+        return np.interp(time, self.times, self.values)
+
+
+EFFICIENCIES: dict[str, type[Decaying | Tabulated]] = {"decay": Decaying, "table": Tabulated}
+
+
+class Arrival(Protocol):
+    """What every kind of arrival offers."""
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Times in us between which its densities are smooth."""
+
+    def density(self, neutrino: Neutrino, time: Array) -> Array:
+        """Density of the arrival of a neutrino at times in us, in 1/us."""
+
+
+@dataclass(frozen=True)
+class GaussianPulse:
+    """A Gaussian pulse of protons; the neutrinos follow with the lifetimes of the pion and the muon."""
+
+    mean: float
+    sigma: float
+
+    @classmethod
+    def read(cls, table: Table, unit: float) -> Self:
+        """The pulse that ``mean`` and ``sigma`` describe."""
+        return cls(table.number("mean", *bounds.TIME) * unit, table.number("sigma", *bounds.TIME_WIDTH) * unit)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """See `Arrival.knots`."""
+        end = self.mean + SPREAD[-1] * self.sigma
+        return (*(self.mean + n * self.sigma for n in SPREAD), *_after(end))
+
+    def density(self, neutrino: Neutrino, time: Array) -> Array:
+        """See `Arrival.density`."""
+        return _decays(neutrino, lambda lifetime: delayed_gaussian(time, self.mean, self.sigma, lifetime))
+
+
+@dataclass(frozen=True)
+class BoxPulse:
+    """A pulse of protons that is constant over a length of time; the neutrinos follow with the lifetimes."""
+
+    start: float
+    length: float
+
+    @classmethod
+    def read(cls, table: Table, unit: float) -> Self:
+        """The pulse that ``start`` and ``length`` describe."""
+        return cls(table.number("start", *bounds.TIME) * unit, table.number("length", *bounds.TIME_WIDTH) * unit)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """See `Arrival.knots`."""
+        end = self.start + self.length
+        return (self.start, *_after(self.start), end, *_after(end))
+
+    def density(self, neutrino: Neutrino, time: Array) -> Array:
+        """See `Arrival.density`."""
+        return _decays(neutrino, lambda lifetime: delayed_box(time, self.start, self.length, lifetime))
+
+
+PULSES: dict[str, type[GaussianPulse | BoxPulse]] = {"gaussian": GaussianPulse, "box": BoxPulse}
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """A tabulated arrival: between each two edges in us, the probability of each neutrino."""
+
+    edges: tuple[float, ...]
+    probabilities: tuple[tuple[Neutrino, tuple[float, ...]], ...]
+
+    @classmethod
+    def read(cls, table: Table, unit: float) -> Self:
+        """The arrival in the ``file`` of a table, with the columns ``time`` (lower edges) and those of the neutrinos.
+
+        The last bin is as long as the one before it.  Probabilities are taken as they are, without any normalisation.
+        """
+        data = table.data("file")
+        unit = TIME_UNITS[table.choice("unit", TIME_UNITS)]
+        columns = [table.column(key, data) for key in ("time", *ARRIVING)]
+        lows = columns[0]
+        if len(lows) < 2 or any(one >= other for one, other in itertools.pairwise(lows)):
+            raise table.error("time", "must increase from each line to the next, in two lines or more")
+        for key, column in zip(ARRIVING, columns[1:], strict=True):
+            table.checked(key, lambda key=key, column=column: points.check(data, key, column, bounds.SHARE))  # type: ignore[misc]
+            _check_total(table, key, column)
+        edges = (*lows, 2 * lows[-1] - lows[-2])
+        table.done()
+        return cls(tuple(edge * unit for edge in edges), tuple(zip(ARRIVING, columns[1:], strict=True)))
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """See `Arrival.knots`."""
+        return self.edges
+
+    def density(self, neutrino: Neutrino, time: Array) -> Array:
+        """See `Arrival.density`."""
+        edges = np.array(self.edges)
+        density = np.array([0.0, *(np.array(dict(self.probabilities)[neutrino]) / np.diff(edges)), 0.0])
+        return density[np.searchsorted(edges, time, side="right")]
+
+
+@dataclass(frozen=True)
+class Time:
+    """Bins in time with edges in us, and what arrives in them: a density, and which of it is counted."""
+
+    edges: tuple[float, ...]
+    arrival: GaussianPulse | BoxPulse | Histogram
+    efficiency: Decaying | Tabulated | None = None
+
+    @property
+    def durations(self) -> Array:
+        """Length of each bin in us."""
+        return np.diff(self.edges)
+
+    def shares(self, neutrino: Neutrino) -> Array:
+        """Share of a neutrino's events that is counted in each bin.
+
+        Examples
+        --------
+        The delayed neutrinos of COHERENT's argon in the bins from -0.1 to 0.9 us:
+
+        >>> Time((-0.1, 0.4, 0.9), GaussianPulse(0.44, 0.15)).shares("nu_e").round(8)
+        array([0.01460537, 0.16271179])
+        """
+        within = [*self.arrival.knots, *(self.efficiency.knots if self.efficiency else ())]
+        found = []
+        for low, high in itertools.pairwise(self.edges):
+            ends = np.unique([low, *(knot for knot in within if low < knot < high), high])
+            times, widths = gauss_legendre(ends[:-1], ends[1:])
+            counted = widths * self.arrival.density(neutrino, times)
+            found.append((counted * self.efficiency.at(times) if self.efficiency else counted).sum())
+        return np.array(found)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Bins in time with edges in us, and the share of each neutrino's events in them."""
+
+    edges: tuple[float, ...]
+    given: tuple[tuple[Neutrino, tuple[float, ...]], ...]
+    efficiency: ClassVar[None] = None
+
+    @property
+    def durations(self) -> Array:
+        """Length of each bin in us."""
+        return np.diff(self.edges)
+
+    def shares(self, neutrino: Neutrino) -> Array:
+        """See `Time.shares`."""
+        return np.array(dict(self.given)[neutrino])
+
+
+def read(table: Table) -> Time | Shares:
+    """The bins of time that the ``[time]`` table of an experiment's file describes.
+
+    Raises
+    ------
+    ExperimentError
+        For a key that is missing, unknown or wrong, or can't stand beside the others.
+    """
+    unit = TIME_UNITS[table.choice("unit", TIME_UNITS)]
+    edges = tuple(edge * unit for edge in table.increasing("edges", *bounds.TIME, bounds.MOST_STEPS))
+    if len(edges) < 2:
+        raise table.error("edges", "must be two or more")
+    found = _read_arrival(table, edges, unit)
+    table.done()
+    return found
+
+
+def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time | Shares:
+    if "pulse" in table:
+        table.refuse("arrival", "there is a pulse")
+        pulse = table.table("pulse").of_kind("shape", PULSES, unit)
+        return Time(edges, pulse, _read_efficiency(table, unit))
+    if "arrival" not in table:
+        raise table.error("pulse", "missing; give the pulse of protons, or the arrival of each neutrino")
+    arrival = table.table("arrival")
+    if "file" in arrival:
+        return Time(edges, Histogram.read(arrival, unit), _read_efficiency(table, unit))
+    table.refuse("efficiency", "the shares of the arrival are those that are counted")
+    given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key in ARRIVING)
+    for key, shares in given:
+        if len(shares) != len(edges) - 1:
+            raise arrival.error(key, f"must be as many as the {len(edges) - 1} bins of time, not {len(shares)}")
+        _check_total(arrival, key, shares)
+    arrival.done()
+    return Shares(edges, given)
+
+
+def _read_efficiency(table: Table, unit: float) -> Decaying | Tabulated | None:
+    return table.table("efficiency").of_kind("shape", EFFICIENCIES, unit) if "efficiency" in table else None
+
+
+def _check_total(table: Table, key: str, shares: Sequence[float]) -> None:
+    total = math.fsum(shares)
+    if total > 1 + bounds.SHARE_ROUNDING:
+        raise table.error(key, f"must not add up to more than 1, but to {total:g}")
+
+
+def _after(end: float) -> tuple[float, ...]:
+    """Times after an end between which what decays is smooth."""
+    return tuple(end + n * lifetime for lifetime in (PION_LIFETIME_US, MUON_LIFETIME_US) for n in LIFETIMES)
+
+
+def _decays(neutrino: Neutrino, delayed: Callable[[float], Array]) -> Array:
+    """The density of a neutrino, from those of what decays with a lifetime."""
+    pion = delayed(PION_LIFETIME_US)
+    if neutrino in PROMPT:
+        return pion
+    return twice_delayed(pion, delayed(MUON_LIFETIME_US), PION_LIFETIME_US, MUON_LIFETIME_US)

@@ -1,0 +1,229 @@
+"""Experiments as their papers describe them: each of tests/wishes loads, and counts as the naive calculation.
+
+What a wish only names, a table or an upper end of the bins, is assumed there and marked so.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import naive
+import numpy as np
+import pytest
+
+import fastscan
+from fastscan import experiments
+from fastscan.interactions.standard_model import couplings, features
+from fastscan.likelihoods.response import response
+
+WISHES = Path(__file__).parent / "wishes"
+YEAR = 365 * naive.DAY
+C3F8, CH4, NE = (("C", 3), ("F", 8)), (("C", 1), ("H", 4)), (("Ne", 1),)
+
+
+class Wish(NamedTuple):
+    """What a wish says, for the naive calculation."""
+
+    source: str  # of naive: "sns" or a reactor's fuel
+    strength: float  # neutrinos of each flavour in a second, or power in GW
+    metres: float
+    seconds: float
+    targets: tuple[tuple[naive.Compound, float], ...]  # and kg
+    chain: naive.Chain
+    chosen: tuple[tuple[str, int, float], ...] = ()
+
+
+def recoil(threshold: float) -> naive.Chain:
+    """A detector that knows the recoil energy in keV, above a threshold."""
+    return naive.Chain(lambda t, _: t, (threshold, math.inf))
+
+
+def lindhard(k: float) -> Callable[[float, naive.Isotope], float]:
+    """keVee of keVnr."""
+
+    def mean(t: float, isotope: naive.Isotope) -> float:
+        eps = 11.5 * isotope.charge ** (-7 / 3) * t
+        g = 3 * eps**0.15 + 0.7 * eps**0.6 + eps
+        return t * k * g / (1 + k * g)
+
+    return mean
+
+
+def share(factors: dict[int, float], scale: float = 1.0) -> Callable[[float, naive.Isotope], float]:
+    """A part of the recoil energy by proton number."""
+    return lambda t, isotope: scale * factors[isotope.charge] * t
+
+
+def times_table(energies: tuple[float, ...], values: tuple[float, ...]) -> Callable[[float, naive.Isotope], float]:
+    """T times what a table says at T."""
+    return lambda t, _: t * float(np.interp(t, energies, values))
+
+
+def tabulated(energies: tuple[float, ...], values: tuple[float, ...]) -> Callable[[float, naive.Isotope], float]:
+    """What a table says at T and, above its end, its last part of T."""
+    return lambda t, _: float(np.interp(t, energies, values)) * max(1.0, t / energies[-1])
+
+
+ESS_RATE = 0.3 * 2.8e23 / YEAR
+ESS = {
+    "ess-csi": (naive.CSI, 22.5, 1.0),
+    "ess-xe": (naive.XE, 20.0, 0.9),
+    "ess-ge": (naive.GE, 7.0, 0.6),
+    "ess-ar": (naive.AR, 10.0, 0.1),
+    "ess-si": (naive.SI, 1.0, 0.16),
+    "ess-c3f8": (C3F8, 10.0, 2.0),
+}
+CONUS_SIGMA = 0.048 / (2 * math.sqrt(2 * math.log(2)))
+SARKIS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+NEST = (0.0, 0.3, 1.0, 2.0, 5.0)
+CHAVARRIA = (0.0, 0.3, 0.68, 1.0, 2.28, 5.0)
+EXPECTED = {
+    "ccm": Wish("sns", 0.0425 * 7.5e21 / YEAR, 20, 3 * YEAR, ((naive.AR, 7000.0),), recoil(50.0)),
+    "connie-skipper": Wish(
+        "power plant", 3.95, 30, 243 * naive.DAY, ((naive.SI, 0.247e-3),),
+        naive.Chain(
+            times_table(SARKIS, (0.03, 0.07, 0.12, 0.17, 0.22, 0.28)),
+            tuple(0.015 + 0.04 * n for n in range(6)),
+            recoil_knots=SARKIS[1:],
+        ),
+    ),
+    "conus-plus": Wish(
+        "power plant", 3.6, 20.7, 119 * naive.DAY, ((naive.GE, 2.83),),
+        naive.Chain(
+            lindhard(0.162), (0.16, math.inf),
+            lambda x, mean: naive.gaussian(x, mean, CONUS_SIGMA),
+            lambda mean: CONUS_SIGMA,
+            lambda x: float(np.interp(x, (0.16, 0.18, 0.2), (0.9, 0.95, 1.0))),
+            (0.16, 0.18, 0.2),
+        ),
+    ),
+    "cryocsi": Wish(
+        "sns", 0.0848 * 1.5e23 / YEAR, 19.3, 3 * YEAR, ((naive.CSI, 700.0),),
+        naive.Chain(share({55: 0.15, 53: 0.15}, 50.0), (4.0, math.inf)),
+    ),
+    "enriched-ge76": Wish(
+        "power plant", 3.0, 20, YEAR, ((naive.GE, 50.0),), recoil(1.0), (("Ge", 76, 0.92), ("Ge", 74, 0.08))
+    ),
+    "ge-mini": Wish(
+        "sns", 0.288 * 5.4e22 / (55 * naive.DAY), 19.2, 55 * naive.DAY, ((naive.GE, 10.66),),
+        naive.Chain(lindhard(0.157), (1.5, math.inf)),
+    ),
+    "neon": Wish(
+        "power plant", 2.8, 23.7, YEAR, ((naive.NAI, 16.7),),
+        naive.Chain(share({11: 0.15, 53: 0.05}, 24.4), tuple(24.4 * (0.2 + 0.2 * n) for n in range(10))),
+    ),
+    "newsg3": Wish(
+        "power plant", 3.0, 20, YEAR, ((NE, 0.9), (CH4, 0.1)),
+        naive.Chain(share({10: 0.25, 6: 0.3, 1: 0.6}), (0.05, math.inf)),
+    ),
+    "nugen": Wish("power plant", 3.1, 11.1, 235 * naive.DAY, ((naive.GE, 1.41),), recoil(1.4)),
+    "red-100": Wish(
+        "power plant", 3.1, 19, 331 / 65 * naive.DAY, ((naive.XE, 65.0),),
+        naive.Chain(times_table(NEST, (2.0, 4.0, 6.0, 7.0, 7.5)), (4.0, math.inf), recoil_knots=NEST[1:]),
+    ),
+    "ricochet-ill": Wish(
+        "research reactor", 0.058, 8.8, 300 * naive.DAY, ((naive.GE, 0.68),),
+        naive.Chain(lindhard(0.157), (0.05, math.inf)),
+    ),
+    "sbc-lar10": Wish("research reactor", 1e-3, 3, YEAR, ((naive.AR, 10.0),), recoil(0.1)),
+    "violeta": Wish(
+        "power plant", 2.0, 12, 3 * YEAR, ((naive.SI, 1.0),),
+        naive.Chain(
+            tabulated(CHAVARRIA, (0.0, 0.015, 0.06, 0.12, 0.5, 1.5)), (0.015, 0.05, 0.1, 0.2, 0.5),
+            recoil_knots=CHAVARRIA[1:],
+        ),
+    ),
+    **{name: Wish("sns", ESS_RATE, 20, YEAR, ((compound, mass),), recoil(threshold))
+       for name, (compound, mass, threshold) in ESS.items()},
+}  # fmt: skip
+# Events that arXiv:1911.00762 expects at the European Spallation Source in a year.
+PUBLISHED = {"ess-csi": 8405, "ess-xe": 7770, "ess-ge": 1610, "ess-ar": 1380, "ess-si": 80}
+
+
+def standard_counts(name: str) -> np.ndarray:
+    """Counts of the Standard Model in each bin."""
+    found: np.ndarray = response(experiments.load(WISHES / f"{name}.toml")).total @ features(couplings("cevns")[0])
+    return found
+
+
+def fluence(wish: Wish) -> float:
+    """Neutrinos of each flavour, or fissions, per cm^2."""
+    area = 4 * math.pi * (wish.metres * 100) ** 2
+    if wish.source == "sns":
+        return wish.strength * wish.seconds / area
+    fuels = naive.FISSION_FRACTIONS[wish.source].items()
+    energy = sum(part * naive.FISSION_ENERGY[fuel] for fuel, part in fuels)
+    return wish.strength * 1e9 / (energy * naive.JOULE_PER_MEV) * wish.seconds / area
+
+
+def nuclei(wish: Wish) -> list[tuple[naive.Isotope, float]]:
+    """Isotopes of the targets and their nuclei."""
+    found = []
+    for compound, kilograms in wish.targets:
+        parts = [(each, n * part) for symbol, n in compound for each, part in naive.shares(symbol, wish.chosen)]
+        molar = math.fsum(isotope.atomic_mass * atoms for isotope, atoms in parts)
+        found += [(isotope, kilograms * 1000 / molar * naive.AVOGADRO * atoms) for isotope, atoms in parts]
+    return found
+
+
+def test_every_wish_is_there() -> None:
+    assert sorted(EXPECTED) == sorted(path.stem for path in WISHES.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPECTED) - {"ccm"}))
+def test_a_wish_counts_as_the_naive_calculation(name: str) -> None:
+    wish = EXPECTED[name]
+    theirs = naive.chained_events(wish.source, fluence(wish), nuclei(wish), naive.sm_couplings("cevns"), wish.chain)
+    assert standard_counts(name) == pytest.approx(theirs, rel=1e-8, abs=1e-12 * theirs.sum())
+
+
+def test_the_first_ninety_nanoseconds_count_as_the_naive_calculation() -> None:
+    """CCM sees the prompt neutrinos and few of the delayed ones, of a pulse of 290 ns."""
+    wish = EXPECTED["ccm"]
+
+    def arrived(until: float, start: float, lifetimes: tuple[float, ...]) -> float:
+        """Share that decayed until then, of protons at a start (us)."""
+        if len(lifetimes) == 1:
+            return 1 - math.exp(-(until - start) / lifetimes[0])
+        pion, muon = lifetimes
+        early, late = math.exp(-(until - start) / pion), math.exp(-(until - start) / muon)
+        return 1 - (muon * late - pion * early) / (muon - pion)
+
+    pulse = 0.29
+    prompt, delayed = (
+        naive.integral(lambda start, each=each: arrived(0.09, start, each) / pulse, [0.0, 0.09])
+        for each in ((0.026033,), (0.026033, 2.1969811))
+    )
+    whole = experiments.load(WISHES / "ccm.toml")
+    found = response(whole)
+    by_neutrino = dict(zip(found.neutrinos, found.by_neutrino @ features(couplings("cevns")[0]), strict=True))
+    mu, both = by_neutrino["nu_mu"] / prompt, (by_neutrino["nu_e"] + by_neutrino["nubar_mu"]) / delayed
+    theirs = naive.chained_events("sns", fluence(wish), nuclei(wish), naive.sm_couplings("cevns"), wish.chain)
+    assert mu + both == pytest.approx(theirs, rel=1e-8)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_yields_at_the_european_spallation_source(name: str) -> None:
+    assert standard_counts(name).sum() == pytest.approx(PUBLISHED[name], rel=0.05)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_wish_has_a_chi2(name: str) -> None:
+    """Of backgrounds, data and errors as the wish gives them."""
+    path = WISHES / f"{name}.toml"
+    assert math.isfinite(fastscan.chi2(path, "chi", m_zprime=500.0))
+
+
+def test_a_rate_per_energy_is_in_each_bin() -> None:
+    """NEON's 6 per keVee, kg and day, over 16.7 kg and a year, in bins of 0.2 keVee."""
+    neon = experiments.load(WISHES / "neon.toml")
+    counts = neon.statistics.counts(np.zeros(9), neon.exposed)
+    assert counts.variance == pytest.approx([6 * 0.2 * 16.7 * 365] * 9, rel=1e-12)
+    edges = neon.detector.bins
+    assert [b - a for a, b in itertools.pairwise(edges)] == pytest.approx([24.4 * 0.2] * 9)
+
+
+def test_an_exposure_in_mass_and_time_is_divided_by_the_mass() -> None:
+    assert experiments.load(WISHES / "red-100.toml").exposure_s == pytest.approx(331 / 65 * naive.DAY)
