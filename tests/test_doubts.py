@@ -27,7 +27,7 @@ from fastscan.stores.location import read_root
 
 CSI = "coherent-csi"
 END = 10 * experiments.load(CSI).largest_momentum_transfer_mev / 1e3  # GeV
-MASS = f"M_Z' is below {END:g} GeV: the contact form ends at ten times the largest momentum transfer, which is {CSI}'s"
+MASS = f"M_Z' is below {END:g} GeV: the contact form ends at ten times the largest momentum transfer of {CSI}"
 LARGE = "sigma_sys of conus is above 1: it is a relative error, 0.2 stands for 20 %"
 GRID = """
 experiments = ["conus"]

@@ -46,6 +46,7 @@ def readable(what: str | PathLike[str]) -> Iterator[None]:
         raise
     except DAMAGE as error:
         problem = (str(error) or type(error).__name__).splitlines()[0][:LONGEST_PROBLEM]
+        problem = "nested too deeply" if isinstance(error, RecursionError) else problem
         raise StoreError(f"{shown_path(what)} is half-written or damaged: {problem}") from None
     except OSError as error:
         raise StoreError(f"{shown_path(what)} can't be read: {error.strerror or error}") from None

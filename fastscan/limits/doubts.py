@@ -47,7 +47,7 @@ def end_of_form(strength: Strength, momentum_transfer: Mapping[str, float]) -> t
         return -np.inf, ""
     name = max(momentum_transfer, key=momentum_transfer.__getitem__)
     end = strength.lowest(momentum_transfer[name])
-    return end, f"{strength.axis.text} is below {strength.axis.told(end)}: {strength.form_ends}, which is {name}'s"
+    return end, f"{strength.axis.text} is below {strength.axis.told(end)}: {strength.form_ends} of {name}"
 
 
 def about_strengths(strength: Strength, momentum_transfer: Mapping[str, float], values: ArrayLike) -> list[str]:
@@ -55,7 +55,7 @@ def about_strengths(strength: Strength, momentum_transfer: Mapping[str, float], 
 
     >>> from fastscan.interactions.contact import HEAVY
     >>> about_strengths(HEAVY, {"conus": 20.0, "coherent-csi": 100.0}, [0.5, np.inf])
-    ["M_Z' is below 1 GeV: the contact form ends at ten times the largest momentum transfer, which is coherent-csi's"]
+    ["M_Z' is below 1 GeV: the contact form ends at ten times the largest momentum transfer of coherent-csi"]
     """
     end, text = end_of_form(strength, momentum_transfer)
     return [text] if np.any(np.asarray(values) < end) else []
