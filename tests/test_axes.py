@@ -222,8 +222,8 @@ def test_records_have_its_column(root: zarr.Group) -> None:
 def test_tables_have_its_heading_and_shown_value(stored: str) -> None:
     _, header, *rows = ok("limits", stored, "--luminosity", "axis").splitlines()
     headings = [axis.heading for axis in AXES if axis is not M_ZPRIME]
-    assert re.split(" {2,}", header) == ["experiment", "model", *headings, "limit"]
-    assert [re.split(" {2,}", row)[2] for row in rows] == [beta for beta in ("0", "30", "90", "180") for _ in range(3)]
+    assert re.split(" {2,}", header) == ["experiment", "label", "model", *headings, "limit"]
+    assert [re.split(" {2,}", row)[3] for row in rows] == [beta for beta in ("0", "30", "90", "180") for _ in range(3)]
 
 
 @pytest.mark.parametrize("axis", AXES, ids=lambda axis: axis.name)

@@ -38,7 +38,7 @@ from fastscan.scans.plan import plan
 from fastscan.scans.verify import verify
 from fastscan.stores import store
 from fastscan.stores.cube import hash_of
-from fastscan.stores.layout import FORMAT
+from fastscan.stores.layout import FORMAT, JSON_TEXTS
 from fastscan.typing import Record
 
 
@@ -681,11 +681,28 @@ def ask_everything(intact: Intact, out: Path) -> None:
 def forged(intact: Intact, out: Path, file: str, content: bytes) -> Path:
     """A copy of the intact store in which a file has other content, with the checksum that it needs."""
     group = "/".join(file.split("/")[:2])
-    own = json.loads(intact.contents[f"{group}/zarr.json"])
+    own = unfolded(intact.contents[f"{group}/zarr.json"])
     own["attributes"]["checksums"][file.removeprefix(f"{group}/")] = xxhash.xxh3_64_hexdigest(content)
-    damaged(intact, out, f"{group}/zarr.json", json.dumps(own).encode())
+    damaged(intact, out, f"{group}/zarr.json", folded(own))
     (out / file).write_bytes(content)
     return out
+
+
+def unfolded(content: bytes) -> Any:
+    """A zarr.json, with what a group keeps as JSON in texts as the values that they stand for."""
+    document = json.loads(content)
+    attributes = document.get("attributes", {})
+    attributes |= {key: json.loads(attributes[key]) for key in JSON_TEXTS if key in attributes}
+    return document
+
+
+def folded(document: Any) -> bytes:
+    """The zarr.json of what `unfolded` returned, whatever became of it."""
+    with suppress(AttributeError, KeyError, TypeError):
+        attributes = document["attributes"]
+        texts = {key: json.dumps(attributes[key]) for key in JSON_TEXTS if key in attributes}
+        document = {**document, "attributes": {**attributes, **texts}}
+    return json.dumps(document).encode()
 
 
 def nested(depth: int) -> list[Any]:
@@ -718,16 +735,16 @@ def replaced(draw: st.DrawFn, value: Any) -> Any:
 def test_forged_metadata_are_answered_or_refused(intact: Intact, data: st.DataObject) -> None:
     """Whatever stands in them, with all hashes and checksums as they must be."""
     file = data.draw(st.sampled_from([file for file in intact.contents if file.endswith("zarr.json")]))
-    content = data.draw(replaced(json.loads(intact.contents[file])))
+    content = data.draw(replaced(unfolded(intact.contents[file])))
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "SETTLE", 0.01)
         out = Path(place, "out.zarr")
         if file.count("/") > 2:
-            forged(intact, out, file, json.dumps(content).encode())
+            forged(intact, out, file, folded(content))
         else:
             with suppress(KeyError, TypeError):
                 content["attributes"]["hash"] = hash_of(content["attributes"]["identity"])
-            damaged(intact, out, file, json.dumps(content).encode())
+            damaged(intact, out, file, folded(content))
         ask_everything(intact, out)
 
 
@@ -809,9 +826,9 @@ def test_a_store_of_zarr_format_2_is_refused(intact: Intact, tmp_path: Path) -> 
 def test_checksums_lead_nowhere_else(key: str, intact: Intact, tmp_path: Path) -> None:
     """Even where a file is there, and its checksum fits."""
     (tmp_path / "secret").write_bytes(b"secret")
-    own = json.loads(intact.contents[f"{E6}/zarr.json"])
+    own = unfolded(intact.contents[f"{E6}/zarr.json"])
     own["attributes"]["checksums"][key] = xxhash.xxh3_64_hexdigest(b"secret")
-    out = damaged(intact, tmp_path / "out.zarr", f"{E6}/zarr.json", json.dumps(own).encode())
+    out = damaged(intact, tmp_path / "out.zarr", f"{E6}/zarr.json", folded(own))
     with pytest.raises(FastscanError, match="its checksums are of other files than fastscan writes"):
         limits(out, False)
     with told_if_refused():
@@ -820,9 +837,9 @@ def test_checksums_lead_nowhere_else(key: str, intact: Intact, tmp_path: Path) -
 
 
 def test_a_million_checksums_are_refused(intact: Intact, tmp_path: Path) -> None:
-    own = json.loads(intact.contents[f"{E6}/zarr.json"])
+    own = unfolded(intact.contents[f"{E6}/zarr.json"])
     own["attributes"]["checksums"] |= {f"beta/c/{number}": "" for number in range(1_000_000)}
-    out = damaged(intact, tmp_path / "out.zarr", f"{E6}/zarr.json", json.dumps(own).encode())
+    out = damaged(intact, tmp_path / "out.zarr", f"{E6}/zarr.json", folded(own))
     with pytest.raises(FastscanError, match="its checksums are of other files than fastscan writes"):
         store.describe(out)
 
