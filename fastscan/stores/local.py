@@ -31,7 +31,7 @@ class Directory(LocalStore):
     def __init__(self, root: Path, *, read_only: bool = False) -> None:
         super().__init__(root, read_only=read_only)
         self._opened: int | None = None
-        if not read_only and root.is_dir():
+        if not read_only and root.is_dir() and hasattr(os, "O_DIRECTORY"):  # Windows opens no directories
             self._opened = os.open(root, os.O_RDONLY)  # as long as it is open, no other directory has its number
             weakref.finalize(self, os.close, self._opened)
 
