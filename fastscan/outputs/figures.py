@@ -296,16 +296,8 @@ def legend(ax: Axes, title: str | None = None, below: str = "") -> Legend:
         loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0, handlelength=3.4, title=title, alignment="left"
     )
     if below:
-        ax.annotate(
-            below,
-            (0, 0),
-            xycoords=names,
-            xytext=(0, -4),
-            textcoords="offset points",
-            va="top",
-            color=SOFT,
-            fontsize=SMALL,
-        )
+        place: dict[str, Any] = {"xycoords": names, "xytext": (6, -4), "textcoords": "offset points", "va": "top"}
+        ax.annotate(below, (0, 0), color=SOFT, fontsize=SMALL, **place)
     return names
 
 
