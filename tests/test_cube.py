@@ -29,6 +29,7 @@ from fastscan.scans.plan import plan
 from fastscan.scans.verify import verify
 from fastscan.stores import store
 from fastscan.stores.cube import Cube
+from fastscan.stores.layout import files_with
 from fastscan.typing import Array, Channel
 
 
@@ -135,6 +136,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one line in the catalogue and one among the axes do for a kind of interaction."""
     monkeypatch.setitem(catalogue.KINDS, "shared", Shared)
     monkeypatch.setattr(from_cube, "AXES", (*AXES, SHARE))
+    monkeypatch.setattr(store, "FILES", files_with((*AXES, SHARE)))
 
 
 def directly(points: Mapping[str, Array]) -> Array:

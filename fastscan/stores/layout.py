@@ -6,7 +6,7 @@ and the settings of the experiments, sigma_sys and luminosity.
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -81,15 +81,21 @@ def stored_axis(axis: Axis) -> Stored:
 
 
 RECORD = re.compile(r"done\.(\d+)\.json")  # the record of a task, beside the chunks of chi2
-# Every file that fastscan and zarr write below a store, among them what a killed write leaves behind.
 _CHUNK = r"(c(/\d+)+|c(\.\d+)+|zarr\.json)"
-FILES = re.compile(
-    r"zarr\.json|[^/]+/zarr\.json|[^/]+/[^/]+/(zarr\.json"
-    rf"|({'|'.join((*(axis.name for axis in AXES), *COMPUTED))})/{_CHUNK}"
-    rf"|chi2/{RECORD.pattern}"
-    rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
-    rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK}))"
-)
+
+
+def files_with(axes: Iterable[Axis]) -> re.Pattern[str]:
+    """Every file that fastscan and zarr write below a store whose groups can have some axes."""
+    return re.compile(
+        r"zarr\.json|[^/]+/zarr\.json|[^/]+/[^/]+/(zarr\.json"
+        rf"|({'|'.join((*(axis.name for axis in axes), *COMPUTED))})/{_CHUNK}"
+        rf"|chi2/{RECORD.pattern}"
+        rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
+        rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK}))"
+    )
+
+
+FILES = files_with(AXES)
 LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial")  # zarr's temporary files
 
 Index = tuple[int, ...]
