@@ -9,6 +9,7 @@ from pathlib import Path
 import numba
 import pytest
 
+from fastscan import errors
 from fastscan.kernels import jit
 
 PROGRAM = """
@@ -26,9 +27,10 @@ for compiled in (chi2_columns.serial, chi2_columns.parallel):
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """The package with its kernels alone, to be edited."""
+    """The package with its kernels and the errors that they import alone, to be edited."""
     package, wing = tmp_path / "fastscan", Path(jit.__file__).parent
     shutil.copytree(wing, package / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(errors.__file__, package)
     (package / "__init__.py").touch()
     return package
 
