@@ -8,6 +8,7 @@ from test_reconstruction import LINDHARD, described
 
 import fastscan
 from fastscan import experiments
+from fastscan.errors import ExperimentError
 from fastscan.experiments import Projection
 from fastscan.experiments.observations import Counts
 from fastscan.likelihoods.response import response
@@ -236,3 +237,13 @@ def test_an_exposure_that_is_wrong_or_given_twice_is_told(words: str, problem: s
 def test_an_exposure_is_a_mass_times_a_time(words: str, write: Write) -> None:
     path = write("own.toml", described(ONE).replace('exposure = "1 yr"', f'exposure = "{words}"'))
     assert experiments.load(path).exposure_s == pytest.approx(331 * 86400)
+
+
+@pytest.mark.parametrize("number", [1e308, 1e200, float("inf"), float("nan")])
+@pytest.mark.parametrize("name", ["conus", "coherent-csi"])
+def test_numbers_that_python_gives_and_no_square_can_hold_are_refused(name: str, number: float) -> None:
+    loaded = experiments.load(name)
+    beyond = replace(loaded, statistics=replace(loaded.statistics, background=number))
+    for each in (beyond, beyond.expected()):
+        with pytest.raises(ExperimentError, match="has numbers too large for counts: check its data"):
+            fastscan.limit(each, "chi")

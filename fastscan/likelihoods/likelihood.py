@@ -12,8 +12,9 @@ import numpy as np
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.observations import Counts
 from fastscan.inputs import arguments
-from fastscan.inputs.bounds import EVENTS
+from fastscan.inputs.bounds import EVENTS, NUMBER
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels import blocks
@@ -346,9 +347,22 @@ def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
 
 def _data_sums(rates: Array, signal: Array, experiment: Experiment) -> tuple[Array, float]:
     """Roots of the sums and spread, as `experiment_sums`, of an experiment's observation."""
-    counts = experiment.statistics.counts(signal, experiment.exposed)
+    counts = _counts(signal, experiment)
     counted = counts.variance > 0
     return square_roots(rates[:, counted], signal[counted], counts.some(counted)), counts.spread
+
+
+def _counts(signal: Array, experiment: Experiment) -> Counts:
+    """What a chi2 compares, where its numbers can be squared: those of an experiment made in Python can be any."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            counts = experiment.statistics.counts(signal, experiment.exposed)
+            largest = np.abs(np.concatenate([counts.data, counts.variance, [counts.spread]])).max()
+    except OverflowError:  # of Python's own numbers
+        largest = np.inf
+    if not largest <= NUMBER[1]:  # a nan fails this too
+        raise ExperimentError(f"experiment {quoted(experiment.name)} has numbers too large for counts: check its data")
+    return counts
 
 
 def _binned(experiment: Experiment) -> tuple[Array, Array]:
