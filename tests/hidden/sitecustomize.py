@@ -13,5 +13,6 @@ if hidden:
 
     if hasattr(os, hidden):
         delattr(os, hidden)
+        os.process_cpu_count = os.cpu_count  # what Python 3.13 has where sched_getaffinity is not there
     else:
         sys.modules[hidden] = None  # type: ignore[assignment]
