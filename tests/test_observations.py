@@ -247,3 +247,20 @@ def test_numbers_that_python_gives_and_no_square_can_hold_are_refused(name: str,
     for each in (beyond, beyond.expected()):
         with pytest.raises(ExperimentError, match="has numbers too large for counts: check its data"):
             fastscan.limit(each, "chi")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("measured", "signal = 20\nsignal_error = 6"),
+        ("measured", "observed = [20]\nerror = [5]"),
+        ("projection", 'background = "0.42 /d"'),
+        ("projection", background("neutrons", 'rate = "0.42 /d"\nerror = 0.1')),
+    ],
+)
+def test_relative_errors_can_be_in_per_cent(kind: str, words: str, write: Write) -> None:
+    text = observing(words, ONE, kind)
+    per_cent = text.replace("sigma_sys = 0.1", 'sigma_sys = "10 %"').replace("error = 0.1", 'error = "10 %"')
+    assert per_cent != text
+    one, other = (experiments.load(write(name, each)) for name, each in (("a.toml", text), ("b.toml", per_cent)))
+    assert one.statistics == other.statistics

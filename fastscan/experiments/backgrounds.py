@@ -129,7 +129,7 @@ def read(table: Table) -> tuple[Background, ...]:
         return (Background("background", _read_rate(table, "background")),)
     found = []
     for each in table.tables("background"):
-        error = each.number("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in each else 0.0
+        error = each.relative("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in each else 0.0
         found.append(Background(each.text("name"), _read_amount(each), error))
         each.done()
     names = [each.name for each in found]

@@ -111,7 +111,7 @@ class Measured:
             steady_state=table.number("steady_state", *bounds.GIVEN_EVENTS),
             background=table.number("background", *bounds.GIVEN_EVENTS),
             background_error=table.relative("background_error", SIGMA_SYS.low, SIGMA_SYS.high),
-            sigma_sys=table.relative(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
+            sigma_sys=_read_sigma_sys(table),
         )
         if measured.observed == measured.steady_state == measured.background == 0:
             raise table.error("observed", "without any event, steady state or background there is no variance")
@@ -178,7 +178,7 @@ class Projection:
         return cls(
             background=table.number("background", *bounds.RELATIVE_BACKGROUND) if has_background else 0.0,
             background_scales=table.flag("background_scales") if has_background else False,
-            sigma_sys=table.relative(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high),
+            sigma_sys=_read_sigma_sys(table),
         )
 
     def expected(self) -> Self:
@@ -333,7 +333,7 @@ OBSERVED = "a number, a list of numbers, or a table with a file and a column"
 
 
 def _read_sigma_sys(table: Table) -> float:
-    return table.number(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high)
+    return table.relative(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high)
 
 
 def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
