@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastscan.physics.kinematics import maximum_recoil, minimum_energy, momentum_transfer
+from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil, minimum_energy
 
 masses = st.floats(0.5, 2e5)
 
@@ -23,6 +23,6 @@ def test_momentum_transfer_is_that_of_the_momenta_of_the_neutrino(energy: float,
     """Backwards the neutrino keeps E - T: q = 2 E - T in momentum, T in energy, and their squares differ by Q^2."""
     recoil = maximum_recoil(energy, mass)
     squared = (2 * energy - recoil) ** 2 - recoil**2
-    transfer = momentum_transfer(recoil, mass)
+    transfer = four_momentum_transfer(recoil, mass)
     assert transfer == pytest.approx(squared**0.5, rel=1e-9)
     assert transfer <= 2 * energy * (1 + 1e-12)

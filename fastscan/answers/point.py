@@ -10,6 +10,7 @@ from fastscan.answers.records import doubts_of_limits, limit_record
 from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import warn
 from fastscan.experiments.catalogue import load_all
+from fastscan.experiments.experiment import Experiment
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.likelihood import with_expected_data
@@ -20,7 +21,7 @@ from fastscan.limits.points import Rows
 from fastscan.typing import Record
 
 
-def limits_at_points(names: Sequence[str], model: str, question: Question) -> list[Record]:
+def limits_at_points(names: Sequence[str | Experiment], model: str, question: Question) -> list[Record]:
     """The records of the limits of one or several experiments at every combination of values, without a store.
 
     Values of sigma_sys that are given by experiment go together, the first with the first.

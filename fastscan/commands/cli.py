@@ -87,14 +87,15 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
     from fastscan.answers import point, records
     from fastscan.experiments.catalogue import load_all
 
-    names = experiments.split(",")
-    found = point.limits_at_points(names, model, options.with_sigma_sys(question, names))
+    loaded = load_all(experiments.split(","))
+    asked = options.with_sigma_sys(question, [each.name for each in loaded])
+    found = point.limits_at_points(loaded, model, asked)
     if as_csv:
         records.write_csv(sys.stdout, list(found[0]), found)
     elif as_json:
         terminal.print_json(found if len(found) > 1 else found[0])
     elif len(found) > 1:
-        labels = {each.name: each.label for each in load_all(names)}
+        labels = {each.name: each.label for each in loaded}
         terminal.print_limits(found, question.cl, question.column_dof, labels)
     else:
         terminal.print_limit(found[0])

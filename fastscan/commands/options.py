@@ -231,19 +231,17 @@ def question(*options: Option, dof: Option) -> Option:
 def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
     """A question with `--sigma-sys` resolved, which says it of all experiments (name None) or of one, or several times.
 
-    The later one counts.  Several errors of one experiment go with those of another one by one.
+    `names` are those of the experiments.  The later one counts.  Several errors of one experiment go with those of
+    another one by one.
     """
     given: Sequence[tuple[str | None, list[float]]] = asked.at.get(SIGMA_SYS.name, ())
     if not given:
         return asked
     if all(name is None for name, _ in given):
         return replace(asked, at={**asked.at, SIGMA_SYS.name: given[-1][1]})
-    from fastscan.experiments.catalogue import load_all
-
-    loaded = [each.name for each in load_all(names)]
     named: dict[str, list[float]] = {}
     for name, errors in given:
-        named.update(dict.fromkeys(loaded, errors) if name is None else {name: errors})
+        named.update(dict.fromkeys(names, errors) if name is None else {name: errors})
     return replace(asked, at={**asked.at, SIGMA_SYS.name: named})
 
 

@@ -20,7 +20,6 @@ from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
 
 RECOIL_UNITS = UNITS["recoil energy"]
-ROUNDING = 1e-9  # of an energy that is written in two units
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Detector:
 
     def __post_init__(self) -> None:
         first = self.efficiency.known_from
-        if self.threshold_mev < first * (1 - ROUNDING):
+        if self.threshold_mev < first * (1 - bounds.ENERGY_ROUNDING):
             raise ExperimentError(
                 f"the table says nothing below its first energy, {1e3 * first:g} keV, where its first value held once: "
                 "give a threshold there or above, or below = 0 in the table"

@@ -18,7 +18,7 @@ from fastscan.experiments.targets import Target
 from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
 from fastscan.physics.constants import M_ELECTRON
-from fastscan.physics.kinematics import maximum_recoil, momentum_transfer
+from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil
 from fastscan.physics.spectra import Spectrum
 from fastscan.typing import Channel
 
@@ -120,7 +120,7 @@ class Experiment:
         105.6
         """
         heaviest = max(self._masses_mev)
-        return momentum_transfer(maximum_recoil(self.source.endpoint_mev, heaviest), heaviest)
+        return four_momentum_transfer(maximum_recoil(self.source.endpoint_mev, heaviest), heaviest)
 
     @property
     def _masses_mev(self) -> list[float]:

@@ -38,7 +38,6 @@ KEYS = (
     "drop_below",
 )
 Of = Literal["reconstructed", "mean", "recoil"]
-ROUNDING = 1e-9  # of an energy that is written in two units
 STEP, AROUND = 3.0, np.arange(-4.0, 5.0)  # standard deviations between two splits, and how many there are on each side
 FINEST, RATIO = 1e-14, 4.0  # of the largest recoil, and of splits towards 0, where all is a power of T
 SAMPLES = 4096  # of recoil energies, between which the energy that they give is monotonic
@@ -202,7 +201,7 @@ class Reconstruction:
         resolution = resolutions.read(table, chain.sizes) if "resolution" in table else None
         efficiency, of = chain.read_efficiency(table)
         counted_from = max(threshold, bins[0]) if of == "reconstructed" else 0.0
-        if counted_from < efficiency.known_from * (1 - ROUNDING):
+        if counted_from < efficiency.known_from * (1 - bounds.ENERGY_ROUNDING):
             raise table.error(
                 "efficiency",
                 "the table says nothing below its first energy: give a threshold or bins there or above, or below = 0",
@@ -251,7 +250,7 @@ class _Chain:
             raise table.error(key, energies.missing(energy.kind, "visible" in self.sizes))
         recoil = np.array([energy.value])
         means = {float(self.quenching.visible(recoil, each)[0]) * self.per_mev for each in self.isotopes}
-        if max(means) > min(means) * (1 + ROUNDING):
+        if max(means) > min(means) * (1 + bounds.ENERGY_ROUNDING):
             raise table.error(key, "is another visible energy for each element of the target: give that, in keVee")
         return max(means)
 

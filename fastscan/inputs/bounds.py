@@ -38,6 +38,7 @@ QUANTITY = {  # of each kind, in its base unit
     "size": (1.0, 2.0**60),
 }
 SHARE = (0.0, 1.0)
+ENERGY_ROUNDING = 1e-9  # of an energy that is written in two units
 SHARE_ROUNDING = 1e-6  # of shares that should add up to 1, as people write them
 MOST_ATOMS = 10_000  # of an element in a formula unit
 NEUTRINOS_PER_PROTON = (1e-9, 1e3)

@@ -35,12 +35,12 @@ def maximum_recoil(energy: Energy, mass: float) -> Energy:
     return 2 * energy**2 / (mass + 2 * energy)
 
 
-def momentum_transfer(recoil: Energy, mass: float) -> Energy:
-    """Momentum that a recoil takes over: the square root of -q^2, which a propagator 1 / (M_Z'^2 - q^2) has.
+def four_momentum_transfer(recoil: Energy, mass: float) -> Energy:
+    """Four-momentum that a recoil takes over: the square root of -q^2, which a propagator 1 / (M_Z'^2 - q^2) has.
 
         Q = sqrt(2 M T)
 
-    It is at most 2 E for a neutrino of energy E.
+    It is at most 2 E for a neutrino of energy E.  The three-momentum is `cross_sections.momentum_transfer`.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def momentum_transfer(recoil: Energy, mass: float) -> Energy:
 
     Examples
     --------
-    >>> round(momentum_transfer(maximum_recoil(30.0, 1e5), 1e5), 2)
+    >>> round(four_momentum_transfer(maximum_recoil(30.0, 1e5), 1e5), 2)
     59.98
     """
     transfer: Energy = (2 * mass * recoil) ** 0.5
