@@ -272,7 +272,8 @@ bins = { edges = [6.5, 8.5, 10.5, 30.5], unit = "PE" }""",
         "pions",
     )
     assert isinstance(csi.detector, Reconstruction)
-    ours = csi.detector.probabilities(np.array([0.008, 0.02]), None)
+    iodine, _ = csi.targets[0].isotopes()[0]
+    ours = csi.detector.probabilities(np.array([0.008, 0.02]), iodine)
     for recoil, column in zip((8.0, 20.0), ours.T, strict=True):
         mean = 0.0878 * 13.348 * recoil
         chances = {
