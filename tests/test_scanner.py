@@ -127,7 +127,9 @@ def test_finish_names_the_tasks_where_no_scan_in_parts_has_them_all(write: Write
     scanner.finish(str(out))
     for number in (0, 1):
         (out / f"coherent-ge/chi/chi2/done.{number}.json").unlink()
-    with pytest.raises(FastscanError, match="complete: coherent-ge/chi lacks tasks 0-1; a scan with resume=True computes them"):
+    with pytest.raises(
+        FastscanError, match="complete: coherent-ge/chi lacks tasks 0-1; a scan with resume=True computes them"
+    ):
         scanner.finish(str(out))
 
 

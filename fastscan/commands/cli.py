@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that ``fastscan --help`` starts in a moment.
 """
 
+import logging
 import os
 import re
 import sys
@@ -469,6 +470,7 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
         getattr(sys, name).reconfigure(errors="backslashreplace")  # a title may have what the terminal can't show
     _tell_warnings()
+    _tell_compilations()
     try:
         _check_environment()
         cli.main(prog_name="fastscan", standalone_mode=False)
@@ -500,6 +502,16 @@ def _tell_warnings() -> None:
 
     warnings.simplefilter("always", FastscanWarning)
     warnings.showwarning = show  # type: ignore[assignment]
+
+
+def _tell_compilations() -> None:
+    """Say to who waits at a terminal that kernels are being compiled; a progress bar makes room for that line."""
+    if sys.stderr.isatty():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("\r\x1b[Kfastscan: %(message)s"))
+        log = logging.getLogger("fastscan.kernels")
+        log.setLevel(logging.INFO)
+        log.addHandler(handler)
 
 
 def _check_environment() -> None:
