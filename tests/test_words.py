@@ -77,9 +77,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
     return arrays(scanned(MANY_TASKS, tmp_path_factory.mktemp("undisturbed")))
 
 
-@pytest.mark.parametrize("options", [[], ["--workers", "1"]], ids=["threads", "workers"])
+@pytest.mark.parametrize(
+    ("options", "again"),
+    [([], "--resume"), (["--workers", "1"], "--resume"), (["--part", "1/1"], "the same command")],
+    ids=["threads", "workers", "part"],
+)
 def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
-    options: list[str], undisturbed: Arrays, tmp_path: Path
+    options: list[str], again: str, undisturbed: Arrays, tmp_path: Path
 ) -> None:
     """A terminal's Ctrl-C goes to all processes of a command, dask's too."""
     out = tmp_path / "out.zarr"
@@ -100,7 +104,7 @@ def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
     printed, told = scan.communicate(timeout=60)
     assert (scan.returncode, printed) == (130, ""), told
     (ended,) = told.splitlines()[1:]
-    assert re.fullmatch(r"fastscan: interrupted; \d+ of 724 tasks are done; --resume continues", ended)
+    assert re.fullmatch(rf"fastscan: interrupted; \d+ of 724 tasks are done; {again} continues", ended)
     done = sum(1 for _ in out.rglob("done.*.json"))
     calls: list[Progress] = []
     fastscan.scan(tmp_path / "grid.toml", out, resume=True, progress=calls.append)

@@ -212,10 +212,11 @@ def scan(
     from fastscan.scans.progress import Progress, ProgressBar
 
     cubes = plan(grid)
+    again = "--resume" if not resume and part is None else "the same command"
     with cluster.client(workers, scheduler) as client, ProgressBar(cubes, store) as bar:
 
         def progress(now: Progress) -> None:
-            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; --resume continues")
+            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; {again} continues")
             bar(now)
 
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
