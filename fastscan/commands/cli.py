@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that ``fastscan --help`` starts in a moment.
 """
 
+import logging
 import os
 import re
 import sys
@@ -211,10 +212,11 @@ def scan(
     from fastscan.scans.progress import Progress, ProgressBar
 
     cubes = plan(grid)
+    again = "--resume" if not resume and part is None else "the same command"
     with cluster.client(workers, scheduler) as client, ProgressBar(cubes, store) as bar:
 
         def progress(now: Progress) -> None:
-            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; --resume continues")
+            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; {again} continues")
             bar(now)
 
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
@@ -469,6 +471,7 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
         getattr(sys, name).reconfigure(errors="backslashreplace")  # a title may have what the terminal can't show
     _tell_warnings()
+    _tell_compilations()
     try:
         _check_environment()
         cli.main(prog_name="fastscan", standalone_mode=False)
@@ -500,6 +503,16 @@ def _tell_warnings() -> None:
 
     warnings.simplefilter("always", FastscanWarning)
     warnings.showwarning = show  # type: ignore[assignment]
+
+
+def _tell_compilations() -> None:
+    """Say to who waits at a terminal that kernels are being compiled; a progress bar makes room for that line."""
+    if sys.stderr.isatty():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("\r\x1b[Kfastscan: %(message)s"))
+        log = logging.getLogger("fastscan.kernels")
+        log.setLevel(logging.INFO)
+        log.addHandler(handler)
 
 
 def _check_environment() -> None:
