@@ -14,7 +14,7 @@ import numpy as np
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments import energies
 from fastscan.experiments.energies import Kind
-from fastscan.inputs import bounds, points
+from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
@@ -146,7 +146,7 @@ def _read_amount(table: Table) -> Rate | Events:
         return _read_rate(table, "rate")
     if "file" in table:
         table.refuse("events", "they are in the file")
-        events = read_column(table, bounds.GIVEN_EVENTS)
+        events = table.column("column", table.data("file"), *bounds.GIVEN_EVENTS)
         if "total" not in table:
             return Events(events)
         total, sum_ = table.number("total", *bounds.GIVEN_EVENTS), math.fsum(events)
@@ -156,14 +156,6 @@ def _read_amount(table: Table) -> Rate | Events:
     if table.is_number("events"):
         return Events((table.number("events", *bounds.GIVEN_EVENTS),))
     return Events(table.numbers("events", *bounds.GIVEN_EVENTS, bounds.MOST_BINS))
-
-
-def read_column(table: Table, within: tuple[float, float], key: str = "column") -> tuple[float, ...]:
-    """The numbers in the column, named by a key, of the ``file`` of a table."""
-    data = table.data("file")
-    found = table.column(key, data)
-    table.checked("file", lambda: points.check(data, key, found, within))
-    return found
 
 
 def _read_rate(table: Table, key: str) -> Rate:

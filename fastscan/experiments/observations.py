@@ -346,8 +346,9 @@ def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
         observed = table.numbers("observed", *(bounds.DATA if errors else bounds.GIVEN_EVENTS), bounds.MOST_BINS)
     else:
         inner = table.table("observed")
-        errors = backgrounds.read_column(inner, bounds.DATA_ERROR, "error") if "error" in inner else ()
-        observed = backgrounds.read_column(inner, bounds.DATA if errors else bounds.GIVEN_EVENTS)
+        data = inner.data("file")
+        errors = inner.column("error", data, *bounds.DATA_ERROR) if "error" in inner else ()
+        observed = inner.column("column", data, *(bounds.DATA if errors else bounds.GIVEN_EVENTS))
         inner.done()
     if errors and len(errors) != len(observed):
         raise table.error("error", f"must be as many as the {len(observed)} observed, not {len(errors)}")
