@@ -19,7 +19,7 @@ from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
 
-_RATE = re.compile(r"\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*((?:/\s*[A-Za-z]+\s*)+)")
+_RATE = re.compile(r"\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*((?:/\s*[A-Za-z]+\s*)+)")
 RATE = "a rate such as '6 /keVee/kg/d' or '0.4 /d'"
 
 
@@ -164,8 +164,11 @@ def _read_rate(table: Table, key: str) -> Rate:
     match = _RATE.fullmatch(text)
     if not match:
         raise table.error(key, f"must be {RATE}, not {quoted(text)}")
-    per: Kind | Literal["own"] | None = None
+    low, high = bounds.GIVEN_EVENTS
     value, per_kg, times = float(match[1]), False, 0
+    if not low <= value <= high:
+        raise table.error(key, f"must be between {low:g} and {high:g} in its unit, not {quoted(text)}")
+    per: Kind | Literal["own"] | None = None
     for unit in (word.strip() for word in match[2].split("/")[1:]):
         if unit in UNITS["time"]:
             value, times = value / UNITS["time"][unit], times + 1

@@ -91,7 +91,7 @@ def _largest_recoils(experiment: Experiment) -> list[tuple[Isotope | None, float
     endpoint = experiment.source.endpoint_mev
     if experiment.channel == "nu-e":
         return [(None, maximum_recoil(endpoint, M_ELECTRON))]
-    isotopes = {isotope for target in experiment.targets for isotope, _ in target.isotopes()}
+    isotopes = [isotope for target in experiment.targets for isotope, _ in target.isotopes()]
     return [(isotope, maximum_recoil(endpoint, isotope.mass_mev)) for isotope in isotopes]
 
 

@@ -253,6 +253,8 @@ def read(table: Table) -> Time | Shares:
     if len(edges) < 2:
         raise table.error("edges", "must be two or more")
     found = _read_arrival(table, edges, unit)
+    if isinstance(found, Time) and edges[-1] <= found.arrival.knots[0]:
+        raise table.error("edges", "are all before the first neutrino")
     table.done()
     return found
 
