@@ -182,6 +182,12 @@ FOUR = background("ss", "events = [1, 2, 3]")
         ("observed = [5, 1, 6]\nerror = [1, 0, 1]", BINS, "measured", "error: must be between"),
         ("observed = [5, 1, 6]\nerror = [1, 1]", BINS, "measured", "error: must be as many as the 3 observed, not 2"),
         ('observed = { file = "no.csv", column = 1 }', BINS, "measured", "file: .*no.csv: No such file"),
+        (
+            'observed = { file = "less.csv", column = "n" }\nerror = [1, 1, 1]',
+            BINS,
+            "measured",
+            "error: can't stand here: name the column of errors",
+        ),
         ('observed = { file = "less.csv", column = "n" }', BINS, "measured", "column: .*less.csv: column 'n': must be"),
         ("signal = 3\nsignal_error = 1", BINS, "measured", "signal: is one number, where there are 3 bins"),
         ("signal = 3", ONE, "measured", "signal_error: missing"),

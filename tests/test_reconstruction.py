@@ -336,7 +336,10 @@ def test_an_error_function_counts_as_the_naive_calculation(loaded: Callable[...,
     assert counts(blurred)["nubar_e"].sum() == pytest.approx(naive_total(chain), rel=1e-8)
     sharp = loaded('efficiency = { shape = "erf", plateau = 0.95, midpoint = 0.7, sigma = 0.05, unit = "keVnr" }')
     chain = naive.Chain(
-        lambda t, _: t, (0.0, math.inf), efficiency=lambda x: error_function(x, 0.95, 0.7, 0.05), knots=(0.55, 0.7, 0.85)
+        lambda t, _: t,
+        (0.0, math.inf),
+        efficiency=lambda x: error_function(x, 0.95, 0.7, 0.05),
+        knots=(0.55, 0.7, 0.85),
     )
     assert counts(sharp)["nubar_e"].sum() == pytest.approx(naive_total(chain), rel=1e-8)
 
@@ -553,7 +556,8 @@ WRONG = [
     ),
     (LINDHARD + '\nefficiency = { shape = "logistic", plateau = 1, slope = 1, midpoint = 1 }', "unit: missing"),
     (
-        LINDHARD + '\nefficiency = { shape = "logistic", plateau = 0.2, slope = 1, midpoint = 1, offset = -0.3, unit = "keVee" }',
+        LINDHARD
+        + '\nefficiency = { shape = "logistic", plateau = 0.2, slope = 1, midpoint = 1, offset = -0.3, unit = "eVee" }',
         "plateau: is no higher than the offset is deep",
     ),
     (LINDHARD + '\nefficiency = { shape = "erf", midpoint = 1, sigma = 0, unit = "keVee" }', "plateau: missing"),
@@ -572,6 +576,13 @@ WRONG = [
     (LINDHARD + '\nbins = { edges = [9, 10], unit = "MeVee" }', "detector: bins: no recoil from this source"),
     ('bins = { edges = [9, 10], unit = "MeV" }', "detector: bins begin above any recoil"),
     ("quenching = 0", "detector: threshold: no recoil from this source gives as much"),
+    ('quenching = 0\nresolution = "20 eVee"', "detector: threshold: no recoil from this source gives as much"),
+    (LINDHARD + '\ndrop_below = "5 MeVee"', "detector: drop_below: no recoil from this source gives as much"),
+    (
+        'quenching = { model = "polynomial", unit = "keV", coefficients = [0.2, -0.1] }\n'
+        'bins = { edges = [0.5, 1.5], unit = "keVnr" }',
+        "bins: two edges are the same visible energy",
+    ),
     (LINDHARD + '\nthreshold = "2 keVee"\nbins = { edges = [1, 2], unit = "keVee" }', "threshold: is above all bins"),
     ('threshold = "2 keV"\nbins = { edges = [1, 2], unit = "keV" }', "bins: are all below the threshold"),
     (

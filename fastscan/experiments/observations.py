@@ -345,6 +345,7 @@ def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
         errors = table.numbers("error", *bounds.DATA_ERROR, bounds.MOST_BINS) if "error" in table else ()
         observed = table.numbers("observed", *(bounds.DATA if errors else bounds.GIVEN_EVENTS), bounds.MOST_BINS)
     else:
+        table.refuse("error", "name the column of errors beside that of the events")
         inner = table.table("observed")
         data = inner.data("file")
         errors = inner.column("error", data, *bounds.DATA_ERROR) if "error" in inner else ()

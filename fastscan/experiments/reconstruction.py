@@ -140,22 +140,29 @@ class Reconstruction:
             and where Poisson numbers are too large to be counted one by one.
         """
         largest_x = max(self._largest_x(isotope, largest) for isotope, largest in recoils)
-        first = max(self.threshold, self.bins[0])
-        if largest_x <= first:
-            key = "bins" if first > self.threshold else "threshold"
+        if largest_x <= max(self.threshold, self.bins[0]):
+            least = {
+                "threshold": self.threshold,
+                "bins": self.bins[0],
+                "drop_below": self.drop_below_mev * self.per_mev,
+            }
+            key = max(least, key=least.__getitem__)
             raise ExperimentError(f"{key}: no recoil from this source gives as much")
         if isinstance(self.resolution, Poisson) and min(largest_x, self.bins[-1]) > MOST_QUANTA:
             raise ExperimentError(f"resolution: {TOO_MANY_QUANTA}")
 
     def _largest_x(self, isotope: Isotope | None, largest: float) -> float:
-        """Largest x that recoils up to an energy in MeV give."""
+        """Largest x that recoils up to an energy in MeV give; 0 where they give nothing."""
         recoil = np.linspace(0.0, largest, SAMPLES)
         visible = self.quenching.visible(recoil, isotope)
         excess = recoil[visible > recoil * (1 + bounds.ENERGY_ROUNDING)]
         if len(excess) and "visible" in dict(self.sizes):  # a charge yield gives a number of electrons
             raise ExperimentError(f"quenching: at {1e3 * excess[0]:.3g} keV more energy is visible than a recoil has")
-        mean = visible * self.per_mev
-        return float((mean if self.resolution is None else mean + self.resolution.reach(mean, visible)).max())
+        visible = visible[visible > self.drop_below_mev]
+        x = visible * self.per_mev
+        if self.resolution is not None:
+            x += self.resolution.reach(x, visible)
+        return float(x.max(initial=0.0))
 
     @property
     def widths(self) -> dict[Kind, Array]:
@@ -301,7 +308,7 @@ class _Chain:
         if len(edges) > bounds.MOST_STEPS:
             raise table.error("bins", f"must be fewer than {bounds.MOST_STEPS} where an energy is reconstructed")
         means = tuple(self.mean(table, "bins", Energy(kind, edge)) for edge in edges)
-        if any(one >= other for one, other in itertools.pairwise(means)):
+        if any(one * (1 + bounds.ENERGY_ROUNDING) >= other for one, other in itertools.pairwise(means)):
             raise table.error("bins", "two edges are the same visible energy")
         return means
 
