@@ -57,8 +57,6 @@ class Detector:
             per_mev = table.number("photoelectrons_per_kev", *bounds.PHOTOELECTRONS_PER_KEV) * 1e3
         edges, acceptance = _read_steps(table, per_mev)
         efficiency, bins = _read_efficiency(table, per_mev), _read_bins(table)
-        if bins and edges[0] >= bins[-1]:
-            raise table.error("bins", "are all below the threshold")
         detector = table.checked("efficiency", lambda: cls(edges, acceptance, efficiency, bins))
         table.done()
         return detector

@@ -224,5 +224,5 @@ def read_number(table: Table) -> Constant | None:
     """The constant efficiency of a detector; None where a table describes it."""
     if "efficiency" not in table:
         return Constant(1.0)
-    table.take("efficiency", (int, float, dict), "a number from 0 to 1, or a table of a shape")
+    table.take("efficiency", (int, float, dict), "a table of a shape, or a number from 0 to 1")
     return Constant(table.number("efficiency", *bounds.SHARE)) if table.is_number("efficiency") else None

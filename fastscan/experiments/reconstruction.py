@@ -141,11 +141,8 @@ class Reconstruction:
         """
         largest_x = max(self._largest_x(isotope, largest) for isotope, largest in recoils)
         if largest_x <= max(self.threshold, self.bins[0]):
-            least = {
-                "threshold": self.threshold,
-                "bins": self.bins[0],
-                "drop_below": self.drop_below_mev * self.per_mev,
-            }
+            dropped = self.drop_below_mev * self.per_mev
+            least = {"threshold": self.threshold, "bins": self.bins[0], "drop_below": dropped}
             key = max(least, key=least.__getitem__)
             raise ExperimentError(f"{key}: no recoil from this source gives as much")
         if isinstance(self.resolution, Poisson) and min(largest_x, self.bins[-1]) > MOST_QUANTA:
