@@ -14,12 +14,12 @@ import numpy as np
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments import energies
 from fastscan.experiments.energies import Kind
-from fastscan.inputs import bounds, points
+from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
 
-_RATE = re.compile(r"\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*((?:/\s*[A-Za-z]+\s*)+)")
+_RATE = re.compile(r"\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*((?:/\s*[A-Za-z]+\s*)+)")
 RATE = "a rate such as '6 /keVee/kg/d' or '0.4 /d'"
 
 
@@ -146,7 +146,7 @@ def _read_amount(table: Table) -> Rate | Events:
         return _read_rate(table, "rate")
     if "file" in table:
         table.refuse("events", "they are in the file")
-        events = read_column(table, bounds.GIVEN_EVENTS)
+        events = table.column("column", table.data("file"), *bounds.GIVEN_EVENTS)
         if "total" not in table:
             return Events(events)
         total, sum_ = table.number("total", *bounds.GIVEN_EVENTS), math.fsum(events)
@@ -158,22 +158,17 @@ def _read_amount(table: Table) -> Rate | Events:
     return Events(table.numbers("events", *bounds.GIVEN_EVENTS, bounds.MOST_BINS))
 
 
-def read_column(table: Table, within: tuple[float, float], key: str = "column") -> tuple[float, ...]:
-    """The numbers in the column, named by a key, of the ``file`` of a table."""
-    data = table.data("file")
-    found = table.column(key, data)
-    table.checked("file", lambda: points.check(data, key, found, within))
-    return found
-
-
 def _read_rate(table: Table, key: str) -> Rate:
     """The rate that a text gives: a number and, after strokes, a time and perhaps a mass and an energy."""
     text = table.take(key, str, RATE)
     match = _RATE.fullmatch(text)
     if not match:
         raise table.error(key, f"must be {RATE}, not {quoted(text)}")
-    per: Kind | Literal["own"] | None = None
+    low, high = bounds.GIVEN_EVENTS
     value, per_kg, times = float(match[1]), False, 0
+    if not low <= value <= high:
+        raise table.error(key, f"must be between {low:g} and {high:g} in its unit, not {quoted(text)}")
+    per: Kind | Literal["own"] | None = None
     for unit in (word.strip() for word in match[2].split("/")[1:]):
         if unit in UNITS["time"]:
             value, times = value / UNITS["time"][unit], times + 1

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from fastscan.errors import ExperimentError
+from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments import efficiencies, energies
 from fastscan.experiments.efficiencies import SHAPES, Efficiency
 from fastscan.experiments.energies import Kind
@@ -146,11 +146,12 @@ def _read_efficiency(table: Table, per_mev: float | None) -> Efficiency:
     if number is not None:
         return number
     inner = table.table("efficiency")
-    if "unit" in inner or inner.choice("shape", SHAPES) == "table":
+    shape = inner.choice("shape", SHAPES)
+    if "unit" in inner or shape == "table":
         unit = RECOIL_UNITS[inner.choice("unit", RECOIL_UNITS)]
         return inner.of_kind("shape", SHAPES, unit, 1 / unit)
     if per_mev is None:
-        raise inner.error("shape", "'logistic' is in photoelectrons: give photoelectrons_per_kev, or its unit")
+        raise inner.error("shape", f"{quoted(shape)} is in photoelectrons: give photoelectrons_per_kev, or its unit")
     return inner.of_kind("shape", SHAPES, 1 / per_mev, per_mev)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
+import scipy  # its parts load at first use: a list of experiments needs none of them
 
 from fastscan.inputs import bounds, points
 from fastscan.inputs.toml import Table
@@ -90,6 +91,8 @@ class Logistic:
         plateau = table.number("plateau", bounds.SHARE[0], bounds.SHARE[1] - offset)
         slope = table.number("slope", *bounds.SLOPE)
         midpoint = table.number("midpoint", *bounds.PHOTOELECTRONS)
+        if plateau <= -offset:
+            raise table.error("plateau", "is no higher than the offset is deep, so that nothing is counted")
         if offset:
             return LoweredLogistic(plateau, slope, midpoint, per, offset)
         return cls(plateau, slope, midpoint, per)
@@ -129,6 +132,46 @@ class LoweredLogistic(Logistic):
     def at(self, recoil: Array) -> Array:
         """See `Efficiency.at`."""
         return np.maximum(super().at(recoil) + self.offset, 0.0)
+
+
+@dataclass(frozen=True)
+class ErrorFunction:
+    """plateau / 2 (1 + erf((x - midpoint) / (sqrt2 sigma))) in x = per_mev * energy.
+
+    It is how many events a threshold at the midpoint lets pass where a Gaussian noise of width sigma is added to x.
+
+    Examples
+    --------
+    At the midpoint, and one and two sigma above it:
+
+    >>> ErrorFunction(1.0, 160.0, 20.0, 1e6).at(np.array([160e-6, 180e-6, 200e-6])).round(4)
+    array([0.5   , 0.8413, 0.9772])
+    """
+
+    plateau: float
+    midpoint: float
+    sigma: float
+    per_mev: float
+    is_linear: ClassVar[bool] = False
+    known_from: ClassVar[float] = 0.0
+
+    @classmethod
+    def read(cls, table: Table, unit: float, per: float) -> Self:
+        """See `Shape.read`."""
+        plateau = table.number("plateau", *bounds.SHARE)
+        midpoint = table.number("midpoint", *bounds.PHOTOELECTRONS)
+        return cls(plateau, midpoint, table.number("sigma", *bounds.TURN_ON), per)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Energies around the step, which is smooth but can be steep."""
+        steps = ((self.midpoint + n * self.sigma) / self.per_mev for n in (-9, -6, -3, 0, 3, 6, 9))
+        return tuple(step for step in steps if step > 0)
+
+    def at(self, recoil: Array) -> Array:
+        """See `Efficiency.at`."""
+        passed: Array = scipy.special.ndtr((self.per_mev * recoil - self.midpoint) / self.sigma)
+        return self.plateau * passed
 
 
 @dataclass(frozen=True)
@@ -174,11 +217,12 @@ class ZeroBelow(Tabulated):
         return np.interp(recoil, self.energies, self.values, left=0.0)
 
 
-SHAPES: dict[str, type[Shape]] = {"logistic": Logistic, "table": Tabulated}
+SHAPES: dict[str, type[Shape]] = {"logistic": Logistic, "erf": ErrorFunction, "table": Tabulated}
 
 
 def read_number(table: Table) -> Constant | None:
     """The constant efficiency of a detector; None where a table describes it."""
     if "efficiency" not in table:
         return Constant(1.0)
+    table.take("efficiency", (int, float, dict), "a table of a shape, or a number from 0 to 1")
     return Constant(table.number("efficiency", *bounds.SHARE)) if table.is_number("efficiency") else None

@@ -34,10 +34,7 @@ UNITS: dict[str, tuple[Kind, float]] = {
     unit: (kind, factor) for kind, name in UNIT_KINDS.items() for unit, factor in units.UNITS[name].items()
 }
 BARE = units.UNITS["energy"]  # units that don't say which energy they are of
-OWN: tuple[Kind, ...] = (
-    "recoil",
-    "visible",
-)  # the energies that a detector can have of its own, without photoelectrons
+OWN: tuple[Kind, ...] = ("recoil", "visible")  # what a detector can have without photoelectrons and electrons
 EXPECTED = f"an energy with its unit ({', '.join(UNITS)}), such as '160 eVee'"
 
 
@@ -64,9 +61,9 @@ def read(table: Table, key: str) -> Energy:
     return Energy(kind, table.quantity(key, UNIT_KINDS[kind]))
 
 
-def is_recoil(unit: object) -> bool:
+def is_recoil(unit: str | None) -> bool:
     """Whether a unit is none of another energy than the recoil's; what is no unit at all is refused elsewhere."""
-    return not isinstance(unit, str) or UNITS.get(unit, ("recoil", 1.0))[0] == "recoil"
+    return unit not in UNITS or UNITS[unit][0] == "recoil"
 
 
 def read_edges(table: Table) -> tuple[Kind, tuple[float, ...]]:

@@ -345,9 +345,11 @@ def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
         errors = table.numbers("error", *bounds.DATA_ERROR, bounds.MOST_BINS) if "error" in table else ()
         observed = table.numbers("observed", *(bounds.DATA if errors else bounds.GIVEN_EVENTS), bounds.MOST_BINS)
     else:
+        table.refuse("error", "name the column of errors beside that of the events")
         inner = table.table("observed")
-        errors = backgrounds.read_column(inner, bounds.DATA_ERROR, "error") if "error" in inner else ()
-        observed = backgrounds.read_column(inner, bounds.DATA if errors else bounds.GIVEN_EVENTS)
+        data = inner.data("file")
+        errors = inner.column("error", data, *bounds.DATA_ERROR) if "error" in inner else ()
+        observed = inner.column("column", data, *(bounds.DATA if errors else bounds.GIVEN_EVENTS))
         inner.done()
     if errors and len(errors) != len(observed):
         raise table.error("error", f"must be as many as the {len(observed)} observed, not {len(errors)}")

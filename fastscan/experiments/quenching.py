@@ -164,11 +164,9 @@ def read(table: Table, symbols: Sequence[str]) -> Quenching:
         For a key that is missing or wrong, and for elements that aren't those of the target.
     """
     table.take("quenching", (int, float, dict), f"{NUMBER_OR_MODEL}, or one of them for each element")
-    if table.is_number("quenching"):
-        return Factor(table.number("quenching", *bounds.SHARE))
+    if table.is_number("quenching") or "model" in table.table("quenching"):
+        return _number_or_model(table, "quenching")
     inner = table.table("quenching")
-    if "model" in inner:
-        return inner.of_kind("model", QUENCHINGS)
     for name in inner.names():
         if name not in symbols:
             raise inner.error(name, unknown("key", name, ["model", *symbols]))
@@ -179,9 +177,13 @@ def read(table: Table, symbols: Sequence[str]) -> Quenching:
 
 def _of_element(table: Table, symbol: str) -> Quenching:
     table.take(symbol, (int, float, dict), NUMBER_OR_MODEL)
-    if table.is_number(symbol):
-        return Factor(table.number(symbol, *bounds.SHARE))
-    return table.table(symbol).of_kind("model", QUENCHINGS)
+    return _number_or_model(table, symbol)
+
+
+def _number_or_model(table: Table, key: str) -> Quenching:
+    if table.is_number(key):
+        return Factor(table.number(key, *bounds.SHARE))
+    return table.table(key).of_kind("model", QUENCHINGS)
 
 
 def read_points(table: Table, within: tuple[float, float]) -> points.Points:

@@ -5,6 +5,7 @@ grids/README.md lists the keys for users.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from fastscan.experiments.targets import Target
 from fastscan.inputs.bounds import LONGEST_LABEL, QUANTITY
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS, quantity
+from fastscan.physics.constants import M_ELECTRON
+from fastscan.physics.kinematics import maximum_recoil
+from fastscan.physics.nuclei import Isotope
 from fastscan.typing import Channel
 
 EXPOSURE = "a time such as '1 yr', or a mass times a time such as '331 kg d'"
@@ -62,14 +66,33 @@ def parse(name: str, table: Table) -> Experiment:
         raise table.error("channel", "'nu-e' is only known for the nu_e of an electron-capture source")
     if experiment.time is not None and not isinstance(experiment.source, PionDecayAtRest):
         raise table.error("time", "can't stand here: only a source of decaying pions has a pulse")
-    if isinstance(experiment.detector, Detector):
-        largest, threshold = experiment.largest_recoil_mev, experiment.detector.threshold_mev
-        if threshold >= largest:
-            told = f"threshold {1e3 * threshold:.3g} keV is above any recoil, {1e3 * largest:.3g} keV"
-            raise table.error("detector", told)
+    _check_reach(table, experiment)
     exposed = experiment.exposed
     table.checked("statistics", lambda: experiment.statistics.counts(np.ones(exposed.bins), exposed))
     return experiment
+
+
+def _check_reach(table: Table, experiment: Experiment) -> None:
+    """Refuse a detector that no recoil from the source is enough for, or too much."""
+    if isinstance(experiment.detector, Reconstruction):
+        table.checked("detector", partial(experiment.detector.check, _largest_recoils(experiment)))
+        return
+    largest, threshold = experiment.largest_recoil_mev, experiment.detector.threshold_mev
+    if threshold >= largest:
+        told = f"threshold {1e3 * threshold:.3g} keV is above any recoil, {1e3 * largest:.3g} keV"
+        raise table.error("detector", told)
+    bins = experiment.detector.bins
+    if bins and bins[0] >= largest:
+        raise table.error("detector", f"bins begin above any recoil, {1e3 * largest:.3g} keV")
+
+
+def _largest_recoils(experiment: Experiment) -> list[tuple[Isotope | None, float]]:
+    """Isotopes of the targets, or the electron (None), and the largest recoil energy in MeV that each gets."""
+    endpoint = experiment.source.endpoint_mev
+    if experiment.channel == "nu-e":
+        return [(None, maximum_recoil(endpoint, M_ELECTRON))]
+    isotopes = [isotope for target in experiment.targets for isotope, _ in target.isotopes()]
+    return [(isotope, maximum_recoil(endpoint, isotope.mass_mev)) for isotope in isotopes]
 
 
 def _read_label(table: Table, name: str) -> str:

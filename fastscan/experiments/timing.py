@@ -160,23 +160,22 @@ class Histogram:
     probabilities: tuple[tuple[Neutrino, tuple[float, ...]], ...]
 
     @classmethod
-    def read(cls, table: Table, unit: float) -> Self:
+    def read(cls, table: Table) -> Self:
         """The arrival in the ``file`` of a table, with the columns ``time`` (lower edges) and those of the neutrinos.
 
         The last bin is as long as the one before it.  Probabilities are taken as they are, without any normalisation.
         """
         data = table.data("file")
         unit = TIME_UNITS[table.choice("unit", TIME_UNITS)]
-        columns = [table.column(key, data) for key in ("time", *ARRIVING)]
-        lows = columns[0]
+        lows = table.column("time", data, *bounds.TIME)
         if len(lows) < 2 or any(one >= other for one, other in itertools.pairwise(lows)):
             raise table.error("time", "must increase from each line to the next, in two lines or more")
-        for key, column in zip(ARRIVING, columns[1:], strict=True):
-            table.checked(key, lambda key=key, column=column: points.check(data, key, column, bounds.SHARE))  # type: ignore[misc]
+        probabilities = tuple((key, table.column(key, data, *bounds.SHARE)) for key in ARRIVING)
+        for key, column in probabilities:
             _check_total(table, key, column)
         edges = (*lows, 2 * lows[-1] - lows[-2])
         table.done()
-        return cls(tuple(edge * unit for edge in edges), tuple(zip(ARRIVING, columns[1:], strict=True)))
+        return cls(tuple(edge * unit for edge in edges), probabilities)
 
     @property
     def knots(self) -> tuple[float, ...]:
@@ -254,6 +253,8 @@ def read(table: Table) -> Time | Shares:
     if len(edges) < 2:
         raise table.error("edges", "must be two or more")
     found = _read_arrival(table, edges, unit)
+    if isinstance(found, Time) and edges[-1] <= found.arrival.knots[0]:
+        raise table.error("edges", "are all before the first neutrino")
     table.done()
     return found
 
@@ -267,7 +268,7 @@ def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time |
         raise table.error("pulse", "missing; give the pulse of protons, or the arrival of each neutrino")
     arrival = table.table("arrival")
     if "file" in arrival:
-        return Time(edges, Histogram.read(arrival, unit), _read_efficiency(table, unit))
+        return Time(edges, Histogram.read(arrival), _read_efficiency(table, unit))
     table.refuse("efficiency", "the shares of the arrival are those that are counted")
     given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key in ARRIVING)
     for key, shares in given:

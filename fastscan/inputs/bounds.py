@@ -47,6 +47,7 @@ RECOIL = (0.0, 1e9)  # in a table of an efficiency, or of bins, in the unit that
 PHOTOELECTRONS = (-1e9, 1e9)
 PHOTOELECTRONS_PER_KEV = (1e-9, 1e9)
 SLOPE = (1e-9, 1e9)  # of a logistic efficiency, per photoelectron
+TURN_ON = (1e-9, 1e9)  # width of an efficiency that rises like an error function, in the unit that it has
 LINDHARD_K = (1e-6, 10.0)
 MOST_COEFFICIENTS = 20  # of a polynomial
 WIDTH = (0.0, 1e9)  # of a resolution, in the unit that it has
