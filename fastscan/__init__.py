@@ -21,8 +21,9 @@ stands above it:
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
                   reactors  solar  quenching  resolution  arrival
     interactions  parameters  interaction  standard_model  contact  catalogue
-    experiments   geometry  sources  energies  efficiencies  detectors  quenching  resolutions  reconstruction  timing
-                  backgrounds  observations  form_factors  targets  experiment  reading  catalogue
+    experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
+                  reconstruction  timing  backgrounds  observations  form_factors  targets  experiment  reading
+                  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining

@@ -17,7 +17,7 @@ from fastscan.experiments.targets import Target
 from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
 from fastscan.physics.constants import M_ELECTRON
-from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil
+from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil, minimum_energy
 from fastscan.physics.spectra import Spectrum
 from fastscan.typing import Channel
 
@@ -106,6 +106,22 @@ class Experiment:
         3.07
         """
         return maximum_recoil(self.source.endpoint_mev, min(self._masses_mev))
+
+    @property
+    def lowest_neutrino_mev(self) -> float:
+        """Energy in MeV of the neutrinos whose largest recoil is at the threshold.
+
+        It is 0 where an energy is reconstructed, which has no sharp threshold in recoil energy.
+
+        Examples
+        --------
+        >>> from fastscan import experiments
+        >>> round(experiments.load("conus").lowest_neutrino_mev, 2)
+        1.81
+        """
+        if not isinstance(self.detector, Detector):
+            return 0.0
+        return minimum_energy(self.detector.threshold_mev, min(self._masses_mev))
 
     @property
     def largest_momentum_transfer_mev(self) -> float:
