@@ -3,14 +3,13 @@
 It is a value in the base units of `fastscan.inputs.units`, so that `dataclasses.replace` makes families of it.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from fastscan.errors import ExperimentError
+from fastscan.experiments import geometry
 from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.detectors import Detector
-from fastscan.experiments.geometry import Geometry
 from fastscan.experiments.observations import Observation
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Source
@@ -19,7 +18,7 @@ from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
 from fastscan.physics import shells
 from fastscan.physics.constants import M_ELECTRON
-from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil
+from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil, minimum_energy
 from fastscan.physics.nuclei import Isotope
 from fastscan.physics.shells import Shells
 from fastscan.physics.spectra import Spectrum
@@ -42,7 +41,7 @@ class Experiment:
     channel: Channel
     references: tuple[str, ...]
     exposure_s: float
-    geometry: Geometry
+    geometry: geometry.Geometry | None
     targets: tuple[Target, ...]
     source: Source
     detector: Detector | Reconstruction
@@ -53,6 +52,9 @@ class Experiment:
 
     def __post_init__(self) -> None:
         check_name(self.name, ExperimentError)
+        if (self.geometry is None) != self.source.at_detector:
+            needs = "no geometry" if self.source.at_detector else "a geometry"
+            raise ExperimentError(f"{self.name}: a source such as its own needs {needs}")
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -105,7 +107,7 @@ class Experiment:
         >>> [spectrum.neutrino for spectrum in experiments.load("coherent-csi").spectra()]
         ['nu_mu', 'nu_e', 'nubar_mu']
         """
-        dilution = self.geometry.mean_inverse_square() / (4 * math.pi) * 1e-4  # 1/m^2 to 1/cm^2
+        dilution = 1.0 if self.geometry is None else geometry.dilution(self.geometry)
         return self.source.spectra(self.exposure_s, dilution)
 
     @property
@@ -123,6 +125,22 @@ class Experiment:
         3.07
         """
         return maximum_recoil(self.source.endpoint_mev, min(self._masses_mev))
+
+    @property
+    def lowest_neutrino_mev(self) -> float:
+        """Energy in MeV of the neutrinos whose largest recoil is at the threshold.
+
+        It is 0 where an energy is reconstructed, which has no sharp threshold in recoil energy.
+
+        Examples
+        --------
+        >>> from fastscan import experiments
+        >>> round(experiments.load("conus").lowest_neutrino_mev, 2)
+        1.81
+        """
+        if not isinstance(self.detector, Detector):
+            return 0.0
+        return minimum_energy(self.detector.threshold_mev, min(self._masses_mev))
 
     @property
     def largest_momentum_transfer_mev(self) -> float:

@@ -39,7 +39,8 @@ def parse(name: str, table: Table) -> Experiment:
     ExperimentError
         For the first key that is missing, unknown or wrong, or can't stand beside the others.
     """
-    geometry = geometries.read(table)
+    source = table.table("source").of_kind("kind", SOURCES)
+    geometry = geometries.read(table, source.at_detector)
     channel = table.choice("channel", CHANNELS)
     targets = tuple(Target.read(target, geometry) for target in table.tables("target"))
     experiment = Experiment(
@@ -51,7 +52,7 @@ def parse(name: str, table: Table) -> Experiment:
         exposure_s=_read_exposure(table, sum(target.mass_kg for target in targets)),
         geometry=geometry,
         targets=targets,
-        source=table.table("source").of_kind("kind", SOURCES),
+        source=source,
         detector=_read_detector(table.table("detector"), channel, targets),
         statistics=table.table("statistics").of_kind("kind", OBSERVATIONS),
         time=timing.read(table.table("time")) if "time" in table else None,
@@ -67,6 +68,7 @@ def parse(name: str, table: Table) -> Experiment:
     if experiment.time is not None and not isinstance(experiment.source, PionDecayAtRest):
         raise table.error("time", "can't stand here: only a source of decaying pions has a pulse")
     _check_reach(table, experiment)
+    _check_spectrum(table, experiment)
     exposed = experiment.exposed
     table.checked("statistics", lambda: experiment.statistics.counts(np.ones(exposed.bins), exposed))
     return experiment
@@ -93,6 +95,17 @@ def _largest_recoils(experiment: Experiment) -> list[tuple[Isotope | None, float
         return [(None, maximum_recoil(endpoint, M_ELECTRON))]
     isotopes = [isotope for target in experiment.targets for isotope, _ in target.isotopes()]
     return [(isotope, maximum_recoil(endpoint, isotope.mass_mev)) for isotope in isotopes]
+
+
+def _check_spectrum(table: Table, experiment: Experiment) -> None:
+    """Refuse a spectrum that begins at an energy below which neutrinos could be counted too."""
+    first, lowest = experiment.source.known_from_mev, experiment.lowest_neutrino_mev
+    if lowest < first:
+        raise table.error(
+            "source",
+            f"the file begins at {first:g} MeV with a flux that isn't 0, and the detector counts recoils of neutrinos "
+            f"from {lowest:.3g} MeV on: let it begin at lower energies, or give outside = 0",
+        )
 
 
 def _read_label(table: Table, name: str) -> str:

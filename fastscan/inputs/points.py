@@ -3,8 +3,9 @@
 import itertools
 from functools import partial
 
-from fastscan.errors import quoted
+from fastscan.errors import InputError, quoted
 from fastscan.inputs import bounds
+from fastscan.inputs.columns import Columns
 from fastscan.inputs.toml import Table
 
 PLURALS = {"energy": "energies", "time": "times"}
@@ -31,15 +32,27 @@ def read(table: Table, x: str, y: str, x_within: Bounds, y_within: Bounds) -> Po
         return first, second
     for key in (x, y):
         table.refuse(key, "the file has it")
-    data = table.data("file")
-    if len(data.rows) > bounds.MOST_STEPS:
-        raise table.error("file", f"must have at most {bounds.MOST_STEPS} lines of numbers, not {len(data.rows)}")
+    data = data_of(table)
     key = "columns" if "columns" in table else "file"  # which one is to blame for a column
     names = table.names_or_numbers("columns") if key == "columns" else [1, 2]
     if len(names) != 2:
         raise table.error("columns", "must be two, by name or by number from 1 on")
-    first = table.checked(key, partial(data.column, names[0], *x_within))
+    first = table.checked(key, partial(increasing, data, names[0], x_within))
     second = table.checked(key, partial(data.column, names[1], *y_within))
-    if any(one >= other for one, other in itertools.pairwise(first)):
-        raise table.error(key, f"{data.where}: column {quoted(names[0])}: must increase from each line to the next")
     return first, second
+
+
+def data_of(table: Table) -> Columns:
+    """The columns of the ``file`` of a table, of which there can't be too many lines."""
+    data = table.data("file")
+    if len(data.rows) > bounds.MOST_STEPS:
+        raise table.error("file", f"must have at most {bounds.MOST_STEPS} lines of numbers, not {len(data.rows)}")
+    return data
+
+
+def increasing(data: Columns, which: str | int, within: Bounds) -> tuple[float, ...]:
+    """The numbers of a column, within bounds, which increase from each line to the next."""
+    values = data.column(which, *within)
+    if any(one >= other for one, other in itertools.pairwise(values)):
+        raise InputError(f"{data.where}: column {quoted(which)}: must increase from each line to the next")
+    return values
