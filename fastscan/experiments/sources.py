@@ -11,6 +11,7 @@ import numpy as np
 
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
+from fastscan.inputs.units import told
 from fastscan.physics.constants import JOULE_PER_MEV
 from fastscan.physics.spectra import (
     FISSION_ENDPOINT_MEV,
@@ -28,10 +29,13 @@ from fastscan.physics.spectra import (
 from fastscan.typing import Array
 
 FUELS = ("U235", "U238", "Pu239", "Pu241")
+GROUPS = ("spallation", "reactor", "radioactive source", "sun", "other")  # in the order in which lists have them
 
 
 class Source(Protocol):
-    """What every kind of source offers."""
+    """What every kind of source offers; `group` is where lists of experiments have it."""
+
+    group: ClassVar[str]
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -42,6 +46,9 @@ class Source(Protocol):
         ExperimentError
             For a key that is missing or wrong.
         """
+
+    def told(self) -> str:
+        """Its numbers in words."""
 
     @property
     def endpoint_mev(self) -> float:
@@ -71,6 +78,7 @@ class PionDecayAtRest:
     neutrinos_per_proton: float
     protons: float
     protons_in_s: float
+    group: ClassVar[str] = "spallation"
     endpoint_mev: ClassVar[float] = MICHEL_ENDPOINT_MEV
 
     @classmethod
@@ -81,6 +89,11 @@ class PionDecayAtRest:
             protons=table.number("protons", *bounds.PROTONS),
             protons_in_s=table.quantity("protons_in", "time"),
         )
+
+    def told(self) -> str:
+        """See `Source.told`."""
+        protons = f"{self.protons:.6g} protons in {told(self.protons_in_s, 'time')}"
+        return f"pions at rest, {protons}, each giving {self.neutrinos_per_proton:.6g} neutrinos of each flavour"
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """nu_mu, nu_e and nubar_mu, in this order and of equal fluence, see `Source.spectra`.
@@ -114,6 +127,7 @@ class Reactor:
 
     power_w: float
     fission_fractions: tuple[tuple[str, float], ...]
+    group: ClassVar[str] = "reactor"
     endpoint_mev: ClassVar[float] = FISSION_ENDPOINT_MEV
 
     @classmethod
@@ -126,6 +140,11 @@ class Reactor:
         if abs(total - 1) > bounds.SHARE_ROUNDING:
             raise table.error("fission_fractions", f"must add up to 1, not {total:g}")
         return cls(table.quantity("power", "power"), shares)
+
+    def told(self) -> str:
+        """See `Source.told`."""
+        shares = ", ".join(f"{fuel} {share:.6g}" for fuel, share in self.fission_fractions)
+        return f"by power, {told(self.power_w, 'power')} thermal, fissions {shares}"
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """nubar_e, without oscillation, see `Source.spectra`.
@@ -158,6 +177,7 @@ class ElectronCapture:
     activity_bq: float
     half_life_s: float
     lines: tuple[tuple[float, float], ...]
+    group: ClassVar[str] = "radioactive source"
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -170,6 +190,12 @@ class ElectronCapture:
         if total > 1 + bounds.SHARE_ROUNDING:
             raise table.error("lines", f"fractions of all decays must not add up to more than 1, but to {total:g}")
         return cls(table.quantity("activity", "activity"), table.quantity("half_life", "time"), tuple(lines))
+
+    def told(self) -> str:
+        """See `Source.told`."""
+        lines = ", ".join(f"{told(energy, 'energy')} in {100 * share:.4g} %" for energy, share in self.lines)
+        half_life = told(self.half_life_s, "time")
+        return f"{told(self.activity_bq, 'activity')} at the start, half-life {half_life}, lines {lines} of decays"
 
     @property
     def endpoint_mev(self) -> float:
