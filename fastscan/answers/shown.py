@@ -134,7 +134,7 @@ def _expected(experiment: Experiment) -> Shown:
     empty = Shown(
         experiment=experiment,
         unit=unit.symbol,
-        edges=np.array(_edges(experiment)) / unit.size,
+        edges=np.array([float(f"{edge / unit.size:.12g}") for edge in _edges(experiment)]),  # as people write them
         time_edges_us=None if time is None else np.array(time.edges),
         events={},
         backgrounds={},
@@ -240,6 +240,9 @@ def record(shown: Shown) -> Record:
         "name": experiment.name,
         "label": experiment.label,
         "title": experiment.title,
+        "channel": experiment.channel,
+        "source": experiment.source.group,
+        "sigma_sys": experiment.statistics.sigma_sys,
         "told": experiment.told(),
         "references": list(experiment.references),
         "assumed": list(experiment.assumed),
