@@ -20,6 +20,7 @@ from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
 
 _RATE = re.compile(r"\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*((?:/\s*[A-Za-z]+\s*)+)")
+UNNAMED = "background"  # the name of the only one
 RATE = "a rate such as '6 /keVee/kg/d' or '0.4 /d'"
 
 
@@ -57,6 +58,9 @@ class Amount(Protocol):
     def events(self, exposed: Exposed) -> Array:
         """Events in each bin."""
 
+    def told(self) -> str:
+        """In words."""
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -91,6 +95,18 @@ class Rate:
             raise ExperimentError("a rate per energy needs bins that end: give bins")
         return total * widths
 
+    def told(self) -> str:
+        """See `Amount.told`.
+
+        >>> Rate(6 / 86400 * 1e3, per_kg=True, per="visible").told()
+        '6 /keVee/kg/d'
+        """
+        per, size = "", 1.0
+        if self.per is not None:
+            symbol = energies.USUAL["recoil" if self.per == "own" else self.per]
+            per, size = f"/{symbol}", energies.UNITS[symbol][1]
+        return f"{self.per_s * UNITS['time']['d'] * size:.6g} {per}{'/kg' if self.per_kg else ''}/d"
+
 
 @dataclass(frozen=True)
 class Events:
@@ -104,6 +120,10 @@ class Events:
             raise ExperimentError(f"must be as many numbers as the {exposed.bins} bins, not {len(self.each)}")
         return np.array(self.each)
 
+    def told(self) -> str:
+        """See `Amount.told`."""
+        return f"{math.fsum(self.each):.6g} events"
+
 
 @dataclass(frozen=True)
 class Background:
@@ -112,6 +132,11 @@ class Background:
     name: str
     amount: Rate | Events
     error: float = 0.0
+
+    def told(self) -> str:
+        """In words."""
+        error = f" +- {100 * self.error:.6g} %" if self.error else ""
+        return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error
 
 
 def read(table: Table) -> tuple[Background, ...]:
@@ -126,7 +151,7 @@ def read(table: Table) -> tuple[Background, ...]:
         For a key that is missing, unknown or wrong, or can't stand beside the others.
     """
     if table.is_text("background"):
-        return (Background("background", _read_rate(table, "background")),)
+        return (Background(UNNAMED, _read_rate(table, "background")),)
     found = []
     for each in table.tables("background"):
         error = each.relative("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in each else 0.0

@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 import scipy  # its parts load at first use: a list of experiments needs none of them
 
+from fastscan.experiments.energies import Unit
 from fastscan.inputs import bounds, points
 from fastscan.inputs.toml import Table
 from fastscan.typing import Array
@@ -35,6 +36,9 @@ class Efficiency(Protocol):
 
     def at(self, recoil: Array) -> Array | float:
         """Probability to count events of some energies, of shape (...); a constant one is a number."""
+
+    def told(self, unit: Unit) -> str:
+        """In words, with energies in a unit."""
 
 
 class Shape(Efficiency, Protocol):
@@ -71,6 +75,10 @@ class Constant:
     def at(self, recoil: Array) -> float:
         """See `Efficiency.at`."""
         return self.value
+
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        return f"{self.value:.6g}"
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,11 @@ class Logistic:
         smooth: Array = self.plateau * (1 / (1 + np.exp(np.minimum(exponent, LARGEST_EXPONENT))))
         return smooth
 
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        x = f"x = {self.per_mev * unit.size:.6g} E/{unit.symbol}"
+        return f"{self.plateau:.6g} / (1 + exp(-{self.slope:.6g} (x - {self.midpoint:.6g}))), {x}"
+
 
 @dataclass(frozen=True)
 class LoweredLogistic(Logistic):
@@ -132,6 +145,10 @@ class LoweredLogistic(Logistic):
     def at(self, recoil: Array) -> Array:
         """See `Efficiency.at`."""
         return np.maximum(super().at(recoil) + self.offset, 0.0)
+
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        return f"{super().told(unit)}; less {-self.offset:.6g}"
 
 
 @dataclass(frozen=True)
@@ -204,6 +221,11 @@ class Tabulated:
     def at(self, recoil: Array) -> Array:
         """See `Efficiency.at`."""
         return np.interp(recoil, self.energies, self.values)
+
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        ends = unit.told(self.energies[0], self.energies[-1])
+        return f"table of {len(self.energies)} energies, {ends}: {min(self.values):.4g} to {max(self.values):.4g}"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from fastscan.experiments.sources import Source
 from fastscan.experiments.targets import Target
 from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
+from fastscan.inputs.units import UNITS, told
 from fastscan.physics import shells
 from fastscan.physics.constants import M_ELECTRON
 from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil, minimum_energy
@@ -25,6 +26,7 @@ from fastscan.physics.spectra import Spectrum
 from fastscan.typing import Channel
 
 Electrons = Literal["free", "bound"]
+SCATTERING: dict[Channel, str] = {"cevns": "coherent scattering off nuclei", "nu-e": "scattering off electrons"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Experiment:
 
     `label` is what people call it, `digest` the SHA-256 of the file that describes it.  `electrons` says that electrons
     recoil beside the nuclei, or alone, and whether they are free or bound in their shells; None where only nuclei do.
+    `assumed` says what in the file is a guess, because no paper gives it.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Experiment:
     digest: str
     time: Time | Shares | None = None
     electrons: Electrons | None = None
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, ExperimentError)
@@ -81,6 +85,34 @@ class Experiment:
             time_bins=1 if self.time is None else len(self.time.edges) - 1,
             widths=widths,
         )
+
+    def told(self) -> dict[str, str]:
+        """What it is and what is observed with it, in words, part by part.
+
+        Examples
+        --------
+        >>> from fastscan import experiments
+        >>> experiments.load("connie").told()["source"]
+        'reactor: by power, 3.95 GW thermal, fissions U235 0.556, U238 0.071, Pu239 0.326, Pu241 0.047'
+        """
+        observed, background = self.statistics.told()
+        nuclei = "cevns" in self.channels
+        kg_days = self.exposed.mass_kg * self.exposure_s / UNITS["time"]["d"]
+        targets = [
+            f"{each.told()}; form factor {each.form_factor.told()}" if nuclei else each.told() for each in self.targets
+        ]
+        electrons = f" ({self.electrons})" if self.electrons else ""
+        return {
+            "channel": "; ".join(f"{each}, {SCATTERING[each]}" for each in self.channels) + electrons,
+            "source": f"{self.source.group}: {self.source.told()}",
+            **({} if self.geometry is None else {"geometry": self.geometry.told()}),
+            "exposure": f"{told(self.exposure_s, 'time')}, {kg_days:.6g} kg d",
+            "target": ". ".join(targets),
+            **self.detector.told(),
+            **({} if self.time is None else {"time": self.time.told()}),
+            "observation": f"{observed}; sigma_sys {self.statistics.sigma_sys:.6g}",
+            "background": background,
+        }
 
     def expected(self) -> "Experiment":
         """The same experiment with its data replaced by the Standard Model's prediction.

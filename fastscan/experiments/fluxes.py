@@ -41,6 +41,7 @@ class GivenFlux:
     densities: Densities
     lines: tuple[Line, ...]
     known_from_mev: float = 0.0
+    group: ClassVar[str] = "other"
     at_detector: ClassVar[bool] = True
 
     @classmethod
@@ -65,6 +66,13 @@ class GivenFlux:
                 raise table.error("lines", "leave nothing of the flux for the file")
             densities = _scaled(densities, rest / sum(area_of_linear(energies, values) for _, values in densities))
         return cls(energies, densities, lines, known_from)
+
+    def told(self) -> str:
+        """See `sources.Source.told`."""
+        total = {neutrino: float(area_of_linear(self.energies, values)) for neutrino, values in self.densities}
+        continua = [f"{neutrino} {flux:.6g} /cm2/s" for neutrino, flux in total.items()]
+        lines = [f"{line.neutrino} {line.fluence:.6g} /cm2/s at {line.energy:.6g} MeV" for line in self.lines]
+        return f"by flux, {', '.join(continua + lines)}"
 
     @property
     def endpoint_mev(self) -> float:

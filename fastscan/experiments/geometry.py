@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from fastscan.inputs.toml import Table
+from fastscan.inputs.units import told
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Point:
     def read(cls, table: Table) -> Self:
         """The point that an experiment's file places at its ``baseline``."""
         return cls(table.quantity("baseline", "length"))
+
+    def told(self) -> str:
+        """In words."""
+        return f"{told(self.distance_m, 'length')} from the source"
 
     def mean_inverse_square(self) -> float:
         """Mean of 1/r^2 over the detector, r the distance from the source, in m^-2."""
@@ -42,6 +47,13 @@ class Cylinder:
         parsed = cls(*(cylinder.quantity(key, "length") for key in ("height", "diameter", "distance")))
         cylinder.done()
         return parsed
+
+    def told(self) -> str:
+        """In words."""
+        height, diameter, distance = (
+            told(each, "length") for each in (self.height_m, self.diameter_m, self.distance_m)
+        )
+        return f"cylinder {height} high, {diameter} across, {distance} from the source on its axis"
 
     @property
     def volume_m3(self) -> float:

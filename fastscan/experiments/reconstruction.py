@@ -20,12 +20,12 @@ import numpy as np
 from fastscan.errors import ExperimentError
 from fastscan.experiments import efficiencies, energies, quenching, resolutions
 from fastscan.experiments.efficiencies import SHAPES, Efficiency
-from fastscan.experiments.energies import Energy, Kind
+from fastscan.experiments.energies import Energy, Kind, Unit
 from fastscan.experiments.quenching import UNQUENCHED, Quenching
 from fastscan.experiments.resolutions import MOST_QUANTA, TOO_MANY_QUANTA, Poisson, Resolution
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
-from fastscan.inputs.units import symbol
+from fastscan.inputs.units import symbol, told
 from fastscan.physics.nuclei import Isotope
 from fastscan.typing import Array, Channel
 
@@ -69,6 +69,8 @@ class Reconstruction:
         What the efficiency is one of: x, its mean, or T in MeV.
     sizes : tuple of (Kind, float)
         The kinds of energy that x is by a factor, and how many of x one of it is (an MeV, a photoelectron).
+    shown_in : str
+        The unit in which people see x; empty for the usual one.
     """
 
     quenching: Quenching
@@ -80,6 +82,7 @@ class Reconstruction:
     drop_below_mev: float = 0.0
     of: Of = "reconstructed"
     sizes: tuple[tuple[Kind, float], ...] = (("visible", 1.0),)
+    shown_in: str = ""
 
     def probabilities(self, recoil: Array, isotope: Isotope | None) -> Array:
         """R_b(T): the probability that a recoil of an isotope, or of an electron (None), is counted in each bin.
@@ -167,6 +170,34 @@ class Reconstruction:
         above = np.diff(np.maximum(self.bins, self.threshold))
         return {kind: above / size for kind, size in self.sizes}
 
+    @property
+    def unit(self) -> Unit:
+        """The unit in which people see x."""
+        return energies.unit_of(self.shown_in, dict(self.sizes))
+
+    def told(self) -> dict[str, str]:
+        """Its parts in words, by what they are."""
+        kinds = dict(self.sizes)
+        quanta = next((kind for kind in kinds if kind not in energies.OWN), None)
+        found = {"threshold": self.unit.told(max(self.threshold, self.bins[0]))}
+        if "visible" in kinds or "recoil" in kinds:
+            found["quenching"] = "none" if self.quenching == UNQUENCHED else self.quenching.told()
+        else:
+            found["charge yield"] = f"{self.quenching.told()} electrons per keV of recoil energy"
+        if quanta and "visible" in kinds:
+            found["yield"] = f"{self.per_mev * 1e-3:.6g} {quanta} per keVee"
+        if self.drop_below_mev:
+            found["dropped"] = f"recoils that give less than {told(self.drop_below_mev, 'visible energy')}"
+        if self.resolution is not None:
+            found["resolution"] = self.resolution.told(self.unit)
+        of = {"reconstructed": "", "mean": ", of the energy before resolution", "recoil": ", of the recoil energy"}
+        unit = energies.unit_of("", {"recoil": 1.0}) if self.of == "recoil" else self.unit
+        return {
+            **found,
+            "efficiency": self.efficiency.told(unit) + of[self.of],
+            "bins": self.unit.told_bins(self.bins),
+        }
+
     def splits(self, isotope: Isotope | None, largest: float) -> Array:
         """Recoil energies in MeV, from 0 to the largest, between which `probabilities` are smooth enough to integrate.
 
@@ -245,9 +276,20 @@ class Reconstruction:
                 "the table says nothing below its first energy: give a threshold or bins there or above, or below = 0",
             )
         drop_below = table.quantity("drop_below", "visible energy") if "drop_below" in table else 0.0
+        shown_in = energies.written_unit(table)
         table.done()
-        sizes = tuple(chain.sizes.items())
-        return cls(chain.quenching, chain.per_mev, resolution, efficiency, bins, threshold, drop_below, of, sizes)
+        return cls(
+            quenching=chain.quenching,
+            per_mev=chain.per_mev,
+            resolution=resolution,
+            efficiency=efficiency,
+            bins=bins,
+            threshold=threshold,
+            drop_below_mev=drop_below,
+            of=of,
+            sizes=tuple(chain.sizes.items()),
+            shown_in=shown_in,
+        )
 
 
 @dataclass(frozen=True)

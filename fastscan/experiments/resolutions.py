@@ -16,7 +16,7 @@ import scipy  # its parts load at first use: a list of experiments needs none of
 from fastscan.errors import ExperimentError
 from fastscan.experiments import energies
 from fastscan.experiments.efficiencies import Efficiency
-from fastscan.experiments.energies import Kind
+from fastscan.experiments.energies import Kind, Unit
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.physics import resolution
@@ -46,6 +46,9 @@ class Resolution(Protocol):
 
     def counted(self, low: float, high: float, efficiency: Efficiency, mean: Array, visible: Array) -> Array:
         """Integral of the efficiency times the distribution of x from low to high, which may be infinite."""
+
+    def told(self, unit: Unit) -> str:
+        """In words, with energies in a unit."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,15 @@ class Gaussian:
             found = smooth(efficiency, low, high, mean[:, None] + sigma[:, None] * GAUSSIAN_STEPS, density)
         return found * 2 / (1 + scipy.special.erf(mean / (math.sqrt(2) * sigma))) if self.truncated else found
 
+    def told(self, unit: Unit) -> str:
+        """See `Resolution.told`."""
+        constant, linear, square = self.variance
+        terms = [f"({unit.told(math.sqrt(constant))})^2"] if constant else []
+        terms += [f"{unit.told(linear)} E"] if linear else []
+        terms += [f"{square:.6g} E^2"] if square else []
+        width = f"sigma^2 = {' + '.join(terms)}" if linear or square else f"sigma = {unit.told(math.sqrt(constant))}"
+        return f"Gaussian, {width}" + (", nothing below 0" if self.truncated else "")
+
 
 @dataclass(frozen=True)
 class Gamma:
@@ -121,6 +133,11 @@ class Gamma:
         ends = np.concatenate([mean[:, None] * TOWARDS_ZERO, np.maximum(steps, 0.0)], axis=1)
         return smooth(efficiency, low, high, np.sort(ends, axis=1), density)
 
+    def told(self, unit: Unit) -> str:
+        """See `Resolution.told`."""
+        grows = f" + {self.per_mev * 1e-3:.6g} per keVee" if self.per_mev else ""
+        return f"gamma distribution of the shape {self.constant:.6g}{grows}"
+
 
 @dataclass(frozen=True)
 class Poisson:
@@ -145,6 +162,10 @@ class Poisson:
         chances = resolution.poisson_probability(numbers, mean[:, None])
         counted: Array = (chances * efficiency.at(numbers)).sum(axis=1)
         return counted
+
+    def told(self, unit: Unit) -> str:
+        """See `Resolution.told`."""
+        return "Poisson"
 
 
 def linear(

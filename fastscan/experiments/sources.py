@@ -16,6 +16,7 @@ from fastscan.experiments.geometry import Point
 from fastscan.experiments.sun import Sun
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
+from fastscan.inputs.units import told
 from fastscan.physics.constants import JOULE_PER_MEV
 from fastscan.physics.reactors import EVALUATIONS
 from fastscan.physics.spectra import (
@@ -31,10 +32,13 @@ from fastscan.physics.spectra import (
 from fastscan.typing import Array
 
 FUELS = ("U235", "U238", "Pu239", "Pu241")
+GROUPS = ("spallation", "reactor", "radioactive source", "sun", "other")  # in the order in which lists have them
 
 
 class Source(Protocol):
-    """What every kind of source offers."""
+    """What every kind of source offers; `group` is where lists of experiments have it."""
+
+    group: ClassVar[str]
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -45,6 +49,9 @@ class Source(Protocol):
         ExperimentError
             For a key that is missing or wrong.
         """
+
+    def told(self) -> str:
+        """Its numbers in words."""
 
     @property
     def at_detector(self) -> bool:
@@ -85,6 +92,7 @@ class PionDecayAtRest:
     protons_in_s: float
     at_detector: ClassVar[bool] = False
     known_from_mev: ClassVar[float] = 0.0
+    group: ClassVar[str] = "spallation"
     endpoint_mev: ClassVar[float] = MICHEL_ENDPOINT_MEV
 
     @classmethod
@@ -95,6 +103,11 @@ class PionDecayAtRest:
             protons=table.number("protons", *bounds.PROTONS),
             protons_in_s=table.quantity("protons_in", "time"),
         )
+
+    def told(self) -> str:
+        """See `Source.told`."""
+        protons = f"{self.protons:.6g} protons in {told(self.protons_in_s, 'time')}"
+        return f"pions at rest, {protons}, each giving {self.neutrinos_per_proton:.6g} neutrinos of each flavour"
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """nu_mu, nu_e and nubar_mu, in this order and of equal fluence, see `Source.spectra`.
@@ -163,6 +176,7 @@ class Reactor:
     flux: float | None = None
     cores: tuple[Core, ...] = ()
     duty_factor: float = 1.0
+    group: ClassVar[str] = "reactor"
     known_from_mev: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
@@ -199,6 +213,19 @@ class Reactor:
     def endpoint_mev(self) -> float:
         """Energy in MeV at which its spectrum ends."""
         return EVALUATIONS[self.evaluation].knots()[-1]
+
+    def told(self) -> str:
+        """See `Source.told`."""
+        shares = ", ".join(f"{fuel} {share:.6g}" for fuel, share in self.fission_fractions)
+        if self.power_w is not None:
+            strength = f"by power, {told(self.power_w, 'power')} thermal"
+        elif self.flux is not None:
+            strength = f"by total flux, {self.flux:.6g} /cm2/s"
+        else:
+            cores = (f"{told(core.power_w, 'power')} at {core.place.told()}" for core in self.cores)
+            strength = f"by power of its cores, {', '.join(cores)} thermal"
+        duty = "" if self.duty_factor == 1 else f", {self.duty_factor:.6g} of the time"
+        return f"{strength}{duty}, fissions {shares}, spectrum {self.evaluation}"
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """nubar_e, without oscillation, see `Source.spectra`.
@@ -256,6 +283,7 @@ class ElectronCapture:
     lines: tuple[tuple[float, float], ...]
     at_detector: ClassVar[bool] = False
     known_from_mev: ClassVar[float] = 0.0
+    group: ClassVar[str] = "radioactive source"
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -268,6 +296,12 @@ class ElectronCapture:
         if total > 1 + bounds.SHARE_ROUNDING:
             raise table.error("lines", f"fractions of all decays must not add up to more than 1, but to {total:g}")
         return cls(table.quantity("activity", "activity"), table.quantity("half_life", "time"), tuple(lines))
+
+    def told(self) -> str:
+        """See `Source.told`."""
+        lines = ", ".join(f"{told(energy, 'energy')} in {100 * share:.4g} %" for energy, share in self.lines)
+        half_life = told(self.half_life_s, "time")
+        return f"{told(self.activity_bq, 'activity')} at the start, half-life {half_life}, lines {lines} of decays"
 
     @property
     def endpoint_mev(self) -> float:

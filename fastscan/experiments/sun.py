@@ -37,6 +37,12 @@ class Survival:
         inner.done()
         return cls(tuple(energy * unit for energy in energies), values)
 
+    def told(self) -> str:
+        """Its numbers in words."""
+        if len(self.values) == 1:
+            return f"{self.values[0]:.6g}"
+        return f"{min(self.values):.6g} to {max(self.values):.6g} by energy"
+
 
 @dataclass(frozen=True)
 class Component:
@@ -77,6 +83,7 @@ class Sun:
 
     components: tuple[Component, ...]
     nu_mu_share: float = 0.5
+    group: ClassVar[str] = "sun"
     at_detector: ClassVar[bool] = True
     known_from_mev: ClassVar[float] = 0.0
 
@@ -93,6 +100,11 @@ class Sun:
         components = map(Component, names, fluxes, _read_survivals(table, names))
         share = table.number("nu_mu_share", *bounds.SHARE) if "nu_mu_share" in table else cls.nu_mu_share
         return cls(tuple(components), share)
+
+    def told(self) -> str:
+        """See `sources.Source.told`."""
+        found = [f"{each.name} {each.flux:.6g} /cm2/s, survival {each.survival.told()}" for each in self.components]
+        return f"{'; '.join(found)}; {self.nu_mu_share:.6g} of the others nu_mu"
 
     @property
     def endpoint_mev(self) -> float:

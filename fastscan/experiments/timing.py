@@ -43,6 +43,9 @@ class Accepted(Protocol):
     def at(self, time: Array) -> Array:
         """Probability to count an event at a time in us."""
 
+    def told(self) -> str:
+        """In words."""
+
 
 @dataclass(frozen=True)
 class Decaying:
@@ -64,6 +67,10 @@ class Decaying:
     def at(self, time: Array) -> Array:
         """See `Accepted.at`."""
         return np.exp(-self.rate * np.maximum(time - self.start, 0.0))
+
+    def told(self) -> str:
+        """See `Accepted.told`."""
+        return f"efficiency exp(-{self.rate:.6g} (t - {self.start:.6g})), t in us"
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,10 @@ class Tabulated:
         """See `Accepted.at`."""
         return np.interp(time, self.times, self.values)
 
+    def told(self) -> str:
+        """See `Accepted.told`."""
+        return f"efficiency from a table of {len(self.times)} times"
+
 
 EFFICIENCIES: dict[str, type[Decaying | Tabulated]] = {"decay": Decaying, "table": Tabulated}
 
@@ -101,6 +112,9 @@ class Arrival(Protocol):
 
     def density(self, neutrino: Neutrino, time: Array) -> Array:
         """Density of the arrival of a neutrino at times in us, in 1/us."""
+
+    def told(self) -> str:
+        """In words."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +139,10 @@ class GaussianPulse:
         """See `Arrival.density`."""
         return _decays(neutrino, lambda lifetime: delayed_gaussian(time, self.mean, self.sigma, lifetime))
 
+    def told(self) -> str:
+        """See `Arrival.told`."""
+        return f"Gaussian pulse at {self.mean:.6g} us, sigma {self.sigma:.6g} us"
+
 
 @dataclass(frozen=True)
 class BoxPulse:
@@ -147,6 +165,10 @@ class BoxPulse:
     def density(self, neutrino: Neutrino, time: Array) -> Array:
         """See `Arrival.density`."""
         return _decays(neutrino, lambda lifetime: delayed_box(time, self.start, self.length, lifetime))
+
+    def told(self) -> str:
+        """See `Arrival.told`."""
+        return f"constant pulse from {self.start:.6g} us, {self.length:.6g} us long"
 
 
 PULSES: dict[str, type[GaussianPulse | BoxPulse]] = {"gaussian": GaussianPulse, "box": BoxPulse}
@@ -188,6 +210,10 @@ class Histogram:
         density = np.array([0.0, *(np.array(dict(self.probabilities)[neutrino]) / np.diff(edges)), 0.0])
         return density[np.searchsorted(edges, time, side="right")]
 
+    def told(self) -> str:
+        """See `Arrival.told`."""
+        return f"arrival from a table of {len(self.edges) - 1} times"
+
 
 @dataclass(frozen=True)
 class Time:
@@ -221,6 +247,11 @@ class Time:
             found.append((counted * self.efficiency.at(times) if self.efficiency else counted).sum())
         return np.array(found)
 
+    def told(self) -> str:
+        """In words."""
+        efficiency = f"; {self.efficiency.told()}" if self.efficiency else ""
+        return f"{_told_bins(self.edges)}; {self.arrival.told()}{efficiency}"
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -238,6 +269,10 @@ class Shares:
     def shares(self, neutrino: Neutrino) -> Array:
         """See `Time.shares`."""
         return np.array(dict(self.given)[neutrino])
+
+    def told(self) -> str:
+        """In words."""
+        return f"{_told_bins(self.edges)}; arrival given for each"
 
 
 def read(table: Table) -> Time | Shares:
@@ -287,6 +322,11 @@ def _check_total(table: Table, key: str, shares: Sequence[float]) -> None:
     total = math.fsum(shares)
     if total > 1 + bounds.SHARE_ROUNDING:
         raise table.error(key, f"must not add up to more than 1, but to {total:g}")
+
+
+def _told_bins(edges: Sequence[float]) -> str:
+    number = "one bin" if len(edges) == 2 else f"{len(edges) - 1} bins"
+    return f"{number} from {edges[0]:.6g} to {edges[-1]:.6g} us after the protons"
 
 
 def _after(end: float) -> tuple[float, ...]:

@@ -55,6 +55,7 @@ EXAMPLES = {
 }
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(/?[A-Za-z][A-Za-z0-9/]*|%)?\s*")
+ROUNDING = 1e-9  # of a quantity that was converted from another unit
 
 
 def expected(kind: str) -> str:
@@ -182,6 +183,18 @@ def converted_number(value: float, unit: str, kind: str, to: str) -> float:
         return float(Fraction(repr(float(value))) * ratio)
     except OverflowError:
         return math.copysign(math.inf, value)
+
+
+def told(value: float, kind: str) -> str:
+    """A quantity, given in the base unit of its kind, in the unit in which people think: the largest that it reaches.
+
+    >>> told(26619840.0, "time"), told(0.75, "energy"), told(3.9e9, "power"), told(1.85e17, "activity")
+    ('308.1 d', '750 keV', '3.9 GW', '5 MCi')
+    """
+    sizes = {unit: size for unit, size in UNITS[kind].items() if unit != "yr"}  # a year has several lengths
+    reached = [unit for unit, size in sizes.items() if abs(value) >= size * (1 - ROUNDING)]
+    unit = max(reached or [min(sizes, key=sizes.__getitem__)], key=sizes.__getitem__)
+    return f"{value / sizes[unit]:.6g} {unit}"
 
 
 def short(number: float, unit: str = "") -> str:
