@@ -25,7 +25,10 @@ from fastscan.typing import Channel
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment; `label` is what people call it, `digest` the SHA-256 of the file that describes it."""
+    """One experiment.
+
+    `label` is what people call it, `digest` the SHA-256 of the file that describes it, `assumed` what no paper gives.
+    """
 
     name: str
     title: str
@@ -40,6 +43,7 @@ class Experiment:
     statistics: Observation
     digest: str
     time: Time | Shares | None = None
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, ExperimentError)

@@ -52,6 +52,7 @@ def parse(name: str, table: Table) -> Experiment:
         statistics=table.table("statistics").of_kind("kind", OBSERVATIONS),
         time=timing.read(table.table("time")) if "time" in table else None,
         digest=table.digest,
+        assumed=table.texts("assumed") if "assumed" in table else (),
     )
     table.done()
     if isinstance(experiment.statistics, Measured) and experiment.detector.bins:
