@@ -16,6 +16,7 @@ from test_wishes import CONUS_SIGMA, YEAR, Wish, fluence, lindhard, nuclei, reco
 
 import fastscan
 from fastscan import experiments
+from fastscan.experiments.catalogue import BUILT_IN
 from fastscan.interactions.standard_model import couplings, features
 from fastscan.likelihoods.response import response
 from fastscan.stores import store
@@ -114,7 +115,7 @@ def table() -> dict[str, list[str]]:
 def test_its_count_stands_in_the_documentation(name: str) -> None:
     count, published, deviation, _ = table()[name]
     assert float(count) == pytest.approx(counts(name).sum(), rel=5e-4)
-    assert bool(deviation) == (published[0].isdigit())
+    assert bool(deviation) == (published != "no number known")
 
 
 def test_the_documentation_has_no_other_experiments() -> None:
@@ -134,7 +135,7 @@ def test_it_says_what_is_assumed_and_where_the_rest_is_from(name: str) -> None:
 
 
 def test_assumptions_are_texts(write: Write) -> None:
-    text = (experiments.BUILT_IN / "neon.toml").read_text()
+    text = (BUILT_IN / "neon.toml").read_text()
     require_refused(
         experiments.load, write("mine.toml", re.sub(r"assumed = \[", "assumed = [1, ", text)), "assumed: must"
     )
@@ -160,7 +161,7 @@ def counted_by_red100(recoil_kev: float) -> float:
 
 
 def test_the_table_of_red100_is_what_its_header_says() -> None:
-    assert RED100_COUNTED == pytest.approx([counted_by_red100(each) for each in RED100_KEV], rel=2e-5)
+    assert list(RED100_COUNTED) == pytest.approx([counted_by_red100(each) for each in RED100_KEV], rel=2e-5)
 
 
 def test_a_grid_over_all_of_them_scans(write: Write, tmp_path: Path) -> None:
