@@ -19,7 +19,7 @@ stands above it:
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
-                  quenching  resolution  arrival
+                  reactors  solar  quenching  resolution  arrival
     interactions  parameters  interaction  standard_model  contact  catalogue
     experiments   geometry  sources  energies  efficiencies  detectors  quenching  resolutions  reconstruction  timing
                   backgrounds  observations  form_factors  targets  experiment  reading  catalogue

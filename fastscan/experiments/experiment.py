@@ -3,14 +3,13 @@
 It is a value in the base units of `fastscan.inputs.units`, so that `dataclasses.replace` makes families of it.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from fastscan.errors import ExperimentError
+from fastscan.experiments import geometry
 from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.detectors import Detector
-from fastscan.experiments.geometry import Geometry
 from fastscan.experiments.observations import Observation
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Source
@@ -36,7 +35,7 @@ class Experiment:
     channel: Channel
     references: tuple[str, ...]
     exposure_s: float
-    geometry: Geometry
+    geometry: geometry.Geometry | None
     targets: tuple[Target, ...]
     source: Source
     detector: Detector | Reconstruction
@@ -47,6 +46,9 @@ class Experiment:
 
     def __post_init__(self) -> None:
         check_name(self.name, ExperimentError)
+        if (self.geometry is None) != self.source.at_detector:
+            needs = "no geometry" if self.source.at_detector else "a geometry"
+            raise ExperimentError(f"{self.name}: a source such as its own needs {needs}")
 
     @property
     def is_measured(self) -> bool:
@@ -90,7 +92,7 @@ class Experiment:
         >>> [spectrum.neutrino for spectrum in experiments.load("coherent-csi").spectra()]
         ['nu_mu', 'nu_e', 'nubar_mu']
         """
-        dilution = self.geometry.mean_inverse_square() / (4 * math.pi) * 1e-4  # 1/m^2 to 1/cm^2
+        dilution = 1.0 if self.geometry is None else geometry.dilution(self.geometry)
         return self.source.spectra(self.exposure_s, dilution)
 
     @property

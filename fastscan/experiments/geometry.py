@@ -70,12 +70,27 @@ class Cylinder:
 Geometry = Point | Cylinder
 
 
-def read(table: Table) -> Geometry:
+def dilution(geometry: Geometry) -> float:
+    """Mean of 1/(4 pi r^2) over a detector, r the distance from the source, in cm^-2.
+
+    >>> f"{dilution(Point(20.0)):.4e}"
+    '1.9894e-08'
+    """
+    return geometry.mean_inverse_square() / (4 * math.pi) * 1e-4  # 1/m^2 to 1/cm^2
+
+
+def read(table: Table, at_detector: bool) -> Geometry | None:
     """The geometry of an experiment's file: a cylinder where there is one, or a point at a baseline.
+
+    There is none where the source says how many neutrinos are at the detector, see `sources.Source.at_detector`.
 
     Raises
     ------
     ExperimentError
-        For a key that is missing or wrong, and for a baseline beside a cylinder.
+        For a key that is missing or wrong, for a baseline beside a cylinder, and for either where there is none.
     """
+    if at_detector:
+        for key in ("baseline", "cylinder"):
+            table.refuse(key, "the source says how many neutrinos are at the detector")
+        return None
     return Cylinder.read(table) if "cylinder" in table else Point.read(table)

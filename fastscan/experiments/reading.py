@@ -35,7 +35,8 @@ def parse(name: str, table: Table) -> Experiment:
     ExperimentError
         For the first key that is missing, unknown or wrong, or can't stand beside the others.
     """
-    geometry = geometries.read(table)
+    source = table.table("source").of_kind("kind", SOURCES)
+    geometry = geometries.read(table, source.at_detector)
     channel = table.choice("channel", CHANNELS)
     targets = tuple(Target.read(target, geometry) for target in table.tables("target"))
     experiment = Experiment(
@@ -47,7 +48,7 @@ def parse(name: str, table: Table) -> Experiment:
         exposure_s=_read_exposure(table, sum(target.mass_kg for target in targets)),
         geometry=geometry,
         targets=targets,
-        source=table.table("source").of_kind("kind", SOURCES),
+        source=source,
         detector=_read_detector(table.table("detector"), channel, targets),
         statistics=table.table("statistics").of_kind("kind", OBSERVATIONS),
         time=timing.read(table.table("time")) if "time" in table else None,

@@ -44,7 +44,7 @@ class Target:
     form_factor: FormFactor = field(default_factory=Fermi)
 
     @classmethod
-    def read(cls, table: Table, geometry: Geometry) -> Self:
+    def read(cls, table: Table, geometry: Geometry | None) -> Self:
         """The target that a ``[[target]]`` table describes; a density fills the cylinder of the geometry.
 
         Raises

@@ -32,6 +32,7 @@ QUANTITY = {  # of each kind, in its base unit
     "arrival time": (1e-9, 1e12),
     "time": (1e-9, 1e20),
     "power": (1e-9, 1e20),
+    "flux": (1e-20, 1e30),
     "activity": (1e-9, 1e30),
     "density": (1e-6, 1e9),
     "molar mass": (1e-3, 1e6),
@@ -41,6 +42,7 @@ SHARE = (0.0, 1.0)
 ENERGY_ROUNDING = 1e-9  # of an energy that is written in two units
 SHARE_ROUNDING = 1e-6  # of shares that should add up to 1, as people write them
 MOST_ATOMS = 10_000  # of an element in a formula unit
+DUTY_FACTOR = (1e-6, 1.0)
 NEUTRINOS_PER_PROTON = (1e-9, 1e3)
 PROTONS = (1.0, 1e40)
 RECOIL = (0.0, 1e9)  # in a table of an efficiency, or of bins, in the unit that it has
