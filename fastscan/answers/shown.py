@@ -19,11 +19,9 @@ from fastscan.experiments.catalogue import load
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.energies import Kind
 from fastscan.experiments.experiment import Experiment
-from fastscan.interactions.standard_model import couplings, features
+from fastscan.likelihoods.predictions import standard_by_neutrino, standard_counts
 from fastscan.likelihoods.response import response
-from fastscan.limits import points
-from fastscan.physics.nuclei import Isotope
-from fastscan.physics.spectra import Neutrino, flavour
+from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array, Record
 
 FINE_BINS = 120  # at most, of a spectrum that is drawn of an experiment in one bin
@@ -114,7 +112,7 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
     (array([142.]), {'background': array([6.])}, '19.3 m from the source')
     """
     loaded = load(experiment)
-    points.prepare(loaded, "chi", {})  # refuses an experiment without events, or with too many to compute with
+    standard_counts(loaded)  # refuses an experiment without events, or with too many to compute with
     found = _expected(loaded)
     signal, statistics = found.signal.ravel(), loaded.statistics
     exposed = loaded.exposed
@@ -141,12 +139,8 @@ def _expected(experiment: Experiment) -> Shown:
         data=None,
         error=None,
     )
-    found = response(experiment)
-    per_coupling = features(couplings(experiment.channel))  # (flavours, 3)
-    events = {
-        neutrino: (rates @ per_coupling[flavour(neutrino)]).reshape(empty.shape)
-        for neutrino, rates in zip(found.neutrinos, found.by_neutrino, strict=True)
-    }
+    neutrinos, counts = response(experiment).neutrinos, standard_by_neutrino(experiment)
+    events = {neutrino: each.reshape(empty.shape) for neutrino, each in zip(neutrinos, counts, strict=True)}
     return replace(empty, events=events)
 
 
@@ -175,18 +169,12 @@ def _largest(experiment: Experiment) -> float:
     detector = experiment.detector
     if isinstance(detector, Detector):
         return min(detector.edges[-1], experiment.largest_recoil_mev)
-    recoil, isotopes = np.array([experiment.largest_recoil_mev]), _isotopes(experiment)
-    visible = np.max([detector.quenching.visible(recoil, each) for each in isotopes], axis=0)
+    # electrons beside nuclei reach far beyond the energies that people look at
+    recoils = [each for each in experiment.largest_recoils if each[0] is not None or experiment.channel == "nu-e"]
+    visible = np.max([detector.quenching.visible(np.array([most]), each) for each, most in recoils], axis=0)
     mean = visible * detector.per_mev
     spread = 0.0 if detector.resolution is None else REACH * detector.resolution.sigma(mean, visible)
     return float(min((mean + spread).item(), detector.bins[-1]))
-
-
-def _isotopes(experiment: Experiment) -> list[Isotope | None]:
-    """What recoils, as a quenching takes it: the isotopes of the targets, or None for electrons."""
-    if experiment.channel == "nu-e":
-        return [None]
-    return [isotope for target in experiment.targets for isotope, _ in target.isotopes()]
 
 
 def _round_width(least: float, whole: bool) -> float:

@@ -190,6 +190,11 @@ class ErrorFunction:
         passed: Array = scipy.special.ndtr((self.per_mev * recoil - self.midpoint) / self.sigma)
         return self.plateau * passed
 
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        x = f"x = {self.per_mev * unit.size:.6g} E/{unit.symbol}"
+        return f"{self.plateau:.6g} / 2 (1 + erf((x - {self.midpoint:.6g}) / (sqrt2 {self.sigma:.6g}))), {x}"
+
 
 @dataclass(frozen=True)
 class Tabulated:

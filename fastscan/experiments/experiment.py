@@ -156,7 +156,7 @@ class Experiment:
         >>> round(1e3 * experiments.load("conus").largest_recoil_mev, 3)
         3.07
         """
-        return maximum_recoil(self.source.endpoint_mev, min(self._masses_mev))
+        return maximum_recoil(self.source.endpoint_mev, min(mass for _, mass in self._scatterers))
 
     @property
     def lowest_neutrino_mev(self) -> float:
@@ -172,7 +172,7 @@ class Experiment:
         """
         if not isinstance(self.detector, Detector):
             return 0.0
-        return minimum_energy(self.detector.threshold_mev, min(self._masses_mev))
+        return minimum_energy(self.detector.threshold_mev, min(mass for _, mass in self._scatterers))
 
     @property
     def largest_momentum_transfer_mev(self) -> float:
@@ -188,15 +188,22 @@ class Experiment:
         >>> round(experiments.load("coherent-csi").largest_momentum_transfer_mev, 1)
         105.6
         """
-        heaviest = max(self._masses_mev)
+        heaviest = max(mass for _, mass in self._scatterers)
         return four_momentum_transfer(maximum_recoil(self.source.endpoint_mev, heaviest), heaviest)
 
     @property
-    def _masses_mev(self) -> list[float]:
-        """Masses in MeV of what recoils."""
-        nuclei = [isotope.mass_mev for target in self.targets for isotope, _ in target.isotopes()]
-        masses: dict[Channel, list[float]] = {"cevns": nuclei, "nu-e": [M_ELECTRON]}
-        return [mass for channel in self.channels for mass in masses[channel]]
+    def largest_recoils(self) -> list[tuple[Isotope | None, float]]:
+        """What recoils, each isotope of the targets or an electron (None), and its largest recoil energy in MeV."""
+        endpoint = self.source.endpoint_mev
+        return [(scatterer, maximum_recoil(endpoint, mass)) for scatterer, mass in self._scatterers]
+
+    @property
+    def _scatterers(self) -> list[tuple[Isotope | None, float]]:
+        """What recoils, each isotope of the targets or an electron (None), and its mass in MeV."""
+        isotopes = [isotope for target in self.targets for isotope, _ in target.isotopes()]
+        nuclei: list[tuple[Isotope | None, float]] = [(isotope, isotope.mass_mev) for isotope in isotopes]
+        of_channel: dict[Channel, list[tuple[Isotope | None, float]]] = {"cevns": nuclei, "nu-e": [(None, M_ELECTRON)]}
+        return [each for channel in self.channels for each in of_channel[channel]]
 
 
 def channels_of(channel: Channel, electrons: Electrons | None) -> tuple[Channel, ...]:

@@ -13,21 +13,19 @@ from fastscan.errors import quoted
 from fastscan.experiments import geometry as geometries
 from fastscan.experiments import reconstruction, timing
 from fastscan.experiments.detectors import Detector
-from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.experiment import Electrons, Experiment
 from fastscan.experiments.observations import OBSERVATIONS, Measured
 from fastscan.experiments.reconstruction import Reconstruction
-from fastscan.experiments.sources import SOURCES, ElectronCapture, PionDecayAtRest
+from fastscan.experiments.sources import SOURCES, PionDecayAtRest
 from fastscan.experiments.targets import Target
 from fastscan.inputs.bounds import LONGEST_LABEL, QUANTITY
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS, quantity
-from fastscan.physics.constants import M_ELECTRON
-from fastscan.physics.kinematics import maximum_recoil
-from fastscan.physics.nuclei import Isotope
 from fastscan.typing import Channel
 
 EXPOSURE = "a time such as '1 yr', or a mass times a time such as '331 kg d'"
 AGREEMENT = 0.01  # of a live time with an exposure, as papers round them
+BINDINGS: tuple[Electrons, ...] = ("bound", "free")
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 
 
@@ -57,6 +55,7 @@ def parse(name: str, table: Table) -> Experiment:
         statistics=table.table("statistics").of_kind("kind", OBSERVATIONS),
         time=timing.read(table.table("time")) if "time" in table else None,
         digest=table.digest,
+        electrons=_read_electrons(table, channel),
         assumed=table.texts("assumed") if "assumed" in table else (),
     )
     table.done()
@@ -64,10 +63,10 @@ def parse(name: str, table: Table) -> Experiment:
         raise table.error("detector", "bins: a measured count is one number; leave the bins out, or give one for each")
     if isinstance(experiment.statistics, Measured) and experiment.time is not None:
         raise table.error("time", "can't stand here: a measured count is one number; give one for each bin")
-    if experiment.channel == "nu-e" and not isinstance(experiment.source, ElectronCapture):
-        raise table.error("channel", "'nu-e' is only known for the nu_e of an electron-capture source")
     if experiment.time is not None and not isinstance(experiment.source, PionDecayAtRest):
         raise table.error("time", "can't stand here: only a source of decaying pions has a pulse")
+    if len(experiment.channels) > 1:
+        _check_electrons(table, experiment.detector)
     _check_reach(table, experiment)
     _check_spectrum(table, experiment)
     exposed = experiment.exposed
@@ -78,7 +77,7 @@ def parse(name: str, table: Table) -> Experiment:
 def _check_reach(table: Table, experiment: Experiment) -> None:
     """Refuse a detector that no recoil from the source is enough for, or too much."""
     if isinstance(experiment.detector, Reconstruction):
-        table.checked("detector", partial(experiment.detector.check, _largest_recoils(experiment)))
+        table.checked("detector", partial(experiment.detector.check, experiment.largest_recoils))
         return
     largest, threshold = experiment.largest_recoil_mev, experiment.detector.threshold_mev
     if threshold >= largest:
@@ -89,13 +88,21 @@ def _check_reach(table: Table, experiment: Experiment) -> None:
         raise table.error("detector", f"bins begin above any recoil, {1e3 * largest:.3g} keV")
 
 
-def _largest_recoils(experiment: Experiment) -> list[tuple[Isotope | None, float]]:
-    """Isotopes of the targets, or the electron (None), and the largest recoil energy in MeV that each gets."""
-    endpoint = experiment.source.endpoint_mev
-    if experiment.channel == "nu-e":
-        return [(None, maximum_recoil(endpoint, M_ELECTRON))]
-    isotopes = [isotope for target in experiment.targets for isotope, _ in target.isotopes()]
-    return [(isotope, maximum_recoil(endpoint, isotope.mass_mev)) for isotope in isotopes]
+def _read_electrons(table: Table, channel: Channel) -> Electrons | None:
+    """Whether electrons recoil beside the nuclei, and how many of those of an atom do; alone they are free."""
+    if "electrons" not in table:
+        return None
+    if not table.is_text("electrons"):
+        return "bound" if table.flag("electrons") else None
+    return table.choice("electrons", BINDINGS)
+
+
+def _check_electrons(table: Table, detector: Detector | Reconstruction) -> None:
+    """Refuse electrons beside nuclei where the detector doesn't say what it makes of an electron."""
+    if isinstance(detector, Detector) or "visible" not in dict(detector.sizes):
+        raise table.error("electrons", "need a detector that sees energy: give the quenching of the nuclear recoils")
+    if detector.of == "recoil":
+        raise table.error("electrons", "the efficiency is one of nuclear recoils: give it in energy that is visible")
 
 
 def _check_spectrum(table: Table, experiment: Experiment) -> None:

@@ -154,7 +154,7 @@ class Reconstruction:
     def _largest_x(self, isotope: Isotope | None, largest: float) -> float:
         """Largest x that recoils up to an energy in MeV give; 0 where they give nothing."""
         recoil = np.linspace(0.0, largest, SAMPLES)
-        visible = self.quenching.visible(recoil, isotope)
+        visible = self._visible(recoil, isotope)
         excess = recoil[visible > recoil * (1 + bounds.ENERGY_ROUNDING)]
         if len(excess) and "visible" in dict(self.sizes):  # a charge yield gives a number of electrons
             raise ExperimentError(f"quenching: at {1e3 * excess[0]:.3g} keV more energy is visible than a recoil has")
