@@ -50,11 +50,6 @@ class Rows:
         instead = likelihood.with_expected_data(self.likelihood, self.experiments, self.interaction, self.values)
         return self if instead is self.likelihood else replace(self, likelihood=instead)
 
-    @property
-    def largest_x(self) -> float:
-        """The largest strength x at which the interaction has limits, dimensionless."""
-        return self.interaction.strength.largest_x
-
 
 def prepare(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None]) -> Rows:
     """The likelihood of a model in experiments, in the rows that a caller gives.
