@@ -20,7 +20,7 @@ stands above it:
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
                   quenching  resolution  arrival
-    interactions  parameters  interaction  standard_model  contact  catalogue
+    interactions  parameters  interaction  standard_model  contact  nsi  catalogue
     experiments   geometry  sources  energies  efficiencies  detectors  quenching  resolutions  reconstruction  timing
                   backgrounds  observations  form_factors  targets  experiment  reading  catalogue
     likelihoods   settings  gaussian  rates  response  likelihood

@@ -141,8 +141,7 @@ class Selection:
         StoreError
             Where the stored chi2 is damaged, not complete, or not the likelihood's.
         """
-        largest = self.cube.interaction.strength.largest_x
-        return find_crossings(self.columns, delta, largest) if root is None else self._stored_crossings(root, delta)
+        return crossings_along(self.cube, self.columns, delta) if root is None else self._stored_crossings(root, delta)
 
     def profiles(self, root: zarr.Group | None = None) -> Array:
         """Delta chi2 at the points of the strength's axis.
@@ -159,7 +158,8 @@ class Selection:
             stored = chunks.computed(self.cube, self._stored(root)).reshape(chi2.shape)
             chunks.require_same(self.cube, stored, chi2)
             chi2 = stored
-        delta: Array = chi2 - infimum(self.columns, self.cube.interaction.strength.largest_x)[:, None]
+        strength = self.cube.interaction.strength
+        delta: Array = chi2 - infimum(self.columns, strength.largest_x, strength.signed)[:, None]
         return delta
 
     def _stored(self, root: zarr.Group) -> Any:
@@ -179,7 +179,6 @@ class Selection:
         from dask.delayed import delayed
 
         cube, columns = self.cube, self.columns
-        largest = cube.interaction.strength.largest_x
         stored = self._stored(root)
         stored = stored.rechunk({stored.ndim - 1: -1})
         number = np.arange(columns.row.size).reshape(stored.shape[:-1])
@@ -189,7 +188,7 @@ class Selection:
             chunks.require_values(cube, block)
             part = columns.some(own.ravel())
             chunks.require_same(cube, block.reshape(own.size, -1), part.chi2(cube.x))
-            return own.ravel(), find_crossings(part, delta, largest)
+            return own.ravel(), crossings_along(cube, part, delta)
 
         tasks = [
             delayed(block_crossings)(block, own)
@@ -199,6 +198,12 @@ class Selection:
             # blocks run one after the other, because the columns of a block are spread over the cores already
             parts = compute(*tasks, scheduler="synchronous")  # type: ignore[no-untyped-call]
             return gathered(parts, number.size)
+
+
+def crossings_along(cube: Cube, columns: GaussianColumns, delta: float) -> Crossings:
+    """Crossings of columns along the strength of a cube's model."""
+    strength = cube.interaction.strength
+    return find_crossings(columns, delta, strength.largest_x, strength.signed)
 
 
 def limit_records(
@@ -263,7 +268,7 @@ def _found_limits(
     marked = replace(found, status=_marked(cube, found.bounds, found.status))
     expected: Iterable[tuple[float, str] | None] = itertools.repeat(None)
     if cube.is_measured:
-        bounds, status = bounds_of(find_crossings(selection.expected_columns, delta, strength.largest_x), strength)
+        bounds, status = bounds_of(crossings_along(cube, selection.expected_columns, delta), strength)
         expected = zip(bounds, _marked(cube, bounds, status), strict=True)
     names, level = (cube.experiment, cube.model), (asked.cl, asked.column_dof)
     for number, (point, instead) in enumerate(zip(selection.points(), expected, strict=False)):

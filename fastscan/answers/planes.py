@@ -157,7 +157,8 @@ class Plane:
         at = _product(dict(zip(varying, each[:, 1:].T, strict=True)), held)
         likelihood, row = self.cube.at_rows(at)
         columns, shape = likelihood.columns(row, at)
-        found = infimum(columns, self.cube.interaction.strength.largest_x)
+        strength = self.cube.interaction.strength
+        found = infimum(columns, strength.largest_x, strength.signed)
         lowest: Array = np.atleast_1d(found.reshape(shape).min(axis=-1))
         return lowest[number.ravel()]
 

@@ -66,7 +66,9 @@ def _crossed(at: Mapping[str, Any], axes: Sequence[Axis]) -> dict[str, Any]:
 
 
 def _crossings(rows: Rows, settings: Settings, delta: float) -> Crossings:
-    return find_crossings(rows.likelihood.columns(rows.index, settings)[0], delta, rows.largest_x)
+    strength = rows.interaction.strength
+    columns, _ = rows.likelihood.columns(rows.index, settings)
+    return find_crossings(columns, delta, strength.largest_x, strength.signed)
 
 
 def _points(interaction: Interaction, at: Mapping[str, Any], settings: Settings) -> Iterator[dict[str, Any]]:

@@ -75,6 +75,9 @@ LARGEST_BETA = 2 * math.pi * (1 + 1e-12)  # rad; 360 deg can be rounded upwards
 LIGHTEST_GEV = 1e-3  # M_Z'; far below 1 GeV, where the contact interaction ends
 G_PRIME = (1e-9, 1e3)  # strength of a user's own U(1)'
 LARGEST_CHARGE = 1e6  # of a fermion under it
+EPSILON = (-1e6, 1e6)  # of a non-standard interaction, in units of G_F
+RADIUS_SQUARED = (-1e9, 1e9)  # of a neutrino's charge, in 1e-32 cm^2
+ANGLE_SHIFT = (-1.0, 1.0)  # of sin^2 theta_W
 
 # --- grids ---
 MOST_VALUES = 100_000  # numbers that a list gives one by one

@@ -37,7 +37,12 @@ from fastscan.inputs.files import read_regular
 Converted = TypeVar("Converted")
 Choice = TypeVar("Choice", bound=str)
 Parsed = TypeVar("Parsed", bound="Readable")
-KINDS = {"charges": "a model", "axes": "a grid", "target": "an experiment"}  # kinds of files, by a key of theirs alone
+KINDS = {  # kinds of files, by a key of theirs alone
+    "charges": "a model",
+    "direction": "a model",
+    "axes": "a grid",
+    "target": "an experiment",
+}
 ERRORS = {"a model": ModelError, "a grid": GridError, "an experiment": ExperimentError}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 # A key of too many parts: each is bare or in quotes, and dots join them.

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from fastscan.errors import ModelError, shown_path, unknown
-from fastscan.inputs.toml import name_or_path
+from fastscan.inputs.toml import name_or_path, read_toml
 from fastscan.interactions.contact import E6, Charges, LeftRight
 from fastscan.interactions.interaction import Interaction
+from fastscan.interactions.nsi import KNOWN_COUPLINGS, PAIRS, ChargeRadius, NonStandard, Plane, WeakAngle
+from fastscan.typing import FLAVOURS
 
 Model = Charges  # as users write it in Python: a U(1)' of their own
+STATUS_OF_NSI = ("arXiv:1907.00991",)
+RADII = ("arXiv:1403.6344", "arXiv:1810.05606")
+ANGLE = ("arXiv:hep-ph/0409169",)
 
 MODELS: dict[str, Interaction] = {
     model.name: model
@@ -29,13 +34,36 @@ MODELS: dict[str, Interaction] = {
             neutral_current_only=True,
         ),
         E6("e6", "E6, U(1)_beta over the axis beta: Y = cos(beta) Y_chi + sin(beta) Y_psi"),
+        *(
+            NonStandard(f"nsi-{pair}-{coupling}", f"eps_{pair}^{coupling}", STATUS_OF_NSI, {pair: {coupling: 1.0}})
+            for pair in PAIRS
+            for coupling in KNOWN_COUPLINGS
+        ),
+        *(
+            Plane(f"nsi-{pair}", f"eps_{pair}^u over the axis eps_d, which is eps_{pair}^d", STATUS_OF_NSI, pair)
+            for pair in PAIRS
+        ),
+        *(
+            ChargeRadius(f"radius-{each}", f"charge radius squared of nu_{each}, beside the SM's own", RADII, each)
+            for each in FLAVOURS
+        ),
+        WeakAngle("s2w", "shift of sin^2 theta_W from 0.23122, with the SM's radiative corrections", ANGLE),
     )
 }
-KINDS: dict[str, Callable[..., Interaction]] = {"e6": E6, "left-right": LeftRight, "charges": Charges}
+KINDS: dict[str, Callable[..., Interaction]] = {
+    "e6": E6,
+    "left-right": LeftRight,
+    "charges": Charges,
+    "nsi": NonStandard,
+    "nsi-plane": Plane,
+    "radius": ChargeRadius,
+    "weak-angle": WeakAngle,
+}
+FILE_KINDS: dict[str, type[Charges] | type[NonStandard]] = {"contact": Charges, "nsi": NonStandard}  # users' own
 
 
 def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = None) -> Interaction:
-    """The interaction of a name, or of a path to a TOML file with a user's own charges.
+    """The interaction of a name, or of a path to a TOML file with a user's own charges or epsilons.
 
     Parameters
     ----------
@@ -59,7 +87,8 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
         return model
     found = name_or_path(model, "a model", relative_to)
     if isinstance(found, Path):
-        own = Charges.read(found)
+        table = read_toml(found, "a model")
+        own = FILE_KINDS[table.choice("kind", FILE_KINDS, default="contact")].read(table, found)
         if own.name in MODELS:
             raise ModelError(f"{shown_path(found)}: {own.name!r} is a built-in model; give the file another name")
         return own

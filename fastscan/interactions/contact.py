@@ -20,7 +20,7 @@ import numpy as np
 from fastscan.axes import Axis
 from fastscan.errors import ModelError, quoted
 from fastscan.inputs.bounds import G_PRIME, LARGEST_CHARGE
-from fastscan.inputs.toml import Table, check_name, name_of, read_toml
+from fastscan.inputs.toml import Table, check_name, name_of
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, Strength, Terms
 from fastscan.interactions.parameters import BETA, M_ZPRIME
@@ -255,9 +255,8 @@ class Charges(Contact):
             raise ModelError(f"model {quoted(self.name)}: g_prime must be between {G_PRIME[0]:g} and {G_PRIME[1]:g}")
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, table: Table, path: Path) -> Self:
         """The model that a TOML file describes, under the name that it gives itself or else the file's own."""
-        table = read_toml(path, "a model")
         charges = table.table("charges")
         model = cls(
             name=name_of(table, path),

@@ -5,10 +5,13 @@ column.  An interaction says what its rows and its strength are, and gives the t
 integral; it knows no experiment.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from fastscan.axes import Axis
 from fastscan.errors import LONGEST_QUOTE, ModelError, quoted
@@ -22,13 +25,14 @@ class Strength:
     Attributes
     ----------
     axis : Axis
-        The axis on which people give x: for a heavy Z', its mass.
+        The axis on which people give x: for a heavy Z', its mass; for a light mediator, its coupling.
     to_x, from_x : callable
         Functions from values on the axis to x and back, for arrays of any shape.
     largest_x : float
-        The largest x at which the interaction has the form that is assumed; there are no limits beyond it.
-    bound : {"lower"}
-        The bound that is quoted on the axis: a lower one, because x falls as the axis rises.
+        The largest |x| at which the interaction has the form that is assumed; there are no limits beyond it.
+    bound : {"lower", "upper", "two-sided"}
+        The bound that is quoted on the axis: a lower one, where x falls as the axis rises; an upper one, where both
+        begin at 0; one on either side, where x has either sign.
     lowest : callable, optional
         Function from the largest momentum transfer in MeV to the value on the axis below which the form that is assumed
         ends; None where it never ends.
@@ -40,9 +44,22 @@ class Strength:
     to_x: Callable[[Array], Array]
     from_x: Callable[[Array], Array]
     largest_x: float
-    bound: Literal["lower"]
+    bound: Literal["lower", "upper", "two-sided"]
     lowest: Callable[[float], float] | None = None
     form_ends: str = ""
+
+    @property
+    def signed(self) -> bool:
+        """Whether x can be below 0."""
+        return self.bound == "two-sided"
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The axis' values at the smallest x and at the largest, which is infinity where nothing ends there."""
+        if self.bound == "lower":
+            end, largest = self.from_x(np.array([0.0, self.largest_x])).tolist()
+            return end, largest
+        return (-math.inf if self.signed else 0.0), math.inf
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,10 @@ Nothing numerical is imported, because the options of the commands are made from
 """
 
 import math
+from dataclasses import replace
 
 from fastscan.axes import SETTINGS, Axis, View
-from fastscan.inputs.bounds import LARGEST_BETA, LIGHTEST_GEV
+from fastscan.inputs.bounds import ANGLE_SHIFT, EPSILON, LARGEST_BETA, LIGHTEST_GEV, RADIUS_SQUARED
 
 BETA = Axis(
     name="beta",
@@ -35,6 +36,52 @@ M_ZPRIME = Axis(
     example="500GeV",
     logarithmic=True,
 )
-ROWS = (BETA,)  # those that some interaction holds fixed along a column
-PARAMETERS = (BETA, M_ZPRIME)  # in the order in which records and options have them
+EPS = Axis(
+    name="eps",
+    long_name="strength of a non-standard interaction in units of G_F",
+    symbol=r"\varepsilon",
+    text="eps",
+    low=EPSILON[0],
+    high=EPSILON[1],
+    expected=f"from {EPSILON[0]:g} to {EPSILON[1]:g}",
+    example="0.1",
+)
+EPS_D = replace(
+    EPS,
+    name="eps_d",
+    long_name="strength of a non-standard interaction with d quarks",
+    symbol=r"\varepsilon^d",
+    text="eps_d",
+)
+EPS_U = replace(
+    EPS,
+    name="eps_u",
+    long_name="strength of a non-standard interaction with u quarks",
+    symbol=r"\varepsilon^u",
+    text="eps_u",
+)
+RADIUS = Axis(
+    name="r2",
+    long_name="squared charge radius of neutrinos of a flavour",
+    symbol=r"\langle r^2\rangle",
+    text="r2",
+    low=RADIUS_SQUARED[0],
+    high=RADIUS_SQUARED[1],
+    expected=f"from {RADIUS_SQUARED[0]:g} to {RADIUS_SQUARED[1]:g} in 1e-32 cm2",
+    unit="1e-32 cm2",
+    example="20",
+)
+SHIFT = Axis(
+    name="shift",
+    long_name="shift of sin^2 theta_W at low energies",
+    symbol=r"\Delta\sin^2\theta_W",
+    text="shift",
+    low=ANGLE_SHIFT[0],
+    high=ANGLE_SHIFT[1],
+    expected=f"from {ANGLE_SHIFT[0]:g} to {ANGLE_SHIFT[1]:g}",
+    example="0.02",
+)
+ROWS = (BETA, EPS_D)  # those that some interaction holds fixed along a column
+STRENGTHS = (M_ZPRIME, EPS, EPS_U, RADIUS, SHIFT)  # those that some interaction has limits on
+PARAMETERS = tuple(dict.fromkeys((*ROWS, *STRENGTHS)))  # in the order in which records and options have them
 AXES = (*PARAMETERS, *SETTINGS)  # every axis that a grid can have

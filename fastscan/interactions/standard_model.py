@@ -82,3 +82,9 @@ def features(pair: Array) -> Array:
     """(g1^2, g1 g2, g2^2) of pairs of couplings of shape (..., 2), shape (..., 3)."""
     g1, g2 = pair[..., 0], pair[..., 1]
     return np.stack([g1**2, g1 * g2, g2**2], axis=-1)
+
+
+def interference(pair: Array, other: Array) -> Array:
+    """What the features of a sum of two pairs have beside the features of each; pairs (..., 2) give (..., 3)."""
+    (g1, g2), (k1, k2) = np.moveaxis(pair, -1, 0), np.moveaxis(other, -1, 0)
+    return np.stack([2 * g1 * k1, g1 * k2 + g2 * k1, 2 * g2 * k2], axis=-1)

@@ -106,8 +106,8 @@ def brackets_of(x, chi2, level, rung, column, turning, extreme):
 
 
 @jit
-def range_of(x, chi2, column, turning, extreme, largest):
-    """Lowest and highest chi2 of each column, at those rungs and extrema that lie at or below the largest x.
+def range_of(x, chi2, column, turning, extreme, zero, largest):
+    """Lowest and highest chi2 of each column, at those rungs and extrema at which |x| is at most the largest.
 
     Parameters
     ----------
@@ -115,6 +115,8 @@ def range_of(x, chi2, column, turning, extreme, largest):
     chi2 : float64 (rungs, columns)
     column, turning, extreme : arrays (extrema,)
         What `extrema_of` returns.
+    zero : intp
+        The rung at which x is 0.
     largest : float64
 
     Returns
@@ -122,13 +124,13 @@ def range_of(x, chi2, column, turning, extreme, largest):
     lowest, highest : float64 (columns,)
     """
     wide_vectors()
-    lowest, highest = chi2[0].copy(), chi2[0].copy()
-    for m in range(1, x.size):
-        if x[m] <= largest:
+    lowest, highest = chi2[zero].copy(), chi2[zero].copy()
+    for m in range(x.size):
+        if abs(x[m]) <= largest:
             for k in range(lowest.size):
                 lowest[k], highest[k] = min(lowest[k], chi2[m, k]), max(highest[k], chi2[m, k])
     for e in range(column.size):
-        if turning[e] <= largest:
+        if abs(turning[e]) <= largest:
             k = column[e]
             lowest[k], highest[k] = min(lowest[k], extreme[e]), max(highest[k], extreme[e])
     return lowest, highest
@@ -164,7 +166,8 @@ def crossings(coefficients, ladder, scale, others, row, noise, variance, delta, 
     coefficients : float64 (members, rows, 3, SQUARES)
         S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
     ladder : float64 (rungs,)
-        x in units of each row's scale, ascending, so fine that no two extrema of a column lie between neighbours.
+        x in units of each row's scale, ascending, so fine that no two extrema of a column lie between neighbours; below
+        0 too where x can be.
     scale : float64 (rows,)
     others : float64 (rows, any)
         Further x at which a row is computed.
@@ -175,7 +178,7 @@ def crossings(coefficients, ladder, scale, others, row, noise, variance, delta, 
     delta : float64
         chi2 above the infimum; infinity finds no crossing.
     largest : float64
-        A column is flat if chi2 changes by no more than delta between x = 0 and this x.
+        A column is flat if chi2 changes by no more than delta up to this x, of either sign where x can be below 0.
     most : int
         Number of crossings of a column for which there is memory.
     workers : int
@@ -185,7 +188,7 @@ def crossings(coefficients, ladder, scale, others, row, noise, variance, delta, 
     Returns
     -------
     lowest, at_zero : float64 (columns,)
-        The infimum of chi2 over x >= 0, and chi2 at x = 0.
+        The infimum of chi2 over all x, or over x >= 0 where the ladder has no other; and chi2 at x = 0.
     flat : bool (columns,)
     count : intp (columns,)
         Number of crossings.  Where one is above `most`, call again with more memory.
@@ -213,11 +216,12 @@ def crossings(coefficients, ladder, scale, others, row, noise, variance, delta, 
                 chi2, fall = chi2_and_fall(x, own, *settings, scratch)
                 rung, at, turning, extreme = extrema_of(x, fall, own, *settings[1:])
                 # Between rungs and extrema chi2 is monotonic, so they hold its lowest and highest values.
-                smallest, _ = range_of(x, chi2, at, turning, extreme, np.inf)
-                deepest, highest = range_of(x, chi2, at, turning, extreme, largest)
+                zero = np.searchsorted(x, 0.0)
+                smallest, _ = range_of(x, chi2, at, turning, extreme, zero, np.inf)
+                deepest, highest = range_of(x, chi2, at, turning, extreme, zero, largest)
                 level = np.empty(stop - start)
                 for k in range(stop - start):
-                    lowest[start + k], at_zero[start + k], level[k] = smallest[k], chi2[0, k], smallest[k] + delta
+                    lowest[start + k], at_zero[start + k], level[k] = smallest[k], chi2[zero, k], smallest[k] + delta
                     flat[start + k] = highest[k] - deepest[k] <= delta
                 at, bracket = brackets_of(x, chi2, level, rung, at, turning, extreme)
                 root = refined(False, bracket, level, at, own, *settings[1:])

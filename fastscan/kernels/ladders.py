@@ -75,14 +75,14 @@ def inserted(numbers, count, x):
 
 @jit
 def rungs_of(own, ladder, scale, others, largest):
-    """Rungs of a row: 0, the ladder points that are needed, others, and the largest.
+    """Rungs of a row: the ladder points that are needed, 0, others, and the largest.
 
     Parameters
     ----------
     own : float64 (members, 3, SQUARES)
         S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
     ladder : float64 (any,)
-        x in units of scale, ascending.
+        x in units of scale, ascending; below 0 too where x can be.
     scale : float64
     others : float64 (any,)
         Further x, in any order.
@@ -95,14 +95,15 @@ def rungs_of(own, ladder, scale, others, largest):
         x, ascending.
     """
     rises, falls = rises_or_falls(own, ladder, scale)
-    rungs = np.zeros(1 + ladder.size + others.size + 1)
-    count, last = 1, ladder.size - 1
+    rungs = np.empty(ladder.size + 1 + others.size + 1)
+    count, last = 0, ladder.size - 1
     for m in range(ladder.size):
         below, above = max(m - 1, 0), min(m + 1, last)
         rising, falling = rises[below] & rises[m] & rises[above], falls[below] & falls[m] & falls[above]
         if m % SPARSE == 0 or not (rising or falling):
             rungs[count] = ladder[m] * scale
             count += 1
+    count = inserted(rungs, count, 0.0)
     for x in others:
         count = inserted(rungs, count, x)
     return rungs[: inserted(rungs, count, largest)]

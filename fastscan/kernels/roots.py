@@ -174,9 +174,9 @@ def refined(extrema, bracket, level, column, own, noise, variance):
             newton = x[i] - f / df
             safe = (a <= newton) & (newton <= b) & (abs(newton - x[i]) <= 0.5 * abs(step[i]))
             following = newton if safe else 0.5 * (a + b)
-            following = following if abs(step[i]) > LAST_STEP * x[i] else x[i]
+            following = following if abs(step[i]) > LAST_STEP * abs(x[i]) else x[i]
             low[i], high[i], step[i], x[i] = a, b, following - x[i], following
         moving = 0
         for i in range(size):
-            moving += abs(step[i]) > LAST_STEP * x[i]
+            moving += abs(step[i]) > LAST_STEP * abs(x[i])
     return x

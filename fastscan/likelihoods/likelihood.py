@@ -22,7 +22,7 @@ from fastscan.kernels.polynomials import polynomials
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
 from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Given, Settings
-from fastscan.typing import Array, Channel, IntArray
+from fastscan.typing import Array, BoolArray, Channel, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +79,12 @@ class Likelihood:
         for feature in range(per_unit.shape[1]):  # spelled out, as the order in which @ adds depends on the shapes
             total += per_unit[:, None, feature, None] * self.change[:, :, feature]
         return total
+
+    @property
+    def departs(self) -> BoolArray:
+        """Whether x = 0 is another theory than the Standard Model in each row, shape (rows,)."""
+        departs: BoolArray = (self.change[..., 0] != 0).any(axis=(0, 2))
+        return departs
 
     @functools.cached_property
     def scale(self) -> Array:

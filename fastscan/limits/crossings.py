@@ -19,6 +19,7 @@ from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.typing import Array, IntArray
 
 LADDER = np.geomspace(1e-9, 1e6, 481)  # x in units of a row's scale: 32 rungs for a factor of ten
+SIGNED_LADDER = np.concatenate([-LADDER[::-1], LADDER])
 MOST = 4  # crossings of a column for which there is room at first
 
 
@@ -31,7 +32,7 @@ class Crossings:
     column : array of int, shape (crossings,)
         Index of the column of each crossing, ascending.
     x : array, shape (crossings,)
-        The strength of each crossing, descending in each column; dimensionless.
+        The strength of each crossing, descending in each column.
     sm_allowed : array of bool, shape (columns,)
         Whether a column allows x = 0, the Standard Model.
     flat : array of bool, shape (columns,)
@@ -44,8 +45,8 @@ class Crossings:
     flat: NDArray[np.bool_]
 
 
-def find_crossings(columns: GaussianColumns, delta: float, largest_x: float) -> Crossings:
-    """Where Delta chi2 crosses a threshold: chi2 less its infimum over all x >= 0.
+def find_crossings(columns: GaussianColumns, delta: float, largest_x: float, signed: bool = False) -> Crossings:
+    """Where Delta chi2 crosses a threshold: chi2 less its infimum over all x that there are.
 
     Parameters
     ----------
@@ -53,27 +54,29 @@ def find_crossings(columns: GaussianColumns, delta: float, largest_x: float) -> 
     delta : float
         The threshold of Delta chi2, see `fastscan.limits.limits.threshold`.
     largest_x : float
-        Crossings at larger strengths x are left out.
+        Crossings at larger strengths are left out, those at x < -largest_x too.
+    signed : bool
+        Whether x can be below 0.
 
     References
     ----------
     The crossings of Fig. 1 of arXiv:2002.01482, whose chi2 is Eq. 21.
     """
-    lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, MOST)
+    lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, signed, MOST)
     if count.max(initial=0) > MOST:
-        lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, int(count.max()))
+        lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, signed, int(count.max()))
     column = np.repeat(np.arange(count.size), count)
-    real = x <= largest_x
+    real = np.abs(x) <= largest_x
     return Crossings(column[real], x[real], of_sm - lowest <= delta, flat)
 
 
-def infimum(columns: GaussianColumns, largest_x: float) -> Array:
-    """The infimum of chi2 over all x >= 0, which `find_crossings` uses.
+def infimum(columns: GaussianColumns, largest_x: float, signed: bool = False) -> Array:
+    """The infimum of chi2 over all x that there are, which `find_crossings` uses.
 
     Parameters
     ----------
     columns : GaussianColumns
-    largest_x : float
+    largest_x, signed
         As in `find_crossings`; the infimum is over larger x too.
 
     Returns
@@ -81,7 +84,7 @@ def infimum(columns: GaussianColumns, largest_x: float) -> Array:
     array, shape (columns,)
         Dimensionless.
     """
-    lowest: Array = _kernel(columns, np.inf, largest_x, 0)[0]
+    lowest: Array = _kernel(columns, np.inf, largest_x, signed, 0)[0]
     return lowest
 
 
@@ -105,13 +108,17 @@ def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Cross
     return Crossings(np.concatenate(column)[order], np.concatenate(x)[order], sm_allowed, flat)
 
 
-def _kernel(columns: GaussianColumns, delta: float, largest_x: float, most: int) -> tuple[Any, ...]:
+def _kernel(columns: GaussianColumns, delta: float, largest_x: float, signed: bool, most: int) -> tuple[Any, ...]:
     """What `fastscan.kernels.crossings.crossings` returns for some columns."""
-    found: tuple[Any, ...] = kernel.crossings.of_size(columns.row.size * LADDER.size)(
+    ladder = SIGNED_LADDER if signed else LADDER
+    others = between_extrema(columns.sums, columns.scale, signed)
+    if signed:  # the kernel itself has the largest x as a rung
+        others = np.column_stack([others, np.full(len(others), -largest_x)])
+    found: tuple[Any, ...] = kernel.crossings.of_size(columns.row.size * ladder.size)(
         columns.sums,
-        LADDER,
+        ladder,
         columns.scale,
-        between_extrema(columns.sums, columns.scale),
+        others,
         columns.row,
         columns.noise,
         columns.variance,
@@ -123,11 +130,11 @@ def _kernel(columns: GaussianColumns, delta: float, largest_x: float, most: int)
     return found
 
 
-def between_extrema(sums: Array, scale: Array) -> Array:
-    """Strengths x > 0 between the points at which a member's S_dd is stationary.
+def between_extrema(sums: Array, scale: Array, signed: bool = False) -> Array:
+    """Strengths x between the points at which a member's S_dd is stationary.
 
-    These are roots of a cubic, as eigenvalues of its companion matrix.  A root that isn't a positive number is replaced
-    by the lowest point of the ladder, which is harmless.
+    These are roots of a cubic, as eigenvalues of its companion matrix.  A root that x can't have is replaced by the
+    smallest point of the ladder, which is harmless.
 
     Parameters
     ----------
@@ -135,6 +142,8 @@ def between_extrema(sums: Array, scale: Array) -> Array:
         Sums of squares, see `fastscan.kernels.polynomials`.
     scale : array, shape (rows,)
         See `fastscan.likelihoods.gaussian.GaussianColumns`.
+    signed : bool
+        Whether x can be below 0.
 
     Returns
     -------
@@ -148,8 +157,8 @@ def between_extrema(sums: Array, scale: Array) -> Array:
     companion[..., 1, 0] = companion[..., 2, 1] = 1.0
     companion[..., 2] = -slope[..., :3] / np.where(cubic, slope[..., 3], 1.0)[..., None]
     roots = np.linalg.eigvals(companion)
-    real = cubic[..., None] & (roots.real > 0) & (np.abs(roots.imag) < 1e-6 * np.abs(roots.real))
-    found = np.sort(np.where(real, roots.real, LADDER[0]), axis=-1)
+    there = cubic[..., None] & (np.abs(roots.imag) < 1e-6 * np.abs(roots.real)) & (signed | (roots.real > 0))
+    found = np.sort(np.where(there, roots.real, LADDER[0]), axis=-1)
     between = (found[..., 1:] + found[..., :-1]) / 2
     in_x: Array = np.moveaxis(between, 0, 1).reshape(len(scale), 2 * len(sums)) * scale[:, None]
     return in_x

@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri  # inverse of the chi2 distribution's survival function
 
 from fastscan.axes import SETTINGS
-from fastscan.errors import InputError, warn
+from fastscan.errors import InputError, LimitError, quoted, warn
 from fastscan.experiments.catalogue import Experiments
 from fastscan.inputs import arguments
 from fastscan.interactions.contact import CONTACT_GEV
-from fastscan.interactions.interaction import Strength
+from fastscan.interactions.interaction import Interaction, Strength
 from fastscan.interactions.parameters import M_ZPRIME
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import SigmaSys
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, SM_DISFAVOURED
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
@@ -35,12 +36,13 @@ class Limits:
 
     Attributes
     ----------
-    bounds : array, shape (columns,)
-        The bound of each column in the unit of the strength's axis; nan where there is none.
+    bounds : array, shape (columns,) or (columns, 2)
+        The bound of each column in the unit of the strength's axis, or its lower and upper one; nan where there is
+        none, and of two -inf or inf where one is open.
     status : array of str, shape (columns,)
         Why a column has a bound or none.
     intervals : list of list of (low, high)
-        Every allowed interval of each column, ascending; an open upper end is inf.
+        Every allowed interval of each column, ascending; an open end is -inf or inf.
     """
 
     bounds: Array
@@ -63,15 +65,27 @@ def limits_of(found: Crossings, strength: Strength) -> Limits:
 
 def bounds_of(found: Crossings, strength: Strength) -> tuple[Array, Status]:
     """As `limits_of`, without the intervals."""
-    return _bounds(found, strength), _status(found)
+    status = _status(found)
+    if not strength.signed:
+        return strength.from_x(_nearest_above(found, np.nan)), status
+    sides = np.stack([_nearest_below(found), _nearest_above(found, np.inf)], axis=-1)
+    sides[status == SM_DISFAVOURED] = np.nan
+    return strength.from_x(sides), status
 
 
-def _bounds(found: Crossings, strength: Strength) -> Array:
-    """The lower bound on the axis of each column: its crossing at the smallest x, where x = 0 is allowed."""
-    smallest = np.full(found.sm_allowed.size, np.nan)
-    smallest[found.column] = found.x  # x descends in each column, so the smallest x is assigned last
-    smallest[~found.sm_allowed] = np.nan
-    return strength.from_x(smallest)
+def _nearest_above(found: Crossings, without: float) -> Array:
+    """The crossing of each column at the smallest x > 0, where x = 0 is allowed; another number without any."""
+    above = found.x > 0
+    nearest = np.full(found.sm_allowed.size, without)
+    nearest[found.column[above]] = found.x[above]  # x descends in each column, so the smallest x is assigned last
+    nearest[~found.sm_allowed] = without
+    return nearest
+
+
+def _nearest_below(found: Crossings) -> Array:
+    """The crossing of each column at the largest x < 0, where x = 0 is allowed; -inf without any."""
+    mirrored = Crossings(found.column[::-1], -found.x[::-1], found.sm_allowed, found.flat)
+    return -_nearest_above(mirrored, np.inf)
 
 
 def _status(found: Crossings) -> Status:
@@ -82,19 +96,32 @@ def _status(found: Crossings) -> Status:
 
 
 def _intervals(found: Crossings, strength: Strength) -> list[list[Interval]]:
-    """Crossings by column, with x = 0 and the largest x where they are allowed, in pairs."""
-    end, largest = strength.from_x(np.array([0.0, strength.largest_x])).tolist()
+    """Crossings by column, with the smallest and the largest x where they are allowed, in pairs."""
+    smallest, largest = strength.ends
     starts = np.searchsorted(found.column, np.arange(found.sm_allowed.size + 1)).tolist()
-    crossed = strength.from_x(found.x).tolist()  # ascending in each column
+    crossed = strength.from_x(found.x).tolist()
+    below = np.bincount(found.column[found.x < 0], minlength=found.sm_allowed.size)
+    allowed = found.sm_allowed ^ (below % 2 == 1)  # at the smallest x: a crossing leads into an interval or out of it
+    step = -1 if smallest < largest else 1  # x descends in each column
     result = []
-    for start, stop, allowed, flat in zip(starts, starts[1:], found.sm_allowed, found.flat, strict=False):
+    for start, stop, begins, flat in zip(starts, starts[1:], allowed, found.flat, strict=False):
         ends = crossed[start:stop]
-        if allowed or (flat and not ends):
-            ends.append(end)
+        if begins or (flat and not ends):
+            ends.append(smallest)
         if len(ends) % 2:
             ends.insert(0, largest)
-        result.append([(low, high) for low, high in zip(ends[::2], ends[1::2], strict=True) if low < high])
+        ascending = ends[::step]
+        result.append([(low, high) for low, high in zip(ascending[::2], ascending[1::2], strict=True) if low < high])
     return result
+
+
+def require_standard_model(interaction: Interaction, likelihood: Likelihood) -> None:
+    """Refuse limits in rows in which x = 0 is not the Standard Model: no limit says how far from it one can go."""
+    if likelihood.departs.any():
+        rows = " and ".join(axis.name for axis in interaction.rows)
+        name = f"{interaction.strength.axis.name} = 0"
+        told = f"model {quoted(interaction.name)} has intervals and contours, but no limit, where {name} is not the SM"
+        raise LimitError(f"{told}: at {rows} other than 0")
 
 
 def threshold(cl: float, dof: int) -> float:
@@ -161,10 +188,11 @@ def limit(
     with_status: bool = False,
     **at: ArrayLike | None,
 ) -> Array | tuple[Array, Status]:
-    """Lower limit on M_Z': the largest mass at which Delta chi2 crosses the quantile of chi2.
+    """Limit on the strength of a model: the end of the allowed interval that holds the Standard Model.
 
-    Delta chi2 is taken above the infimum over all M_Z'.  The model's other parameters, sigma_sys and luminosity
-    broadcast.
+    It is a lower limit on the mass of a heavy Z', and an upper limit on a coupling or a magnetic moment; what can have
+    either sign, as the epsilon of a non-standard interaction, has a limit on each side.  Delta chi2 is taken above the
+    infimum over all strengths.  The model's other parameters, sigma_sys and luminosity broadcast.
 
     Parameters
     ----------
@@ -179,7 +207,7 @@ def limit(
     cl : float
         Confidence level, a probability.
     dof : int
-        Degrees of freedom of the quantile: 1 for a limit on M_Z' alone.
+        Degrees of freedom of the quantile: 1 for a limit on the strength alone.
     with_status : bool
         Also return why there is a limit or none.
     **at : array_like
@@ -188,15 +216,17 @@ def limit(
     Returns
     -------
     limit : array
-        GeV; nan where there is none.
+        In the unit of the strength's axis, GeV for a heavy Z'; nan where there is none.  Limits on both sides are a
+        last axis of two, (low, high), -inf or inf where that side is open.
     status : array of str
-        ``ok``; ``no_sensitivity``, no mass of 1 GeV or more can be excluded; ``sm_disfavoured``, the data exclude
-        the Standard Model and with it all large masses, see `intervals`.
+        ``ok``; ``no_sensitivity``, no strength can be excluded, or no mass of 1 GeV or more; ``sm_disfavoured``, the
+        data exclude the Standard Model and with it all small strengths, see `intervals`.
 
     Raises
     ------
     FastscanError
-        As `chi2`, and for a cl outside (0, 1) or a dof below 1.
+        As `chi2`, for a cl outside (0, 1) or a dof below 1, and where strength 0 is not the Standard Model, as at an
+        ``eps_d`` other than 0.
 
     Warns
     -----
@@ -213,6 +243,8 @@ def limit(
     np.float64(195.3)
     >>> limit("coherent-csi", "psi", with_status=True)
     (np.float64(nan), np.str_('no_sensitivity'))
+    >>> limit("coherent-lar", "nsi-etau-u", sigma_sys=0.1).round(4)
+    array([-0.1478,  0.1478])
 
     A thousand times the exposure, with the data of 2017 scaled, and with the Standard Model's prediction:
 
@@ -224,10 +256,12 @@ def limit(
     rows = prepare(experiments, model, at)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     columns, shape = rows.likelihood.columns(rows.index, settings)
-    found = find_crossings(columns, threshold(cl, dof), rows.largest_x)
+    delta, strength = threshold(cl, dof), rows.interaction.strength
+    require_standard_model(rows.interaction, rows.likelihood)
+    found = find_crossings(columns, delta, strength.largest_x, strength.signed)
     warn(*doubts_about(rows, found.x, settings))
-    bounds, status = bounds_of(found, rows.interaction.strength)
-    limits: Array = bounds.reshape(shape)[()]
+    bounds, status = bounds_of(found, strength)
+    limits: Array = bounds.reshape(*shape, *bounds.shape[1:])[()]
     return (limits, status.reshape(shape)[()]) if with_status else limits
 
 
@@ -239,28 +273,29 @@ def intervals(
     luminosity: float = 1.0,
     cl: float = CL,
     dof: int = DOF,
-    m_min: float = CONTACT_GEV,
-    m_max: float = HEAVIEST_GEV,
+    m_min: float | None = None,
+    m_max: float | None = None,
     **at: float | None,
 ) -> list[Interval]:
-    """Every allowed interval of M_Z' between m_min and m_max; scalar arguments only.
+    """Every allowed interval of a model's strength; scalar arguments only.
 
     Parameters
     ----------
     experiments, model, sigma_sys, luminosity, cl, dof, at
         As in `limit`.
-    m_min, m_max : float
-        Range of masses in GeV; m_min at least 1, where the contact interaction ends.
+    m_min, m_max : float, optional
+        Range of the mass of a heavy Z' in GeV; left out, from 1, where the contact interaction ends, to 20000.
 
     Returns
     -------
     list of (low, high)
-        In GeV, ascending.  An open end is m_min or ``inf``.
+        In the unit of the strength's axis, ascending.  An open end is ``-inf`` or ``inf``; below a mass it is m_min.
 
     Raises
     ------
     FastscanError
-        As `limit`, and for arguments that aren't scalars or an empty range.
+        As `chi2`, for a cl outside (0, 1) or a dof below 1, for arguments that aren't scalars, and for a range that is
+        empty or of no mass.
 
     References
     ----------
@@ -273,22 +308,35 @@ def intervals(
     >>> from math import radians
     >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "e6", beta=radians(100))]
     [(14.46, 16.83), (36.13, inf)]
+    >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "nsi-mumu-u")]
+    [(-0.1, 0.13), (0.26, 0.49)]
     """
-    unit = M_ZPRIME.unit
-    lowest, highest = (arguments.scalar(*each, 0, np.inf, unit=unit) for each in (("m_min", m_min), ("m_max", m_max)))
-    if not CONTACT_GEV <= lowest < highest:
-        raise InputError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")
     delta, rows = threshold(cl, dof), prepare(experiments, model, at)
+    strength = rows.interaction.strength
+    lowest, highest = _range(strength, m_min, m_max)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     columns, shape = rows.likelihood.columns(rows.index, settings)
     if shape:
         *others, last = (axis.name for axis in (*rows.interaction.rows, *SETTINGS))
         raise InputError(f"{', '.join(others)} and {last} must be scalars here; call it once per point")
-    crossings = find_crossings(columns, delta, rows.largest_x)
+    crossings = find_crossings(columns, delta, strength.largest_x, strength.signed)
     warn(*doubts_about(rows, crossings.x, settings))
-    (found,) = limits_of(crossings, rows.interaction.strength).intervals
+    (found,) = limits_of(crossings, strength).intervals
     clipped = ((max(low, lowest), high if high == np.inf else min(high, highest)) for low, high in found)
     return [(low, high) for low, high in clipped if low < min(high, highest)]
+
+
+def _range(strength: Strength, m_min: float | None, m_max: float | None) -> Interval:
+    """The ends of the masses that `intervals` searches; of other strengths there is no end."""
+    if strength.axis is not M_ZPRIME:
+        if m_min is not None or m_max is not None:
+            raise InputError(f"m_min and m_max are a range of {M_ZPRIME.name}, not of {strength.axis.name}")
+        return -np.inf, np.inf
+    given = {"m_min": CONTACT_GEV if m_min is None else m_min, "m_max": HEAVIEST_GEV if m_max is None else m_max}
+    lowest, highest = (arguments.scalar(*each, 0, np.inf, unit=M_ZPRIME.unit) for each in given.items())
+    if not CONTACT_GEV <= lowest < highest:
+        raise InputError(f"m_min and m_max must be ordered and at least {CONTACT_GEV:g} GeV")
+    return lowest, highest
 
 
 def delta_chi2(
@@ -330,4 +378,5 @@ def delta_chi2(
     columns, shape = rows.likelihood.columns(rows.index, settings)
     warn(*doubts_about(rows, x, settings))
     value = rows.likelihood.chi2(x, rows.index, settings)
-    return value - infimum(columns, rows.largest_x).reshape(shape)
+    strength = rows.interaction.strength
+    return value - infimum(columns, strength.largest_x, strength.signed).reshape(shape)

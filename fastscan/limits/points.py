@@ -40,11 +40,6 @@ class Rows:
     likelihood: Likelihood
     index: IntArray
 
-    @property
-    def largest_x(self) -> float:
-        """The largest strength x at which the interaction has limits, dimensionless."""
-        return self.interaction.strength.largest_x
-
 
 def prepare(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None]) -> Rows:
     """The likelihood of a model in experiments, in the rows that a caller gives.

@@ -5,6 +5,7 @@ MeV unless the name says otherwise.  Each group names where its values are from.
 
 # Electroweak: Particle Data Group, Phys. Rev. D 98 (2018) 030001.
 G_FERMI = 1.1663787e-11  # MeV^-2
+ALPHA = 1 / 137.035999084  # fine-structure constant, CODATA 2018
 SIN2_THETA_W = 0.23122  # MS-bar at M_Z
 M_Z_GEV = 91.1876
 
