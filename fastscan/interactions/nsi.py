@@ -29,6 +29,7 @@ from fastscan.inputs.toml import Table, check_name, name_of
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, Strength, Terms
 from fastscan.interactions.parameters import EPS, EPS_D, EPS_U, RADIUS, SHIFT
+from fastscan.interactions.standard_model import ELECTRIC_CHARGE
 from fastscan.physics.constants import (
     ALPHA,
     CM2_PER_INVERSE_MEV2,
@@ -47,7 +48,6 @@ COUPLINGS = {  # what each epsilon adds to the pair of couplings that a channel 
     "nu-e": {"eL": (1.0, 0.0), "eR": (0.0, 1.0)},
 }
 KNOWN_COUPLINGS = [name for channel in COUPLINGS.values() for name in channel]
-ELECTRIC_CHARGE = {"u": 2 / 3, "d": -1 / 3, "e": -1.0}
 
 
 def _plain(values: Array) -> Array:
