@@ -97,7 +97,7 @@ class PionDecayAtRest:
 
         >>> source = PionDecayAtRest(neutrinos_per_proton=0.08, protons=1.76e23, protons_in_s=1.0)
         >>> spectra = source.spectra(exposure_s=1.0, dilution=1 / (4 * math.pi * 1930**2))
-        >>> [f"{spectrum.neutrino} {spectrum.quadrature([])[1].sum():.4g}" for spectrum in spectra]
+        >>> [f"{spectrum.neutrino} {spectrum.total:.4g}" for spectrum in spectra]
         ['nu_mu 3.008e+14', 'nu_e 3.008e+14', 'nubar_mu 3.008e+14']
         """
         fluence = self.neutrinos_per_proton * self.protons * exposure_s / self.protons_in_s * dilution
@@ -191,7 +191,7 @@ class ElectronCapture:
         In one half-life half of the nuclei decay:
 
         >>> (line,) = ElectronCapture(1.0, 100.0, ((0.75, 1.0),)).spectra(exposure_s=100.0, dilution=1.0)
-        >>> float(line.quadrature([])[1][0] / (100 / math.log(2)))
+        >>> float(line.total / (100 / math.log(2)))
         0.5
         """
         lifetime = self.half_life_s / math.log(2)

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 DATA = files("fastscan") / "data"
 # Those that event counts follow from: a store's identity names the digest of each.
-INPUTS = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv")
+INPUTS = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv", "shells.csv")
 
 
 @functools.cache

@@ -72,7 +72,7 @@ class Vector(Interaction):
         check_charges(self.name, self.charges, self.nu)
         assert self.charges is not None
         leptons_alone = not any((*self.charges["u"], *self.charges["d"], math.fsum(self.nu)))
-        if self.loop and not (leptons_alone and self.charges["e"] == (self.nu[0],) * 2):
+        if self.loop and not (leptons_alone and tuple(self.charges["e"]) == (self.nu[0],) * 2):
             raise ModelError(
                 f"model {quoted(self.name)}: a loop needs u and d without charge, the same charge of e and nu_e, "
                 "and charges of e, mu and tau that add up to 0"

@@ -141,6 +141,7 @@ SHIFT = Axis(
 )
 ROWS = (BETA, MEDIATOR, M_PHI, EPS_D)  # those that some interaction holds fixed along a column
 STRENGTHS = (M_ZPRIME, G, MU, Q, EPS, EPS_U, RADIUS, SHIFT)  # those that some interaction has limits on
-# In the order in which records and options have them.  The mass of a Z' is a row of a light one, the strength of a heavy.
+# Each name once, in the order in which records and options have them: a Z' mass is a row of light models and the
+# strength of heavy ones.
 PARAMETERS = tuple(by_name((*ROWS, *STRENGTHS)).values())
 AXES = (*PARAMETERS, *SETTINGS)  # every axis that a grid can have
