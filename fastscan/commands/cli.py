@@ -210,7 +210,7 @@ def cite(what: str) -> None:
 
     \b
     Examples: fastscan cite red100
-              fastscan cite grids/models/b-l.toml
+              fastscan cite grids/models/b-l-contact.toml
               fastscan cite results/coherent-csi.zarr
     """
     from fastscan.outputs import citations

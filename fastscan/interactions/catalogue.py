@@ -13,10 +13,29 @@ from fastscan.errors import ModelError, shown_path, unknown
 from fastscan.inputs.toml import name_or_path, read_toml
 from fastscan.interactions.contact import E6, Charges, LeftRight
 from fastscan.interactions.interaction import Interaction
+from fastscan.interactions.light import Scalar, Vector
+from fastscan.interactions.moments import MagneticMoment, Millicharge
 from fastscan.interactions.nsi import KNOWN_COUPLINGS, PAIRS, ChargeRadius, NonStandard, Plane, WeakAngle
 from fastscan.typing import FLAVOURS
 
 Model = Charges  # as users write it in Python: a U(1)' of their own
+VECTORS: dict[str, tuple[str, tuple[float, float, float], float]] = {  # nu_e, nu_mu, nu_tau with e, mu, tau; u and d
+    "universal": ("universal", (1, 1, 1), 1),
+    "b-l": ("B-L", (-1, -1, -1), 1 / 3),
+    "b-3le": ("B-3L_e", (-3, 0, 0), 1 / 3),
+    "b-3lmu": ("B-3L_mu", (0, -3, 0), 1 / 3),
+    "b-2le-lmu": ("B-2L_e-L_mu", (-2, -1, 0), 1 / 3),
+    "lmu-ltau": ("L_mu-L_tau", (0, 1, -1), 0),
+    "le-lmu": ("L_e-L_mu", (1, -1, 0), 0),
+    "le-ltau": ("L_e-L_tau", (1, 0, -1), 0),
+}
+SCALARS: dict[str, tuple[str, tuple[float, float], tuple[str, ...]]] = {  # couplings of p and n, e having 1
+    "scalar-q14": ("A (14 + 1.1 Z / A)", (15.1, 14.0), ("arXiv:1604.01025", "arXiv:1701.07443")),
+    "scalar-sigma17": ("17.3 A, of the pion-nucleon sigma term", (17.3, 17.3), ("arXiv:2202.11002",)),
+    "scalar-ftq": ("of the quarks' shares f_Tq of a nucleon's mass", (18.6747, 18.8822), ("arXiv:2211.11905",)),
+}
+MOMENTS = ("doi:10.1103/PhysRevD.39.3378", "arXiv:1403.6344")
+MILLICHARGES = ("arXiv:1403.6344", "arXiv:2005.01645")
 STATUS_OF_NSI = ("arXiv:1907.00991",)
 RADII = ("arXiv:1403.6344", "arXiv:1810.05606")
 ANGLE = ("arXiv:hep-ph/0409169",)
@@ -34,6 +53,22 @@ MODELS: dict[str, Interaction] = {
             neutral_current_only=True,
         ),
         E6("e6", "E6, U(1)_beta over the axis beta: Y = cos(beta) Y_chi + sin(beta) Y_psi"),
+        *(
+            Vector(
+                name,
+                f"light or heavy Z' of {title}{'' if quark else ', with a loop of charged leptons'}",
+                charges={"u": (quark, quark), "d": (quark, quark), "e": (nu[0], nu[0])},
+                nu=nu,
+                loop=not quark,
+            )
+            for name, (title, nu, quark) in VECTORS.items()
+        ),
+        *(
+            Scalar(name, f"light or heavy scalar: a nucleus has {title}", references, {"p": p, "n": n, "e": 1.0})
+            for name, (title, (p, n), references) in SCALARS.items()
+        ),
+        *(MagneticMoment(f"magnetic-{each}", f"magnetic moment of nu_{each}", MOMENTS, each) for each in FLAVOURS),
+        *(Millicharge(f"millicharge-{each}", f"electric charge of nu_{each}", MILLICHARGES, each) for each in FLAVOURS),
         *(
             NonStandard(f"nsi-{pair}-{coupling}", f"eps_{pair}^{coupling}", STATUS_OF_NSI, {pair: {coupling: 1.0}})
             for pair in PAIRS
@@ -54,12 +89,21 @@ KINDS: dict[str, Callable[..., Interaction]] = {
     "e6": E6,
     "left-right": LeftRight,
     "charges": Charges,
+    "vector": Vector,
+    "scalar": Scalar,
+    "magnetic": MagneticMoment,
+    "millicharge": Millicharge,
     "nsi": NonStandard,
     "nsi-plane": Plane,
     "radius": ChargeRadius,
     "weak-angle": WeakAngle,
 }
-FILE_KINDS: dict[str, type[Charges] | type[NonStandard]] = {"contact": Charges, "nsi": NonStandard}  # users' own
+FILE_KINDS: dict[str, type[Charges | Vector | Scalar | NonStandard]] = {  # users' own
+    "contact": Charges,
+    "vector": Vector,
+    "scalar": Scalar,
+    "nsi": NonStandard,
+}
 
 
 def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = None) -> Interaction:
@@ -80,7 +124,7 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
 
     Examples
     --------
-    >>> [axis.name for axis in load("e6").rows], load("grids/models/b-l.toml").charges["u"]
+    >>> [axis.name for axis in load("e6").rows], load("grids/models/b-l-contact.toml").charges["u"]
     (['beta'], (0.3333333333333333, 0.3333333333333333))
     """
     if isinstance(model, Interaction):

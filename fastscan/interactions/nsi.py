@@ -27,8 +27,9 @@ from fastscan.errors import ModelError, quoted, unknown
 from fastscan.inputs.bounds import EPSILON
 from fastscan.inputs.toml import Table, check_name, name_of
 from fastscan.interactions import standard_model
-from fastscan.interactions.interaction import Interaction, Strength, Terms
+from fastscan.interactions.interaction import Interaction, Strength, Term
 from fastscan.interactions.parameters import EPS, EPS_D, EPS_U, RADIUS, SHIFT
+from fastscan.interactions.standard_model import ELECTRIC_CHARGE
 from fastscan.physics.constants import (
     ALPHA,
     CM2_PER_INVERSE_MEV2,
@@ -47,7 +48,6 @@ COUPLINGS = {  # what each epsilon adds to the pair of couplings that a channel 
     "nu-e": {"eL": (1.0, 0.0), "eR": (0.0, 1.0)},
 }
 KNOWN_COUPLINGS = [name for channel in COUPLINGS.values() for name in channel]
-ELECTRIC_CHARGE = {"u": 2 / 3, "d": -1 / 3, "e": -1.0}
 
 
 def _plain(values: Array) -> Array:
@@ -76,14 +76,15 @@ class Shifts(Interaction):
         """What each row adds to the couplings at x = 0, shape (rows, flavours, flavours, 2)."""
         return np.zeros((1, len(FLAVOURS), len(FLAVOURS), 2))
 
-    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> Terms:
-        """The features of g + s + x k, expanded in x and summed over final flavours."""
+    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
+        """The features of g + s + x k less those of g, expanded in x and summed over final flavours."""
         couplings = np.zeros((len(FLAVOURS), len(FLAVOURS), 2))
         couplings[np.diag_indices(len(FLAVOURS))] = standard_model.couplings(channel)
         begin, shift = couplings + self.start(channel, rows), matrix(self.direction, channel)
         linear, square = standard_model.interference(begin, shift), standard_model.features(shift)
-        powers = np.broadcast_arrays(standard_model.features(begin), linear, square)
-        return Terms(np.stack(powers, axis=-1).sum(axis=1))
+        constant = standard_model.features(begin) - standard_model.features(couplings)
+        powers = np.broadcast_arrays(constant, linear, square)
+        return (Term(np.stack(powers, axis=-1).sum(axis=1)),)
 
 
 def matrix(direction: Direction, channel: Channel) -> Array:

@@ -261,7 +261,7 @@ def limit(
     found = find_crossings(columns, delta, strength.largest_x, strength.signed)
     warn(*doubts_about(rows, found.x, settings))
     bounds, status = bounds_of(found, strength)
-    limits: Array = bounds.reshape(*shape, *bounds.shape[1:])[()]
+    limits: Array = bounds.reshape((*shape, *bounds.shape[1:]))[()]
     return (limits, status.reshape(shape)[()]) if with_status else limits
 
 
