@@ -126,7 +126,7 @@ ELECTROMAGNETIC = {fermion: (charge, charge) for fermion, charge in ELECTRIC_CHA
 
 
 def propagator(mass: Array, q2: Array) -> Array:
-    """1 / (q^2 + M^2) in MeV^-2, shape (rows, nodes), for masses in MeV of shape (rows, 1) and q^2 of shape (nodes,)."""
+    """1 / (q^2 + M^2) in MeV^-2, shape (rows, nodes), for masses M in MeV, shape (rows, 1), and q^2, shape (nodes,)."""
     return np.asarray(1 / (q2 + mass**2))
 
 
