@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastscan.typing import Array
 
@@ -34,6 +35,18 @@ def gauss_legendre(low: Array | float, high: Array | float) -> tuple[Array, Arra
     nodes, weights = _rule(NODES)
     half = np.asarray(high - low)[..., None] / 2
     return np.asarray(low)[..., None] + half * (1 + nodes), half * weights
+
+
+def area_of_linear(energies: ArrayLike, values: ArrayLike) -> float:
+    """Integral of what is linear between its values, of shape (points,), at energies of that shape.
+
+    Examples
+    --------
+    >>> area_of_linear([0.0, 1.0, 3.0], [0.0, 2.0, 0.0])
+    3.0
+    """
+    values = np.asarray(values)
+    return float(np.diff(energies) @ (values[1:] + values[:-1])) / 2
 
 
 def logarithmic(low: Array, high: Array) -> tuple[Array, Array]:

@@ -245,7 +245,7 @@ def fission_spectrum(isotope: str, energy: Array) -> Array:
     >>> fission_spectrum("U235", np.array([0.001, 0.5, 2.0, 5.0])).round(4)
     array([0.    , 2.66  , 1.308 , 0.1084])
     """
-    low = _columns("reactor_low_energy.csv")
+    low = data_files.columns("reactor_low_energy.csv")
     (alpha,) = (row for row in data_files.rows("reactor_mueller.csv") if row["isotope"] == isotope)
     high = sum(float(alpha[f"alpha{k}"]) * energy ** (k - 1) for k in range(1, 7))
     below = np.interp(energy, low["energy_mev"], low[isotope], left=0.0)
@@ -254,7 +254,7 @@ def fission_spectrum(isotope: str, energy: Array) -> Array:
 
 def fission_knots() -> tuple[float, ...]:
     """Energies in MeV between which `fission_spectrum` is smooth, ascending, from its first to its last."""
-    return (*map(float, _columns("reactor_low_energy.csv")["energy_mev"]), FISSION_ENDPOINT_MEV)
+    return (*map(float, data_files.columns("reactor_low_energy.csv")["energy_mev"]), FISSION_ENDPOINT_MEV)
 
 
 @functools.cache
@@ -277,10 +277,3 @@ def fission_energy(isotope: str) -> float:
     """
     (energy,) = (row["energy_mev"] for row in data_files.rows("fission_energy.csv") if row["isotope"] == isotope)
     return float(energy)
-
-
-@functools.cache
-def _columns(name: str) -> dict[str, Array]:
-    """Columns of a table of numbers in the package's data."""
-    rows = data_files.rows(name)
-    return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
