@@ -21,6 +21,13 @@ STATUS_OF_NSI = ("arXiv:1907.00991",)
 RADII = ("arXiv:1403.6344", "arXiv:1810.05606")
 ANGLE = ("arXiv:hep-ph/0409169",)
 
+
+def _epsilon(pair: str, coupling: str) -> str:
+    """What a built-in non-standard interaction is, in words."""
+    changes = len(set(PAIRS[pair])) > 1
+    return f"eps_{pair}^{coupling}" + (", which changes the flavour and doesn't interfere" if changes else "")
+
+
 MODELS: dict[str, Interaction] = {
     model.name: model
     for model in (
@@ -35,7 +42,7 @@ MODELS: dict[str, Interaction] = {
         ),
         E6("e6", "E6, U(1)_beta over the axis beta: Y = cos(beta) Y_chi + sin(beta) Y_psi"),
         *(
-            NonStandard(f"nsi-{pair}-{coupling}", f"eps_{pair}^{coupling}", STATUS_OF_NSI, {pair: {coupling: 1.0}})
+            NonStandard(f"nsi-{pair}-{coupling}", _epsilon(pair, coupling), STATUS_OF_NSI, {pair: {coupling: 1.0}})
             for pair in PAIRS
             for coupling in KNOWN_COUPLINGS
         ),

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fastscan.axes import SETTINGS, Axis, View
 from fastscan.inputs.bounds import ANGLE_SHIFT, EPSILON, LARGEST_BETA, LIGHTEST_GEV, RADIUS_SQUARED
+from fastscan.physics.constants import SIN2_THETA_W
 
 BETA = Axis(
     name="beta",
@@ -80,8 +81,10 @@ SHIFT = Axis(
     high=ANGLE_SHIFT[1],
     expected=f"from {ANGLE_SHIFT[0]:g} to {ANGLE_SHIFT[1]:g}",
     example="0.02",
+    whole="sin2_theta_w",
+    unshifted=SIN2_THETA_W,
 )
-ROWS = (BETA, EPS_D)  # those that some interaction holds fixed along a column
+ROWS = (BETA, M_ZPRIME, EPS_D)  # those that some interaction holds fixed along a column
 STRENGTHS = (M_ZPRIME, EPS, EPS_U, RADIUS, SHIFT)  # those that some interaction has limits on
 PARAMETERS = tuple(dict.fromkeys((*ROWS, *STRENGTHS)))  # in the order in which records and options have them
 AXES = (*PARAMETERS, *SETTINGS)  # every axis that a grid can have
