@@ -65,6 +65,7 @@ class Vector(Interaction):
     nu: tuple[float, float, float] = (0.0, 0.0, 0.0)
     loop: bool = False
     digest: str = ""
+    family: ClassVar[str] = "Vectors of any mass, upper limits on g' at a mass"
     family_rows: ClassVar[tuple[Axis, ...]] = (MEDIATOR,)
     strength: ClassVar[Strength] = COUPLING
 
@@ -277,6 +278,7 @@ class Scalar(Interaction):
     references: tuple[str, ...]
     couplings: dict[str, float] | None = None
     digest: str = ""
+    family: ClassVar[str] = "Scalars of any mass, upper limits on g, of which g^2 = g_nu g_q, or g_nu g_e off electrons"
     family_rows: ClassVar[tuple[Axis, ...]] = (M_PHI,)
     strength: ClassVar[Strength] = COUPLING
 
