@@ -63,7 +63,8 @@ class Axis:
     kind : str
         Key of `fastscan.inputs.units.UNITS`; empty for a number that has no other way to be written.
     unit : str
-        The unit of values in Python and in stores; "1" for a number without unit.
+        The unit of values in Python and in stores; "1" for a number without unit.  People write it only where there is
+        a `kind`.
     example : str
         A value as one writes it on the command line.
     default : float or None
@@ -76,6 +77,10 @@ class Axis:
         Whether it is drawn by its logarithm.
     views : tuple of View
         Other ways to draw it.
+    whole : str
+        Name of a quantity of which it is a shift; empty where it is none.
+    unshifted : float
+        The value of that quantity at a shift of 0.
     """
 
     name: str
@@ -93,6 +98,8 @@ class Axis:
     shown_in: str = ""
     logarithmic: bool = False
     views: tuple[View, ...] = ()
+    whole: str = ""
+    unshifted: float = 0.0
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -123,18 +130,18 @@ class Axis:
     @property
     def column(self) -> str:
         """Its key in records: the name with the unit."""
-        return self.name if self.unit == "1" else f"{self.name}_{self.unit.lower()}"
+        return _with_unit(self.name, self.unit if self.unit != "1" else "")
 
     @property
     def heading(self) -> str:
         """Its column in tables."""
-        return f"{self.text}/{self.shown_in}" if self.shown_in else self.text
+        return f"{self.text}/{self.shown_unit}" if self.shown_unit else self.text
 
     @property
     def own_view(self) -> View:
         """How it is drawn where nothing else is asked for."""
         unit = f" [{self.shown_unit}]" if self.shown_unit else ""
-        column = f"{self.name}_{self.shown_unit.lower()}" if self.shown_unit else self.name
+        column = _with_unit(self.name, self.shown_unit)
         ticks = (1, 2, 5) if self.unit != "1" else (1,)  # quantities with a unit span few decades, factors many
         return View(self.name, column, f"${self.symbol}${unit}", "log" if self.logarithmic else "linear", ticks)
 
@@ -165,6 +172,15 @@ class Axis:
         from fastscan.inputs import arguments  # it needs numpy, which the help of the commands does without
 
         return arguments.within(self.name, values, self.low, self.high, self.expected, self.unit)
+
+
+def _with_unit(name: str, unit: str) -> str:
+    """A key of records: a name, and a unit unless it is empty.
+
+    >>> _with_unit("m_zprime", "GeV"), _with_unit("r2", "1e-32 cm2")
+    ('m_zprime_gev', 'r2_1e-32_cm2')
+    """
+    return "_".join([name, *unit.lower().split()])
 
 
 SIGMA_SYS = Axis(

@@ -18,12 +18,13 @@ from fastscan.answers.question import PlaneAxes
 from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, View, by_name, named
 from fastscan.errors import InputError
 from fastscan.interactions import catalogue
-from fastscan.interactions.parameters import AXES, BETA, M_ZPRIME, PARAMETERS, ROWS
+from fastscan.interactions.parameters import AXES, BETA, EPS_D, M_ZPRIME, PARAMETERS, RADIUS, ROWS, STRENGTHS
 from fastscan.outputs import figures, plots
 from fastscan.outputs.plots import Picture
 from fastscan.scans.plan import plan
 
 INF = float("inf")
+HEAVY = (BETA, M_ZPRIME, SIGMA_SYS, LUMINOSITY)  # the axes of GRID
 GRID = """
 experiments = ["conus"]
 models = ["e6"]
@@ -63,17 +64,23 @@ def stored(root: zarr.Group) -> str:
 
 
 def test_there_is_each_axis_once() -> None:
-    assert [axis.name for axis in AXES] == ["beta", "m_zprime", "sigma_sys", "luminosity"]
+    assert set(HEAVY) <= set(AXES)
+    assert len(by_name(AXES)) == len(AXES)
     assert by_name(AXES) == {axis.name: axis for axis in AXES}
-    assert set(ROWS) < set(PARAMETERS)
-    assert set(AXES) == {*PARAMETERS, *SETTINGS}
+    assert set(ROWS) | set(STRENGTHS) == set(PARAMETERS)
+    assert (*PARAMETERS, *SETTINGS) == AXES
+    for model in catalogue.MODELS.values():
+        assert {axis.name for axis in model.rows} <= {axis.name for axis in ROWS}
+        assert model.strength.axis in STRENGTHS
 
 
 @pytest.mark.parametrize(
     ("axis", "column", "heading", "shown_unit"),
     [
         (BETA, "beta_rad", "beta/deg", "deg"),
-        (M_ZPRIME, "m_zprime_gev", "M_Z'", "GeV"),
+        (M_ZPRIME, "m_zprime_gev", "M_Z'/GeV", "GeV"),
+        (EPS_D, "eps_d", "eps_d", ""),
+        (RADIUS, "r2_1e-32_cm2", "r2/1e-32 cm2", "1e-32 cm2"),
         (SIGMA_SYS, "sigma_sys", "sigma_sys", ""),
         (LUMINOSITY, "luminosity", "L/L0", ""),
         (DISTANCE, "far_away_m", "d/km", "km"),
@@ -161,7 +168,7 @@ def test_an_axis_that_is_not_there_is_told_with_the_nearest() -> None:
         named("betta", by_name(AXES))
 
 
-@pytest.mark.parametrize("axis", AXES, ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", HEAVY, ids=lambda axis: axis.name)
 def test_a_grid_file_has_it_in_each_of_its_units(axis: Axis, write: Write) -> None:
     (as_it_is,) = plan(write("grid.toml", GRID))
     (line,) = re.findall(rf"^{axis.name} = .*$", GRID, re.MULTILINE)
@@ -178,7 +185,7 @@ def test_a_grid_file_has_it_in_each_of_its_units(axis: Axis, write: Write) -> No
     assert all(unit in str(caught.value) for unit in axis.units)
 
 
-@pytest.mark.parametrize("axis", AXES, ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", HEAVY, ids=lambda axis: axis.name)
 def test_a_grid_file_has_none_of_the_values_that_it_can_not_have(axis: Axis, write: Write) -> None:
     (line,) = re.findall(rf"^{axis.name} = .*$", GRID, re.MULTILINE)
     unit = "" if axis.unit == "1" else f', unit = "{axis.unit}"'
@@ -187,20 +194,20 @@ def test_a_grid_file_has_none_of_the_values_that_it_can_not_have(axis: Axis, wri
         plan(write("grid.toml", GRID.replace(line, f"{axis.name} = {{ values = [{bad!r}]{unit} }}")))
 
 
-@pytest.mark.parametrize("axis", AXES, ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", HEAVY, ids=lambda axis: axis.name)
 def test_a_store_says_what_it_is(axis: Axis, root: zarr.Group, stored: str) -> None:
     assert dict(root[f"conus/e6/{axis.name}"].attrs) == {"units": axis.unit, "long_name": axis.long_name}
     with fastscan.open(stored, "conus/e6") as cube:
         assert cube[axis.name].attrs["units"] == axis.unit
-        assert cube.chi2.dims == tuple(each.name for each in AXES)
+        assert cube.chi2.dims == tuple(each.name for each in HEAVY)
 
 
 def test_records_have_its_column(root: zarr.Group) -> None:
     model = catalogue.load("e6")
-    told = {axis.column for axis in AXES} - {M_ZPRIME.column}
+    told = {axis.column for axis in HEAVY} - {M_ZPRIME.column}
     assert told < set(records.limit_keys(model))
     assert told | {M_ZPRIME.column} < set(records.profile_keys(model))
-    drawn = {view.column for axis in AXES for view in axis.views}
+    drawn = {view.column for axis in HEAVY for view in axis.views}
     assert told | {M_ZPRIME.column} | drawn < set(records.contour_keys(model))
     (cube,) = answers.cubes_of(root, ())
     limit = next(from_cube.limit_records(cube))
@@ -213,7 +220,7 @@ def test_records_have_its_column(root: zarr.Group) -> None:
         (records.contour_keys(model), vertex),
     ):
         assert tuple(record) == keys
-        for axis in AXES:
+        for axis in HEAVY:
             if axis.column in keys:
                 assert axis.check(record[axis.column]).shape == ()
     assert vertex["cos_beta"] == math.cos(vertex[BETA.column])
@@ -221,7 +228,7 @@ def test_records_have_its_column(root: zarr.Group) -> None:
 
 def test_tables_have_its_heading_and_shown_value(stored: str) -> None:
     _, header, *rows = ok("limits", stored, "--luminosity", "axis").splitlines()
-    headings = [axis.heading for axis in AXES if axis is not M_ZPRIME]
+    headings = [axis.heading for axis in HEAVY if axis is not M_ZPRIME]
     assert re.split(" {2,}", header) == ["experiment", "label", "model", *headings, "limit"]
     assert [re.split(" {2,}", row)[3] for row in rows] == [beta for beta in ("0", "30", "90", "180") for _ in range(3)]
 
@@ -239,7 +246,7 @@ def test_pictures_have_its_label(axis: Axis) -> None:
 )
 def test_a_plane_is_labelled_and_scaled_as_its_views_say(x: str, y: str, stored: str) -> None:
     minimised = tuple(
-        axis.name for axis in PARAMETERS if axis.name not in (planes.VIEWS[x][0].name, planes.VIEWS[y][0].name)
+        axis.name for axis in (BETA, M_ZPRIME) if axis.name not in (planes.VIEWS[x][0].name, planes.VIEWS[y][0].name)
     )
     figure, _ = plots.plot(stored, picture=Picture(plane=PlaneAxes((x, y), minimised)))
     (ax,) = figure.axes
@@ -253,8 +260,8 @@ def test_a_plane_is_labelled_and_scaled_as_its_views_say(x: str, y: str, stored:
 def test_the_commands_have_an_option_for_it(command: str, axis: Axis) -> None:
     told = " ".join(ok(command, "--help").split())
     option = "--" + axis.name.replace("_", "-")
-    if axis is M_ZPRIME and command in ("limit", "limits"):
-        assert option not in told  # it is what the limits are on
+    if axis not in (*ROWS, *SETTINGS) and command in ("limit", "limits"):
+        assert f"{option} " not in told  # it is what the limits are on
         return
     (words,) = re.findall(rf"{option} [A-Z\[][^ ]* (.*?)\. ", told)
     assert words
@@ -273,7 +280,7 @@ HELD = {
 }
 
 
-@pytest.mark.parametrize("axis", AXES, ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", HEAVY, ids=lambda axis: axis.name)
 def test_an_option_reads_a_value_in_each_of_its_units(axis: Axis, stored: str) -> None:
     value, others = HELD[axis]
     option = "--" + axis.name.replace("_", "-")

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import zarr
 
 from fastscan.answers.contours import Contour, contours, doubts_of_contours
-from fastscan.answers.from_cube import limit_records
+from fastscan.answers.from_cube import has_limits, limit_records
 from fastscan.answers.planes import Plane, can_show, plane_of
 from fastscan.answers.question import PlaneAxes, Question
+from fastscan.answers.records import limit_keys
 from fastscan.errors import LimitError, warn
 from fastscan.stores import store
 from fastscan.stores.combining import joint_cubes
@@ -18,18 +19,29 @@ from fastscan.typing import Record
 
 
 def limits_of_store(location: str, question: Question, combined: Sequence[str] = ()) -> Iterator[Record]:
-    """`fastscan.answers.from_cube.limit_records` of some groups of a store, or of all.
+    """`fastscan.answers.from_cube.limit_records` of some groups of a store, or of all that have limits.
 
     `combined` names experiments (or combinations) of the store.  Their likelihoods are then added up instead, for each
     model that all of them have.
     """
+    return limits_with_keys(location, question, combined)[0]
+
+
+def limits_with_keys(
+    location: str, question: Question, combined: Sequence[str] = ()
+) -> tuple[Iterator[Record], list[str]]:
+    """As `limits_of_store`, with every key that any of the records has."""
     root = read_root(location)
     if combined and question.stored:
         raise LimitError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
     cubes = joint_cubes(root, combined) if combined else cubes_of(root, question.groups)
+    if not question.groups:  # where none has a limit, one says why
+        cubes = [cube for cube in cubes if has_limits(cube, question)] or cubes[:1]
     stored_in = root if question.stored else None
     # every group checks its question before the first group answers
-    return itertools.chain.from_iterable([limit_records(cube, question, stored_in) for cube in cubes])
+    found = [limit_records(cube, question, stored_in) for cube in cubes]
+    keys = dict.fromkeys(key for cube in cubes for key in limit_keys(cube.interaction))
+    return itertools.chain.from_iterable(found), list(keys)
 
 
 def labels_of_store(location: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.confidence import OUTSIDE_AXIS
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
 from fastscan.limits.doubts import about_errors, end_of_form
-from fastscan.limits.limits import Status, bounds_of, limits_of, threshold
+from fastscan.limits.limits import Status, bounds_of, limits_of, require_standard_model, threshold
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube, crossed
 from fastscan.typing import Array, IntArray, Record
@@ -206,6 +206,13 @@ def crossings_along(cube: Cube, columns: GaussianColumns, delta: float) -> Cross
     return find_crossings(columns, delta, strength.largest_x, strength.signed)
 
 
+def has_limits(cube: Cube, question: Question | None = None) -> bool:
+    """Whether x = 0 is the Standard Model in the rows of a cube that a question is about, so that they have limits."""
+    if not cube.likelihood.departs.any():
+        return True
+    return not cube.likelihood.departs[Selection.of(cube, question or Question()).numbers].any()
+
+
 def limit_records(
     cube: Cube, question: Question | None = None, stored_in: zarr.Group | None = None
 ) -> Iterator[Record]:
@@ -234,8 +241,8 @@ def limit_records(
     InputError
         Where a value, the cl or the dof is out of bounds.
     LimitError
-        Where an axis is unknown or is the strength's, or a value must be on an axis and is not.  Both errors come at
-        the call, before the first record.
+        Where an axis is unknown or is the strength's, a value must be on an axis and is not, or x = 0 is not the
+        Standard Model.  Both errors come at the call, before the first record.
     StoreError
         Where the stored chi2 is damaged, not complete, or not the likelihood's.
 
@@ -250,6 +257,7 @@ def limit_records(
     asked = question or Question()
     selection = Selection.of(cube, asked)
     delta = threshold(asked.cl, asked.column_dof)
+    require_standard_model(cube.interaction, cube.likelihood.departs[selection.numbers])
     if stored_in is not None:
         _ = selection.stored_settings  # settings that are not on the axes are refused here, before the first record
     return _found_limits(selection, asked, delta, stored_in)
@@ -266,7 +274,7 @@ def _found_limits(
     warn(*itertools.chain(*doubts))
     found = limits_of(crossings, strength)
     marked = replace(found, status=_marked(cube, found.bounds, found.status))
-    expected: Iterable[tuple[float, str] | None] = itertools.repeat(None)
+    expected: Iterable[tuple[Array, str] | None] = itertools.repeat(None)
     if cube.is_measured:
         bounds, status = bounds_of(crossings_along(cube, selection.expected_columns, delta), strength)
         expected = zip(bounds, _marked(cube, bounds, status), strict=True)
@@ -278,7 +286,8 @@ def _found_limits(
 def _marked(cube: Cube, bounds: Array, status: Status) -> Status:
     """The status of bounds, which says of those outside the axis of the strength that they are."""
     axis = cube.points[cube.strength]
-    return np.where((bounds < axis.min()) | (bounds > axis.max()), OUTSIDE_AXIS, status)
+    outside = np.isfinite(bounds) & ((bounds < axis.min()) | (bounds > axis.max()))
+    return np.where(outside if outside.ndim == 1 else outside.any(axis=1), OUTSIDE_AXIS, status)
 
 
 def profile_records(

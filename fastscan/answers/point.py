@@ -16,7 +16,7 @@ from fastscan.likelihoods.settings import Settings
 from fastscan.limits import limits, points
 from fastscan.limits.crossings import Crossings, find_crossings
 from fastscan.limits.points import Rows
-from fastscan.typing import Record
+from fastscan.typing import Array, Record
 
 
 def limits_at_points(names: Sequence[str | Experiment], model: str, question: Question) -> list[Record]:
@@ -29,12 +29,13 @@ def limits_at_points(names: Sequence[str | Experiment], model: str, question: Qu
     given = _crossed(question.at, (*interaction.rows, *SETTINGS))
     at = {name: values for name, values in given.items() if name not in by_name(SETTINGS)}
     rows = points.prepare(experiments, interaction, at)
+    limits.require_standard_model(interaction, rows.likelihood.departs)
     settings = rows.likelihood.settings(given)
     crossings = _crossings(rows, settings, delta)
     doubts = doubts_of_limits(crossings, rows.likelihood, interaction.strength, settings)
     warn(*itertools.chain(*doubts))
     found = limits.limits_of(crossings, interaction.strength)
-    expected: Iterable[tuple[float, str] | None] = itertools.repeat(None)
+    expected: Iterable[tuple[Array, str] | None] = itertools.repeat(None)
     projected = rows.expected()
     if projected is not rows:
         instead = _crossings(projected, settings, delta)

@@ -1,15 +1,23 @@
 """Answers as records: what the commands print as tables, JSON and CSV, and what pictures are drawn from.
 
-The record of a limit has the keys ``experiment`` (or the name of a combination), ``model``, one for each row parameter
-of the model's family (``beta_rad``, None without beta), ``sigma_sys`` (by experiment where there are several),
-``luminosity``, ``cl``, ``dof``, ``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of M_Z' / g', for a
-user's own U(1)', else None), ``status`` and ``allowed_gev``: every allowed interval, where None is an open upper end.
-Where data are measured, ``expected_gev`` and ``expected_status`` are the limit with the Standard Model's prediction in
-their place, else None; the intervals and this limit are there for M_Z' / g' too, ``allowed_over_g_gev`` and
-``expected_over_g_gev``.  ``scaled_data`` is true where measured data are scaled to a luminosity other than 1, and
-``warning`` is what is probably not meant (`fastscan.limits.doubts`), else None.  Profiles and contours have records
-too, one for each point, with ``scaled_data`` and ``warning`` at their end.  Which cubes and planes are asked is the
-business of `fastscan.answers.answers`.
+The record of a limit on the mass of a heavy Z' has the keys ``experiment`` (or the name of a combination), ``model``,
+one for each row parameter of the model's family (``beta_rad``, None without beta), ``sigma_sys`` (by experiment where
+there are several), ``luminosity``, ``cl``, ``dof``, ``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of
+M_Z' / g', for a user's own U(1)', else None), ``status`` and ``allowed_gev``: every allowed interval, where None is an
+open upper end. Where data are measured, ``expected_gev`` and ``expected_status`` are the limit with the Standard
+Model's prediction in their place, else None; the intervals and this limit are there for M_Z' / g' too,
+``allowed_over_g_gev`` and ``expected_over_g_gev``. ``scaled_data`` is true where measured data are scaled to a
+luminosity other than 1, and ``warning`` is what is probably not meant (`fastscan.limits.doubts`), else None.
+
+The record of a limit on another strength has a key for each row parameter of the model with its unit in it
+(``eps_d``), ``sigma_sys``, ``luminosity``, ``limit_on`` (the name of the strength's axis), ``limit`` or, of two sides,
+``limit_low`` and ``limit_high`` (None where there is none, or where that side is open), ``limit_unit``, ``status``,
+``allowed`` (None is an open end), ``cl``, ``dof``, and ``expected`` or ``expected_low`` and ``expected_high`` with
+``expected_status``.  Where the axis is the shift of a quantity, the quantity's own ends stand beside it
+(``sin2_theta_w_low``, ``sin2_theta_w_high``).
+
+Profiles and contours have records too, one for each point, with ``scaled_data`` and ``warning`` at their end.  Which
+cubes and planes are asked is the business of `fastscan.answers.answers`.
 """
 
 import csv
@@ -28,17 +36,34 @@ from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.crossings import Crossings
 from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Limits
-from fastscan.typing import Record
+from fastscan.typing import Array, Record
 
 LAST = ("scaled_data", "warning")  # keys at the end of every record
 
 
 def limit_keys(model: Interaction) -> tuple[str, ...]:
     """The keys of a limit's record, for a model and all of its family."""
+    if model.strength.bound != "lower":
+        return _keys_of_strength(model)
     unit = model.strength.axis.unit.lower()
     answer = (f"limit_{unit}", f"limit_over_g_{unit}", "status", f"allowed_{unit}")
     expected = (f"expected_{unit}", "expected_status", f"allowed_over_g_{unit}", f"expected_over_g_{unit}")
     return ("experiment", "model", *_settings(model), "cl", "dof", *answer, *expected, *LAST)
+
+
+def _keys_of_strength(model: Interaction) -> tuple[str, ...]:
+    """As `limit_keys`, of a limit that is none on a mass."""
+    place = ("experiment", "model", *_settings(model), "limit_on")
+    limit, expected = (_sides(which, model.strength) for which in ("limit", "expected"))
+    whole = model.strength.axis.whole
+    beside = _sides(whole, model.strength) if whole else ()
+    answer = (*limit, "limit_unit", *beside, "status", "allowed", "cl", "dof")
+    return (*place, *answer, *expected, "expected_status", *LAST)
+
+
+def _sides(which: str, strength: Strength) -> tuple[str, ...]:
+    """The keys of a bound: one, or those of its two sides."""
+    return (f"{which}_low", f"{which}_high") if strength.signed else (which,)
 
 
 def profile_keys(model: Interaction) -> tuple[str, ...]:
@@ -68,7 +93,7 @@ def limit_record(
     found: Limits,
     number: int,
     model: Interaction,
-    expected: tuple[float, str] | None = None,
+    expected: tuple[Array, str] | None = None,
     doubts: Sequence[str] = (),
 ) -> Record:
     """The record of one limit, with None where there is no value.
@@ -87,37 +112,35 @@ def limit_record(
         Index of this column among them.
     model : Interaction
         The model that the limit is on.
-    expected : (float, str), optional
-        The bound and the status with the Standard Model's prediction in place of the data; left out where no data are
-        measured.
+    expected : (array, str), optional
+        The bound, or both of its sides, and the status with the Standard Model's prediction in place of the data; left
+        out where no data are measured.
     doubts : sequence of str
         What is to be warned of, see `doubts_of_limits`.
     """
-    g = model.g_prime
-    limit = _number(found.bounds[number])
-    allowed = [(low, None if high == np.inf else high) for low, high in found.intervals[number]]
-    allowed_over_g = None if g is None else [(over_g(low, g), over_g(high, g)) for low, high in allowed]
-    answer = (limit, over_g(limit, g), str(found.status[number]), allowed)
-    instead = (None, None) if expected is None else (_number(expected[0]), str(expected[1]))
+    g, strength = model.g_prime, model.strength
+    limit, status = _finite(found.bounds[number]), str(found.status[number])
+    allowed = [tuple(_finite(np.array(ends))) for ends in found.intervals[number]]
+    instead = [None] * len(limit) if expected is None else _finite(expected[0])
+    instead_status = None if expected is None else str(expected[1])
     scaled = expected is not None and is_scaled(point[LUMINOSITY.column])
-    settings = (point[key] for key in _settings(model))
-    values = (
-        *names,
-        *settings,
-        *level,
-        *answer,
-        *instead,
-        allowed_over_g,
-        over_g(instead[0], g),
-        scaled,
-        warning_of(doubts),
-    )
+    place = (*names, *(point[key] for key in _settings(model)))
+    last = (scaled, warning_of(doubts))
+    if strength.bound == "lower":
+        allowed_over_g = None if g is None else [(over_g(low, g), over_g(high, g)) for low, high in allowed]
+        answer = (*limit, over_g(*limit, g), status, allowed, *instead, instead_status)
+        values = (*place, *level, *answer, allowed_over_g, over_g(*instead, g), *last)
+    else:
+        axis = strength.axis
+        beside = [None if end is None else axis.unshifted + end for end in limit] if axis.whole else ()
+        answer = (*limit, axis.unit, *beside, status, allowed, *level, *instead, instead_status)
+        values = (*place, axis.name, *answer, *last)
     return dict(zip(limit_keys(model), values, strict=True))
 
 
-def _number(value: float) -> float | None:
-    """A number, or None for one that isn't there."""
-    return None if np.isnan(value) else float(value)
+def _finite(values: Array) -> list[float | None]:
+    """One number or several, with None for one that isn't there or is an open end."""
+    return [float(value) if np.isfinite(value) else None for value in np.atleast_1d(values)]
 
 
 def warning_of(doubts: Sequence[str]) -> str | None:
@@ -152,18 +175,19 @@ def over_g(mass: float | None, g_prime: float | None) -> float | None:
 
 
 def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> None:
-    """Write records as CSV.  The keys of the first record are the header; if there is no record, `keys` are.
+    """Write records as CSV, under a header of keys.  What a record lacks of them is left empty.
 
     The header is written after the first record has arrived, so that an error leaves no half of a table.
     """
-    writer: csv.DictWriter[str] | None = None
+    writer = csv.DictWriter(file, keys, lineterminator="\n")
+    begun = False
     for each in records:
-        if writer is None:
-            writer = csv.DictWriter(file, list(each), lineterminator="\n")
+        if not begun:
             writer.writeheader()
+        begun = True
         writer.writerow({key: _cell(value) for key, value in each.items()})
-    if writer is None:
-        csv.DictWriter(file, keys, lineterminator="\n").writeheader()
+    if not begun:
+        writer.writeheader()
 
 
 def csv_text(keys: Sequence[str], records: Iterable[Record]) -> str:
@@ -176,11 +200,12 @@ def csv_text(keys: Sequence[str], records: Iterable[Record]) -> str:
 def _cell(value: object) -> object:
     """A value as CSV has it: intervals as low:high, those by name as name=value, separated by semicolons.
 
-    >>> _cell([(14.5, 16.8), (36.1, None)]), _cell({"conus": 0.2})
-    ('14.5:16.8;36.1:inf', 'conus=0.2')
+    >>> _cell([(14.5, 16.8), (36.1, None)]), _cell([(None, 0.2)]), _cell({"conus": 0.2})
+    ('14.5:16.8;36.1:inf', '-inf:0.2', 'conus=0.2')
     """
     if isinstance(value, dict):
         return ";".join(f"{name}={each}" for name, each in value.items())
     if isinstance(value, list):
-        return ";".join(f"{low}:{math.inf if high is None else high}" for low, high in value)
+        ends = [(-math.inf if low is None else low, math.inf if high is None else high) for low, high in value]
+        return ";".join(f"{low}:{high}" for low, high in ends)
     return value

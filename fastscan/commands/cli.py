@@ -28,7 +28,7 @@ from fastscan.errors import (
     tell_in_one_line,
 )
 from fastscan.inputs.files import open_files
-from fastscan.interactions.parameters import AXES, ROWS
+from fastscan.interactions.parameters import AXES, ROWS, STRENGTHS
 from fastscan.outputs import terminal
 
 FEWEST_FILES = 16  # open files that any command needs, the standard streams among them
@@ -42,7 +42,7 @@ FEWEST_FILES = 16  # open files that any command needs, the standard streams amo
 @click.version_option(package_name="fastscan")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Limits on heavy Z' bosons from low-energy neutrino experiments.
+    """Limits on new interactions of neutrinos from low-energy experiments.
 
     \b
     A first limit:      fastscan limit coherent-csi chi
@@ -72,17 +72,19 @@ def cli(context: click.Context) -> None:
 @options.as_json
 @options.as_csv
 def limit(experiments: str, model: str, question: Question, as_json: bool, as_csv: bool) -> None:
-    """Lower limits on M_Z', without a store.
+    """Limits on the strength of a model, without a store.
 
-    One for every combination of the values. EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML file, or
-    several of them separated by commas, which are combined. MODEL is a name of `fastscan models` or a path to a TOML
-    file with charges. Measured data at a luminosity other than 1 are scaled, with their deficit or excess; what is then
-    expected stands beside it.
+    They are lower limits on the mass of a heavy Z', upper ones on a coupling, and on both sides of what has either
+    sign. One for every combination of the values. EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML
+    file, or several of them separated by commas, which are combined. MODEL is a name of `fastscan models` or a path to
+    a TOML file with charges or epsilons. Measured data at a luminosity other than 1 are scaled, with their deficit or
+    excess; what is then expected stands beside it.
 
     \b
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
               fastscan limit coherent-csi e6 --beta 0deg,45deg --sigma-sys 1%,20% --luminosity 1,10
               fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
+              fastscan limit coherent-lar nsi-etau-u --sigma-sys 0.1
     """
     options.only_one(json=as_json, csv=as_csv)
     from fastscan.answers import point, records
@@ -186,18 +188,16 @@ def _check_picture(output: str, overwrite: bool) -> None:
 @cli.command()
 @options.as_json
 def models(as_json: bool) -> None:
-    """The models of a heavy Z'.
+    """The models, family by family.
 
     Example: fastscan models
     """
     from fastscan.interactions.catalogue import MODELS
 
-    told = [(name, model.description) for name, model in MODELS.items()]
     if as_json:
-        terminal.print_json([{"name": name, "description": description} for name, description in told])
+        terminal.print_json([terminal.told_model(model) for model in MODELS.values()])
     else:
-        terminal.print_table(("model", "description"), told)
-        click.echo(terminal.ABOUT_MODELS)
+        terminal.print_models(MODELS.values())
 
 
 @cli.command()
@@ -259,7 +259,7 @@ def scan(
         options.only_one(workers=workers is not None, scheduler=scheduler is not None)
         _tell_costs(grid, store, resume=resume, overwrite=overwrite, part=part, workers=workers, scheduler=scheduler)
         return
-    from fastscan.answers.from_cube import limit_records
+    from fastscan.answers.from_cube import has_limits, limit_records
     from fastscan.scans import cluster, scanner
     from fastscan.scans.plan import plan
     from fastscan.scans.progress import Progress, ProgressBar
@@ -277,7 +277,7 @@ def scan(
         click.echo(f"part {part[0]} of {part[1]} is done; `fastscan finish {store}` when all are")
         return
     labels = {cube.experiment: cube.label for cube in cubes}
-    terminal.print_summary((each for cube in cubes for each in limit_records(cube)), labels)
+    terminal.print_summary((each for cube in cubes if has_limits(cube) for each in limit_records(cube)), labels)
 
 
 def _tell_costs(grid: str, store: str, **scan: Any) -> None:
@@ -358,7 +358,7 @@ def verify(store: str, everything: bool, as_json: bool) -> None:
 @click.option("--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2.")
 @options.question(
     options.group,
-    *(options.several_values(axis, options.on_axis(axis), default="axis") for axis in ROWS),
+    *(options.several_values(axis, f"{options.on_axis(axis)}, or all of the axis") for axis in ROWS),
     *(options.several_values(axis) for axis in SETTINGS),
     options.from_cube,
     dof=options.dof,
@@ -366,13 +366,13 @@ def verify(store: str, everything: bool, as_json: bool) -> None:
 @options.as_json
 @options.as_csv
 def limits(store: str, combine: str | None, question: Question, as_json: bool, as_csv: bool) -> None:
-    """Lower limits on M_Z' from a store.
+    """Limits on the strengths of models from a store.
 
     They come from the likelihood that STORE carries: exact at any sigma_sys and luminosity, on its axes or off
-    them, and the same whatever its grid. One outside the M_Z' axis is marked. Measured data at a luminosity
-    other than 1 are scaled, with their deficit or excess; such a limit is marked, and the expected one, from the
-    Standard Model's prediction in place of the data, is beside it. Values are separated by commas; the word axis
-    stands for all values of the store's axis. --json and --csv also give every allowed interval and the expected
+    them, and the same whatever its grid. One outside the axis, such as that of M_Z', is marked. Measured data at a
+    luminosity other than 1 are scaled, with their deficit or excess; such a limit is marked, and the expected one,
+    from the Standard Model's prediction in place of the data, is beside it. Values are separated by commas; the word
+    axis stands for all values of the store's axis. --json and --csv also give every allowed interval and the expected
     limits.
 
     \b
@@ -383,9 +383,9 @@ def limits(store: str, combine: str | None, question: Question, as_json: bool, a
     options.only_one(group=bool(question.groups), combine=combine is not None)
     from fastscan.answers import answers, records
 
-    found = answers.limits_of_store(store, question, combine.split(",") if combine is not None else ())
+    found, keys = answers.limits_with_keys(store, question, combine.split(",") if combine is not None else ())
     if as_csv:
-        records.write_csv(sys.stdout, (), found)
+        records.write_csv(sys.stdout, keys, found)
     elif as_json:
         terminal.print_json(list(found))
     else:
@@ -430,7 +430,8 @@ def contours(
     found = list(answers.contours_of_store(store, question, PlaneAxes(axes, minimise)))
     if as_csv:
         rows = (row for plane, lines in found for row in contour_records(plane, lines))
-        records.write_csv(sys.stdout, records.contour_keys(found[0][0].cube.interaction), rows)
+        keys = dict.fromkeys(key for plane, _ in found for key in records.contour_keys(plane.cube.interaction))
+        records.write_csv(sys.stdout, list(keys), rows)
         return
     summaries = [contour_summary(plane, lines) for plane, lines in found]
     if as_json:
@@ -447,7 +448,7 @@ def contours(
 @options.plane
 @options.question(
     options.group,
-    *(options.one_value(axis, options.not_shown(axis)) for axis in options.STRENGTHS),
+    *(options.one_value(axis, options.not_shown(axis)) for axis in STRENGTHS if axis not in ROWS),
     *(options.several_values(axis, options.on_axis(axis)) for axis in (*ROWS, *SETTINGS)),
     options.from_cube,
     dof=options.plane_dof,

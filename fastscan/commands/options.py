@@ -16,10 +16,9 @@ from fastscan.axes import SIGMA_SYS, Axis
 from fastscan.commands import completion
 from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import quantity_in, relative
-from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS
+from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS, STRENGTHS
 from fastscan.limits.confidence import CL, DOF
 
-STRENGTHS = tuple(axis for axis in PARAMETERS if axis not in ROWS)  # the axes that limits are on
 PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 LONGEST_MESSAGE = 160  # characters of one of click's own, which quote a whole argument
 Option = Callable[[Any], Any]  # a decorator of a command
@@ -159,9 +158,9 @@ def only_one(**given: bool) -> None:
 
 def axis_type(axis: Axis) -> "click.ParamType[Any]":
     """How one value of an axis is written: a number, with a unit where the axis has one."""
-    if axis.unit != "1":
-        return Quantity(axis.kind, axis.kind, axis.unit)
-    return Relative() if axis.kind else FLOAT
+    if not axis.kind:
+        return FLOAT
+    return Relative() if axis.unit == "1" else Quantity(axis.kind, axis.kind, axis.unit)
 
 
 def one_value(axis: Axis, note: str = "") -> Option:
@@ -171,15 +170,13 @@ def one_value(axis: Axis, note: str = "") -> Option:
     return click.option(_flag(axis), type=axis_type(axis), help=words)
 
 
-def several_values(axis: Axis, note: str = "", default: str | None = None, stored: bool = True) -> Option:
+def several_values(axis: Axis, note: str = "", stored: bool = True) -> Option:
     """An option for values of an axis, with a note on where they can stand; `stored` ones can be the store's axis."""
-    left_out = f"; left out, {axis.left_out}" if axis.left_out and default is None else ""
+    left_out = f"; left out, {axis.left_out}" if axis.left_out else ""
     several = "several separated by commas, or 'axis'" if stored else "or several separated by commas"
     return click.option(
         _flag(axis),
         type=Points(axis_type(axis)) if stored else Values(axis_type(axis)),
-        default=default,
-        show_default=default is not None,
         help=f"{_described(axis, note)}: {axis.example}, {several}{left_out}.",
     )
 
@@ -191,12 +188,14 @@ def _flag(axis: Axis) -> str:
 def _described(axis: Axis, note: str) -> str:
     """What an axis is, as the first words of an option's help."""
     words = axis.long_name[0].upper() + axis.long_name[1:] + note
-    return f"{words}, with its unit" if axis.unit != "1" else words
+    if axis.unit == "1":
+        return words
+    return f"{words}, with its unit" if axis.kind else f"{words} in {axis.unit}"
 
 
 def on_axis(axis: Axis) -> str:
     """A note that a value must be a point of the store's axis, as those of row parameters must."""
-    return " on the store's axis" if axis in ROWS else ""
+    return " on the store's axis" if axis in ROWS and axis not in STRENGTHS else ""
 
 
 def not_shown(axis: Axis) -> str:

@@ -115,7 +115,8 @@ def _from_named_unit(name: str, numbers: Array, given: Any, unit: str) -> Array:
     """Numbers in a unit that an attribute names, converted to another of the same kind."""
     kind = units.kind_of(unit)
     word = given or "1"  # an empty name stands for a number without unit
-    if word not in units.UNITS[kind]:
-        raise InputError(f"{name} must be in {' or '.join(units.UNITS[kind])}, not in {quoted(given)}")
-    converted: Array = units.converted(numbers, kind, word, unit)
+    known = units.UNITS.get(kind, {unit: 1.0})
+    if word not in known:
+        raise InputError(f"{name} must be in {' or '.join(known)}, not in {quoted(given)}")
+    converted: Array = numbers * known[word] / known[unit]
     return converted

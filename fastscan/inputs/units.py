@@ -146,8 +146,8 @@ def relative(written: float | str) -> float:
 
 
 def kind_of(unit: str) -> str:
-    """The kind of a unit of `UNITS`."""
-    return next(kind for kind, units in UNITS.items() if unit in units)
+    """The kind of a unit of `UNITS`; empty where it is none of them."""
+    return next((kind for kind, units in UNITS.items() if unit in units), "")
 
 
 def decimal_ratio(kind: str, unit: str, to: str) -> Fraction | None:

@@ -4,7 +4,8 @@ Adding a kind of interaction is a room of its own and its line in `KINDS`; addin
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -30,15 +31,29 @@ VECTORS: dict[str, tuple[str, tuple[float, float, float], float]] = {  # nu_e, n
     "le-ltau": ("L_e-L_tau", (1, 0, -1), 0),
 }
 SCALARS: dict[str, tuple[str, tuple[float, float], tuple[str, ...]]] = {  # couplings of p and n, e having 1
-    "scalar-q14": ("A (14 + 1.1 Z / A)", (15.1, 14.0), ("arXiv:1604.01025", "arXiv:1701.07443")),
-    "scalar-sigma17": ("17.3 A, of the pion-nucleon sigma term", (17.3, 17.3), ("arXiv:2202.11002",)),
-    "scalar-ftq": ("of the quarks' shares f_Tq of a nucleon's mass", (18.6747, 18.8822), ("arXiv:2211.11905",)),
+    "scalar-q14": ("14 A + 1.1 Z", (15.1, 14.0), ("arXiv:1604.01025", "arXiv:1701.07443")),
+    "scalar-sigma17": ("17.3 A, from the pion-nucleon sigma term", (17.3, 17.3), ("arXiv:2202.11002",)),
+    "scalar-ftq": ("from the shares f_Tq of quarks in a nucleon's mass", (18.6747, 18.8822), ("arXiv:2211.11905",)),
 }
 MOMENTS = ("doi:10.1103/PhysRevD.39.3378", "arXiv:1403.6344")
 MILLICHARGES = ("arXiv:1403.6344", "arXiv:2005.01645")
 STATUS_OF_NSI = ("arXiv:1907.00991",)
 RADII = ("arXiv:1403.6344", "arXiv:1810.05606")
 ANGLE = ("arXiv:hep-ph/0409169",)
+
+
+def _charges(title: str, nu: Sequence[float], quark: float) -> str:
+    """What a built-in vector is, in words."""
+    leptons = ", ".join(f"{charge:g}" for charge in nu)
+    quarks = f"{Fraction(quark).limit_denominator(3)} of u and d" if quark else "u and d by a loop of the charged ones"
+    return f"{title}: {leptons} of leptons of e, mu, tau; {quarks}"
+
+
+def _epsilon(pair: str, coupling: str) -> str:
+    """What a built-in non-standard interaction is, in words."""
+    changes = len(set(PAIRS[pair])) > 1
+    return f"eps_{pair}^{coupling}" + (", which changes the flavour and doesn't interfere" if changes else "")
+
 
 MODELS: dict[str, Interaction] = {
     model.name: model
@@ -56,7 +71,7 @@ MODELS: dict[str, Interaction] = {
         *(
             Vector(
                 name,
-                f"light or heavy Z' of {title}{'' if quark else ', with a loop of charged leptons'}",
+                _charges(title, nu, quark),
                 charges={"u": (quark, quark), "d": (quark, quark), "e": (nu[0], nu[0])},
                 nu=nu,
                 loop=not quark,
@@ -64,13 +79,13 @@ MODELS: dict[str, Interaction] = {
             for name, (title, nu, quark) in VECTORS.items()
         ),
         *(
-            Scalar(name, f"light or heavy scalar: a nucleus has {title}", references, {"p": p, "n": n, "e": 1.0})
+            Scalar(name, f"nuclei {title}: {p:g} of p, {n:g} of n, 1 of e", references, {"p": p, "n": n, "e": 1.0})
             for name, (title, (p, n), references) in SCALARS.items()
         ),
         *(MagneticMoment(f"magnetic-{each}", f"magnetic moment of nu_{each}", MOMENTS, each) for each in FLAVOURS),
         *(Millicharge(f"millicharge-{each}", f"electric charge of nu_{each}", MILLICHARGES, each) for each in FLAVOURS),
         *(
-            NonStandard(f"nsi-{pair}-{coupling}", f"eps_{pair}^{coupling}", STATUS_OF_NSI, {pair: {coupling: 1.0}})
+            NonStandard(f"nsi-{pair}-{coupling}", _epsilon(pair, coupling), STATUS_OF_NSI, {pair: {coupling: 1.0}})
             for pair in PAIRS
             for coupling in KNOWN_COUPLINGS
         ),

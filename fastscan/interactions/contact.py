@@ -83,6 +83,7 @@ class Contact(Interaction):
     name: str
     description: str
     references: tuple[str, ...] = ("arXiv:2002.01482",)
+    family: ClassVar[str] = "Heavy Z' bosons, lower limits on M_Z'"
     family_rows: ClassVar[tuple[Axis, ...]] = (BETA,)
     strength: ClassVar[Strength] = HEAVY
 

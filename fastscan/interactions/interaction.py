@@ -95,6 +95,8 @@ class Interaction(ABC):
         The name that users give, and one line about the interaction.
     references : tuple of str
         What to cite for it.
+    family : str
+        What it is listed under, with others of its kind.
     family_rows : tuple of Axis
         Row parameters of its family: records have a column for each, whether or not this member has the axis.
     strength : Strength
@@ -106,6 +108,7 @@ class Interaction(ABC):
     name: str
     description: str
     references: tuple[str, ...]
+    family: ClassVar[str]
     family_rows: ClassVar[tuple[Axis, ...]] = ()
     strength: ClassVar[Strength]
     g_prime: float | None = None

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastscan.interactions.interaction import Interaction, Strength, Term
 from fastscan.interactions.light import ELECTROMAGNETIC, couplings, expanded
+from fastscan.interactions.nsi import PROPERTIES
 from fastscan.interactions.parameters import MU, Q
 from fastscan.physics.constants import ALPHA
 from fastscan.typing import FLAVOURS, Array, Channel, Flavour
@@ -36,6 +37,7 @@ class MagneticMoment(Interaction):
     description: str
     references: tuple[str, ...]
     flavour: Flavour = "e"
+    family: ClassVar[str] = PROPERTIES
     strength: ClassVar[Strength] = Strength(MU, to_x=_plain, from_x=_plain, largest_x=MU.high, bound="upper")
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
@@ -56,6 +58,7 @@ class Millicharge(Interaction):
     description: str
     references: tuple[str, ...]
     flavour: Flavour = "e"
+    family: ClassVar[str] = PROPERTIES
     strength: ClassVar[Strength] = Strength(Q, to_x=_plain, from_x=_plain, largest_x=Q.high, bound="two-sided")
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:

@@ -48,6 +48,8 @@ COUPLINGS = {  # what each epsilon adds to the pair of couplings that a channel 
     "nu-e": {"eL": (1.0, 0.0), "eR": (0.0, 1.0)},
 }
 KNOWN_COUPLINGS = [name for channel in COUPLINGS.values() for name in channel]
+NSI = "Non-standard interactions in units of G_F, of quarks eps^V = eps^L + eps^R"  # a family
+PROPERTIES = "Electromagnetic properties of neutrinos"  # another
 
 
 def _plain(values: Array) -> Array:
@@ -126,6 +128,7 @@ class NonStandard(Shifts):
 
     along: Direction | None = None
     digest: str = ""
+    family: ClassVar[str] = NSI
     strength: ClassVar[Strength] = _signed(EPS)
 
     def __post_init__(self) -> None:
@@ -185,6 +188,7 @@ class Plane(Shifts):
     """
 
     pair: str = ""
+    family: ClassVar[str] = NSI
     family_rows: ClassVar[tuple[Axis, ...]] = (EPS_D,)
     strength: ClassVar[Strength] = _signed(EPS_U)
 
@@ -218,13 +222,14 @@ class ChargeRadius(Shifts):
     """
 
     flavour: Flavour = "e"
+    family: ClassVar[str] = PROPERTIES
     strength: ClassVar[Strength] = _signed(RADIUS)
 
     @property
     def direction(self) -> Direction:
         """
         >>> (-2 * matrix(ChargeRadius("radius-mu", "", (), "mu").direction, "cevns")[1, 1, 0]).round(10)
-        np.float64(0.0475911742)
+        np.float64(0.0475911743)
         """
         unit = 1e-32 / CM2_PER_INVERSE_MEV2  # MeV^-2
         per_charge = -4 * math.pi * ALPHA * unit / (6 * math.sqrt(2) * G_FERMI)
@@ -245,13 +250,14 @@ class WeakAngle(Shifts):
     Eqs. 3 and 7 of arXiv:2002.01482.
     """
 
+    family: ClassVar[str] = "The weak mixing angle"
     strength: ClassVar[Strength] = _signed(SHIFT)
 
     @property
     def direction(self) -> Direction:
         """
         >>> matrix(WeakAngle("s2w", "", ()).direction, "cevns")[0, 0].round(6)
-        array([-2.010754, 0.      ])
+        array([-2.010754,  0.      ])
         """
         epsilons = _by_charge(-2 * RHO_QUARK * KAPPA_QUARK, -2 * RHO_ELECTRON * KAPPA_ELECTRON)
         return {2 * flavour: epsilons for flavour in FLAVOURS}

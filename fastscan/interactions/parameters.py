@@ -6,7 +6,7 @@ Nothing numerical is imported, because the options of the commands are made from
 import math
 from dataclasses import replace
 
-from fastscan.axes import SETTINGS, Axis, View, by_name
+from fastscan.axes import SETTINGS, Axis, View
 from fastscan.inputs.bounds import (
     ANGLE_SHIFT,
     COUPLING,
@@ -18,6 +18,7 @@ from fastscan.inputs.bounds import (
     MILLICHARGE,
     RADIUS_SQUARED,
 )
+from fastscan.physics.constants import SIN2_THETA_W
 
 BETA = Axis(
     name="beta",
@@ -138,10 +139,11 @@ SHIFT = Axis(
     high=ANGLE_SHIFT[1],
     expected=f"from {ANGLE_SHIFT[0]:g} to {ANGLE_SHIFT[1]:g}",
     example="0.02",
+    whole="sin2_theta_w",
+    unshifted=SIN2_THETA_W,
 )
-ROWS = (BETA, MEDIATOR, M_PHI, EPS_D)  # those that some interaction holds fixed along a column
+# The mass of a Z' is the strength of heavy models and, as MEDIATOR, a row of light ones.
+ROWS = (BETA, M_ZPRIME, M_PHI, EPS_D)  # those that some interaction holds fixed along a column
 STRENGTHS = (M_ZPRIME, G, MU, Q, EPS, EPS_U, RADIUS, SHIFT)  # those that some interaction has limits on
-# Each name once, in the order in which records and options have them: a Z' mass is a row of light models and the
-# strength of heavy ones.
-PARAMETERS = tuple(by_name((*ROWS, *STRENGTHS)).values())
+PARAMETERS = tuple(dict.fromkeys((*ROWS, *STRENGTHS)))  # in the order in which records and options have them
 AXES = (*PARAMETERS, *SETTINGS)  # every axis that a grid can have

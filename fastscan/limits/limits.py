@@ -18,12 +18,11 @@ from fastscan.inputs import arguments
 from fastscan.interactions.contact import CONTACT_GEV
 from fastscan.interactions.interaction import Interaction, Strength
 from fastscan.interactions.parameters import M_ZPRIME
-from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import SigmaSys
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, SM_DISFAVOURED
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.points import AnyModel, doubts_about, prepare, prepare_points
-from fastscan.typing import Array
+from fastscan.typing import Array, BoolArray
 
 HEAVIEST_GEV = 20000.0  # the default upper end of the masses that `intervals` searches
 Status = NDArray[np.str_]
@@ -115,9 +114,16 @@ def _intervals(found: Crossings, strength: Strength) -> list[list[Interval]]:
     return result
 
 
-def require_standard_model(interaction: Interaction, likelihood: Likelihood) -> None:
-    """Refuse limits in rows in which x = 0 is not the Standard Model: no limit says how far from it one can go."""
-    if likelihood.departs.any():
+def require_standard_model(interaction: Interaction, departs: BoolArray) -> None:
+    """Refuse limits where x = 0 is not the Standard Model in some row: none says how far from it one can go.
+
+    Parameters
+    ----------
+    interaction : Interaction
+    departs : array of bool
+        Of some rows, see `fastscan.likelihoods.likelihood.Likelihood.departs`.
+    """
+    if departs.any():
         rows = " and ".join(axis.name for axis in interaction.rows)
         name = f"{interaction.strength.axis.name} = 0"
         told = f"model {quoted(interaction.name)} has intervals and contours, but no limit, where {name} is not the SM"
@@ -257,7 +263,7 @@ def limit(
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     columns, shape = rows.likelihood.columns(rows.index, settings)
     delta, strength = threshold(cl, dof), rows.interaction.strength
-    require_standard_model(rows.interaction, rows.likelihood)
+    require_standard_model(rows.interaction, rows.likelihood.departs)
     found = find_crossings(columns, delta, strength.largest_x, strength.signed)
     warn(*doubts_about(rows, found.x, settings))
     bounds, status = bounds_of(found, strength)
@@ -309,7 +315,7 @@ def intervals(
     >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "e6", beta=radians(100))]
     [(14.46, 16.83), (36.13, inf)]
     >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "nsi-mumu-u")]
-    [(-0.1, 0.13), (0.26, 0.49)]
+    [(-0.07, 0.13), (0.27, 0.47)]
     """
     delta, rows = threshold(cl, dof), prepare(experiments, model, at)
     strength = rows.interaction.strength

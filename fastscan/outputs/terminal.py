@@ -5,19 +5,21 @@ import json
 import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from fastscan.axes import SETTINGS, Axis
+from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import shown
 from fastscan.inputs.units import short
-from fastscan.interactions.parameters import AXES, PARAMETERS
+from fastscan.interactions.parameters import AXES, M_ZPRIME, PARAMETERS, STRENGTHS
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
     from fastscan.experiments.experiment import Experiment
+    from fastscan.interactions.interaction import Interaction
     from fastscan.scans.costs import Costs
     from fastscan.scans.verify import Checked
 
@@ -38,7 +40,7 @@ ASSUMED = "*"  # the mark of an experiment in which something is assumed
 ABOUT_MODELS = """\
 Off electrons lr and lr-nc differ much: 483 and 276 GeV for cr51-lxe-a. A Z' does not touch W exchange,
 so lr-nc is what such a model predicts; lr is what arXiv:2002.01482 computed. A model of your own is a
-TOML file with charges, see grids/models/b-l-contact.toml."""
+TOML file with charges or with epsilons, see grids/models."""
 
 
 def print_json(value: object) -> None:
@@ -69,26 +71,56 @@ def print_labelled(columns: Sequence[str], rows: Sequence[Sequence[str]], labels
     print_table(columns, rows)
 
 
+def print_models(models: Iterable["Interaction"]) -> None:
+    """The names and descriptions of models, family by family."""
+    families: dict[str, list[tuple[str, str]]] = {}
+    for model in models:
+        families.setdefault(model.family, []).append((model.name, model.description))
+    for family, told in families.items():
+        click.echo(f"{family}:")
+        print_table(("model", "description"), told)
+        click.echo()
+    click.echo(ABOUT_MODELS)
+
+
+def told_model(model: "Interaction") -> dict[str, object]:
+    """A model as JSON has it."""
+    return {
+        "name": model.name,
+        "description": model.description,
+        "family": model.family,
+        "rows": [axis.name for axis in model.rows],
+        "strength": model.strength.axis.name,
+        "bound": model.strength.bound,
+    }
+
+
 def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
-    above = "M_Z' > " if found["limit_gev"] else ""
     where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
     scaled = f", {SCALED}" if found["scaled_data"] else ""
-    click.echo(f"{where}: {above}{bound_text(found, 'limit')}  ({conditions(found)}{scaled})")
+    click.echo(f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{scaled})")
     if found["expected_status"]:
         click.echo(
             "expected, from the Standard Model's prediction in place of the data: " + bound_text(found, "expected")
         )
-    if len(found["allowed_gev"]) > 1 or found["status"] == SM_DISFAVOURED:
-        click.echo("allowed: " + intervals_text(found["allowed_gev"]))
-        if found["allowed_over_g_gev"]:
-            click.echo("allowed M_Z'/g': " + intervals_text(found["allowed_over_g_gev"]))
+    allowed = found["allowed_gev" if _is_on_mass(found) else "allowed"]
+    if len(allowed) > 1 or found["status"] == SM_DISFAVOURED:
+        click.echo("allowed: " + intervals_text(allowed, limited_axis(found)))
+        if found.get("allowed_over_g_gev"):
+            click.echo("allowed M_Z'/g': " + intervals_text(found["allowed_over_g_gev"], M_ZPRIME))
 
 
 def print_limits(found: Iterable[Record], cl: float, dof: int, labels: Mapping[str, str] | None = None) -> None:
+    """A table for each strength that limits are on."""
+    for kind, limits in _by_kind(found).items():
+        click.echo(f"{kind} at {level_text(cl, dof)}:")
+        _print_limits(limits, labels or {})
+
+
+def _print_limits(limits: Sequence[Record], labels: Mapping[str, str]) -> None:
     """A row for each limit, with the label of its experiment; the expected limit too where any is from scaled data."""
-    limits = list(found)
     scaled = any(each["scaled_data"] for each in limits)
     axes = [axis for axis in PARAMETERS if any(axis.column in each for each in limits)]
     rows = [
@@ -102,10 +134,38 @@ def print_limits(found: Iterable[Record], cl: float, dof: int, labels: Mapping[s
         )
         for each in limits
     ]
-    click.echo(f"Lower limits on M_Z' at {level_text(cl, dof)}:")
     headings = (axis.heading for axis in (*axes, *SETTINGS))
     columns = ("experiment", "model", *headings, "limit", *(("expected",) if scaled else ()))
-    print_labelled(columns, rows, labels or {})
+    print_labelled(columns, rows, labels)
+
+
+def _is_on_mass(record: Record) -> bool:
+    """Whether a limit is on the mass of a heavy Z'."""
+    return "limit_gev" in record
+
+
+def limited_axis(record: Record) -> Axis:
+    """The axis that a limit is on."""
+    return M_ZPRIME if _is_on_mass(record) else by_name(STRENGTHS)[record["limit_on"]]
+
+
+def _by_kind(found: Iterable[Record]) -> dict[str, list[Record]]:
+    """Limits by what they are, in words; without any, none on a mass."""
+    groups: dict[str, list[Record]] = {}
+    for each in found:
+        sides = "Lower limits" if _is_on_mass(each) else "Limits" if "limit_low" in each else "Upper limits"
+        groups.setdefault(f"{sides} on {limited_axis(each).text}", []).append(each)
+    return groups or {f"Lower limits on {M_ZPRIME.text}": []}
+
+
+def _relation(record: Record) -> str:
+    """What stands before a limit in a line; nothing where there is no limit."""
+    name = limited_axis(record).text
+    if _is_on_mass(record):
+        return f"{name} > " if record["limit_gev"] else ""
+    if "limit" in record:
+        return "" if record["limit"] is None else f"{name} < "
+    return "" if record["status"] in NO_LIMIT else f"{name} "
 
 
 def _row_axes(record: Record) -> list[Axis]:
@@ -116,14 +176,15 @@ def _row_axes(record: Record) -> list[Axis]:
 def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
     """A row for each experiment and model; over its rows, the range of its limits, all at luminosity 1."""
     own = [axis for axis in SETTINGS if axis.default is None]  # settings of which each experiment has its own value
-    groups: dict[tuple[str, ...], list[Record]] = {}
-    for each in found:
-        key = (shown(each["experiment"]), shown(each["model"]), *(setting_text(each[axis.column]) for axis in own))
-        groups.setdefault(key, []).append(each)
     defaults = [f"{axis.text} {axis.default:g}" for axis in SETTINGS if axis.default is not None]
-    click.echo(f"Lower limits on M_Z' at {', '.join([level_text(CL, DOF), *defaults])}:")
-    rows = [(*key, limits_text(each)) for key, each in groups.items()]
-    print_labelled(("experiment", "model", *(axis.heading for axis in own), "limit"), rows, labels)
+    for kind, limits in _by_kind(found).items():
+        groups: dict[tuple[str, ...], list[Record]] = {}
+        for each in limits:
+            key = (shown(each["experiment"]), shown(each["model"]), *(setting_text(each[axis.column]) for axis in own))
+            groups.setdefault(key, []).append(each)
+        click.echo(f"{kind} at {', '.join([level_text(CL, DOF), *defaults])}:")
+        rows = [(*key, limits_text(each)) for key, each in groups.items()]
+        print_labelled(("experiment", "model", *(axis.heading for axis in own), "limit"), rows, labels)
 
 
 def print_contours(plane: Record) -> None:
@@ -282,22 +343,40 @@ def limit_text(record: Record) -> str:
 def bound_text(record: Record, which: Literal["limit", "expected"]) -> str:
     """The limit of a record or its expected one, or why there is none; empty where nothing is measured."""
     status = record["status" if which == "limit" else "expected_status"]
-    if record[f"{which}_gev"] is None:
+    if status is None or status in NO_LIMIT:
         return "" if status is None else NO_LIMIT[status]
     outside = " (outside the axis)" if status == OUTSIDE_AXIS else ""
-    return mass_text(record[f"{which}_gev"], record[f"{which}_over_g_gev"]) + outside
+    if _is_on_mass(record):
+        return mass_text(record[f"{which}_gev"], record[f"{which}_over_g_gev"]) + outside
+    axis = limited_axis(record)
+    if which in record:
+        return f"{record[which]:.4g} {axis.shown_unit}".rstrip() + outside
+    sides = record[f"{which}_low"], record[f"{which}_high"]
+    return interval_text(sides, axis) + outside
 
 
 def limits_text(records: Sequence[Record]) -> str:
     """One limit, or the range of limits over rows and the number of rows that have none on the axis."""
     if len(records) == 1:
         return limit_text(records[0])
-    found = sorted(each["limit_gev"] for each in records if each["limit_gev"])
-    ends = f"{found[0]:.1f} to {found[-1]:.1f} GeV" if found else "none"
+    ends = _range_of_limits(records)
     states = [each["status"] for each in records]
     others = [f"{states.count(state)} {words}" for state, words in OVER_ROWS.items() if state in states]
     rows = " and ".join(axis.text for axis in _row_axes(records[0]))
     return f"{ends} over {len(records)} {rows}" + (f" ({', '.join(others)})" if others else "")
+
+
+def _range_of_limits(records: Sequence[Record]) -> str:
+    """The least and the greatest of some limits; of limits on two sides, the tightest."""
+    if "limit_low" in records[0]:
+        axis = limited_axis(records[0])
+        lows, highs = ([each[key] for each in records if each[key] is not None] for key in ("limit_low", "limit_high"))
+        tightest = max(lows, default=None), min(highs, default=None)
+        return "none" if tightest == (None, None) else f"at best {interval_text(tightest, axis)}"
+    key, digits = ("limit_gev", ".1f") if _is_on_mass(records[0]) else ("limit", ".4g")
+    found = sorted(each[key] for each in records if each[key])
+    unit = limited_axis(records[0]).shown_unit
+    return f"{found[0]:{digits}} to {found[-1]:{digits}} {unit}".rstrip() if found else "none"
 
 
 def mass_text(mass: float, over_g: float | None) -> str:
@@ -322,10 +401,27 @@ def conditions(record: Record) -> str:
     return ", ".join([level, *(f"{axis.text} {setting_text(record[axis.column])}" for axis in SETTINGS)])
 
 
-def intervals_text(intervals: Iterable[tuple[float, float | None]]) -> str:
-    """Allowed intervals, the last one open."""
-    told = [f"above {low:.4g} GeV" if high is None else f"{low:.4g} to {high:.4g} GeV" for low, high in intervals]
-    return ", ".join(told) or "no mass of 1 GeV or more"
+def intervals_text(intervals: Iterable[tuple[float | None, float | None]], axis: Axis) -> str:
+    """Allowed intervals of an axis."""
+    told = [interval_text(each, axis) for each in intervals]
+    return ", ".join(told) or ("no mass of 1 GeV or more" if axis is M_ZPRIME else f"no {axis.text}")
+
+
+def interval_text(ends: tuple[float | None, float | None], axis: Axis) -> str:
+    """An interval of an axis, where None is an open end, and that of the quantity of which the axis is a shift.
+
+    >>> interval_text((36.1, None), M_ZPRIME), interval_text((-0.0101, 0.02), by_name(STRENGTHS)["shift"])
+    ('above 36.1 GeV', '-0.0101 to 0.02 (sin2_theta_w 0.2211 to 0.2512)')
+    """
+    if axis.whole:
+        shift = replace(axis, whole="")
+        whole = [None if end is None else axis.unshifted + end for end in ends]
+        return f"{interval_text(ends, shift)} ({axis.whole} {interval_text((whole[0], whole[1]), shift)})"
+    low, high = ends
+    if low is None and high is None:
+        return "any"
+    told = f"below {high:.4g}" if low is None else f"above {low:.4g}" if high is None else f"{low:.4g} to {high:.4g}"
+    return f"{told} {axis.shown_unit}".rstrip()
 
 
 def range_text(name: str, values: Sequence[float]) -> str:
