@@ -1,6 +1,7 @@
 """Limits on new interactions of neutrinos from low-energy experiments, over dense grids.
 
     events, chi2           expected counts and chi-square at any points
+    show                   an experiment, and what the Standard Model predicts in each of its bins
     limit, intervals       lower limits on M_Z', and every allowed interval
     delta_chi2             chi2 above its infimum over all M_Z'
     scan, open             fill a store over a grid file, and read it as xarray
@@ -19,16 +20,17 @@ stands above it:
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
-                  quenching  resolution  arrival
+                  reactors  solar  quenching  resolution  arrival  shells
     interactions  parameters  interaction  standard_model  contact  nsi  catalogue
-    experiments   geometry  sources  energies  efficiencies  detectors  quenching  resolutions  reconstruction  timing
-                  backgrounds  observations  form_factors  targets  experiment  reading  catalogue
-    likelihoods   settings  gaussian  rates  response  likelihood
+    experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
+                  reconstruction  timing  backgrounds  observations  form_factors  targets  experiment  reading
+                  catalogue
+    likelihoods   settings  gaussian  rates  response  predictions  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
-    answers       question  records  point  from_cube  planes  contours  answers
-    outputs       figures  plots  terminal  citations
+    answers       question  records  point  from_cube  planes  contours  answers  shown
+    outputs       figures  plots  spectrum  terminal  citations
     paper         table3  paper_figures  report  paper
     commands      signals  completion  options  cli
     __main__
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fastscan import experiments
+    from fastscan.answers.shown import show
     from fastscan.errors import FastscanError, FastscanWarning
     from fastscan.interactions import catalogue as models
     from fastscan.limits.limits import delta_chi2, intervals, limit
@@ -62,6 +65,7 @@ __all__ = [
     "models",
     "open",
     "scan",
+    "show",
 ]
 
 _HOMES = {
@@ -74,6 +78,7 @@ _HOMES = {
     "intervals": "limits.limits",
     "scan": "scans.scanner",
     "open": "stores.store",
+    "show": "answers.shown",
 }
 _ROOMS = {"experiments": "experiments", "grid": "scans.grid", "models": "interactions.catalogue"}  # as users know them
 

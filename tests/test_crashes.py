@@ -344,7 +344,7 @@ def test_tasks_that_are_deleted_under_a_scan_are_told(grid: Path, tmp_path: Path
             for record in list(out.rglob("done.*.json"))[:5]:
                 record.unlink()
 
-    with pytest.raises(FastscanError, match="5 tasks were deleted while the scan ran; --resume computes them anew"):
+    with pytest.raises(FastscanError, match="5 tasks were deleted while the scan ran; resume=True computes them anew"):
         fastscan.scan(grid, out, progress=delete)
 
 

@@ -182,6 +182,13 @@ FOUR = background("ss", "events = [1, 2, 3]")
         ("observed = [5, 1, 6]\nerror = [1, 0, 1]", BINS, "measured", "error: must be between"),
         ("observed = [5, 1, 6]\nerror = [1, 1]", BINS, "measured", "error: must be as many as the 3 observed, not 2"),
         ('observed = { file = "no.csv", column = 1 }', BINS, "measured", "file: .*no.csv: No such file"),
+        (
+            'observed = { file = "less.csv", column = "n" }\nerror = [1, 1, 1]',
+            BINS,
+            "measured",
+            "error: can't stand here: name the column of errors",
+        ),
+        ('observed = { file = "less.csv", column = "n" }', BINS, "measured", "column: .*less.csv: column 'n': must be"),
         ("signal = 3\nsignal_error = 1", BINS, "measured", "signal: is one number, where there are 3 bins"),
         ("signal = 3", ONE, "measured", "signal_error: missing"),
         ("signal = 3\nsignal_error = 1\nobserved = 3", ONE, "measured", "observed: can't stand here"),
@@ -191,6 +198,8 @@ FOUR = background("ss", "events = [1, 2, 3]")
         ('background = "lots"', ONE, "projection", "background: must be a rate such as"),
         ('background = "6 /keVee/kg/d"', ONE, "projection", "a rate per energy needs bins that end"),
         ('background = "6 /d"', BINS, "projection", "a rate says nothing of bins"),
+        ('background = "1.2.3 /d"', ONE, "projection", "background: must be a rate such as"),
+        ('background = "1e400 /d"', ONE, "projection", "background: must be between 0 and 1e.15 in its unit"),
         (
             'background = "6 /keVnr/kg/d"',
             BINS,
@@ -217,6 +226,7 @@ FOUR = background("ss", "events = [1, 2, 3]")
 def test_what_is_wrong_in_an_observation_is_told(
     words: str, detector: str, kind: str, problem: str, write: Write
 ) -> None:
+    write("less.csv", "n,error\n5,1\n-3,1\n6,1\n")
     require_refused(experiments.load, write("own.toml", observing(words, detector, kind)), problem)
 
 

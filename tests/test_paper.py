@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FASTSCAN
+from conftest import FASTSCAN, line_of, ok
 from test_readme import examples, require_same
 
 import fastscan
@@ -185,6 +185,15 @@ def test_files_of_the_user_are_not_overwritten(tmp_path: Path, name: str) -> Non
     with pytest.raises(FastscanError, match=f"{name} is there without table3.zarr; it is left as it is"):
         paper.run(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_continues_a_table_that_could_not_be_written_is_the_same_command(tmp_path: Path) -> None:
+    """The command has no --resume."""
+    place = tmp_path / "out"
+    command = ["bash", "-c", f"ulimit -f 1; exec {FASTSCAN} paper --no-figures -o {place}"]
+    problem = line_of(subprocess.run(command, capture_output=True, text=True, check=False))
+    assert problem.endswith("table3.zarr: File too large; what is done is kept, the same command continues")
+    assert "195.3 / 183 +6.7 %" in ok("paper", "--no-figures", "-o", place)
 
 
 def test_the_store_is_used_again(written: tuple[Path, list[Entry]]) -> None:

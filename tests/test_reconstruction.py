@@ -202,6 +202,10 @@ def stepped(x: float) -> float:
     return float(np.interp(x, (5.0, 10.0, 30.0), (0.1, 0.6, 0.9), left=0.0))
 
 
+def error_function(x: float, plateau: float = 0.9, midpoint: float = 9.0, sigma: float = 2.5) -> float:
+    return plateau / 2 * (1 + math.erf((x - midpoint) / (math.sqrt(2) * sigma)))
+
+
 def csi_visible(recoil: float) -> float:
     """keVee of keVnr."""
     t = recoil / 1e3
@@ -228,6 +232,7 @@ EFFICIENCIES = {
         lowered_logistic,
         (10.8646 - math.log(1.32045 / 0.333322 - 1) / 0.285979, 10.8646, 20.0, 60.0),
     ),
+    '{ shape = "erf", plateau = 0.9, midpoint = 9, sigma = 2.5 }': (error_function, (4.0, 9.0, 14.0)),
     '{ shape = "table", unit = "PE", energy = [5, 10, 30], values = [0.1, 0.6, 0.9], below = 0 }': (
         stepped,
         (5.0, 10.0, 30.0),
@@ -272,7 +277,8 @@ bins = { edges = [6.5, 8.5, 10.5, 30.5], unit = "PE" }""",
         "pions",
     )
     assert isinstance(csi.detector, Reconstruction)
-    ours = csi.detector.probabilities(np.array([0.008, 0.02]), None)
+    iodine, _ = csi.targets[0].isotopes()[0]
+    ours = csi.detector.probabilities(np.array([0.008, 0.02]), iodine)
     for recoil, column in zip((8.0, 20.0), ours.T, strict=True):
         mean = 0.0878 * 13.348 * recoil
         chances = {
@@ -280,6 +286,63 @@ bins = { edges = [6.5, 8.5, 10.5, 30.5], unit = "PE" }""",
         }
         bins = ((7, 8), (9, 10), range(11, 31))
         assert column == pytest.approx([math.fsum(chances[n] for n in numbers) for numbers in bins], rel=1e-12)
+
+
+def fissions(seconds: float = 365 * naive.DAY, gigawatts: float = 3.0, distance: float = 1930.0) -> float:
+    """Fissions of U235 per cm^2."""
+    energy = naive.FISSION_ENERGY["U235"] * naive.JOULE_PER_MEV
+    return gigawatts * 1e9 / energy * seconds / (4 * math.pi * distance**2)
+
+
+def lindhard(recoil: float, isotope: naive.Isotope) -> float:
+    """keVee of keVnr, k = 0.162."""
+    eps = 11.5 * isotope.charge ** (-7 / 3) * recoil
+    g = 3 * eps**0.15 + 0.7 * eps**0.6 + eps
+    return recoil * 0.162 * g / (1 + 0.162 * g)
+
+
+def naive_total(chain: naive.Chain) -> float:
+    """Events of a kilogram of germanium at the reactor of the tests."""
+    nuclei = numbers(naive.GE, 1.0)
+    return float(naive.chained_events("research reactor", fissions(), nuclei, naive.sm_couplings("cevns"), chain).sum())
+
+
+def test_a_mean_far_below_one_gives_single_electrons(loaded: Callable[..., experiments.Experiment]) -> None:
+    """Zero electrons come with the probability exp(-mean), however many standard deviations away one of them is."""
+    words = LINDHARD + '\nelectrons_per_kevee = 3\nresolution = "poisson"\nthreshold = "1 electrons"'
+    detector = loaded(words).detector
+    assert isinstance(detector, Reconstruction)
+    isotope = experiments.load("coherent-ge").targets[0].isotopes()[0][0]
+    recoils = np.array([1e-9, 1e-7, 1e-6, 1e-4])
+    means = 3e3 * detector.quenching.visible(recoils, isotope)
+    assert detector.probabilities(recoils, isotope)[0] == pytest.approx(-np.expm1(-means), rel=1e-9)
+    counted = naive.Chain(
+        lambda t, isotope: 3 * lindhard(t, isotope), (0.0, math.inf), efficiency=lambda mean: -math.expm1(-mean)
+    )
+    assert counts(loaded(words))["nubar_e"].sum() == pytest.approx(naive_total(counted), rel=1e-8)
+
+
+def test_an_error_function_counts_as_the_naive_calculation(loaded: Callable[..., experiments.Experiment]) -> None:
+    """A turn-on in visible energy, with a resolution; and the recoil energy's own, with neither."""
+    turn_on = 'shape = "erf", plateau = 0.95, midpoint = 150, sigma = 15, unit = "eVee"'
+    blurred = loaded(f'{LINDHARD}\nresolution = "20 eVee"\nthreshold = "0.1 keVee"\nefficiency = {{ {turn_on} }}')
+    chain = naive.Chain(
+        lindhard,
+        (0.1, math.inf),
+        gaussian(lambda mean: 0.02),
+        lambda mean: 0.02,
+        lambda x: error_function(x, 0.95, 0.15, 0.015),
+        (0.105, 0.15, 0.195),
+    )
+    assert counts(blurred)["nubar_e"].sum() == pytest.approx(naive_total(chain), rel=1e-8)
+    sharp = loaded('efficiency = { shape = "erf", plateau = 0.95, midpoint = 0.7, sigma = 0.05, unit = "keVnr" }')
+    chain = naive.Chain(
+        lambda t, _: t,
+        (0.0, math.inf),
+        efficiency=lambda x: error_function(x, 0.95, 0.7, 0.05),
+        knots=(0.55, 0.7, 0.85),
+    )
+    assert counts(sharp)["nubar_e"].sum() == pytest.approx(naive_total(chain), rel=1e-8)
 
 
 @pytest.mark.parametrize("which", ["csi", "lar", "ge", "narrow", "sharp"])
@@ -493,6 +556,43 @@ WRONG = [
         "efficiency: the table says nothing below its first energy",
     ),
     (LINDHARD + '\nefficiency = { shape = "logistic", plateau = 1, slope = 1, midpoint = 1 }', "unit: missing"),
+    (
+        LINDHARD
+        + '\nefficiency = { shape = "logistic", plateau = 0.2, slope = 1, midpoint = 1, offset = -0.3, unit = "eVee" }',
+        "plateau: is no higher than the offset is deep",
+    ),
+    (LINDHARD + '\nefficiency = { shape = "erf", midpoint = 1, sigma = 0, unit = "keVee" }', "plateau: missing"),
+    (
+        LINDHARD + '\nefficiency = { shape = "erf", plateau = 1, midpoint = 1, sigma = 0, unit = "keVee" }',
+        "sigma: must be between 1e-09",
+    ),
+    ('efficiency = { shape = "erf", plateau = 1, midpoint = 1, sigma = 1 }', "shape: 'erf' is in photoelectrons"),
+    (LINDHARD + '\nefficiency = "high"', "efficiency: must be a table of a shape, or a number from 0 to 1"),
+    (
+        LINDHARD + '\nelectrons_per_kevee = 300\nthreshold = "5 PE"',
+        "threshold: is in photoelectrons, where the detector's are in visible energy .* or electrons",
+    ),
+    ('charge_yield = 5\nthreshold = "1 keVee"', "threshold: is in visible energy .*, where .* are in electrons"),
+    (LINDHARD + '\nthreshold = "500 keVee"', "detector: threshold: no recoil from this source gives as much"),
+    (LINDHARD + '\nbins = { edges = [9, 10], unit = "MeVee" }', "detector: bins: no recoil from this source"),
+    ('bins = { edges = [9, 10], unit = "MeV" }', "detector: bins begin above any recoil"),
+    ("quenching = 0", "detector: threshold: no recoil from this source gives as much"),
+    ('quenching = 0\nresolution = "20 eVee"', "detector: threshold: no recoil from this source gives as much"),
+    (LINDHARD + '\ndrop_below = "5 MeVee"', "detector: drop_below: no recoil from this source gives as much"),
+    (
+        """quenching = { model = "polynomial", unit = "keV", coefficients = [0.2, -0.1] }
+bins = { edges = [0.5, 1.5], unit = "keVnr" }""",
+        "bins: two edges are the same visible energy",
+    ),
+    (LINDHARD + '\nthreshold = "2 keVee"\nbins = { edges = [1, 2], unit = "keVee" }', "threshold: is above all bins"),
+    (
+        'quenching = { model = "polynomial", unit = "keV", coefficients = [0.06, 4.3] }\nthreshold = "0.1 keVee"',
+        "detector: quenching: at 0.2.* keV more energy is visible than a recoil has",
+    ),
+    (
+        LINDHARD + '\nelectrons_per_kevee = 1e8\nthreshold = "5 electrons"\nresolution = "poisson"',
+        r"own.toml: detector: resolution: Poisson numbers of more than 100000",
+    ),
 ]
 
 

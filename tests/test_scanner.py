@@ -127,7 +127,9 @@ def test_finish_names_the_tasks_where_no_scan_in_parts_has_them_all(write: Write
     scanner.finish(str(out))
     for number in (0, 1):
         (out / f"coherent-ge/chi/chi2/done.{number}.json").unlink()
-    with pytest.raises(FastscanError, match="complete: coherent-ge/chi lacks tasks 0-1; resume=True computes them"):
+    with pytest.raises(
+        FastscanError, match="complete: coherent-ge/chi lacks tasks 0-1; a scan with resume=True computes them"
+    ):
         scanner.finish(str(out))
 
 
@@ -135,7 +137,7 @@ def test_finish_names_the_tasks_where_no_scan_in_parts_has_them_all(write: Write
 def test_a_store_that_lost_what_parts_it_has_lists_tasks(said: str, grid_file: Path, tmp_path: Path) -> None:
     root = fastscan.scan(grid_file, tmp_path / "out.zarr", part=(1, 2))
     zarr.open_group(root.store.root, mode="r+", use_consolidated=False).attrs["fastscan_parts"] = said
-    with pytest.raises(FastscanError, match="coherent-csi/e6 lacks tasks 0; resume=True computes them"):
+    with pytest.raises(FastscanError, match="coherent-csi/e6 lacks tasks 0; a scan with resume=True computes them"):
         scanner.finish(str(tmp_path / "out.zarr"))
 
 

@@ -174,7 +174,8 @@ def test_a_job_that_is_told_of_its_time_limit_is_continued_by_the_same_command(
     job = submitted(shell, command)
     wait_until(lambda: sum(1 for _ in tmp_path.rglob("done.*.json")) > 10)
     shell(f"scancel --batch --signal=TERM {job}")  # as --signal=B:TERM@60 does a minute before the limit
-    ended(shell, job)
+    told = ended(shell, job)
+    assert re.search(r"fastscan: terminated; \d+ of \d+ tasks are done; the same command continues$", told.strip())
     assert not re.search("JobState=COMPLETED", shell(f"scontrol show job {job}"))
     again = submitted(shell, command)
     assert "e6" in ended(shell, again)

@@ -144,6 +144,7 @@ def test_a_detector_of_today_can_have_bins_in_time(tmp_path: Path) -> None:
             "nu_mu: must not add up to more than 1, but to 3",
         ),
         (TIME + GAUSSIAN + 'efficiency = { shape = "decay", start = 1 }', r"\[efficiency\]: rate: missing"),
+        (TIME.replace("-0.1, 0.4, 0.9, 6", "-9, -8") + GAUSSIAN, r"\[time\]: edges: are all before the first neutrino"),
         (TIME + GAUSSIAN + "pulses = 1", "unknown key 'pulses'; did you mean 'pulse'"),
     ],
 )

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numba
 import pytest
 from conftest import FASTSCAN, GRID, MANY_TASKS, Arrays, arrays, run, scanned, with_store
 
@@ -76,9 +77,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
     return arrays(scanned(MANY_TASKS, tmp_path_factory.mktemp("undisturbed")))
 
 
-@pytest.mark.parametrize("options", [[], ["--workers", "1"]], ids=["threads", "workers"])
+@pytest.mark.parametrize(
+    ("options", "again"),
+    [([], "--resume"), (["--workers", "1"], "--resume"), (["--part", "1/1"], "the same command")],
+    ids=["threads", "workers", "part"],
+)
 def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
-    options: list[str], undisturbed: Arrays, tmp_path: Path
+    options: list[str], again: str, undisturbed: Arrays, tmp_path: Path
 ) -> None:
     """A terminal's Ctrl-C goes to all processes of a command, dask's too."""
     out = tmp_path / "out.zarr"
@@ -99,7 +104,7 @@ def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
     printed, told = scan.communicate(timeout=60)
     assert (scan.returncode, printed) == (130, ""), told
     (ended,) = told.splitlines()[1:]
-    assert re.fullmatch(r"fastscan: interrupted; \d+ of 724 tasks are done; --resume continues", ended)
+    assert re.fullmatch(rf"fastscan: interrupted; \d+ of 724 tasks are done; {again} continues", ended)
     done = sum(1 for _ in out.rglob("done.*.json"))
     calls: list[Progress] = []
     fastscan.scan(tmp_path / "grid.toml", out, resume=True, progress=calls.append)
@@ -107,22 +112,52 @@ def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
     assert arrays(out) == undisturbed
 
 
-def test_a_terminal_sees_how_far_a_scan_is(tmp_path: Path) -> None:
+def on_terminal(*arguments: object, **environment: str) -> str:
+    """What a terminal shows of stderr while a command runs."""
     pty = pytest.importorskip("pty")
-    (tmp_path / "grid.toml").write_text(FEW)
     here, terminal = pty.openpty()
-    command = [FASTSCAN, "scan", tmp_path / "grid.toml", "-o", tmp_path / "out.zarr"]
-    scan = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal)
+    command = [FASTSCAN, *map(str, arguments)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, env={**os.environ, **environment})
     os.close(terminal)
     shown = b""
     with suppress(OSError):  # on Linux, what ends a terminal is an error
         while data := os.read(here, 4096):
             shown += data
     os.close(here)
-    assert scan.wait(60) == 0
-    what, _, progress = shown.decode().partition("\n")
+    assert running.wait(60) == 0
+    return shown.decode()
+
+
+def test_a_terminal_sees_how_far_a_scan_is(tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(FEW)
+    shown = on_terminal("scan", tmp_path / "grid.toml", "-o", tmp_path / "out.zarr")
+    what, _, progress = shown.partition("\n")
     assert "points in 5 tasks to compute; 2 groups of" in what
     assert "\r" in progress
     states = re.findall(r"(\d+)/5 tasks, [\d.]+ ?[kMG]? points/s, 0 retried, 0 failed", progress)
     assert states[-1] == "5"
     assert "100%" in progress
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+def test_a_terminal_sees_why_the_first_command_waits_and_later_ones_say_nothing(tmp_path: Path) -> None:
+    empty = str(tmp_path / "cache")
+    line, end = on_terminal("limit", "conus", "chi", NUMBA_CACHE_DIR=empty).split("\n")
+    said = "fastscan: compiling the numerical kernels, which takes some ten seconds at the first use"
+    assert (line.rstrip().endswith(said), end) == (True, "")
+    assert on_terminal("limit", "conus", "chi", NUMBA_CACHE_DIR=empty) == ""
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+def test_python_is_told_of_compiling_once_and_only_by_a_logger(tmp_path: Path) -> None:
+    once = "import fastscan; fastscan.chi2('conus', 'chi', m_zprime=200)"
+    logged = f"import logging; logging.basicConfig(level=logging.INFO); {once}"
+    told = {}
+    for name, program in (("silent", once), ("logged", logged)):
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / name)}
+        ended = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        told[name] = ended.stdout + ended.stderr
+    line = "INFO:fastscan.kernels.jit:compiling the numerical kernels, which takes some ten seconds at the first use\n"
+    assert told == {"silent": "", "logged": line}

@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that ``fastscan --help`` starts in a moment.
 """
 
+import logging
 import os
 import re
 import sys
@@ -111,6 +112,7 @@ def experiments(as_json: bool) -> None:
     Example: fastscan experiments
     """
     from fastscan.experiments import catalogue as known
+    from fastscan.experiments.sources import GROUPS
 
     loaded = [known.load(name) for name in known.names()]
     if as_json:
@@ -120,15 +122,67 @@ def experiments(as_json: bool) -> None:
                 "label": each.label,
                 "title": each.title,
                 "channel": each.channel,
+                "source": each.source.group,
                 "sigma_sys": each.statistics.sigma_sys,
                 "references": each.references,
+                "assumed": each.assumed,
             }
             for each in loaded
         ]
         terminal.print_json(told)
     else:
-        rows = [(each.name, each.label, each.channel, f"{each.statistics.sigma_sys:g}", each.title) for each in loaded]
-        terminal.print_table(("experiment", "label", "channel", "sigma_sys", "title"), rows)
+        terminal.print_experiments(sorted(loaded, key=lambda each: GROUPS.index(each.source.group)))
+
+
+@cli.command()
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.option("-o", "--output", type=click.Path(), help="Picture of the spectrum to write: .png, .pdf or .svg.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+@options.as_json
+@options.as_csv
+def show(experiment: str, output: str | None, overwrite: bool, as_json: bool, as_csv: bool) -> None:
+    """What an experiment is, and what it is expected to count.
+
+    The numbers of EXPERIMENT, a name of `fastscan experiments` or a path to a TOML file, what of them is assumed, and
+    the events that the Standard Model predicts in each bin by neutrino, beside its backgrounds and its data. The error
+    of data is the one in chi2, without systematic errors. -o draws the spectrum too, of an experiment with one bin in
+    finer ones. Pictures need matplotlib: pip install 'fastscan[plot]'.
+
+    \b
+    Examples: fastscan show coherent-csi
+              fastscan show grids/experiments/quenched-detector.toml --csv
+              fastscan show conus -o conus.pdf
+    """
+    options.only_one(json=as_json, csv=as_csv)
+    if output is not None:
+        _check_picture(output, overwrite)
+    from fastscan.answers import records, shown
+
+    found = shown.show(experiment)
+    if as_csv:
+        records.write_csv(sys.stdout, (), shown.bin_records(found))
+    elif as_json:
+        terminal.print_json(shown.record(found))
+    else:
+        terminal.print_shown(shown.record(found))
+    if output is not None:
+        from pathlib import Path
+
+        from fastscan.outputs import figures, spectrum
+
+        figures.save(spectrum.draw(found), Path(output))
+        click.echo(f"written to {output}", err=as_json or as_csv)
+
+
+def _check_picture(output: str, overwrite: bool) -> None:
+    """Refuse a name that is no picture's, and a file that is there and isn't to be replaced."""
+    from pathlib import Path
+
+    from fastscan.outputs import figures
+
+    figures.check_name(Path(output))
+    if Path(output).exists() and not overwrite:
+        raise OutputError(f"{output} exists; --overwrite replaces it")
 
 
 @cli.command()
@@ -211,10 +265,11 @@ def scan(
     from fastscan.scans.progress import Progress, ProgressBar
 
     cubes = plan(grid)
+    again = "--resume" if not resume and part is None else "the same command"
     with cluster.client(workers, scheduler) as client, ProgressBar(cubes, store) as bar:
 
         def progress(now: Progress) -> None:
-            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; --resume continues")
+            signals.say_at_end(f"{now.tasks} of {now.tasks_to_do} tasks are done; {again} continues")
             bar(now)
 
         scanner.run(cubes, store, client=client, resume=resume, overwrite=overwrite, part=part, progress=progress)
@@ -423,9 +478,7 @@ def plot(
 
     from fastscan.outputs import figures, plots
 
-    figures.check_name(Path(output))
-    if Path(output).exists() and not overwrite:
-        raise OutputError(f"{output} exists; --overwrite replaces it")
+    _check_picture(output, overwrite)
     wanted = plots.Picture(kind, along, PlaneAxes(axes, minimise))
     picture, left_out = plots.plot(store, question, wanted)
     figures.save(picture, Path(output))
@@ -470,6 +523,7 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
         getattr(sys, name).reconfigure(errors="backslashreplace")  # a title may have what the terminal can't show
     _tell_warnings()
+    _tell_compilations()
     try:
         _check_environment()
         cli.main(prog_name="fastscan", standalone_mode=False)
@@ -501,6 +555,16 @@ def _tell_warnings() -> None:
 
     warnings.simplefilter("always", FastscanWarning)
     warnings.showwarning = show  # type: ignore[assignment]
+
+
+def _tell_compilations() -> None:
+    """Say to who waits at a terminal that kernels are being compiled; a progress bar makes room for that line."""
+    if sys.stderr.isatty():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("\r\x1b[Kfastscan: %(message)s"))
+        log = logging.getLogger("fastscan.kernels")
+        log.setLevel(logging.INFO)
+        log.addHandler(handler)
 
 
 def _check_environment() -> None:

@@ -14,12 +14,13 @@ import numpy as np
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments import energies
 from fastscan.experiments.energies import Kind
-from fastscan.inputs import bounds, points
+from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
 
-_RATE = re.compile(r"\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*((?:/\s*[A-Za-z]+\s*)+)")
+_RATE = re.compile(r"\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*((?:/\s*[A-Za-z]+\s*)+)")
+UNNAMED = "background"  # the name of the only one
 RATE = "a rate such as '6 /keVee/kg/d' or '0.4 /d'"
 
 
@@ -57,6 +58,9 @@ class Amount(Protocol):
     def events(self, exposed: Exposed) -> Array:
         """Events in each bin."""
 
+    def told(self) -> str:
+        """In words."""
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -91,6 +95,18 @@ class Rate:
             raise ExperimentError("a rate per energy needs bins that end: give bins")
         return total * widths
 
+    def told(self) -> str:
+        """See `Amount.told`.
+
+        >>> Rate(6 / 86400 * 1e3, per_kg=True, per="visible").told()
+        '6 /keVee/kg/d'
+        """
+        per, size = "", 1.0
+        if self.per is not None:
+            symbol = energies.USUAL["recoil" if self.per == "own" else self.per]
+            per, size = f"/{symbol}", energies.UNITS[symbol][1]
+        return f"{self.per_s * UNITS['time']['d'] * size:.6g} {per}{'/kg' if self.per_kg else ''}/d"
+
 
 @dataclass(frozen=True)
 class Events:
@@ -104,6 +120,10 @@ class Events:
             raise ExperimentError(f"must be as many numbers as the {exposed.bins} bins, not {len(self.each)}")
         return np.array(self.each)
 
+    def told(self) -> str:
+        """See `Amount.told`."""
+        return f"{math.fsum(self.each):.6g} events"
+
 
 @dataclass(frozen=True)
 class Background:
@@ -112,6 +132,11 @@ class Background:
     name: str
     amount: Rate | Events
     error: float = 0.0
+
+    def told(self) -> str:
+        """In words."""
+        error = f" +- {100 * self.error:.6g} %" if self.error else ""
+        return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error
 
 
 def read(table: Table) -> tuple[Background, ...]:
@@ -126,7 +151,7 @@ def read(table: Table) -> tuple[Background, ...]:
         For a key that is missing, unknown or wrong, or can't stand beside the others.
     """
     if table.is_text("background"):
-        return (Background("background", _read_rate(table, "background")),)
+        return (Background(UNNAMED, _read_rate(table, "background")),)
     found = []
     for each in table.tables("background"):
         error = each.relative("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in each else 0.0
@@ -146,7 +171,7 @@ def _read_amount(table: Table) -> Rate | Events:
         return _read_rate(table, "rate")
     if "file" in table:
         table.refuse("events", "they are in the file")
-        events = read_column(table, bounds.GIVEN_EVENTS)
+        events = table.column("column", table.data("file"), *bounds.GIVEN_EVENTS)
         if "total" not in table:
             return Events(events)
         total, sum_ = table.number("total", *bounds.GIVEN_EVENTS), math.fsum(events)
@@ -158,22 +183,17 @@ def _read_amount(table: Table) -> Rate | Events:
     return Events(table.numbers("events", *bounds.GIVEN_EVENTS, bounds.MOST_BINS))
 
 
-def read_column(table: Table, within: tuple[float, float], key: str = "column") -> tuple[float, ...]:
-    """The numbers in the column, named by a key, of the ``file`` of a table."""
-    data = table.data("file")
-    found = table.column(key, data)
-    table.checked("file", lambda: points.check(data, key, found, within))
-    return found
-
-
 def _read_rate(table: Table, key: str) -> Rate:
     """The rate that a text gives: a number and, after strokes, a time and perhaps a mass and an energy."""
     text = table.take(key, str, RATE)
     match = _RATE.fullmatch(text)
     if not match:
         raise table.error(key, f"must be {RATE}, not {quoted(text)}")
-    per: Kind | Literal["own"] | None = None
+    low, high = bounds.GIVEN_EVENTS
     value, per_kg, times = float(match[1]), False, 0
+    if not low <= value <= high:
+        raise table.error(key, f"must be between {low:g} and {high:g} in its unit, not {quoted(text)}")
+    per: Kind | Literal["own"] | None = None
     for unit in (word.strip() for word in match[2].split("/")[1:]):
         if unit in UNITS["time"]:
             value, times = value / UNITS["time"][unit], times + 1

@@ -4,16 +4,17 @@ Recoil energies are in MeV.  A detector that sees something else, or sees it blu
 `fastscan.experiments.reconstruction.Reconstruction`.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from fastscan.errors import ExperimentError
+from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments import efficiencies, energies
 from fastscan.experiments.efficiencies import SHAPES, Efficiency
-from fastscan.experiments.energies import Kind
+from fastscan.experiments.energies import Kind, Unit
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
@@ -27,13 +28,14 @@ class Detector:
     """What is accepted: a smooth efficiency times steps, and the bins that recoils are counted in.
 
     `edges` (recoil energy in MeV) and `acceptance` are the steps, zero outside; `bins` are the edges of the bins
-    in MeV, empty for one bin that holds everything.
+    in MeV, empty for one bin that holds everything.  `shown_in` is the unit in which people see energies.
     """
 
     edges: tuple[float, ...]
     acceptance: tuple[float, ...]
     efficiency: Efficiency
     bins: tuple[float, ...] = ()
+    shown_in: str = ""
 
     def __post_init__(self) -> None:
         first = self.efficiency.known_from
@@ -57,7 +59,8 @@ class Detector:
             per_mev = table.number("photoelectrons_per_kev", *bounds.PHOTOELECTRONS_PER_KEV) * 1e3
         edges, acceptance = _read_steps(table, per_mev)
         efficiency, bins = _read_efficiency(table, per_mev), _read_bins(table)
-        detector = table.checked("efficiency", lambda: cls(edges, acceptance, efficiency, bins))
+        unit = energies.written_unit(table)
+        detector = table.checked("efficiency", lambda: cls(edges, acceptance, efficiency, bins, unit))
         table.done()
         return detector
 
@@ -110,6 +113,23 @@ class Detector:
         """Widths of the bins above the threshold in MeV; infinite without bins."""
         return {"recoil": np.diff(np.maximum(self.bins or (0.0, math.inf), self.threshold_mev))}
 
+    @property
+    def unit(self) -> Unit:
+        """The unit in which people see its energies, which are those of recoils."""
+        return energies.unit_of(self.shown_in, {"recoil": 1.0})
+
+    def told(self) -> dict[str, str]:
+        """Its parts in words, by what they are."""
+        efficiency = self.efficiency.told(self.unit)
+        if len(self.acceptance) > 1 or self.acceptance != (1.0,):
+            steps = zip(self.acceptance, itertools.pairwise(self.edges), strict=True)
+            efficiency += "; times " + ", ".join(f"{share:.6g} from {self.unit.told(*ends)}" for share, ends in steps)
+        return {
+            "threshold": f"{self.unit.told(self.threshold_mev)} of recoil energy" if self.threshold_mev else "none",
+            "efficiency": efficiency,
+            "bins": self.unit.told_bins(self.bins or (self.edges[0], self.edges[-1])),
+        }
+
     def bin_edges(self, largest_recoil: float) -> tuple[float, ...]:
         """Edges in MeV of the bins that recoils are counted in.
 
@@ -146,11 +166,12 @@ def _read_efficiency(table: Table, per_mev: float | None) -> Efficiency:
     if number is not None:
         return number
     inner = table.table("efficiency")
-    if "unit" in inner or inner.choice("shape", SHAPES) == "table":
+    shape = inner.choice("shape", SHAPES)
+    if "unit" in inner or shape == "table":
         unit = RECOIL_UNITS[inner.choice("unit", RECOIL_UNITS)]
         return inner.of_kind("shape", SHAPES, unit, 1 / unit)
     if per_mev is None:
-        raise inner.error("shape", "'logistic' is in photoelectrons: give photoelectrons_per_kev, or its unit")
+        raise inner.error("shape", f"{quoted(shape)} is in photoelectrons: give photoelectrons_per_kev, or its unit")
     return inner.of_kind("shape", SHAPES, 1 / per_mev, per_mev)
 
 

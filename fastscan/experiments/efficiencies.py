@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
+import scipy  # its parts load at first use: a list of experiments needs none of them
 
+from fastscan.experiments.energies import Unit
 from fastscan.inputs import bounds, points
 from fastscan.inputs.toml import Table
 from fastscan.typing import Array
@@ -34,6 +36,9 @@ class Efficiency(Protocol):
 
     def at(self, recoil: Array) -> Array | float:
         """Probability to count events of some energies, of shape (...); a constant one is a number."""
+
+    def told(self, unit: Unit) -> str:
+        """In words, with energies in a unit."""
 
 
 class Shape(Efficiency, Protocol):
@@ -71,6 +76,10 @@ class Constant:
         """See `Efficiency.at`."""
         return self.value
 
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        return f"{self.value:.6g}"
+
 
 @dataclass(frozen=True)
 class Logistic:
@@ -90,6 +99,8 @@ class Logistic:
         plateau = table.number("plateau", bounds.SHARE[0], bounds.SHARE[1] - offset)
         slope = table.number("slope", *bounds.SLOPE)
         midpoint = table.number("midpoint", *bounds.PHOTOELECTRONS)
+        if plateau <= -offset:
+            raise table.error("plateau", "is no higher than the offset is deep, so that nothing is counted")
         if offset:
             return LoweredLogistic(plateau, slope, midpoint, per, offset)
         return cls(plateau, slope, midpoint, per)
@@ -105,6 +116,11 @@ class Logistic:
         exponent = -(self.slope * (self.per_mev * recoil - self.midpoint))
         smooth: Array = self.plateau * (1 / (1 + np.exp(np.minimum(exponent, LARGEST_EXPONENT))))
         return smooth
+
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        x = f"x = {self.per_mev * unit.size:.6g} E/{unit.symbol}"
+        return f"{self.plateau:.6g} / (1 + exp(-{self.slope:.6g} (x - {self.midpoint:.6g}))), {x}"
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,55 @@ class LoweredLogistic(Logistic):
     def at(self, recoil: Array) -> Array:
         """See `Efficiency.at`."""
         return np.maximum(super().at(recoil) + self.offset, 0.0)
+
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        return f"{super().told(unit)}; less {-self.offset:.6g}"
+
+
+@dataclass(frozen=True)
+class ErrorFunction:
+    """plateau / 2 (1 + erf((x - midpoint) / (sqrt2 sigma))) in x = per_mev * energy.
+
+    It is how many events a threshold at the midpoint lets pass where a Gaussian noise of width sigma is added to x.
+
+    Examples
+    --------
+    At the midpoint, and one and two sigma above it:
+
+    >>> ErrorFunction(1.0, 160.0, 20.0, 1e6).at(np.array([160e-6, 180e-6, 200e-6])).round(4)
+    array([0.5   , 0.8413, 0.9772])
+    """
+
+    plateau: float
+    midpoint: float
+    sigma: float
+    per_mev: float
+    is_linear: ClassVar[bool] = False
+    known_from: ClassVar[float] = 0.0
+
+    @classmethod
+    def read(cls, table: Table, unit: float, per: float) -> Self:
+        """See `Shape.read`."""
+        plateau = table.number("plateau", *bounds.SHARE)
+        midpoint = table.number("midpoint", *bounds.PHOTOELECTRONS)
+        return cls(plateau, midpoint, table.number("sigma", *bounds.TURN_ON), per)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Energies around the step, which is smooth but can be steep."""
+        steps = ((self.midpoint + n * self.sigma) / self.per_mev for n in (-9, -6, -3, 0, 3, 6, 9))
+        return tuple(step for step in steps if step > 0)
+
+    def at(self, recoil: Array) -> Array:
+        """See `Efficiency.at`."""
+        passed: Array = scipy.special.ndtr((self.per_mev * recoil - self.midpoint) / self.sigma)
+        return self.plateau * passed
+
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        x = f"x = {self.per_mev * unit.size:.6g} E/{unit.symbol}"
+        return f"{self.plateau:.6g} / 2 (1 + erf((x - {self.midpoint:.6g}) / (sqrt2 {self.sigma:.6g}))), {x}"
 
 
 @dataclass(frozen=True)
@@ -162,6 +227,11 @@ class Tabulated:
         """See `Efficiency.at`."""
         return np.interp(recoil, self.energies, self.values)
 
+    def told(self, unit: Unit) -> str:
+        """See `Efficiency.told`."""
+        ends = unit.told(self.energies[0], self.energies[-1])
+        return f"table of {len(self.energies)} energies, {ends}: {min(self.values):.4g} to {max(self.values):.4g}"
+
 
 @dataclass(frozen=True)
 class ZeroBelow(Tabulated):
@@ -174,11 +244,12 @@ class ZeroBelow(Tabulated):
         return np.interp(recoil, self.energies, self.values, left=0.0)
 
 
-SHAPES: dict[str, type[Shape]] = {"logistic": Logistic, "table": Tabulated}
+SHAPES: dict[str, type[Shape]] = {"logistic": Logistic, "erf": ErrorFunction, "table": Tabulated}
 
 
 def read_number(table: Table) -> Constant | None:
     """The constant efficiency of a detector; None where a table describes it."""
     if "efficiency" not in table:
         return Constant(1.0)
+    table.take("efficiency", (int, float, dict), "a table of a shape, or a number from 0 to 1")
     return Constant(table.number("efficiency", *bounds.SHARE)) if table.is_number("efficiency") else None

@@ -9,7 +9,8 @@ One follows from the other in this order: a quenching makes a recoil visible, a 
 photoelectrons or electrons.  Recoil and visible energies are in MeV.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,11 +35,38 @@ UNITS: dict[str, tuple[Kind, float]] = {
     unit: (kind, factor) for kind, name in UNIT_KINDS.items() for unit, factor in units.UNITS[name].items()
 }
 BARE = units.UNITS["energy"]  # units that don't say which energy they are of
-OWN: tuple[Kind, ...] = (
-    "recoil",
-    "visible",
-)  # the energies that a detector can have of its own, without photoelectrons
+OWN: tuple[Kind, ...] = ("recoil", "visible")  # what a detector can have without photoelectrons and electrons
+USUAL: dict[Kind, str] = {  # the unit of an energy for which a file has none
+    "recoil": "keV",
+    "visible": "keVee",
+    "photoelectrons": "PE",
+    "electrons": "electrons",
+}
 EXPECTED = f"an energy with its unit ({', '.join(UNITS)}), such as '160 eVee'"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit in which people see the energies of a detector, and its size in that of the detector.
+
+    >>> Unit("eVee", 1e-6).told(160e-6), Unit("keV", 1e-3).told(0.0, math.inf)
+    ('160 eVee', '0 keV on')
+    """
+
+    symbol: str
+    size: float
+
+    def told(self, *ends: float) -> str:
+        """An energy, or the range of two, in words."""
+        first, last = f"{ends[0] / self.size:.6g}", f"{ends[-1] / self.size:.6g}"
+        if len(ends) == 1:
+            return f"{first} {self.symbol}"
+        return f"{first} {self.symbol} on" if math.isinf(ends[-1]) else f"{first} to {last} {self.symbol}"
+
+    def told_bins(self, edges: Sequence[float]) -> str:
+        """Bins in words."""
+        number = "one" if len(edges) == 2 else len(edges) - 1
+        return f"{number} from {self.told(edges[0], edges[-1])}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +82,26 @@ def unit(table: Table, key: str = "unit") -> tuple[Kind, float]:
     return UNITS[table.choice(key, UNITS)]
 
 
+def unit_of(symbol: str, sizes: Mapping[Kind, float]) -> Unit:
+    """The unit of a symbol or, where that is empty or of an energy that isn't known, the usual one.
+
+    `sizes` says how much of the detector's own energy one of each kind of energy is that is known.
+    """
+    kind, factor = UNITS.get(symbol, ("recoil", 1.0))
+    if not symbol or kind not in sizes:
+        symbol = USUAL[list(sizes)[-1]]
+        kind, factor = UNITS[symbol]
+    return Unit(symbol, factor * sizes[kind])
+
+
+def written_unit(table: Table) -> str:
+    """The unit in which a detector's table has its bins or else its threshold; empty where it has neither."""
+    if "bins" in table:
+        inner = table.table("bins")
+        return inner.text("unit") if inner.is_text("unit") else ""
+    return (units.symbol(table.text("threshold")) or "") if "threshold" in table else ""
+
+
 def read(table: Table, key: str) -> Energy:
     """The energy of a key: a text with a unit that says which energy it is."""
     text = table.take(key, str, EXPECTED)
@@ -64,9 +112,9 @@ def read(table: Table, key: str) -> Energy:
     return Energy(kind, table.quantity(key, UNIT_KINDS[kind]))
 
 
-def is_recoil(unit: object) -> bool:
+def is_recoil(unit: str | None) -> bool:
     """Whether a unit is none of another energy than the recoil's; what is no unit at all is refused elsewhere."""
-    return not isinstance(unit, str) or UNITS.get(unit, ("recoil", 1.0))[0] == "recoil"
+    return unit not in UNITS or UNITS[unit][0] == "recoil"
 
 
 def read_edges(table: Table) -> tuple[Kind, tuple[float, ...]]:

@@ -3,29 +3,40 @@
 It is a value in the base units of `fastscan.inputs.units`, so that `dataclasses.replace` makes families of it.
 """
 
-import math
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Literal
 
 from fastscan.errors import ExperimentError
+from fastscan.experiments import geometry
 from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.detectors import Detector
-from fastscan.experiments.geometry import Geometry
 from fastscan.experiments.observations import Observation
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Source
 from fastscan.experiments.targets import Target
 from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
+from fastscan.inputs.units import UNITS, told
+from fastscan.physics import shells
 from fastscan.physics.constants import M_ELECTRON
-from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil
+from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil, minimum_energy
+from fastscan.physics.nuclei import Isotope
+from fastscan.physics.shells import Shells
 from fastscan.physics.spectra import Spectrum
 from fastscan.typing import Channel
+
+Electrons = Literal["free", "bound"]
+SCATTERING: dict[Channel, str] = {"cevns": "coherent scattering off nuclei", "nu-e": "scattering off electrons"}
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment; `label` is what people call it, `digest` the SHA-256 of the file that describes it."""
+    """One experiment.
+
+    `label` is what people call it, `digest` the SHA-256 of the file that describes it.  `electrons` says that electrons
+    recoil beside the nuclei, or alone, and whether they are free or bound in their shells; None where only nuclei do.
+    `assumed` says what in the file is a guess, because no paper gives it.
+    """
 
     name: str
     title: str
@@ -33,16 +44,30 @@ class Experiment:
     channel: Channel
     references: tuple[str, ...]
     exposure_s: float
-    geometry: Geometry
+    geometry: geometry.Geometry | None
     targets: tuple[Target, ...]
     source: Source
     detector: Detector | Reconstruction
     statistics: Observation
     digest: str
     time: Time | Shares | None = None
+    electrons: Electrons | None = None
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, ExperimentError)
+        if (self.geometry is None) != self.source.at_detector:
+            needs = "no geometry" if self.source.at_detector else "a geometry"
+            raise ExperimentError(f"{self.name}: a source such as its own needs {needs}")
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels whose events the detector can't tell apart."""
+        return channels_of(self.channel, self.electrons)
+
+    def shells(self, isotope: Isotope) -> Shells:
+        """The electrons of an atom of the target."""
+        return shells.bound(isotope.symbol) if self.electrons == "bound" else shells.free(isotope)
 
     @property
     def is_measured(self) -> bool:
@@ -60,6 +85,34 @@ class Experiment:
             time_bins=1 if self.time is None else len(self.time.edges) - 1,
             widths=widths,
         )
+
+    def told(self) -> dict[str, str]:
+        """What it is and what is observed with it, in words, part by part.
+
+        Examples
+        --------
+        >>> from fastscan import experiments
+        >>> experiments.load("connie").told()["source"]
+        'reactor: by power, 3.95 GW thermal, fissions U235 0.556, U238 0.071, Pu239 0.326, Pu241 0.047'
+        """
+        observed, background = self.statistics.told()
+        nuclei = "cevns" in self.channels
+        kg_days = self.exposed.mass_kg * self.exposure_s / UNITS["time"]["d"]
+        targets = [
+            f"{each.told()}; form factor {each.form_factor.told()}" if nuclei else each.told() for each in self.targets
+        ]
+        electrons = f" ({self.electrons})" if self.electrons else ""
+        return {
+            "channel": "; ".join(f"{each}, {SCATTERING[each]}" for each in self.channels) + electrons,
+            "source": f"{self.source.group}: {self.source.told()}",
+            **({} if self.geometry is None else {"geometry": self.geometry.told()}),
+            "exposure": f"{told(self.exposure_s, 'time')}, {kg_days:.6g} kg d",
+            "target": ". ".join(targets),
+            **self.detector.told(),
+            **({} if self.time is None else {"time": self.time.told()}),
+            "observation": f"{observed}; sigma_sys {self.statistics.sigma_sys:.6g}",
+            "background": background,
+        }
 
     def expected(self) -> "Experiment":
         """The same experiment with its data replaced by the Standard Model's prediction.
@@ -86,7 +139,7 @@ class Experiment:
         >>> [spectrum.neutrino for spectrum in experiments.load("coherent-csi").spectra()]
         ['nu_mu', 'nu_e', 'nubar_mu']
         """
-        dilution = self.geometry.mean_inverse_square() / (4 * math.pi) * 1e-4  # 1/m^2 to 1/cm^2
+        dilution = 1.0 if self.geometry is None else geometry.dilution(self.geometry)
         return self.source.spectra(self.exposure_s, dilution)
 
     @property
@@ -103,7 +156,23 @@ class Experiment:
         >>> round(1e3 * experiments.load("conus").largest_recoil_mev, 3)
         3.07
         """
-        return maximum_recoil(self.source.endpoint_mev, min(self._masses_mev))
+        return maximum_recoil(self.source.endpoint_mev, min(mass for _, mass in self._scatterers))
+
+    @property
+    def lowest_neutrino_mev(self) -> float:
+        """Energy in MeV of the neutrinos whose largest recoil is at the threshold.
+
+        It is 0 where an energy is reconstructed, which has no sharp threshold in recoil energy.
+
+        Examples
+        --------
+        >>> from fastscan import experiments
+        >>> round(experiments.load("conus").lowest_neutrino_mev, 2)
+        1.81
+        """
+        if not isinstance(self.detector, Detector):
+            return 0.0
+        return minimum_energy(self.detector.threshold_mev, min(mass for _, mass in self._scatterers))
 
     @property
     def largest_momentum_transfer_mev(self) -> float:
@@ -119,16 +188,24 @@ class Experiment:
         >>> round(experiments.load("coherent-csi").largest_momentum_transfer_mev, 1)
         105.6
         """
-        heaviest = max(self._masses_mev)
+        heaviest = max(mass for _, mass in self._scatterers)
         return four_momentum_transfer(maximum_recoil(self.source.endpoint_mev, heaviest), heaviest)
 
     @property
-    def _masses_mev(self) -> list[float]:
-        """Masses in MeV of what recoils."""
-        match self.channel:
-            case "cevns":
-                return [isotope.mass_mev for target in self.targets for isotope, _ in target.isotopes()]
-            case "nu-e":
-                return [M_ELECTRON]
-            case never:
-                assert_never(never)
+    def largest_recoils(self) -> list[tuple[Isotope | None, float]]:
+        """What recoils, each isotope of the targets or an electron (None), and its largest recoil energy in MeV."""
+        endpoint = self.source.endpoint_mev
+        return [(scatterer, maximum_recoil(endpoint, mass)) for scatterer, mass in self._scatterers]
+
+    @property
+    def _scatterers(self) -> list[tuple[Isotope | None, float]]:
+        """What recoils, each isotope of the targets or an electron (None), and its mass in MeV."""
+        isotopes = [isotope for target in self.targets for isotope, _ in target.isotopes()]
+        nuclei: list[tuple[Isotope | None, float]] = [(isotope, isotope.mass_mev) for isotope in isotopes]
+        of_channel: dict[Channel, list[tuple[Isotope | None, float]]] = {"cevns": nuclei, "nu-e": [(None, M_ELECTRON)]}
+        return [each for channel in self.channels for each in of_channel[channel]]
+
+
+def channels_of(channel: Channel, electrons: Electrons | None) -> tuple[Channel, ...]:
+    """The channels of an experiment: its own, and that of electrons where they recoil beside the nuclei."""
+    return (channel, "nu-e") if channel == "cevns" and electrons else (channel,)

@@ -29,6 +29,9 @@ class FormFactor(Protocol):
             For a key that is missing or wrong, and for a smearing that leaves nothing to be smeared.
         """
 
+    def told(self) -> str:
+        """In words."""
+
     def at(self, momentum_mev: Array, isotope: Isotope) -> Array:
         """F of an isotope at momentum transfers in MeV, dimensionless and of their shape."""
 
@@ -41,6 +44,10 @@ class Fermi:
     def read(cls, table: Table, isotopes: Sequence[Isotope]) -> Self:
         """See `FormFactor.read`; there is nothing to read."""
         return cls()
+
+    def told(self) -> str:
+        """See `FormFactor.told`."""
+        return "Fermi"
 
     def at(self, momentum_mev: Array, isotope: Isotope) -> Array:
         """See `FormFactor.at`."""
@@ -66,6 +73,10 @@ class Helm:
             if found.radius_squared(isotope) <= 0:
                 raise table.error("skin", f"{found.skin_fm:g} fm leaves no sphere inside the skin of {isotope.name}")
         return found
+
+    def told(self) -> str:
+        """See `FormFactor.told`."""
+        return f"Helm, skin {self.skin_fm:.6g} fm{_told_radii(self.radii_fm)}"
 
     def radius_squared(self, isotope: Isotope) -> float:
         """Square of the sphere's radius in fm^2.
@@ -111,6 +122,10 @@ class KleinNystrand:
                 raise table.error("range", f"{found.range_fm:g} fm leaves no sphere inside {isotope.name}")
         return found
 
+    def told(self) -> str:
+        """See `FormFactor.told`."""
+        return f"Klein-Nystrand, range {self.range_fm:.6g} fm, r0 {self.r0_fm:.6g} fm{_told_radii(self.radii_fm)}"
+
     def radius_squared(self, isotope: Isotope) -> float:
         """Square of the sphere's radius in fm^2.
 
@@ -150,6 +165,10 @@ def _read_radii(table: Table, isotopes: Sequence[Isotope]) -> Radii:
         if name not in known:
             raise radii.error(name, "is no element and no isotope of the target")
     return tuple((name, radii.quantity(name, "nuclear length")) for name in radii.names())
+
+
+def _told_radii(radii: Radii) -> str:
+    return "".join(f", {name} {radius:.6g} fm" for name, radius in radii)
 
 
 def _rms(radii: Radii, isotope: Isotope) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from fastscan.inputs.toml import Table
+from fastscan.inputs.units import told
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Point:
     def read(cls, table: Table) -> Self:
         """The point that an experiment's file places at its ``baseline``."""
         return cls(table.quantity("baseline", "length"))
+
+    def told(self) -> str:
+        """In words."""
+        return f"{told(self.distance_m, 'length')} from the source"
 
     def mean_inverse_square(self) -> float:
         """Mean of 1/r^2 over the detector, r the distance from the source, in m^-2."""
@@ -42,6 +47,13 @@ class Cylinder:
         parsed = cls(*(cylinder.quantity(key, "length") for key in ("height", "diameter", "distance")))
         cylinder.done()
         return parsed
+
+    def told(self) -> str:
+        """In words."""
+        height, diameter, distance = (
+            told(each, "length") for each in (self.height_m, self.diameter_m, self.distance_m)
+        )
+        return f"cylinder {height} high, {diameter} across, {distance} from the source on its axis"
 
     @property
     def volume_m3(self) -> float:
@@ -70,12 +82,27 @@ class Cylinder:
 Geometry = Point | Cylinder
 
 
-def read(table: Table) -> Geometry:
+def dilution(geometry: Geometry) -> float:
+    """Mean of 1/(4 pi r^2) over a detector, r the distance from the source, in cm^-2.
+
+    >>> f"{dilution(Point(20.0)):.4e}"
+    '1.9894e-08'
+    """
+    return geometry.mean_inverse_square() / (4 * math.pi) * 1e-4  # 1/m^2 to 1/cm^2
+
+
+def read(table: Table, at_detector: bool) -> Geometry | None:
     """The geometry of an experiment's file: a cylinder where there is one, or a point at a baseline.
+
+    There is none where the source says how many neutrinos are at the detector, see `sources.Source.at_detector`.
 
     Raises
     ------
     ExperimentError
-        For a key that is missing or wrong, and for a baseline beside a cylinder.
+        For a key that is missing or wrong, for a baseline beside a cylinder, and for either where there is none.
     """
+    if at_detector:
+        for key in ("baseline", "cylinder"):
+            table.refuse(key, "the source says how many neutrinos are at the detector")
+        return None
     return Cylinder.read(table) if "cylinder" in table else Point.read(table)

@@ -14,10 +14,13 @@ import numpy as np
 from fastscan.axes import SIGMA_SYS
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments import backgrounds
-from fastscan.experiments.backgrounds import Background, Exposed
+from fastscan.experiments.backgrounds import UNNAMED, Background, Exposed
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.typing import Array, BoolArray
+
+PROJECTION = "projection, the Standard Model's prediction in place of data"
+NO_BACKGROUND = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,16 @@ class Observation(Protocol):
         ExperimentError
             For a key that is missing or wrong, or can't stand beside the others.
         """
+
+    @property
+    def data(self) -> Array | None:
+        """Events, or signal events, that were counted in each bin; None where nothing is measured."""
+
+    def told(self) -> tuple[str, str]:
+        """What is observed and its backgrounds, in words."""
+
+    def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
+        """Events of each background in each bin by its name; signal and exposure are those of `counts`."""
 
     def expected(self) -> Self:
         """The same observation with its data replaced by the Standard Model's prediction."""
@@ -122,6 +135,21 @@ class Measured:
         """Whether the observed count is a measured one."""
         return self.observed is not None
 
+    @property
+    def data(self) -> Array | None:
+        """See `Observation.data`; the steady state is subtracted."""
+        return None if self.observed is None else np.array([self.observed])
+
+    def told(self) -> tuple[str, str]:
+        """See `Observation.told`."""
+        steady = f", after subtraction of {self.steady_state:.6g} of a steady state" if self.steady_state else ""
+        error = f" +- {100 * self.background_error:.6g} %" if self.background else ""
+        return f"{_told(self.observed, 'events')}{steady}", f"{self.background:.6g} events{error}"
+
+    def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
+        """See `Observation.backgrounds_in`."""
+        return {UNNAMED: np.array([self.background])} if self.background else {}
+
     def expected(self) -> Self:
         """The same measurement with the predicted signal and background for the observed count."""
         return replace(self, observed=None)
@@ -166,6 +194,7 @@ class Projection:
     background_scales: bool
     sigma_sys: float
     is_measured: ClassVar[bool] = False
+    data: ClassVar[None] = None
 
     @classmethod
     def read(cls, table: Table) -> "Projection | ProjectionOver":
@@ -180,6 +209,16 @@ class Projection:
             background_scales=table.flag("background_scales") if has_background else False,
             sigma_sys=_read_sigma_sys(table),
         )
+
+    def told(self) -> tuple[str, str]:
+        """See `Observation.told`."""
+        scales = "scales" if self.background_scales else "does not scale"
+        relative = f"{self.background:.6g} of the signal, {scales} with its normalisation"
+        return PROJECTION, relative if self.background else NO_BACKGROUND
+
+    def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
+        """See `Observation.backgrounds_in`."""
+        return {UNNAMED: self.background * signal} if self.background else {}
 
     def expected(self) -> Self:
         """The projection itself, whose data are the prediction already."""
@@ -209,6 +248,7 @@ class ProjectionOver:
     backgrounds: tuple[Background, ...]
     sigma_sys: float
     is_measured: ClassVar[bool] = False
+    data: ClassVar[None] = None
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -216,6 +256,14 @@ class ProjectionOver:
         if "background_scales" in table and table.flag("background_scales"):
             raise table.error("background_scales", "must be false: these backgrounds don't follow the signal")
         return cls(backgrounds.read(table), _read_sigma_sys(table))
+
+    def told(self) -> tuple[str, str]:
+        """See `Observation.told`."""
+        return PROJECTION, _told_backgrounds(self.backgrounds)
+
+    def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
+        """See `Observation.backgrounds_in`."""
+        return {each.name: each.amount.events(exposed) for each in self.backgrounds}
 
     def expected(self) -> Self:
         """The projection itself, whose data are the prediction already."""
@@ -261,6 +309,20 @@ class MeasuredBins:
     def is_measured(self) -> bool:
         """Whether the observed counts are measured ones."""
         return self.observed is not None
+
+    @property
+    def data(self) -> Array | None:
+        """See `Observation.data`."""
+        return None if self.observed is None else np.array(self.observed)
+
+    def told(self) -> tuple[str, str]:
+        """See `Observation.told`."""
+        total = None if self.observed is None else math.fsum(self.observed)
+        return _told(total, "events"), _told_backgrounds(self.backgrounds)
+
+    def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
+        """See `Observation.backgrounds_in`."""
+        return {each.name: each.amount.events(exposed) for each in self.backgrounds}
 
     def expected(self) -> Self:
         """The same measurement with the predicted signal and backgrounds for the observed counts."""
@@ -311,6 +373,19 @@ class MeasuredSignal:
         """Whether the signal is a measured one."""
         return self.signal is not None
 
+    @property
+    def data(self) -> Array | None:
+        """See `Observation.data`."""
+        return None if self.signal is None else np.array([self.signal])
+
+    def told(self) -> tuple[str, str]:
+        """See `Observation.told`."""
+        return f"{_told(self.signal, 'signal events')} +- {self.error:.6g}", "subtracted"
+
+    def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
+        """See `Observation.backgrounds_in`."""
+        return {}
+
     def expected(self) -> Self:
         """The same measurement with the predicted signal."""
         return replace(self, signal=None)
@@ -345,13 +420,24 @@ def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
         errors = table.numbers("error", *bounds.DATA_ERROR, bounds.MOST_BINS) if "error" in table else ()
         observed = table.numbers("observed", *(bounds.DATA if errors else bounds.GIVEN_EVENTS), bounds.MOST_BINS)
     else:
+        table.refuse("error", "name the column of errors beside that of the events")
         inner = table.table("observed")
-        errors = backgrounds.read_column(inner, bounds.DATA_ERROR, "error") if "error" in inner else ()
-        observed = backgrounds.read_column(inner, bounds.DATA if errors else bounds.GIVEN_EVENTS)
+        data = inner.data("file")
+        errors = inner.column("error", data, *bounds.DATA_ERROR) if "error" in inner else ()
+        observed = inner.column("column", data, *(bounds.DATA if errors else bounds.GIVEN_EVENTS))
         inner.done()
     if errors and len(errors) != len(observed):
         raise table.error("error", f"must be as many as the {len(observed)} observed, not {len(errors)}")
     return observed, errors
+
+
+def _told(data: float | None, what: str) -> str:
+    """Measured data in words, or what stands in their place."""
+    return PROJECTION if data is None else f"measured, {data:.6g} {what}"
+
+
+def _told_backgrounds(found: tuple[Background, ...]) -> str:
+    return "; ".join(each.told() for each in found) or NO_BACKGROUND
 
 
 def _added(found: tuple[Background, ...], exposed: Exposed | None) -> tuple[Array | float, float]:

@@ -13,6 +13,7 @@ import numpy as np
 from fastscan.errors import unknown
 from fastscan.inputs import bounds, points, units
 from fastscan.inputs.toml import Table
+from fastscan.inputs.units import told
 from fastscan.physics.nuclei import Isotope
 from fastscan.physics.quenching import lindhard
 from fastscan.typing import Array
@@ -29,6 +30,9 @@ class Quenching(Protocol):
 
     def visible(self, recoil: Array, isotope: Isotope | None) -> Array:
         """Visible energy in MeV of recoils of an isotope, or of electrons (None), with energies in MeV."""
+
+    def told(self) -> str:
+        """In words."""
 
 
 class Model(Quenching, Protocol):
@@ -56,6 +60,10 @@ class Factor:
         """See `Quenching.visible`."""
         return self.share * recoil
 
+    def told(self) -> str:
+        """See `Quenching.told`."""
+        return f"{self.share:.6g}"
+
 
 UNQUENCHED = Factor(1.0)
 
@@ -76,6 +84,10 @@ class Lindhard:
         """See `Quenching.visible`."""
         assert isotope is not None
         return lindhard(recoil, isotope.Z, self.k)
+
+    def told(self) -> str:
+        """See `Quenching.told`."""
+        return f"Lindhard, k = {self.k:.6g}"
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,11 @@ class Polynomial:
         for each in reversed(self.coefficients):
             found = (found + each) * recoil
         return np.maximum(found, 0.0)
+
+    def told(self) -> str:
+        """See `Quenching.told`."""
+        powers = enumerate(self.coefficients, 1)
+        return "polynomial in MeV, " + " + ".join(f"{each:.6g} T^{power}" for power, each in powers)
 
 
 @dataclass(frozen=True)
@@ -131,6 +148,13 @@ class Tabulated:
         last = self.energies[-1]
         return np.interp(recoil, self.energies, self.values) * np.maximum(recoil / last, 1.0)
 
+    def told(self) -> str:
+        """See `Quenching.told`."""
+        factor, unit = (1.0, "") if self.share else (1e3, " keVee")
+        low, high = min(self.values) * factor, max(self.values) * factor
+        recoils = f"table of {len(self.energies)} recoil energies up to {told(self.energies[-1], 'energy')}"
+        return f"{recoils}: {low:.4g} to {high:.4g}{unit}"
+
 
 @dataclass(frozen=True)
 class ByElement:
@@ -148,6 +172,10 @@ class ByElement:
         assert isotope is not None
         return dict(self.elements)[isotope.symbol].visible(recoil, isotope)
 
+    def told(self) -> str:
+        """See `Quenching.told`."""
+        return "; ".join(f"{symbol} {each.told()}" for symbol, each in self.elements)
+
 
 NUMBER_OR_MODEL = "a number, or a table with a model"
 QUENCHINGS: dict[str, type[Model]] = {"lindhard": Lindhard, "polynomial": Polynomial, "table": Tabulated}
@@ -164,11 +192,9 @@ def read(table: Table, symbols: Sequence[str]) -> Quenching:
         For a key that is missing or wrong, and for elements that aren't those of the target.
     """
     table.take("quenching", (int, float, dict), f"{NUMBER_OR_MODEL}, or one of them for each element")
-    if table.is_number("quenching"):
-        return Factor(table.number("quenching", *bounds.SHARE))
+    if table.is_number("quenching") or "model" in table.table("quenching"):
+        return _number_or_model(table, "quenching")
     inner = table.table("quenching")
-    if "model" in inner:
-        return inner.of_kind("model", QUENCHINGS)
     for name in inner.names():
         if name not in symbols:
             raise inner.error(name, unknown("key", name, ["model", *symbols]))
@@ -179,9 +205,13 @@ def read(table: Table, symbols: Sequence[str]) -> Quenching:
 
 def _of_element(table: Table, symbol: str) -> Quenching:
     table.take(symbol, (int, float, dict), NUMBER_OR_MODEL)
-    if table.is_number(symbol):
-        return Factor(table.number(symbol, *bounds.SHARE))
-    return table.table(symbol).of_kind("model", QUENCHINGS)
+    return _number_or_model(table, symbol)
+
+
+def _number_or_model(table: Table, key: str) -> Quenching:
+    if table.is_number(key):
+        return Factor(table.number(key, *bounds.SHARE))
+    return table.table(key).of_kind("model", QUENCHINGS)
 
 
 def read_points(table: Table, within: tuple[float, float]) -> points.Points:

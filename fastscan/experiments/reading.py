@@ -5,6 +5,7 @@ grids/README.md lists the keys for users.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from fastscan.errors import quoted
 from fastscan.experiments import geometry as geometries
 from fastscan.experiments import reconstruction, timing
 from fastscan.experiments.detectors import Detector
-from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.experiment import Electrons, Experiment
 from fastscan.experiments.observations import OBSERVATIONS, Measured
 from fastscan.experiments.reconstruction import Reconstruction
-from fastscan.experiments.sources import SOURCES, ElectronCapture, PionDecayAtRest
+from fastscan.experiments.sources import SOURCES, PionDecayAtRest
 from fastscan.experiments.targets import Target
 from fastscan.inputs.bounds import LONGEST_LABEL, QUANTITY
 from fastscan.inputs.toml import Table
@@ -24,6 +25,7 @@ from fastscan.typing import Channel
 
 EXPOSURE = "a time such as '1 yr', or a mass times a time such as '331 kg d'"
 AGREEMENT = 0.01  # of a live time with an exposure, as papers round them
+BINDINGS: tuple[Electrons, ...] = ("bound", "free")
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 
 
@@ -35,7 +37,8 @@ def parse(name: str, table: Table) -> Experiment:
     ExperimentError
         For the first key that is missing, unknown or wrong, or can't stand beside the others.
     """
-    geometry = geometries.read(table)
+    source = table.table("source").of_kind("kind", SOURCES)
+    geometry = geometries.read(table, source.at_detector)
     channel = table.choice("channel", CHANNELS)
     targets = tuple(Target.read(target, geometry) for target in table.tables("target"))
     experiment = Experiment(
@@ -47,29 +50,70 @@ def parse(name: str, table: Table) -> Experiment:
         exposure_s=_read_exposure(table, sum(target.mass_kg for target in targets)),
         geometry=geometry,
         targets=targets,
-        source=table.table("source").of_kind("kind", SOURCES),
+        source=source,
         detector=_read_detector(table.table("detector"), channel, targets),
         statistics=table.table("statistics").of_kind("kind", OBSERVATIONS),
         time=timing.read(table.table("time")) if "time" in table else None,
         digest=table.digest,
+        electrons=_read_electrons(table, channel),
+        assumed=table.texts("assumed") if "assumed" in table else (),
     )
     table.done()
     if isinstance(experiment.statistics, Measured) and experiment.detector.bins:
         raise table.error("detector", "bins: a measured count is one number; leave the bins out, or give one for each")
     if isinstance(experiment.statistics, Measured) and experiment.time is not None:
         raise table.error("time", "can't stand here: a measured count is one number; give one for each bin")
-    if experiment.channel == "nu-e" and not isinstance(experiment.source, ElectronCapture):
-        raise table.error("channel", "'nu-e' is only known for the nu_e of an electron-capture source")
     if experiment.time is not None and not isinstance(experiment.source, PionDecayAtRest):
         raise table.error("time", "can't stand here: only a source of decaying pions has a pulse")
-    if isinstance(experiment.detector, Detector):
-        largest, threshold = experiment.largest_recoil_mev, experiment.detector.threshold_mev
-        if threshold >= largest:
-            told = f"threshold {1e3 * threshold:.3g} keV is above any recoil, {1e3 * largest:.3g} keV"
-            raise table.error("detector", told)
+    if len(experiment.channels) > 1:
+        _check_electrons(table, experiment.detector)
+    _check_reach(table, experiment)
+    _check_spectrum(table, experiment)
     exposed = experiment.exposed
     table.checked("statistics", lambda: experiment.statistics.counts(np.ones(exposed.bins), exposed))
     return experiment
+
+
+def _check_reach(table: Table, experiment: Experiment) -> None:
+    """Refuse a detector that no recoil from the source is enough for, or too much."""
+    if isinstance(experiment.detector, Reconstruction):
+        table.checked("detector", partial(experiment.detector.check, experiment.largest_recoils))
+        return
+    largest, threshold = experiment.largest_recoil_mev, experiment.detector.threshold_mev
+    if threshold >= largest:
+        told = f"threshold {1e3 * threshold:.3g} keV is above any recoil, {1e3 * largest:.3g} keV"
+        raise table.error("detector", told)
+    bins = experiment.detector.bins
+    if bins and bins[0] >= largest:
+        raise table.error("detector", f"bins begin above any recoil, {1e3 * largest:.3g} keV")
+
+
+def _read_electrons(table: Table, channel: Channel) -> Electrons | None:
+    """Whether electrons recoil beside the nuclei, and how many of those of an atom do; alone they are free."""
+    if "electrons" not in table:
+        return None
+    if not table.is_text("electrons"):
+        return "bound" if table.flag("electrons") else None
+    return table.choice("electrons", BINDINGS)
+
+
+def _check_electrons(table: Table, detector: Detector | Reconstruction) -> None:
+    """Refuse electrons beside nuclei where the detector doesn't say what it makes of an electron."""
+    if isinstance(detector, Detector) or "visible" not in dict(detector.sizes):
+        raise table.error("electrons", "need a detector that sees energy: give the quenching of the nuclear recoils")
+    if detector.of == "recoil":
+        raise table.error("electrons", "the efficiency is one of nuclear recoils: give it in energy that is visible")
+
+
+def _check_spectrum(table: Table, experiment: Experiment) -> None:
+    """Refuse a spectrum that begins at an energy below which neutrinos could be counted too."""
+    first, lowest = experiment.source.known_from_mev, experiment.lowest_neutrino_mev
+    if lowest < first:
+        raise table.error(
+            "source",
+            f"the file begins at {first:g} MeV with a flux that isn't 0, and the detector counts recoils of neutrinos "
+            f"from {lowest:.3g} MeV on: let it begin at lower energies, or give outside = 0",
+        )
 
 
 def _read_label(table: Table, name: str) -> str:

@@ -11,20 +11,21 @@ Recoil and visible energies are in MeV; x is in MeV, or a number of photoelectro
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
 
+from fastscan.errors import ExperimentError
 from fastscan.experiments import efficiencies, energies, quenching, resolutions
 from fastscan.experiments.efficiencies import SHAPES, Efficiency
-from fastscan.experiments.energies import Energy, Kind
+from fastscan.experiments.energies import Energy, Kind, Unit
 from fastscan.experiments.quenching import UNQUENCHED, Quenching
-from fastscan.experiments.resolutions import REACH, Resolution
+from fastscan.experiments.resolutions import MOST_QUANTA, TOO_MANY_QUANTA, Poisson, Resolution
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
-from fastscan.inputs.units import symbol
+from fastscan.inputs.units import symbol, told
 from fastscan.physics.nuclei import Isotope
 from fastscan.typing import Array, Channel
 
@@ -68,6 +69,8 @@ class Reconstruction:
         What the efficiency is one of: x, its mean, or T in MeV.
     sizes : tuple of (Kind, float)
         The kinds of energy that x is by a factor, and how many of x one of it is (an MeV, a photoelectron).
+    shown_in : str
+        The unit in which people see x; empty for the usual one.
     """
 
     quenching: Quenching
@@ -79,6 +82,7 @@ class Reconstruction:
     drop_below_mev: float = 0.0
     of: Of = "reconstructed"
     sizes: tuple[tuple[Kind, float], ...] = (("visible", 1.0),)
+    shown_in: str = ""
 
     def probabilities(self, recoil: Array, isotope: Isotope | None) -> Array:
         """R_b(T): the probability that a recoil of an isotope, or of an electron (None), is counted in each bin.
@@ -105,7 +109,7 @@ class Reconstruction:
         >>> detector.probabilities(np.array([1e-3]), elements()["Ge"][0]).round(6)
         array([[0.36993]])
         """
-        visible = self.quenching.visible(recoil, isotope)
+        visible = self._visible(recoil, isotope)
         seen = visible > self.drop_below_mev
         mean = visible * self.per_mev
         found = np.zeros((len(self.bins) - 1, len(recoil)))
@@ -122,18 +126,77 @@ class Reconstruction:
         """Probability that an event is counted between two x."""
         if self.resolution is None:
             return np.where((low <= mean) & (mean < high), efficiency.at(mean), 0.0)
-        around = REACH * self.resolution.sigma(mean, visible)
-        near = (mean + around > low) & (mean - around < high)
+        reach = self.resolution.reach(mean, visible)
+        near = (mean + reach > low) & (mean - reach < high)
         found = np.zeros_like(mean)
         if near.any():
             found[near] = self.resolution.counted(low, high, efficiency, mean[near], visible[near])
         return found
+
+    def check(self, recoils: Iterable[tuple[Isotope | None, float]]) -> None:
+        """Refuse a detector that counts nothing, or can't count, of scatterers with their largest recoils in MeV.
+
+        Raises
+        ------
+        ExperimentError
+            Where more energy of a recoil is visible than it has, where none is enough for the threshold and the bins,
+            and where Poisson numbers are too large to be counted one by one.
+        """
+        largest_x = max(self._largest_x(isotope, largest) for isotope, largest in recoils)
+        if largest_x <= max(self.threshold, self.bins[0]):
+            dropped = self.drop_below_mev * self.per_mev
+            least = {"threshold": self.threshold, "bins": self.bins[0], "drop_below": dropped}
+            key = max(least, key=least.__getitem__)
+            raise ExperimentError(f"{key}: no recoil from this source gives as much")
+        if isinstance(self.resolution, Poisson) and min(largest_x, self.bins[-1]) > MOST_QUANTA:
+            raise ExperimentError(f"resolution: {TOO_MANY_QUANTA}")
+
+    def _largest_x(self, isotope: Isotope | None, largest: float) -> float:
+        """Largest x that recoils up to an energy in MeV give; 0 where they give nothing."""
+        recoil = np.linspace(0.0, largest, SAMPLES)
+        visible = self._visible(recoil, isotope)
+        excess = recoil[visible > recoil * (1 + bounds.ENERGY_ROUNDING)]
+        if len(excess) and "visible" in dict(self.sizes):  # a charge yield gives a number of electrons
+            raise ExperimentError(f"quenching: at {1e3 * excess[0]:.3g} keV more energy is visible than a recoil has")
+        visible = visible[visible > self.drop_below_mev]
+        x = visible * self.per_mev
+        if self.resolution is not None:
+            x += self.resolution.reach(x, visible)
+        return float(x.max(initial=0.0))
 
     @property
     def widths(self) -> dict[Kind, Array]:
         """Widths of the bins above the threshold, in each energy that x is by a factor; the last may be infinite."""
         above = np.diff(np.maximum(self.bins, self.threshold))
         return {kind: above / size for kind, size in self.sizes}
+
+    @property
+    def unit(self) -> Unit:
+        """The unit in which people see x."""
+        return energies.unit_of(self.shown_in, dict(self.sizes))
+
+    def told(self) -> dict[str, str]:
+        """Its parts in words, by what they are."""
+        kinds = dict(self.sizes)
+        quanta = next((kind for kind in kinds if kind not in energies.OWN), None)
+        found = {"threshold": self.unit.told(max(self.threshold, self.bins[0]))}
+        if "visible" in kinds or "recoil" in kinds:
+            found["quenching"] = "none" if self.quenching == UNQUENCHED else self.quenching.told()
+        else:
+            found["charge yield"] = f"{self.quenching.told()} electrons per keV of recoil energy"
+        if quanta and "visible" in kinds:
+            found["yield"] = f"{self.per_mev * 1e-3:.6g} {quanta} per keVee"
+        if self.drop_below_mev:
+            found["dropped"] = f"recoils that give less than {told(self.drop_below_mev, 'visible energy')}"
+        if self.resolution is not None:
+            found["resolution"] = self.resolution.told(self.unit)
+        of = {"reconstructed": "", "mean": ", of the energy before resolution", "recoil": ", of the recoil energy"}
+        unit = energies.unit_of("", {"recoil": 1.0}) if self.of == "recoil" else self.unit
+        return {
+            **found,
+            "efficiency": self.efficiency.told(unit) + of[self.of],
+            "bins": self.unit.told_bins(self.bins),
+        }
 
     def splits(self, isotope: Isotope | None, largest: float) -> Array:
         """Recoil energies in MeV, from 0 to the largest, between which `probabilities` are smooth enough to integrate.
@@ -150,7 +213,7 @@ class Reconstruction:
         if self.resolution is None:
             return np.unique([0.0, *series, *knots, *sharp, *ends])
         samples = np.unique([*samples, *ends])
-        visible = self.quenching.visible(samples, isotope)
+        visible = self._visible(samples, isotope)
         sigma = np.maximum(self.resolution.sigma(visible * self.per_mev, visible), np.finfo(float).tiny)
         # how many standard deviations it is to each sample from 0
         steps = np.abs(np.diff(visible * self.per_mev)) / ((sigma[1:] + sigma[:-1]) / 2)
@@ -159,6 +222,10 @@ class Reconstruction:
         around = np.unique(STEP * (np.round(centres / STEP)[:, None] + AROUND))
         blurred = np.interp(around[(around > 0) & (around < away[-1])], away, samples)
         return np.unique([0.0, *series, *knots, *sharp, *blurred])
+
+    def _visible(self, recoil: Array, isotope: Isotope | None) -> Array:
+        """Visible energy in MeV of recoils of an isotope, or of electrons (None), all of whose energy is visible."""
+        return recoil if isotope is None else self.quenching.visible(recoil, isotope)
 
     def _ends(self) -> list[float]:
         """The x at which the integrand of a bin begins, ends or bends."""
@@ -175,13 +242,13 @@ class Reconstruction:
 
     def _recoils(self, means: list[float], samples: Array, isotope: Isotope | None) -> Array:
         """Recoil energies in MeV that give some means of x; the energy is taken for monotonic between samples."""
-        given = self.quenching.visible(samples, isotope) * self.per_mev
+        given = self._visible(samples, isotope) * self.per_mev
         wanted, place = np.nonzero((given[:-1] < np.array(means)[:, None]) != (given[1:] < np.array(means)[:, None]))
         low, high, target = samples[place], samples[place + 1], np.array(means)[wanted]
         rising = given[place] < target
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
-            below = self.quenching.visible(middle, isotope) * self.per_mev < target
+            below = self._visible(middle, isotope) * self.per_mev < target
             low, high = np.where(below == rising, middle, low), np.where(below == rising, high, middle)
         return high
 
@@ -198,6 +265,8 @@ class Reconstruction:
         chain = _Chain.read(table, channel, isotopes)
         threshold = chain.mean(table, "threshold", energies.read(table, "threshold")) if "threshold" in table else 0.0
         bins = chain.read_bins(table) or (threshold, math.inf)
+        if threshold >= bins[-1]:
+            raise table.error("threshold", "is above all bins")
         resolution = resolutions.read(table, chain.sizes) if "resolution" in table else None
         efficiency, of = chain.read_efficiency(table)
         counted_from = max(threshold, bins[0]) if of == "reconstructed" else 0.0
@@ -207,9 +276,20 @@ class Reconstruction:
                 "the table says nothing below its first energy: give a threshold or bins there or above, or below = 0",
             )
         drop_below = table.quantity("drop_below", "visible energy") if "drop_below" in table else 0.0
+        shown_in = energies.written_unit(table)
         table.done()
-        sizes = tuple(chain.sizes.items())
-        return cls(chain.quenching, chain.per_mev, resolution, efficiency, bins, threshold, drop_below, of, sizes)
+        return cls(
+            quenching=chain.quenching,
+            per_mev=chain.per_mev,
+            resolution=resolution,
+            efficiency=efficiency,
+            bins=bins,
+            threshold=threshold,
+            drop_below_mev=drop_below,
+            of=of,
+            sizes=tuple(chain.sizes.items()),
+            shown_in=shown_in,
+        )
 
 
 @dataclass(frozen=True)
@@ -225,13 +305,11 @@ class _Chain:
     def read(cls, table: Table, channel: Channel, isotopes: Sequence[Isotope]) -> Self:
         """The chain that the keys of a detector describe."""
         kind, per_mev = _read_yield(table)
+        quanta: dict[Kind, float] = {kind: 1.0} if kind else {}
         if channel == "nu-e":
             for key in ("quenching", "charge_yield"):
                 table.refuse(key, "the recoils are electrons, all of whose energy is visible")
-            sizes: dict[Kind, float] = (
-                {"recoil": per_mev, "visible": per_mev, kind: 1.0} if kind else {"recoil": 1.0, "visible": 1.0}
-            )
-            return cls(UNQUENCHED, per_mev, sizes, ())
+            return cls(UNQUENCHED, per_mev, {"recoil": per_mev, "visible": per_mev, **quanta}, ())
         if "charge_yield" in table:
             table.refuse("quenching", "the charge yield is that of a recoil")
             return cls(_read_charge_yield(table), 1e3, {"electrons": 1.0}, isotopes)
@@ -240,14 +318,23 @@ class _Chain:
                 raise table.error("quenching", f"missing; {kind} per keVee are of visible energy: give a quenching")
             return cls(UNQUENCHED, 1.0, {"recoil": 1.0}, isotopes)
         quenched = quenching.read(table, sorted({isotope.symbol for isotope in isotopes}))
-        return cls(quenched, per_mev, {"visible": per_mev, kind: 1.0} if kind else {"visible": 1.0}, isotopes)
+        return cls(quenched, per_mev, {"visible": per_mev, **quanta}, isotopes)
+
+    @property
+    def quanta(self) -> Kind | None:
+        """Photoelectrons or electrons, where they are what is reconstructed."""
+        return next((kind for kind in self.sizes if kind not in energies.OWN), None)
+
+    def _unknown(self, kind: Kind) -> str:
+        """What is wrong with an energy of a kind that doesn't follow from a recoil's."""
+        return energies.unlike(kind, self.sizes) if self.quanta else energies.missing(kind, "visible" in self.sizes)
 
     def mean(self, table: Table, key: str, energy: Energy) -> float:
         """The reconstructed energy that an energy of a key is."""
         if energy.kind in self.sizes:
             return energy.value * self.sizes[energy.kind]
         if energy.kind != "recoil":
-            raise table.error(key, energies.missing(energy.kind, "visible" in self.sizes))
+            raise table.error(key, self._unknown(energy.kind))
         recoil = np.array([energy.value])
         means = {float(self.quenching.visible(recoil, each)[0]) * self.per_mev for each in self.isotopes}
         if max(means) > min(means) * (1 + bounds.ENERGY_ROUNDING):
@@ -264,7 +351,7 @@ class _Chain:
         if len(edges) > bounds.MOST_STEPS:
             raise table.error("bins", f"must be fewer than {bounds.MOST_STEPS} where an energy is reconstructed")
         means = tuple(self.mean(table, "bins", Energy(kind, edge)) for edge in edges)
-        if any(one >= other for one, other in itertools.pairwise(means)):
+        if any(one * (1 + bounds.ENERGY_ROUNDING) >= other for one, other in itertools.pairwise(means)):
             raise table.error("bins", "two edges are the same visible energy")
         return means
 
@@ -274,15 +361,16 @@ class _Chain:
         if number is not None:
             return number, "reconstructed"
         inner = table.table("efficiency")
-        quanta = next((kind for kind in self.sizes if kind not in ("recoil", "visible")), None)
-        in_quanta = "unit" not in inner and quanta is not None and inner.choice("shape", SHAPES) == "logistic"
-        kind, unit = (quanta, 1.0) if in_quanta and quanta else energies.unit(inner)
+        if self.quanta and "unit" not in inner and inner.choice("shape", SHAPES) != "table":
+            kind, unit = self.quanta, 1.0
+        else:
+            kind, unit = energies.unit(inner)
         of = inner.choice("of", ("reconstructed", "true"), "true" if kind not in self.sizes else "reconstructed")
         if kind in self.sizes:
             size = unit * self.sizes[kind]
             return inner.of_kind("shape", SHAPES, size, 1 / size), "mean" if of == "true" else "reconstructed"
         if kind != "recoil":
-            raise inner.error("unit", energies.missing(kind, "visible" in self.sizes))
+            raise inner.error("unit", self._unknown(kind))
         if of == "reconstructed":
             raise inner.error("of", "a recoil energy isn't reconstructed here: give the efficiency in the unit of bins")
         return inner.of_kind("shape", SHAPES, unit, 1 / unit), "recoil"
@@ -315,10 +403,7 @@ def is_described(table: Table) -> bool:
 
     It is one with a key for that, or with an energy that isn't the recoil's.
     """
-    found = [key for key in KEYS if key in table]
-    found += [key for key in ("threshold",) if table.is_text(key) and not energies.is_recoil(symbol(table.text(key)))]
-    for key in ("bins", "efficiency"):
-        if key in table and table.is_table(key) and "unit" in table.table(key):
-            inner = table.table(key)
-            found += [key] if inner.is_text("unit") and not energies.is_recoil(inner.text("unit")) else []
-    return bool(found)
+    units = [symbol(table.text("threshold"))] if table.is_text("threshold") else []
+    inner = [table.table(key) for key in ("bins", "efficiency") if table.is_table(key)]
+    units += [each.text("unit") for each in inner if each.is_text("unit")]
+    return any(key in table for key in KEYS) or not all(map(energies.is_recoil, units))

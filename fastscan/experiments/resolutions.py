@@ -16,7 +16,7 @@ import scipy  # its parts load at first use: a list of experiments needs none of
 from fastscan.errors import ExperimentError
 from fastscan.experiments import energies
 from fastscan.experiments.efficiencies import Efficiency
-from fastscan.experiments.energies import Kind
+from fastscan.experiments.energies import Kind, Unit
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.physics import resolution
@@ -28,10 +28,10 @@ REACH = 40.0  # standard deviations beyond which no distribution here has a part
 # Standard deviations between which a distribution is smooth enough for a quadrature.
 GAUSSIAN_STEPS = np.array([-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0])
 GAMMA_STEPS = np.array([-9.0, -6.0, -3.0, -1.5, 0.0, 1.5, 3.0, 6.0, 9.0, 14.0, 20.0, 28.0, REACH])
-TOWARDS_ZERO = np.array(
-    [0.0, *8.0 ** -np.arange(8.0, 0.0, -1.0)]
-)  # of the mean; a gamma distribution begins like a power of x
+# Parts of the mean, because a gamma distribution begins like a power of x.
+TOWARDS_ZERO = np.array([0.0, *8.0 ** -np.arange(8.0, 0.0, -1.0)])
 MOST_QUANTA = 1e5  # of a recoil, that are counted one by one
+TOO_MANY_QUANTA = f"Poisson numbers of more than {MOST_QUANTA:g}: give a Gaussian resolution, or bins below"
 Sizes = Mapping[Kind, float]  # how many units of the reconstructed energy one of a kind of energy is
 
 
@@ -41,8 +41,14 @@ class Resolution(Protocol):
     def sigma(self, mean: Array, visible: Array) -> Array:
         """Standard deviation, for means of the reconstructed energy and visible energies in MeV."""
 
+    def reach(self, mean: Array, visible: Array) -> Array:
+        """How far from the mean there is no part of the distribution any more that a number could hold."""
+
     def counted(self, low: float, high: float, efficiency: Efficiency, mean: Array, visible: Array) -> Array:
         """Integral of the efficiency times the distribution of x from low to high, which may be infinite."""
+
+    def told(self, unit: Unit) -> str:
+        """In words, with energies in a unit."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,10 @@ class Gaussian:
         """See `Resolution.sigma`."""
         constant, linear, square = self.variance
         return np.sqrt(constant + mean * (linear + mean * square))
+
+    def reach(self, mean: Array, visible: Array) -> Array:
+        """See `Resolution.reach`."""
+        return REACH * self.sigma(mean, visible)
 
     def counted(self, low: float, high: float, efficiency: Efficiency, mean: Array, visible: Array) -> Array:
         """See `Resolution.counted`."""
@@ -79,6 +89,15 @@ class Gaussian:
             found = smooth(efficiency, low, high, mean[:, None] + sigma[:, None] * GAUSSIAN_STEPS, density)
         return found * 2 / (1 + scipy.special.erf(mean / (math.sqrt(2) * sigma))) if self.truncated else found
 
+    def told(self, unit: Unit) -> str:
+        """See `Resolution.told`."""
+        constant, linear, square = self.variance
+        terms = [f"({unit.told(math.sqrt(constant))})^2"] if constant else []
+        terms += [f"{unit.told(linear)} E"] if linear else []
+        terms += [f"{square:.6g} E^2"] if square else []
+        width = f"sigma^2 = {' + '.join(terms)}" if linear or square else f"sigma = {unit.told(math.sqrt(constant))}"
+        return f"Gaussian, {width}" + (", nothing below 0" if self.truncated else "")
+
 
 @dataclass(frozen=True)
 class Gamma:
@@ -93,6 +112,10 @@ class Gamma:
     def sigma(self, mean: Array, visible: Array) -> Array:
         """See `Resolution.sigma`."""
         return mean / np.sqrt(self._shape(visible))
+
+    def reach(self, mean: Array, visible: Array) -> Array:
+        """See `Resolution.reach`."""
+        return REACH * self.sigma(mean, visible)
 
     def counted(self, low: float, high: float, efficiency: Efficiency, mean: Array, visible: Array) -> Array:
         """See `Resolution.counted`."""
@@ -110,6 +133,11 @@ class Gamma:
         ends = np.concatenate([mean[:, None] * TOWARDS_ZERO, np.maximum(steps, 0.0)], axis=1)
         return smooth(efficiency, low, high, np.sort(ends, axis=1), density)
 
+    def told(self, unit: Unit) -> str:
+        """See `Resolution.told`."""
+        grows = f" + {self.per_mev * 1e-3:.6g} per keVee" if self.per_mev else ""
+        return f"gamma distribution of the shape {self.constant:.6g}{grows}"
+
 
 @dataclass(frozen=True)
 class Poisson:
@@ -119,17 +147,25 @@ class Poisson:
         """See `Resolution.sigma`."""
         return np.sqrt(mean)
 
+    def reach(self, mean: Array, visible: Array) -> Array:
+        """See `Resolution.reach`; a mean far below 1 gives one quantum often, many standard deviations away."""
+        return REACH * (np.sqrt(mean) + 1)
+
     def counted(self, low: float, high: float, efficiency: Efficiency, mean: Array, visible: Array) -> Array:
         """See `Resolution.counted`; a number on an edge belongs to the bin above it."""
-        sigma = np.sqrt(mean)
-        if mean.max() > MOST_QUANTA:
-            raise ExperimentError(f"Poisson numbers of more than {MOST_QUANTA:g}: give a Gaussian resolution")
-        first = max(math.ceil(low), math.floor(float((mean - REACH * sigma).min())), 0)
-        last = min(high, math.ceil(float((mean + REACH * (sigma + 1)).max())))
+        reach = self.reach(mean, visible)
+        first = max(math.ceil(low), math.floor(float((mean - reach).min())), 0)
+        last = min(high, math.ceil(float((mean + reach).max())))
+        if last > MOST_QUANTA:
+            raise ExperimentError(TOO_MANY_QUANTA)
         numbers = np.arange(first, math.ceil(last), dtype=float)
         chances = resolution.poisson_probability(numbers, mean[:, None])
         counted: Array = (chances * efficiency.at(numbers)).sum(axis=1)
         return counted
+
+    def told(self, unit: Unit) -> str:
+        """See `Resolution.told`."""
+        return "Poisson"
 
 
 def linear(

@@ -9,18 +9,22 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
+from fastscan.errors import ExperimentError, unknown
+from fastscan.experiments import geometry
+from fastscan.experiments.fluxes import GivenFlux
+from fastscan.experiments.geometry import Point
+from fastscan.experiments.sun import Sun
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
+from fastscan.inputs.units import told
 from fastscan.physics.constants import JOULE_PER_MEV
+from fastscan.physics.reactors import EVALUATIONS
 from fastscan.physics.spectra import (
-    FISSION_ENDPOINT_MEV,
     MICHEL_ENDPOINT_MEV,
     Continuum,
     Line,
     Spectrum,
     fission_energy,
-    fission_knots,
-    fission_spectrum,
     michel_nu_e,
     michel_nubar_mu,
     prompt_energy,
@@ -28,10 +32,13 @@ from fastscan.physics.spectra import (
 from fastscan.typing import Array
 
 FUELS = ("U235", "U238", "Pu239", "Pu241")
+GROUPS = ("spallation", "reactor", "radioactive source", "sun", "other")  # in the order in which lists have them
 
 
 class Source(Protocol):
-    """What every kind of source offers."""
+    """What every kind of source offers; `group` is where lists of experiments have it."""
+
+    group: ClassVar[str]
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -43,9 +50,20 @@ class Source(Protocol):
             For a key that is missing or wrong.
         """
 
+    def told(self) -> str:
+        """Its numbers in words."""
+
+    @property
+    def at_detector(self) -> bool:
+        """Whether it says how many neutrinos are at the detector, so that the experiment has no geometry."""
+
     @property
     def endpoint_mev(self) -> float:
         """Largest energy of its neutrinos in MeV."""
+
+    @property
+    def known_from_mev(self) -> float:
+        """Energy in MeV below which it says nothing of its neutrinos; 0 where it says all."""
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """Fluence of each of the source's neutrinos at the detector.
@@ -55,7 +73,8 @@ class Source(Protocol):
         exposure_s : float
             For how long the detector counts, in s.
         dilution : float
-            Mean of 1/(4 pi r^2) over the detector in cm^-2, which turns emitted neutrinos into fluence.
+            Mean of 1/(4 pi r^2) over the detector in cm^-2, which turns emitted neutrinos into fluence; it does
+            nothing where the source is `at_detector`.
 
         Returns
         -------
@@ -71,6 +90,9 @@ class PionDecayAtRest:
     neutrinos_per_proton: float
     protons: float
     protons_in_s: float
+    at_detector: ClassVar[bool] = False
+    known_from_mev: ClassVar[float] = 0.0
+    group: ClassVar[str] = "spallation"
     endpoint_mev: ClassVar[float] = MICHEL_ENDPOINT_MEV
 
     @classmethod
@@ -81,6 +103,11 @@ class PionDecayAtRest:
             protons=table.number("protons", *bounds.PROTONS),
             protons_in_s=table.quantity("protons_in", "time"),
         )
+
+    def told(self) -> str:
+        """See `Source.told`."""
+        protons = f"{self.protons:.6g} protons in {told(self.protons_in_s, 'time')}"
+        return f"pions at rest, {protons}, each giving {self.neutrinos_per_proton:.6g} neutrinos of each flavour"
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """nu_mu, nu_e and nubar_mu, in this order and of equal fluence, see `Source.spectra`.
@@ -97,7 +124,7 @@ class PionDecayAtRest:
 
         >>> source = PionDecayAtRest(neutrinos_per_proton=0.08, protons=1.76e23, protons_in_s=1.0)
         >>> spectra = source.spectra(exposure_s=1.0, dilution=1 / (4 * math.pi * 1930**2))
-        >>> [f"{spectrum.neutrino} {spectrum.quadrature([])[1].sum():.4g}" for spectrum in spectra]
+        >>> [f"{spectrum.neutrino} {spectrum.total:.4g}" for spectrum in spectra]
         ['nu_mu 3.008e+14', 'nu_e 3.008e+14', 'nubar_mu 3.008e+14']
         """
         fluence = self.neutrinos_per_proton * self.protons * exposure_s / self.protons_in_s * dilution
@@ -109,12 +136,59 @@ class PionDecayAtRest:
 
 
 @dataclass(frozen=True)
-class Reactor:
-    """A reactor: thermal power, and the share of fissions of each fuel isotope."""
+class Core:
+    """One of several cores: its thermal power in W, and where the detector is from it."""
 
     power_w: float
+    place: Point
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The core that one of the tables ``cores`` describes."""
+        core = cls(table.quantity("power", "power"), Point.read(table))
+        table.done()
+        return core
+
+
+@dataclass(frozen=True)
+class Reactor:
+    """A reactor: its strength, the share of fissions of each isotope of its fuel, and how its spectrum is evaluated.
+
+    Attributes
+    ----------
+    power_w : float or None
+        Thermal power in W; None where the strength is given otherwise.
+    fission_fractions : tuple of (str, float)
+        Isotopes of `FUELS` and their shares.
+    evaluation : str
+        A name in `reactors.EVALUATIONS`.
+    flux : float or None
+        Antineutrinos of all energies at the detector per cm^2 and s; None where a power says it.
+    cores : tuple of Core
+        Several cores at distances of their own, of one fuel, in place of a power.
+    duty_factor : float
+        Share of the exposure in which the reactor is at this power or flux; there is nothing in the rest.
+    """
+
+    power_w: float | None
     fission_fractions: tuple[tuple[str, float], ...]
-    endpoint_mev: ClassVar[float] = FISSION_ENDPOINT_MEV
+    evaluation: str = "mueller-vogel-engel"
+    flux: float | None = None
+    cores: tuple[Core, ...] = ()
+    duty_factor: float = 1.0
+    group: ClassVar[str] = "reactor"
+    known_from_mev: ClassVar[float] = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.power_w is not None) + (self.flux is not None) + bool(self.cores) != 1:
+            raise ExperimentError("a reactor has a power, a flux or cores, and one of them only")
+        if self.evaluation not in EVALUATIONS:
+            raise unknown("spectrum", self.evaluation, EVALUATIONS, ExperimentError)
+        if self.flux is None and not EVALUATIONS[self.evaluation].of_any_fuel:
+            known = ", ".join(name for name, each in EVALUATIONS.items() if each.of_any_fuel)
+            raise ExperimentError(
+                f"{self.evaluation} has a shape, but no number for each fission: give the flux, or one of {known}"
+            )
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -125,30 +199,79 @@ class Reactor:
         total = math.fsum(share for _, share in shares)
         if abs(total - 1) > bounds.SHARE_ROUNDING:
             raise table.error("fission_fractions", f"must add up to 1, not {total:g}")
-        return cls(table.quantity("power", "power"), shares)
+        power, flux, cores = _read_strength(table)
+        evaluation = table.choice("spectrum", EVALUATIONS, "mueller-vogel-engel")
+        duty_factor = table.number("duty_factor", *bounds.DUTY_FACTOR) if "duty_factor" in table else 1.0
+        return table.checked("spectrum", lambda: cls(power, shares, evaluation, flux, cores, duty_factor))
+
+    @property
+    def at_detector(self) -> bool:
+        """See `Source.at_detector`: a power is diluted by the distance of the one core."""
+        return self.power_w is None
+
+    @property
+    def endpoint_mev(self) -> float:
+        """Energy in MeV at which its spectrum ends."""
+        return EVALUATIONS[self.evaluation].knots()[-1]
+
+    def told(self) -> str:
+        """See `Source.told`."""
+        shares = ", ".join(f"{fuel} {share:.6g}" for fuel, share in self.fission_fractions)
+        if self.power_w is not None:
+            strength = f"by power, {told(self.power_w, 'power')} thermal"
+        elif self.flux is not None:
+            strength = f"by total flux, {self.flux:.6g} /cm2/s"
+        else:
+            cores = (f"{told(core.power_w, 'power')} at {core.place.told()}" for core in self.cores)
+            strength = f"by power of its cores, {', '.join(cores)} thermal"
+        duty = "" if self.duty_factor == 1 else f", {self.duty_factor:.6g} of the time"
+        return f"{strength}{duty}, fissions {shares}, spectrum {self.evaluation}"
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """nubar_e, without oscillation, see `Source.spectra`.
 
         The number of fissions is the thermal energy over the mean energy per fission (`fission_energy`); at 3.9 GW
-        there are 1.18e20 in a second.  The spectrum is the mean of its fuel's (`fission_spectrum`).
+        there are 1.18e20 in a second.  The spectrum is the mean of its fuel's.  Where the flux is given, only its shape
+        counts.
 
         Examples
         --------
-        >>> plant = Reactor(3.9e9, (("U235", 0.556), ("U238", 0.071), ("Pu239", 0.326), ("Pu241", 0.047)))
-        >>> (spectrum,) = plant.spectra(exposure_s=1.0, dilution=1.0)
+        >>> fuel = (("U235", 0.556), ("U238", 0.071), ("Pu239", 0.326), ("Pu241", 0.047))
+        >>> (spectrum,) = Reactor(3.9e9, fuel).spectra(exposure_s=1.0, dilution=1.0)
         >>> assert isinstance(spectrum, Continuum)
         >>> f"{spectrum.density(np.array(0.5)):.3g}"
         '3.16e+20'
         """
-        energy_per_fission = sum(share * fission_energy(fuel) for fuel, share in self.fission_fractions)
-        fissions = self.power_w * exposure_s / (energy_per_fission * JOULE_PER_MEV)
+        evaluation, live_s = EVALUATIONS[self.evaluation], self.duty_factor * exposure_s
+        weights = dict(self.fission_fractions)
+        if self.flux is not None:
+            scale, weights = self.flux * live_s, dict(evaluation.unit_weights(weights))
+        elif self.power_w is not None:
+            scale = self._fissions(self.power_w, live_s) * dilution
+        else:
+            scale = sum(self._fissions(core.power_w, live_s) * geometry.dilution(core.place) for core in self.cores)
 
         def density(energy: Array) -> Array:
-            mean = sum(share * fission_spectrum(fuel, energy) for fuel, share in self.fission_fractions)
-            return fissions * dilution * np.asarray(mean)
+            return scale * np.asarray(sum(part * evaluation.spectrum(fuel, energy) for fuel, part in weights.items()))
 
-        return [Continuum("nubar_e", fission_knots(), density)]
+        return [Continuum("nubar_e", evaluation.knots(), density)]
+
+    def _fissions(self, power_w: float, seconds: float) -> float:
+        """Fissions in a time at a thermal power."""
+        energy_per_fission = sum(share * fission_energy(fuel) for fuel, share in self.fission_fractions)
+        return power_w * seconds / (energy_per_fission * JOULE_PER_MEV)
+
+
+def _read_strength(table: Table) -> tuple[float | None, float | None, tuple[Core, ...]]:
+    """The power, the flux or the cores of a reactor."""
+    if "flux" in table:
+        for key in ("power", "cores"):
+            table.refuse(key, "the flux at the detector is given")
+        return None, table.quantity("flux", "flux"), ()
+    if "cores" in table:
+        table.refuse("power", "each of the cores has its own")
+        return None, None, tuple(map(Core.read, table.tables("cores")))
+    return table.quantity("power", "power"), None, ()
 
 
 @dataclass(frozen=True)
@@ -158,6 +281,9 @@ class ElectronCapture:
     activity_bq: float
     half_life_s: float
     lines: tuple[tuple[float, float], ...]
+    at_detector: ClassVar[bool] = False
+    known_from_mev: ClassVar[float] = 0.0
+    group: ClassVar[str] = "radioactive source"
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -170,6 +296,12 @@ class ElectronCapture:
         if total > 1 + bounds.SHARE_ROUNDING:
             raise table.error("lines", f"fractions of all decays must not add up to more than 1, but to {total:g}")
         return cls(table.quantity("activity", "activity"), table.quantity("half_life", "time"), tuple(lines))
+
+    def told(self) -> str:
+        """See `Source.told`."""
+        lines = ", ".join(f"{told(energy, 'energy')} in {100 * share:.4g} %" for energy, share in self.lines)
+        half_life = told(self.half_life_s, "time")
+        return f"{told(self.activity_bq, 'activity')} at the start, half-life {half_life}, lines {lines} of decays"
 
     @property
     def endpoint_mev(self) -> float:
@@ -191,7 +323,7 @@ class ElectronCapture:
         In one half-life half of the nuclei decay:
 
         >>> (line,) = ElectronCapture(1.0, 100.0, ((0.75, 1.0),)).spectra(exposure_s=100.0, dilution=1.0)
-        >>> float(line.quadrature([])[1][0] / (100 / math.log(2)))
+        >>> float(line.total / (100 / math.log(2)))
         0.5
         """
         lifetime = self.half_life_s / math.log(2)
@@ -203,4 +335,6 @@ SOURCES: dict[str, type[Source]] = {
     "pion-decay-at-rest": PionDecayAtRest,
     "reactor": Reactor,
     "electron-capture": ElectronCapture,
+    "sun": Sun,
+    "table": GivenFlux,
 }

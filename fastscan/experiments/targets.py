@@ -10,6 +10,7 @@ from fastscan.experiments.form_factors import Fermi, FormFactor
 from fastscan.experiments.geometry import Cylinder, Geometry
 from fastscan.inputs.bounds import SHARE
 from fastscan.inputs.toml import Table
+from fastscan.inputs.units import told
 from fastscan.physics import nuclei
 from fastscan.physics.nuclei import Isotope
 
@@ -44,7 +45,7 @@ class Target:
     form_factor: FormFactor = field(default_factory=Fermi)
 
     @classmethod
-    def read(cls, table: Table, geometry: Geometry) -> Self:
+    def read(cls, table: Table, geometry: Geometry | None) -> Self:
         """The target that a ``[[target]]`` table describes; a density fills the cylinder of the geometry.
 
         Raises
@@ -69,6 +70,16 @@ class Target:
         table.done()
         return target
 
+    def told(self) -> str:
+        """In words: its mass, and the isotopes of each element in it.
+
+        >>> Target("Ge", 50.0, abundances=(("Ge76", 0.92), ("Ge74", 0.08))).told()
+        '50 kg of Ge: Ge74 8 %, Ge76 92 %'
+        """
+        doped = "".join(f", {100 * share:.4g} % of its mass {element}" for element, share in self.dopants)
+        isotopes = ", ".join(_told_share(isotope) for isotope, _ in self.isotopes())
+        return f"{told(self.mass_kg, 'mass')} of {self.compound}{doped}: {isotopes}"
+
     def isotopes(self) -> list[tuple[Isotope, float]]:
         """Each isotope in the target with the number of its nuclei, by Z and A.
 
@@ -78,6 +89,11 @@ class Target:
         [(127, '3.377e+25'), (133, '3.377e+25')]
         """
         return nuclei.targets(self.compound, self.mass_kg, self.molar_mass, self.abundances, self.dopants)
+
+
+def _told_share(isotope: Isotope) -> str:
+    """An isotope and its share of the element, unless it is all of it."""
+    return isotope.name if isotope.abundance == 1 else f"{isotope.name} {100 * isotope.abundance:.4g} %"
 
 
 def _read_dopants(table: Table) -> Shares:

@@ -43,6 +43,9 @@ class Accepted(Protocol):
     def at(self, time: Array) -> Array:
         """Probability to count an event at a time in us."""
 
+    def told(self) -> str:
+        """In words."""
+
 
 @dataclass(frozen=True)
 class Decaying:
@@ -64,6 +67,10 @@ class Decaying:
     def at(self, time: Array) -> Array:
         """See `Accepted.at`."""
         return np.exp(-self.rate * np.maximum(time - self.start, 0.0))
+
+    def told(self) -> str:
+        """See `Accepted.told`."""
+        return f"efficiency exp(-{self.rate:.6g} (t - {self.start:.6g})), t in us"
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,10 @@ class Tabulated:
         """See `Accepted.at`."""
         return np.interp(time, self.times, self.values)
 
+    def told(self) -> str:
+        """See `Accepted.told`."""
+        return f"efficiency from a table of {len(self.times)} times"
+
 
 EFFICIENCIES: dict[str, type[Decaying | Tabulated]] = {"decay": Decaying, "table": Tabulated}
 
@@ -101,6 +112,9 @@ class Arrival(Protocol):
 
     def density(self, neutrino: Neutrino, time: Array) -> Array:
         """Density of the arrival of a neutrino at times in us, in 1/us."""
+
+    def told(self) -> str:
+        """In words."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +139,10 @@ class GaussianPulse:
         """See `Arrival.density`."""
         return _decays(neutrino, lambda lifetime: delayed_gaussian(time, self.mean, self.sigma, lifetime))
 
+    def told(self) -> str:
+        """See `Arrival.told`."""
+        return f"Gaussian pulse at {self.mean:.6g} us, sigma {self.sigma:.6g} us"
+
 
 @dataclass(frozen=True)
 class BoxPulse:
@@ -148,6 +166,10 @@ class BoxPulse:
         """See `Arrival.density`."""
         return _decays(neutrino, lambda lifetime: delayed_box(time, self.start, self.length, lifetime))
 
+    def told(self) -> str:
+        """See `Arrival.told`."""
+        return f"constant pulse from {self.start:.6g} us, {self.length:.6g} us long"
+
 
 PULSES: dict[str, type[GaussianPulse | BoxPulse]] = {"gaussian": GaussianPulse, "box": BoxPulse}
 
@@ -160,23 +182,22 @@ class Histogram:
     probabilities: tuple[tuple[Neutrino, tuple[float, ...]], ...]
 
     @classmethod
-    def read(cls, table: Table, unit: float) -> Self:
+    def read(cls, table: Table) -> Self:
         """The arrival in the ``file`` of a table, with the columns ``time`` (lower edges) and those of the neutrinos.
 
         The last bin is as long as the one before it.  Probabilities are taken as they are, without any normalisation.
         """
         data = table.data("file")
         unit = TIME_UNITS[table.choice("unit", TIME_UNITS)]
-        columns = [table.column(key, data) for key in ("time", *ARRIVING)]
-        lows = columns[0]
+        lows = table.column("time", data, *bounds.TIME)
         if len(lows) < 2 or any(one >= other for one, other in itertools.pairwise(lows)):
             raise table.error("time", "must increase from each line to the next, in two lines or more")
-        for key, column in zip(ARRIVING, columns[1:], strict=True):
-            table.checked(key, lambda key=key, column=column: points.check(data, key, column, bounds.SHARE))  # type: ignore[misc]
+        probabilities = tuple((key, table.column(key, data, *bounds.SHARE)) for key in ARRIVING)
+        for key, column in probabilities:
             _check_total(table, key, column)
         edges = (*lows, 2 * lows[-1] - lows[-2])
         table.done()
-        return cls(tuple(edge * unit for edge in edges), tuple(zip(ARRIVING, columns[1:], strict=True)))
+        return cls(tuple(edge * unit for edge in edges), probabilities)
 
     @property
     def knots(self) -> tuple[float, ...]:
@@ -188,6 +209,10 @@ class Histogram:
         edges = np.array(self.edges)
         density = np.array([0.0, *(np.array(dict(self.probabilities)[neutrino]) / np.diff(edges)), 0.0])
         return density[np.searchsorted(edges, time, side="right")]
+
+    def told(self) -> str:
+        """See `Arrival.told`."""
+        return f"arrival from a table of {len(self.edges) - 1} times"
 
 
 @dataclass(frozen=True)
@@ -222,6 +247,11 @@ class Time:
             found.append((counted * self.efficiency.at(times) if self.efficiency else counted).sum())
         return np.array(found)
 
+    def told(self) -> str:
+        """In words."""
+        efficiency = f"; {self.efficiency.told()}" if self.efficiency else ""
+        return f"{_told_bins(self.edges)}; {self.arrival.told()}{efficiency}"
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -240,6 +270,10 @@ class Shares:
         """See `Time.shares`."""
         return np.array(dict(self.given)[neutrino])
 
+    def told(self) -> str:
+        """In words."""
+        return f"{_told_bins(self.edges)}; arrival given for each"
+
 
 def read(table: Table) -> Time | Shares:
     """The bins of time that the ``[time]`` table of an experiment's file describes.
@@ -254,6 +288,8 @@ def read(table: Table) -> Time | Shares:
     if len(edges) < 2:
         raise table.error("edges", "must be two or more")
     found = _read_arrival(table, edges, unit)
+    if isinstance(found, Time) and edges[-1] <= found.arrival.knots[0]:
+        raise table.error("edges", "are all before the first neutrino")
     table.done()
     return found
 
@@ -267,7 +303,7 @@ def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time |
         raise table.error("pulse", "missing; give the pulse of protons, or the arrival of each neutrino")
     arrival = table.table("arrival")
     if "file" in arrival:
-        return Time(edges, Histogram.read(arrival, unit), _read_efficiency(table, unit))
+        return Time(edges, Histogram.read(arrival), _read_efficiency(table, unit))
     table.refuse("efficiency", "the shares of the arrival are those that are counted")
     given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key in ARRIVING)
     for key, shares in given:
@@ -286,6 +322,11 @@ def _check_total(table: Table, key: str, shares: Sequence[float]) -> None:
     total = math.fsum(shares)
     if total > 1 + bounds.SHARE_ROUNDING:
         raise table.error(key, f"must not add up to more than 1, but to {total:g}")
+
+
+def _told_bins(edges: Sequence[float]) -> str:
+    number = "one bin" if len(edges) == 2 else f"{len(edges) - 1} bins"
+    return f"{number} from {edges[0]:.6g} to {edges[-1]:.6g} us after the protons"
 
 
 def _after(end: float) -> tuple[float, ...]:

@@ -32,6 +32,7 @@ QUANTITY = {  # of each kind, in its base unit
     "arrival time": (1e-9, 1e12),
     "time": (1e-9, 1e20),
     "power": (1e-9, 1e20),
+    "flux": (1e-20, 1e30),
     "activity": (1e-9, 1e30),
     "density": (1e-6, 1e9),
     "molar mass": (1e-3, 1e6),
@@ -41,12 +42,16 @@ SHARE = (0.0, 1.0)
 ENERGY_ROUNDING = 1e-9  # of an energy that is written in two units
 SHARE_ROUNDING = 1e-6  # of shares that should add up to 1, as people write them
 MOST_ATOMS = 10_000  # of an element in a formula unit
+DUTY_FACTOR = (1e-6, 1.0)
 NEUTRINOS_PER_PROTON = (1e-9, 1e3)
 PROTONS = (1.0, 1e40)
+NEUTRINO_ENERGY = (0.0, 1e9)  # in a table of a spectrum, in the unit that it has
+FLUX = (0.0, 1e30)  # in such a table
 RECOIL = (0.0, 1e9)  # in a table of an efficiency, or of bins, in the unit that it has
 PHOTOELECTRONS = (-1e9, 1e9)
 PHOTOELECTRONS_PER_KEV = (1e-9, 1e9)
 SLOPE = (1e-9, 1e9)  # of a logistic efficiency, per photoelectron
+TURN_ON = (1e-9, 1e9)  # width of an efficiency that rises like an error function, in the unit that it has
 LINDHARD_K = (1e-6, 10.0)
 MOST_COEFFICIENTS = 20  # of a polynomial
 WIDTH = (0.0, 1e9)  # of a resolution, in the unit that it has

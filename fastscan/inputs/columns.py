@@ -38,13 +38,13 @@ class Columns:
     rows: tuple[tuple[float, ...], ...]
     digest: str
 
-    def column(self, which: str | int) -> tuple[float, ...]:
+    def column(self, which: str | int, low: float = -math.inf, high: float = math.inf) -> tuple[float, ...]:
         """The numbers of a column, by its name or by its number from 1 on.
 
         Raises
         ------
         InputError
-            Where there is no such column.
+            Where there is no such column, or a number in it is below `low` or above `high`.
         """
         if isinstance(which, str):
             if which not in self.names:
@@ -54,7 +54,12 @@ class Columns:
             index = which - 1
         if not 0 <= index < len(self.rows[0]):
             raise InputError(f"{self.where}: there is no column {which}, only {len(self.rows[0])}")
-        return tuple(row[index] for row in self.rows)
+        values = tuple(row[index] for row in self.rows)
+        for value in values:
+            if not low <= value <= high:
+                problem = f"must be between {low:g} and {high:g}, not {value:g}"
+                raise InputError(f"{self.where}: column {quoted(which)}: {problem}")
+        return values
 
 
 def read(path: Path) -> Columns:

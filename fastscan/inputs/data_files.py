@@ -5,9 +5,25 @@ import functools
 import hashlib
 from importlib.resources import files
 
+import numpy as np
+
+from fastscan.typing import Array
+
 DATA = files("fastscan") / "data"
 # Those that event counts follow from: a store's identity names the digest of each.
-INPUTS = ("isotopes.csv", "fission_energy.csv", "reactor_low_energy.csv", "reactor_mueller.csv")
+INPUTS = (
+    "isotopes.csv",
+    "fission_energy.csv",
+    "reactor_low_energy.csv",
+    "reactor_mueller.csv",
+    "reactor_vogel_engel.csv",
+    "reactor_kopeikin.csv",
+    "reactor_bestiole.csv",
+    "solar_fluxes.csv",
+    "solar_lines.csv",
+    "solar_spectra.csv",
+    "shells.csv",
+)
 
 
 @functools.cache
@@ -15,6 +31,13 @@ def rows(name: str) -> list[dict[str, str]]:
     """Rows of a table, by column."""
     lines = (DATA / name).read_text("utf-8").splitlines()
     return list(csv.DictReader(line for line in lines if line[0] != "#"))
+
+
+@functools.cache
+def columns(name: str) -> dict[str, Array]:
+    """Columns of a table of numbers."""
+    found = rows(name)
+    return {key: np.array([float(row[key]) for row in found]) for key in found[0]}
 
 
 def digest(name: str) -> str:

@@ -1,6 +1,7 @@
 """Points of a function that people give: in two lists of a TOML file, or in two columns of a file beside it."""
 
 import itertools
+from functools import partial
 
 from fastscan.errors import InputError, quoted
 from fastscan.inputs import bounds
@@ -31,24 +32,27 @@ def read(table: Table, x: str, y: str, x_within: Bounds, y_within: Bounds) -> Po
         return first, second
     for key in (x, y):
         table.refuse(key, "the file has it")
-    data = table.data("file")
-    names = table.names_or_numbers("columns") if "columns" in table else [1, 2]
+    data = data_of(table)
+    key = "columns" if "columns" in table else "file"  # which one is to blame for a column
+    names = table.names_or_numbers("columns") if key == "columns" else [1, 2]
     if len(names) != 2:
         raise table.error("columns", "must be two, by name or by number from 1 on")
-    columns = [table.checked("columns", lambda name=name: data.column(name)) for name in names]  # type: ignore[misc]
-    if len(columns[0]) > bounds.MOST_STEPS:
-        raise table.error("file", f"must have at most {bounds.MOST_STEPS} lines of numbers, not {len(columns[0])}")
-    for name, values, within in zip(names, columns, (x_within, y_within), strict=True):
-        table.checked("file", lambda name=name, each=values, ends=within: check(data, name, each, ends))  # type: ignore[misc]
-    if any(one >= other for one, other in itertools.pairwise(columns[0])):
-        raise table.error("file", f"{data.where}: column {quoted(names[0])}: must increase from each line to the next")
-    return columns[0], columns[1]
+    first = table.checked(key, partial(increasing, data, names[0], x_within))
+    second = table.checked(key, partial(data.column, names[1], *y_within))
+    return first, second
 
 
-def check(data: Columns, name: str | int, values: tuple[float, ...], within: Bounds) -> None:
-    """Refuse a column of a file in which a number is out of bounds."""
-    for value in values:
-        if not within[0] <= value <= within[1]:
-            raise InputError(
-                f"{data.where}: column {quoted(name)}: must be between {within[0]:g} and {within[1]:g}, not {value:g}"
-            )
+def data_of(table: Table) -> Columns:
+    """The columns of the ``file`` of a table, of which there can't be too many lines."""
+    data = table.data("file")
+    if len(data.rows) > bounds.MOST_STEPS:
+        raise table.error("file", f"must have at most {bounds.MOST_STEPS} lines of numbers, not {len(data.rows)}")
+    return data
+
+
+def increasing(data: Columns, which: str | int, within: Bounds) -> tuple[float, ...]:
+    """The numbers of a column, within bounds, which increase from each line to the next."""
+    values = data.column(which, *within)
+    if any(one >= other for one, other in itertools.pairwise(values)):
+        raise InputError(f"{data.where}: column {quoted(which)}: must increase from each line to the next")
+    return values

@@ -408,7 +408,7 @@ class Table:
             raise self.error(key, f"must be a list of columns by name or number, not {quoted(values)}")
         return values
 
-    def column(self, key: str, data: Columns) -> tuple[float, ...]:
-        """The column of a data file whose name a key gives, or whose number from 1 on."""
+    def column(self, key: str, data: Columns, low: float, high: float) -> tuple[float, ...]:
+        """The column of a data file, with numbers within bounds, whose name a key gives, or whose number from 1 on."""
         which = self.take(key, (str, int), "a column's name, or its number from 1 on")
-        return self.checked(key, lambda: data.column(which))
+        return self.checked(key, lambda: data.column(which, low, high))

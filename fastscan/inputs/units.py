@@ -1,6 +1,7 @@
 """Units as people write them, converted once, at the boundary.
 
 Inside fastscan energies are in MeV, angles in rad, sizes in bytes, lengths in nuclei in fm, arrival times in us, and
+fluxes per cm^2 and s, and
 all else in SI units (m, kg, s, W, Bq); only M_Z' is in GeV, as in every table of limits.
 """
 
@@ -24,6 +25,7 @@ UNITS: dict[str, dict[str, float]] = {
     "arrival time": {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6},
     "time": {"s": 1.0, "h": 3600.0, "d": 86400.0, "yr": 365 * 86400.0},
     "power": {"W": 1.0, "kW": 1e3, "MW": 1e6, "GW": 1e9},
+    "flux": {"/cm2/s": 1.0},
     "activity": {"Bq": 1.0, "GBq": 1e9, "Ci": 3.7e10, "kCi": 3.7e13, "MCi": 3.7e16},
     "density": {"g/cm3": 1e3, "kg/m3": 1.0},
     "molar mass": {"g/mol": 1.0},
@@ -43,6 +45,7 @@ EXAMPLES = {
     "arrival time": "0.5 us",
     "time": "1 yr",
     "power": "3 GW",
+    "flux": "1.5e13 /cm2/s",
     "activity": "5 MCi",
     "density": "2.94 g/cm3",
     "molar mass": "131.293 g/mol",
@@ -51,7 +54,8 @@ EXAMPLES = {
     "size": "16 MiB",
 }
 
-_QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z][A-Za-z0-9/]*|%)?\s*")
+_QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(/?[A-Za-z][A-Za-z0-9/]*|%)?\s*")
+ROUNDING = 1e-9  # of a quantity that was converted from another unit
 
 
 def expected(kind: str) -> str:
@@ -179,6 +183,18 @@ def converted_number(value: float, unit: str, kind: str, to: str) -> float:
         return float(Fraction(repr(float(value))) * ratio)
     except OverflowError:
         return math.copysign(math.inf, value)
+
+
+def told(value: float, kind: str) -> str:
+    """A quantity, given in the base unit of its kind, in the unit in which people think: the largest that it reaches.
+
+    >>> told(26619840.0, "time"), told(0.75, "energy"), told(3.9e9, "power"), told(1.85e17, "activity")
+    ('308.1 d', '750 keV', '3.9 GW', '5 MCi')
+    """
+    sizes = {unit: size for unit, size in UNITS[kind].items() if unit != "yr"}  # a year has several lengths
+    reached = [unit for unit, size in sizes.items() if abs(value) >= size * (1 - ROUNDING)]
+    unit = max(reached or [min(sizes, key=sizes.__getitem__)], key=sizes.__getitem__)
+    return f"{value / sizes[unit]:.6g} {unit}"
 
 
 def short(number: float, unit: str = "") -> str:

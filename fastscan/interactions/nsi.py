@@ -27,7 +27,7 @@ from fastscan.errors import ModelError, quoted, unknown
 from fastscan.inputs.bounds import EPSILON
 from fastscan.inputs.toml import Table, check_name, name_of
 from fastscan.interactions import standard_model
-from fastscan.interactions.interaction import Interaction, Strength, Terms
+from fastscan.interactions.interaction import Interaction, Strength, Term
 from fastscan.interactions.parameters import EPS, EPS_D, EPS_U, RADIUS, SHIFT
 from fastscan.physics.constants import (
     ALPHA,
@@ -73,18 +73,25 @@ class Shifts(Interaction):
     def direction(self) -> Direction:
         """The epsilons per x."""
 
+    @property
+    def changes_flavour(self) -> bool:
+        return any(len(set(PAIRS[pair])) > 1 for pair in self.direction)
+
     def start(self, channel: Channel, rows: Mapping[str, Array]) -> Array:
         """What each row adds to the couplings at x = 0, shape (rows, flavours, flavours, 2)."""
         return np.zeros((1, len(FLAVOURS), len(FLAVOURS), 2))
 
-    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> Terms:
-        """The features of g + s + x k, expanded in x and summed over final flavours."""
+    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
+        """The features of g + s + x k less those of g, expanded in x and summed over final flavours."""
         couplings = np.zeros((len(FLAVOURS), len(FLAVOURS), 2))
         couplings[np.diag_indices(len(FLAVOURS))] = standard_model.couplings(channel)
-        begin, shift = couplings + self.start(channel, rows), matrix(self.direction, channel)
-        linear, square = standard_model.interference(begin, shift), standard_model.features(shift)
-        powers = np.broadcast_arrays(standard_model.features(begin), linear, square)
-        return Terms(np.stack(powers, axis=-1).sum(axis=1))
+        start, shift = self.start(channel, rows), matrix(self.direction, channel)
+        powers = (
+            standard_model.interference(couplings, start) + standard_model.features(start),
+            standard_model.interference(couplings + start, shift),
+            standard_model.features(shift),
+        )
+        return (Term(np.stack(np.broadcast_arrays(*powers), axis=-1).sum(axis=1)),)
 
 
 def matrix(direction: Direction, channel: Channel) -> Array:
@@ -150,13 +157,9 @@ class NonStandard(Shifts):
         directions = table.table("direction")
         along = {pair: _epsilons(directions.table(pair)) for pair in PAIRS if pair in directions}
         directions.done()
-        words = {
-            "name": name_of(table, path),
-            "description": table.text("title"),
-            "references": table.texts("references"),
-        }
+        name, description, references = name_of(table, path), table.text("title"), table.texts("references")
         table.done()
-        return table.checked("direction", lambda: cls(**words, along=along, digest=table.digest))
+        return table.checked("direction", lambda: cls(name, description, references, along, table.digest))
 
     def identity(self) -> dict[str, Any]:
         return {

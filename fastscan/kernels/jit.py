@@ -9,6 +9,7 @@ of all sources of this wing into that name: after any edit numba finds nothing o
 
 import functools
 import hashlib
+import logging
 import threading
 from collections.abc import Callable
 from multiprocessing import parent_process
@@ -17,9 +18,11 @@ from types import FunctionType
 from typing import Any
 
 from numba import get_num_threads, njit
+from numba.core.event import Event, Listener, register
 
 from fastscan.errors import warn
 
+log = logging.getLogger(__name__)
 SERIAL_POINTS = 65536  # up to this many points, to wake threads costs more time than they save
 
 
@@ -57,6 +60,25 @@ def _warn_that_nothing_is_kept() -> None:
     if parent_process() is None:
         problem = "numba can keep nothing of what it compiles, so that each process compiles it anew"
         warn(f"{problem}; set NUMBA_CACHE_DIR to a directory that can be written")
+
+
+class _Compilations(Listener):
+    """Logs the first compilation of a function of this wing; numba announces none of what it finds in its cache."""
+
+    def on_start(self, event: Event) -> None:
+        if event.data["dispatcher"].py_func.__module__.startswith(__package__):
+            _log_that_kernels_are_compiled()
+
+    def on_end(self, event: Event) -> None:
+        """Nothing is said at the end."""
+
+
+@functools.cache
+def _log_that_kernels_are_compiled() -> None:
+    log.info("compiling the numerical kernels, which takes some ten seconds at the first use")
+
+
+register("numba:compile", _Compilations())
 
 
 class Kernel:

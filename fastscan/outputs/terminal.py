@@ -1,7 +1,9 @@
 """The output of the commands: tables, JSON, and the words for limits and contours."""
 
+import itertools
 import json
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +18,7 @@ from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SC
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
+    from fastscan.experiments.experiment import Experiment
     from fastscan.interactions.interaction import Interaction
     from fastscan.scans.costs import Costs
     from fastscan.scans.verify import Checked
@@ -29,6 +32,11 @@ OVER_ROWS = {
     NO_SENSITIVITY: "without sensitivity",
     SM_DISFAVOURED: "with the SM disfavoured",
 }
+WIDTH = 80  # characters of a line of prose
+LONGEST_PART, NO_BREAK = 30, "\N{NO-BREAK SPACE}"  # of such a line, that is kept together
+MOST_LINES = 24  # of a table of bins
+TIMES = ("time_low_us", "time_high_us")
+ASSUMED = "*"  # the mark of an experiment in which something is assumed
 ABOUT_MODELS = """\
 Off electrons lr and lr-nc differ much: 483 and 276 GeV for cr51-lxe-a. A Z' does not touch W exchange,
 so lr-nc is what such a model predicts; lr is what arXiv:2002.01482 computed. A model of your own is a
@@ -42,9 +50,17 @@ def print_json(value: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns as wide as their widest cell."""
+    for line in table_lines(columns, rows):
+        click.echo(line)
+
+
+def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of `print_table`."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    for row in (columns, *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (columns, *rows)
+    ]
 
 
 def print_labelled(columns: Sequence[str], rows: Sequence[Sequence[str]], labels: Mapping[str, str]) -> None:
@@ -224,6 +240,99 @@ def print_costs(found: "Costs", store: str) -> None:
     )
     free = f"{short(found.free_disk, 'B')} free" if math.isfinite(found.free_disk) else "no limit known"
     click.echo(f"disk: {free} at {store}")
+
+
+def print_experiments(experiments: Sequence["Experiment"]) -> None:
+    """Experiments in the order of the groups of their sources; those with assumptions are marked."""
+    rows = [
+        (
+            each.name,
+            each.label,
+            each.channel,
+            f"{each.statistics.sigma_sys:g}",
+            each.title + (f" {ASSUMED}" if each.assumed else ""),
+        )
+        for each in experiments
+    ]
+    header, *lines = table_lines(("experiment", "label", "channel", "sigma_sys", "title"), rows)
+    click.echo(header)
+    for group, members in itertools.groupby(
+        zip(experiments, lines, strict=True), lambda member: member[0].source.group
+    ):
+        click.echo(f"\n{group}")
+        for _, line in members:
+            click.echo(line)
+    if any(each.assumed for each in experiments):
+        click.echo(f"\n{ASSUMED} something that no paper gives is assumed: `fastscan show EXPERIMENT` tells what")
+
+
+def print_shown(found: Record) -> None:
+    """What an experiment is, part by part, and its events in each bin."""
+    click.echo(shown(found["title"]))
+    names = found["name"] if found["name"] == found["label"] else f"{found['name']} ({found['label']})"
+    parts = [("experiment", names), *found["told"].items(), ("references", ", ".join(found["references"]))]
+    parts += [("assumed", each) for each in found["assumed"]]
+    for what, text in [*parts, ("digest", found["digest"][:12])]:
+        click.echo(_wrapped(f"  {what:<13}", shown(text)))
+    click.echo("\nEvents that the Standard Model predicts" + (", and data:" if "data" in found["total"] else ":"))
+    for unit, *ends in ((found["bins"][0]["energy_unit"], "energy_low", "energy_high"), ("us", *TIMES)):
+        if found["bins"][0][ends[0]] is not None:
+            _print_bins(found, unit, *ends)
+
+
+def _wrapped(what: str, text: str) -> str:
+    """A text beside what it is of, in lines that don't end within what stands between two commas."""
+    whole = ", ".join(part if len(part) > LONGEST_PART else part.replace(" ", NO_BREAK) for part in text.split(", "))
+    filled = textwrap.fill(whole, WIDTH, initial_indent=what, subsequent_indent=" " * len(what), break_on_hyphens=False)
+    return filled.replace(NO_BREAK, " ")
+
+
+def _print_bins(found: Record, unit: str, low: str, high: str) -> None:
+    """The events in the bins between two keys, whatever else the bins are of; of very many, several in one line."""
+    bins = found["bins"]
+    edges = list(dict.fromkeys((each[low], each[high]) for each in bins))
+    together = math.ceil(len(edges) / MOST_LINES)
+    lines = [edges[start : start + together] for start in range(0, len(edges), together)]
+    keys = [key for key in found["total"] if key not in _without_news(found["total"])]
+    columns = [_right_aligned([f"bin/{unit}", *(_range(line[0][0], line[-1][1]) for line in lines), "all"])]
+    for key in keys:
+        sums = [_sum(key, [each[key] for each in bins if (each[low], each[high]) in line]) for line in lines]
+        columns.append(_right_aligned([shown(key.removeprefix("background_")), *_numbers(sums, found["total"][key])]))
+    header, *rows = zip(*columns, strict=True)
+    if together > 1:
+        click.echo(f"({len(edges)} bins, {together} of them in a line; --csv has each)")
+    print_table(header, rows if len(lines) > 1 else rows[:1])
+
+
+def _without_news(total: Mapping[str, float]) -> set[str]:
+    """The sums that say no more than their only part, and of no background."""
+    keys = list(total)
+    neutrinos, named = keys.index("signal"), keys.index("background") - keys.index("signal") - 1
+    none_or_one = named == 1 or total["background"] == 0
+    return {*(["signal"] if neutrinos == 1 else []), *(["background"] if none_or_one else [])}
+
+
+def _range(low: float, high: float | None) -> str:
+    return f"{low:.6g} on" if high is None else f"{low:.6g} to {high:.6g}"
+
+
+def _sum(key: str, values: Sequence[float]) -> float:
+    """A sum of events, or of errors."""
+    return math.hypot(*values) if key == "error" else math.fsum(values)
+
+
+def _numbers(values: Sequence[float], total: float) -> list[str]:
+    """Numbers and their sum, with as many decimals as give the largest of them five digits."""
+    largest = max(map(abs, values))
+    if not 1e-3 <= largest < 1e9:
+        return [f"{value:.4e}" if value else "0" for value in (*values, total)]
+    decimals = max(4 - math.floor(math.log10(largest)), 0)
+    return [f"{value:.{decimals}f}" for value in (*values, total)]
+
+
+def _right_aligned(cells: Sequence[str]) -> list[str]:
+    width = max(map(len, cells))
+    return [cell.rjust(width) for cell in cells]
 
 
 def limit_text(record: Record) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastscan.errors import OutputError
+from fastscan.errors import OutputError, ScanError
 from fastscan.inputs.files import replacing, writable
 from fastscan.paper import table3
 from fastscan.paper.table3 import Entry
@@ -101,7 +101,9 @@ def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _
     Raises
     ------
     OutputError
-        Where the directory can't be written, or holds the table's store from other inputs.
+        Where the directory can't be written, or holds files of these names without the table's store.
+    ScanError
+        Where the scan failed.  The same call continues it.
 
     References
     ----------
@@ -120,7 +122,10 @@ def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _
         if now.tasks == 0:
             tell(f"{title}: scanning {len(cubes)} pairs of experiment and model -> {place / TABLE_STORE}")
 
-    scanner.run(cubes, str(place / TABLE_STORE), resume=True, progress=began)
+    try:
+        scanner.run(cubes, str(place / TABLE_STORE), resume=True, progress=began)
+    except ScanError as error:  # the table always resumes, and has no such argument
+        raise ScanError(str(error).replace("resume=True", "the same command")) from None
     tell(f"{title}: limits beside the published ones")
     entries = table3.entries_of(cubes)
     texts = (table3.markdown(entries), table3.as_csv(entries), table3.as_json(entries))

@@ -22,7 +22,14 @@ from fastscan.scans.grid import Combination, Grid, layout_of
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array
 
-PROSE = ("title", "label", "description", "references")  # keys that may be reworded without any change of a number
+PROSE = (
+    "title",
+    "label",
+    "description",
+    "references",
+    "assumed",
+    "shown_in",
+)  # keys that may be reworded without any change of a number
 
 
 def plan(source: str | Path | Grid) -> list[Cube]:
@@ -86,7 +93,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
         points=points,
         layout=layout,
         likelihood=found,
-        expected=likelihood.with_expected_data(found, measured.experiments),
+        expected=likelihood.with_expected_data(found, measured.experiments, model, rows),
     )
 
 

@@ -159,7 +159,7 @@ def run(
         tally.allow_failed(0)
         lost = sum(map(len, missing_tasks(groups, store.done(root, cubes), part).values()))
         if lost:
-            raise ScanError(f"{location}: {lost} tasks were deleted while the scan ran; --resume computes them anew")
+            raise ScanError(f"{location}: {lost} tasks were deleted while the scan ran; resume=True computes them anew")
         if part is None:
             store.finish(root, cubes)
         log.info("%s: all %d tasks are done", location, needed.tasks)
@@ -238,7 +238,7 @@ def _remedy(
         told = f"part{'s' * (len(again) > 1)} {_ranges(again)} of {n}"
         return f"{sum(map(len, lacking.values()))} tasks are missing; run {told} again"
     lists = [f"{name} lacks tasks {_ranges(numbers)}" for name, numbers in lacking.items()]
-    return f"{'; '.join(lists)}; resume=True computes them"
+    return f"{'; '.join(lists)}; a scan with resume=True computes them"
 
 
 def _ranges(numbers: Iterable[int]) -> str:

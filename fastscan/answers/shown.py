@@ -1,0 +1,240 @@
+"""What is expected of an experiment in the Standard Model, bin by bin, beside its backgrounds and its data.
+
+A record of a bin has the keys ``energy_low``, ``energy_high`` (None where the bin has no end) and ``energy_unit``,
+``time_low_us`` and ``time_high_us`` (None without bins of time), one for the events of each neutrino by its name,
+``signal`` for all of them, ``background_NAME`` for each background that has a name and ``background`` for all, ``data``
+and ``error`` (None where nothing is measured).
+"""
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+from os import PathLike
+
+import numpy as np
+
+from fastscan.experiments import energies
+from fastscan.experiments.backgrounds import UNNAMED
+from fastscan.experiments.catalogue import load
+from fastscan.experiments.detectors import Detector
+from fastscan.experiments.energies import Kind
+from fastscan.experiments.experiment import Experiment
+from fastscan.likelihoods.predictions import standard_by_neutrino, standard_counts
+from fastscan.likelihoods.response import response
+from fastscan.physics.spectra import Neutrino
+from fastscan.typing import Array, Record
+
+FINE_BINS = 120  # at most, of a spectrum that is drawn of an experiment in one bin
+LEAST_RANGE = 1.1  # of its end over its beginning
+REACH = 5.0  # standard deviations of the resolution at the end of such a spectrum
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """An experiment, and the events in its bins.
+
+    Arrays of events have the shape (energy bins,), or (energy bins, time bins) where the experiment has bins of time.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        What is shown; `experiment.told` says it in words.
+    unit : str
+        The unit of `edges`, which says which energy it is: that of the experiment's file.
+    edges : array, shape (energy bins + 1,)
+        Edges of the energy bins; the last can be infinite.
+    time_edges_us : array, shape (time bins + 1,), or None
+        Edges of the time bins in us.
+    events : dict of str to array
+        Events that the Standard Model predicts, by neutrino.
+    backgrounds : dict of str to array
+        Events of each background, by its name.
+    data, error : array or None
+        What was counted, and the square root of its variance in chi2, without systematic errors; None where nothing is
+        measured.
+    """
+
+    experiment: Experiment
+    unit: str
+    edges: Array
+    time_edges_us: Array | None
+    events: dict[Neutrino, Array]
+    backgrounds: dict[str, Array]
+    data: Array | None
+    error: Array | None
+
+    @property
+    def signal(self) -> Array:
+        """Events of all neutrinos."""
+        return sum(self.events.values(), np.zeros(self.shape))
+
+    @property
+    def background(self) -> Array:
+        """Events of all backgrounds."""
+        return sum(self.backgrounds.values(), np.zeros(self.shape))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the arrays of events."""
+        times = () if self.time_edges_us is None else (len(self.time_edges_us) - 1,)
+        return (len(self.edges) - 1, *times)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of energy that the bins are in."""
+        return energies.UNITS[self.unit][0]
+
+
+def show(experiment: str | PathLike[str] | Experiment) -> Shown:
+    """An experiment as fastscan understands it, and what the Standard Model predicts in each of its bins.
+
+    Parameters
+    ----------
+    experiment : str, path or Experiment
+        Name (see ``fastscan experiments``), path to a TOML file, or `Experiment`.
+
+    Returns
+    -------
+    Shown
+        Its numbers at luminosity 1, and the experiment that they are of.
+
+    Raises
+    ------
+    FastscanError
+        For an unknown name, a file that is wrong, and an experiment that counts nothing or too much.
+
+    Examples
+    --------
+    >>> csi = show("coherent-csi")
+    >>> {neutrino: round(float(events.sum()), 2) for neutrino, events in csi.events.items()}
+    {'nu_mu': 29.38, 'nu_e': 60.32, 'nubar_mu': 90.42}
+    >>> csi.data, csi.backgrounds, csi.experiment.told()["geometry"]
+    (array([142.]), {'background': array([6.])}, '19.3 m from the source')
+    """
+    loaded = load(experiment)
+    standard_counts(loaded)  # refuses an experiment without events, or with too many to compute with
+    found = _expected(loaded)
+    signal, statistics = found.signal.ravel(), loaded.statistics
+    exposed = loaded.exposed
+    error = np.sqrt(statistics.counts(signal, exposed).variance) if loaded.is_measured else None
+    backgrounds = statistics.backgrounds_in(signal, exposed)
+    return replace(
+        found,
+        backgrounds={name: events.reshape(found.shape) for name, events in backgrounds.items()},
+        data=None if statistics.data is None else statistics.data.reshape(found.shape),
+        error=None if error is None else error.reshape(found.shape),
+    )
+
+
+def _expected(experiment: Experiment) -> Shown:
+    """What the Standard Model predicts, without backgrounds and data."""
+    unit, time = experiment.detector.unit, experiment.time
+    empty = Shown(
+        experiment=experiment,
+        unit=unit.symbol,
+        edges=np.array([float(f"{edge / unit.size:.12g}") for edge in _edges(experiment)]),  # as people write them
+        time_edges_us=None if time is None else np.array(time.edges),
+        events={},
+        backgrounds={},
+        data=None,
+        error=None,
+    )
+    neutrinos, counts = response(experiment).neutrinos, standard_by_neutrino(experiment)
+    events = {neutrino: each.reshape(empty.shape) for neutrino, each in zip(neutrinos, counts, strict=True)}
+    return replace(empty, events=events)
+
+
+def _edges(experiment: Experiment) -> tuple[float, ...]:
+    """Edges of the bins in the detector's own energy."""
+    detector = experiment.detector
+    return detector.bin_edges(experiment.largest_recoil_mev) if isinstance(detector, Detector) else detector.bins
+
+
+def in_fine_bins(shown: Shown) -> Shown:
+    """The signal of an experiment with one bin as a spectrum, which no background and no data are of.
+
+    Bins of photoelectrons or electrons, which can be whole numbers, have whole widths.
+    """
+    experiment, unit = shown.experiment, shown.experiment.detector.unit
+    low = shown.edges[0]
+    high = max(_largest(experiment) / unit.size, LEAST_RANGE * low)
+    width = _round_width((high - low) / FINE_BINS, whole=shown.kind not in energies.OWN)
+    edges = low + width * np.arange(max(math.ceil((high - low) / width), 1) + 1)
+    detector = replace(experiment.detector, bins=tuple((edges * unit.size).tolist()))
+    return _expected(replace(experiment, detector=detector))
+
+
+def _largest(experiment: Experiment) -> float:
+    """The largest energy that the detector sees of a recoil, in its own energy."""
+    detector = experiment.detector
+    if isinstance(detector, Detector):
+        return min(detector.edges[-1], experiment.largest_recoil_mev)
+    # electrons beside nuclei reach far beyond the energies that people look at
+    recoils = [each for each in experiment.largest_recoils if each[0] is not None or experiment.channel == "nu-e"]
+    visible = np.max([detector.quenching.visible(np.array([most]), each) for each, most in recoils], axis=0)
+    mean = visible * detector.per_mev
+    spread = 0.0 if detector.resolution is None else REACH * detector.resolution.sigma(mean, visible)
+    return float(min((mean + spread).item(), detector.bins[-1]))
+
+
+def _round_width(least: float, whole: bool) -> float:
+    """The next 1, 2 or 5 times a power of ten.
+
+    >>> _round_width(0.03, whole=False), _round_width(0.03, whole=True), _round_width(2.1, whole=True)
+    (0.05, 1.0, 5.0)
+    """
+    power = 10.0 ** math.floor(math.log10(least))
+    width = next(step * power for step in (1, 2, 5, 10) if step * power >= least)
+    return max(width, 1.0) if whole else width
+
+
+def bin_records(shown: Shown) -> list[Record]:
+    """A record for each bin, the times of an energy in turn."""
+    energy_bins = list(itertools.pairwise(shown.edges.tolist()))
+    times = [(None, None)] if shown.time_edges_us is None else list(itertools.pairwise(shown.time_edges_us.tolist()))
+    numbers = zip(*(column.ravel().tolist() for column in columns(shown).values()), strict=True)
+    return [
+        {
+            "energy_low": low,
+            "energy_high": None if math.isinf(high) else high,
+            "energy_unit": shown.unit,
+            "time_low_us": early,
+            "time_high_us": late,
+            **dict(zip(columns(shown), row, strict=True)),
+            **({} if shown.data is not None else {"data": None, "error": None}),
+        }
+        for ((low, high), (early, late)), row in zip(itertools.product(energy_bins, times), numbers, strict=True)
+    ]
+
+
+def columns(shown: Shown) -> dict[str, Array]:
+    """The numbers of each bin by their keys in records, data and their error where there are any."""
+    found: dict[str, Array] = {str(neutrino): events for neutrino, events in shown.events.items()}
+    found |= {"signal": shown.signal}
+    found |= {f"background_{name}": events for name, events in shown.backgrounds.items() if name != UNNAMED}
+    found |= {"background": shown.background}
+    if shown.data is not None and shown.error is not None:
+        found |= {"data": shown.data, "error": shown.error}
+    return found
+
+
+def record(shown: Shown) -> Record:
+    """All that is shown of an experiment: what it is, its numbers in each bin, and their sums."""
+    experiment = shown.experiment
+    sums = {
+        key: float(np.sqrt((each**2).sum()) if key == "error" else each.sum()) for key, each in columns(shown).items()
+    }
+    return {
+        "name": experiment.name,
+        "label": experiment.label,
+        "title": experiment.title,
+        "channel": experiment.channel,
+        "source": experiment.source.group,
+        "sigma_sys": experiment.statistics.sigma_sys,
+        "told": experiment.told(),
+        "references": list(experiment.references),
+        "assumed": list(experiment.assumed),
+        "digest": experiment.digest,
+        "total": sums,
+        "bins": bin_records(shown),
+    }

@@ -1,0 +1,130 @@
+"""A picture of what an experiment is expected to count: its spectrum, by neutrino, over its backgrounds.
+
+Events are stacked, and data are points with the errors of chi2.  An experiment with one bin has its signal as a
+spectrum in finer bins, and beside it the bin itself; one with bins of time has them beside those of energy.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastscan.answers.shown import Shown, in_fine_bins
+from fastscan.outputs import figures
+from fastscan.physics.spectra import Neutrino
+from fastscan.typing import Array
+
+if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SEEN = 0.999  # the part of the signal up to which a spectrum in finer bins is drawn
+GREYS = ("0.8", "0.65", "0.5", "0.9", "0.72", "0.58")  # of backgrounds
+SYMBOLS: dict[Neutrino, str] = {
+    "nu_e": r"$\nu_e$",
+    "nu_mu": r"$\nu_\mu$",
+    "nu_tau": r"$\nu_\tau$",
+    "nubar_e": r"$\bar\nu_e$",
+    "nubar_mu": r"$\bar\nu_\mu$",
+    "nubar_tau": r"$\bar\nu_\tau$",
+}
+ENERGY, TIME = 0, 1  # the dimensions of events
+
+
+def draw(shown: Shown) -> "Figure":
+    """The picture of an experiment.
+
+    Parameters
+    ----------
+    shown : Shown
+        See `fastscan.answers.shown.show`.
+
+    Returns
+    -------
+    Figure
+        With one panel or two: the energies and, beside them, the times or the one bin.
+
+    Examples
+    --------
+    >>> from fastscan.answers.shown import show
+    >>> figure = draw(show("cr51-lxe-a"))
+    >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
+    ('recoil energy [keV]', 'events / 5 keV')
+    """
+    times = shown.time_edges_us is not None and len(shown.time_edges_us) > 2
+    one_bin = len(shown.edges) == 2 and not times
+    ratios = {"width_ratios": [1, 1] if times else [4, 1] if one_bin else [1]}
+    with figures.look():
+        figure, axes = figures.canvas(columns=len(ratios["width_ratios"]), height=3.0, gridspec_kw=ratios)
+        first, last = axes[0, 0], axes[0, -1]
+        if one_bin:
+            _draw_signal(first, in_fine_bins(shown))
+            _draw_bin(last, shown)
+        else:
+            _draw_energies(first, shown)
+        if times:
+            _draw_times(last, shown)
+        first.set_title(figures.literal(shown.experiment.label))
+        figures.legend(last)
+        figures.make_room(figure, last)
+    return figure
+
+
+def _draw_energies(ax: "Axes", shown: Shown) -> None:
+    _stack(ax, shown.edges, shown, ENERGY)
+    unit = "e$^-$" if shown.unit == "electrons" else shown.unit
+    ax.set(xlabel=_energy_label(shown), ylabel=_events_label(shown.edges, unit))
+
+
+def _draw_signal(ax: "Axes", fine: Shown) -> None:
+    """A spectrum in finer bins, up to where hardly any events are."""
+    _draw_energies(ax, fine)
+    within = np.cumsum(_along(fine.signal, ENERGY)) < SEEN * fine.signal.sum()
+    ax.set(xlim=(fine.edges[0], fine.edges[within.sum() + 1]), ylabel=f"signal {ax.get_ylabel()}")
+
+
+def _draw_times(ax: "Axes", shown: Shown) -> None:
+    assert shown.time_edges_us is not None
+    _stack(ax, shown.time_edges_us, shown, TIME)
+    ax.set(xlabel=r"time after the protons [$\mu$s]", ylabel=_events_label(shown.time_edges_us, r"$\mu$s"))
+
+
+def _draw_bin(ax: "Axes", shown: Shown) -> None:
+    _stack(ax, np.array([0.0, 1.0]), shown, ENERGY)
+    ax.set(xlabel="all", ylabel="events", xticks=[])
+
+
+def _stack(ax: "Axes", edges: Array, shown: Shown, dimension: int) -> None:
+    """Backgrounds, on them the events of each neutrino, and the data, in the bins of one dimension."""
+    bottom = np.zeros(len(edges) - 1)
+    greys = {name: GREYS[number % len(GREYS)] for number, name in enumerate(shown.backgrounds)}
+    colours = dict(zip(shown.events, figures.COLOURS, strict=False))
+    parts = [(figures.literal(name), events, greys[name]) for name, events in shown.backgrounds.items()]
+    parts += [(SYMBOLS[name], events, colours[name]) for name, events in shown.events.items()]
+    for name, events, colour in parts:
+        top = bottom + _along(events, dimension)
+        ax.stairs(top, edges, baseline=bottom, fill=True, color=colour, label=name)
+        bottom = top
+    if shown.data is not None and shown.error is not None:
+        data, error = _along(shown.data, dimension), np.sqrt(_along(shown.error**2, dimension))
+        middles = (edges[1:] + edges[:-1]) / 2
+        ax.errorbar(middles, data, error, fmt="o", markersize=3, color="black", linewidth=0.8, label="data")
+    else:
+        ax.set_ylim(bottom=0)
+    ax.set_xlim(edges[0], edges[-1])
+
+
+def _along(events: Array, dimension: int) -> Array:
+    """Events in the bins of energy, or of time, whatever the other is."""
+    summed: Array = events.reshape(len(events), -1).sum(axis=1 - dimension)
+    return summed
+
+
+def _energy_label(shown: Shown) -> str:
+    names = {"recoil": "recoil energy", "visible": "visible energy"}
+    return f"{names[shown.kind]} [{shown.unit}]" if shown.kind in names else figures.literal(shown.unit)
+
+
+def _events_label(edges: Array, unit: str) -> str:
+    """Events in each bin, of which all may have one width."""
+    widths = np.diff(edges)
+    return f"events / {widths[0]:.4g} {unit}" if np.allclose(widths, widths[0], rtol=1e-6) else "events in each bin"
