@@ -19,11 +19,12 @@ stands above it:
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
-                  reactors  solar  quenching  resolution  arrival
+                  reactors  solar  quenching  resolution  arrival  shells
     interactions  parameters  interaction  standard_model  contact  catalogue
-    experiments   geometry  sources  energies  efficiencies  detectors  quenching  resolutions  reconstruction  timing
-                  backgrounds  observations  form_factors  targets  experiment  reading  catalogue
-    likelihoods   settings  gaussian  rates  response  likelihood
+    experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
+                  reconstruction  timing  backgrounds  observations  form_factors  targets  experiment  reading
+                  catalogue
+    likelihoods   settings  gaussian  rates  response  predictions  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify

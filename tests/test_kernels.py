@@ -142,9 +142,9 @@ def test_polynomials_are_the_sums() -> None:
         for gamma in GAMMA:
             changes = features(standard + gamma * kappa) - features(standard)
             e = np.array([1.0, *changes.ravel()])
-            sums = ((one.roots[0] @ e) ** 2).sum(axis=-1)
+            sums = ((one.roots[0, 0] @ e) ** 2).sum(axis=-1)
             values = [polynomials.sum_of_squares(c, gamma) for c in one.sums[0, b]]
-            assert values == pytest.approx(sums, rel=1e-12, abs=1e-20 * (one.roots[0] ** 2).sum())
+            assert values == pytest.approx(sums, rel=1e-12, abs=1e-20 * (one.roots[0, 0] ** 2).sum())
 
 
 @pytest.mark.parametrize("features", [1, 3, 9])
@@ -153,7 +153,7 @@ def test_polynomials_of_any_basis_are_sums_of_squares(features: int) -> None:
     rng = np.random.default_rng(features)
     roots = np.triu(rng.normal(size=(2, 3, 1 + features, 1 + features)))
     change = rng.normal(size=(2, 5, features, 3))
-    coefficients = polynomials.polynomials(roots, change)
+    coefficients = polynomials.polynomials(roots[:, None], change)
     assert coefficients.shape == (2, 5, 3, polynomials.SQUARES)
     u = np.concatenate([np.broadcast_to([1.0, 0.0, 0.0], (2, 5, 1, 3)), change], axis=2)
     v = np.einsum("msij,mrjp->mrsip", roots, u)
@@ -172,7 +172,7 @@ def test_counts_that_cancel_keep_their_digits() -> None:
     """(1 - x)^2 near x = 1, where the quartic of its square has none left."""
     roots, change = np.array([[[[1.0, 0.0], [0.0, 0.0]]]]), np.zeros((1, 1, 1, 3))
     roots[0, 0, 0, 1], change[0, 0, 0] = 1.0, (0.0, -2.0, 1.0)
-    (((coefficients,),),) = polynomials.polynomials(roots, change)
+    (((coefficients,),),) = polynomials.polynomials(roots[:, None], change)
     x = 1 + 1e-5
     assert polynomials.sum_of_squares(coefficients, x) == pytest.approx((x - 1) ** 4, rel=1e-5)
 

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import naive
@@ -9,9 +10,9 @@ from hypothesis import strategies as st
 
 import fastscan
 from fastscan import experiments
+from fastscan.experiments import Experiment
 from fastscan.experiments.catalogue import BUILT_IN
 from fastscan.interactions import standard_model
-from fastscan.likelihoods import rates
 from fastscan.likelihoods.response import response
 from fastscan.physics import quadrature
 
@@ -56,45 +57,31 @@ def test_changing_the_unit_of_length_in_a_file_changes_nothing(tmp_path: Path) -
     assert ours == pytest.approx(response(experiments.load("coherent-csi")).total, rel=1e-14)
 
 
+def in_bins(experiment: Experiment, edges: Sequence[float]) -> Experiment:
+    return replace(experiment, detector=replace(experiment.detector, bins=tuple(edges)))
+
+
 @pytest.mark.parametrize("name", ["coherent-csi", "coherent-lar", "conus", "cr51-lxe-a"])
-def test_a_bin_does_not_depend_on_the_others(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each bin of several is the bin alone to the last bit, in whichever block, and together they are all."""
+def test_a_bin_does_not_depend_on_the_others(name: str) -> None:
+    """Each bin of several is the bin alone to the last bit, and together they are all."""
     experiment = experiments.load(name)
-    monkeypatch.setattr(rates, "BLOCK_BINS", 3)
     low, high = experiment.detector.threshold_mev, experiment.largest_recoil_mev
     edges = np.linspace(low, high, 8)
     edges[0] = 0.0  # of which nothing is accepted below the threshold
-    _, scatterer = next(rates.scatterers(experiment))
-    for spectrum in experiment.spectra():
-
-        def scatterings(edges: list[float], spectrum=spectrum) -> np.ndarray:
-            return rates.scatterings(experiment.detector, edges, scatterer, spectrum)
-
-        together = scatterings(edges.tolist())
-        alone = [scatterings(edges[n : n + 2].tolist())[0] for n in range(7)]
-        assert (together == np.array(alone)).all()
-        assert together.sum(axis=0) == pytest.approx(scatterings([low, high])[0], rel=1e-9)
+    together = response(in_bins(experiment, edges)).by_neutrino
+    for number in range(7):
+        alone = response(in_bins(experiment, edges[number : number + 2])).by_neutrino
+        assert (together[:, number] == alone[:, 0]).all()
+    assert together.sum(axis=1) == pytest.approx(response(in_bins(experiment, [low, high])).by_neutrino[:, 0], rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["conus", "cr51-lxe-a"])
-def test_ten_times_the_bins_are_ten_times_the_work(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted in nodes at which a cross section is asked for."""
+def test_ten_times_the_bins_are_ten_times_the_work(name: str) -> None:
+    """Counted in nodes of the integrals."""
     experiment = experiments.load(name)
-    _, scatterer = next(rates.scatterers(experiment))
-    spectrum = experiment.spectra()[0]
-    nodes: list[int] = []
-    counted: Callable[..., np.ndarray] = type(scatterer).cross_section
-
-    def cross_section(self, *arguments: object) -> np.ndarray:
-        found = counted(self, *arguments)
-        nodes.append(found.size)
-        return found
-
-    monkeypatch.setattr(type(scatterer), "cross_section", cross_section)
     work = []
     for bins in (64, 640):
-        nodes.clear()
         edges = np.linspace(experiment.detector.threshold_mev, experiment.largest_recoil_mev, bins + 1)
-        rates.scatterings(experiment.detector, edges.tolist(), scatterer, spectrum)
-        work.append(sum(nodes))
+        (parts,) = response(in_bins(experiment, edges)).recoils.values()
+        work.append(sum(part.energies.size for part in parts))
     assert work[1] < 11 * work[0]

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from fastscan.answers.question import Question
@@ -13,7 +12,6 @@ from fastscan.experiments.catalogue import load_all
 from fastscan.experiments.experiment import Experiment
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
-from fastscan.likelihoods.likelihood import with_expected_data
 from fastscan.likelihoods.settings import Settings
 from fastscan.limits import limits, points
 from fastscan.limits.crossings import Crossings, find_crossings
@@ -37,9 +35,9 @@ def limits_at_points(names: Sequence[str | Experiment], model: str, question: Qu
     warn(*itertools.chain(*doubts))
     found = limits.limits_of(crossings, interaction.strength)
     expected: Iterable[tuple[float, str] | None] = itertools.repeat(None)
-    projected = with_expected_data(rows.likelihood, experiments)
-    if projected is not rows.likelihood:
-        instead = _crossings(replace(rows, likelihood=projected), settings, delta)
+    projected = rows.expected()
+    if projected is not rows:
+        instead = _crossings(projected, settings, delta)
         expected = zip(*limits.bounds_of(instead, interaction.strength), strict=True)
     told = ("+".join(each.name for each in experiments), interaction.name)
     level = (question.cl, question.column_dof)

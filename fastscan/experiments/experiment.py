@@ -4,7 +4,7 @@ It is a value in the base units of `fastscan.inputs.units`, so that `dataclasses
 """
 
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Literal
 
 from fastscan.errors import ExperimentError
 from fastscan.experiments import geometry
@@ -16,10 +16,15 @@ from fastscan.experiments.sources import Source
 from fastscan.experiments.targets import Target
 from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
+from fastscan.physics import shells
 from fastscan.physics.constants import M_ELECTRON
-from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil
+from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil, minimum_energy
+from fastscan.physics.nuclei import Isotope
+from fastscan.physics.shells import Shells
 from fastscan.physics.spectra import Spectrum
 from fastscan.typing import Channel
+
+Electrons = Literal["free", "bound"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Experiment:
     """One experiment.
 
     `label` is what people call it, `digest` the SHA-256 of the file that describes it, `assumed` what no paper gives.
+    `electrons` says that electrons recoil beside the nuclei, or alone, and whether they are free or bound in their
+    shells; None where only nuclei do.
     """
 
     name: str
@@ -43,12 +50,22 @@ class Experiment:
     digest: str
     time: Time | Shares | None = None
     assumed: tuple[str, ...] = ()
+    electrons: Electrons | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, ExperimentError)
         if (self.geometry is None) != self.source.at_detector:
             needs = "no geometry" if self.source.at_detector else "a geometry"
             raise ExperimentError(f"{self.name}: a source such as its own needs {needs}")
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels whose events the detector can't tell apart."""
+        return channels_of(self.channel, self.electrons)
+
+    def shells(self, isotope: Isotope) -> Shells:
+        """The electrons of an atom of the target."""
+        return shells.bound(isotope.symbol) if self.electrons == "bound" else shells.free(isotope)
 
     @property
     def is_measured(self) -> bool:
@@ -112,6 +129,22 @@ class Experiment:
         return maximum_recoil(self.source.endpoint_mev, min(self._masses_mev))
 
     @property
+    def lowest_neutrino_mev(self) -> float:
+        """Energy in MeV of the neutrinos whose largest recoil is at the threshold.
+
+        It is 0 where an energy is reconstructed, which has no sharp threshold in recoil energy.
+
+        Examples
+        --------
+        >>> from fastscan import experiments
+        >>> round(experiments.load("conus").lowest_neutrino_mev, 2)
+        1.81
+        """
+        if not isinstance(self.detector, Detector):
+            return 0.0
+        return minimum_energy(self.detector.threshold_mev, min(self._masses_mev))
+
+    @property
     def largest_momentum_transfer_mev(self) -> float:
         """Largest momentum transfer in MeV: that of the heaviest isotope, or of the electron.
 
@@ -131,10 +164,11 @@ class Experiment:
     @property
     def _masses_mev(self) -> list[float]:
         """Masses in MeV of what recoils."""
-        match self.channel:
-            case "cevns":
-                return [isotope.mass_mev for target in self.targets for isotope, _ in target.isotopes()]
-            case "nu-e":
-                return [M_ELECTRON]
-            case never:
-                assert_never(never)
+        nuclei = [isotope.mass_mev for target in self.targets for isotope, _ in target.isotopes()]
+        masses: dict[Channel, list[float]] = {"cevns": nuclei, "nu-e": [M_ELECTRON]}
+        return [mass for channel in self.channels for mass in masses[channel]]
+
+
+def channels_of(channel: Channel, electrons: Electrons | None) -> tuple[Channel, ...]:
+    """The channels of an experiment: its own, and that of electrons where they recoil beside the nuclei."""
+    return (channel, "nu-e") if channel == "cevns" and electrons else (channel,)

@@ -64,6 +64,7 @@ def parse(name: str, table: Table) -> Experiment:
         raise table.error("channel", "'nu-e' is only known for the nu_e of an electron-capture source")
     if experiment.time is not None and not isinstance(experiment.source, PionDecayAtRest):
         raise table.error("time", "can't stand here: only a source of decaying pions has a pulse")
+    _check_reach(table, experiment)
     if isinstance(experiment.detector, Detector):
         largest, threshold = experiment.largest_recoil_mev, experiment.detector.threshold_mev
         if threshold >= largest:
@@ -72,6 +73,17 @@ def parse(name: str, table: Table) -> Experiment:
     exposed = experiment.exposed
     table.checked("statistics", lambda: experiment.statistics.counts(np.ones(exposed.bins), exposed))
     return experiment
+
+
+def _check_reach(table: Table, experiment: Experiment) -> None:
+    """Refuse a spectrum that begins at an energy below which neutrinos could be counted too."""
+    first, lowest = experiment.source.known_from_mev, experiment.lowest_neutrino_mev
+    if lowest < first:
+        raise table.error(
+            "source",
+            f"the file begins at {first:g} MeV with a flux that isn't 0, and the detector counts recoils of neutrinos "
+            f"from {lowest:.3g} MeV on: let it begin at lower energies, or give outside = 0",
+        )
 
 
 def _read_label(table: Table, name: str) -> str:

@@ -105,7 +105,7 @@ class Reconstruction:
         >>> detector.probabilities(np.array([1e-3]), elements()["Ge"][0]).round(6)
         array([[0.36993]])
         """
-        visible = self.quenching.visible(recoil, isotope)
+        visible = self._visible(recoil, isotope)
         seen = visible > self.drop_below_mev
         mean = visible * self.per_mev
         found = np.zeros((len(self.bins) - 1, len(recoil)))
@@ -150,7 +150,7 @@ class Reconstruction:
         if self.resolution is None:
             return np.unique([0.0, *series, *knots, *sharp, *ends])
         samples = np.unique([*samples, *ends])
-        visible = self.quenching.visible(samples, isotope)
+        visible = self._visible(samples, isotope)
         sigma = np.maximum(self.resolution.sigma(visible * self.per_mev, visible), np.finfo(float).tiny)
         # how many standard deviations it is to each sample from 0
         steps = np.abs(np.diff(visible * self.per_mev)) / ((sigma[1:] + sigma[:-1]) / 2)
@@ -159,6 +159,10 @@ class Reconstruction:
         around = np.unique(STEP * (np.round(centres / STEP)[:, None] + AROUND))
         blurred = np.interp(around[(around > 0) & (around < away[-1])], away, samples)
         return np.unique([0.0, *series, *knots, *sharp, *blurred])
+
+    def _visible(self, recoil: Array, isotope: Isotope | None) -> Array:
+        """Visible energy in MeV of recoils of an isotope, or of electrons (None), all of whose energy is visible."""
+        return recoil if isotope is None else self.quenching.visible(recoil, isotope)
 
     def _ends(self) -> list[float]:
         """The x at which the integrand of a bin begins, ends or bends."""
@@ -175,13 +179,13 @@ class Reconstruction:
 
     def _recoils(self, means: list[float], samples: Array, isotope: Isotope | None) -> Array:
         """Recoil energies in MeV that give some means of x; the energy is taken for monotonic between samples."""
-        given = self.quenching.visible(samples, isotope) * self.per_mev
+        given = self._visible(samples, isotope) * self.per_mev
         wanted, place = np.nonzero((given[:-1] < np.array(means)[:, None]) != (given[1:] < np.array(means)[:, None]))
         low, high, target = samples[place], samples[place + 1], np.array(means)[wanted]
         rising = given[place] < target
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
-            below = self.quenching.visible(middle, isotope) * self.per_mev < target
+            below = self._visible(middle, isotope) * self.per_mev < target
             low, high = np.where(below == rising, middle, low), np.where(below == rising, high, middle)
         return high
 

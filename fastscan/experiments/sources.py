@@ -11,7 +11,9 @@ import numpy as np
 
 from fastscan.errors import ExperimentError, unknown
 from fastscan.experiments import geometry
+from fastscan.experiments.fluxes import GivenFlux
 from fastscan.experiments.geometry import Point
+from fastscan.experiments.sun import Sun
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.physics.constants import JOULE_PER_MEV
@@ -52,6 +54,10 @@ class Source(Protocol):
     def endpoint_mev(self) -> float:
         """Largest energy of its neutrinos in MeV."""
 
+    @property
+    def known_from_mev(self) -> float:
+        """Energy in MeV below which it says nothing of its neutrinos; 0 where it says all."""
+
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """Fluence of each of the source's neutrinos at the detector.
 
@@ -78,6 +84,7 @@ class PionDecayAtRest:
     protons: float
     protons_in_s: float
     at_detector: ClassVar[bool] = False
+    known_from_mev: ClassVar[float] = 0.0
     endpoint_mev: ClassVar[float] = MICHEL_ENDPOINT_MEV
 
     @classmethod
@@ -104,7 +111,7 @@ class PionDecayAtRest:
 
         >>> source = PionDecayAtRest(neutrinos_per_proton=0.08, protons=1.76e23, protons_in_s=1.0)
         >>> spectra = source.spectra(exposure_s=1.0, dilution=1 / (4 * math.pi * 1930**2))
-        >>> [f"{spectrum.neutrino} {spectrum.quadrature([])[1].sum():.4g}" for spectrum in spectra]
+        >>> [f"{spectrum.neutrino} {spectrum.total:.4g}" for spectrum in spectra]
         ['nu_mu 3.008e+14', 'nu_e 3.008e+14', 'nubar_mu 3.008e+14']
         """
         fluence = self.neutrinos_per_proton * self.protons * exposure_s / self.protons_in_s * dilution
@@ -156,6 +163,7 @@ class Reactor:
     flux: float | None = None
     cores: tuple[Core, ...] = ()
     duty_factor: float = 1.0
+    known_from_mev: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         if (self.power_w is not None) + (self.flux is not None) + bool(self.cores) != 1:
@@ -247,6 +255,7 @@ class ElectronCapture:
     half_life_s: float
     lines: tuple[tuple[float, float], ...]
     at_detector: ClassVar[bool] = False
+    known_from_mev: ClassVar[float] = 0.0
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -280,7 +289,7 @@ class ElectronCapture:
         In one half-life half of the nuclei decay:
 
         >>> (line,) = ElectronCapture(1.0, 100.0, ((0.75, 1.0),)).spectra(exposure_s=100.0, dilution=1.0)
-        >>> float(line.quadrature([])[1][0] / (100 / math.log(2)))
+        >>> float(line.total / (100 / math.log(2)))
         0.5
         """
         lifetime = self.half_life_s / math.log(2)
@@ -292,4 +301,6 @@ SOURCES: dict[str, type[Source]] = {
     "pion-decay-at-rest": PionDecayAtRest,
     "reactor": Reactor,
     "electron-capture": ElectronCapture,
+    "sun": Sun,
+    "table": GivenFlux,
 }

@@ -22,6 +22,7 @@ INPUTS = (
     "solar_fluxes.csv",
     "solar_lines.csv",
     "solar_spectra.csv",
+    "shells.csv",
 )
 
 

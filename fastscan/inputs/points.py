@@ -1,6 +1,7 @@
 """Points of a function that people give: in two lists of a TOML file, or in two columns of a file beside it."""
 
 import itertools
+from functools import partial
 
 from fastscan.errors import InputError, quoted
 from fastscan.inputs import bounds
@@ -35,14 +36,28 @@ def read(table: Table, x: str, y: str, x_within: Bounds, y_within: Bounds) -> Po
     names = table.names_or_numbers("columns") if "columns" in table else [1, 2]
     if len(names) != 2:
         raise table.error("columns", "must be two, by name or by number from 1 on")
-    columns = [table.checked("columns", lambda name=name: data.column(name)) for name in names]  # type: ignore[misc]
-    if len(columns[0]) > bounds.MOST_STEPS:
-        raise table.error("file", f"must have at most {bounds.MOST_STEPS} lines of numbers, not {len(columns[0])}")
-    for name, values, within in zip(names, columns, (x_within, y_within), strict=True):
-        table.checked("file", lambda name=name, each=values, ends=within: check(data, name, each, ends))  # type: ignore[misc]
-    if any(one >= other for one, other in itertools.pairwise(columns[0])):
-        raise table.error("file", f"{data.where}: column {quoted(names[0])}: must increase from each line to the next")
-    return columns[0], columns[1]
+    for name in names:
+        table.checked("columns", partial(data.column, name))
+    first = table.checked("file", lambda: increasing(data, names[0], x_within))
+    second = table.checked("file", lambda: column(data, names[1], y_within))
+    return first, second
+
+
+def column(data: Columns, name: str | int, within: Bounds) -> tuple[float, ...]:
+    """The numbers of a column of a file, all within bounds, of which there can't be too many."""
+    values = data.column(name)
+    if len(values) > bounds.MOST_STEPS:
+        raise InputError(f"{data.where}: must have at most {bounds.MOST_STEPS} lines of numbers, not {len(values)}")
+    check(data, name, values, within)
+    return values
+
+
+def increasing(data: Columns, name: str | int, within: Bounds) -> tuple[float, ...]:
+    """A `column` whose numbers increase."""
+    values = column(data, name, within)
+    if any(one >= other for one, other in itertools.pairwise(values)):
+        raise InputError(f"{data.where}: column {quoted(name)}: must increase from each line to the next")
+    return values
 
 
 def check(data: Columns, name: str | int, values: tuple[float, ...], within: Bounds) -> None:

@@ -22,7 +22,7 @@ from fastscan.errors import ModelError, quoted
 from fastscan.inputs.bounds import G_PRIME, LARGEST_CHARGE
 from fastscan.inputs.toml import Table, check_name, name_of, read_toml
 from fastscan.interactions import standard_model
-from fastscan.interactions.interaction import Interaction, Strength, Terms
+from fastscan.interactions.interaction import Interaction, Strength, Term
 from fastscan.interactions.parameters import BETA, M_ZPRIME
 from fastscan.interactions.standard_model import Chiral
 from fastscan.physics.constants import G_FERMI, M_Z_GEV, RHO_ELECTRON, RHO_QUARK
@@ -104,16 +104,15 @@ class Contact(Interaction):
         pair = standard_model.channel_pair(self.shifts(rows), channel)
         return np.broadcast_to(pair, (len(pair), len(FLAVOURS), 2))
 
-    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> Terms:
-        """The features of g + x kappa, expanded in x."""
+    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
+        """The features of g + x kappa less those of g, expanded in x."""
         pair = standard_model.couplings(channel)
         kappa = standard_model.channel_pair(self.shifts(rows), channel)  # of one flavour where all are alike
         (g1, g2), (k1, k2) = np.moveaxis(pair, -1, 0), np.moveaxis(kappa, -1, 0)
-        weight = np.empty((len(kappa), len(FLAVOURS), 3, 3))
-        weight[..., 0] = standard_model.features(pair)
+        weight = np.zeros((len(kappa), len(FLAVOURS), 3, 3))
         weight[..., 0, 1], weight[..., 1, 1], weight[..., 2, 1] = 2 * g1 * k1, g1 * k2 + g2 * k1, 2 * g2 * k2
         weight[..., 2] = standard_model.features(kappa)
-        return Terms(weight)
+        return (Term(weight),)
 
 
 @dataclass(frozen=True, eq=False)

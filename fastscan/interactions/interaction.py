@@ -1,8 +1,8 @@
 """What an interaction is: expected counts as polynomials in one strength x.
 
 At fixed parameters every count is N(x) = A + B x + C x^2.  The parameters that are fixed make a row, x runs along a
-column.  An interaction says what its rows and its strength are, and gives the three coefficients of every energy
-integral; it knows no experiment.
+column.  An interaction says what its rows and its strength are, and what it adds to the Standard Model's counts: the
+three coefficients of every energy integral.  It knows no experiment.
 """
 
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from fastscan.axes import Axis
 from fastscan.errors import LONGEST_QUOTE, ModelError, quoted
-from fastscan.typing import Array, Channel
+from fastscan.typing import Array, Channel, Process
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,27 @@ class Strength:
 
 
 @dataclass(frozen=True, eq=False)
-class Terms:
-    """The weight of each energy integral in the expected counts, as a polynomial in x.
+class Term:
+    """Energy integrals that an interaction adds to the Standard Model's counts, and how much of each.
 
     Attributes
     ----------
     weight : array, shape (rows, flavours, features, 3)
-        Coefficients of 1, x and x^2 that multiply the energy integral of each feature (the squares and the product of
-        the channel's two couplings) for neutrinos of each flavour; dimensionless.
+        Coefficients of 1, x and x^2 that multiply the energy integral of each feature of the process for neutrinos of
+        each flavour, see `fastscan.physics.cross_sections`.
+    process : {"weak", "scalar", "magnetic"}
+        How a neutrino scatters.
+    factor : callable, optional
+        Function from q^2 = 2 M T in MeV^2, shape (nodes,), to what multiplies the integrand in each row, shape (rows,
+        nodes) or (1, nodes); None where nothing does.
+    massless : bool
+        Whether what is exchanged has no mass, so that ever more recoils have ever less energy.
     """
 
     weight: Array
+    process: Process = "weak"
+    factor: Callable[[Array], Array] | None = None
+    massless: bool = False
 
 
 class Interaction(ABC):
@@ -89,8 +99,8 @@ class Interaction(ABC):
         return ()
 
     @abstractmethod
-    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> Terms:
-        """Weights of the energy integrals in a channel.
+    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
+        """What the interaction adds to the Standard Model's counts in a channel.
 
         Parameters
         ----------

@@ -103,9 +103,9 @@ def polynomials(roots, change):
 
     Parameters
     ----------
-    roots : float64 (members, sums, basis, basis)
+    roots : float64 (members, shapes, sums, basis, basis)
         Upper triangular, for each member: of S_dd, D and S_mm of `fastscan.kernels.gaussian`, or any others.
-        basis = 1 + features.  Dimensionless.
+        basis = 1 + features; shapes is 1, or the number of rows.  Dimensionless.
     change : float64 (members, rows, features, 3)
         Change of each feature as a polynomial in x.  Power 0 is not zero in rows that miss the Standard Model at x = 0.
 
@@ -114,16 +114,17 @@ def polynomials(roots, change):
     float64 (members, rows, sums, SQUARES)
     """
     members, rows, features = change.shape[:3]
-    sums = roots.shape[1]
+    shapes, sums = roots.shape[1:3]
     out = np.empty((members, rows, sums, SQUARES))
     u, v = np.zeros((3, 1 + features)), np.empty((3, 1 + features))
     u[0, 0] = 1.0
     for n in range(members):
         for r in range(rows):
+            shape = r if shapes > 1 else 0
             for f in range(features):
                 u[0, 1 + f], u[1, 1 + f], u[2, 1 + f] = change[n, r, f]
             for s in range(sums):
-                put_squares(roots[n, s], u, v, out[n, r, s])
+                put_squares(roots[n, shape, s], u, v, out[n, r, s])
     return out
 
 

@@ -28,8 +28,8 @@ def square_roots(rates: Array, signal: Array, counts: Counts) -> Array:
 
     Parameters
     ----------
-    rates : array, shape (features, bins)
-        Events per unit of each feature.
+    rates : array, shape (..., features, bins)
+        Events per unit of each feature, of several shapes at once.
     signal : array, shape (bins,)
         Events that the Standard Model predicts.
     counts : Counts
@@ -37,7 +37,7 @@ def square_roots(rates: Array, signal: Array, counts: Counts) -> Array:
 
     Returns
     -------
-    array, shape (3, 1 + features, 1 + features)
+    array, shape (..., 3, 1 + features, 1 + features)
         Upper triangular, dimensionless.
 
     References
@@ -55,21 +55,23 @@ def square_roots(rates: Array, signal: Array, counts: Counts) -> Array:
     """
     error = np.sqrt(counts.variance)
     data = counts.data / error
-    model = np.vstack([signal + counts.background, rates]) / error
+    predicted = signal + counts.background
+    constant = np.broadcast_to(predicted, (*rates.shape[:-2], 1, len(predicted)))
+    model = np.concatenate([constant, rates], axis=-2) / error
     difference = -model
-    difference[0] = (counts.data - (signal + counts.background)) / error
+    difference[..., 0, :] = (counts.data - predicted) / error
     norm = np.linalg.norm(data)
-    direction = data / norm if norm > 0 else data
-    across = difference - np.outer(difference @ direction, direction)
-    across -= np.outer(across @ direction, direction)  # a second time, for what rounding left along the data
-    return np.stack([_triangular(vectors) for vectors in (difference, norm * across, model)])
+    direction = (data / norm if norm > 0 else data)[:, None]
+    across = difference - difference @ direction * direction.T
+    across -= across @ direction * direction.T  # a second time, for what rounding left along the data
+    return np.stack([_triangular(vectors) for vectors in (difference, norm * across, model)], axis=-3)
 
 
 def _triangular(vectors: Array) -> Array:
-    """The upper triangular matrix that has the length of every combination of some vectors (vectors, bins)."""
-    size = len(vectors)
-    factor = np.linalg.qr(vectors.T, mode="r")
-    return np.vstack([factor, np.zeros((size - len(factor), size))])
+    """The upper triangular matrix that has the length of every combination of some vectors (..., vectors, bins)."""
+    *shapes, size, _ = vectors.shape
+    factor = np.asarray(np.linalg.qr(np.swapaxes(vectors, -1, -2), mode="r"))
+    return np.concatenate([factor, np.zeros((*shapes, size - factor.shape[-2], size))], axis=-2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,30 +14,30 @@ from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Counts
 from fastscan.inputs import arguments
-from fastscan.inputs.bounds import EVENTS, NUMBER
-from fastscan.interactions import standard_model
+from fastscan.inputs.bounds import NUMBER
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels import blocks
 from fastscan.kernels.polynomials import polynomials
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
-from fastscan.likelihoods.response import response
+from fastscan.likelihoods.predictions import predict, standard_counts, weak_rates
 from fastscan.likelihoods.settings import Given, Settings
-from fastscan.typing import Array, Channel, IntArray
+from fastscan.typing import Array, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
     """chi2 of one interaction in one experiment, or in several ("members") whose chi2 add up.
 
-    Features are those of every flavour, one flavour after the other.
+    Features are those of `fastscan.likelihoods.predictions.Prediction`.  A member with fewer than
+    another has zeros.  Shapes are one for all rows, or one for each row.
 
     Attributes
     ----------
     members : tuple of str
         Names of the experiments.
-    rates : array, shape (members, 1 + features)
+    rates : array, shape (members, shapes, 1 + features)
         Events over all bins at luminosity 1: the Standard Model's, then those per unit of each feature.
-    roots : array, shape (members, 3, 1 + features, 1 + features)
+    roots : array, shape (members, shapes, 3, 1 + features, 1 + features)
         See `fastscan.likelihoods.gaussian.square_roots`.
     change : array, shape (members, rows, features, 3)
         Each feature less its Standard Model value as a polynomial in the strength x, lowest power first.
@@ -73,11 +73,11 @@ class Likelihood:
     @functools.cached_property
     def counts(self) -> Array:
         """Events of each member and row at luminosity 1 as a quadratic in x, shape (members, rows, 3)."""
-        standard, per_unit = self.rates[:, 0], self.rates[:, 1:]
+        standard, per_unit = self.rates[..., 0], self.rates[..., 1:]
         total = np.zeros((*self.change.shape[:2], 3))
-        total[..., 0] = standard[:, None]
-        for feature in range(per_unit.shape[1]):  # spelled out, as the order in which @ adds depends on the shapes
-            total += per_unit[:, None, feature, None] * self.change[:, :, feature]
+        total[..., 0] = standard
+        for feature in range(per_unit.shape[-1]):  # spelled out, as the order in which @ adds depends on the shapes
+            total += per_unit[..., feature, None] * self.change[:, :, feature]
         return total
 
     @functools.cached_property
@@ -220,10 +220,30 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
     for member in members:
         if members.count(member) > 1:
             raise ExperimentError(f"experiment {quoted(member)} is there twice")
+    shapes, basis = (max(each.rates.shape[dimension] for each in likelihoods) for dimension in (1, 2))
+    alike = [_widened(each, shapes, basis) for each in likelihoods]
     names = [field.name for field in fields(Likelihood) if field.name != "members"]
     return Likelihood(
         tuple(members),
-        **{name: np.concatenate([getattr(each, name) for each in likelihoods]) for name in names},
+        **{name: np.concatenate([getattr(each, name) for each in alike]) for name in names},
+    )
+
+
+def _widened(one: Likelihood, shapes: int, basis: int) -> Likelihood:
+    """A likelihood with as many shapes as others have, and with zeros for the features that it lacks."""
+
+    def padded(values: Array, *dimensions: int) -> Array:
+        more = basis - one.rates.shape[-1]
+        return np.pad(values, [(0, more * (dimension in dimensions)) for dimension in range(values.ndim)])
+
+    def repeated(values: Array) -> Array:
+        return np.broadcast_to(values, (len(values), shapes, *values.shape[2:]))
+
+    return replace(
+        one,
+        rates=repeated(padded(one.rates, 2)),
+        roots=repeated(padded(one.roots, 3, 4)),
+        change=padded(one.change, 2),
     )
 
 
@@ -262,14 +282,16 @@ def build(
     )
 
 
-def with_expected_data(found: Likelihood, experiments: Sequence[Experiment]) -> Likelihood:
+def with_expected_data(
+    found: Likelihood, experiments: Sequence[Experiment], interaction: Interaction, rows: Mapping[str, Array]
+) -> Likelihood:
     """The likelihood with measured data replaced by the Standard Model's prediction, as `Experiment.expected` does.
 
     Parameters
     ----------
     found : Likelihood
-    experiments : sequence of Experiment
-        The experiments that it was built from, in their order.
+    experiments, interaction, rows
+        What it was built from.
 
     Returns
     -------
@@ -279,39 +301,25 @@ def with_expected_data(found: Likelihood, experiments: Sequence[Experiment]) -> 
     """
     if not any(each.is_measured for each in experiments):
         return found
-    sums = [_data_sums(*_binned(each), each.expected()) for each in experiments]
-    roots, spread = zip(*sums, strict=True)
-    return replace(found, roots=np.stack(roots), spread=np.array(spread))
+    projected = combine([_build_one(each, interaction, rows, each.expected()) for each in experiments])
+    return replace(found, roots=projected.roots, spread=projected.spread)
 
 
-def change_of(interaction: Interaction, channel: Channel, rows: Mapping[str, Array]) -> Array:
-    """Each feature less its Standard Model value as a polynomial in x, dimensionless.
-
-    Parameters
-    ----------
-    interaction : Interaction
-    channel : {"cevns", "nu-e"}
-    rows : mapping of str to array, shape (rows,)
-        The interaction's row parameters, by name, in the units of their axes.
-
-    Returns
-    -------
-    array, shape (rows, features, 3)
-        Coefficients of 1, x and x^2; the features are those of every flavour, one flavour after the other.
-    """
-    change = interaction.terms(channel, rows).weight.copy()
-    change[..., 0] -= standard_model.features(standard_model.couplings(channel))
-    count, flavours, features, powers = change.shape
-    return change.reshape(count, flavours * features, powers)  # without -1, because there can be no rows
-
-
-def _build_one(experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array]) -> Likelihood:
-    rates, roots, spread = experiment_sums(experiment)
+def _build_one(
+    experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array], observed: Experiment | None = None
+) -> Likelihood:
+    """The likelihood in one experiment, or with the data of another that predicts the same."""
+    observed = observed or experiment
+    prediction = predict(experiment, interaction, rows)
+    if prediction.is_contact:
+        roots, spread = contact_sums(experiment, observed)
+    else:
+        roots, spread = _sums(observed, prediction.signal, prediction.rates)
     return Likelihood(
         members=(experiment.name,),
-        rates=rates[None],
+        rates=prediction.totals[None],
         roots=roots[None],
-        change=change_of(interaction, experiment.channel, rows)[None],
+        change=np.ascontiguousarray(prediction.change)[None],
         spread=np.array([spread]),
         sigma_sys=np.array([experiment.statistics.sigma_sys]),
         follows=np.ones(1),
@@ -320,36 +328,25 @@ def _build_one(experiment: Experiment, interaction: Interaction, rows: Mapping[s
 
 
 @functools.cache
-def experiment_sums(experiment: Experiment) -> tuple[Array, Array, float]:
-    """Rates over all bins, roots of the sums and spread of an experiment, once for all interactions.
+def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, float]:
+    """Roots of the sums and spread, once for all interactions that need no other integrals than the Standard Model's.
+
+    Parameters
+    ----------
+    experiment, observed : Experiment
+        What predicts the counts, and what has the data: the same, or `Experiment.expected` of it.
+    """
+    return _sums(observed, standard_counts(experiment), weak_rates(experiment)[None])
+
+
+def _sums(experiment: Experiment, signal: Array, rates: Array) -> tuple[Array, float]:
+    """Roots of the sums of an experiment's observation, see `square_roots`, and the spread, see `Counts`.
 
     Bins without any variance, in which the Standard Model predicts nothing, are dropped.
-
-    Returns
-    -------
-    rates : array, shape (1 + features,)
-        Events at luminosity 1: the Standard Model's, then those per unit of each feature.
-    roots : array, shape (3, 1 + features, 1 + features)
-        See `fastscan.likelihoods.gaussian.square_roots`.
-    spread : float
-        See `fastscan.experiments.observations.Counts`.
-
-    Raises
-    ------
-    ExperimentError
-        Where the Standard Model predicts no events, or numbers are too large to compute with.
     """
-    rates, signal = _binned(experiment)
-    seen = signal > 0
-    totals = np.array([signal[seen].sum(), *rates[:, seen].sum(axis=1)])
-    return totals, *_data_sums(rates, signal, experiment)
-
-
-def _data_sums(rates: Array, signal: Array, experiment: Experiment) -> tuple[Array, float]:
-    """Roots of the sums and spread, as `experiment_sums`, of an experiment's observation."""
     counts = _counts(signal, experiment)
     counted = counts.variance > 0
-    return square_roots(rates[:, counted], signal[counted], counts.some(counted)), counts.spread
+    return square_roots(rates[..., counted], signal[counted], counts.some(counted)), counts.spread
 
 
 def _counts(signal: Array, experiment: Experiment) -> Counts:
@@ -363,18 +360,3 @@ def _counts(signal: Array, experiment: Experiment) -> Counts:
     if not largest <= NUMBER[1]:  # a nan fails this too
         raise ExperimentError(f"experiment {quoted(experiment.name)} has numbers too large for counts: check its data")
     return counts
-
-
-def _binned(experiment: Experiment) -> tuple[Array, Array]:
-    """Rates per unit of each feature, (features, bins), and the Standard Model's, (bins,)."""
-    name = quoted(experiment.name)
-    by_flavour = response(experiment).by_flavour  # (flavours, bins, 3)
-    rates = np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])
-    standard = standard_model.features(standard_model.couplings(experiment.channel)).ravel()
-    signal = standard @ rates
-    fewest, most = EVENTS
-    if not signal.sum() <= most:  # a nan fails this too
-        raise ExperimentError(f"experiment {name} counts more than {most:g} events: check its numbers")
-    if signal.sum() < fewest:
-        raise ExperimentError(f"experiment {name} sees nothing: check its thresholds, bins and efficiency")
-    return rates, signal

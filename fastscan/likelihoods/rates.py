@@ -1,13 +1,10 @@
-"""Energy integrals of one target and one spectrum of neutrinos, bin by bin.
+"""What recoils, and how much of it an experiment counts: energy integrals as sums over nodes in recoil energy.
 
-Because no coupling depends on energy, the counts in a bin are an exact quadratic form in the two couplings
-(g1, g2), which are (g_p, g_n) in CEvNS and (g_L, g_R) in neutrino-electron scattering:
-
-    N = R[0] g1^2 + R[1] g1 g2 + R[2] g2^2      (Eq. 16 of arXiv:2002.01482)
+Every cross section is a polynomial in 1/E, so that the integral over the neutrinos is done first, by the moments of the
+spectrum above the smallest energy that gives a recoil.  What is left is one integral over recoil energies.  Its nodes
+don't depend on the interaction: a mediator's propagator is a factor at each node.
 """
 
-import itertools
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -22,9 +19,13 @@ from fastscan.physics import cross_sections
 from fastscan.physics.constants import M_ELECTRON
 from fastscan.physics.kinematics import maximum_recoil, minimum_energy
 from fastscan.physics.nuclei import Isotope
-from fastscan.physics.quadrature import gauss_legendre
+from fastscan.physics.quadrature import STEEPEST_LOGARITHMIC, logarithmic, panels
+from fastscan.physics.shells import Shells
 from fastscan.physics.spectra import Neutrino, Spectrum, is_antineutrino
-from fastscan.typing import Array
+from fastscan.typing import Array, Channel, IntArray, Process
+
+SOFT = 1e-20  # of the largest recoil: pieces of an integral that begin there begin at zero
+BLOCK = 1024  # recoils at once, where an energy is reconstructed: some MB of memory
 
 
 @dataclass(frozen=True)
@@ -39,157 +40,182 @@ class Nucleus:
         """Mass in MeV."""
         return self.isotope.mass_mev
 
-    def cross_section(self, recoil: Array, energy: Array, neutrino: Neutrino) -> Array:
-        """dsigma/dT of shape (..., 3), see `cross_sections.cevns`; it is the same for every neutrino."""
+    def features(self, process: Process, recoil: Array, moments: Array, neutrino: Neutrino) -> Array:
+        """Recoils per MeV and scatterer, shape (recoils, features); they are the same for every neutrino."""
         factor = self.form_factor.at(cross_sections.momentum_transfer(recoil, self.mass), self.isotope)
-        return cross_sections.cevns(recoil, energy, self.isotope, factor)
+        match process:
+            case "weak":
+                return cross_sections.cevns(recoil, moments, self.isotope, factor)
+            case "scalar":
+                return cross_sections.scalar_nucleus(recoil, moments, self.isotope, factor)
+            case "magnetic":
+                return cross_sections.magnetic_nucleus(recoil, moments, self.isotope, factor)
+            case never:
+                assert_never(never)
 
 
 @dataclass(frozen=True)
-class Electron:
-    """A free electron that recoils."""
+class Electrons:
+    """The electrons of an atom, of which a recoil frees those that are bound by less than its energy."""
 
+    shells: Shells
     mass: float = M_ELECTRON
 
-    def cross_section(self, recoil: Array, energy: Array, neutrino: Neutrino) -> Array:
-        """dsigma/dT of shape (..., 3), see `cross_sections.neutrino_electron`."""
-        return cross_sections.neutrino_electron(recoil, energy, is_antineutrino(neutrino))
+    def features(self, process: Process, recoil: Array, moments: Array, neutrino: Neutrino) -> Array:
+        """Recoils per MeV and atom, shape (recoils, features)."""
+        return self.shells.freed(recoil)[:, None] * self._of_one(process, recoil, moments, neutrino)
+
+    def _of_one(self, process: Process, recoil: Array, moments: Array, neutrino: Neutrino) -> Array:
+        match process:
+            case "weak":
+                return cross_sections.neutrino_electron(recoil, moments, is_antineutrino(neutrino))
+            case "scalar":
+                return cross_sections.scalar_electron(recoil, moments)
+            case "magnetic":
+                return cross_sections.magnetic_electron(recoil, moments)
+            case never:
+                assert_never(never)
 
 
-Scatterer = Nucleus | Electron
-BLOCK_BINS = 64  # integrated at once: some MB of memory
-BLOCK_RECOILS = 1024  # energies at once, where they are reconstructed
+Scatterer = Nucleus | Electrons
 
 
-def scatterers(experiment: Experiment) -> Iterator[tuple[float, Scatterer]]:
-    """The nuclei, or the electrons, of an experiment's targets, isotope by isotope: how many, and what they are."""
+def scatterers(experiment: Experiment, channel: Channel) -> Iterator[tuple[float, Scatterer]]:
+    """The nuclei, or the atoms with their electrons, of an experiment's targets: how many, and what they are."""
     for target in experiment.targets:
         for isotope, number in target.isotopes():
-            match experiment.channel:
+            match channel:
                 case "cevns":
                     yield number, Nucleus(isotope, target.form_factor)
                 case "nu-e":
-                    yield number * isotope.Z, Electron()
+                    yield number, Electrons(experiment.shells(isotope))
                 case never:
                     assert_never(never)
 
 
-def scatterings(detector: Detector, edges: Sequence[float], scatterer: Scatterer, spectrum: Spectrum) -> Array:
-    """Accepted recoils per scatterer in each bin, integrated over neutrino and recoil energy.
+@dataclass(frozen=True, eq=False)
+class Sharp:
+    """Recoils that a detector counts in the bin of their energy: a weight for each node, and each bin's first node."""
 
-    Parameters
+    weight: Array
+    first: IntArray
+
+    def sums(self, density: Array) -> Array:
+        """Integrals of a density at the nodes, shape (nodes, columns), over each bin, shape (bins, columns)."""
+        found = np.zeros((len(self.first) - 1, density.shape[1]))
+        filled = np.flatnonzero(np.diff(self.first))
+        if filled.size:
+            found[filled] = np.add.reduceat(self.weight[:, None] * density, self.first[filled], axis=0)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Blurred:
+    """Recoils that a detector counts in several bins: probability times weight, shape (bins, nodes)."""
+
+    probability: Array
+
+    def sums(self, density: Array) -> Array:
+        """See `Sharp.sums`."""
+        return self.probability @ density
+
+
+@dataclass(frozen=True, eq=False)
+class Recoils:
+    """Some scatterers of one kind, at the nodes of the integral over their recoil energies.
+
+    Attributes
     ----------
-    detector : Detector
-        What accepts recoils.
-    edges : sequence of float, length bins + 1
-        Edges of the bins in MeV of recoil energy, see `Detector.bin_edges`.
+    number : float
+        How many there are.
     scatterer : Scatterer
-        What recoils.
-    spectrum : Spectrum
-        Fluence of the neutrinos.
-
-    Returns
-    -------
-    array, shape (bins, 3)
-        Recoils per unit of g1^2, g1 g2 and g2^2.
-
-    Notes
-    -----
-    Each bin is integrated for itself, split at what makes its own integrand less than smooth: in recoil energy, its
-    edges and the detector's knots inside it; in neutrino energy, the spectrum's knots and the energies from which
-    those recoils are within reach.  So the cost is proportional to the number of bins.
+        What they are.
+    energies : array, shape (nodes,)
+        Recoil energies T in MeV.
+    counted : Sharp or Blurred
+        What the detector counts of them.
+    softest : float
+        Probability to count a recoil without energy.
     """
-    knots = _recoil_knots(detector, edges)
-    blocks = np.split(knots, range(BLOCK_BINS, len(knots), BLOCK_BINS))
-    return np.concatenate([_scatterings(detector, block, scatterer, spectrum) for block in blocks])
+
+    number: float
+    scatterer: Scatterer
+    energies: Array
+    counted: Sharp | Blurred
+    softest: float
+
+    @property
+    def transfer2(self) -> Array:
+        """q^2 = 2 M T in MeV^2, as a propagator has it, shape (nodes,)."""
+        return 2 * self.scatterer.mass * self.energies
+
+    def density(self, process: Process, spectrum: Spectrum) -> Array:
+        """Recoils per MeV at each node, shape (nodes, features)."""
+        moments = spectrum.moments(minimum_energy(self.energies, self.scatterer.mass))
+        return self.number * self.scatterer.features(process, self.energies, moments, spectrum.neutrino)
 
 
-def _recoil_knots(detector: Detector, edges: Sequence[float]) -> Array:
-    """Edges of each bin and the detector's knots inside it, in increasing order, shape (bins, knots).
-
-    Where bins have fewer knots than others, their last edge is repeated: a piece without width adds nothing.
-    """
-    known = sorted({*detector.knots})
-    rows = [
-        [start, *known[bisect_right(known, start) : bisect_left(known, stop)], stop]
-        for start, stop in itertools.pairwise(edges)
-    ]
-    longest = max(map(len, rows))
-    return np.array([row + row[-1:] * (longest - len(row)) for row in rows])
-
-
-def _scatterings(detector: Detector, knots: Array, scatterer: Scatterer, spectrum: Spectrum) -> Array:
-    """Like `scatterings`, of a few bins at once, with their recoil knots of shape (bins, knots)."""
-    splits = minimum_energy(knots, scatterer.mass)
-    energies, fluences = spectrum.quadrature(splits, minimum=splits[:, 0])
-    reach = maximum_recoil(energies, scatterer.mass)
-
-    def terms(recoils: Array, widths: Array, energies: Array, fluences: Array) -> Array:
-        """Summands at neutrino energies (..., energies, 1) and recoils (..., nodes), (..., energies, nodes, 3)."""
-        accepted = fluences * widths * detector.probability(recoils)
-        return accepted[..., None] * scatterer.cross_section(recoils, energies, spectrum.neutrino)
-
-    total = np.zeros((len(knots), 3))
-    for low, high in zip(knots.T[:-1, :, None], knots.T[1:, :, None], strict=True):
-        # Neutrinos that reach beyond this piece share its nodes, so that a form factor is computed once for all of
-        # them.  Neutrinos whose largest recoil is inside the piece have nodes of their own.
-        weights = np.where(reach >= high, fluences, 0.0)
-        added = terms(*gauss_legendre(low, high), energies[..., None], weights[..., None])
-        within = (reach > low) & (reach < high)
-        bins, _ = np.nonzero(within)
-        own = gauss_legendre(low[bins, 0], reach[within])
-        added[within] = terms(*own, energies[within, None], fluences[within, None])
-        total += added.sum(axis=(1, 2))
-    return total
-
-
-def reconstructed(
-    detector: Reconstruction, group: Sequence[tuple[float, Scatterer]], spectra: Sequence[Spectrum]
-) -> Array:
-    """Recoils that a detector counts of isotopes of one element, or of electrons, for each spectrum.
+def recoils(experiment: Experiment, channel: Channel, knots: Array) -> list[Recoils]:
+    """Everything in a channel that recoils.
 
     Parameters
     ----------
-    detector : Reconstruction
-        What counts recoils.
-    group : sequence of (float, Scatterer)
-        How many there are of each scatterer.  The detector makes the same of the recoils of all of them.
-    spectra : sequence of Spectrum
-        Fluences of neutrinos.
+    experiment : Experiment
+    channel : {"cevns", "nu-e"}
+        One of its channels.
+    knots : array, shape (knots,)
+        Neutrino energies in MeV between which all spectra are smooth; the last is the largest.
+    """
+    detector = experiment.detector
+    if isinstance(detector, Detector):
+        edges = detector.bin_edges(experiment.largest_recoil_mev)
+        return [_sharp(detector, edges, *each, knots) for each in scatterers(experiment, channel)]
+    alike: dict[object, list[tuple[float, Scatterer]]] = {}  # the detector makes the same of all isotopes of an element
+    for number, scatterer in scatterers(experiment, channel):
+        kind = scatterer.isotope.symbol if isinstance(scatterer, Nucleus) else scatterer.shells
+        alike.setdefault(kind, []).append((number, scatterer))
+    return [each for group in alike.values() for each in _blurred(detector, group, knots)]
 
-    Returns
-    -------
-    array, shape (spectra, bins, 3)
-        Recoils per unit of g1^2, g1 g2 and g2^2.
 
-    Notes
-    -----
-    The integral over recoil energies has the same nodes for all of them.  They are where `Reconstruction.splits` and
-    the largest recoils of the spectra's knots put them, so that they don't depend on a coupling.
+def _sharp(detector: Detector, edges: Sequence[float], number: float, scatterer: Scatterer, knots: Array) -> Recoils:
+    """Recoils where the detector knows the energy of each.
+
+    The integral of each bin is split at what makes the integrand less than smooth: the detector's knots inside it, and
+    the largest recoils that the neutrinos of the spectra's knots give.  So the cost is proportional to the number of
+    bins.
+    """
+    ends = maximum_recoil(knots, scatterer.mass)
+    largest = min(edges[-1], ends[-1])
+    splits = np.unique([*edges, *detector.knots, *_bindings(scatterer), *ends])
+    pieces = panels(splits[(splits >= edges[0]) & (splits <= largest)], STEEPEST_LOGARITHMIC)
+    nodes, widths = (each.ravel() for each in logarithmic(pieces[:-1], pieces[1:]))
+    counted = Sharp(widths * detector.probability(nodes), np.searchsorted(nodes, edges))
+    softest = float(detector.probability(np.zeros(1))[0]) if edges[0] == 0 else 0.0
+    return Recoils(number, scatterer, nodes, counted, softest)
+
+
+def _blurred(detector: Reconstruction, group: Sequence[tuple[float, Scatterer]], knots: Array) -> list[Recoils]:
+    """Recoils of isotopes of one element, or of electrons, where the detector reconstructs an energy.
+
+    The nodes are where `Reconstruction.splits` and the largest recoils of the spectra's knots put them.
     """
     first = group[0][1]
     isotope = first.isotope if isinstance(first, Nucleus) else None
-    knots = np.concatenate([spectrum.knots for spectrum in spectra])
     ends = np.concatenate([maximum_recoil(knots, scatterer.mass) for _, scatterer in group])
-    splits = np.unique([*detector.splits(isotope, ends.max()), *ends])
-    nodes, widths = (each.ravel() for each in gauss_legendre(splits[:-1], splits[1:]))
-    total = np.zeros((len(spectra), len(detector.bins) - 1, 3))
-    for start in range(0, len(nodes), BLOCK_RECOILS):
-        recoils, weights = nodes[start : start + BLOCK_RECOILS], widths[start : start + BLOCK_RECOILS]
-        counted = detector.probabilities(recoils, isotope) * weights
-        for place, spectrum in enumerate(spectra):
-            total[place] += counted @ sum(number * _per_recoil(each, spectrum, recoils) for number, each in group)
-    return total
+    splits = np.unique([*detector.splits(isotope, ends.max()), *_bindings(first), *ends])
+    pieces = panels(splits, STEEPEST_LOGARITHMIC)
+    nodes, widths = (each.ravel() for each in logarithmic(pieces[:-1], pieces[1:]))
+    probability = np.empty((len(detector.bins) - 1, len(nodes)))
+    for start in range(0, len(nodes), BLOCK):
+        part = slice(start, start + BLOCK)
+        probability[:, part] = detector.probabilities(nodes[part], isotope)
+    softest = float(probability[:, 0].sum())
+    probability *= widths
+    used = probability.any(axis=0)
+    counted = Blurred(probability[:, used])
+    return [Recoils(number, scatterer, nodes[used], counted, softest) for number, scatterer in group]
 
 
-def _per_recoil(scatterer: Scatterer, spectrum: Spectrum, recoils: Array) -> Array:
-    """Recoils per MeV of recoil energy and scatterer, integrated over the neutrinos, shape (recoils, 3)."""
-    found = np.zeros((len(recoils), 3))
-    given = recoils < maximum_recoil(spectrum.knots[-1], scatterer.mass)
-    if given.any():
-        recoil = recoils[given]
-        lowest = minimum_energy(recoil, scatterer.mass)
-        energies, fluences = spectrum.quadrature(np.empty((len(recoil), 0)), minimum=lowest)
-        section = scatterer.cross_section(recoil[:, None], energies, spectrum.neutrino)
-        found[given] = (fluences[..., None] * section).sum(axis=1)
-    return found
+def _bindings(scatterer: Scatterer) -> tuple[float, ...]:
+    """Recoil energies in MeV at which the number of what recoils jumps."""
+    return scatterer.shells.binding_mev if isinstance(scatterer, Electrons) else ()

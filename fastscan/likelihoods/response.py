@@ -4,47 +4,159 @@ It is kept by neutrino, because the charges of a model belong to flavours.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fastscan.experiments.detectors import Detector
+from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.reconstruction import Reconstruction
-from fastscan.likelihoods.rates import Nucleus, Scatterer, reconstructed, scatterers, scatterings
+from fastscan.interactions.interaction import Term
+from fastscan.likelihoods.rates import Recoils, recoils
 from fastscan.physics.spectra import Neutrino, Spectrum, flavour
-from fastscan.typing import FLAVOURS, Array
+from fastscan.typing import FLAVOURS, Array, Channel, Process
+
+SOFT = 1e-9  # probability below which recoils without energy are not counted
 
 
 @dataclass(frozen=True, eq=False)
 class Response:
-    """Coefficients of the squared couplings in each bin's event count at luminosity 1, for each neutrino.
+    """Event counts at luminosity 1 as sums over nodes in recoil energy, for each neutrino.
 
     Attributes
     ----------
+    experiment : str
+        Name of the experiment.
+    channels : tuple of str
+        The channels whose events the detector can't tell apart.
     neutrinos : tuple of str, length neutrinos
         The neutrinos of the source, each once.
-    by_neutrino : array, shape (neutrinos, bins, 3)
-        Events per unit of g1^2, g1 g2 and g2^2, with (g1, g2) = (g_p, g_n) in CEvNS and (g_L, g_R) of the neutrino's
-        flavour in neutrino-electron scattering; read-only.
+    spectra : list of Spectrum
+        Their fluences; a neutrino can have several.
+    recoils : dict of str to list of Recoils
+        What recoils in each channel.
+    arriving : array, shape (neutrinos, time bins)
+        Share of the events of each neutrino in each bin of time.
     """
 
+    experiment: str
+    channels: tuple[Channel, ...]
     neutrinos: tuple[Neutrino, ...]
-    by_neutrino: Array
+    spectra: list[Spectrum]
+    recoils: dict[Channel, list[Recoils]]
+    arriving: Array
+
+    @functools.cached_property
+    def by_neutrino(self) -> Array:
+        """Events per unit of each feature of the weak process, shape (neutrinos, bins, features); read-only.
+
+        The features are g1^2, g1 g2 and g2^2, with (g1, g2) = (g_p, g_n) in CEvNS and (g_L, g_R) of the neutrino's
+        flavour in neutrino-electron scattering; those of each channel, one after the other.
+        """
+        rates = np.concatenate([self.rates(channel, "weak")[0] for channel in self.channels], axis=-1)
+        rates.setflags(write=False)
+        return rates
+
+    @property
+    def flavours(self) -> list[int]:
+        """The flavour of each neutrino, as an index of `FLAVOURS`."""
+        return [flavour(neutrino) for neutrino in self.neutrinos]
 
     @property
     def by_flavour(self) -> Array:
-        """Events of neutrinos and antineutrinos together, shape (flavours, bins, 3), in the order of `FLAVOURS`."""
+        """Events of neutrinos and antineutrinos together, shape (flavours, bins, features), as `FLAVOURS` are."""
         total = np.zeros((len(FLAVOURS), *self.by_neutrino.shape[1:]))
-        for neutrino, events in zip(self.neutrinos, self.by_neutrino, strict=True):
-            total[flavour(neutrino)] += events
+        for each, events in zip(self.flavours, self.by_neutrino, strict=True):
+            total[each] += events
         return total
 
     @property
     def total(self) -> Array:
-        """Events of all neutrinos together, shape (bins, 3): for couplings that don't depend on the flavour."""
+        """Events of all neutrinos together, shape (bins, features): for couplings that don't depend on the flavour."""
         total: Array = self.by_neutrino.sum(axis=0)
         return total
+
+    def rates(self, channel: Channel, process: Process, term: Term | None = None) -> Array:
+        """Events per unit of each feature of a process.
+
+        Parameters
+        ----------
+        channel : {"cevns", "nu-e"}
+            One of `channels`.
+        process : {"weak", "scalar", "magnetic"}
+            See `fastscan.physics.cross_sections`.
+        term : Term, optional
+            Where it has a factor, that multiplies the integrand.
+
+        Returns
+        -------
+        array, shape (rows, neutrinos, bins, features)
+            One row without a factor.
+
+        Raises
+        ------
+        ExperimentError
+            Where a term without mass meets recoils of any small energy.
+        """
+        parts = self.recoils[channel]
+        if term and term.massless and any(each.softest > SOFT for each in parts):
+            raise ExperimentError(
+                f"experiment {quoted(self.experiment)} counts recoils of any small energy, of which a massless "
+                "mediator gives infinitely many: give it a threshold"
+            )
+        factor = term.factor if term else None
+        total: Array | float = 0.0
+        for part, density in zip(parts, self._densities(channel, process), strict=True):
+            nodes, columns = len(density), density.shape[1] * density.shape[2]
+            each = factor(part.transfer2) if factor else np.ones((1, nodes))
+            flat = density.reshape(nodes, columns)
+            sums = [part.counted.sums(row[:, None] * flat) for row in each]  # row by row: no sum depends on the others
+            total = total + np.stack(sums).reshape(len(each), -1, *density.shape[1:])
+        events = np.swapaxes(total, 1, 2)
+        timed = events[:, :, :, None] * self.arriving[:, None, :, None]  # (rows, neutrinos, energy, time, features)
+        return timed.reshape(*events.shape[:2], -1, events.shape[-1])
+
+    def _densities(self, channel: Channel, process: Process) -> list[Array]:
+        """Recoils per MeV at the nodes of everything that recoils, each of shape (nodes, neutrinos, features)."""
+        key = (channel, process)
+        if key not in self._kept:
+            self._kept[key] = [self._density(process, part) for part in self.recoils[channel]]
+        return self._kept[key]
+
+    @functools.cached_property
+    def _kept(self) -> dict[tuple[Channel, Process], list[Array]]:
+        return {}
+
+    def _density(self, process: Process, part: Recoils) -> Array:
+        found: list[Array | float] = [0.0] * len(self.neutrinos)
+        for spectrum in self.spectra:
+            found[self.neutrinos.index(spectrum.neutrino)] += part.density(process, spectrum)
+        return np.stack(found, axis=1)
+
+    def templates(self, terms: Sequence[Sequence[Term]]) -> Array:
+        """Events that an interaction adds in each bin, as polynomials in the strength x.
+
+        Parameters
+        ----------
+        terms : sequence of sequence of Term
+            Those of each channel.
+
+        Returns
+        -------
+        array, shape (neutrinos, rows, 3, bins)
+            Coefficients of 1, x and x^2.
+        """
+        rows = max(len(term.weight) for each in terms for term in each)
+        bins = len(self.by_neutrino[0])
+        found = np.zeros((len(self.neutrinos), rows, 3, bins))
+        for channel, each in zip(self.channels, terms, strict=True):
+            for term in each:
+                rates = self.rates(channel, term.process, term)
+                for number, flavour_ in enumerate(self.flavours):
+                    weight = term.weight[:, flavour_]  # (rows, features, powers)
+                    for feature in range(weight.shape[1]):  # spelled out, so that no sum depends on other rows
+                        found[number] += weight[:, feature, :, None] * rates[:, number, None, :, feature]
+        return found
 
 
 @functools.cache
@@ -79,45 +191,13 @@ def response(experiment: Experiment) -> Response:
     """
     spectra = experiment.spectra()
     neutrinos = tuple(dict.fromkeys(spectrum.neutrino for spectrum in spectra))
-    place = [neutrinos.index(spectrum.neutrino) for spectrum in spectra]
-    detector = experiment.detector
-    if isinstance(detector, Detector):
-        by_neutrino = _sharp(experiment, detector, spectra, place)
-    else:
-        by_neutrino = _reconstructed(experiment, detector, spectra, place)
-    if experiment.time is not None:
-        arriving = np.array([experiment.time.shares(neutrino) for neutrino in neutrinos])
-        by_neutrino = (by_neutrino[:, :, None] * arriving[:, None, :, None]).reshape(len(neutrinos), -1, 3)
-    by_neutrino.setflags(write=False)
-    return Response(neutrinos, by_neutrino)
-
-
-def _sharp(experiment: Experiment, detector: Detector, spectra: list[Spectrum], place: list[int]) -> Array:
-    """Events of each neutrino where the detector knows the energy of each recoil, shape (neutrinos, bins, 3)."""
-    edges = detector.bin_edges(experiment.largest_recoil_mev)
-    found = np.zeros((max(place) + 1, len(edges) - 1, 3))
-
-    @functools.cache  # the electrons of all isotopes are the same
-    def per_scatterer(scatterer: Scatterer) -> list[Array]:
-        return [scatterings(detector, edges, scatterer, spectrum) for spectrum in spectra]
-
-    for number, scatterer in scatterers(experiment):
-        for neutrino, counts in zip(place, per_scatterer(scatterer), strict=True):
-            found[neutrino] += number * counts
-    return found
-
-
-def _reconstructed(
-    experiment: Experiment, detector: Reconstruction, spectra: list[Spectrum], place: list[int]
-) -> Array:
-    """Events of each neutrino where the detector reconstructs an energy, shape (neutrinos, bins, 3)."""
-    alike: dict[str, list[tuple[float, Scatterer]]] = {}
-    for number, scatterer in scatterers(experiment):
-        alike.setdefault(scatterer.isotope.symbol if isinstance(scatterer, Nucleus) else "e", []).append(
-            (number, scatterer)
-        )
-    found = np.zeros((max(place) + 1, len(detector.bins) - 1, 3))
-    for group in alike.values():
-        for neutrino, counts in zip(place, reconstructed(detector, group, spectra), strict=True):
-            found[neutrino] += counts
-    return found
+    knots = np.unique(np.concatenate([spectrum.knots for spectrum in spectra]))
+    shares = [np.ones(1) if experiment.time is None else experiment.time.shares(each) for each in neutrinos]
+    return Response(
+        experiment.name,
+        experiment.channels,
+        neutrinos,
+        spectra,
+        {channel: recoils(experiment, channel, knots) for channel in experiment.channels},
+        np.array(shares),
+    )

@@ -1,7 +1,7 @@
 """Events and chi2 at any points: what a caller's arguments mean, and the likelihood that belongs to them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 
 import numpy as np
@@ -29,16 +29,26 @@ class Rows:
 
     Attributes
     ----------
+    experiments : sequence of Experiment
     interaction : Interaction
+    values : dict of str to array, shape (rows,)
+        The row parameters of each row, by name.
     likelihood : Likelihood
         The likelihood of the interaction in all the rows.
     index : array of int, shape (...)
         Index of each row in the likelihood, in the common shape of the caller's arguments.
     """
 
+    experiments: Sequence[Experiment]
     interaction: Interaction
+    values: dict[str, Array]
     likelihood: Likelihood
     index: IntArray
+
+    def expected(self) -> "Rows":
+        """The same with measured data replaced by the Standard Model's prediction; itself where none are measured."""
+        instead = likelihood.with_expected_data(self.likelihood, self.experiments, self.interaction, self.values)
+        return self if instead is self.likelihood else replace(self, likelihood=instead)
 
     @property
     def largest_x(self) -> float:
@@ -71,7 +81,7 @@ def _rows(experiments: Sequence[Experiment], interaction: Interaction, values: M
     shape = arguments.broadcast(**{name: each.shape for name, each in values.items()})
     rows = {name: np.broadcast_to(each, shape).ravel() for name, each in values.items()}
     found = likelihood.build(experiments, interaction, rows)
-    return Rows(interaction, found, np.arange(found.change.shape[1]).reshape(shape))
+    return Rows(experiments, interaction, rows, found, np.arange(found.change.shape[1]).reshape(shape))
 
 
 def prepare_points(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None]) -> tuple[Rows, Array]:

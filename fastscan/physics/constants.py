@@ -8,6 +8,9 @@ G_FERMI = 1.1663787e-11  # MeV^-2
 SIN2_THETA_W = 0.23122  # MS-bar at M_Z
 M_Z_GEV = 91.1876
 
+# Electromagnetic: CODATA 2018.
+ALPHA = 1 / 137.035999084
+
 # Masses: CODATA 2018; the charged pion's: Particle Data Group, PTEP 2020 (2020) 083C01.
 M_ELECTRON = 0.51099895
 M_MUON = 105.6583755

@@ -1,13 +1,17 @@
-"""Cross sections of a neutrino off a nucleus or an electron at rest.
+"""Cross sections of neutrinos off a nucleus or an electron at rest.
 
-Energies, recoil energies and masses are in MeV; arrays broadcast.
+Each is a polynomial in 1/E, the inverse of the neutrino's energy, so that it needs no more of a spectrum than the three
+moments of `fastscan.physics.spectra.Spectrum.moments`: integrals of the fluence times 1, 1/E and 1/E^2.  A single
+neutrino has the moments (1, 1/E, 1/E^2).  Energies, recoil energies and masses are in MeV; arrays broadcast.
+
+A process has features, which are what multiplies the squared couplings: a function here returns one number for each.
 """
 
 import math
 
 import numpy as np
 
-from fastscan.physics.constants import CM2_PER_INVERSE_MEV2, G_FERMI, M_ELECTRON
+from fastscan.physics.constants import ALPHA, CM2_PER_INVERSE_MEV2, G_FERMI, M_ELECTRON
 from fastscan.physics.nuclei import Isotope
 from fastscan.typing import Array
 
@@ -30,7 +34,7 @@ def momentum_transfer(recoil: Array, mass: float) -> Array:
     return np.sqrt(recoil * (recoil + 2 * mass))
 
 
-def cevns(recoil: Array, energy: Array, isotope: Isotope, form_factor: Array) -> Array:
+def cevns(recoil: Array, moments: Array, isotope: Isotope, form_factor: Array) -> Array:
     """Differential cross section of CEvNS as coefficients of the squared couplings (Eqs. 1, 2 of arXiv:2002.01482).
 
         dsigma/dT = G_F^2 M / (2 pi) Q_W^2 [2 - 2 T/E - M T/E^2],   Q_W = (g_p Z + g_n N) F(Q)
@@ -39,17 +43,19 @@ def cevns(recoil: Array, energy: Array, isotope: Isotope, form_factor: Array) ->
 
     Parameters
     ----------
-    recoil, energy : array
-        Recoil energy T and neutrino energy E in MeV; they broadcast.
+    recoil : array, shape (...)
+        Recoil energy T in MeV.
+    moments : array, shape (3, ...)
+        Moments of the neutrinos that give it, see the module.
     isotope : Isotope
         The nucleus.
-    form_factor : array
-        F at the recoil's momentum transfer, dimensionless; it broadcasts with the recoil.
+    form_factor : array, shape (...)
+        F at the recoil's momentum transfer, dimensionless.
 
     Returns
     -------
     array, shape (..., 3)
-        cm^2 / MeV per unit of g_p^2, g_p g_n and g_n^2, for recoils up to the largest one.
+        cm^2 / MeV, times the unit of the moments, per unit of g_p^2, g_p g_n and g_n^2.
 
     Examples
     --------
@@ -60,17 +66,16 @@ def cevns(recoil: Array, energy: Array, isotope: Isotope, form_factor: Array) ->
     >>> (caesium,) = elements()["Cs"]
     >>> recoil = np.array(0.01)
     >>> form_factor = fermi(momentum_transfer(recoil, caesium.mass_mev), caesium.A)
-    >>> (cevns(recoil, np.array(30.0), caesium, form_factor) * 1e36).round(3)
+    >>> (cevns(recoil, 30.0 ** -np.arange(3), caesium, form_factor) * 1e36).round(3)
     array([1.191, 3.379, 2.396])
     """
-    M, Z, N = isotope.mass_mev, isotope.Z, isotope.N
+    M = isotope.mass_mev
     strength = G_FERMI**2 * M / (2 * math.pi) * CM2_PER_INVERSE_MEV2
-    kinematic = 2 - 2 * recoil / energy - M * recoil / energy**2
-    coherent = strength * kinematic * form_factor**2
-    return np.stack([Z**2 * coherent, 2 * Z * N * coherent, N**2 * coherent], axis=-1)
+    kinematic = 2 * moments[0] - 2 * recoil * moments[1] - M * recoil * moments[2]
+    return _coherent(strength * kinematic * form_factor**2, isotope)
 
 
-def neutrino_electron(recoil: Array, energy: Array, antineutrino: bool) -> Array:
+def neutrino_electron(recoil: Array, moments: Array, antineutrino: bool) -> Array:
     """Differential cross section off a free electron as coefficients of the squared couplings (Eq. 6).
 
         dsigma/dT = 2 G_F^2 m_e / pi [g_L^2 + g_R^2 (1 - T/E)^2 - g_L g_R m_e T / E^2]
@@ -79,15 +84,17 @@ def neutrino_electron(recoil: Array, energy: Array, antineutrino: bool) -> Array
 
     Parameters
     ----------
-    recoil, energy : array
-        Recoil energy T and neutrino energy E in MeV; they broadcast.
+    recoil : array, shape (...)
+        Recoil energy T in MeV.
+    moments : array, shape (3, ...)
+        Moments of the neutrinos that give it, see the module.
     antineutrino : bool
-        Whether the neutrino is an antineutrino.
+        Whether they are antineutrinos.
 
     Returns
     -------
     array, shape (..., 3)
-        cm^2 / MeV per unit of g_L^2, g_L g_R and g_R^2, for recoils up to the largest one.
+        cm^2 / MeV, times the unit of the moments, per unit of g_L^2, g_L g_R and g_R^2.
 
     References
     ----------
@@ -97,10 +104,84 @@ def neutrino_electron(recoil: Array, energy: Array, antineutrino: bool) -> Array
     --------
     A 51Cr neutrino of 0.75 MeV, at recoils of 0.1 and 0.5 MeV:
 
-    >>> (neutrino_electron(np.array([0.1, 0.5]), np.array(0.75), antineutrino=False) * 1e44).round(3)
+    >>> moments = 0.75 ** -np.arange(3)[:, None]
+    >>> (neutrino_electron(np.array([0.1, 0.5]), moments, antineutrino=False) * 1e44).round(3)
     array([[ 1.723, -0.157,  1.294],
            [ 1.723, -0.783,  0.191]])
     """
     strength = 2 * G_FERMI**2 * M_ELECTRON / math.pi * CM2_PER_INVERSE_MEV2
-    terms = [np.ones_like(recoil / energy), -M_ELECTRON * recoil / energy**2, (1 - recoil / energy) ** 2]
+    same = moments[0] + 0.0 * recoil
+    flipped = moments[0] - recoil * (2 * moments[1] - recoil * moments[2])
+    terms = [same, -M_ELECTRON * recoil * moments[2], flipped]
     return strength * np.stack(terms[::-1] if antineutrino else terms, axis=-1)
+
+
+def scalar_nucleus(recoil: Array, moments: Array, isotope: Isotope, form_factor: Array) -> Array:
+    """Exchange of a scalar with a nucleus, without its propagator, as coefficients of the squared couplings.
+
+        dsigma/dT = (C_p Z + C_n N)^2 F^2 M^2 T / (4 pi E^2) / (q^2 + m^2)^2
+
+    Parameters and shapes are those of `cevns`.
+
+    Returns
+    -------
+    array, shape (..., 3)
+        cm^2 MeV^3, times the unit of the moments, per unit of C_p^2, C_p C_n and C_n^2: the propagator
+        1 / (q^2 + m^2)^2, with q^2 = 2 M T and the scalar's mass m, is left out.
+
+    References
+    ----------
+    D. G. Cerdeno et al., JHEP 05 (2016) 118, arXiv:1604.01025.
+    """
+    strength = CM2_PER_INVERSE_MEV2 / (4 * math.pi) * isotope.mass_mev**2
+    return _coherent(strength * recoil * moments[2] * form_factor**2, isotope)
+
+
+def scalar_electron(recoil: Array, moments: Array) -> Array:
+    """Exchange of a scalar with a free electron, without its propagator.
+
+        dsigma/dT = m_e^2 T (1 + T / 2 m_e) / (4 pi E^2) / (2 m_e T + m^2)^2
+
+    Parameters and units are those of `scalar_nucleus`; there is one feature.
+    """
+    strength = CM2_PER_INVERSE_MEV2 / (4 * math.pi) * M_ELECTRON**2
+    density: Array = strength * recoil * (1 + recoil / (2 * M_ELECTRON)) * moments[2]
+    return density[..., None]
+
+
+def magnetic_nucleus(recoil: Array, moments: Array, isotope: Isotope, form_factor: Array) -> Array:
+    """Scattering of a magnetic moment off a nucleus.
+
+        dsigma/dT = pi alpha^2 / m_e^2 (mu / mu_B)^2 Z^2 F^2 (1/T - 1/E)
+
+    Parameters and shapes are those of `cevns`.
+
+    Returns
+    -------
+    array, shape (..., 1)
+        cm^2 / MeV, times the unit of the moments, per (mu / mu_B)^2.
+
+    References
+    ----------
+    P. Vogel and J. Engel, Phys. Rev. D 39 (1989) 3378.
+    """
+    return isotope.Z**2 * form_factor[..., None] ** 2 * magnetic_electron(recoil, moments)
+
+
+def magnetic_electron(recoil: Array, moments: Array) -> Array:
+    """Scattering of a magnetic moment off a free electron: that of `magnetic_nucleus` with Z = F = 1.
+
+    Examples
+    --------
+    >>> float(magnetic_electron(np.array(1.0), 2.0 ** -np.arange(3)).item() * 2 * 1e25)
+    2.494672...
+    """
+    strength = math.pi * ALPHA**2 / M_ELECTRON**2 * CM2_PER_INVERSE_MEV2
+    density: Array = strength * (moments[0] / recoil - moments[1])
+    return density[..., None]
+
+
+def _coherent(density: Array, isotope: Isotope) -> Array:
+    """What a coupling (p Z + n N) squared gives for each of p^2, p n and n^2, shape (..., 3)."""
+    Z, N = isotope.Z, isotope.N
+    return np.stack([Z**2 * density, 2 * Z * N * density, N**2 * density], axis=-1)

@@ -3,10 +3,14 @@
 import functools
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastscan.typing import Array
 
 NODES = 24  # on each smooth piece: 64 change no response by more than 1e-12
+STEEPEST = 4.0  # ratio of the ends of a piece on which powers are smooth
+STEEPEST_LOGARITHMIC = 100.0  # and the same for powers and propagators in the logarithm
+SMALLEST = 1e-24  # of the first end above 0: below, nothing is left of what is integrated
 
 
 def gauss_legendre(low: Array | float, high: Array | float) -> tuple[Array, Array]:
@@ -31,6 +35,72 @@ def gauss_legendre(low: Array | float, high: Array | float) -> tuple[Array, Arra
     nodes, weights = _rule(NODES)
     half = np.asarray(high - low)[..., None] / 2
     return np.asarray(low)[..., None] + half * (1 + nodes), half * weights
+
+
+def area_of_linear(energies: ArrayLike, values: ArrayLike) -> float:
+    """Integral of what is linear between its values, of shape (points,), at energies of that shape.
+
+    Examples
+    --------
+    >>> area_of_linear([0.0, 1.0, 3.0], [0.0, 2.0, 0.0])
+    3.0
+    """
+    values = np.asarray(values)
+    return float(np.diff(energies) @ (values[1:] + values[:-1])) / 2
+
+
+def logarithmic(low: Array, high: Array) -> tuple[Array, Array]:
+    """Nodes and weights of the Gauss-Legendre rule in the logarithm, on intervals [low, high] above 0.
+
+    Parameters and returns are those of `gauss_legendre`.
+
+    Examples
+    --------
+    A propagator of a light mediator, where 24 nodes in the variable itself miss the fourth digit:
+
+    >>> low, high = np.array(1e-4), np.array(1e-2)
+    >>> nodes, weights = logarithmic(low, high)
+    >>> float((weights / (nodes + 1e-6) ** 2).sum().round(6)), float((1 / (low + 1e-6) - 1 / (high + 1e-6)).round(6))
+    (9800.999902, 9800.999902)
+    """
+    nodes, weights = gauss_legendre(np.zeros_like(low), np.log(high / low))
+    found = np.asarray(low)[..., None] * np.exp(nodes)
+    return found, found * weights
+
+
+def panels(ends: Array, steepest: float) -> Array:
+    """Ends of pieces, and more between them, so that none is beyond some times the one before.
+
+    Parameters
+    ----------
+    ends : array, shape (ends,)
+        Ascending, from 0 or above; there can be none.
+    steepest : float
+        Largest ratio of neighbouring ends: `STEEPEST`, or `STEEPEST_LOGARITHMIC` for nodes in the logarithm.
+
+    Returns
+    -------
+    array, shape (more ends,)
+        Ascending and positive: where the first end is 0, a geometric series towards it takes its place.
+
+    Examples
+    --------
+    >>> panels(np.array([0.1, 10.0, 2000.0]), 100.0).round(3)
+    array([1.000e-01, 1.000e+01, 1.414e+02, 2.000e+03])
+    >>> panels(np.array([0.0, 1.0]), 100.0)[[0, -2, -1]]
+    array([1.e-24, 1.e-02, 1.e+00])
+    """
+    if ends.size < 2:
+        return ends
+    if ends[0] == 0:
+        ends = np.array([SMALLEST * ends[1], *ends[1:]])
+    ratios = np.log(ends[1:] / ends[:-1]) / np.log(steepest)
+    pieces = np.maximum(np.ceil(ratios - 1e-9), 1).astype(int)
+    between = [
+        np.geomspace(low, high, number, endpoint=False)
+        for low, high, number in zip(ends[:-1], ends[1:], pieces, strict=True)
+    ]
+    return np.concatenate([*between, ends[-1:]])
 
 
 @functools.cache

@@ -8,6 +8,7 @@ import functools
 import numpy as np
 
 from fastscan.inputs import data_files
+from fastscan.physics.quadrature import area_of_linear
 from fastscan.typing import Array
 
 
@@ -59,4 +60,6 @@ def spectrum(component: str) -> tuple[Array, Array]:
     6.44
     """
     rows = [row for row in data_files.rows("solar_spectra.csv") if row["component"] == component]
-    return np.array([float(row["energy_mev"]) for row in rows]), np.array([float(row["per_mev"]) for row in rows])
+    energies = np.array([float(row["energy_mev"]) for row in rows])
+    density = np.array([float(row["per_mev"]) for row in rows])
+    return energies, density / area_of_linear(energies, density)

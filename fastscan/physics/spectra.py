@@ -1,6 +1,7 @@
 """Spectra of neutrinos: how many neutrinos of one kind there are at which energy.
 
-A spectrum offers one thing: nodes and weights with which an integral over the neutrino energy becomes a sum.
+A spectrum offers its moments: integrals over the neutrino energies that give a recoil, times powers of 1/E, because
+every cross section is a polynomial in 1/E.
 Energies are in MeV, fluences in neutrinos per cm^2.
 """
 
@@ -10,11 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastscan.inputs import data_files
 from fastscan.physics.constants import M_MUON, M_PION
-from fastscan.physics.quadrature import gauss_legendre
+from fastscan.physics.quadrature import STEEPEST, gauss_legendre, panels
 from fastscan.typing import FLAVOURS, Array
 
 Neutrino = Literal["nu_e", "nu_mu", "nu_tau", "nubar_e", "nubar_mu", "nubar_tau"]
@@ -50,22 +50,23 @@ class Spectrum(Protocol):
     def knots(self) -> tuple[float, ...]:
         """Energies in MeV between which the fluence is smooth, ascending; there is none beyond them."""
 
-    def quadrature(self, splits: ArrayLike, minimum: ArrayLike = 0.0) -> tuple[Array, Array]:
-        """Nodes and weights of integrals over the spectrum from minimum energies on.
+    def moments(self, minimum: Array) -> Array:
+        """Integrals of the fluence over the energies E above some minimum, times 1, 1/E and 1/E^2.
 
         Parameters
         ----------
-        splits : array_like, shape (..., splits)
-            Energies in MeV between which each integrand is smooth; there can be none.
-        minimum : array_like, shape (...)
-            Energies in MeV below which each integrand is zero; nodes there may be left out.
+        minimum : array, shape (...)
+            Energies in MeV, above 0.
 
         Returns
         -------
-        energies, fluences : array, shape (..., nodes)
-            Energies in MeV, in increasing order, and fluences in cm^-2: an integral is the sum of the fluences times
-            the integrand at the energies.
+        array, shape (3, ...)
+            In cm^-2, cm^-2 / MeV and cm^-2 / MeV^2.
         """
+
+    @property
+    def total(self) -> float:
+        """Fluence of all energies in cm^-2."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,15 @@ class Line:
         """Its energy."""
         return (self.energy,)
 
-    def quadrature(self, splits: ArrayLike, minimum: ArrayLike = 0.0) -> tuple[Array, Array]:
-        """The line itself, see `Spectrum.quadrature`."""
-        shape = (*np.shape(splits)[:-1], 1)
-        return np.full(shape, self.energy), np.full(shape, self.fluence)
+    def moments(self, minimum: Array) -> Array:
+        """Those of its energy where that is above the minimum, see `Spectrum.moments`."""
+        powers = self.fluence * self.energy ** -np.arange(3.0)
+        return np.where(np.asarray(minimum) < self.energy, powers.reshape(3, *(1,) * np.ndim(minimum)), 0.0)
+
+    @property
+    def total(self) -> float:
+        """See `Spectrum.total`."""
+        return self.fluence
 
 
 @dataclass(frozen=True)
@@ -113,24 +119,38 @@ class Continuum:
     knots: tuple[float, ...]
     density: Callable[[Array], Array]
 
-    def quadrature(self, splits: ArrayLike, minimum: ArrayLike = 0.0) -> tuple[Array, Array]:
-        """Gauss-Legendre nodes on each smooth piece, see `Spectrum.quadrature`.
+    def moments(self, minimum: Array) -> Array:
+        """Sums over nodes in energy, see `Spectrum.moments`.
 
         Examples
         --------
         >>> box = Continuum("nu_e", (0.0, 10.0), np.ones_like)
-        >>> [float(box.quadrature([4.0], minimum)[1].sum().round(9)) for minimum in (0.0, 4.0)]
-        [10.0, 6.0]
+        >>> box.moments(np.array([4.0, 10.0])).round(6)
+        array([[6.      , 0.      ],
+               [0.916291, 0.      ],
+               [0.15    , 0.      ]])
         """
-        splits = np.asarray(splits, float)
-        edges = np.concatenate([np.broadcast_to(self.knots, (*splits.shape[:-1], len(self.knots))), splits], axis=-1)
-        lowest = np.maximum(minimum, self.knots[0])[..., None]
-        edges = np.sort(np.clip(edges, lowest, self.knots[-1]), axis=-1)
-        low, high = edges[..., :-1], edges[..., 1:]
-        used = (low < high).reshape(-1, low.shape[-1]).any(axis=0)  # other pieces are empty in every integral
-        energies, widths = gauss_legendre(low[..., used], high[..., used])
-        shape = (*splits.shape[:-1], -1)
-        return energies.reshape(shape), (widths * self.density(energies)).reshape(shape)
+        ends = panels(np.array(self.knots), STEEPEST)
+        above = np.zeros((3, len(ends)))  # each end
+        above[:, :-1] = np.cumsum(self._moments(ends[:-1], ends[1:])[:, ::-1], axis=1)[:, ::-1]
+        low = np.maximum(minimum, ends[0])
+        inside = low < ends[-1]
+        found = np.zeros((3, *np.shape(minimum)))
+        next_end = np.searchsorted(ends, low[inside], side="right")
+        found[:, inside] = above[:, next_end] + self._moments(low[inside], ends[next_end])
+        return found
+
+    def _moments(self, low: Array, high: Array) -> Array:
+        """Integrals of the fluence times powers of the energy between energies of shape (...), shape (3, ...)."""
+        energies, widths = gauss_legendre(low, high)
+        fluences = widths * self.density(energies)
+        return np.stack([(fluences / energies**power).sum(axis=-1) for power in range(3)])
+
+    @property
+    def total(self) -> float:
+        """See `Spectrum.total`."""
+        ends = panels(np.array(self.knots), STEEPEST)
+        return float(self._moments(ends[:-1], ends[1:])[0].sum())
 
 
 def prompt_energy() -> float:

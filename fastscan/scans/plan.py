@@ -86,7 +86,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
         points=points,
         layout=layout,
         likelihood=found,
-        expected=likelihood.with_expected_data(found, measured.experiments),
+        expected=likelihood.with_expected_data(found, measured.experiments, model, rows),
     )
 
 

@@ -14,10 +14,12 @@ import numpy as np
 
 from fastscan.axes import SETTINGS, Axis, by_name, named
 from fastscan.errors import LimitError, quoted
+from fastscan.experiments.experiment import channels_of
 from fastscan.interactions.interaction import Interaction
-from fastscan.likelihoods.likelihood import Likelihood, change_of
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.predictions import contact_change, is_contact, terms_of
 from fastscan.stores.layout import Layout
-from fastscan.typing import Array, IntArray
+from fastscan.typing import Array, Channel, IntArray
 
 ON_AXIS = 1e-9  # how near, relative to numbers above 1, a value must be to a point of an axis
 
@@ -259,10 +261,14 @@ class Cube:
         Raises
         ------
         LimitError
-            Where the cube was made with other couplings than those of today's formula.
+            Where the cube was made with other couplings than those of today's formula, or a value is off the axis and
+            the interaction needs energy integrals of its own there.
         """
         if not self.rows:
             return self.likelihood, np.zeros((), np.intp)
+        if not self._is_contact:
+            at = {name: self.on_axis(name, values[name].ravel()).reshape(values[name].shape) for name in self.rows}
+            return self.likelihood, self.row_numbers(at)
         each, place = zip(*(np.unique(values[name], return_inverse=True) for name in self.rows), strict=True)
         sizes = [axis.size for axis in each]
         # one number for each combination of the values; not all combinations need occur
@@ -272,13 +278,29 @@ class Cube:
         change = self._change({name: axis[index] for name, axis, index in rows})
         return replace(self.likelihood, change=change), number
 
+    @property
+    def _channels(self) -> list[tuple[Channel, ...]]:
+        """The channels of each member."""
+        found = (self.identity["experiments"][member] for member in self.likelihood.members)
+        return [channels_of(each["channel"], each["electrons"]) for each in found]
+
+    @property
+    def _is_contact(self) -> bool:
+        """Whether rows need no energy integrals of their own."""
+        first = {name: self.points[name][:1] for name in self.rows}
+        return all(is_contact(terms_of(self.interaction, channels, first)) for channels in self._channels)
+
     @functools.cached_property
     def _change(self) -> Callable[[Mapping[str, Array]], Array]:
         """The model's formula for the members' changes in rows; on the axes it must give what is stored."""
-        channels = [self.identity["experiments"][member]["channel"] for member in self.likelihood.members]
+        features = self.likelihood.change.shape[2]
+
+        def of_member(channels: tuple[Channel, ...], rows: Mapping[str, Array]) -> Array:
+            change = contact_change(terms_of(self.interaction, channels, rows))
+            return np.pad(change, ((0, 0), (0, features - change.shape[1]), (0, 0)))
 
         def change(rows: Mapping[str, Array]) -> Array:
-            return np.stack([change_of(self.interaction, channel, rows) for channel in channels])
+            return np.stack([of_member(channels, rows) for channels in self._channels])
 
         mesh = np.meshgrid(*(self.points[name] for name in self.rows), indexing="ij")
         again = change({name: each.ravel() for name, each in zip(self.rows, mesh, strict=True)})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zarr.core.common import JSON
 
 DTYPES = ("float32", "float64")
-FORMAT = 4
+FORMAT = 5
 FORMAT_KEY = "fastscan_format"
 PARTS_KEY = "fastscan_parts"  # in the root, after a scan in parts: [n, group, group, ...], in the order of the grid
 JSON_TEXTS = ("references", "versions", "identity", "checksums")  # attributes of a group: netCDF can hold texts alone
@@ -62,8 +62,8 @@ COMPUTED = {  # a combination has chi2 alone: its events would be those of sever
 }
 # The likelihood that a group carries, see `fastscan.likelihoods.likelihood.Likelihood`.
 CARRIED = {
-    "rates": Stored(("member", "term"), "1", "events over all bins: the Standard Model's, then those of each feature"),
-    "roots": Stored(("member", "sum", "left", "right"), "1", "square roots of sums over bins, by features"),
+    "rates": Stored(("member", "shape", "term"), "1", "events: the Standard Model's, then those of each feature"),
+    "roots": Stored(("member", "shape", "sum", "left", "right"), "1", "square roots of sums over bins, by features"),
     "change": Stored(("member", "row", "feature", "power"), "1", "changes of the features as polynomials in x"),
     "spread": Stored(("member",), "1", "part of the variance that grows with the luminosity squared, relative"),
     "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error, or the one at which it is fixed"),

@@ -1,0 +1,154 @@
+"""Neutrinos whose fluxes at the detector are given: as columns of a file, as lines, or both."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar, Self, get_args
+
+import numpy as np
+
+from fastscan.errors import unknown
+from fastscan.inputs import bounds, points
+from fastscan.inputs.columns import Columns
+from fastscan.inputs.toml import Table
+from fastscan.inputs.units import UNITS
+from fastscan.physics.quadrature import area_of_linear
+from fastscan.physics.spectra import Continuum, Line, Neutrino, Spectrum
+from fastscan.typing import Array
+
+NEUTRINOS: tuple[Neutrino, ...] = get_args(Neutrino)
+ENERGY_UNITS = UNITS["energy"]
+Densities = tuple[tuple[Neutrino, tuple[float, ...]], ...]
+
+
+@dataclass(frozen=True)
+class GivenFlux:
+    """Fluxes at the detector.
+
+    Attributes
+    ----------
+    energies : tuple of float
+        In MeV; empty where there are only lines.
+    densities : tuple of (Neutrino, tuple of float)
+        Flux of each neutrino at the energies in cm^-2 s^-1 MeV^-1: linear in between, and nothing outside.
+    lines : tuple of Line
+        Lines, with fluences of one second.
+    known_from_mev : float
+        Energy below which nothing is known of the neutrinos; 0 where there are none.
+    """
+
+    energies: tuple[float, ...]
+    densities: Densities
+    lines: tuple[Line, ...]
+    known_from_mev: float = 0.0
+    at_detector: ClassVar[bool] = True
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The fluxes that a ``[source]`` table describes: a ``file``, ``lines``, or both.
+
+        Where ``flux`` is the total, lines are fractions of it and the file has the rest.
+        """
+        total = table.quantity("flux", "flux") if "flux" in table else None
+        if "file" not in table and "lines" not in table:
+            raise table.error("file", "missing; give a file of spectra, or lines, or both")
+        lines = _read_lines(table, total) if "lines" in table else ()
+        rest = None if total is None else total - math.fsum(line.fluence for line in lines)
+        if "file" not in table:
+            if total and rest and abs(rest) > bounds.SHARE_ROUNDING * total:
+                raise table.error("lines", f"fractions must add up to 1, not {1 - rest / total:g}")
+            return cls((), (), lines)
+        energies, densities = _read_file(table)
+        known_from = _read_end(table, energies, densities)
+        if rest is not None:
+            if rest <= 0:
+                raise table.error("lines", "leave nothing of the flux for the file")
+            densities = _scaled(densities, rest / sum(area_of_linear(energies, values) for _, values in densities))
+        return cls(energies, densities, lines, known_from)
+
+    @property
+    def endpoint_mev(self) -> float:
+        """Largest energy of its neutrinos in MeV."""
+        return max(*self.energies[-1:], *(line.energy for line in self.lines), 0.0)
+
+    def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
+        """The neutrinos of the file and the lines, see `sources.Source`.
+
+        Examples
+        --------
+        >>> given = GivenFlux((1.0, 3.0), (("nubar_e", (2.0, 0.0)),), (Line("nu_e", 0.8613, 5e9),))
+        >>> continuum, line = given.spectra(exposure_s=10.0, dilution=1.0)
+        >>> assert isinstance(continuum, Continuum) and isinstance(line, Line)
+        >>> float(continuum.density(np.array(2.0))), line.fluence
+        (10.0, 50000000000.0)
+        """
+        found: list[Spectrum] = [
+            Continuum(neutrino, self.energies, partial(self._fluence, exposure_s, values))
+            for neutrino, values in self.densities
+        ]
+        return found + [replace(line, fluence=exposure_s * line.fluence) for line in self.lines]
+
+    def _fluence(self, exposure_s: float, values: tuple[float, ...], energy: Array) -> Array:
+        return exposure_s * np.interp(energy, self.energies, values)
+
+
+def _scaled(densities: Densities, factor: float) -> Densities:
+    return tuple((neutrino, tuple(factor * value for value in values)) for neutrino, values in densities)
+
+
+def _read_lines(table: Table, total: float | None) -> tuple[Line, ...]:
+    """Lines, each with a ``flux`` or, where the total flux is given, with its ``fraction``."""
+    found = []
+    for line in table.tables("lines"):
+        if total is None:
+            line.refuse("fraction", "the source has no flux of which it is one; give the flux of the line")
+            flux = line.quantity("flux", "flux")
+        else:
+            line.refuse("flux", "that of the source is given; give the line's fraction of it")
+            flux = line.number("fraction", *bounds.SHARE) * total
+        found.append(Line(line.choice("neutrino", NEUTRINOS), line.quantity("energy", "energy"), flux))
+        line.done()
+    return tuple(found)
+
+
+def _read_file(table: Table) -> tuple[tuple[float, ...], Densities]:
+    """Energies in MeV and the flux of each neutrino per MeV, from columns of a file."""
+    unit = ENERGY_UNITS[table.choice("unit", ENERGY_UNITS)]
+    data = table.data("file")
+    columns = _read_columns(table, data)
+    energies = table.checked("file", lambda: points.increasing(data, columns["energy"], bounds.NEUTRINO_ENERGY))
+    names = [neutrino for neutrino in NEUTRINOS if neutrino in columns]
+    found = [table.checked("file", partial(points.column, data, columns[name], bounds.FLUX)) for name in names]
+    if not any(map(any, found)):
+        raise table.error("file", f"{data.where}: there is no flux in it")
+    return tuple(energy * unit for energy in energies), _scaled(tuple(zip(names, found, strict=True)), 1 / unit)
+
+
+def _read_columns(table: Table, data: Columns) -> dict[str, str | int]:
+    """The columns of the energy and of each neutrino: those that have these names, or that ``columns`` gives them."""
+    if "columns" in table:
+        inner = table.table("columns")
+        found = {key: inner.take(key, (str, int), "a column's name, or its number from 1 on") for key in inner.names()}
+    else:
+        found = {name: name for name in data.names}
+    for key in found:
+        if key != "energy" and key not in NEUTRINOS:
+            raise table.error("columns", unknown("neutrino", key, NEUTRINOS))
+    if "energy" not in found or len(found) == 1:
+        raise table.error("columns", "must name the columns of the energy and of one neutrino or more, such as nubar_e")
+    return found
+
+
+def _read_end(table: Table, energies: tuple[float, ...], densities: Densities) -> float:
+    """Energy in MeV below which nothing is known: the first of a table that doesn't begin with 0.
+
+    With ``outside = 0`` there is known to be nothing; a table that doesn't end with 0 needs it.
+    """
+    if "outside" in table:
+        if table.number("outside") != 0:
+            raise table.error("outside", "must be 0; let the file go on to other energies instead")
+        return 0.0
+    if any(values[-1] > 0 for _, values in densities):
+        ends = f"ends at {energies[-1]:g} MeV with a flux that isn't 0"
+        raise table.error("file", f"{ends}: let it go on, or give outside = 0")
+    return energies[0] if any(values[0] > 0 for _, values in densities) else 0.0
