@@ -45,6 +45,7 @@ SNS_NEUTRINOS_PER_DAY = 0.08 * 1.76e23 / 308.1  # of each flavour
 REACTOR_SWITCH, REACTOR_END = 2.0, 10.0  # MeV: table below, exponential above, nothing beyond
 FISSION_ENERGY = {"U235": 202.36, "U238": 205.99, "Pu239": 211.12, "Pu241": 214.26}  # MeV
 POWER_PLANT = {"U235": 0.556, "U238": 0.071, "Pu239": 0.326, "Pu241": 0.047}
+CONUS_PLUS_FUEL = {"U235": 0.58, "U238": 0.07, "Pu239": 0.30, "Pu241": 0.05}
 FISSION_FRACTIONS = {"power plant": POWER_PLANT, "research reactor": {"U235": 1.0}}
 CR51_LINES = ((0.750, 0.90), (0.430, 0.10))  # MeV, fraction
 BE7_LINES = ((0.8613, 0.8956), (0.3843, 0.1044))
@@ -342,10 +343,32 @@ def fission_spectrum(isotope: str, energy_mev: float) -> float:
     return float(np.interp(energy_mev, low_energy_column("energy_mev"), low_energy_column(isotope), left=0.0))
 
 
+@lru_cache
+def kopeikin_table() -> tuple[list[float], list[float]]:
+    """Energies in MeV, and antineutrinos per MeV and fission of the whole fuel."""
+    table = rows("reactor_kopeikin.csv")
+    return [float(row["energy_mev"]) for row in table], [float(row["all"]) for row in table]
+
+
+def kopeikin_mueller(energy_mev: float) -> float:
+    """Antineutrinos per MeV and fission as CONUS+ has them: Kopeikin's table below 2 MeV, Mueller's above."""
+    if energy_mev < REACTOR_SWITCH:
+        return float(np.interp(energy_mev, *kopeikin_table(), left=0.0))
+    return sum(part * fission_spectrum(isotope, energy_mev) for isotope, part in CONUS_PLUS_FUEL.items())
+
+
+@lru_cache
+def kopeikin_mueller_area() -> float:
+    """Antineutrinos of a fission."""
+    return integral(kopeikin_mueller, spectrum_edges("kopeikin-mueller"))
+
+
 def spectrum(source: str, energy_mev: float) -> float:
-    """Continuous spectrum per MeV, per SNS flavour or per fission; CEvNS does not see flavour."""
+    """Continuous spectrum per MeV, of area 1 or per fission; CEvNS does not see flavour."""
     if source == "sns":
         return sns_spectrum("nu_e", energy_mev) + sns_spectrum("nubar_mu", energy_mev)
+    if source == "kopeikin-mueller":
+        return kopeikin_mueller(energy_mev) / kopeikin_mueller_area()
     return sum(part * fission_spectrum(iso, energy_mev) for iso, part in FISSION_FRACTIONS[source].items())
 
 
@@ -353,6 +376,8 @@ def spectrum_edges(source: str) -> list[float]:
     """Neutrino energies where the continuous spectrum begins, has a kink and ends."""
     if source == "sns":
         return [0.0, M_MUON / 2]
+    if source == "kopeikin-mueller":
+        return [*(energy for energy in kopeikin_table()[0] if energy < REACTOR_SWITCH), REACTOR_SWITCH, REACTOR_END]
     return [*low_energy_column("energy_mev"), REACTOR_SWITCH, REACTOR_END]
 
 
