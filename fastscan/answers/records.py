@@ -28,6 +28,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastscan.axes import LUMINOSITY, SETTINGS, Axis
 from fastscan.interactions.interaction import Interaction, Strength
@@ -120,7 +121,7 @@ def limit_record(
     """
     g, strength = model.g_prime, model.strength
     limit, status = _finite(found.bounds[number]), str(found.status[number])
-    allowed = [tuple(_finite(np.array(ends))) for ends in found.intervals[number]]
+    allowed = [tuple(_finite(ends)) for ends in found.intervals[number]]
     instead = [None] * len(limit) if expected is None else _finite(expected[0])
     instead_status = None if expected is None else str(expected[1])
     scaled = expected is not None and is_scaled(point[LUMINOSITY.column])
@@ -128,8 +129,8 @@ def limit_record(
     last = (scaled, warning_of(doubts))
     if strength.bound == "lower":
         allowed_over_g = None if g is None else [(over_g(low, g), over_g(high, g)) for low, high in allowed]
-        answer = (*limit, over_g(*limit, g), status, allowed, *instead, instead_status)
-        values = (*place, *level, *answer, allowed_over_g, over_g(*instead, g), *last)
+        answer = (*limit, over_g(limit[0], g), status, allowed, *instead, instead_status)
+        values = (*place, *level, *answer, allowed_over_g, over_g(instead[0], g), *last)
     else:
         axis = strength.axis
         beside = [None if end is None else axis.unshifted + end for end in limit] if axis.whole else ()
@@ -138,9 +139,9 @@ def limit_record(
     return dict(zip(limit_keys(model), values, strict=True))
 
 
-def _finite(values: Array) -> list[float | None]:
+def _finite(values: ArrayLike) -> list[float | None]:
     """One number or several, with None for one that isn't there or is an open end."""
-    return [float(value) if np.isfinite(value) else None for value in np.atleast_1d(values)]
+    return [value if math.isfinite(value) else None for value in np.atleast_1d(values).tolist()]
 
 
 def warning_of(doubts: Sequence[str]) -> str | None:

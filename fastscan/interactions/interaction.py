@@ -118,6 +118,11 @@ class Interaction(ABC):
         """Parameters that are fixed along a column; an interaction without any has one row."""
         return ()
 
+    @property
+    def changes_flavour(self) -> bool:
+        """Whether neutrinos can leave with another flavour than theirs."""
+        return False
+
     @abstractmethod
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
         """What the interaction adds to the Standard Model's counts in a channel.

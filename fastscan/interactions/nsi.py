@@ -74,6 +74,10 @@ class Shifts(Interaction):
     def direction(self) -> Direction:
         """The epsilons per x."""
 
+    @property
+    def changes_flavour(self) -> bool:
+        return any(len(set(PAIRS[pair])) > 1 for pair in self.direction)
+
     def start(self, channel: Channel, rows: Mapping[str, Array]) -> Array:
         """What each row adds to the couplings at x = 0, shape (rows, flavours, flavours, 2)."""
         return np.zeros((1, len(FLAVOURS), len(FLAVOURS), 2))
@@ -82,11 +86,13 @@ class Shifts(Interaction):
         """The features of g + s + x k less those of g, expanded in x and summed over final flavours."""
         couplings = np.zeros((len(FLAVOURS), len(FLAVOURS), 2))
         couplings[np.diag_indices(len(FLAVOURS))] = standard_model.couplings(channel)
-        begin, shift = couplings + self.start(channel, rows), matrix(self.direction, channel)
-        linear, square = standard_model.interference(begin, shift), standard_model.features(shift)
-        constant = standard_model.features(begin) - standard_model.features(couplings)
-        powers = np.broadcast_arrays(constant, linear, square)
-        return (Term(np.stack(powers, axis=-1).sum(axis=1)),)
+        start, shift = self.start(channel, rows), matrix(self.direction, channel)
+        powers = (
+            standard_model.interference(couplings, start) + standard_model.features(start),
+            standard_model.interference(couplings + start, shift),
+            standard_model.features(shift),
+        )
+        return (Term(np.stack(np.broadcast_arrays(*powers), axis=-1).sum(axis=1)),)
 
 
 def matrix(direction: Direction, channel: Channel) -> Array:
@@ -152,13 +158,9 @@ class NonStandard(Shifts):
         directions = table.table("direction")
         along = {pair: _epsilons(directions.table(pair)) for pair in PAIRS if pair in directions}
         directions.done()
-        words = {
-            "name": name_of(table, path),
-            "description": table.text("title"),
-            "references": table.texts("references"),
-        }
+        name, description, references = name_of(table, path), table.text("title"), table.texts("references")
         table.done()
-        return table.checked("direction", lambda: cls(**words, along=along, digest=table.digest))
+        return table.checked("direction", lambda: cls(name, description, references, along, table.digest))
 
     def identity(self) -> dict[str, Any]:
         return {

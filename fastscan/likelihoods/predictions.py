@@ -14,6 +14,7 @@ import numpy as np
 
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.sun import Sun
 from fastscan.inputs.bounds import EVENTS
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, Term
@@ -70,8 +71,14 @@ def predict(experiment: Experiment, interaction: Interaction, rows: Mapping[str,
     Raises
     ------
     ExperimentError
-        Where the Standard Model predicts no events or too many, or infinitely many recoils of small energy are counted.
+        Where the Standard Model predicts no events or too many, infinitely many recoils of small energy are counted, or
+        neutrinos that arrive as coherent mixtures change their flavour.
     """
+    if interaction.changes_flavour and isinstance(experiment.source, Sun):
+        raise ExperimentError(
+            f"experiment {quoted(experiment.name)}: neutrinos of the sun are mixtures of flavours, in which changes of "
+            f"the flavour interfere; of model {quoted(interaction.name)} they can't be counted"
+        )
     signal = standard_counts(experiment)
     terms = terms_of(interaction, experiment.channels, rows)
     if is_contact(terms):

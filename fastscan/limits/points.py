@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan.axes import LUMINOSITY, Axis
-from fastscan.errors import warn
+from fastscan.errors import InputError, warn
 from fastscan.experiments.catalogue import Experiments, load_all
 from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import arguments
@@ -16,8 +17,10 @@ from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.predictions import counts_by_neutrino
 from fastscan.likelihoods.settings import Settings, SigmaSys
 from fastscan.limits import doubts
+from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array, IntArray
 
 AnyModel = str | PathLike[str] | Interaction  # a name, a path or a loaded interaction
@@ -123,13 +126,32 @@ def doubts_about(rows: Rows, x: Array, settings: Settings | None = None) -> list
     return [*doubts.about_errors(errors), *about_strengths]
 
 
+@overload
+def events(
+    experiment: str | PathLike[str] | Experiment,
+    model: AnyModel,
+    *,
+    luminosity: ArrayLike = ...,
+    by_neutrino: Literal[False] = ...,
+    **at: ArrayLike | None,
+) -> Array: ...
+@overload
+def events(
+    experiment: str | PathLike[str] | Experiment,
+    model: AnyModel,
+    *,
+    luminosity: ArrayLike = ...,
+    by_neutrino: Literal[True],
+    **at: ArrayLike | None,
+) -> dict[Neutrino, Array]: ...
 def events(
     experiment: str | PathLike[str] | Experiment,
     model: AnyModel,
     *,
     luminosity: ArrayLike = 1.0,
+    by_neutrino: bool = False,
     **at: ArrayLike | None,
-) -> Array:
+) -> Array | dict[Neutrino, Array]:
     """Expected signal events, all bins together.
 
     Everything after the model broadcasts.
@@ -142,6 +164,8 @@ def events(
         Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
     luminosity : array_like
         Factor on the exposure.
+    by_neutrino : bool
+        Whether to count the events of each neutrino of the source apart.
     **at : array_like
         The model's parameters by name.  Of a heavy Z', ``m_zprime`` is the mass in GeV, where ``inf`` is the Standard
         Model; ``beta``, which ``e6`` alone has, is the E6 mixing angle in rad.  Quantities with a unit of their own, as
@@ -149,8 +173,8 @@ def events(
 
     Returns
     -------
-    array
-        Events, of the arguments' common shape.
+    array, or dict of str to array
+        Events, of the arguments' common shape; with `by_neutrino` those of each neutrino, such as nubar_e.
 
     Raises
     ------
@@ -170,13 +194,22 @@ def events(
     --------
     >>> events("coherent-csi", "chi", m_zprime=[200, float("inf")]).round(2)
     array([289.57, 180.12])
+    >>> found = events("coherent-csi", "nsi-ee-u", eps=0.25, by_neutrino=True)
+    >>> {neutrino: float(counts.round(2)) for neutrino, counts in found.items()}
+    {'nu_mu': 29.38, 'nu_e': 3.32, 'nubar_mu': 90.42}
     """
     rows, x = prepare_points(experiment, model, at)
     factor = LUMINOSITY.check(luminosity)
     arguments.broadcast(parameters=np.broadcast_shapes(x.shape, rows.index.shape), luminosity=factor.shape)
     warn(*doubts_about(rows, x))
-    result: Array = rows.likelihood.events(x, rows.index) * factor
-    return result
+    if not by_neutrino:
+        result: Array = rows.likelihood.events(x, rows.index) * factor
+        return result
+    if len(rows.experiments) > 1:
+        raise InputError("events by neutrino are those of one experiment: call it once for each")
+    powers = x[..., None] ** np.arange(3)
+    found = counts_by_neutrino(rows.experiments[0], rows.interaction, rows.values)
+    return {neutrino: (counts[rows.index] * powers).sum(axis=-1) * factor for neutrino, counts in found.items()}
 
 
 def chi2(
