@@ -21,7 +21,7 @@ stands above it:
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
                   reactors  solar  quenching  resolution  arrival  shells
-    interactions  parameters  interaction  standard_model  contact  nsi  catalogue
+    interactions  parameters  interaction  standard_model  contact  light  nsi  moments  catalogue
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  timing  backgrounds  observations  form_factors  targets  experiment  reading
                   catalogue

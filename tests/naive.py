@@ -3,15 +3,16 @@
 Written from PHYSICS.md (the content of arXiv:2002.01482 as formulas), with nothing of the package but its tables of
 data, so that a shared mistake is unlikely: adaptive quadrature split at every kink, the couplings of Eqs. 8-15 one
 chiral coupling at a time, numerical minimisers over nuisances, dense scans and a root finder for limits. Particle
-energies and masses are MeV, Z' masses GeV, lengths fm or cm; names with _kev hold keV. Equation numbers are
-the paper's, section numbers those of PHYSICS.md.
+energies and masses are MeV, heavy Z' masses GeV, lengths fm or cm; names with _kev hold keV. Equation numbers are
+the paper's, section numbers those of PHYSICS.md. Interactions beyond the heavy Z' stand at the end: `Interaction` is a
+full amplitude, which `counts` squares and integrates anew at each point; they are written from INTERACTIONS.md.
 """
 
 import csv
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ DATA = resources.files("fastscan") / "data"
 # Section 1
 G_FERMI, S2, M_Z_GEV = 1.1663787e-5 * 1e-6, 0.23122, 91.1876  # MeV^-2, sin^2 of the weak mixing angle, GeV
 M_ELECTRON, M_MUON, M_PION, ATOMIC_MASS_UNIT = 0.51099895, 105.6583755, 139.57039, 931.49410242
+M_TAU, ALPHA = 1776.86, 1 / 137.035999084
 HBAR_C, JOULE_PER_MEV, AVOGADRO = 197.3269804, 1.602176634e-13, 6.02214076e23  # MeV fm
 CM2_PER_MEV_2 = (HBAR_C * 1e-13) ** 2
 DAY, KEV = 86400.0, 1e-3  # s, MeV
@@ -45,6 +47,9 @@ FISSION_ENERGY = {"U235": 202.36, "U238": 205.99, "Pu239": 211.12, "Pu241": 214.
 POWER_PLANT = {"U235": 0.556, "U238": 0.071, "Pu239": 0.326, "Pu241": 0.047}
 FISSION_FRACTIONS = {"power plant": POWER_PLANT, "research reactor": {"U235": 1.0}}
 CR51_LINES = ((0.750, 0.90), (0.430, 0.10))  # MeV, fraction
+BE7_LINES = ((0.8613, 0.8956), (0.3843, 0.1044))
+BE7_FLUX = 5e9  # of solar neutrinos, per cm^2 and s
+BE7_FLAVOURS = {"nu_e": 0.55, "nu_mu": 0.20, "nu_tau": 0.25}
 CR51_LIFETIME, DECAYS_PER_MCI = 27.7025 * DAY / math.log(2), 3.7e16  # s, per second
 XENON_HEIGHT, XENON_RADIUS, XENON_DISTANCE = 138.0, 69.0, 100.0  # cm
 XENON_ELECTRONS_PER_CM3 = 2.94 / 131.293 * AVOGADRO * 54
@@ -63,7 +68,7 @@ CSI_MEASURED, CSI_NEUTRONS, CSI_STEADY, CSI_NEUTRON_SIGMA = 142.0, 6.0, 405.0, 0
 class Experiment(NamedTuple):
     """One row of section 7; for 51Cr, strength is in MCi and the detector is the xenon cylinder."""
 
-    source: str  # sns, a key of FISSION_FRACTIONS, or cr51
+    source: str  # sns, a key of FISSION_FRACTIONS, cr51 or be7
     target: tuple[tuple[Compound, float], ...] = ()  # kg of each compound
     baseline: float = 0.0  # m
     threshold_kev: float = 0.0
@@ -98,9 +103,9 @@ EXPERIMENTS = {
     "red100": Experiment("power plant", ((XE, 100.0),), 19.0, 0.500, 3.0),
     "ricochet": Experiment("power plant", ((ZN, 1.0), (GE, 1.0)), 100.0, 0.050, 8.54),
     "nucleus": Experiment("power plant", ((CAWO4, 0.608), (AL2O3, 0.392)), 100.0, 0.020, 8.54),
-    "cr51-lxe-a": Experiment("cr51", (), 0.0, 0.0, 5.0, 100.0, 0.0025, "nu-e"),
-    "cr51-lxe-b": Experiment("cr51", (), 0.0, 0.0, 5.0, 50.0, 0.0025, "nu-e"),
-    "cr51-lxe-c": Experiment("cr51", (), 0.0, 0.0, 10.0, 50.0, 0.0025, "nu-e"),
+    "cr51-lxe-a": Experiment("cr51", (), 0.0, 0.0, 5.0, 100.0, 0.0025, "nu-e", 1.0),
+    "cr51-lxe-b": Experiment("cr51", (), 0.0, 0.0, 5.0, 50.0, 0.0025, "nu-e", 1.0),
+    "cr51-lxe-c": Experiment("cr51", (), 0.0, 0.0, 10.0, 50.0, 0.0025, "nu-e", 1.0),
 }
 
 
@@ -199,6 +204,7 @@ def couplings(
     return g1 + d1, g2 + d2
 
 
+@cache
 def form_factor(q_mev: float, mass_number: int) -> float:
     """Symmetrised Fermi form factor (Eqs. 4, 5) for x = Q c, y = pi Q a; F(0) = 1.
 
@@ -430,6 +436,16 @@ def electron_rates(experiment: str) -> Array:
 @lru_cache
 def electron_rates_in(experiment: str, bin_edges: tuple[float, ...]) -> Array:
     """Counts in each bin that multiply g_L^2, g_R^2 and -g_L g_R, shape (3, bins) (Eqs. 6, 18-20)."""
+    scale = cr51_neutrinos_per_area(experiment) * XENON_ELECTRONS_PER_CM3
+    scale *= 2 * G_FERMI**2 * M_ELECTRON / math.pi * CM2_PER_MEV_2
+    bins = itertools.pairwise(bin_edges)
+    columns = [sum(part * electron_integrals(e, low, high) for e, part in CR51_LINES) for low, high in bins]
+    return np.array(scale * np.array(columns).T)
+
+
+@lru_cache
+def cr51_neutrinos_per_area(experiment: str) -> float:
+    """Neutrinos per cm^2 over the exposure, integrated over the volume of xenon in cm^3 (Eqs. 18-20)."""
     row = EXPERIMENTS[experiment]
 
     def ring(radius: float, z: float) -> float:
@@ -438,12 +454,7 @@ def electron_rates_in(experiment: str, bin_edges: tuple[float, ...]) -> Array:
     xenon = (XENON_DISTANCE, XENON_DISTANCE + XENON_HEIGHT, 0, XENON_RADIUS)
     inverse_square = float(dblquad(ring, *xenon, epsabs=0, epsrel=1e-12)[0])  # 1/r^2 over the volume, cm
     seconds = integral(lambda t: math.exp(-t / CR51_LIFETIME), [0, row.days * DAY])  # s
-    decays = DECAYS_PER_MCI * row.strength * seconds
-    scale = decays * inverse_square / (4 * math.pi) * XENON_ELECTRONS_PER_CM3
-    scale *= 2 * G_FERMI**2 * M_ELECTRON / math.pi * CM2_PER_MEV_2
-    bins = itertools.pairwise(bin_edges)
-    columns = [sum(part * electron_integrals(e, low, high) for e, part in CR51_LINES) for low, high in bins]
-    return np.array(scale * np.array(columns).T)
+    return DECAYS_PER_MCI * row.strength * seconds * inverse_square / (4 * math.pi)
 
 
 def events_between(experiment: str, couplings: Pair, low_kev: float, high_kev: float) -> float:
@@ -489,11 +500,23 @@ def chi2(
     experiment: str, model: str, m_zprime: float, beta: float | None = None, sigma_sys: float | None = None,
     luminosity: float = 1.0,
 ) -> float:  # fmt: skip
-    """Eqs. 21-23 minimised over the nuisances, each in units of its sigma so that sigma 0 fixes it at 0."""
+    """Eqs. 21-23 with a heavy Z'."""
+    channel = EXPERIMENTS[experiment].channel
+    standard = events_per_bin(experiment, sm_couplings(channel))
+    excess = excess_per_bin(experiment, coupling_shift(channel, model, m_zprime, beta))
+    return chi2_of_counts(experiment, standard, excess, sigma_sys, luminosity)
+
+
+def chi2_of_counts(
+    experiment: str, standard: Array, excess: Array, sigma_sys: float | None = None, luminosity: float = 1.0
+) -> float:
+    """Eqs. 21-23 minimised over the nuisances, each in units of its sigma so that sigma 0 fixes it at 0.
+
+    The counts at luminosity 1 of each bin are those of the Standard Model and what is added to them.
+    """
     row = EXPERIMENTS[experiment]
     sigma = row.sigma_sys if sigma_sys is None else sigma_sys
-    standard = luminosity * events_per_bin(experiment, sm_couplings(row.channel))
-    excess = luminosity * excess_per_bin(experiment, coupling_shift(row.channel, model, m_zprime, beta))
+    standard, excess = luminosity * standard, luminosity * excess
     background = (0.0 if row.channel == "nu-e" else row.background) * standard
     scaling = background if row.background_scales else 0.0 * background  # what else there is has been subtracted
     counted = standard > 0  # 51Cr: no bins above the largest recoil
@@ -702,3 +725,284 @@ def chained_events(
 
             counts[place] += number * weak**2 * math.fsum(integral(counted, pair) for pair in inside)
     return counts
+
+
+# Interactions of INTERACTIONS.md. Strengths are g, eps, mu / 1e-11 mu_B, q / 1e-12 e, <r^2> / 1e-32 cm^2 and the shift
+# of sin^2(theta_W); masses of mediators are MeV.
+Chiral = dict[str, float]  # couplings of uL, uR, dL, dR, eL, eR; what is missing is 0
+
+FLAVOURS = ("e", "mu", "tau")
+LEPTON_MASSES = {"e": M_ELECTRON, "mu": M_MUON, "tau": M_TAU}
+ELECTRIC_CHARGES = {"u": 2 / 3, "d": -1 / 3, "e": -1.0}
+VECTOR_CHARGES = {  # of nu_e, nu_mu, nu_tau (and of e, mu, tau), and of u and d
+    "universal": ((1, 1, 1), 1.0),
+    "b-l": ((-1, -1, -1), 1 / 3),
+    "b-3le": ((-3, 0, 0), 1 / 3),
+    "b-3lmu": ((0, -3, 0), 1 / 3),
+    "b-2le-lmu": ((-2, -1, 0), 1 / 3),
+    "lmu-ltau": ((0, 1, -1), 0.0),
+    "le-lmu": ((1, -1, 0), 0.0),
+    "le-ltau": ((1, 0, -1), 0.0),
+}
+SCALAR_COUPLINGS = {"scalar-q14": (15.1, 14.0), "scalar-sigma17": (17.3, 17.3), "scalar-ftq": (18.6747, 18.8822)}
+
+
+class Interaction(NamedTuple):
+    """What is added to the amplitudes of a neutrino of a flavour, at q^2 = 2 M T in MeV^2 where that matters."""
+
+    interfering: Callable[[str, float], Chiral] = lambda flavour, q2: {}  # with the Standard Model
+    changing: Callable[[str], list[Chiral]] = lambda flavour: []  # one for each other flavour that comes out
+    scalar: Callable[[float], tuple[float, float, float]] = lambda q2: (0.0, 0.0, 0.0)  # off p, n and e, in MeV^-2
+    magnetic: Callable[[str], float] = lambda flavour: 0.0  # moment in mu_B
+    softness: float = 1.0  # recoil energy in MeV above which cross sections fall
+
+
+STANDARD = Interaction()
+
+
+def vector_couplings(of: dict[str, float]) -> Chiral:
+    """Left and right couplings that are alike, from the vector coupling of each fermion, which is their sum."""
+    return {fermion + hand: coupling / 2 for fermion, coupling in of.items() for hand in "LR"}
+
+
+def vector(model: str, mass: float, g: float) -> Interaction:
+    """Exchange of a vector of any mass; with a loop of charged leptons where no quark is charged."""
+    leptons, quark = VECTOR_CHARGES[model]
+    charges = {"u": quark, "d": quark, "e": float(leptons[0])}
+
+    def interfering(flavour: str, q2: float) -> Chiral:
+        charge = leptons[FLAVOURS.index(flavour)]
+        mixing = 0.0 if quark else 2 * ALPHA / math.pi * vacuum_polarisation(leptons, q2)
+        strength = g**2 * charge / (math.sqrt(2) * G_FERMI * (q2 + mass**2))
+        return vector_couplings({f: strength * (charges[f] + ELECTRIC_CHARGES[f] * mixing) for f in charges})
+
+    return Interaction(interfering, softness=min(1.0, mass**2 / (2 * M_ELECTRON)))
+
+
+@cache
+def vacuum_polarisation(charges: tuple[float, ...], q2: float) -> float:
+    """- sum_k Q_k int_0^1 y (1 - y) ln(m_k^2 + y (1 - y) q^2) dy over the charged leptons; sum Q_k = 0."""
+
+    def loop(mass: float) -> float:
+        def integrand(y: float) -> float:
+            return y * (1 - y) * math.log(mass**2 + y * (1 - y) * q2)
+
+        return 2 * integral(integrand, [0.0, 1e-4, 1e-2, 0.5])
+
+    return -math.fsum(q * loop(LEPTON_MASSES[k]) for k, q in zip(FLAVOURS, charges, strict=True) if q)
+
+
+def scalar(model: str, mass: float, g: float) -> Interaction:
+    """Exchange of a scalar; off electrons g^2 is the product of the couplings of neutrino and electron."""
+    proton, neutron = SCALAR_COUPLINGS[model]
+
+    def amplitudes(q2: float) -> tuple[float, float, float]:
+        exchange = g**2 / (q2 + mass**2)
+        return proton * exchange, neutron * exchange, exchange
+
+    return Interaction(scalar=amplitudes, softness=min(1.0, mass**2 / (2 * M_ELECTRON)))
+
+
+def nsi(flavours: str, directions: dict[str, float]) -> Interaction:
+    """Non-standard interactions eps of two flavours ("ee", "etau") with u and d (vector), eL and eR."""
+    quarks = {fermion: eps for fermion, eps in directions.items() if fermion in ("u", "d")}
+    electrons = {fermion: eps for fermion, eps in directions.items() if fermion in ("eL", "eR")}
+    chiral = vector_couplings(quarks) | electrons
+    first, second = next((a, b) for a in FLAVOURS for b in FLAVOURS if a + b == flavours)
+    if first == second:
+        return Interaction(interfering=lambda flavour, q2: chiral if flavour == first else {})
+    return Interaction(changing=lambda flavour: [chiral] if flavour in (first, second) else [])
+
+
+def magnetic(of: str, moment: float) -> Interaction:
+    """A magnetic moment of one flavour."""
+    return Interaction(magnetic=lambda flavour: moment * 1e-11 if flavour == of else 0.0, softness=0.0)
+
+
+def photon_couplings(charge: float, q2: float) -> Chiral:
+    """Exchange of a photon by what has an electric charge in units of e."""
+    exchange = 4 * math.pi * ALPHA * charge / (math.sqrt(2) * G_FERMI * q2)
+    return vector_couplings({fermion: exchange * electric for fermion, electric in ELECTRIC_CHARGES.items()})
+
+
+def millicharge(of: str, charge: float) -> Interaction:
+    """An electric charge of one flavour."""
+
+    def interfering(flavour: str, q2: float) -> Chiral:
+        return photon_couplings(charge * 1e-12, q2) if flavour == of else {}
+
+    return Interaction(interfering, softness=0.0)
+
+
+def radius(of: str, mean_square: float) -> Interaction:
+    """A charge radius of one flavour: a charge of - <r^2> q^2 / 6, whose q^2 the photon's propagator takes away."""
+    per_q2 = -mean_square * 1e-32 / CM2_PER_MEV_2 / 6
+    return Interaction(lambda flavour, q2: photon_couplings(per_q2 * q2, q2) if flavour == of else {})
+
+
+def weak_angle(shift: float) -> Interaction:
+    """A shift of sin^2(theta_W)."""
+    quarks = {fermion: -RHO * KAPPA * ELECTRIC_CHARGES[fermion] * shift for fermion in ("u", "d")}
+    chiral = {fermion + hand: coupling for fermion, coupling in quarks.items() for hand in "LR"}
+    chiral |= {"eL": RHO_E * KAPPA_E * shift, "eR": RHO_E * KAPPA_E * shift}
+    return Interaction(lambda flavour, q2: chiral)
+
+
+class Beam(NamedTuple):
+    """Neutrinos of one kind over the exposure."""
+
+    neutrino: str  # nu_e, nubar_mu, ...
+    fluence: float  # per cm^2, which the lines and the spectrum share out
+    lines: tuple[Pair, ...] = ()  # MeV, fraction
+    source: str = ""  # of a continuous spectrum, none: there are lines alone
+
+    def density(self, energy: float) -> float:
+        """The continuous spectrum per MeV."""
+        return sns_spectrum(self.neutrino, energy) if self.source == "sns" else spectrum(self.source, energy)
+
+    @property
+    def edges(self) -> list[float]:
+        """Neutrino energies where the continuous spectrum begins, has a kink and ends."""
+        return spectrum_edges(self.source) if self.source else []
+
+
+def beams(experiment: str) -> list[Beam]:
+    """The neutrinos of an experiment; those of 51Cr are integrated over the volume of xenon in cm^3."""
+    row = EXPERIMENTS[experiment]
+    if row.source == "sns":
+        line = Beam("nu_mu", fluence(experiment), ((PROMPT_ENERGY_MEV, 1.0),))
+        return [line, *(Beam(neutrino, fluence(experiment), (), "sns") for neutrino in ("nu_e", "nubar_mu"))]
+    if row.source == "cr51":
+        return [Beam("nu_e", cr51_neutrinos_per_area(experiment), CR51_LINES)]
+    if row.source == "be7":
+        total = BE7_FLUX * row.days * DAY
+        return [Beam(neutrino, total * share, BE7_LINES) for neutrino, share in BE7_FLAVOURS.items()]
+    return [Beam("nubar_e", fluence(experiment), (), row.source)]
+
+
+@cache
+def inverse_moments(beam: Beam, lowest: float) -> tuple[float, float, float]:
+    """Neutrinos per cm^2 above an energy, times E^-k, for k = 0, 1, 2."""
+
+    def moment(power: int) -> float:
+        lines = math.fsum(part / math.pow(energy, power) for energy, part in beam.lines if energy > lowest)
+        edges = [lowest, *(edge for edge in beam.edges if edge > lowest)]
+        return beam.fluence * (lines + integral(lambda e: beam.density(e) / math.pow(e, power), edges))
+
+    return moment(0), moment(1), moment(2)
+
+
+def targets(experiment: str) -> list[tuple[Isotope | None, float]]:
+    """What neutrinos scatter off and how many of it: nuclei, or electrons (None), which for 51Cr are per cm^3."""
+    row = EXPERIMENTS[experiment]
+    if row.channel == "cevns":
+        return [*nuclei(experiment)]
+    if row.source == "cr51":
+        return [(None, XENON_ELECTRONS_PER_CM3)]
+    return [(None, math.fsum(number * isotope.charge for isotope, number in nuclei(experiment)))]
+
+
+def mass_of(isotope: Isotope | None) -> float:
+    """Mass of a nucleus, or of the electron."""
+    return M_ELECTRON if isotope is None else isotope.atomic_mass * ATOMIC_MASS_UNIT - isotope.charge * M_ELECTRON
+
+
+def nuclear_section(new: Interaction, flavour: str, isotope: Isotope, recoil: float) -> tuple[float, float, float]:
+    """Terms in E^0, E^-1 and E^-2 of dsigma/dT off a nucleus in MeV^-3, without its form factor."""
+    mass, charge, neutrons = mass_of(isotope), isotope.charge, isotope.mass_number - isotope.charge
+    q2 = 2 * mass * recoil
+
+    def weak_charge(chiral: Chiral) -> float:
+        g_p, g_n = nucleon_couplings(dict.fromkeys(("uL", "uR", "dL", "dR"), 0.0) | chiral)
+        return g_p * charge + g_n * neutrons
+
+    amplitudes = [weak_charge(quark_couplings()) + weak_charge(new.interfering(flavour, q2))]
+    amplitudes += [weak_charge(chiral) for chiral in new.changing(flavour)]
+    weak = G_FERMI**2 * mass / (2 * math.pi) * math.fsum(amplitude**2 for amplitude in amplitudes)
+    proton, neutron, _ = new.scalar(q2)
+    scalar = (proton * charge + neutron * neutrons) ** 2 * mass**2 * recoil / (4 * math.pi)
+    moment = math.pi * ALPHA**2 / M_ELECTRON**2 * (new.magnetic(flavour) * charge) ** 2
+    return 2 * weak + moment / recoil, -2 * recoil * weak - moment, -mass * recoil * weak + scalar
+
+
+def electron_section(new: Interaction, neutrino: str, recoil: float) -> tuple[float, float, float]:
+    """Terms in E^0, E^-1 and E^-2 of dsigma/dT off a free electron in MeV^-3 (Eq. 6)."""
+    kind, flavour = neutrino.split("_")
+    q2 = 2 * M_ELECTRON * recoil
+
+    def pair(chiral: Chiral) -> Pair:
+        left, right = chiral.get("eL", 0.0), chiral.get("eR", 0.0)
+        return (right, left) if kind == "nubar" else (left, right)
+
+    standard = dict(zip(("eL", "eR"), sm_couplings("nu-e", flavour), strict=True))
+    (g_1, g_2), (d_1, d_2) = pair(standard), pair(new.interfering(flavour, q2))
+    amplitudes = [(g_1 + d_1, g_2 + d_2), *(pair(chiral) for chiral in new.changing(flavour))]
+    strength = 2 * G_FERMI**2 * M_ELECTRON / math.pi
+    zero = strength * math.fsum(a**2 + b**2 for a, b in amplitudes)
+    one = strength * math.fsum(-2 * recoil * b**2 for _, b in amplitudes)
+    two = strength * math.fsum(recoil**2 * b**2 - M_ELECTRON * recoil * a * b for a, b in amplitudes)
+    scalar = new.scalar(q2)[2] ** 2 * M_ELECTRON**2 * recoil * (1 + recoil / (2 * M_ELECTRON)) / (4 * math.pi)
+    moment = math.pi * ALPHA**2 / M_ELECTRON**2 * new.magnetic(flavour) ** 2
+    return zero + moment / recoil if moment else zero, one - moment, two + scalar
+
+
+def counts(experiment: str, new: Interaction) -> dict[str, Array]:
+    """Signal counts in each bin at luminosity 1 of each neutrino, by nested quadrature over T and E.
+
+    The variable of the integral over T is ln(T + the softness), or ln(T) where no recoil is arbitrarily small: cross
+    sections rise steeply towards small T where what is exchanged is light.
+    """
+    row = EXPERIMENTS[experiment]
+    edges_kev = [edge / KEV for edge in CR51_BIN_EDGES] if row.source == "cr51" else row.bins_kev or (0.0, math.inf)
+    bins = list(itertools.pairwise(edges_kev))
+    found: dict[str, Array] = {}
+    for beam in beams(experiment):
+        found[beam.neutrino] = np.zeros(len(bins))
+        for isotope, number in targets(experiment):
+            in_bins = [scatterings(experiment, new, beam, isotope, low, high) for low, high in bins]
+            found[beam.neutrino] += number * np.array(in_bins)
+    return found
+
+
+def scatterings(
+    experiment: str, new: Interaction, beam: Beam, isotope: Isotope | None, low_kev: float, high_kev: float
+) -> float:
+    """Counts per nucleus, or electron, between two recoil energies."""
+    mass, kinks = mass_of(isotope), [edge * KEV for edge in efficiency_edges(experiment)]
+    ends = [max_recoil(energy, mass) for energy in (*beam.edges, *(energy for energy, _ in beam.lines))]
+    start, stop = max(kinks[0], low_kev * KEV), min(kinks[-1], high_kev * KEV, max(ends))
+    soft = 0.0 if start > 0 else new.softness
+
+    def counted(s: float) -> float:
+        recoil = math.exp(s) - soft
+        lowest = (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2  # E for which recoil is max_recoil
+        if isotope is None:
+            section, detected = electron_section(new, beam.neutrino, recoil), 1.0
+        else:
+            section = nuclear_section(new, beam.neutrino.split("_")[1], isotope, recoil)
+            detected = factor(experiment, isotope, math.sqrt(2 * mass * recoil + recoil**2)) ** 2
+        detected *= efficiency(experiment, recoil / KEV) * CM2_PER_MEV_2
+        weighed = zip(section, inverse_moments(beam, lowest), strict=True)
+        return math.exp(s) * detected * sum(term * moment for term, moment in weighed)
+
+    inside = [kink for kink in (*kinks, *ends) if start < kink < stop]
+    return integral(counted, [math.log(t + soft) for t in (start, *inside, stop)]) if start < stop else 0.0
+
+
+def all_counts(experiment: str, new: Interaction) -> Array:
+    """All signal counts in each bin at luminosity 1."""
+    total: Array = np.stack([*counts(experiment, new).values()]).sum(axis=0)
+    return total
+
+
+@cache
+def standard_counts(experiment: str) -> Array:
+    """All signal counts of the Standard Model in each bin."""
+    return all_counts(experiment, STANDARD)
+
+
+def chi2_with(experiment: str, new: Interaction, sigma_sys: float | None = None, luminosity: float = 1.0) -> float:
+    """chi2 with an interaction."""
+    standard = standard_counts(experiment)
+    excess = all_counts(experiment, new) - standard
+    return chi2_of_counts(experiment, standard, excess, sigma_sys, luminosity)

@@ -240,12 +240,12 @@ def test_combined_limits() -> None:
 
 
 def test_a_model_of_the_user() -> None:
-    text = ok("limit", "conus", REPOSITORY / "grids/models/b-l.toml")
-    assert "conus, b-l: M_Z' > 980.3 GeV, M_Z'/g' 980.3 GeV" in text
+    text = ok("limit", "conus", REPOSITORY / "grids/models/b-l-contact.toml")
+    assert "conus, b-l-contact: M_Z' > 980.3 GeV, M_Z'/g' 980.3 GeV" in text
 
 
 def test_a_strength_divides_everything(tmp_path: Path) -> None:
-    charges = (REPOSITORY / "grids/models/b-l.toml").read_text().replace("nu = -1 ", "nu = 1 ")
+    charges = (REPOSITORY / "grids/models/b-l-contact.toml").read_text().replace("nu = -1 ", "nu = 1 ")
     (tmp_path / "mine.toml").write_text(charges.replace("g_prime = 1.0", "g_prime = 0.5"))
     record = json.loads(ok("limit", "coherent-csi", tmp_path / "mine.toml", "--json"))
     for key in ("limit", "expected"):
@@ -259,7 +259,7 @@ def test_a_strength_divides_everything(tmp_path: Path) -> None:
 def test_cite(scanned: Path) -> None:
     assert "arXiv:1212.1938" in ok("cite", "red100").splitlines()
     assert ok("cite", "lr").splitlines() == ["arXiv:2002.01482"]
-    assert ok("cite", REPOSITORY / "grids/models/b-l.toml").splitlines() == ["doi:10.1103/PhysRevLett.44.1316"]
+    assert ok("cite", REPOSITORY / "grids/models/b-l-contact.toml").splitlines() == ["doi:10.1103/PhysRevLett.44.1316"]
     assert ok("cite", REPOSITORY / "grids/experiments/my-detector.toml").splitlines() == ["my thesis"]
     assert ok("cite", scanned).splitlines() == ["arXiv:1708.01294", "arXiv:1804.09459", "arXiv:2002.01482"]
 

@@ -32,7 +32,7 @@ def test_experiments_of_the_user_count_from_the_grid_file(write: Write, tmp_path
     assert [experiment.name for experiment in loaded.experiments] == ["mine"]
 
 
-B_L = (Path(__file__).parent.parent / "grids/models/b-l.toml").read_text()
+B_L = (Path(__file__).parent.parent / "grids/models/b-l-contact.toml").read_text()
 BETA = 'beta = { start = 0, stop = 180, num = 13, unit = "deg" }'
 MASS = 'm_zprime = { start = 20, stop = 2000, num = 37, spacing = "log", unit = "GeV" }'
 SIGMA = "sigma_sys = { start = 0.0, stop = 0.3, num = 7 }"
@@ -51,7 +51,7 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
         ('"chi"', '"chii"', "models: unknown model 'chii'; did you mean 'chi'"),
         ('["chi", "e6"]', "[]", "models: the list is empty"),
         ("models =", "modles =", "models: missing"),
-        ('["chi", "e6"]', '["b-l.toml", "./b-l.toml"]', "models: two are named 'b-l'"),
+        ('["chi", "e6"]', '["b-l-contact.toml", "./b-l-contact.toml"]', "models: two are named 'b-l-contact'"),
         ("[axes]", "[axis]", "axes: missing"),
         (MASS, "", r"m_zprime: missing"),
         (BETA, "", r"beta: missing; model 'e6' needs"),
@@ -138,7 +138,7 @@ LUMINOSITY = "luminosity = { values = [1, 10, 1000] }"
 )
 def test_what_is_wrong_is_told_in_one_line(old: str, new: str, problem: str, write: Write) -> None:
     assert old in GRID
-    write("b-l.toml", B_L)
+    write("b-l-contact.toml", B_L)
     for name in ("a b.toml", "a-b.toml"):
         write(name, (experiments.BUILT_IN / "conus.toml").read_text())
     path = write("grid.toml", GRID.replace(old, new, 1))

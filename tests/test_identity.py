@@ -45,7 +45,7 @@ def test_one_more_comment_in_an_own_experiment_is_another_run(
 
 
 def test_one_more_comment_in_an_own_model_is_another_run(write: Write, tmp_path: Path) -> None:
-    charges = write("mine.toml", (Path(fastscan.__file__).parent / "grids/models/b-l.toml").read_text())
+    charges = write("mine.toml", (Path(fastscan.__file__).parent / "grids/models/b-l-contact.toml").read_text())
     grid = write("grid.toml", f'experiments = ["conus"]\nmodels = ["{charges}"]\n{POINTS}')
     fastscan.scan(grid, tmp_path / "out.zarr")
     with charges.open("a") as file:

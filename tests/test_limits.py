@@ -122,7 +122,7 @@ def test_interfering_betas_report_every_allowed_interval() -> None:
 
 def test_intervals_are_told_however_heavy(write: Write) -> None:
     """A limit of a strong coupling, or of a large exposure, is above what the paper looks at."""
-    strong = (Path(fastscan.__file__).parent / "grids/models/b-l.toml").read_text().replace("= 1.0", "= 100.0")
+    strong = (Path(fastscan.__file__).parent / "grids/models/b-l-contact.toml").read_text().replace("= 1.0", "= 100.0")
     for experiment, model, chosen in (
         ("conus", str(write("strong.toml", strong)), {}),
         ("cr51-lxe-c", "chi", {"sigma_sys": 0.0, "luminosity": 1e8}),

@@ -34,7 +34,7 @@ def test_the_strength_of_e6() -> None:
 
 def test_b_minus_l_couplings() -> None:
     """Vector charges: 1 to a nucleon and -1 to neutrino and electron, so that kappa follows by hand."""
-    b_l = models.load(str(GRIDS / "models/b-l.toml"))
+    b_l = models.load(str(GRIDS / "models/b-l-contact.toml"))
     unit = 1 / (2 * math.sqrt(2) * 1.1663787e-5 * 91.1876**2)
     for flavour in range(3):
         assert b_l.kappa("cevns", {})[0, flavour] == pytest.approx([-2 * unit, -2 * unit], rel=1e-12)
@@ -44,12 +44,12 @@ def test_b_minus_l_couplings() -> None:
 @given(st.floats(0.01, 3.0))
 @settings(max_examples=10)
 def test_the_limit_is_one_on_the_mass_over_the_strength(strength: float) -> None:
-    b_l = models.load(str(GRIDS / "models/b-l.toml"))
+    b_l = models.load(str(GRIDS / "models/b-l-contact.toml"))
     scaled = models.Model("scaled", "", g_prime=strength, charges=b_l.charges, nu=b_l.nu)
     assert fastscan.limit("conus", scaled) / strength == pytest.approx(float(fastscan.limit("conus", b_l)), rel=1e-9)
 
 
-MODEL = (GRIDS / "models/b-l.toml").read_text()
+MODEL = (GRIDS / "models/b-l-contact.toml").read_text()
 
 
 @pytest.mark.parametrize(

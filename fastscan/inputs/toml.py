@@ -39,6 +39,7 @@ Choice = TypeVar("Choice", bound=str)
 Parsed = TypeVar("Parsed", bound="Readable")
 KINDS = {  # kinds of files, by a key of theirs alone
     "charges": "a model",
+    "couplings": "a model",
     "direction": "a model",
     "axes": "a grid",
     "target": "an experiment",

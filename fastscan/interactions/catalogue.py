@@ -4,7 +4,8 @@ Adding a kind of interaction is a room of its own and its line in `KINDS`; addin
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,38 @@ from fastscan.errors import ModelError, shown_path, unknown
 from fastscan.inputs.toml import name_or_path, read_toml
 from fastscan.interactions.contact import E6, Charges, LeftRight
 from fastscan.interactions.interaction import Interaction
+from fastscan.interactions.light import Scalar, Vector
+from fastscan.interactions.moments import MagneticMoment, Millicharge
 from fastscan.interactions.nsi import KNOWN_COUPLINGS, PAIRS, ChargeRadius, NonStandard, Plane, WeakAngle
 from fastscan.typing import FLAVOURS
 
 Model = Charges  # as users write it in Python: a U(1)' of their own
+VECTORS: dict[str, tuple[str, tuple[float, float, float], float]] = {  # nu_e, nu_mu, nu_tau with e, mu, tau; u and d
+    "universal": ("universal", (1, 1, 1), 1),
+    "b-l": ("B-L", (-1, -1, -1), 1 / 3),
+    "b-3le": ("B-3L_e", (-3, 0, 0), 1 / 3),
+    "b-3lmu": ("B-3L_mu", (0, -3, 0), 1 / 3),
+    "b-2le-lmu": ("B-2L_e-L_mu", (-2, -1, 0), 1 / 3),
+    "lmu-ltau": ("L_mu-L_tau", (0, 1, -1), 0),
+    "le-lmu": ("L_e-L_mu", (1, -1, 0), 0),
+    "le-ltau": ("L_e-L_tau", (1, 0, -1), 0),
+}
+SCALARS: dict[str, tuple[str, tuple[float, float], tuple[str, ...]]] = {  # couplings of p and n, e having 1
+    "scalar-q14": ("14 A + 1.1 Z of a nucleus", (15.1, 14.0), ("arXiv:1604.01025", "arXiv:1701.07443")),
+    "scalar-sigma17": ("sigma_piN / m_ud of the pion-nucleon sigma term", (17.3, 17.3), ("arXiv:2202.11002",)),
+    "scalar-ftq": ("the quarks' shares f_Tq of a nucleon's mass", (18.6747, 18.8822), ("arXiv:2211.11905",)),
+}
+MOMENTS = ("doi:10.1103/PhysRevD.39.3378", "arXiv:1403.6344")
+MILLICHARGES = ("arXiv:1403.6344", "arXiv:2005.01645")
 STATUS_OF_NSI = ("arXiv:1907.00991",)
 RADII = ("arXiv:1403.6344", "arXiv:1810.05606")
 ANGLE = ("arXiv:hep-ph/0409169",)
+
+
+def _charges(nu: Sequence[float], quark: float) -> str:
+    """The charges of a built-in Z', in words."""
+    quarks = f"{Fraction(quark).limit_denominator(9)} of quarks" if quark else "quarks by a loop of charged leptons"
+    return f"{', '.join(f'{each:g}' for each in nu)} of e, mu, tau and their neutrinos; {quarks}"
 
 
 def _epsilon(pair: str, coupling: str) -> str:
@@ -42,6 +68,22 @@ MODELS: dict[str, Interaction] = {
         ),
         E6("e6", "E6, U(1)_beta over the axis beta: Y = cos(beta) Y_chi + sin(beta) Y_psi"),
         *(
+            Vector(
+                name,
+                f"{title}: {_charges(nu, quark)}",
+                charges={"u": (quark, quark), "d": (quark, quark), "e": (nu[0], nu[0])},
+                nu=nu,
+                loop=not quark,
+            )
+            for name, (title, nu, quark) in VECTORS.items()
+        ),
+        *(
+            Scalar(name, f"C_p, C_n, C_e = {p:g}, {n:g}, 1: {title}", references, {"p": p, "n": n, "e": 1.0})
+            for name, (title, (p, n), references) in SCALARS.items()
+        ),
+        *(MagneticMoment(f"magnetic-{each}", f"magnetic moment of nu_{each}", MOMENTS, each) for each in FLAVOURS),
+        *(Millicharge(f"millicharge-{each}", f"electric charge of nu_{each}", MILLICHARGES, each) for each in FLAVOURS),
+        *(
             NonStandard(f"nsi-{pair}-{coupling}", _epsilon(pair, coupling), STATUS_OF_NSI, {pair: {coupling: 1.0}})
             for pair in PAIRS
             for coupling in KNOWN_COUPLINGS
@@ -61,12 +103,21 @@ KINDS: dict[str, Callable[..., Interaction]] = {
     "e6": E6,
     "left-right": LeftRight,
     "charges": Charges,
+    "vector": Vector,
+    "scalar": Scalar,
+    "magnetic": MagneticMoment,
+    "millicharge": Millicharge,
     "nsi": NonStandard,
     "nsi-plane": Plane,
     "radius": ChargeRadius,
     "weak-angle": WeakAngle,
 }
-FILE_KINDS: dict[str, type[Charges] | type[NonStandard]] = {"contact": Charges, "nsi": NonStandard}  # users' own
+FILE_KINDS: dict[str, type[Charges | Vector | Scalar | NonStandard]] = {  # users' own
+    "contact": Charges,
+    "vector": Vector,
+    "scalar": Scalar,
+    "nsi": NonStandard,
+}
 
 
 def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = None) -> Interaction:
@@ -87,7 +138,7 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
 
     Examples
     --------
-    >>> [axis.name for axis in load("e6").rows], load("grids/models/b-l.toml").charges["u"]
+    >>> [axis.name for axis in load("e6").rows], load("grids/models/b-l-contact.toml").charges["u"]
     (['beta'], (0.3333333333333333, 0.3333333333333333))
     """
     if isinstance(model, Interaction):

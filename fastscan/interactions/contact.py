@@ -9,13 +9,14 @@ import itertools
 import math
 import re
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastscan.axes import Axis
 from fastscan.errors import ModelError, quoted
@@ -34,6 +35,7 @@ CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, a
 E6_CHARGES = {"Q": (-1, 1), "u^c": (-1, 1), "e^c": (-1, 1), "d^c": (3, 1), "l": (3, 1)}
 RHO = {"u": RHO_QUARK, "d": RHO_QUARK, "e": RHO_ELECTRON}
 FERMIONS = ("u", "d", "e")
+A_CHARGE = "a charge such as -1 or '1/3'"
 _FRACTION = re.compile(r"[-+]?[0-9]{1,6}/[0-9]{1,6}")
 
 
@@ -233,24 +235,19 @@ class Charges(Contact):
         Its strength g'.
     charges : dict of fermion to (left, right)
         Charges of u, d and e; right-handed f carries minus the charge of f^c.
-    nu : float
-        Charge of the left-handed neutrino.
+    nu : float or tuple of float
+        Charge of the left-handed neutrino, or those of nu_e, nu_mu and nu_tau.
     digest : str
         SHA-256 of its file, empty where it is made in Python.
     """
 
     g_prime: float | None = None
     charges: dict[str, tuple[float, float]] | None = None
-    nu: float = 0.0
+    nu: float | tuple[float, float, float] = 0.0
     digest: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.name, ModelError)
-        if self.charges is None or set(self.charges) != set(FERMIONS):
-            raise ModelError(f"model {quoted(self.name)}: charges must be those of {', '.join(FERMIONS)}")
-        numbers = (*itertools.chain.from_iterable(self.charges.values()), self.nu)
-        if not all(abs(number) <= LARGEST_CHARGE for number in numbers):  # a nan fails this too
-            raise ModelError(f"model {quoted(self.name)}: each charge must be at most {LARGEST_CHARGE:g}")
+        check_charges(self.name, self.charges, np.ravel(self.nu).tolist())
         if self.g_prime is None or not G_PRIME[0] <= self.g_prime <= G_PRIME[1]:
             raise ModelError(f"model {quoted(self.name)}: g_prime must be between {G_PRIME[0]:g} and {G_PRIME[1]:g}")
 
@@ -263,8 +260,8 @@ class Charges(Contact):
             description=table.text("title"),
             references=table.texts("references"),
             g_prime=table.number("g_prime", *G_PRIME),
-            charges={fermion: _chiral_charges(charges, fermion) for fermion in FERMIONS},
-            nu=_chiral_charges(charges, "nu")[0],
+            charges={fermion: chiral_charges(charges, fermion) for fermion in FERMIONS},
+            nu=neutrino_charges(charges) if charges.is_table("nu") else neutrino_charges(charges)[0],
             digest=table.digest,
         )
         charges.done()
@@ -283,12 +280,12 @@ class Charges(Contact):
             "kind": "charges",
             "g_prime": self.g_prime,
             "charges": charges,
-            "nu": self.nu,
+            "nu": self.nu if isinstance(self.nu, float | int) else list(self.nu),
             "digest": self.digest,
         }
 
 
-def charge_shifts(g_prime: float, nu: float, charges: Mapping[str, tuple[float, float]]) -> Chiral:
+def charge_shifts(g_prime: float, nu: ArrayLike, charges: Mapping[str, tuple[float, float]]) -> Chiral:
     """Shifts of the chiral couplings per x from a U(1)'s charges and its strength, without radiative corrections.
 
         eps_fP = g'^2 Q_nu Q_fP / (2 sqrt2 G_F M_Z'^2)
@@ -299,15 +296,15 @@ def charge_shifts(g_prime: float, nu: float, charges: Mapping[str, tuple[float, 
     ----------
     g_prime : float
         The strength g'.
-    nu : float
-        Charge of the left-handed neutrino.
+    nu : float or sequence of float
+        Charge of the left-handed neutrino, or those of nu_e, nu_mu and nu_tau.
     charges : dict of fermion to (left, right)
         Charges of u, d and e; right-handed f carries minus the charge of f^c.
 
     Returns
     -------
-    dict of fermion to (left, right), each of shape (1, 1)
-        eps / x, the same for every flavour; dimensionless.
+    dict of fermion to (left, right), each of shape (1, 1), or (1, 3)
+        eps / x, the same for every flavour or that of each; dimensionless.
 
     Examples
     --------
@@ -318,25 +315,54 @@ def charge_shifts(g_prime: float, nu: float, charges: Mapping[str, tuple[float, 
     0.2114
     """
     g_fermi_gev = G_FERMI * 1e6
-    strength = g_prime**2 * nu / (2 * math.sqrt(2) * g_fermi_gev * M_Z_GEV**2)
-    return {f: (np.array([[strength * left]]), np.array([[strength * right]])) for f, (left, right) in charges.items()}
+    strength = g_prime**2 * np.atleast_2d(nu) / (2 * math.sqrt(2) * g_fermi_gev * M_Z_GEV**2)
+    return {fermion: (strength * left, strength * right) for fermion, (left, right) in charges.items()}
 
 
-def _chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
+def check_charges(name: str, charges: Mapping[str, tuple[float, float]] | None, nu: Iterable[float]) -> None:
+    """Refuse a model made in Python that has not the charges of all fermions, or one that is no number or too large."""
+    check_name(name, ModelError)
+    if charges is None or set(charges) != set(FERMIONS):
+        raise ModelError(f"model {quoted(name)}: charges must be those of {', '.join(FERMIONS)}")
+    numbers = (*itertools.chain.from_iterable(charges.values()), *nu)
+    if not all(abs(number) <= LARGEST_CHARGE for number in numbers):  # a nan fails this too
+        raise ModelError(f"model {quoted(name)}: each charge must be at most {LARGEST_CHARGE:g}")
+
+
+def neutrino_charges(table: Table) -> tuple[float, float, float]:
+    """Charges of nu_e, nu_mu and nu_tau: one number ``nu`` for all, or a table of them by flavour."""
+    if not table.is_table("nu"):
+        return (_neutrino_charge(table, "nu"),) * 3
+    flavours = table.table("nu")
+    e, mu, tau = (_neutrino_charge(flavours, flavour) for flavour in FLAVOURS)
+    flavours.done()
+    return e, mu, tau
+
+
+def _neutrino_charge(table: Table, key: str) -> float:
+    value = table.take(key, (int, float, str, list), A_CHARGE)
+    if isinstance(value, list):
+        raise table.error(key, "has one charge, that of the left-handed neutrino")
+    return _charge(table, key, value, A_CHARGE, value)
+
+
+def chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
     """Charges of the left- and the right-handed fermion: two numbers, or one for both."""
-    expected = "a charge such as -1 or '1/3'" + ("" if fermion == "nu" else ", or two: [left, right]")
+    expected = f"{A_CHARGE}, or two: [left, right]"
     value = table.take(fermion, (int, float, str, list), expected)
     pair = value if isinstance(value, list) else [value, value]
-    try:
-        left, right = (
-            float(Fraction(charge) if isinstance(charge, str) and _FRACTION.fullmatch(charge) else charge)
-            for charge in pair
-        )
-    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
-        raise table.error(fermion, f"must be {expected}, not {quoted(value)}") from None
-    small = abs(left) <= LARGEST_CHARGE and abs(right) <= LARGEST_CHARGE  # a nan fails this too
-    if not small or any(isinstance(charge, bool) for charge in pair):
-        raise table.error(fermion, f"must be a charge of at most {LARGEST_CHARGE:g}, not {quoted(value)}")
-    if fermion == "nu" and isinstance(value, list):
-        raise table.error(fermion, "has one charge, that of the left-handed neutrino")
+    if len(pair) != 2:
+        raise table.error(fermion, f"must be {expected}, not {quoted(value)}")
+    left, right = (_charge(table, fermion, each, expected, value) for each in pair)
     return left, right
+
+
+def _charge(table: Table, key: str, charge: Any, expected: str, told: object) -> float:
+    """A charge that is a number or a fraction; an error of the key shows what is told there."""
+    try:
+        number = float(Fraction(charge) if isinstance(charge, str) and _FRACTION.fullmatch(charge) else charge)
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
+        raise table.error(key, f"must be {expected}, not {quoted(told)}") from None
+    if isinstance(charge, bool) or not abs(number) <= LARGEST_CHARGE:  # a nan fails this too
+        raise table.error(key, f"must be a charge of at most {LARGEST_CHARGE:g}, not {quoted(told)}")
+    return number

@@ -6,9 +6,21 @@ Nothing numerical is imported, because the options of the commands are made from
 import math
 from dataclasses import replace
 
-from fastscan.axes import SETTINGS, Axis, View
-from fastscan.inputs.bounds import ANGLE_SHIFT, EPSILON, LARGEST_BETA, LIGHTEST_GEV, RADIUS_SQUARED
+from fastscan.axes import SETTINGS, Axis, View, by_name
+from fastscan.inputs.bounds import (
+    ANGLE_SHIFT,
+    COUPLING,
+    EPSILON,
+    LARGEST_BETA,
+    LIGHTEST_GEV,
+    MAGNETIC_MOMENT,
+    MEDIATOR_GEV,
+    MILLICHARGE,
+    RADIUS_SQUARED,
+)
 from fastscan.physics.constants import SIN2_THETA_W
+
+ELECTROMAGNETIC_PROPERTIES = "Electromagnetic properties of neutrinos of a flavour"  # a family, of several rooms
 
 BETA = Axis(
     name="beta",
@@ -36,6 +48,54 @@ M_ZPRIME = Axis(
     unit="GeV",
     example="500GeV",
     logarithmic=True,
+)
+MEDIATOR = replace(  # of a light Z', along which its limits on g' run
+    M_ZPRIME,
+    low=MEDIATOR_GEV[0],
+    high=MEDIATOR_GEV[1],
+    expected=f"zero or positive, at most {MEDIATOR_GEV[1]:g} GeV",
+    example="10MeV",
+)
+M_PHI = replace(
+    MEDIATOR,
+    name="m_phi",
+    long_name="mass of the scalar",
+    symbol=r"M_\phi",
+    text="M_phi",
+)
+G = Axis(
+    name="g",
+    long_name="coupling of the mediator",
+    symbol="g",
+    text="g",
+    low=COUPLING[0],
+    high=COUPLING[1],
+    expected=f"zero or positive, at most {COUPLING[1]:g}",
+    example="1e-5",
+    logarithmic=True,
+)
+MU = Axis(
+    name="mu",
+    long_name="magnetic moment of neutrinos of a flavour",
+    symbol=r"\mu_\nu",
+    text="mu",
+    low=MAGNETIC_MOMENT[0],
+    high=MAGNETIC_MOMENT[1],
+    expected=f"zero or positive, at most {MAGNETIC_MOMENT[1]:g} in 1e-11 mu_B",
+    unit="1e-11 mu_B",
+    example="5",
+    logarithmic=True,
+)
+Q = Axis(
+    name="q",
+    long_name="electric charge of neutrinos of a flavour",
+    symbol=r"q_\nu",
+    text="q",
+    low=MILLICHARGE[0],
+    high=MILLICHARGE[1],
+    expected=f"from {MILLICHARGE[0]:g} to {MILLICHARGE[1]:g} in 1e-12 e",
+    unit="1e-12 e",
+    example="-2",
 )
 EPS = Axis(
     name="eps",
@@ -84,7 +144,9 @@ SHIFT = Axis(
     whole="sin2_theta_w",
     unshifted=SIN2_THETA_W,
 )
-ROWS = (BETA, M_ZPRIME, EPS_D)  # those that some interaction holds fixed along a column
-STRENGTHS = (M_ZPRIME, EPS, EPS_U, RADIUS, SHIFT)  # those that some interaction has limits on
-PARAMETERS = tuple(dict.fromkeys((*ROWS, *STRENGTHS)))  # in the order in which records and options have them
+ROWS = (BETA, MEDIATOR, M_PHI, EPS_D)  # those that some interaction holds fixed along a column
+STRENGTHS = (M_ZPRIME, G, MU, Q, EPS, EPS_U, RADIUS, SHIFT)  # those that some interaction has limits on
+# Each name once, in the order in which records and options have them: a Z' mass is a row of light models and the
+# strength of heavy ones.
+PARAMETERS = tuple(by_name((*ROWS, *STRENGTHS)).values())
 AXES = (*PARAMETERS, *SETTINGS)  # every axis that a grid can have

@@ -23,6 +23,7 @@ from fastscan.physics.constants import SIN2_THETA_W as S2
 from fastscan.typing import FLAVOURS, Array, Channel
 
 Chiral = dict[str, tuple[Array, Array]]  # fermion -> (left, right)
+ELECTRIC_CHARGE = {"u": 2 / 3, "d": -1 / 3, "e": -1.0}  # in units of e
 CHARGED_CURRENT = np.array([1.0, 0.0, 0.0])  # of the electron's g_L, by the neutrino's flavour
 
 

@@ -83,8 +83,7 @@ class Likelihood:
     @property
     def departs(self) -> BoolArray:
         """Whether x = 0 is another theory than the Standard Model in each row, shape (rows,)."""
-        constant = self.rates[..., 1:] * self.change[..., 0]
-        departs: BoolArray = (constant != 0).any(axis=(0, 2))
+        departs: BoolArray = ((self.change[..., 0] != 0) & (self.rates[..., 1:] != 0)).any(axis=(0, 2))
         return departs
 
     @functools.cached_property

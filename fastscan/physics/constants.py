@@ -9,12 +9,10 @@ ALPHA = 1 / 137.035999084  # fine-structure constant, CODATA 2018
 SIN2_THETA_W = 0.23122  # MS-bar at M_Z
 M_Z_GEV = 91.1876
 
-# Electromagnetic: CODATA 2018.
-ALPHA = 1 / 137.035999084
-
-# Masses: CODATA 2018; the charged pion's: Particle Data Group, PTEP 2020 (2020) 083C01.
+# Masses: CODATA 2018; those of the tau and the charged pion: Particle Data Group, PTEP 2020 (2020) 083C01.
 M_ELECTRON = 0.51099895
 M_MUON = 105.6583755
+M_TAU = 1776.86
 M_PION = 139.57039
 ATOMIC_MASS_UNIT = 931.49410242
 
