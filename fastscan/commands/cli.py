@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.axes import LUMINOSITY, SETTINGS
+from fastscan.axes import LUMINOSITY, SETTINGS, by_name
 from fastscan.commands import completion, options, signals
 from fastscan.errors import (
     FastscanError,
@@ -448,7 +448,7 @@ def contours(
 @options.plane
 @options.question(
     options.group,
-    *(options.one_value(axis, options.not_shown(axis)) for axis in STRENGTHS if axis not in ROWS),
+    *(options.one_value(axis, options.not_shown(axis)) for axis in STRENGTHS if axis.name not in by_name(ROWS)),
     *(options.several_values(axis, options.on_axis(axis)) for axis in (*ROWS, *SETTINGS)),
     options.from_cube,
     dof=options.plane_dof,

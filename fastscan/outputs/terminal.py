@@ -352,7 +352,9 @@ def bound_text(record: Record, which: Literal["limit", "expected"]) -> str:
         return mass_text(record[f"{which}_gev"], record[f"{which}_over_g_gev"]) + outside
     axis = limited_axis(record)
     if which in record:
-        return f"{record[which]:.4g} {axis.shown_unit}".rstrip() + outside
+        ratio = record.get("limit_over_g_gev") if which == "limit" else None
+        contact = "" if ratio is None else f" (M/{axis.text} > {ratio:.1f} GeV)"
+        return f"{record[which]:.4g} {axis.shown_unit}".rstrip() + contact + outside
     sides = record[f"{which}_low"], record[f"{which}_high"]
     return interval_text(sides, axis) + outside
 
