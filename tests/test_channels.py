@@ -183,6 +183,10 @@ def test_a_combination_of_experiments_with_other_channels(write: Write) -> None:
             "unknown electrons 'bond'; did you mean 'bound'?",
         ),
         (GE_BESIDE.replace("electrons = true", "electrons = 1"), "electrons: must be true or false, not 1"),
+        (
+            GE_REACTOR.replace('"nu-e"', '"nu-e"\nelectrons = true'),
+            "electrons: must be one of 'bound', 'free', not True",
+        ),
         (GE_REACTOR.replace('"nu-e"', '"cevns"\nelectrons = true'), "electrons: need a detector that sees energy"),
         (
             GE_BESIDE.replace(
