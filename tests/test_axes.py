@@ -70,7 +70,7 @@ def test_there_is_each_axis_once() -> None:
     assert by_name(ROWS).keys() | by_name(STRENGTHS) == by_name(PARAMETERS).keys()
     assert (*PARAMETERS, *SETTINGS) == AXES
     for model in catalogue.MODELS.values():
-        assert set(model.rows) <= set(ROWS)
+        assert {axis.name for axis in model.rows} <= {axis.name for axis in ROWS}
         assert model.strength.axis in STRENGTHS
 
 

@@ -18,6 +18,7 @@ from matplotlib.patches import StepPatch
 import fastscan
 from fastscan import experiments
 from fastscan.answers.shown import Shown, bin_records, in_fine_bins, record, show
+from fastscan.errors import ExperimentError
 from fastscan.experiments import catalogue, energies
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.outputs import spectrum
@@ -74,8 +75,8 @@ Argon in two energies and three times
                giving 0.08 neutrinos of each flavour
   geometry     28 m from the source
   exposure     308.1 d, 7394.4 kg d
-  target       24 kg of Ar: Ar36 0.3336 %, Ar38 0.06289 %, Ar40 99.6 %; form
-               factor Fermi
+  target       24 kg of Ar: Ar36 0.3336 %, Ar38 0.06289 %,
+               Ar40 99.6 %; form factor Fermi
   threshold    5 keVee
   quenching    0.25
   efficiency   1
@@ -208,8 +209,8 @@ def test_what_is_printed(own: Path) -> None:
     digest = f"  digest       {shown.experiment.digest[:12]}\n"
     told, _, tables = text.partition("\nEvents that the Standard Model predicts, and data:\n")
     assert told == TOLD + digest
-    over_times, over_energies = tables.split("   bin/us")
-    rows = [line.split() for line in over_times.splitlines()]
+    over_times, over_energies = tables.split("bin/us")
+    rows = [line.split() for line in over_times.splitlines() if line.strip()]
     assert " ".join(rows[0]) == "bin/keVee nu_mu nu_e nubar_mu signal neutrons argon 39 background data error"
     assert [" ".join(row[:3]) for row in rows[1:3]] == ["5 to 10", "10 to 30"]
     assert rows[3][0] == "all"
@@ -226,6 +227,12 @@ def test_many_bins_are_told_in_few_lines() -> None:
     counted = show("cr51-lxe-a").signal
     assert [float(row[-1]) for row in rows[1:-1]] == pytest.approx(counted.reshape(24, 5).sum(axis=1), abs=6e-3)
     assert float(rows[-1][-1]) == pytest.approx(counted.sum(), abs=6e-3)
+
+
+def test_a_background_beside_the_unnamed_one_is_named_with_it(write: Write) -> None:
+    shown = show(write("own.toml", OWN.replace('"argon 39"', '"background"')))
+    (first, *_) = bin_records(shown)
+    assert (first["background_neutrons"], first["background_background"], first["background"]) == (3, 1, 4)
 
 
 def test_json_and_csv(own: Path) -> None:
@@ -260,7 +267,8 @@ def test_what_is_refused(arguments: tuple[str, ...], problem: str) -> None:
 
 def test_an_experiment_that_sees_nothing_is_refused(write: Write) -> None:
     blind = (catalogue.BUILT_IN / "conus.toml").read_text().replace("efficiency = 0.5", "efficiency = 0")
-    require_refused(show, write("blind.toml", blind), "sees nothing")
+    with pytest.raises(ExperimentError, match="'blind' sees nothing"):
+        show(write("blind.toml", blind))
 
 
 @pytest.mark.parametrize("assumed", ['"a text"', "[]", "[1]", '["a", "a"]', f'["{"x" * 1001}"]', r'["\u001b[2J"]'])
@@ -380,3 +388,34 @@ def test_a_label_is_no_mathematics(own: Path) -> None:
     dollars = replace(shown, experiment=replace(shown.experiment, label="$x$"))
     assert spectrum.draw(dollars).axes[0].get_title() == r"\$x\$"
     assert isinstance(dollars, Shown)
+
+
+@pytest.mark.parametrize(
+    ("detector", "part", "told"),
+    [
+        ('resolution = { kind = "linear", constant = 2, slope = 0.1, unit = "eVee" }', "resolution",
+         "Gaussian, sigma^2 = (2 eVee)^2 + 0.4 eVee E + 0.01 E^2"),
+        ('resolution = { kind = "gaussian", fwhm = "0.0235482 keVee", truncated = true }', "resolution",
+         "Gaussian, sigma = 10 eVee, nothing below 0"),
+        ('quenching = { model = "polynomial", unit = "keV", coefficients = [0.2, -0.01] }', "quenching",
+         "polynomial in MeV, 0.2 T^1 + -10 T^2"),
+        ('quenching = { model = "table", unit = "keV", energy = [0, 3], values = [0.1, 0.3] }', "quenching",
+         "table of 2 recoil energies up to 3 keV: 0.1 to 0.3"),
+        ('efficiency = { shape = "logistic", unit = "eVee", plateau = 1, slope = 0.2, midpoint = 70 }', "efficiency",
+         "1 / (1 + exp(-0.2 (x - 70))), x in eVee"),
+        ('efficiency = { shape = "table", unit = "eV", energy = [0, 9], values = [0.5, 1] }', "efficiency",
+         "table of 2 energies, 0 to 0.009 keV: 0.5 to 1, of the recoil energy"),
+        ('electrons_per_kevee = 300', "yield", "300 electrons per keVee"),
+        ('drop_below = "3 eVee"', "dropped", "recoils that give less than 3 eVee"),
+        ("", "bins", "one from 50 eVee on"),
+    ],
+)  # fmt: skip
+def test_a_detector_says_its_numbers(write: Write, detector: str, part: str, told: str) -> None:
+    text = (WISHES / "ricochet-ill.toml").read_text()
+    own, kept = 'threshold = "50 eVee"\n', 'quenching = { model = "lindhard", k = 0.157 }'
+    assert own in text
+    assert kept in text
+    changed = text.replace(own, own + detector + "\n")
+    if "quenching" in detector:
+        changed = changed.replace(kept, "")
+    assert experiments.load(write("own.toml", changed)).told()[part] == told

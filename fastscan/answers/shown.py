@@ -25,6 +25,7 @@ from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array, Record
 
 FINE_BINS = 120  # at most, of a spectrum that is drawn of an experiment in one bin
+SAMPLES = 256  # of recoils, of which the largest doesn't always give the most energy that is seen
 LEAST_RANGE = 1.1  # of its end over its beginning
 REACH = 5.0  # standard deviations of the resolution at the end of such a spectrum
 
@@ -171,7 +172,8 @@ def _largest(experiment: Experiment) -> float:
         return min(detector.edges[-1], experiment.largest_recoil_mev)
     # electrons beside nuclei reach far beyond the energies that people look at
     recoils = [each for each in experiment.largest_recoils if each[0] is not None or experiment.channel == "nu-e"]
-    visible = np.max([detector.quenching.visible(np.array([most]), each) for each, most in recoils], axis=0)
+    seen = [detector.quenching.visible(np.linspace(0.0, most, SAMPLES), each).max() for each, most in recoils]
+    visible = np.array([max(seen)])
     mean = visible * detector.per_mev
     spread = 0.0 if detector.resolution is None else REACH * detector.resolution.sigma(mean, visible)
     return float(min((mean + spread).item(), detector.bins[-1]))
@@ -192,7 +194,8 @@ def bin_records(shown: Shown) -> list[Record]:
     """A record for each bin, the times of an energy in turn."""
     energy_bins = list(itertools.pairwise(shown.edges.tolist()))
     times = [(None, None)] if shown.time_edges_us is None else list(itertools.pairwise(shown.time_edges_us.tolist()))
-    numbers = zip(*(column.ravel().tolist() for column in columns(shown).values()), strict=True)
+    found = columns(shown)
+    numbers = zip(*(column.ravel().tolist() for column in found.values()), strict=True)
     return [
         {
             "energy_low": low,
@@ -200,7 +203,7 @@ def bin_records(shown: Shown) -> list[Record]:
             "energy_unit": shown.unit,
             "time_low_us": early,
             "time_high_us": late,
-            **dict(zip(columns(shown), row, strict=True)),
+            **dict(zip(found, row, strict=True)),
             **({} if shown.data is not None else {"data": None, "error": None}),
         }
         for ((low, high), (early, late)), row in zip(itertools.product(energy_bins, times), numbers, strict=True)
@@ -211,7 +214,8 @@ def columns(shown: Shown) -> dict[str, Array]:
     """The numbers of each bin by their keys in records, data and their error where there are any."""
     found: dict[str, Array] = {str(neutrino): events for neutrino, events in shown.events.items()}
     found |= {"signal": shown.signal}
-    found |= {f"background_{name}": events for name, events in shown.backgrounds.items() if name != UNNAMED}
+    if list(shown.backgrounds) != [UNNAMED]:
+        found |= {f"background_{name}": events for name, events in shown.backgrounds.items()}
     found |= {"background": shown.background}
     if shown.data is not None and shown.error is not None:
         found |= {"data": shown.data, "error": shown.error}

@@ -168,7 +168,7 @@ class Experiment:
         --------
         >>> from fastscan import experiments
         >>> round(experiments.load("conus").lowest_neutrino_mev, 2)
-        1.81
+        1.8
         """
         if not isinstance(self.detector, Detector):
             return 0.0

@@ -80,8 +80,16 @@ class Electrons:
 Scatterer = Nucleus | Electrons
 
 
-def scatterers(experiment: Experiment, channel: Channel) -> Iterator[tuple[float, Scatterer]]:
+def scatterers(experiment: Experiment, channel: Channel) -> list[tuple[float, Scatterer]]:
     """The nuclei, or the atoms with their electrons, of an experiment's targets: how many, and what they are."""
+    found: dict[Scatterer, float] = {}
+    for number, scatterer in _each_scatterer(experiment, channel):
+        found[scatterer] = found.get(scatterer, 0.0) + number
+    return [(number, scatterer) for scatterer, number in found.items()]
+
+
+def _each_scatterer(experiment: Experiment, channel: Channel) -> Iterator[tuple[float, Scatterer]]:
+    """Those of each isotope of each target."""
     for target in experiment.targets:
         for isotope, number in target.isotopes():
             match channel:
@@ -101,11 +109,22 @@ class Sharp:
     first: IntArray
 
     def sums(self, density: Array) -> Array:
-        """Integrals of a density at the nodes, shape (nodes, columns), over each bin, shape (bins, columns)."""
-        found = np.zeros((len(self.first) - 1, density.shape[1]))
+        """Integrals of densities at the nodes over each bin.
+
+        Parameters
+        ----------
+        density : array, shape (rows, nodes, columns)
+
+        Returns
+        -------
+        array, shape (rows, bins, columns)
+            No sum depends on what other rows there are, to the last bit.
+        """
+        rows, _, columns = density.shape
+        found = np.zeros((rows, len(self.first) - 1, columns))
         filled = np.flatnonzero(np.diff(self.first))
         if filled.size:
-            found[filled] = np.add.reduceat(self.weight[:, None] * density, self.first[filled], axis=0)
+            found[:, filled] = np.add.reduceat(self.weight[:, None] * density, self.first[filled], axis=1)
         return found
 
 

@@ -16,6 +16,7 @@ from fastscan.likelihoods.rates import Recoils, recoils
 from fastscan.physics.spectra import Neutrino, Spectrum, flavour
 from fastscan.typing import FLAVOURS, Array, Channel, Process
 
+AT_ONCE = 2**20  # numbers at nodes that are summed at once: some MB of memory
 SOFT = 1e-9  # probability below which recoils without energy are not counted
 
 
@@ -107,11 +108,12 @@ class Response:
         factor = term.factor if term else None
         total: Array | float = 0.0
         for part, density in zip(parts, self._densities(channel, process), strict=True):
-            nodes, columns = len(density), density.shape[1] * density.shape[2]
-            each = factor(part.transfer2) if factor else np.ones((1, nodes))
-            flat = density.reshape(nodes, columns)
-            sums = [part.counted.sums(row[:, None] * flat) for row in each]  # row by row: no sum depends on the others
-            total = total + np.stack(sums).reshape(len(each), -1, *density.shape[1:])
+            each = factor(part.transfer2) if factor else np.ones((1, len(density)))
+            flat = density.reshape(len(density), -1)
+            at_once = max(1, AT_ONCE // max(flat.size, 1))
+            parts_of_rows = [each[start : start + at_once, :, None] for start in range(0, len(each), at_once)]
+            sums = np.concatenate([part.counted.sums(rows * flat) for rows in parts_of_rows])
+            total = total + sums.reshape(*sums.shape[:2], *density.shape[1:])
         events = np.swapaxes(total, 1, 2)
         timed = events[:, :, :, None] * self.arriving[:, None, :, None]  # (rows, neutrinos, energy, time, features)
         return timed.reshape(*events.shape[:2], -1, events.shape[-1])

@@ -35,7 +35,6 @@ OVER_ROWS = {
 WIDTH = 80  # characters of a line of prose
 LONGEST_PART, NO_BREAK = 30, "\N{NO-BREAK SPACE}"  # of such a line, that is kept together
 MOST_LINES = 24  # of a table of bins
-TIMES = ("time_low_us", "time_high_us")
 ASSUMED = "*"  # the mark of an experiment in which something is assumed
 ABOUT_MODELS = """\
 Off electrons lr and lr-nc differ much: 483 and 276 GeV for cr51-lxe-a. A Z' does not touch W exchange,
@@ -275,9 +274,11 @@ def print_shown(found: Record) -> None:
     for what, text in [*parts, ("digest", found["digest"][:12])]:
         click.echo(_wrapped(f"  {what:<13}", shown(text)))
     click.echo("\nEvents that the Standard Model predicts" + (", and data:" if "data" in found["total"] else ":"))
-    for unit, *ends in ((found["bins"][0]["energy_unit"], "energy_low", "energy_high"), ("us", *TIMES)):
-        if found["bins"][0][ends[0]] is not None:
-            _print_bins(found, unit, *ends)
+    first = found["bins"][0]
+    _print_bins(found, first["energy_unit"], "energy_low", "energy_high")
+    if first["time_low_us"] is not None:
+        click.echo()
+        _print_bins(found, "us", "time_low_us", "time_high_us")
 
 
 def _wrapped(what: str, text: str) -> str:
@@ -289,18 +290,19 @@ def _wrapped(what: str, text: str) -> str:
 
 def _print_bins(found: Record, unit: str, low: str, high: str) -> None:
     """The events in the bins between two keys, whatever else the bins are of; of very many, several in one line."""
-    bins = found["bins"]
-    edges = list(dict.fromkeys((each[low], each[high]) for each in bins))
-    together = math.ceil(len(edges) / MOST_LINES)
-    lines = [edges[start : start + together] for start in range(0, len(edges), together)]
-    keys = [key for key in found["total"] if key not in _without_news(found["total"])]
-    columns = [_right_aligned([f"bin/{unit}", *(_range(line[0][0], line[-1][1]) for line in lines), "all"])]
-    for key in keys:
-        sums = [_sum(key, [each[key] for each in bins if (each[low], each[high]) in line]) for line in lines]
-        columns.append(_right_aligned([shown(key.removeprefix("background_")), *_numbers(sums, found["total"][key])]))
-    header, *rows = zip(*columns, strict=True)
+    place = {edge: number for number, edge in enumerate(sorted({each[low] for each in found["bins"]}))}
+    together = math.ceil(len(place) / MOST_LINES)
+    lines: list[list[Record]] = [[] for _ in range(0, len(place), together)]
+    for each in found["bins"]:
+        lines[place[each[low]] // together].append(each)
+    columns = [[f"bin/{unit}", *(_range(line[0][low], line[-1][high]) for line in lines), "all"]]
+    for key, total in found["total"].items():
+        if key not in _without_news(found["total"]):
+            sums = [_sum(key, [each[key] for each in line]) for line in lines]
+            columns.append([shown(key.removeprefix("background_")), *_numbers(sums, total)])
+    header, *rows = zip(*map(_right_aligned, columns), strict=True)
     if together > 1:
-        click.echo(f"({len(edges)} bins, {together} of them in a line; --csv has each)")
+        click.echo(f"({len(place)} bins, {together} of them in a line; --csv has each)")
     print_table(header, rows if len(lines) > 1 else rows[:1])
 
 

@@ -237,16 +237,19 @@ def _axes(table: Table, models: tuple[Interaction, ...]) -> dict[str, Points]:
     """The points of each axis that the file gives; each must be a model's, and each model must have all of its own."""
     axes = table.table("axes")
     needed = by_name(axis for model in models for axis in model.parameters)
-    known = by_name(AXES)
+    known = by_name(AXES) | needed  # of two descriptions of one name, that of a model of this grid
     parsed = {name: _points(axes.table(name), axis) for name, axis in known.items() if name in axes}
     axes.done(known=known)
     for model in models:
         for axis in model.parameters:
             if axis.name not in parsed:
                 raise axes.error(axis.name, f"missing; model {model.name!r} needs this axis")
+            axes.checked(axis.name, partial(axis.check, parsed[axis.name].ends))
     for axis in PARAMETERS:
         if axis.name in parsed and axis.name not in needed:
-            users = ", ".join(repr(name) for name, model in catalogue.MODELS.items() if axis in model.parameters)
+            users = ", ".join(
+                repr(name) for name, model in catalogue.MODELS.items() if axis.name in by_name(model.parameters)
+            )
             raise axes.error(axis.name, f"no model of this grid uses this axis; these do: {users}")
     return parsed
 
