@@ -307,6 +307,12 @@ def test_an_unknown_neutrino_in_the_head_of_a_file_is_told(aluminium, write: Wri
         aluminium(OF_FILE)
 
 
+def test_a_file_with_a_neutrino_twice_is_refused(aluminium, write: Write) -> None:
+    write("flux.csv", "energy,nu_e,nu_e\n5,0,0\n9,1,2\n15,0,0\n")
+    with pytest.raises(ExperimentError, match="two columns have the same name"):
+        aluminium(OF_FILE)
+
+
 @pytest.mark.parametrize("change", [{"flux": 1e13}, {"power_w": None}, {"evaluation": "bestole"}])
 def test_a_reactor_made_in_python_is_checked_too(change: dict[str, object]) -> None:
     plant = experiments.load("conus").source
