@@ -292,6 +292,7 @@ g = { start = 1e-6, stop = 1e-2, num = 5, spacing = "log" }
 eps = { start = -0.05, stop = 1, num = 14 }
 eps_d = { values = [0, 0.1] }
 eps_u = { start = -1, stop = 1, num = 5 }
+sigma_sys = { values = [0.05, 0.2] }
 """
 
 
