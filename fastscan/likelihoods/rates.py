@@ -108,6 +108,10 @@ class Sharp:
             found[filled] = np.add.reduceat(self.weight[:, None] * density, self.first[filled], axis=0)
         return found
 
+    def part(self, start: int, stop: int) -> "Sharp":
+        """What is counted of the nodes from start to stop alone."""
+        return Sharp(self.weight[start:stop], np.clip(self.first - start, 0, stop - start))
+
 
 @dataclass(frozen=True, eq=False)
 class Blurred:
@@ -118,6 +122,10 @@ class Blurred:
     def sums(self, density: Array) -> Array:
         """See `Sharp.sums`."""
         return self.probability @ density
+
+    def part(self, start: int, stop: int) -> "Blurred":
+        """See `Sharp.part`."""
+        return Blurred(self.probability[:, start:stop])
 
 
 @dataclass(frozen=True, eq=False)
