@@ -63,7 +63,6 @@ q = { start = -3000, stop = 3000, num = 31 }
 shift = { start = -0.2, stop = 0.2, num = 41 }
 sigma_sys = { values = [0.02, 0.1, 0.3] }
 """
-ROWS = {"universal": {"m_zprime": 0.03}, "lmu-ltau": {"m_zprime": 0.06}, "scalar-q14": {"m_phi": 1e-3}}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ def cubes(root: zarr.Group) -> list[Cube]:
 
 @given(st.floats(-3, 3), st.floats(-4, 4))
 def test_propagators_are_interpolated_to_the_last_digits(log_low: float, log_mass: float) -> None:
-    """Over a factor of 10 in q^2, at any mass, to 1e-14 of the largest value."""
+    """Over a factor of 10 in q^2, at any mass, to 1e-12 of the largest value, the worst at the ends."""
     low = 10.0**log_low
     at = np.geomspace(low, 10 * low, 57)
     nodes, _ = logarithmic(np.array(low), np.array(10 * low))
@@ -94,7 +93,7 @@ def test_propagators_are_interpolated_to_the_last_digits(log_low: float, log_mas
         return 1 / (q2 + 10**log_mass) ** 2
 
     found = propagator(nodes) @ interpolation(low, 10 * low, at)
-    assert found == pytest.approx(propagator(at), rel=0, abs=3e-14 * propagator(at).max())
+    assert found == pytest.approx(propagator(at), rel=0, abs=1e-12 * propagator(at).max())
 
 
 @pytest.mark.parametrize("name", ["coherent-csi", "coherent-lar", "conus-plus", "cr51-lxe-a", "coherent-nai"])
@@ -176,7 +175,7 @@ def test_a_store_says_what_it_holds(tmp_path: Path, write: Write) -> None:
     assert "mu               25  1 to 10000 1e-11 mu_B" in told
     assert "both/universal: 1 chunks good, 1 computed again" in ok("verify", out)
     (out / "conus/universal/exchanges/events/c/0").write_bytes(b"")
-    assert "group conus/universal: exchanges/events/c/0 is damaged" in refusal("limits", out)
+    assert "conus/universal is half-written or damaged: exchanges/events/c/0 is damaged" in refusal("limits", out)
     fastscan.scan(tmp_path / "grid.toml", out, resume=True)
     assert "conus" in ok("limits", out, "--m-zprime", "100GeV")
 
@@ -204,12 +203,12 @@ def test_limits_from_the_cube_are_those_of_the_likelihood_and_of_experiments(
         found[insensitive] = np.where(np.isnan(direct.reshape(found.shape)), np.nan, found)[insensitive]
         assert found == pytest.approx(direct.reshape(found.shape), rel=1e-12, nan_ok=True)
         if sigma is not None:
-            root = light if cube.model in store.group_names(light)[0] or cube.model in (*ROWS, "magnetic-e") else signed
+            root = light if cube.name in store.group_names(light) else signed
             stored = list(from_cube.limit_records(cube, Question(at=at), root))
             for one, other in zip(stored, carried, strict=True):
                 assert one["status"] == other["status"]
                 for key in keys:
-                    assert one[key] == pytest.approx(other[key], rel=1e-6)
+                    assert (one[key] or 0.0) == pytest.approx(other[key] or 0.0, rel=1e-6)
 
 
 @pytest.mark.parametrize("group", ["both/universal", "coherent-csi/lmu-ltau", "conus/scalar-q14", "conus/nsi-ee"])
@@ -358,6 +357,20 @@ def test_bands_and_islands_are_closed_or_leave_the_grid(
                 edges = (*(np.isclose(x, plane.x.points[[0, -1]], rtol=1e-12)),)
                 edges += (*np.isclose(y, plane.y.points[[0, -1]], rtol=1e-12),)
                 assert any(edges)
+
+
+@pytest.mark.parametrize(("group", "lines"), [("conus/universal", 3), ("coherent-csi/universal", 3)])
+def test_a_thin_band_is_one_line_on_each_side(group: str, lines: int, light: zarr.Group) -> None:
+    """It is thinner than a step of the grid, and moves by more than its width from one mass to the next."""
+    plane = shown(light, group, "m_zprime", "g", dof=1, sigma_sys=0.1)
+    assert [line.closed for line in contours(plane)] == [False] * lines
+    for mass in (1e-4, 0.01, 1.0):
+        ends = [
+            end
+            for ends in fastscan.intervals(group.split("/")[0], "universal", m_zprime=mass, sigma_sys=0.1)
+            for end in ends
+        ]
+        assert len([end for end in ends if 0 < end < math.inf]) == lines
 
 
 def test_both_bands_of_two_epsilons_follow_their_blind_direction(signed: zarr.Group) -> None:

@@ -10,9 +10,7 @@ from fastscan.typing import Array
 NODES = 24  # on each smooth piece: 64 change no response by more than 1e-12
 STEEPEST = 4.0  # ratio of the ends of a piece on which powers are smooth
 STEEPEST_LOGARITHMIC = 100.0  # and the same for powers and propagators in the logarithm
-STEEPEST_PROPAGATOR = (
-    10.0  # and for propagators that are interpolated in the logarithm: to 1e-15 of their largest value
-)
+STEEPEST_PROPAGATOR = 10.0  # and for propagators that are interpolated in the logarithm, to 1e-12
 SMALLEST = 1e-24  # of the first end above 0: below, nothing is left of what is integrated
 
 
