@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import Write, ok, require_refused
 from scipy.stats import binom
-from test_wishes import CONUS_SIGMA, YEAR, Wish, fluence, lindhard, nuclei, recoil, share
+from test_wishes import YEAR, Wish, fluence, lindhard, nuclei, recoil, share
 
 import fastscan
 from fastscan import experiments
@@ -24,6 +24,9 @@ from fastscan.stores.location import read_root
 
 README = (Path(__file__).parents[1] / "grids" / "README.md").read_text()
 C3F8 = (("C", 3), ("F", 8))
+naive.OTHERS["kopeikin-mueller"] = naive.reactor(
+    "kopeikin-mueller", {"U235": 0.58, "U238": 0.07, "Pu239": 0.30, "Pu241": 0.05}, area=1.0
+)
 SNS_RATE, GE_MINI_SECONDS = 1.5e23 / YEAR, 55 * naive.DAY
 RED100_KEV, RED100_COUNTED = (
     tuple(float(row[column]) for row in naive.rows("experiments/red100-2024.csv"))
@@ -38,6 +41,13 @@ ESS = {
     "ess-si": (naive.SI, 1.0, 0.16),
     "ess-c3f8": (C3F8, 10.0, 2.0),
 }
+
+
+def conus_sigma(mean_kev: float) -> float:
+    """Standard deviation of a visible energy: noise, and the number of pairs of 2.96 eV."""
+    return math.sqrt(0.02038**2 + 0.1096 * 0.00296 * mean_kev)
+
+
 EXPECTED = {
     "coherent-ge-mini": Wish(
         "sns", 0.096 * 2.05e22 / GE_MINI_SECONDS, 19.2, GE_MINI_SECONDS, ((naive.GE, 10.66),),
@@ -48,17 +58,14 @@ EXPECTED = {
         naive.Chain(share({55: 0.15, 53: 0.15}, 50.0), (4.0, math.inf)),
     ),
     "conus-plus": Wish(
-        "power plant", 3.6, 20.7, YEAR, ((naive.GE, 2.83),),
+        "kopeikin-mueller", 1.5e13, math.nan, YEAR, ((naive.GE, 2.83),),
         naive.Chain(
-            lindhard(0.162), (0.16, math.inf),
-            lambda x, mean: naive.gaussian(x, mean, CONUS_SIGMA),
-            lambda mean: CONUS_SIGMA,
-            lambda x: float(np.interp(x, (0.16, 0.18, 0.2), (0.9, 0.95, 1.0))),
-            (0.16, 0.18, 0.2),
+            lindhard(0.162), (0.17, math.inf),
+            lambda x, mean: naive.gaussian(x, mean, conus_sigma(mean)), conus_sigma,
         ),
     ),
     "nucleus-chooz": Wish(
-        "power plant", 8.5, 83.19, YEAR, ((naive.CAWO4, 6.84e-3), (naive.AL2O3, 4.41e-3)),
+        "power plant", 4.25, 1 / math.hypot(1 / 72, 1 / 102), YEAR, ((naive.CAWO4, 6.84e-3), (naive.AL2O3, 4.41e-3)),
         naive.Chain(lambda t, _: t, (0.02, 0.04, 0.08, 0.16, 0.32, 1.0)),
     ),
     "ricochet-ill": Wish(

@@ -368,7 +368,7 @@ def test_a_picture_of_one_bin_has_its_spectrum_too() -> None:
     assert (energy.get_xlabel(), energy.get_ylabel()) == ("recoil energy [keV]", "signal events / 0.2 keV")
     start, stop = energy.get_xlim()
     within = (fine.edges[:-1] >= start) & (fine.edges[1:] <= stop)
-    assert 0.999 < fine.signal[within].sum() / shown.signal.sum() <= 1
+    assert 0.999 < fine.signal[within].sum() / shown.signal.sum() <= 1 + 1e-12
 
 
 def test_whole_numbers_have_bins_of_whole_widths() -> None:
@@ -388,3 +388,34 @@ def test_a_label_is_no_mathematics(own: Path) -> None:
     dollars = replace(shown, experiment=replace(shown.experiment, label="$x$"))
     assert spectrum.draw(dollars).axes[0].get_title() == r"\$x\$"
     assert isinstance(dollars, Shown)
+
+
+@pytest.mark.parametrize(
+    ("detector", "part", "told"),
+    [
+        ('resolution = { kind = "linear", constant = 2, slope = 0.1, unit = "eVee" }', "resolution",
+         "Gaussian, sigma^2 = (2 eVee)^2 + 0.4 eVee E + 0.01 E^2"),
+        ('resolution = { kind = "gaussian", fwhm = "0.0235482 keVee", truncated = true }', "resolution",
+         "Gaussian, sigma = 10 eVee, nothing below 0"),
+        ('quenching = { model = "polynomial", unit = "keV", coefficients = [0.2, -0.01] }', "quenching",
+         "polynomial in MeV, 0.2 T^1 + -10 T^2"),
+        ('quenching = { model = "table", unit = "keV", energy = [0, 3], values = [0.1, 0.3] }', "quenching",
+         "table of 2 recoil energies up to 3 keV: 0.1 to 0.3"),
+        ('efficiency = { shape = "logistic", unit = "eVee", plateau = 1, slope = 0.2, midpoint = 70 }', "efficiency",
+         "1 / (1 + exp(-0.2 (x - 70))), x in eVee"),
+        ('efficiency = { shape = "table", unit = "eV", energy = [0, 9], values = [0.5, 1] }', "efficiency",
+         "table of 2 energies, 0 to 0.009 keV: 0.5 to 1, of the recoil energy"),
+        ('electrons_per_kevee = 300', "yield", "300 electrons per keVee"),
+        ('drop_below = "3 eVee"', "dropped", "recoils that give less than 3 eVee"),
+        ("", "bins", "one from 50 eVee on"),
+    ],
+)  # fmt: skip
+def test_a_detector_says_its_numbers(write: Write, detector: str, part: str, told: str) -> None:
+    text = (WISHES / "ricochet-ill.toml").read_text()
+    own, kept = 'threshold = "50 eVee"\n', 'quenching = { model = "lindhard", k = 0.157 }'
+    assert own in text
+    assert kept in text
+    changed = text.replace(own, own + detector + "\n")
+    if "quenching" in detector:
+        changed = changed.replace(kept, "")
+    assert experiments.load(write("own.toml", changed)).told()[part] == told

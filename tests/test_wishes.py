@@ -26,8 +26,8 @@ CH4, NE = (("C", 1), ("H", 4)), (("Ne", 1),)
 class Wish(NamedTuple):
     """What a wish says, for the naive calculation."""
 
-    source: str  # of naive: "sns" or a reactor's fuel
-    strength: float  # neutrinos of each flavour in a second, or power in GW
+    source: str  # of naive: "sns", a reactor's fuel, or a spectrum of area 1
+    strength: float  # neutrinos of each flavour in a second, power in GW, or flux per cm^2 and s
     metres: float
     seconds: float
     targets: tuple[tuple[naive.Compound, float], ...]  # and kg
@@ -137,6 +137,8 @@ def standard_counts(name: str) -> np.ndarray:
 
 def fluence(wish: Wish) -> float:
     """Neutrinos of each flavour, or fissions, per cm^2."""
+    if wish.source == "kopeikin-mueller":
+        return wish.strength * wish.seconds
     area = 4 * math.pi * (wish.metres * 100) ** 2
     if wish.source == "sns":
         return wish.strength * wish.seconds / area

@@ -14,7 +14,8 @@ The record of a limit on another strength has a key for each row parameter of th
 ``limit_low`` and ``limit_high`` (None where there is none, or where that side is open), ``limit_unit``, ``status``,
 ``allowed`` (None is an open end), ``cl``, ``dof``, and ``expected`` or ``expected_low`` and ``expected_high`` with
 ``expected_status``.  Where the axis is the shift of a quantity, the quantity's own ends stand beside it
-(``sin2_theta_w_low``, ``sin2_theta_w_high``).
+(``sin2_theta_w_low``, ``sin2_theta_w_high``).  Of a mediator, ``limit_over_g_gev`` is the lower limit on its mass over
+its coupling where that of the coupling alone is above sqrt(4 pi), else None.
 
 Profiles and contours have records too, one for each point, with ``scaled_data`` and ``warning`` at their end.  Which
 cubes and planes are asked is the business of `fastscan.answers.answers`.
@@ -58,8 +59,19 @@ def _keys_of_strength(model: Interaction) -> tuple[str, ...]:
     limit, expected = (_sides(which, model.strength) for which in ("limit", "expected"))
     whole = model.strength.axis.whole
     beside = _sides(whole, model.strength) if whole else ()
-    answer = (*limit, "limit_unit", *beside, "status", "allowed", "cl", "dof")
+    ratio = ("limit_over_g_gev",) if has_ratio(model.strength) else ()
+    answer = (*limit, "limit_unit", *ratio, *beside, "status", "allowed", "cl", "dof")
     return (*place, *answer, *expected, "expected_status", *LAST)
+
+
+def has_ratio(strength: Strength) -> bool:
+    """Whether a limit can be one on the mass of a mediator over its coupling alone."""
+    return math.isfinite(strength.perturbative)
+
+
+def _contact_ratio(coupling: float | None, mass: float, strength: Strength) -> float | None:
+    """The lower limit on M/g where the upper one on g is above any that g can have: there the form is a contact."""
+    return mass / coupling if coupling is not None and coupling > strength.perturbative else None
 
 
 def _sides(which: str, strength: Strength) -> tuple[str, ...]:
@@ -133,7 +145,9 @@ def limit_record(
         values = (*place, *level, *answer, allowed_over_g, over_g(instead[0], g), *last)
     else:
         axis = strength.axis
-        beside = [None if end is None else axis.unshifted + end for end in limit] if axis.whole else ()
+        beside = [None if end is None else axis.unshifted + end for end in limit] if axis.whole else []
+        if has_ratio(strength):
+            beside.append(_contact_ratio(limit[0], point[model.rows[0].column], strength))
         answer = (*limit, axis.unit, *beside, status, allowed, *level, *instead, instead_status)
         values = (*place, axis.name, *answer, *last)
     return dict(zip(limit_keys(model), values, strict=True))

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.axes import LUMINOSITY, SETTINGS
+from fastscan.axes import LUMINOSITY, SETTINGS, by_name
 from fastscan.commands import completion, options, signals
 from fastscan.errors import (
     FastscanError,
@@ -160,7 +160,8 @@ def show(experiment: str, output: str | None, overwrite: bool, as_json: bool, as
 
     found = shown.show(experiment)
     if as_csv:
-        records.write_csv(sys.stdout, (), shown.bin_records(found))
+        bins = shown.bin_records(found)
+        records.write_csv(sys.stdout, list(bins[0]), bins)
     elif as_json:
         terminal.print_json(shown.record(found))
     else:
@@ -416,7 +417,7 @@ def contours(
     The lines are drawn through the grid of STORE, and each vertex is then put where the likelihood that the store
     carries has it. With 1 dof each beta is a model of its own, with 2 beta is fitted as well as M_Z'. --csv and
     --json print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends;
-    regions narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
+    regions much narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
     jump between betas that fit the data at some mass and betas that don't: a contour runs along the jump.
 
     \b
@@ -448,7 +449,7 @@ def contours(
 @options.plane
 @options.question(
     options.group,
-    *(options.one_value(axis, options.not_shown(axis)) for axis in STRENGTHS if axis not in ROWS),
+    *(options.one_value(axis, options.not_shown(axis)) for axis in STRENGTHS if axis.name not in by_name(ROWS)),
     *(options.several_values(axis, options.on_axis(axis)) for axis in (*ROWS, *SETTINGS)),
     options.from_cube,
     dof=options.plane_dof,

@@ -119,8 +119,12 @@ class Logistic:
 
     def told(self, unit: Unit) -> str:
         """See `Efficiency.told`."""
-        x = f"x = {self.per_mev * unit.size:.6g} E/{unit.symbol}"
-        return f"{self.plateau:.6g} / (1 + exp(-{self.slope:.6g} (x - {self.midpoint:.6g}))), {x}"
+        factor = f"{self.per_mev * unit.size:.6g}"
+        return f"{self._formula}, x " + (f"in {unit.symbol}" if factor == "1" else f"= {factor} E/{unit.symbol}")
+
+    @property
+    def _formula(self) -> str:
+        return f"{self.plateau:.6g} / (1 + exp(-{self.slope:.6g} (x - {self.midpoint:.6g})))"
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ class LoweredLogistic(Logistic):
     >>> csi = LoweredLogistic(1.32045, 0.285979, 10.8646, 1.0, -0.333322)
     >>> csi.at(np.array([7.0, 8.0, 60.0])).round(4)
     array([0.    , 0.0706, 0.9871])
+    >>> csi.told(Unit("PE", 1.0))
+    '1.32045 / (1 + exp(-0.285979 (x - 10.8646))) - 0.333322, x in PE'
     """
 
     offset: float
@@ -146,9 +152,9 @@ class LoweredLogistic(Logistic):
         """See `Efficiency.at`."""
         return np.maximum(super().at(recoil) + self.offset, 0.0)
 
-    def told(self, unit: Unit) -> str:
-        """See `Efficiency.told`."""
-        return f"{super().told(unit)}; less {-self.offset:.6g}"
+    @property
+    def _formula(self) -> str:
+        return f"{super()._formula} - {-self.offset:.6g}"
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ VECTORS: dict[str, tuple[str, tuple[float, float, float], float]] = {  # nu_e, n
     "le-ltau": ("L_e-L_tau", (1, 0, -1), 0),
 }
 SCALARS: dict[str, tuple[str, tuple[float, float], tuple[str, ...]]] = {  # couplings of p and n, e having 1
-    "scalar-q14": ("14 A + 1.1 Z", (15.1, 14.0), ("arXiv:1604.01025", "arXiv:1701.07443")),
-    "scalar-sigma17": ("17.3 A, from the pion-nucleon sigma term", (17.3, 17.3), ("arXiv:2202.11002",)),
-    "scalar-ftq": ("from the shares f_Tq of quarks in a nucleon's mass", (18.6747, 18.8822), ("arXiv:2211.11905",)),
+    "scalar-q14": ("14 A + 1.1 Z of a nucleus", (15.1, 14.0), ("arXiv:1604.01025", "arXiv:1701.07443")),
+    "scalar-sigma17": ("sigma_piN / m_ud of the pion-nucleon sigma term", (17.3, 17.3), ("arXiv:2202.11002",)),
+    "scalar-ftq": ("the quarks' shares f_Tq of a nucleon's mass", (18.6747, 18.8822), ("arXiv:2211.11905",)),
 }
 MOMENTS = ("doi:10.1103/PhysRevD.39.3378", "arXiv:1403.6344")
 MILLICHARGES = ("arXiv:1403.6344", "arXiv:2005.01645")
@@ -42,11 +42,10 @@ RADII = ("arXiv:1403.6344", "arXiv:1810.05606")
 ANGLE = ("arXiv:hep-ph/0409169",)
 
 
-def _charges(title: str, nu: Sequence[float], quark: float) -> str:
-    """What a built-in vector is, in words."""
-    leptons = ", ".join(f"{charge:g}" for charge in nu)
-    quarks = f"{Fraction(quark).limit_denominator(3)} of u and d" if quark else "u and d by a loop of the charged ones"
-    return f"{title}: {leptons} of leptons of e, mu, tau; {quarks}"
+def _charges(nu: Sequence[float], quark: float) -> str:
+    """The charges of a built-in Z', in words."""
+    quarks = f"{Fraction(quark).limit_denominator(9)} of quarks" if quark else "quarks by a loop of charged leptons"
+    return f"{', '.join(f'{each:g}' for each in nu)} of e, mu, tau and their neutrinos; {quarks}"
 
 
 def _epsilon(pair: str, coupling: str) -> str:
@@ -71,7 +70,7 @@ MODELS: dict[str, Interaction] = {
         *(
             Vector(
                 name,
-                _charges(title, nu, quark),
+                f"{title}: {_charges(nu, quark)}",
                 charges={"u": (quark, quark), "d": (quark, quark), "e": (nu[0], nu[0])},
                 nu=nu,
                 loop=not quark,
@@ -79,7 +78,7 @@ MODELS: dict[str, Interaction] = {
             for name, (title, nu, quark) in VECTORS.items()
         ),
         *(
-            Scalar(name, f"nuclei {title}: {p:g} of p, {n:g} of n, 1 of e", references, {"p": p, "n": n, "e": 1.0})
+            Scalar(name, f"C_p, C_n, C_e = {p:g}, {n:g}, 1: {title}", references, {"p": p, "n": n, "e": 1.0})
             for name, (title, (p, n), references) in SCALARS.items()
         ),
         *(MagneticMoment(f"magnetic-{each}", f"magnetic moment of nu_{each}", MOMENTS, each) for each in FLAVOURS),

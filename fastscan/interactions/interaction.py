@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Strength:
         ends; None where it never ends.
     form_ends : str
         In words, which form ends there.
+    perturbative : float
+        The largest value on the axis that a coupling can have; beyond it data limit only the row's mass over it.
     """
 
     axis: Axis
@@ -47,6 +49,12 @@ class Strength:
     bound: Literal["lower", "upper", "two-sided"]
     lowest: Callable[[float], float] | None = None
     form_ends: str = ""
+    perturbative: float = math.inf
+
+    @classmethod
+    def direct(cls, axis: Axis, bound: Literal["upper", "two-sided"]) -> Self:
+        """A strength that is what its axis shows."""
+        return cls(axis, to_x=_unchanged, from_x=_unchanged, largest_x=axis.high, bound=bound)
 
     @property
     def signed(self) -> bool:
@@ -60,6 +68,10 @@ class Strength:
             end, largest = self.from_x(np.array([0.0, self.largest_x])).tolist()
             return end, largest
         return (-math.inf if self.signed else 0.0), math.inf
+
+
+def _unchanged(values: Array) -> Array:
+    return np.asarray(values, float)
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,9 @@ def _square(g: Array) -> Array:
     return np.asarray(g, float) ** 2
 
 
-COUPLING = Strength(G, to_x=_square, from_x=np.sqrt, largest_x=G.high**2, bound="upper")
+COUPLING = Strength(
+    G, to_x=_square, from_x=np.sqrt, largest_x=G.high**2, bound="upper", perturbative=math.sqrt(4 * math.pi)
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ class Vector(Interaction):
     nu: tuple[float, float, float] = (0.0, 0.0, 0.0)
     loop: bool = False
     digest: str = ""
-    family: ClassVar[str] = "Vectors of any mass, upper limits on g' at a mass"
+    family: ClassVar[str] = "Z' bosons of any mass, upper limits on g'"
     family_rows: ClassVar[tuple[Axis, ...]] = (MEDIATOR,)
     strength: ClassVar[Strength] = COUPLING
 
@@ -127,7 +129,7 @@ ELECTROMAGNETIC = {fermion: (charge, charge) for fermion, charge in ELECTRIC_CHA
 
 
 def propagator(mass: Array, q2: Array) -> Array:
-    """1 / (q^2 + M^2) in MeV^-2, shape (rows, nodes), from masses in MeV, (rows, 1), and q^2 in MeV^2, (nodes,)."""
+    """1 / (q^2 + M^2) in MeV^-2, shape (rows, nodes), of masses in MeV, shape (rows, 1), and q^2, shape (nodes,)."""
     return np.asarray(1 / (q2 + mass**2))
 
 
@@ -274,7 +276,7 @@ class Scalar(Interaction):
     references: tuple[str, ...]
     couplings: dict[str, float] | None = None
     digest: str = ""
-    family: ClassVar[str] = "Scalars of any mass, upper limits on g, of which g^2 = g_nu g_q, or g_nu g_e off electrons"
+    family: ClassVar[str] = "Scalars of any mass, upper limits on g = sqrt(g_nu g_q)"
     family_rows: ClassVar[tuple[Axis, ...]] = (M_PHI,)
     strength: ClassVar[Strength] = COUPLING
 

@@ -13,17 +13,12 @@ import numpy as np
 
 from fastscan.interactions.interaction import Interaction, Strength, Term
 from fastscan.interactions.light import ELECTROMAGNETIC, couplings, expanded
-from fastscan.interactions.nsi import PROPERTIES
-from fastscan.interactions.parameters import MU, Q
+from fastscan.interactions.parameters import ELECTROMAGNETIC_PROPERTIES, MU, Q
 from fastscan.physics.constants import ALPHA
 from fastscan.typing import FLAVOURS, Array, Channel, Flavour
 
 MAGNETON = 1e-11  # mu_B of a unit of the axis mu
 CHARGE = 1e-12  # e of a unit of the axis q
-
-
-def _plain(values: Array) -> Array:
-    return np.asarray(values, float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +32,8 @@ class MagneticMoment(Interaction):
     description: str
     references: tuple[str, ...]
     flavour: Flavour = "e"
-    family: ClassVar[str] = PROPERTIES
-    strength: ClassVar[Strength] = Strength(MU, to_x=_plain, from_x=_plain, largest_x=MU.high, bound="upper")
+    family: ClassVar[str] = ELECTROMAGNETIC_PROPERTIES
+    strength: ClassVar[Strength] = Strength.direct(MU, "upper")
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
         """The moment squared in units of mu_B, in either channel."""
@@ -58,8 +53,8 @@ class Millicharge(Interaction):
     description: str
     references: tuple[str, ...]
     flavour: Flavour = "e"
-    family: ClassVar[str] = PROPERTIES
-    strength: ClassVar[Strength] = Strength(Q, to_x=_plain, from_x=_plain, largest_x=Q.high, bound="two-sided")
+    family: ClassVar[str] = ELECTROMAGNETIC_PROPERTIES
+    strength: ClassVar[Strength] = Strength.direct(Q, "two-sided")
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
         """An exchange that interferes with the Standard Model.

@@ -28,7 +28,7 @@ from fastscan.inputs.bounds import EPSILON
 from fastscan.inputs.toml import Table, check_name, name_of
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, Strength, Term
-from fastscan.interactions.parameters import EPS, EPS_D, EPS_U, RADIUS, SHIFT
+from fastscan.interactions.parameters import ELECTROMAGNETIC_PROPERTIES, EPS, EPS_D, EPS_U, RADIUS, SHIFT
 from fastscan.interactions.standard_model import ELECTRIC_CHARGE
 from fastscan.physics.constants import (
     ALPHA,
@@ -49,16 +49,6 @@ COUPLINGS = {  # what each epsilon adds to the pair of couplings that a channel 
 }
 KNOWN_COUPLINGS = [name for channel in COUPLINGS.values() for name in channel]
 NSI = "Non-standard interactions in units of G_F, of quarks eps^V = eps^L + eps^R"  # a family
-PROPERTIES = "Electromagnetic properties of neutrinos"  # another
-
-
-def _plain(values: Array) -> Array:
-    return np.asarray(values, float)
-
-
-def _signed(axis: Axis) -> Strength:
-    """A strength that is what its axis shows, of either sign."""
-    return Strength(axis, to_x=_plain, from_x=_plain, largest_x=axis.high, bound="two-sided")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +125,7 @@ class NonStandard(Shifts):
     along: Direction | None = None
     digest: str = ""
     family: ClassVar[str] = NSI
-    strength: ClassVar[Strength] = _signed(EPS)
+    strength: ClassVar[Strength] = Strength.direct(EPS, "two-sided")
 
     def __post_init__(self) -> None:
         check_name(self.name, ModelError)
@@ -192,7 +182,7 @@ class Plane(Shifts):
     pair: str = ""
     family: ClassVar[str] = NSI
     family_rows: ClassVar[tuple[Axis, ...]] = (EPS_D,)
-    strength: ClassVar[Strength] = _signed(EPS_U)
+    strength: ClassVar[Strength] = Strength.direct(EPS_U, "two-sided")
 
     @property
     def rows(self) -> tuple[Axis, ...]:
@@ -224,8 +214,8 @@ class ChargeRadius(Shifts):
     """
 
     flavour: Flavour = "e"
-    family: ClassVar[str] = PROPERTIES
-    strength: ClassVar[Strength] = _signed(RADIUS)
+    family: ClassVar[str] = ELECTROMAGNETIC_PROPERTIES
+    strength: ClassVar[Strength] = Strength.direct(RADIUS, "two-sided")
 
     @property
     def direction(self) -> Direction:
@@ -253,7 +243,7 @@ class WeakAngle(Shifts):
     """
 
     family: ClassVar[str] = "The weak mixing angle"
-    strength: ClassVar[Strength] = _signed(SHIFT)
+    strength: ClassVar[Strength] = Strength.direct(SHIFT, "two-sided")
 
     @property
     def direction(self) -> Direction:

@@ -6,7 +6,7 @@ Nothing numerical is imported, because the options of the commands are made from
 import math
 from dataclasses import replace
 
-from fastscan.axes import SETTINGS, Axis, View
+from fastscan.axes import SETTINGS, Axis, View, by_name
 from fastscan.inputs.bounds import (
     ANGLE_SHIFT,
     COUPLING,
@@ -19,6 +19,8 @@ from fastscan.inputs.bounds import (
     RADIUS_SQUARED,
 )
 from fastscan.physics.constants import SIN2_THETA_W
+
+ELECTROMAGNETIC_PROPERTIES = "Electromagnetic properties of neutrinos of a flavour"  # a family, of several rooms
 
 BETA = Axis(
     name="beta",
@@ -142,8 +144,9 @@ SHIFT = Axis(
     whole="sin2_theta_w",
     unshifted=SIN2_THETA_W,
 )
-# The mass of a Z' is the strength of heavy models and, as MEDIATOR, a row of light ones.
-ROWS = (BETA, M_ZPRIME, M_PHI, EPS_D)  # those that some interaction holds fixed along a column
+ROWS = (BETA, MEDIATOR, M_PHI, EPS_D)  # those that some interaction holds fixed along a column
 STRENGTHS = (M_ZPRIME, G, MU, Q, EPS, EPS_U, RADIUS, SHIFT)  # those that some interaction has limits on
-PARAMETERS = tuple(dict.fromkeys((*ROWS, *STRENGTHS)))  # in the order in which records and options have them
+# Each name once, in the order in which records and options have them: a Z' mass is a row of light models and the
+# strength of heavy ones.
+PARAMETERS = tuple(by_name((*ROWS, *STRENGTHS)).values())
 AXES = (*PARAMETERS, *SETTINGS)  # every axis that a grid can have

@@ -80,8 +80,16 @@ class Electrons:
 Scatterer = Nucleus | Electrons
 
 
-def scatterers(experiment: Experiment, channel: Channel) -> Iterator[tuple[float, Scatterer]]:
+def scatterers(experiment: Experiment, channel: Channel) -> list[tuple[float, Scatterer]]:
     """The nuclei, or the atoms with their electrons, of an experiment's targets: how many, and what they are."""
+    found: dict[Scatterer, float] = {}
+    for number, scatterer in _each_scatterer(experiment, channel):
+        found[scatterer] = found.get(scatterer, 0.0) + number
+    return [(number, scatterer) for scatterer, number in found.items()]
+
+
+def _each_scatterer(experiment: Experiment, channel: Channel) -> Iterator[tuple[float, Scatterer]]:
+    """Those of each isotope of each target."""
     for target in experiment.targets:
         for isotope, number in target.isotopes():
             match channel:

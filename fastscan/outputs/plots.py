@@ -96,6 +96,8 @@ def plot(location: str, question: Question | None = None, picture: Picture | Non
     shown = [cube for cube in cubes if asked.groups or _can(cube, needed, wanted.plane, asked)]
     if not shown:
         raise LimitError(f"no group of {location} can be shown so; choose one with --group, or say --beta")
+    if wanted.kind == "limit" and any(cube.interaction.strength.bound != "lower" for cube in shown):
+        raise LimitError("limits are drawn on M_Z' only; profiles and contours are drawn of every strength")
     stored_in = root if asked.stored else None
     with figures.look():
         figure, axes_of_figure = figures.canvas(height=3.4)

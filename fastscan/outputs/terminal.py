@@ -13,7 +13,7 @@ import click
 from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import shown
 from fastscan.inputs.units import short
-from fastscan.interactions.parameters import AXES, M_ZPRIME, PARAMETERS, STRENGTHS, G
+from fastscan.interactions.parameters import AXES, M_ZPRIME, PARAMETERS, STRENGTHS
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
 from fastscan.typing import Record
 
@@ -34,7 +34,6 @@ OVER_ROWS = {
 }
 WIDTH = 80  # characters of a line of prose
 LONGEST_PART, NO_BREAK = 30, "\N{NO-BREAK SPACE}"  # of such a line, that is kept together
-STRONGEST = math.sqrt(4 * math.pi)  # coupling of a mediator in which a series converges
 MOST_LINES = 24  # of a table of bins
 ASSUMED = "*"  # the mark of an experiment in which something is assumed
 ABOUT_MODELS = """\
@@ -353,17 +352,11 @@ def bound_text(record: Record, which: Literal["limit", "expected"]) -> str:
         return mass_text(record[f"{which}_gev"], record[f"{which}_over_g_gev"]) + outside
     axis = limited_axis(record)
     if which in record:
-        return f"{record[which]:.4g} {axis.shown_unit}".rstrip() + _ratio_text(record, record[which]) + outside
+        ratio = record.get("limit_over_g_gev") if which == "limit" else None
+        contact = "" if ratio is None else f" (M/{axis.text} > {ratio:.1f} GeV)"
+        return f"{record[which]:.4g} {axis.shown_unit}".rstrip() + contact + outside
     sides = record[f"{which}_low"], record[f"{which}_high"]
     return interval_text(sides, axis) + outside
-
-
-def _ratio_text(record: Record, limit: float) -> str:
-    """The mass over a coupling that is too strong for any other meaning than a contact interaction's, else nothing."""
-    if limited_axis(record) is not G or limit <= STRONGEST:
-        return ""
-    (mass,) = _row_axes(record)
-    return f", {mass.text}/{G.text} {record[mass.column] / limit:.1f} {mass.unit}"
 
 
 def limits_text(records: Sequence[Record]) -> str:
