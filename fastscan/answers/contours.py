@@ -24,7 +24,7 @@ from fastscan.stores.cube import Cube
 from fastscan.typing import Array, Record
 
 LOOK = 4  # steps in place of one along the strength, to see bands that lie between two points of the grid
-FINEST = 16  # steps in place of one at most, where bands are thin
+FINEST = 64  # steps in place of one at most, where bands are thin
 MOST_POINTS = 2**21  # of a plane with further points
 
 

@@ -241,7 +241,7 @@ def plane_of(
     >>> plane.dof, plane.values.shape, float(plane.values[200, 0].round(3))  # (masses, betas)
     (2, (400, 181), 29.722)
     >>> [line.closed for line in contours(plane)]
-    [False, True, False, False, False]
+    [False, False, False, False, False]
     """
     asked = question or Question()
     given = asked.held
