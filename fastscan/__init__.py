@@ -2,8 +2,8 @@
 
     events, chi2           expected counts and chi-square at any points
     show                   an experiment, and what the Standard Model predicts in each of its bins
-    limit, intervals       lower limits on M_Z', and every allowed interval
-    delta_chi2             chi2 above its infimum over all M_Z'
+    limit, intervals       limits on the strength of a model, and every allowed interval
+    delta_chi2             chi2 above its infimum over all strengths
     scan, open             fill a store over a grid file, and read it as xarray
     experiments, models    what there is, and the words to make more of it; grid reads grid files
 

@@ -14,6 +14,7 @@ the remedy.  The command line prints it and exits with 2.  In Python each kind c
 """
 
 import difflib
+import importlib
 import logging
 import reprlib
 import sys
@@ -26,6 +27,8 @@ logging.getLogger("fastscan").addHandler(logging.NullHandler())  # silent unless
 LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
 LONGEST_PATH = 300  # characters of a path
 LONGEST_LIST = 1000  # characters of the names that could be meant
+# Where code lies that no user wrote: in fastscan, or between its rooms while one is imported.
+NOT_A_USERS = (str(Path(__file__).parent), "<frozen importlib", importlib.__file__)
 
 
 class FastscanError(ValueError):
@@ -127,11 +130,14 @@ def warn(*texts: str) -> None:
     """Warn of each text once, at the line that called fastscan."""
     if not texts:
         return
-    inside, level, frame = str(Path(__file__).parent), 1, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(inside):
-        level, frame = level + 1, frame.f_back
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(NOT_A_USERS):
+        frame = frame.f_back
+    module, seen = frame.f_globals.get("__name__"), frame.f_globals.setdefault("__warningregistry__", {})
     for text in dict.fromkeys(texts):
-        warnings.warn(shown(text), FastscanWarning, stacklevel=level)
+        warnings.warn_explicit(
+            shown(text), FastscanWarning, frame.f_code.co_filename, frame.f_lineno, module=module, registry=seen
+        )
 
 
 def shown_path(path: str | PathLike[str]) -> str:

@@ -12,7 +12,7 @@ import csv
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib import resources
 from typing import NamedTuple
 
@@ -45,7 +45,6 @@ SNS_NEUTRINOS_PER_DAY = 0.08 * 1.76e23 / 308.1  # of each flavour
 REACTOR_SWITCH, REACTOR_END = 2.0, 10.0  # MeV: table below, exponential above, nothing beyond
 FISSION_ENERGY = {"U235": 202.36, "U238": 205.99, "Pu239": 211.12, "Pu241": 214.26}  # MeV
 POWER_PLANT = {"U235": 0.556, "U238": 0.071, "Pu239": 0.326, "Pu241": 0.047}
-CONUS_PLUS_FUEL = {"U235": 0.58, "U238": 0.07, "Pu239": 0.30, "Pu241": 0.05}
 FISSION_FRACTIONS = {"power plant": POWER_PLANT, "research reactor": {"U235": 1.0}}
 CR51_LINES = ((0.750, 0.90), (0.430, 0.10))  # MeV, fraction
 BE7_LINES = ((0.8613, 0.8956), (0.3843, 0.1044))
@@ -343,42 +342,107 @@ def fission_spectrum(isotope: str, energy_mev: float) -> float:
     return float(np.interp(energy_mev, low_energy_column("energy_mev"), low_energy_column(isotope), left=0.0))
 
 
-@lru_cache
-def kopeikin_table() -> tuple[list[float], list[float]]:
-    """Energies in MeV, and antineutrinos per MeV and fission of the whole fuel."""
-    table = rows("reactor_kopeikin.csv")
-    return [float(row["energy_mev"]) for row in table], [float(row["all"]) for row in table]
-
-
-def kopeikin_mueller(energy_mev: float) -> float:
-    """Antineutrinos per MeV and fission as CONUS+ has them: Kopeikin's table below 2 MeV, Mueller's above."""
-    if energy_mev < REACTOR_SWITCH:
-        return float(np.interp(energy_mev, *kopeikin_table(), left=0.0))
-    return sum(part * fission_spectrum(isotope, energy_mev) for isotope, part in CONUS_PLUS_FUEL.items())
-
-
-@lru_cache
-def kopeikin_mueller_area() -> float:
-    """Antineutrinos of a fission."""
-    return integral(kopeikin_mueller, spectrum_edges("kopeikin-mueller"))
-
-
 def spectrum(source: str, energy_mev: float) -> float:
-    """Continuous spectrum per MeV, of area 1 or per fission; CEvNS does not see flavour."""
+    """Continuous spectrum per MeV, per SNS flavour or per fission; CEvNS does not see flavour."""
+    if source in OTHERS:
+        return OTHERS[source].density(energy_mev)
     if source == "sns":
         return sns_spectrum("nu_e", energy_mev) + sns_spectrum("nubar_mu", energy_mev)
-    if source == "kopeikin-mueller":
-        return kopeikin_mueller(energy_mev) / kopeikin_mueller_area()
     return sum(part * fission_spectrum(iso, energy_mev) for iso, part in FISSION_FRACTIONS[source].items())
 
 
 def spectrum_edges(source: str) -> list[float]:
     """Neutrino energies where the continuous spectrum begins, has a kink and ends."""
+    if source in OTHERS:
+        return list(OTHERS[source].edges)
     if source == "sns":
         return [0.0, M_MUON / 2]
-    if source == "kopeikin-mueller":
-        return [*(energy for energy in kopeikin_table()[0] if energy < REACTOR_SWITCH), REACTOR_SWITCH, REACTOR_END]
     return [*low_energy_column("energy_mev"), REACTOR_SWITCH, REACTOR_END]
+
+
+class Neutrinos(NamedTuple):
+    """Another source: its spectrum per MeV, where it begins, bends and ends, and its lines."""
+
+    density: Callable[[float], float] = lambda energy: 0.0
+    edges: tuple[float, ...] = ()  # MeV
+    lines: tuple[Pair, ...] = ()  # MeV, number
+
+
+OTHERS: dict[str, Neutrinos] = {}  # sources that a test describes, by a name of its own
+
+
+def spectrum_lines(source: str) -> list[Pair]:
+    """Energies of a source's lines, and the neutrinos in each beside a continuous spectrum of `spectrum`."""
+    return list(OTHERS[source].lines) if source in OTHERS else [(PROMPT_ENERGY_MEV, 1.0)] if source == "sns" else []
+
+
+def linear(energies: Sequence[float], values: Sequence[float], area: float | None = None) -> Neutrinos:
+    """A spectrum that is linear between the energies of a table, and of an area where one is given."""
+
+    x, y = np.array(energies), np.array(values)
+
+    def density(energy: float) -> float:
+        return float(np.interp(energy, x, y, left=0.0, right=0.0))
+
+    scale = 1.0 if area is None else area / integral(density, energies)
+    return Neutrinos(lambda energy: scale * density(energy), tuple(energies))
+
+
+def tabulated(name: str, column: str, where: Callable[[dict[str, str]], bool] = lambda row: True) -> Neutrinos:
+    """A column of a data file over its energies in MeV."""
+    chosen = [row for row in rows(name) if where(row)]
+    return linear([float(row["energy_mev"]) for row in chosen], [float(row[column]) for row in chosen])
+
+
+def mixed(parts: Sequence[tuple[float, Neutrinos]], area: float | None = None) -> Neutrinos:
+    """Spectra with weights, all of the same edges, and of an area where one is given."""
+    edges = parts[0][1].edges
+
+    def density(energy: float) -> float:
+        return sum(weight * part.density(energy) for weight, part in parts)
+
+    scale = 1.0 if area is None else area / integral(density, edges)
+    return Neutrinos(lambda energy: scale * density(energy), edges)
+
+
+def reactor(name: str, fractions: dict[str, float], area: float | None = None) -> Neutrinos:
+    """A reactor's antineutrinos, of each fission or with an area, as measurements/reactor.md has the four spectra."""
+    low_edges = tuple(e for e in tabulated("reactor_kopeikin.csv", "all").edges if e < REACTOR_SWITCH)
+
+    def isotope(fuel: str) -> Neutrinos:
+        if name == "vogel-engel":
+            return tabulated("reactor_vogel_engel.csv", fuel)
+        if name == "bestiole":
+            return tabulated("reactor_bestiole.csv", fuel)
+        if name == "mueller-vogel-engel":
+            return Neutrinos(lambda energy: fission_spectrum(fuel, energy), tuple(spectrum_edges("power plant")))
+        below = tabulated("reactor_kopeikin.csv", "all")
+        edges = (*low_edges, REACTOR_SWITCH, REACTOR_END)
+        return Neutrinos(
+            lambda energy: (below.density if energy < REACTOR_SWITCH else partial(fission_spectrum, fuel))(energy),
+            edges,
+        )
+
+    if name == "vogel-engel" and area is not None:  # each isotope has the area 1
+        return mixed([(share * area, mixed([(1.0, isotope(fuel))], 1.0)) for fuel, share in fractions.items()])
+    return mixed([(share, isotope(fuel)) for fuel, share in fractions.items()], area)
+
+
+SOLAR_LINES = {"pep": ((1.442, 1.0),), "7Be": ((0.8613, 0.897), (0.3843, 0.103))}
+
+
+def solar(
+    component: str, survival: Callable[[float], float] = lambda energy: 1.0, bends: Sequence[float] = ()
+) -> Neutrinos:
+    """A component of the sun's neutrinos, of area 1 as the sun emits them, times a probability that bends somewhere."""
+    if component in SOLAR_LINES:
+        return Neutrinos(lines=tuple((energy, part * survival(energy)) for energy, part in SOLAR_LINES[component]))
+    emitted = tabulated("solar_spectra.csv", "per_mev", lambda row: row["component"] == component)
+    emitted = mixed([(1.0, emitted)], 1.0)
+    inside = {bend for bend in bends if emitted.edges[0] < bend < emitted.edges[-1]}
+    return Neutrinos(
+        lambda energy: emitted.density(energy) * survival(energy), tuple(sorted({*emitted.edges, *inside}))
+    )
 
 
 def fluence(experiment: str) -> float:
@@ -681,11 +745,20 @@ def moments(source: str, edges: Sequence[float]) -> tuple[float, float, float]:
     return moment(0), moment(1), moment(2)
 
 
-@lru_cache
+@cache
 def moments_above(source: str, first: int) -> tuple[float, float, float]:
     """`moments` from an edge of the continuous spectrum to its end."""
-    edges = spectrum_edges(source)[first:]
-    return moments(source, edges) if len(edges) > 1 else (0.0, 0.0, 0.0)
+    edges, total = spectrum_edges(source)[first:], (0.0, 0.0, 0.0)
+    for low, high in reversed(list(itertools.pairwise(edges))):
+        zero, one, two = (a + b for a, b in zip(total, moments_between(source, low, high), strict=True))
+        total = zero, one, two
+    return total
+
+
+@cache
+def moments_between(source: str, low: float, high: float) -> tuple[float, float, float]:
+    """`moments` between two edges of the continuous spectrum."""
+    return moments(source, [low, high])
 
 
 def recoil_spectrum(source: str, fluence: float, isotope: Isotope, recoil: float) -> float:
@@ -693,14 +766,15 @@ def recoil_spectrum(source: str, fluence: float, isotope: Isotope, recoil: float
     mass = isotope.atomic_mass * ATOMIC_MASS_UNIT - isotope.charge * M_ELECTRON
     lowest = (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2
     total, edges = 0.0, spectrum_edges(source)
-    if lowest < edges[-1]:
+    if edges and lowest < edges[-1]:
         first = next(n for n, edge in enumerate(edges) if edge > lowest)
         start = max(lowest, edges[0])
         parts = moments(source, [start, edges[first]])
         zero, one, two = (part + above for part, above in zip(parts, moments_above(source, first), strict=True))
         total = 2 * zero - 2 * recoil * one - mass * recoil * two
-    if source == "sns" and lowest < PROMPT_ENERGY_MEV:
-        total += kinematic_factor(recoil, PROMPT_ENERGY_MEV, mass)
+    for energy, number in spectrum_lines(source):
+        if lowest < energy:
+            total += number * kinematic_factor(recoil, energy, mass)
     return fluence * G_FERMI**2 * mass / (2 * math.pi) * CM2_PER_MEV_2 * total
 
 
@@ -710,7 +784,7 @@ def chained_events(
     """Counts in each bin of a detector that makes x of recoils, by nested quadrature over T and x."""
     g_p, g_n = couplings
     counts = np.zeros(len(chain.bins) - 1)
-    lines = [PROMPT_ENERGY_MEV] if source == "sns" else []
+    lines = [energy for energy, _ in spectrum_lines(source)]
     for isotope, number in numbers:
         mass = isotope.atomic_mass * ATOMIC_MASS_UNIT - isotope.charge * M_ELECTRON
         weak = g_p * isotope.charge + g_n * (isotope.mass_number - isotope.charge)

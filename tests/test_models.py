@@ -160,7 +160,9 @@ def test_weights_of_the_integrals_are_the_features_of_the_couplings(
 ) -> None:
     """Counts of a source of several flavours, against the square of the couplings of each."""
     values = {"beta": np.array(betas)} if model == "e6" else {}
-    weight = load(model).terms(channel, values).weight
+    (added,) = load(model).terms(channel, values)
+    weight = added.weight.copy()
+    weight[..., 0] += standard_model.features(standard_model.couplings(channel))
     assert weight.shape == (len(betas) if values else 1, len(FLAVOURS), 3, 3)
     integrals = np.random.default_rng(seed).uniform(0.0, 1.0, (len(FLAVOURS), 3))
     for row, beta in zip(weight, betas, strict=False):

@@ -24,6 +24,9 @@ from fastscan.stores.location import read_root
 
 README = (Path(__file__).parents[1] / "grids" / "README.md").read_text()
 C3F8 = (("C", 3), ("F", 8))
+naive.OTHERS["kopeikin-mueller"] = naive.reactor(
+    "kopeikin-mueller", {"U235": 0.58, "U238": 0.07, "Pu239": 0.30, "Pu241": 0.05}, area=1.0
+)
 SNS_RATE, GE_MINI_SECONDS = 1.5e23 / YEAR, 55 * naive.DAY
 RED100_KEV, RED100_COUNTED = (
     tuple(float(row[column]) for row in naive.rows("experiments/red100-2024.csv"))

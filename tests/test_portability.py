@@ -137,6 +137,7 @@ def test_where_nothing_that_is_compiled_can_be_kept_it_is_compiled_each_time(
     assert ended.returncode == 0, ended.stderr
     assert "195.2" in ended.stdout or "195.3" in ended.stdout
     assert warnings_in(ended.stderr) == [WARNING]
+    assert ended.stderr.startswith(("fastscan: warning: ", "<string>:1: "))  # in Python, at the user's own line
 
 
 def test_workers_do_not_repeat_that_nothing_can_be_kept(

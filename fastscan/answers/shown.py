@@ -161,6 +161,8 @@ def in_fine_bins(shown: Shown) -> Shown:
     high = max(_largest(experiment) / unit.size, LEAST_RANGE * low)
     width = _round_width((high - low) / FINE_BINS, whole=shown.kind not in energies.OWN)
     edges = low + width * np.arange(max(math.ceil((high - low) / width), 1) + 1)
+    if experiment.detector.bins:  # what a detector accepts ends by itself, a bin doesn't
+        edges = np.unique(np.minimum(edges, shown.edges[-1]))
     detector = replace(experiment.detector, bins=tuple((edges * unit.size).tolist()))
     return _expected(replace(experiment, detector=detector))
 
@@ -169,7 +171,7 @@ def _largest(experiment: Experiment) -> float:
     """The largest energy that the detector sees of a recoil, in its own energy."""
     detector = experiment.detector
     if isinstance(detector, Detector):
-        return min(detector.edges[-1], experiment.largest_recoil_mev)
+        return min(detector.bin_edges(experiment.largest_recoil_mev)[-1], experiment.largest_recoil_mev)
     # electrons beside nuclei reach far beyond the energies that people look at
     recoils = [each for each in experiment.largest_recoils if each[0] is not None or experiment.channel == "nu-e"]
     seen = [detector.quenching.visible(np.linspace(0.0, most, SAMPLES), each).max() for each, most in recoils]

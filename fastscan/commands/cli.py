@@ -160,7 +160,8 @@ def show(experiment: str, output: str | None, overwrite: bool, as_json: bool, as
 
     found = shown.show(experiment)
     if as_csv:
-        records.write_csv(sys.stdout, (), shown.bin_records(found))
+        bins = shown.bin_records(found)
+        records.write_csv(sys.stdout, list(bins[0]), bins)
     elif as_json:
         terminal.print_json(shown.record(found))
     else:

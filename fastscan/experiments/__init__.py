@@ -8,21 +8,26 @@ from fastscan.experiments.catalogue import load, load_all, names
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.efficiencies import Constant, Logistic, Tabulated
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.fluxes import GivenFlux
 from fastscan.experiments.form_factors import Fermi, Helm, KleinNystrand
 from fastscan.experiments.geometry import Cylinder, Point
 from fastscan.experiments.observations import Measured, MeasuredBins, MeasuredSignal, Projection, ProjectionOver
 from fastscan.experiments.reconstruction import Reconstruction
-from fastscan.experiments.sources import ElectronCapture, PionDecayAtRest, Reactor
+from fastscan.experiments.sources import Core, ElectronCapture, PionDecayAtRest, Reactor
+from fastscan.experiments.sun import Component, Sun, Survival
 from fastscan.experiments.targets import Target
 
 __all__ = [
     "Background",
+    "Component",
     "Constant",
+    "Core",
     "Cylinder",
     "Detector",
     "ElectronCapture",
     "Experiment",
     "Fermi",
+    "GivenFlux",
     "Helm",
     "KleinNystrand",
     "Logistic",
@@ -35,6 +40,8 @@ __all__ = [
     "ProjectionOver",
     "Reactor",
     "Reconstruction",
+    "Sun",
+    "Survival",
     "Tabulated",
     "Target",
     "load",

@@ -92,8 +92,8 @@ class Experiment:
         Examples
         --------
         >>> from fastscan import experiments
-        >>> experiments.load("connie").told()["source"]
-        'reactor: by power, 3.95 GW thermal, fissions U235 0.556, U238 0.071, Pu239 0.326, Pu241 0.047'
+        >>> experiments.load("ricochet-ill").told()["source"]
+        'reactor: by power, 58 MW thermal, fissions U235 1, spectrum mueller-vogel-engel'
         """
         observed, background = self.statistics.told()
         nuclei = "cevns" in self.channels
@@ -168,7 +168,7 @@ class Experiment:
         --------
         >>> from fastscan import experiments
         >>> round(experiments.load("conus").lowest_neutrino_mev, 2)
-        1.81
+        1.8
         """
         if not isinstance(self.detector, Detector):
             return 0.0

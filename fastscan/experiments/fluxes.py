@@ -139,6 +139,8 @@ def _read_columns(table: Table, data: Columns) -> dict[str, str | int]:
         found = {key: inner.take(key, (str, int), "a column's name, or its number from 1 on") for key in inner.names()}
     else:
         found = {name: name for name in data.names}
+        if len(found) < len(data.names):
+            raise table.error("file", f"{data.where}: two columns have the same name")
     for key in found:
         if key != "energy" and key not in NEUTRINOS:
             raise table.error("columns", unknown("neutrino", key, NEUTRINOS))

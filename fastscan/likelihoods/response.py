@@ -109,7 +109,7 @@ class Response:
         total: Array | float = 0.0
         for part, density in zip(parts, self._densities(channel, process), strict=True):
             each = factor(part.transfer2) if factor else np.ones((1, len(density)))
-            flat = density.reshape(len(density), -1)
+            flat = density.reshape(len(density), density.shape[1] * density.shape[2])
             at_once = max(1, AT_ONCE // max(flat.size, 1))
             parts_of_rows = [each[start : start + at_once, :, None] for start in range(0, len(each), at_once)]
             sums = np.concatenate([part.counted.sums(rows * flat) for rows in parts_of_rows])

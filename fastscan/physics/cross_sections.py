@@ -173,8 +173,10 @@ def magnetic_electron(recoil: Array, moments: Array) -> Array:
 
     Examples
     --------
-    >>> float(magnetic_electron(np.array(1.0), 2.0 ** -np.arange(3)).item() * 2 * 1e25)
-    2.494672...
+    The unit of the cross section, pi alpha^2 / m_e^2, at a recoil of 1 MeV of neutrinos of 2 MeV:
+
+    >>> round(magnetic_electron(np.array(1.0), 2.0 ** -np.arange(3)).item() * 2 * 1e25, 6)
+    2.494672
     """
     strength = math.pi * ALPHA**2 / M_ELECTRON**2 * CM2_PER_INVERSE_MEV2
     density: Array = strength * (moments[0] / recoil - moments[1])

@@ -61,7 +61,7 @@ def logarithmic(low: Array, high: Array) -> tuple[Array, Array]:
     >>> low, high = np.array(1e-4), np.array(1e-2)
     >>> nodes, weights = logarithmic(low, high)
     >>> float((weights / (nodes + 1e-6) ** 2).sum().round(6)), float((1 / (low + 1e-6) - 1 / (high + 1e-6)).round(6))
-    (9800.999902, 9800.999902)
+    (9801.000098, 9801.000098)
     """
     nodes, weights = gauss_legendre(np.zeros_like(low), np.log(high / low))
     found = np.asarray(low)[..., None] * np.exp(nodes)
@@ -86,7 +86,7 @@ def panels(ends: Array, steepest: float) -> Array:
     Examples
     --------
     >>> panels(np.array([0.1, 10.0, 2000.0]), 100.0).round(3)
-    array([1.000e-01, 1.000e+01, 1.414e+02, 2.000e+03])
+    array([1.00000e-01, 1.00000e+01, 1.41421e+02, 2.00000e+03])
     >>> panels(np.array([0.0, 1.0]), 100.0)[[0, -2, -1]]
     array([1.e-24, 1.e-02, 1.e+00])
     """
