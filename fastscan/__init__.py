@@ -25,7 +25,7 @@ stands above it:
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  timing  backgrounds  observations  form_factors  targets  experiment  reading
                   catalogue
-    likelihoods   settings  gaussian  rates  response  predictions  likelihood
+    likelihoods   settings  gaussian  rates  response  predictions  exchanges  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify

@@ -6,7 +6,7 @@ its cosine.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -47,13 +47,21 @@ class Side:
         return SCALES[self.view.scale][0](values)
 
     def from_scale(self, drawn: Array) -> Array:
-        """Values in the unit of the axis from drawn numbers, in their shape."""
-        return SCALES[self.view.scale][1](drawn)
+        """Values in the unit of the axis from drawn numbers, in their shape; those of points are the points' own."""
+        order = np.argsort(self.drawn)
+        near = order[np.minimum(np.searchsorted(self.drawn, drawn, sorter=order), order.size - 1)]
+        return np.where(self.drawn[near] == drawn, self.points[near], SCALES[self.view.scale][1](drawn))
 
     @cached_property
     def drawn(self) -> Array:
         """The points as they are drawn."""
         return self.to_scale(self.points)
+
+    def finer(self, times: int) -> "Side":
+        """The same side with so many steps in place of each of its own."""
+        own = np.arange(self.points.size, dtype=float)
+        number = np.arange((self.points.size - 1) * times + 1) / times
+        return replace(self, points=self.from_scale(np.interp(number, own, self.drawn)))
 
     def viewed(self, values: Array) -> Array:
         """Values as people see them: in the unit of the axis, or as another view draws them."""
@@ -268,11 +276,13 @@ def _is_foreign(cube: Cube, name: str) -> bool:
 def side_of(cube: Cube, name: str) -> Side:
     """The axis of a name of `VIEWS` that a plane of a cube can have."""
     axis, view = _view(name)
-    points = cube.axis_points(axis.name)
+    points, axis = cube.axis_points(axis.name), cube.axes[axis.name]  # as the cube's own model describes it
     if not cube.changes_along(axis.name):
         raise LimitError(f"{cube.name} fixes each {axis.name}: nothing changes along the axis")
     if points.size < 2:
         raise LimitError(f"{cube.name}: a plane needs 2 points on the axis {axis.name}, not {points.size}")
+    if view.scale == "log" and not points.min() > 0:
+        raise LimitError(f"{cube.name}: a plane shows {axis.name} by its logarithm, but the axis has {points.min():g}")
     low, high = view.range
     if not (points.min() >= low and points.max() <= high * (1 + 1e-12)):
         low, high = axis.shown(low), axis.shown(high)

@@ -417,7 +417,7 @@ def contours(
     The lines are drawn through the grid of STORE, and each vertex is then put where the likelihood that the store
     carries has it. With 1 dof each beta is a model of its own, with 2 beta is fitted as well as M_Z'. --csv and
     --json print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends;
-    regions narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
+    regions much narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
     jump between betas that fit the data at some mass and betas that don't: a contour runs along the jump.
 
     \b
