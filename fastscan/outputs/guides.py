@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
 ZERO_IN_SM = [axis.name for axis in (EPS, EPS_D, EPS_U, RADIUS, SHIFT, Q)]
 MASSES = [axis.name for axis in (MEDIATOR, M_PHI)]
 MOST_RATIOS = 6  # diagonals in a picture
-BESIDE = 0.05  # part of a diagonal between its label and its upper end
+BESIDE = 0.05  # part of a diagonal between its label and its lower end, where curves rarely are
 SHORTEST = 0.25  # part of a picture's width, below which a diagonal in its corner says nothing
 LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "zorder": 0.5}
 SM = "Standard Model"
@@ -62,11 +62,11 @@ def _draw_ratios(ax: "Axes", mass: Axis) -> None:
     for power in list(found)[:: math.ceil(len(found) / MOST_RATIOS) or 1]:
         x, y = found[power]
         ax.plot(x, y, transform=ax.transAxes, **LINE)
-        over = "top" if y[1] > x[1] else "bottom"  # on the side that is farther from the frame
-        place: dict[str, Any] = {"ha": "right", "va": over, "rotation": angle, "rotation_mode": "anchor"}
+        over = "bottom" if y[0] < x[0] else "top"  # on the side that is farther from the frame
+        place: dict[str, Any] = {"ha": "left", "va": over, "rotation": angle, "rotation_mode": "anchor"}
         told = f"${mass.symbol}/g$ = {units.told(mass.converted(10.0**power, 'GeV', 'MeV'), mass.kind)}"
-        upper = (1 - BESIDE) * x[1] + BESIDE * x[0], (1 - BESIDE) * y[1] + BESIDE * y[0]
-        figures.remark(ax, told, *upper, transform_rotates_text=True, **place)
+        lower = (1 - BESIDE) * x[0] + BESIDE * x[1], (1 - BESIDE) * y[0] + BESIDE * y[1]
+        figures.remark(ax, told, *lower, transform_rotates_text=True, **place)
 
 
 def _draw_end_of_couplings(ax: "Axes") -> None:
