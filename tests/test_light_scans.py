@@ -447,3 +447,19 @@ def test_massless_points_are_no_plane_but_have_limits(write: Write, tmp_path: Pa
     assert limits == pytest.approx(np.asarray(fastscan.limit(CSI, "universal", m_zprime=[0.0, 1e-3, 1e-2])).tolist())
     with pytest.raises(FastscanError, match="shows m_zprime by its logarithm, but the axis has 0"):
         plane_of(cube, PlaneAxes(("m_zprime", "g")))
+
+
+def test_a_likelihood_whose_arrays_do_not_fit_is_refused(light: zarr.Group) -> None:
+    """Kernels trust the shapes, which somebody else's store can say as it likes."""
+    whole = store.read(light, "both/universal").likelihood
+    store._require_shapes(whole, 19)
+    for wrong in (
+        {"roots": whole.roots[:, :1]},
+        {"roots": whole.roots[:, :1], "rates": whole.rates[:, :5]},
+        {"change": whole.change[:, :18]},
+        {"change": whole.change[..., :2, :]},
+        {"spread": whole.spread[:1]},
+        {"members": whole.members[:1]},
+    ):
+        with pytest.raises(ValueError, match="don't fit each other"):
+            store._require_shapes(replace(whole, **wrong), 19)

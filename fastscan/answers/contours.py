@@ -4,10 +4,8 @@ contourpy draws the lines through the plane's grid; each vertex, which lies on a
 then moved along its edge to where the likelihood that the cube carries puts it.
 """
 
-import itertools
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import contourpy
@@ -22,10 +20,6 @@ from fastscan.likelihoods.settings import is_scaled
 from fastscan.limits.doubts import about_errors, about_strengths
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array, Record
-
-LOOK = 4  # steps in place of one along the strength, to see bands that lie between two points of the grid
-FINEST = 16  # steps in place of one at most, where bands are thin
-MOST_POINTS = 2**21  # of a plane with further points
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +64,7 @@ def contours(plane: Plane) -> list[Contour]:
     ----------
     Fig. 5 of arXiv:2002.01482.
     """
-    plane = resolved(plane)
+    plane = plane.resolved
     generator = contourpy.contour_generator(plane.x.drawn, plane.y.drawn, bounded(plane.values, plane.delta))
     lines = [np.asarray(line, float) for line in generator.lines(0.5)]
     vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]))
@@ -78,63 +72,6 @@ def contours(plane: Plane) -> list[Contour]:
     ends = np.cumsum([len(line) for line in lines])[:-1]
     closed = [np.array_equal(line[0], line[-1]) for line in lines]
     return [Contour(*each) for each in zip(np.split(x, ends), np.split(y, ends), closed, strict=True)] if lines else []
-
-
-def resolved(plane: Plane) -> Plane:
-    """A plane with further points, where lines through its own points would cut a thin band into pieces.
-
-    Bands are the strengths between two crossings of the threshold, allowed or not; they are looked for at `LOOK` times
-    as many strengths.  The further points are the likelihood's, with which a stored chi2 is compared first.
-    """
-    if plane.cube.strength not in plane.shown:
-        return plane
-    if plane.stored_in is not None:
-        _ = plane.values  # an error where it is not the likelihood's
-    strengths, others = (plane.x, plane.y) if plane.x.axis.name == plane.cube.strength else (plane.y, plane.x)
-    looked_at = _with_sides(plane, strengths.finer(LOOK), others)
-    allowed = (looked_at.values.T if looked_at.shown[0] == others.axis.name else looked_at.values) <= plane.delta
-    needed = _steps_needed([np.flatnonzero(row[1:] != row[:-1]) / LOOK for row in allowed])
-    along, across = _affordable(needed, plane.x.points.size * plane.y.points.size)
-    return plane if along == across == 1 else _with_sides(plane, strengths.finer(along), others.finer(across))
-
-
-def _with_sides(plane: Plane, strengths: Side, others: Side) -> Plane:
-    """A plane with other points on its sides, from the likelihood."""
-    x, y = (strengths, others) if plane.x.axis.name == strengths.axis.name else (others, strengths)
-    return replace(plane, x=x, y=y, stored_in=None)
-
-
-def _steps_needed(ends: Sequence[Array]) -> tuple[int, int]:
-    """Steps along the strength and across it, in place of one, that bands need not to be cut.
-
-    A band is seen if it is two steps wide, and joined if it moves by no more than half of its width from one line of
-    the grid to the next.  A band that is there on one line alone ends between them and needs nothing.
-
-    Parameters
-    ----------
-    ends : sequence of array, shape (crossings,)
-        Where the threshold is crossed on each line along the strength, ascending, in steps of the grid.
-
-    Examples
-    --------
-    >>> _steps_needed([np.array([3.0, 3.5]), np.array([4.0, 4.5])]), _steps_needed([np.array([1.0, 9.0])] * 2)
-    ((4, 4), (1, 1))
-    """
-    along, across = 1.0, 1.0
-    for here, there in itertools.pairwise(ends):
-        if here.size == there.size >= 2:
-            width = np.minimum(np.diff(here), np.diff(there))
-            moves = np.abs(here[1:] + here[:-1] - there[1:] - there[:-1]) / 2
-            along, across = max(along, (2 / width).max()), max(across, (2 * moves / width).max())
-    return min(math.ceil(along), FINEST), min(math.ceil(across), FINEST)
-
-
-def _affordable(times: tuple[int, int], points: int) -> tuple[int, int]:
-    """As many steps on both sides, or fewer where a plane of some points would have more than `MOST_POINTS`."""
-    along, across = times
-    while points * along * across > MOST_POINTS and max(along, across) > 1:
-        along, across = (along - 1, across) if along >= across else (along, across - 1)
-    return along, across
 
 
 def bounded(values: Array, delta: float) -> Array:
