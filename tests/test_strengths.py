@@ -332,10 +332,8 @@ def test_pictures_of_what_has_two_sides(mixed: Path) -> None:
     place = mixed / "out.zarr"
     if not place.exists():
         fastscan.scan(mixed / "grid.toml", place)
-    for kind, group in (("profile", "conus/nsi-ee-u"), ("contour", "conus/nsi-ee")):
+    for kind, group in (("profile", "conus/nsi-ee-u"), ("limit", "conus/nsi-ee-u"), ("contour", "conus/nsi-ee")):
         ok("plot", place, "-o", mixed / f"{kind}.png", "--kind", kind, "--group", group)
-    told = refusal("plot", place, "-o", mixed / "limit.png", "--kind", "limit", "--group", "conus/nsi-ee-u")
-    assert "limits are drawn on M_Z' only" in told
 
 
 def test_models_are_told_by_family() -> None:
