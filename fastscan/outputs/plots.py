@@ -281,7 +281,7 @@ def _draw_contours(
             line.set_label(f"{name}:\n{_why_no_contour(empty[name])}")
     opacity = 0.15 if len(found) == 1 else 0.08
     for each, records in by_plane:
-        finer = contours.resolved(each)
+        finer = each.resolved
         sides = [_points(side, axes) for side in (finer.x, finer.y)]
         colour = looks[label(records[0])]["color"]
         figures.excluded(ax, sides, contours.bounded(finer.values, finer.delta), 0.5, colour, opacity)
