@@ -25,12 +25,12 @@ stands above it:
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  timing  backgrounds  observations  form_factors  targets  experiment  reading
                   catalogue
-    likelihoods   settings  gaussian  rates  response  predictions  likelihood
+    likelihoods   settings  gaussian  rates  response  predictions  exchanges  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown
-    outputs       figures  plots  spectrum  terminal  citations
+    outputs       figures  guides  overlays  plots  spectrum  terminal  citations
     paper         table3  paper_figures  report  paper
     commands      signals  completion  options  cli
     __main__

@@ -82,7 +82,8 @@ class Term:
     ----------
     weight : array, shape (rows, flavours, features, 3)
         Coefficients of 1, x and x^2 that multiply the energy integral of each feature of the process for neutrinos of
-        each flavour, see `fastscan.physics.cross_sections`.
+        each flavour, see `fastscan.physics.cross_sections`.  All rows of a term with a factor share one weight, which
+        has one power of x.
     process : {"weak", "scalar", "magnetic"}
         How a neutrino scatters.
     factor : callable, optional
@@ -96,6 +97,15 @@ class Term:
     process: Process = "weak"
     factor: Callable[[Array], Array] | None = None
     massless: bool = False
+
+    @property
+    def power(self) -> int:
+        """The power of x of a term with a factor."""
+        return int(self.weight.any(axis=(0, 1, 2)).argmax())
+
+    def at(self, transfer2: Array) -> Array:
+        """The factor in each row at q^2 in MeV^2, shape (nodes,): shape (rows, nodes), or (1, nodes) of all rows."""
+        return np.ones((1, transfer2.size)) if self.factor is None else self.factor(transfer2)
 
 
 class Interaction(ABC):

@@ -113,7 +113,7 @@ class Vector(Interaction):
         exchanges = [(couplings(channel, self.nu, self.charges), lambda q2: propagator(mass, q2))]
         if self.loop:
             exchanges.append((couplings(channel, self.nu, ELECTROMAGNETIC), mixed))
-        return expanded(channel, exchanges, rows=len(mass), massless=bool((mass < MASSLESS).any()))
+        return expanded(channel, exchanges, massless=bool((mass < MASSLESS).any()))
 
     def identity(self) -> dict[str, Any]:
         assert self.charges is not None
@@ -165,9 +165,7 @@ def couplings(channel: Channel, nu: Sequence[float], charges: Mapping[str, tuple
     return np.outer(nu, pair) / (2 * math.sqrt(2) * G_FERMI)
 
 
-def expanded(
-    channel: Channel, exchanges: Sequence[tuple[Array, Factor]], rows: int, massless: bool
-) -> tuple[Term, ...]:
+def expanded(channel: Channel, exchanges: Sequence[tuple[Array, Factor]], massless: bool) -> tuple[Term, ...]:
     """The terms of exchanges that interfere with the Standard Model and with each other.
 
     Parameters
@@ -175,8 +173,6 @@ def expanded(
     channel : {"cevns", "nu-e"}
     exchanges : sequence of (array, callable)
         Shifts of the couplings per x, shape (flavours, 2), each with its dependence on q^2.
-    rows : int
-        Number of rows.
     massless : bool
         Whether in some row nothing but a threshold keeps the counts finite.
     """
@@ -185,7 +181,7 @@ def expanded(
     found = []
 
     def add(features: Array, power: int, factor: Factor) -> None:
-        weight = np.zeros((rows, *features.shape, 3))
+        weight = np.zeros((1, *features.shape, 3))
         weight[..., power] = features
         found.append(Term(weight, factor=factor, massless=massless))
 
@@ -319,7 +315,7 @@ class Scalar(Interaction):
             features = standard_model.features(np.array([self.couplings[each] for each in NUCLEONS]))
         else:
             features = np.array([self.couplings["e"] ** 2])
-        weight = np.zeros((len(mass), len(FLAVOURS), len(features), 3))
+        weight = np.zeros((1, len(FLAVOURS), len(features), 3))
         weight[..., 2] = features
 
         def factor(q2: Array) -> Array:
