@@ -118,11 +118,11 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
     signal, statistics = found.signal.ravel(), loaded.statistics
     exposed = loaded.exposed
     error = np.sqrt(statistics.counts(signal, exposed).variance) if loaded.is_measured else None
-    backgrounds = statistics.backgrounds_in(signal, exposed)
+    backgrounds, data = statistics.backgrounds_in(signal, exposed), statistics.data(exposed)
     return replace(
         found,
         backgrounds={name: events.reshape(found.shape) for name, events in backgrounds.items()},
-        data=None if statistics.data is None else statistics.data.reshape(found.shape),
+        data=None if data is None else data.reshape(found.shape),
         error=None if error is None else error.reshape(found.shape),
     )
 
