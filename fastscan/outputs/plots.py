@@ -281,10 +281,9 @@ def _draw_contours(
             line.set_label(f"{name}:\n{_why_no_contour(empty[name])}")
     opacity = 0.15 if len(found) == 1 else 0.08
     for each, records in by_plane:
-        finer = contours.resolved(each)
-        sides = [_points(side, axes) for side in (finer.x, finer.y)]
+        sides = [_points(side, axes) for side in (each.x, each.y)]
         colour = looks[label(records[0])]["color"]
-        figures.excluded(ax, sides, contours.bounded(finer.values, finer.delta), 0.5, colour, opacity)
+        figures.excluded(ax, sides, contours.bounded(each.values, each.delta), 0.5, colour, opacity)
     named = {"color": figures.COLOURS[0], "alpha": opacity} if len(found) == 1 else figures.EXCLUDED
     ax.fill_between([], [], label="excluded", **named)
     xs, ys = (_points(side, axes) for side in (plane.x, plane.y))
