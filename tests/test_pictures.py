@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ok, refusal, scanned
+from conftest import GRID, ok, refusal, scanned
 from matplotlib.axes import Axes
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
@@ -230,12 +230,9 @@ def test_pieces_of_one_curve_are_named_once(light: str, curve: Path) -> None:
 
 
 def test_an_overlay_of_limits_on_a_heavy_mass_can_be_in_another_unit(tmp_path: Path) -> None:
-    grid = LIGHT.replace('"universal", "lmu-ltau", "scalar-q14"', '"chi"').replace(
-        "start = 0.1, stop = 10000", "start = 1e4, stop = 2e6"
-    )
     (tmp_path / "theirs.csv").write_text("5 0.2\n28 0.1\n")
     overlay = Overlay(str(tmp_path / "theirs.csv"), x="%", y="TeV")
-    figure, _ = plots.plot(str(scanned(grid, tmp_path)), Question(("conus/chi",)), overlay=[overlay])
+    figure, _ = plots.plot(str(scanned(GRID, tmp_path)), Question(("coherent-csi/chi",)), overlay=[overlay])
     np.testing.assert_allclose(lines(figure)["theirs"], [(0.05, 200), (0.28, 100)], rtol=1e-12)
 
 
