@@ -2,8 +2,8 @@
 
     events, chi2           expected counts and chi-square at any points
     show                   an experiment, and what the Standard Model predicts in each of its bins
-    limit, intervals       lower limits on M_Z', and every allowed interval
-    delta_chi2             chi2 above its infimum over all M_Z'
+    limit, intervals       limits on the strength of a model, and every allowed interval
+    delta_chi2             chi2 above its infimum over all strengths
     scan, open             fill a store over a grid file, and read it as xarray
     experiments, models    what there is, and the words to make more of it; grid reads grid files
 
@@ -25,12 +25,12 @@ stands above it:
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  timing  backgrounds  observations  form_factors  targets  experiment  reading
                   catalogue
-    likelihoods   settings  gaussian  rates  response  predictions  likelihood
+    likelihoods   settings  gaussian  rates  response  predictions  exchanges  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown
-    outputs       figures  plots  spectrum  terminal  citations
+    outputs       figures  guides  overlays  plots  spectrum  terminal  citations
     paper         table3  paper_figures  report  paper
     commands      signals  completion  options  cli
     __main__

@@ -15,6 +15,12 @@ from fastscan.inputs import bounds, units
 if TYPE_CHECKING:
     from fastscan.typing import Array
 
+IN_PICTURES = {  # units whose text is no mathematics
+    "1e-11 mu_B": r"$10^{-11}\,\mu_\mathrm{B}$",
+    "1e-12 e": r"$10^{-12}\,e$",
+    "1e-32 cm2": r"$10^{-32}\,\mathrm{cm}^2$",
+}
+
 
 @dataclass(frozen=True)
 class View:
@@ -138,9 +144,14 @@ class Axis:
         return f"{self.text}/{self.shown_unit}" if self.shown_unit else self.text
 
     @property
+    def drawn_unit(self) -> str:
+        """`shown_unit` as a picture shows it."""
+        return IN_PICTURES.get(self.shown_unit, self.shown_unit)
+
+    @property
     def own_view(self) -> View:
         """How it is drawn where nothing else is asked for."""
-        unit = f" [{self.shown_unit}]" if self.shown_unit else ""
+        unit = f" [{self.drawn_unit}]" if self.shown_unit else ""
         column = _with_unit(self.name, self.shown_unit)
         ticks = (1, 2, 5) if self.unit != "1" else (1,)  # quantities with a unit span few decades, factors many
         return View(self.name, column, f"${self.symbol}${unit}", "log" if self.logarithmic else "linear", ticks)

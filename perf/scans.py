@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from adapter import layout
 from measure import Calls, pair
 
 import fastscan
-from grids import grid
+from grids import grid, light_grid
 
 GRID = grid(400, 400, 160, 10)  # 256 million points: 1 GB
 
@@ -73,3 +73,17 @@ def two_workers(place: Path) -> Iterator[Calls]:
             fastscan.scan(place / "grid.toml", place / "second.zarr", client=client)
 
         yield distributed, both.scan
+
+
+@pair("scan of 10^8 points over (m_zprime, g, sigma_sys) / of a heavy Z' of that size", at_least=0.8, since="wings")
+def light(place: Path) -> Iterator[Calls]:
+    def scanning(name: str, text: str) -> Callable[[], None]:
+        (place / f"{name}.toml").write_text(text)
+
+        def scan() -> None:
+            shutil.rmtree(place / "out.zarr", ignore_errors=True)
+            fastscan.scan(place / f"{name}.toml", place / "out.zarr")
+
+        return scan
+
+    yield scanning("light", light_grid(400, 2500, 100)), scanning("heavy", grid(400, 2500, 10, 10))

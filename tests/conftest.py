@@ -175,9 +175,26 @@ luminosity = { values = [1, 10, 1000] }
 """
 
 
-MANY_TASKS = with_store(
-    GRID.replace("num = 13", "num = 181").replace('["chi", "e6"]', '["e6"]'), chunk="1 KiB", task="1 KiB"
-)
+BETA = 'beta = { start = 0, stop = 180, num = 13, unit = "deg" }'
+# The same grid of a light model, whose masses are those of the heavy one, and of a model whose strength has a sign.
+GRIDS = {
+    "e6": GRID,
+    "b-l": GRID.replace(BETA, 'g = { start = 1e-5, stop = 10, num = 13, spacing = "log" }').replace("e6", "b-l"),
+    "nsi-ee": GRID.replace(
+        BETA, "eps_d = { start = -0.6, stop = 0.6, num = 13 }\neps_u = { start = -1, stop = 1, num = 37 }"
+    ).replace("e6", "nsi-ee"),
+}
+
+
+def many_tasks(model: str) -> str:
+    """One of `GRIDS` with hundreds of tasks, and without its heavy model that has no row parameter."""
+    alone = GRIDS[model].replace("num = 13", "num = 181").replace('"chi", ', "")
+    if model == "nsi-ee":
+        alone = "\n".join(line for line in alone.splitlines() if not line.startswith("m_zprime"))
+    return with_store(alone, chunk="1 KiB", task="1 KiB")
+
+
+MANY_TASKS = many_tasks("e6")
 
 
 @pytest.fixture

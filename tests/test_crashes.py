@@ -18,7 +18,7 @@ from subprocess import PIPE
 import dask
 import psutil
 import pytest
-from conftest import DASK, FASTSCAN, GRID, MANY_TASKS, free_port, run, scanned, with_store
+from conftest import DASK, FASTSCAN, GRID, MANY_TASKS, free_port, many_tasks, run, scanned, with_store
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
 
@@ -45,14 +45,17 @@ def chunks(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("c.*"))}
 
 
-def test_killed_twenty_times_a_scan_is_the_same_and_little_is_repeated(tmp_path: Path) -> None:
-    grid = tmp_path / "grid.toml"
-    grid.write_text(MANY_TASKS.replace("num = 181", "num = 361"))
+@pytest.mark.parametrize(("model", "kills"), [("e6", KILLS), ("b-l", 5), ("nsi-ee", 5)])
+def test_killed_again_and_again_a_scan_is_the_same_and_little_is_repeated(
+    model: str, kills: int, tmp_path: Path
+) -> None:
+    grid, group = tmp_path / "grid.toml", f"coherent-csi/{model}"
+    grid.write_text(many_tasks(model).replace("num = 181", "num = 361"))
     fastscan.scan(grid, tmp_path / "undisturbed.zarr")
     out, rng, in_flight = tmp_path / "out.zarr", random.Random(0), CPU_COUNT
     unfinished: set[int] = set()
     killed = 0
-    while killed < KILLS:
+    while killed < kills:
         before = records(out)
         command = [FASTSCAN, "scan", grid, "-o", out, "--resume"]
         running = subprocess.Popen(command, stdout=PIPE, stderr=PIPE)
@@ -64,10 +67,10 @@ def test_killed_twenty_times_a_scan_is_the_same_and_little_is_repeated(tmp_path:
         assert running.returncode == -signal.SIGKILL, f"it ended before it was killed often enough: {told.decode()}"
         killed += 1
         root = read_root(out)
-        cube = store.read(root, E6)
+        cube = store.read(root, group)
         done = recorded_tasks(root, cube)
         keys = {task: chunk_keys(cube, task) for task in range(cube.layout.tasks)}
-        written = {task for task in keys if any((out / E6 / key).exists() for key in keys[task])}
+        written = {task for task in keys if any((out / group / key).exists() for key in keys[task])}
         assert done <= written
         assert len(written - done - unfinished) <= in_flight  # what this kill makes another run compute again
         unfinished = written - done
@@ -187,13 +190,23 @@ def test_identical_scans_at_the_same_time_are_one(grid: Path, tmp_path: Path, un
     scanner.finish(str(out))
 
 
+@pytest.mark.parametrize(
+    ("model", "old", "new", "axis"),
+    [
+        ("e6", "stop = 2000", "stop = 2001", "m_zprime"),
+        ("b-l", "stop = 10", "stop = 11", "g"),
+        ("nsi-ee", "stop = 1,", "stop = 1.5,", "eps_u"),
+    ],
+)
 def test_another_scan_of_the_same_group_is_refused_while_one_runs(
-    grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+    model: str, old: str, new: str, axis: str, tmp_path: Path
 ) -> None:
-    out, other = tmp_path / "out.zarr", tmp_path / "other.toml"
-    other.write_text(MANY_TASKS.replace("stop = 2000", "stop = 2001"))
+    out, grid, other = tmp_path / "out.zarr", tmp_path / "grid.toml", tmp_path / "other.toml"
+    undisturbed = chunks(scanned(many_tasks(model), tmp_path))
+    out.rename(tmp_path / "undisturbed.zarr")
+    other.write_text(many_tasks(model).replace(old, new))
     scan = started(out, grid)
-    with pytest.raises(FastscanError, match=r"from another run: axes\.m_zprime\.stop differ; nothing was changed"):
+    with pytest.raises(FastscanError, match=rf"from another run: axes\.{axis}\.stop differ; nothing was changed"):
         fastscan.scan(other, out, resume=True)
     _, problem = scan.communicate(timeout=PATIENCE)
     assert scan.returncode == 0, problem.decode()

@@ -11,32 +11,38 @@ import dask
 import numpy as np
 import pytest
 import zarr
-from conftest import GRID, Arrays, Write, arrays, scanned, tells_its_peak, with_store
+from conftest import GRID, GRIDS, Arrays, Write, arrays, scanned, tells_its_peak, with_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscan
 from fastscan.errors import FastscanError
+from fastscan.kernels import blocks
 from fastscan.scans import scanner
+from fastscan.scans.plan import plan
 
-GROUPS = ("coherent-csi/chi", "coherent-csi/e6")
+SETTINGS = ("sigma_sys", "luminosity")
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
-    return arrays(scanned(GRID, tmp_path_factory.mktemp("undisturbed")))
+def of_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Arrays]:
+    return {model: arrays(scanned(grid, tmp_path_factory.mktemp("undisturbed"))) for model, grid in GRIDS.items()}
+
+
+@pytest.fixture
+def undisturbed(of_models: dict[str, Arrays]) -> Arrays:
+    return of_models["e6"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_cube_is_chi2_and_events_at_its_points(dtype: str, write: Write, tmp_path: Path) -> None:
-    root = fastscan.scan(write("g.toml", with_store(GRID, dtype=dtype)), tmp_path / "out.zarr")
-    for group in GROUPS:
+@pytest.mark.parametrize("model", GRIDS)
+def test_a_cube_is_chi2_and_events_at_its_points(model: str, dtype: str, write: Write, tmp_path: Path) -> None:
+    root = fastscan.scan(write("g.toml", with_store(GRIDS[model], dtype=dtype)), tmp_path / "out.zarr")
+    for group in ("coherent-csi/chi", f"coherent-csi/{model}"):
         cube = fastscan.open(root, group)
-        e6 = "beta" in cube.coords
-        at = {
-            "m_zprime": cube.m_zprime.values[:, None, None],
-            "beta": cube.beta.values[:, None, None, None] if e6 else None,
-        }
+        own = [name for name in cube.chi2.dims if name not in SETTINGS]
+        mesh = np.meshgrid(*(cube[name].values for name in own), indexing="ij", sparse=True)
+        at = {name: values[..., None, None] for name, values in zip(own, mesh, strict=True)}
         chi2 = fastscan.chi2(
             "coherent-csi",
             group.split("/")[1],
@@ -50,22 +56,36 @@ def test_a_cube_is_chi2_and_events_at_its_points(dtype: str, write: Write, tmp_p
 
 
 @given(
+    model=st.sampled_from(list(GRIDS)),
     chunk=st.integers(1024, 40_000),
     task=st.integers(1024, 100_000),
     threads=st.sampled_from([1, 2]),
 )
-@settings(max_examples=12)
-def test_chunk_task_and_threads_change_no_bit(chunk: int, task: int, threads: int, undisturbed: Arrays) -> None:
+@settings(max_examples=18)
+def test_chunk_task_and_threads_change_no_bit(
+    model: str, chunk: int, task: int, threads: int, of_models: dict[str, Arrays]
+) -> None:
     with tempfile.TemporaryDirectory() as place, dask.config.set(num_workers=threads):
         grid = Path(place) / "grid.toml"
-        grid.write_text(with_store(GRID, chunk=f"{chunk} B", task=f"{task} B"))
+        grid.write_text(with_store(GRIDS[model], chunk=f"{chunk} B", task=f"{task} B"))
         fastscan.scan(grid, Path(place) / "out.zarr")
-        assert arrays(Path(place) / "out.zarr") == undisturbed
+        assert arrays(Path(place) / "out.zarr") == of_models[model]
 
 
-@pytest.mark.parametrize("threads_per_worker", [1, 2])
+@pytest.mark.parametrize("model", ["b-l", "nsi-ee"])
+@pytest.mark.parametrize("tile", [1, 100, 10**6])
+def test_tiles_change_no_bit(tile: int, model: str, of_models: dict[str, Arrays], write: Write, tmp_path: Path) -> None:
+    cube = next(each for each in plan(write("g.toml", GRIDS[model])) if each.model == model)
+    noise, variance = (each.reshape(1, -1) for each in cube.noise_and_variance([slice(None)] * 2))
+    for fill in (blocks.chi2_block.serial, blocks.chi2_block.parallel):
+        out = np.empty((len(cube.likelihood.scale), cube.x.size, noise.shape[1]), "float32")
+        fill(cube.likelihood.sums, cube.x, noise, variance, tile, out)
+        assert out.tobytes() == of_models[model][f"{cube.name}/chi2"][1]
+
+
+@pytest.mark.parametrize(("threads_per_worker", "model"), [(1, "e6"), (2, "e6"), (1, "b-l"), (2, "nsi-ee")])
 def test_worker_processes_change_no_bit(
-    threads_per_worker: int, grid_file: Path, tmp_path: Path, undisturbed: Arrays
+    threads_per_worker: int, model: str, write: Write, tmp_path: Path, of_models: dict[str, Arrays]
 ) -> None:
     from distributed import Client, LocalCluster
 
@@ -75,8 +95,8 @@ def test_worker_processes_change_no_bit(
         ) as cluster,
         Client(cluster) as client,
     ):
-        fastscan.scan(grid_file, tmp_path / "out.zarr", client=client)
-    assert arrays(tmp_path / "out.zarr") == undisturbed
+        fastscan.scan(write("grid.toml", GRIDS[model]), tmp_path / "out.zarr", client=client)
+    assert arrays(tmp_path / "out.zarr") == of_models[model]
 
 
 def test_the_clusters_of_the_command_line_have_no_dashboard(write: Write) -> None:
@@ -98,9 +118,13 @@ if __name__ == "__main__":
     assert subprocess.run(command, check=True, capture_output=True).stdout == b"404\n"
 
 
-@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
-def test_parts_make_the_same_cube(order: tuple[int, ...], undisturbed: Arrays, write: Write, tmp_path: Path) -> None:
-    grid = write("parts.toml", with_store(GRID, chunk="4 KiB", task="4 KiB"))
+@pytest.mark.parametrize(
+    ("order", "model"), [((1, 2, 3), "e6"), ((3, 1, 2), "e6"), ((3, 1, 2), "b-l"), ((1, 2, 3), "nsi-ee")]
+)
+def test_parts_make_the_same_cube(
+    order: tuple[int, ...], model: str, of_models: dict[str, Arrays], write: Write, tmp_path: Path
+) -> None:
+    grid = write("parts.toml", with_store(GRIDS[model], chunk="4 KiB", task="4 KiB"))
     out = tmp_path / "out.zarr"
     for number, k in enumerate(order[:-1], 1):
         fastscan.scan(grid, out, part=(k, 3))
@@ -113,7 +137,7 @@ def test_parts_make_the_same_cube(order: tuple[int, ...], undisturbed: Arrays, w
     fastscan.scan(grid, out, part=(order[0], 3))
     scanner.finish(str(out))
     assert {path: path.stat().st_mtime_ns for path in written} == written  # nothing is computed twice
-    assert arrays(out) == undisturbed
+    assert arrays(out) == of_models[model]
 
 
 def test_finish_names_the_tasks_where_no_scan_in_parts_has_them_all(write: Write, tmp_path: Path) -> None:
@@ -234,6 +258,6 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 def test_a_task_of_a_group_that_was_replaced_writes_nothing(grid_file: Path, tmp_path: Path) -> None:
     """As a worker sees it, when another scan replaces the store of one that runs."""
     fastscan.scan(grid_file, tmp_path / "out.zarr")
-    outcome = scanner.compute(scanner.Task(str(tmp_path / "out.zarr"), GROUPS[0], "of another run", 0))
+    outcome = scanner.compute(scanner.Task(str(tmp_path / "out.zarr"), "coherent-csi/chi", "of another run", 0))
     assert outcome.points == 0
     assert "coherent-csi/chi was replaced by another run" in outcome.problem

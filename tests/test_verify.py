@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xxhash
-from conftest import GRID, files, with_store
+from conftest import GRID, GRIDS, files, scanned, with_store
 
 import fastscan
 from fastscan.answers.answers import contours_of_store, limits_of_store
@@ -74,14 +74,15 @@ def test_a_good_store_is_left_as_it_is(stored: Path) -> None:
     [flip_a_bit, cut_short, Path.unlink, put_a_pipe, make_it_huge, write_other_values_with_their_checksum],
     ids=lambda f: f.__name__,
 )
-def test_a_damaged_chunk_is_named_and_repaired(stored: Path, damage: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("model", GRIDS)
+def test_a_damaged_chunk_is_named_and_repaired(model: str, damage: Callable[[Path], None], tmp_path: Path) -> None:
+    stored, group = scanned(with_store(GRIDS[model], chunk="2 KiB", task="4 KiB"), tmp_path), f"coherent-csi/{model}"
     before = files(stored)
-    damage(stored / E6 / CHUNK)
-    chi, e6 = verify(stored, everything=True)
-    assert chi.damaged == ()
-    assert e6.damaged == (f"{E6}/{CHUNK}",)
+    damage(stored / group / CHUNK)
+    damaged = {each.group: each.damaged for each in verify(stored, everything=True)}
+    assert damaged == {"coherent-csi/chi": (), group: (f"{group}/{CHUNK}",)}
     with pytest.raises(FastscanError, match="lacks 1 of"):
-        fastscan.open(str(stored), E6)
+        fastscan.open(str(stored), group)
     fastscan.scan(stored.parent / "grid.toml", stored, resume=True)
     assert files(stored) == before
 

@@ -72,9 +72,12 @@ def contours_of_store(
 def contours_of_cubes(
     cubes: Iterable[Cube], question: Question, axes: PlaneAxes, stored_in: zarr.Group | None = None
 ) -> Iterator[tuple[Plane, list[Contour]]]:
-    """As `contours_of_store`, of cubes; with the root of their store as `stored_in`, from the stored chi2."""
+    """As `contours_of_store`, of cubes; with the root of their store as `stored_in`, from the stored chi2.
+
+    The planes are `fastscan.answers.planes.Plane.resolved`, as the lines that are drawn through them.
+    """
     for cube in cubes:
         plane = plane_of(cube, axes, question, stored_in)
         lines = contours(plane)
         warn(*doubts_of_contours(plane, lines))
-        yield plane, lines
+        yield plane.resolved, lines

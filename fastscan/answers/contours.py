@@ -64,6 +64,7 @@ def contours(plane: Plane) -> list[Contour]:
     ----------
     Fig. 5 of arXiv:2002.01482.
     """
+    plane = plane.resolved
     generator = contourpy.contour_generator(plane.x.drawn, plane.y.drawn, bounded(plane.values, plane.delta))
     lines = [np.asarray(line, float) for line in generator.lines(0.5)]
     vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]))
@@ -92,6 +93,8 @@ def _refined(plane: Plane, vertices: Array) -> Array:
     refined = vertices.copy()
     for axis, side in enumerate(sides):
         own = np.flatnonzero(along == axis)
+        edge = np.rint(place[own, 1 - axis]).astype(np.intp)
+        vertices[own, 1 - axis] = refined[own, 1 - axis] = sides[1 - axis].drawn[edge]  # without rounding
         changes = side.axis.name not in plane.fitted
         lowest = np.zeros(own.size) if changes else plane.lowest(*vertices[own].T)
         cell = np.minimum(place[own, axis].astype(np.intp), side.drawn.size - 2)

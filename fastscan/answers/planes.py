@@ -4,9 +4,10 @@ Axes are taken in the scale in which they are drawn: masses and luminosities by 
 its cosine.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +26,9 @@ from fastscan.stores.cube import Cube
 from fastscan.typing import Array, IntArray
 
 AT_ONCE = 2**20  # points computed at a time: this bounds the memory where chi2 is minimised over an axis
+LOOK = 4  # steps in place of one along the strength, to see bands that lie between two points of the grid
+FINEST = 64  # steps in place of one at most, where bands are thin
+MOST_POINTS = 2**21  # of a plane with further points: some 10 MB
 Scale = tuple[Callable[[Array], Array], Callable[[Array], Array]]  # from the unit of an axis to what is drawn, and back
 SCALES: dict[str, Scale] = {
     "linear": (np.positive, np.positive),
@@ -47,13 +51,21 @@ class Side:
         return SCALES[self.view.scale][0](values)
 
     def from_scale(self, drawn: Array) -> Array:
-        """Values in the unit of the axis from drawn numbers, in their shape."""
-        return SCALES[self.view.scale][1](drawn)
+        """Values in the unit of the axis from drawn numbers, in their shape; those of points are the points' own."""
+        order = np.argsort(self.drawn)
+        near = order[np.minimum(np.searchsorted(self.drawn, drawn, sorter=order), order.size - 1)]
+        return np.where(self.drawn[near] == drawn, self.points[near], SCALES[self.view.scale][1](drawn))
 
     @cached_property
     def drawn(self) -> Array:
         """The points as they are drawn."""
         return self.to_scale(self.points)
+
+    def finer(self, times: int) -> "Side":
+        """The same side with so many steps in place of each of its own."""
+        own = np.arange(self.points.size, dtype=float)
+        number = np.arange((self.points.size - 1) * times + 1) / times
+        return replace(self, points=self.from_scale(np.interp(number, own, self.drawn)))
 
     def viewed(self, values: Array) -> Array:
         """Values as people see them: in the unit of the axis, or as another view draws them."""
@@ -178,6 +190,31 @@ class Plane:
             chi2 = stored
         return chi2 - self._lowest_on_grid
 
+    @cached_property
+    def resolved(self) -> "Plane":
+        """The plane with further points, where lines through its own points would cut a thin band into pieces.
+
+        Bands are the strengths between two crossings of the threshold, allowed or not; they are looked for at `LOOK`
+        times as many strengths.  Further points are the likelihood's, with which a stored chi2 is compared first.
+        """
+        points = self.x.points.size * self.y.points.size
+        if self.cube.strength not in self.shown or points * LOOK > MOST_POINTS:
+            return self
+        if self.stored_in is not None:
+            _ = self.values  # an error where it is not the likelihood's
+        upright = self.y.axis.name == self.cube.strength
+        strengths, others = (self.y, self.x) if upright else (self.x, self.y)
+        values = self._with_sides(strengths.finer(LOOK), others).values
+        allowed = (values.T if upright else values) <= self.delta  # (others, strengths)
+        needed = _steps_needed([np.flatnonzero(row[1:] != row[:-1]) / LOOK for row in allowed])
+        along, across = _affordable(needed, points)
+        return self if along == across == 1 else self._with_sides(strengths.finer(along), others.finer(across))
+
+    def _with_sides(self, strengths: Side, others: Side) -> "Plane":
+        """The plane with other points on its sides, from the likelihood."""
+        x, y = (others, strengths) if self.y.axis.name == strengths.axis.name else (strengths, others)
+        return replace(self, x=x, y=y, stored_in=None)
+
     @property
     def _lowest_on_grid(self) -> Array:
         """The infimum that Delta chi2 is measured from on the grid, in a shape that broadcasts to (y, x)."""
@@ -199,6 +236,39 @@ class Plane:
         order += [number for number in range(len(dimensions)) if number not in order]
         values = chunks.computed(cube, chi2.transpose(order))  # type: ignore[no-untyped-call]
         return values.reshape(values.shape[:2])
+
+
+def _steps_needed(ends: Sequence[Array]) -> tuple[int, int]:
+    """Steps along the strength and across it, in place of one, that bands need not to be cut.
+
+    A band is seen if it is two steps wide, and joined if it moves by no more than half of its width from one line of
+    the grid to the next.  A band that is there on one line alone ends between them and needs nothing.
+
+    Parameters
+    ----------
+    ends : sequence of array, shape (crossings,)
+        Where the threshold is crossed on each line along the strength, ascending, in steps of the grid.
+
+    Examples
+    --------
+    >>> _steps_needed([np.array([3.0, 3.5]), np.array([4.0, 4.5])]), _steps_needed([np.array([1.0, 9.0])] * 2)
+    ((4, 4), (1, 1))
+    """
+    along, across = 1.0, 1.0
+    for here, there in itertools.pairwise(ends):
+        if here.size == there.size >= 2:
+            width = np.minimum(np.diff(here), np.diff(there))
+            moves = np.abs(here[1:] + here[:-1] - there[1:] - there[:-1]) / 2
+            along, across = max(along, (2 / width).max()), max(across, (2 * moves / width).max())
+    return min(math.ceil(along), FINEST), min(math.ceil(across), FINEST)
+
+
+def _affordable(times: tuple[int, int], points: int) -> tuple[int, int]:
+    """As many steps on both sides, or fewer where a plane of some points would have more than `MOST_POINTS`."""
+    along, across = times
+    while points * along * across > MOST_POINTS and max(along, across) > 1:
+        along, across = (along - 1, across) if along >= across else (along, across - 1)
+    return along, across
 
 
 def plane_of(
@@ -233,7 +303,7 @@ def plane_of(
     >>> plane.dof, plane.values.shape, float(plane.values[200, 0].round(3))  # (masses, betas)
     (2, (400, 181), 29.722)
     >>> [line.closed for line in contours(plane)]
-    [False, True, False, False, False]
+    [False, False, False, False, False]
     """
     asked = question or Question()
     given = asked.held
@@ -268,11 +338,13 @@ def _is_foreign(cube: Cube, name: str) -> bool:
 def side_of(cube: Cube, name: str) -> Side:
     """The axis of a name of `VIEWS` that a plane of a cube can have."""
     axis, view = _view(name)
-    points = cube.axis_points(axis.name)
+    points, axis = cube.axis_points(axis.name), cube.axes[axis.name]  # as the cube's own model describes it
     if not cube.changes_along(axis.name):
         raise LimitError(f"{cube.name} fixes each {axis.name}: nothing changes along the axis")
     if points.size < 2:
         raise LimitError(f"{cube.name}: a plane needs 2 points on the axis {axis.name}, not {points.size}")
+    if view.scale == "log" and not points.min() > 0:
+        raise LimitError(f"{cube.name}: a plane shows {axis.name} by its logarithm, but the axis has {points.min():g}")
     low, high = view.range
     if not (points.min() >= low and points.max() <= high * (1 + 1e-12)):
         low, high = axis.shown(low), axis.shown(high)

@@ -417,7 +417,7 @@ def contours(
     The lines are drawn through the grid of STORE, and each vertex is then put where the likelihood that the store
     carries has it. With 1 dof each beta is a model of its own, with 2 beta is fitted as well as M_Z'. --csv and
     --json print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends;
-    regions narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
+    regions much narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
     jump between betas that fit the data at some mass and betas that don't: a contour runs along the jump.
 
     \b
@@ -445,7 +445,14 @@ def contours(
 @options.store
 @click.option("-o", "--output", required=True, type=click.Path(), help="File to write: .png, .pdf or .svg.")
 @click.option("--kind", help="profile, limit or contour; left out, what the store has axes for.")
-@click.option("--along", help="Axis for limits: sigma_sys, luminosity or beta.")
+@click.option("--along", help="Axis for limits: sigma_sys, luminosity, beta or the mass of a mediator.")
+@click.option(
+    "--overlay",
+    multiple=True,
+    metavar="FILE[,label=TEXT][,x=UNIT][,y=UNIT]",
+    help="Draw another curve, from a file of two columns, the picture's x and y; units of the columns where they are "
+    "not those of the picture. Repeatable; files with one label are pieces of one curve.",
+)
 @options.plane
 @options.question(
     options.group,
@@ -460,6 +467,7 @@ def plot(
     output: str,
     kind: str | None,
     along: str | None,
+    overlay: tuple[str, ...],
     axes: tuple[str, str] | None,
     minimise: tuple[str, ...],
     question: Question,
@@ -467,21 +475,24 @@ def plot(
 ) -> None:
     """A picture of a store: profiles, limits or contours.
 
-    A profile is Delta chi2 against M_Z'; limits are drawn against sigma_sys, luminosity or beta; contours bound the
-    regions that are excluded in a plane. Measured data at a luminosity other than 1 are named scaled data; limits from
-    them are thin, beside the expected ones. Needs matplotlib: pip install 'fastscan[plot]'.
+    A profile is Delta chi2 against what the limits of a group are on; limits are drawn against sigma_sys, luminosity,
+    beta or the mass of a mediator; contours bound the regions that are excluded in a plane. Measured data at a
+    luminosity other than 1 are named scaled data; limits from them are thin, beside the expected ones. Needs
+    matplotlib: pip install 'fastscan[plot]'.
 
     \b
     Examples: fastscan plot results/coherent-csi.zarr -o limits.pdf
               fastscan plot results/coherent-csi.zarr -o plane.png --kind contour --axes cos_beta,m_zprime
+              fastscan plot results/light.zarr -o light.pdf --overlay borexino.csv,label=Borexino,x=GeV
     """
     from pathlib import Path
 
     from fastscan.outputs import figures, plots
+    from fastscan.outputs.overlays import Overlay
 
     _check_picture(output, overwrite)
     wanted = plots.Picture(kind, along, PlaneAxes(axes, minimise))
-    picture, left_out = plots.plot(store, question, wanted)
+    picture, left_out = plots.plot(store, question, wanted, [Overlay.parse(each) for each in overlay])
     figures.save(picture, Path(output))
     click.echo(f"written to {output}" + (f"; without {shown(', '.join(left_out))}" if left_out else ""))
 

@@ -29,6 +29,8 @@ class Columns:
         Names of the columns; empty where the file has none.
     rows : tuple of tuple of float
         Its numbers, line by line, each line of the same length.
+    lines : tuple of int
+        The number of each of these lines in the file, from 1 on.
     digest : str
         SHA-256 of the file.
     """
@@ -36,6 +38,7 @@ class Columns:
     where: str
     names: tuple[str, ...]
     rows: tuple[tuple[float, ...], ...]
+    lines: tuple[int, ...]
     digest: str
 
     def column(self, which: str | int, low: float = -math.inf, high: float = math.inf) -> tuple[float, ...]:
@@ -92,7 +95,8 @@ def read(path: Path) -> Columns:
     rows = tuple(_row(where, number, words, length) for number, words in written)
     if not names:
         names = next((words for words in map(_split, reversed(comments)) if len(words) == length), ())
-    return Columns(where, tuple(names), rows, hashlib.sha256(content).hexdigest())
+    lines_of_rows = tuple(number for number, _ in written)
+    return Columns(where, tuple(names), rows, lines_of_rows, hashlib.sha256(content).hexdigest())
 
 
 def _row(where: str, number: int, words: Sequence[str], length: int) -> tuple[float, ...]:

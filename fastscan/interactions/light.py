@@ -28,6 +28,7 @@ from fastscan.interactions.standard_model import ELECTRIC_CHARGE
 from fastscan.physics.constants import ALPHA, G_FERMI, M_ELECTRON, M_MUON, M_TAU
 from fastscan.typing import FLAVOURS, Array, Channel
 
+MASSLESS = 1e-6  # MeV: a lighter mediator is taken for one without mass, where recoils of any small energy count
 LEPTON_MASSES = (M_ELECTRON, M_MUON, M_TAU)  # MeV, as FLAVOURS are
 NUCLEONS = ("p", "n")
 SMALL = 0.05  # of q^2 / m^2: below, the closed form of a loop loses digits
@@ -112,7 +113,7 @@ class Vector(Interaction):
         exchanges = [(couplings(channel, self.nu, self.charges), lambda q2: propagator(mass, q2))]
         if self.loop:
             exchanges.append((couplings(channel, self.nu, ELECTROMAGNETIC), mixed))
-        return expanded(channel, exchanges, rows=len(mass), massless=bool((mass == 0).any()))
+        return expanded(channel, exchanges, massless=bool((mass < MASSLESS).any()))
 
     def identity(self) -> dict[str, Any]:
         assert self.charges is not None
@@ -164,9 +165,7 @@ def couplings(channel: Channel, nu: Sequence[float], charges: Mapping[str, tuple
     return np.outer(nu, pair) / (2 * math.sqrt(2) * G_FERMI)
 
 
-def expanded(
-    channel: Channel, exchanges: Sequence[tuple[Array, Factor]], rows: int, massless: bool
-) -> tuple[Term, ...]:
+def expanded(channel: Channel, exchanges: Sequence[tuple[Array, Factor]], massless: bool) -> tuple[Term, ...]:
     """The terms of exchanges that interfere with the Standard Model and with each other.
 
     Parameters
@@ -174,8 +173,6 @@ def expanded(
     channel : {"cevns", "nu-e"}
     exchanges : sequence of (array, callable)
         Shifts of the couplings per x, shape (flavours, 2), each with its dependence on q^2.
-    rows : int
-        Number of rows.
     massless : bool
         Whether in some row nothing but a threshold keeps the counts finite.
     """
@@ -184,7 +181,7 @@ def expanded(
     found = []
 
     def add(features: Array, power: int, factor: Factor) -> None:
-        weight = np.zeros((rows, *features.shape, 3))
+        weight = np.zeros((1, *features.shape, 3))
         weight[..., power] = features
         found.append(Term(weight, factor=factor, massless=massless))
 
@@ -318,13 +315,13 @@ class Scalar(Interaction):
             features = standard_model.features(np.array([self.couplings[each] for each in NUCLEONS]))
         else:
             features = np.array([self.couplings["e"] ** 2])
-        weight = np.zeros((len(mass), len(FLAVOURS), len(features), 3))
+        weight = np.zeros((1, len(FLAVOURS), len(features), 3))
         weight[..., 2] = features
 
         def factor(q2: Array) -> Array:
             return propagator(mass, q2) ** 2
 
-        return (Term(weight, "scalar", factor, massless=bool((mass == 0).any())),)
+        return (Term(weight, "scalar", factor, massless=bool((mass < MASSLESS).any())),)
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "scalar", "couplings": dict(self.couplings or {}), "digest": self.digest}

@@ -67,7 +67,7 @@ class Millicharge(Interaction):
         """
         nu = [4 * math.pi * ALPHA * CHARGE * (each == self.flavour) for each in FLAVOURS]
         kappa = couplings(channel, nu, ELECTROMAGNETIC)
-        return expanded(channel, [(kappa, lambda q2: 1 / q2[None])], rows=1, massless=True)
+        return expanded(channel, [(kappa, lambda q2: 1 / q2[None])], massless=True)
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "millicharge", "flavour": self.flavour}

@@ -23,7 +23,7 @@ def chi2_block(coefficients, x, noise, variance, tile, out):
     coefficients : float64 (members, rows, 3, SQUARES)
         S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
     x : float64 (points,)
-        Strengths, at least zero.
+        Strengths, of either sign.
     noise, variance : float64 (members, settings)
         1 / lam_e (inverse effective luminosity) and sigma^2 (squared relative systematic error) at each setting.
     tile : int
@@ -69,7 +69,7 @@ def chi2_columns(coefficients, row, x, noise, variance):
     row : intp (columns,)
         Index of each column's row.
     x : float64 (columns, points)
-        Strengths, at least zero.
+        Strengths, of either sign.
     noise, variance : float64 (members, columns)
         1 / lam_e (inverse effective luminosity) and sigma^2 (squared relative systematic error) of each column.
 

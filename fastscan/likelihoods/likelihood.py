@@ -18,8 +18,17 @@ from fastscan.inputs.bounds import NUMBER
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels import blocks
 from fastscan.kernels.polynomials import polynomials
+from fastscan.likelihoods.exchanges import Exchange, exchange
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
-from fastscan.likelihoods.predictions import predict, standard_counts, weak_rates
+from fastscan.likelihoods.predictions import (
+    contact_change,
+    is_contact,
+    require_flavours,
+    standard_counts,
+    terms_of,
+    weak_rates,
+    weak_totals,
+)
 from fastscan.likelihoods.settings import Given, Settings
 from fastscan.typing import Array, BoolArray, IntArray
 
@@ -28,8 +37,8 @@ from fastscan.typing import Array, BoolArray, IntArray
 class Likelihood:
     """chi2 of one interaction in one experiment, or in several ("members") whose chi2 add up.
 
-    Features are those of `fastscan.likelihoods.predictions.Prediction`.  A member with fewer than
-    another has zeros.  Shapes are one for all rows, or one for each row.
+    Features are products of couplings, and all rows have one shape; or, where a row has integrals of its own, they are
+    1, x and x^2, and each row has a shape.  A member with fewer features than another has zeros.
 
     Attributes
     ----------
@@ -48,6 +57,8 @@ class Likelihood:
         replaces it.
     momentum_transfer : array, shape (members,)
         The largest momentum transfer in MeV in each experiment.
+    exchanges : tuple of Exchange
+        What makes the likelihood of other rows, one for each member; empty where all rows share one shape.
     """
 
     members: tuple[str, ...]
@@ -58,6 +69,7 @@ class Likelihood:
     sigma_sys: Array
     follows: Array
     momentum_transfer: Array
+    exchanges: tuple[Exchange, ...] = ()
 
     @property
     def momentum_transfers(self) -> dict[str, float]:
@@ -202,6 +214,11 @@ class Likelihood:
         return chi2.reshape(shape)
 
 
+def powers(rows: int) -> Array:
+    """The changes of features that are 1, x and x^2 themselves, shape (rows, 3, 3)."""
+    return np.broadcast_to(np.eye(3), (rows, 3, 3))
+
+
 def _flat(by_member: Array, shape: tuple[int, ...]) -> Array:
     """(members, ...) broadcast to (members, *shape), flattened to (members, points)."""
     members = len(by_member)
@@ -228,10 +245,11 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
             raise ExperimentError(f"experiment {quoted(member)} is there twice")
     shapes, basis = (max(each.rates.shape[dimension] for each in likelihoods) for dimension in (1, 2))
     alike = [_widened(each, shapes, basis) for each in likelihoods]
-    names = [field.name for field in fields(Likelihood) if field.name != "members"]
+    names = [field.name for field in fields(Likelihood) if field.name not in ("members", "exchanges")]
     return Likelihood(
         tuple(members),
         **{name: np.concatenate([getattr(each, name) for each in alike]) for name in names},
+        exchanges=tuple(exchange for each in likelihoods for exchange in each.exchanges),
     )
 
 
@@ -316,20 +334,28 @@ def _build_one(
 ) -> Likelihood:
     """The likelihood in one experiment, or with the data of another that predicts the same."""
     observed = observed or experiment
-    prediction = predict(experiment, interaction, rows)
-    if prediction.is_contact:
+    require_flavours(experiment, interaction)
+    signal = standard_counts(experiment)
+    terms = terms_of(interaction, experiment.channels, rows)
+    exchanges: tuple[Exchange, ...] = ()
+    if is_contact(terms):
+        totals, change = weak_totals(experiment)[None], contact_change(terms)
         roots, spread = contact_sums(experiment, observed)
     else:
-        roots, spread = _sums(observed, prediction.signal, prediction.rates)
+        counts = _counts(signal, observed)
+        exchanges, spread = (exchange(experiment, terms, signal, counts),), counts.spread
+        totals, roots = exchanges[0].in_rows(interaction, experiment.channels, rows)
+        change = powers(len(totals))
     return Likelihood(
         members=(experiment.name,),
-        rates=prediction.totals[None],
+        rates=totals[None],
         roots=roots[None],
-        change=np.ascontiguousarray(prediction.change)[None],
+        change=np.ascontiguousarray(change)[None],
         spread=np.array([spread]),
         sigma_sys=np.array([experiment.statistics.sigma_sys]),
         follows=np.ones(1),
         momentum_transfer=np.array([experiment.largest_momentum_transfer_mev]),
+        exchanges=exchanges,
     )
 
 
@@ -337,20 +363,22 @@ def _build_one(
 def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, float]:
     """Roots of the sums and spread, once for all interactions that need no other integrals than the Standard Model's.
 
+    Bins without any variance, in which the Standard Model predicts nothing, are dropped.
+
     Parameters
     ----------
     experiment, observed : Experiment
         What predicts the counts, and what has the data: the same, or `Experiment.expected` of it.
+
+    Returns
+    -------
+    array, shape (1, 3, 1 + features, 1 + features)
+        See `fastscan.likelihoods.gaussian.square_roots`.
+    float
+        See `fastscan.experiments.observations.Counts`.
     """
-    return _sums(observed, standard_counts(experiment), weak_rates(experiment)[None])
-
-
-def _sums(experiment: Experiment, signal: Array, rates: Array) -> tuple[Array, float]:
-    """Roots of the sums of an experiment's observation, see `square_roots`, and the spread, see `Counts`.
-
-    Bins without any variance, in which the Standard Model predicts nothing, are dropped.
-    """
-    counts = _counts(signal, experiment)
+    signal, rates = standard_counts(experiment), weak_rates(experiment)[None]
+    counts = _counts(signal, observed)
     counted = counts.variance > 0
     return square_roots(rates[..., counted], signal[counted], counts.some(counted)), counts.spread
 

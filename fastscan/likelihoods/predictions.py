@@ -1,14 +1,13 @@
 """What an experiment counts: the Standard Model's prediction in each bin, and what an interaction adds to it.
 
 What is added is a sum over features of a template, events in each bin, times a polynomial in the strength x.  Where
-nothing depends on the recoil but the Standard Model's own integrals, a feature is a product of couplings and all rows
-share the templates.  Where something does, as a mediator's propagator, each row has templates of its own: those of
-1, x and x^2.
+nothing depends on the recoil but the Standard Model's own integrals, a feature is a product of couplings, and all rows
+of all interactions share the templates.  Where something does, as a mediator's propagator, each row has templates of
+its own, see `fastscan.likelihoods.exchanges`.
 """
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,48 +17,24 @@ from fastscan.experiments.sun import Sun
 from fastscan.inputs.bounds import EVENTS
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, Term
-from fastscan.likelihoods.response import response
+from fastscan.likelihoods.response import Response, response
 from fastscan.physics.spectra import Neutrino
-from fastscan.typing import Array, Channel
-
-BLOCK = 256  # rows whose templates are made at once, so that memory doesn't grow with them
-POWERS = np.eye(3)[None]  # of the features that are 1, x and x^2
+from fastscan.typing import FLAVOURS, Array, Channel
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """Expected counts of an experiment at luminosity 1.
-
-    Attributes
-    ----------
-    signal : array, shape (bins,)
-        Events that the Standard Model predicts.
-    rates : array, shape (shapes, features, bins)
-        Events per unit of each feature; one shape for all rows, or one for each.
-    change : array, shape (rows, features, 3)
-        Each feature less its Standard Model value as a polynomial in the strength x, lowest power first.
-    is_contact : bool
-        Whether the features are those of the Standard Model's own integrals, the same for every interaction.
-    """
-
-    signal: Array
-    rates: Array
-    change: Array
-    is_contact: bool
-
-    @property
-    def totals(self) -> Array:
-        """Events over all bins: the Standard Model's, then those of each feature, shape (shapes, 1 + features).
-
-        Bins in which the Standard Model predicts nothing are left out.
-        """
-        seen = self.signal > 0
-        per_feature = self.rates[:, :, seen].sum(axis=-1)
-        return np.column_stack([np.full(len(per_feature), self.signal[seen].sum()), per_feature])
+def require_flavours(experiment: Experiment, interaction: Interaction) -> None:
+    """Refuse neutrinos that arrive as coherent mixtures, where an interaction changes their flavour."""
+    if interaction.changes_flavour and isinstance(experiment.source, Sun):
+        raise ExperimentError(
+            f"experiment {quoted(experiment.name)}: neutrinos of the sun are mixtures of flavours, in which changes of "
+            f"the flavour interfere; of model {quoted(interaction.name)} they can't be counted"
+        )
 
 
-def predict(experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array]) -> Prediction:
-    """The prediction of an interaction for an experiment.
+def counts_by_neutrino(
+    experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array]
+) -> dict[Neutrino, Array]:
+    """Events of each neutrino at luminosity 1, all bins together, as polynomials in the strength x.
 
     Parameters
     ----------
@@ -68,42 +43,42 @@ def predict(experiment: Experiment, interaction: Interaction, rows: Mapping[str,
     rows : mapping of str to array, shape (rows,)
         The interaction's row parameters, by name, in the units of their axes.
 
-    Raises
-    ------
-    ExperimentError
-        Where the Standard Model predicts no events or too many, infinitely many recoils of small energy are counted, or
-        neutrinos that arrive as coherent mixtures change their flavour.
-    """
-    if interaction.changes_flavour and isinstance(experiment.source, Sun):
-        raise ExperimentError(
-            f"experiment {quoted(experiment.name)}: neutrinos of the sun are mixtures of flavours, in which changes of "
-            f"the flavour interfere; of model {quoted(interaction.name)} they can't be counted"
-        )
-    signal = standard_counts(experiment)
-    terms = terms_of(interaction, experiment.channels, rows)
-    if is_contact(terms):
-        return Prediction(signal, weak_rates(experiment)[None], contact_change(terms), is_contact=True)
-    templates = np.concatenate([each.sum(axis=0) for each in _templates(experiment, interaction, rows)])
-    return Prediction(signal, templates, np.broadcast_to(POWERS, (len(templates), 3, 3)), is_contact=False)
-
-
-def counts_by_neutrino(
-    experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array]
-) -> dict[Neutrino, Array]:
-    """Events of each neutrino at luminosity 1, all bins together, as polynomials in the strength x.
-
-    Parameters and errors are those of `predict`.
-
     Returns
     -------
     dict of str to array, shape (rows, 3)
         Coefficients of 1, x and x^2.
+
+    Raises
+    ------
+    ExperimentError
+        Where the Standard Model predicts no events or too many, or infinitely many recoils of small energy are counted.
     """
-    found = response(experiment)
-    added = np.concatenate([each.sum(axis=-1) for each in _templates(experiment, interaction, rows)], axis=1)
-    for number, counts in enumerate(standard_by_neutrino(experiment)):
-        added[number, :, 0] += counts.sum()
+    found, terms = response(experiment), terms_of(interaction, experiment.channels, rows)
+    added = _contact_by_neutrino(found, terms) if is_contact(terms) else _exchanged_by_neutrino(found, terms)
+    added[..., 0] += standard_by_neutrino(experiment).sum(axis=-1)[:, None]
     return dict(zip(found.neutrinos, added, strict=True))
+
+
+def _contact_by_neutrino(found: Response, terms: list[tuple[Term, ...]]) -> Array:
+    """What is added to the events of each neutrino where nothing depends on the recoil, shape (neutrinos, rows, 3)."""
+    events = found.by_neutrino.sum(axis=1)  # (neutrinos, features)
+    change = contact_change(terms)
+    by_flavour = change.reshape(len(change), len(FLAVOURS), events.shape[1], 3)
+    return np.stack(
+        [(by_flavour[:, each] * n[:, None]).sum(axis=1) for each, n in zip(found.flavours, events, strict=True)]
+    )
+
+
+def _exchanged_by_neutrino(found: Response, terms: list[tuple[Term, ...]]) -> Array:
+    """As `_contact_by_neutrino`, where something depends on the recoil."""
+    factors = [[term.at(found.transfer2) for term in each] for each in terms]
+    rows = max(len(factor) for each in factors for factor in each)
+    added = np.zeros((len(found.neutrinos), rows, 3))
+    for channel, each, at_nodes in zip(found.channels, terms, factors, strict=True):
+        events = found.exchanged(channel, each).sum(axis=-1)  # (neutrinos, terms, nodes)
+        for number, (term, factor) in enumerate(zip(each, at_nodes, strict=True)):
+            added[..., term.power] += events[:, number] @ factor.T
+    return added
 
 
 def standard_by_neutrino(experiment: Experiment) -> Array:
@@ -123,8 +98,9 @@ def standard_by_channel(experiment: Experiment) -> dict[Channel, Array]:
     {'cevns': 180.12}
     """
     found, counted = response(experiment), {}
-    for channel in found.channels:
-        (rates,), features = found.rates(channel, "weak"), _standard_features((channel,))
+    of_channels = np.split(found.by_neutrino, len(found.channels), axis=-1)
+    for channel, rates in zip(found.channels, of_channels, strict=True):
+        features = _standard_features((channel,))
         of_each = [events @ features[each] for each, events in zip(found.flavours, rates, strict=True)]
         counted[channel] = np.sum(of_each, axis=0)
     return counted
@@ -180,22 +156,21 @@ def terms_of(
     return [interaction.terms(channel, rows) for channel in channels]
 
 
-def _templates(experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array]) -> list[Array]:
-    """What an interaction adds for each neutrino, (neutrinos, rows, 3, bins), in blocks of rows."""
-    number = max((len(each) for each in rows.values()), default=1)
-    blocks = [slice(start, start + BLOCK) for start in range(0, number, BLOCK)]
-    found = response(experiment)
-    return [
-        found.templates(terms_of(interaction, experiment.channels, {name: each[block] for name, each in rows.items()}))
-        for block in blocks
-    ]
-
-
 @functools.cache
 def weak_rates(experiment: Experiment) -> Array:
     """Events per unit of each weak feature of every flavour, shape (features, bins)."""
     by_flavour = response(experiment).by_flavour  # (flavours, bins, features)
     return np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])
+
+
+def weak_totals(experiment: Experiment) -> Array:
+    """Events over all bins: the Standard Model's, then those per unit of each weak feature, shape (1 + features,).
+
+    Bins in which the Standard Model predicts nothing are left out.
+    """
+    signal = standard_counts(experiment)
+    seen = signal > 0
+    return np.concatenate([[signal[seen].sum()], weak_rates(experiment)[:, seen].sum(axis=-1)])
 
 
 def _standard_features(channels: tuple[Channel, ...]) -> Array:

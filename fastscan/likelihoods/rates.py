@@ -108,23 +108,16 @@ class Sharp:
     first: IntArray
 
     def sums(self, density: Array) -> Array:
-        """Integrals of densities at the nodes over each bin.
-
-        Parameters
-        ----------
-        density : array, shape (rows, nodes, columns)
-
-        Returns
-        -------
-        array, shape (rows, bins, columns)
-            No sum depends on what other rows there are, to the last bit.
-        """
-        rows, _, columns = density.shape
-        found = np.zeros((rows, len(self.first) - 1, columns))
+        """Integrals of a density at the nodes, shape (nodes, columns), over each bin, shape (bins, columns)."""
+        found = np.zeros((len(self.first) - 1, density.shape[1]))
         filled = np.flatnonzero(np.diff(self.first))
         if filled.size:
-            found[:, filled] = np.add.reduceat(self.weight[:, None] * density, self.first[filled], axis=1)
+            found[filled] = np.add.reduceat(self.weight[:, None] * density, self.first[filled], axis=0)
         return found
+
+    def part(self, start: int, stop: int) -> "Sharp":
+        """What is counted of the nodes from start to stop alone."""
+        return Sharp(self.weight[start:stop], np.clip(self.first - start, 0, stop - start))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +129,10 @@ class Blurred:
     def sums(self, density: Array) -> Array:
         """See `Sharp.sums`."""
         return self.probability @ density
+
+    def part(self, start: int, stop: int) -> "Blurred":
+        """See `Sharp.part`."""
+        return Blurred(self.probability[:, start:stop])
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ It is kept by neutrino, because the charges of a model belong to flavours.
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,11 +13,12 @@ import numpy as np
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
 from fastscan.interactions.interaction import Term
-from fastscan.likelihoods.rates import Recoils, recoils
+from fastscan.likelihoods import rates
+from fastscan.likelihoods.rates import Recoils
+from fastscan.physics.quadrature import STEEPEST_PROPAGATOR, interpolation, logarithmic, panels
 from fastscan.physics.spectra import Neutrino, Spectrum, flavour
 from fastscan.typing import FLAVOURS, Array, Channel, Process
 
-AT_ONCE = 2**20  # numbers at nodes that are summed at once: some MB of memory
 SOFT = 1e-9  # probability below which recoils without energy are not counted
 
 
@@ -54,7 +56,7 @@ class Response:
         The features are g1^2, g1 g2 and g2^2, with (g1, g2) = (g_p, g_n) in CEvNS and (g_L, g_R) of the neutrino's
         flavour in neutrino-electron scattering; those of each channel, one after the other.
         """
-        rates = np.concatenate([self.rates(channel, "weak")[0] for channel in self.channels], axis=-1)
+        rates = np.concatenate([self._weak_rates(channel) for channel in self.channels], axis=-1)
         rates.setflags(write=False)
         return rates
 
@@ -77,46 +79,74 @@ class Response:
         total: Array = self.by_neutrino.sum(axis=0)
         return total
 
-    def rates(self, channel: Channel, process: Process, term: Term | None = None) -> Array:
-        """Events per unit of each feature of a process.
+    def _weak_rates(self, channel: Channel) -> Array:
+        """`by_neutrino` of a channel."""
+        sums = []
+        for part, density in zip(self.recoils[channel], self._densities(channel, "weak"), strict=True):
+            recoils, *others = density.shape
+            sums.append(part.counted.sums(density.reshape(recoils, math.prod(others))).reshape(-1, *others))
+        return self._timed(np.moveaxis(sum(sums, np.zeros(())), 0, -1)).swapaxes(1, 2)
+
+    def _timed(self, events: Array) -> Array:
+        """Events in bins of energy, shape (neutrinos, ..., energy bins), in those of energy and time."""
+        shares = self.arriving.reshape(len(self.neutrinos), *(1 for _ in events.shape[1:]), -1)
+        timed = events[..., None] * shares
+        return timed.reshape(*events.shape[:-1], -1)
+
+    @functools.cached_property
+    def panels(self) -> Array:
+        """Ends of the panels of q^2 in MeV^2 on which whatever multiplies the integrands is interpolated."""
+        everything = [part.transfer2 for parts in self.recoils.values() for part in parts if part.energies.size]
+        low, high = min(each[0] for each in everything), max(each[-1] for each in everything)
+        return panels(np.array([low, high]), STEEPEST_PROPAGATOR)
+
+    @functools.cached_property
+    def transfer2(self) -> Array:
+        """The nodes q^2 in MeV^2 of the interpolation, shape (nodes,)."""
+        return logarithmic(self.panels[:-1], self.panels[1:])[0].ravel()
+
+    def exchanged(self, channel: Channel, terms: Sequence[Term]) -> Array:
+        """Events per unit of each term's factor at the nodes q^2: times the factor there, they add up to the events.
 
         Parameters
         ----------
         channel : {"cevns", "nu-e"}
             One of `channels`.
-        process : {"weak", "scalar", "magnetic"}
-            See `fastscan.physics.cross_sections`.
-        term : Term, optional
-            Where it has a factor, that multiplies the integrand.
+        terms : sequence of Term
+            All rows of each share the weight of its first row.
 
         Returns
         -------
-        array, shape (rows, neutrinos, bins, features)
-            One row without a factor.
+        array, shape (neutrinos, terms, nodes, bins)
 
         Raises
         ------
         ExperimentError
-            Where a term without mass meets recoils of any small energy.
+            Where a massless term meets recoils of any small energy.
         """
         parts = self.recoils[channel]
-        if term and term.massless and any(each.softest > SOFT for each in parts):
+        if any(term.massless for term in terms) and any(each.softest > SOFT for each in parts):
             raise ExperimentError(
-                f"experiment {quoted(self.experiment)} counts recoils of any small energy, of which a massless "
-                "mediator gives infinitely many: give it a threshold"
+                f"experiment {quoted(self.experiment)} counts recoils of any small energy, of which a mediator without "
+                "mass, or with less than 1 eV, gives ever more: give it a threshold"
             )
-        factor = term.factor if term else None
-        total: Array | float = 0.0
-        for part, density in zip(parts, self._densities(channel, process), strict=True):
-            each = factor(part.transfer2) if factor else np.ones((1, len(density)))
-            flat = density.reshape(len(density), density.shape[1] * density.shape[2])
-            at_once = max(1, AT_ONCE // max(flat.size, 1))
-            parts_of_rows = [each[start : start + at_once, :, None] for start in range(0, len(each), at_once)]
-            sums = np.concatenate([part.counted.sums(rows * flat) for rows in parts_of_rows])
-            total = total + sums.reshape(*sums.shape[:2], *density.shape[1:])
-        events = np.swapaxes(total, 1, 2)
-        timed = events[:, :, :, None] * self.arriving[:, None, :, None]  # (rows, neutrinos, energy, time, features)
-        return timed.reshape(*events.shape[:2], -1, events.shape[-1])
+        weighted = []  # of each term, the recoils of each part by neutrino
+        for term in terms:
+            weight = term.weight[0, self.flavours, :, term.power]  # (neutrinos, features)
+            weighted.append([(density * weight).sum(axis=-1) for density in self._densities(channel, term.process)])
+        shares = [self._at_nodes(part, np.stack(each, axis=-1)) for part, *each in zip(parts, *weighted, strict=True)]
+        return self._timed(np.moveaxis(sum(shares, np.zeros(())), 0, -1))
+
+    def _at_nodes(self, part: Recoils, density: Array) -> Array:
+        """Densities (recoils, ...) shared among the nodes q^2 and counted: shape (energy bins, ..., nodes)."""
+        places = [0, *np.searchsorted(part.transfer2, self.panels[1:-1]).tolist(), part.energies.size]
+        found = []
+        for low, high, start, stop in zip(self.panels, self.panels[1:], places, places[1:], strict=False):
+            share = interpolation(low, high, part.transfer2[start:stop]).T  # (recoils, nodes)
+            each = density[start:stop, ..., None] * share[:, None, None]
+            sums = part.counted.part(start, stop).sums(each.reshape(stop - start, math.prod(each.shape[1:])))
+            found.append(sums.reshape(len(sums), *each.shape[1:]))
+        return np.concatenate(found, axis=-1)
 
     def _densities(self, channel: Channel, process: Process) -> list[Array]:
         """Recoils per MeV at the nodes of everything that recoils, each of shape (nodes, neutrinos, features)."""
@@ -134,31 +164,6 @@ class Response:
         for spectrum in self.spectra:
             found[self.neutrinos.index(spectrum.neutrino)] += part.density(process, spectrum)
         return np.stack(found, axis=1)
-
-    def templates(self, terms: Sequence[Sequence[Term]]) -> Array:
-        """Events that an interaction adds in each bin, as polynomials in the strength x.
-
-        Parameters
-        ----------
-        terms : sequence of sequence of Term
-            Those of each channel.
-
-        Returns
-        -------
-        array, shape (neutrinos, rows, 3, bins)
-            Coefficients of 1, x and x^2.
-        """
-        rows = max(len(term.weight) for each in terms for term in each)
-        bins = len(self.by_neutrino[0])
-        found = np.zeros((len(self.neutrinos), rows, 3, bins))
-        for channel, each in zip(self.channels, terms, strict=True):
-            for term in each:
-                rates = self.rates(channel, term.process, term)
-                for number, flavour_ in enumerate(self.flavours):
-                    weight = term.weight[:, flavour_]  # (rows, features, powers)
-                    for feature in range(weight.shape[1]):  # spelled out, so that no sum depends on other rows
-                        found[number] += weight[:, feature, :, None] * rates[:, number, None, :, feature]
-        return found
 
 
 @functools.cache
@@ -200,6 +205,6 @@ def response(experiment: Experiment) -> Response:
         experiment.channels,
         neutrinos,
         spectra,
-        {channel: recoils(experiment, channel, knots) for channel in experiment.channels},
+        {channel: rates.recoils(experiment, channel, knots) for channel in experiment.channels},
         np.array(shares),
     )

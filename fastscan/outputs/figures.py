@@ -24,6 +24,7 @@ from fastscan.errors import OutputError, shown, shown_path
 from fastscan.inputs.files import replacing, writable
 from fastscan.interactions.contact import HEAVY
 from fastscan.interactions.interaction import Strength
+from fastscan.interactions.nsi import KNOWN_COUPLINGS, PAIRS
 from fastscan.interactions.parameters import AXES
 from fastscan.limits.confidence import SCALED
 from fastscan.typing import Array, Record
@@ -80,7 +81,9 @@ SOFT, SMALL = "0.35", 7  # colour and size of what is said within a picture
 THIN = 0.6  # the width of a line beside one that counts more
 WIDTH = 7.0  # inches: the text of a page
 PADDING = 0.09  # inches beside each panel, so that the last number of one doesn't touch the first of the next
-DECADES = 5  # numbers along a logarithmic axis; over more decades not each has one
+PLAIN = (1e-3, 1e6)  # numbers between these are written without a power of ten
+DECADES = 7  # numbers along a logarithmic axis; over more decades not each has one
+TICKS = ((1.0, (1, 2, 3, 4, 5, 6, 7, 8, 9)), (3.0, (1, 2, 5)))  # multiples of a power of ten over so many decades
 MARGIN = 0.4  # inches above and below a legend
 FORMATS = ("png", "pdf", "svg")
 EXCLUDED: dict[str, Any] = {"color": "0.5", "alpha": 0.12, "linewidth": 0, "zorder": 0}  # the shade of what is excluded
@@ -91,14 +94,44 @@ SYMBOLS = {
     "lr": "LR",
     "lr-nc": r"LR$_\mathrm{nc}$",
     "e6": "E$_6$",
+    "b-l": "$B-L$",
+    "b-3le": "$B-3L_e$",
+    "b-3lmu": r"$B-3L_\mu$",
+    "b-2le-lmu": r"$B-2L_e-L_\mu$",
+    "lmu-ltau": r"$L_\mu-L_\tau$",
+    "le-lmu": r"$L_e-L_\mu$",
+    "le-ltau": r"$L_e-L_\tau$",
+    "scalar-q14": "scalar (14 A + 1.1 Z)",
+    "scalar-sigma17": r"scalar ($\sigma_{\pi N}$)",
+    "scalar-ftq": "scalar ($f_{Tq}$)",
+    "s2w": r"$\sin^2\theta_W$",
 }
+FLAVOUR_SYMBOLS = {"e": "e", "mu": r"\mu", "tau": r"\tau"}
+PROPERTIES = {"magnetic": r"\mu", "millicharge": "q", "radius": r"\langle r^2\rangle"}
+SYMBOLS |= {
+    f"{name}-{flavour}": rf"${letter}_{{\nu_{each}}}$"
+    for name, letter in PROPERTIES.items()
+    for flavour, each in FLAVOUR_SYMBOLS.items()
+}
+EPSILONS = {
+    pair: rf"\varepsilon_{{{FLAVOUR_SYMBOLS[one]}{FLAVOUR_SYMBOLS[other]}}}" for pair, (one, other) in PAIRS.items()
+}
+SYMBOLS |= {f"nsi-{pair}": f"${epsilon}$" for pair, epsilon in EPSILONS.items()}
+SYMBOLS |= {
+    f"nsi-{pair}-{coupling}": f"${epsilon}^{{{coupling}}}$"
+    for pair, epsilon in EPSILONS.items()
+    for coupling in KNOWN_COUPLINGS
+}
+
+
+LIMITS = {"lower": "lower limit on", "upper": "upper limit on", "two-sided": "limits on"}
 
 
 def limit_view(strength: Strength) -> View:
     """How limits on the axis of a strength are drawn."""
     own = strength.axis.own_view
-    label = f"{strength.bound} limit on {own.label}"
-    return View("limit", f"limit_{strength.axis.unit.lower()}", label, own.scale, own.ticks)
+    column = f"limit_{strength.axis.unit.lower()}" if strength.bound == "lower" else "limit"  # as records call it
+    return View("limit", column, f"{LIMITS[strength.bound]} {own.label}", own.scale, own.ticks)
 
 
 # What can be drawn along an axis of a picture, by its key in records.
@@ -168,16 +201,53 @@ def styles(
 
 def name_axes(ax: Axes, x: str, y: str) -> None:
     """Labels with units, and the scale, of the quantities on both axes."""
-    for which, name in (("x", x), ("y", y)):
-        view = QUANTITIES[name]
-        ax.set(**{f"{which}label": view.label})
-        axis = ax.xaxis if which == "x" else ax.yaxis
+    describe(ax, QUANTITIES[x], QUANTITIES[y])
+
+
+def describe(ax: Axes, x: View, y: View) -> None:
+    """Labels with units, and the scale, of both axes as their views have them."""
+    for axis, view in ((ax.xaxis, x), (ax.yaxis, y)):
+        ax.set(**{f"{axis.axis_name}label": view.label})
         axis.set_major_locator(MaxNLocator("auto", steps=(1, 2, 5, 10)))
         if view.scale == "log":
-            ax.set(**{f"{which}scale": "log"})
-            axis.set_major_locator(LogLocator(subs=view.ticks, numticks=DECADES))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_formatter(NullFormatter())
+            ax.set(**{f"{axis.axis_name}scale": "log"})
+            _number(axis, view.ticks, number)
+
+
+def number_axes(ax: Axes) -> None:
+    """Numbers along logarithmic axes as close as the drawn range has room for."""
+    for axis in (ax.xaxis, ax.yaxis):
+        if axis.get_scale() == "log":
+            low, high = axis.get_view_interval()
+            decades = math.log10(high / low)
+            ticks = next((ticks for most, ticks in TICKS if decades <= most), (1,))
+            _number(axis, ticks, number if PLAIN[0] <= low and high < PLAIN[1] else power_of_ten)
+
+
+def _number(axis: Any, ticks: Sequence[int], text: Callable[[float], str]) -> None:
+    axis.set_major_locator(LogLocator(subs=ticks, numticks=DECADES))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def number(value: float) -> str:
+    r"""A number in a picture: with a power of ten where it is very small or large.
+
+    >>> print(number(0.05), number(2e-5))
+    0.05 $2\times10^{-5}$
+    """
+    return f"{value:g}" if value == 0 or PLAIN[0] <= abs(value) < PLAIN[1] else power_of_ten(value)
+
+
+def power_of_ten(value: float) -> str:
+    r"""A number as a factor and a power of ten.
+
+    >>> print(power_of_ten(20), power_of_ten(0.1))
+    $2\times10^{1}$ $10^{-1}$
+    """
+    mantissa, _, exponent = f"{value:e}".partition("e")
+    factor = "" if float(mantissa) == 1 else rf"{float(mantissa):g}\times"
+    return f"${factor}10^{{{int(exponent)}}}$"
 
 
 def curves(
@@ -257,11 +327,22 @@ def excluded(
 
 def excluded_below(ax: Axes, rows: Iterable[Record], x: str, y: str) -> PolyCollection:
     """What every one of some curves of lower limits excludes, as a shade; a limit that is missing excludes nothing."""
+    return _excluded_beyond(ax, rows, x, y, np.min, ax.get_ylim()[0])
+
+
+def excluded_above(ax: Axes, rows: Iterable[Record], x: str, y: str) -> PolyCollection:
+    """As `excluded_below`, of upper limits."""
+    return _excluded_beyond(ax, rows, x, y, np.max, ax.get_ylim()[1])
+
+
+def _excluded_beyond(
+    ax: Axes, rows: Iterable[Record], x: str, y: str, weakest: Callable[[list[float]], Any], end: float
+) -> PolyCollection:
     groups = grouped(rows, lambda row: row[x])
     at = sorted(groups)
-    low = [min(math.nan if row[y] is None else row[y] for row in groups[each]) for each in at]
+    limits = [weakest([math.nan if row[y] is None else row[y] for row in groups[each]]) for each in at]
     ends = ax.get_ylim()
-    shade = ax.fill_between(at, ends[0], low, **EXCLUDED)
+    shade = ax.fill_between(at, end, limits, **EXCLUDED)
     ax.set_ylim(ends)
     return shade
 

@@ -2,7 +2,8 @@
 
 The kind of picture that isn't named is chosen: contours where every group has rows, else limits along a
 setting, else profiles.  Whatever is drawn comes from the same records that the commands print.  Measured data at a
-luminosity other than 1 are named scaled data; the expected limits are drawn beside those from them.
+luminosity other than 1 are named scaled data; the expected limits are drawn beside those from them.  A picture shows
+limits on one strength; groups that have them on another are left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +17,14 @@ from fastscan.answers import answers, contours, from_cube, planes
 from fastscan.answers.contours import Contour
 from fastscan.answers.planes import Plane, Side
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.axes import SETTINGS, Axis, by_name
+from fastscan.axes import SETTINGS, Axis, View, by_name
 from fastscan.errors import LimitError, unknown
 from fastscan.interactions.parameters import AXES, ROWS
 from fastscan.limits.confidence import SCALED, level_text
 from fastscan.limits.limits import threshold
-from fastscan.outputs import figures
+from fastscan.outputs import figures, guides, overlays
+from fastscan.outputs.guides import Sides
+from fastscan.outputs.overlays import Overlay
 from fastscan.stores.cube import Cube
 from fastscan.stores.location import read_root
 from fastscan.typing import Record
@@ -32,6 +35,9 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
 
 KINDS = ("profile", "limit", "contour")
 DEGREE = {"deg": r"$\degree$"}  # units that have their own sign in a picture
+MASS_UNITS = ("GeV", "MeV", "keV", "eV")  # a picture has the first that the middle of its masses reaches
+# Endings of the keys of a limit in records.  Between both sides of one there is a gap, which no record has.
+SIDES = {"lower": ("_gev",), "upper": ("",), "two-sided": ("_low", "", "_high")}
 MOST_CURVES = 21  # more can't be distinguished
 Configuration = Callable[[Record], tuple[str, ...]]  # what but its model distinguishes the curve of a record
 
@@ -54,7 +60,12 @@ class Picture:
     plane: PlaneAxes = field(default_factory=PlaneAxes)
 
 
-def plot(location: str, question: Question | None = None, picture: Picture | None = None) -> "tuple[Figure, list[str]]":
+def plot(
+    location: str,
+    question: Question | None = None,
+    picture: Picture | None = None,
+    overlay: Sequence[Overlay] = (),
+) -> "tuple[Figure, list[str]]":
     """A picture of some groups of a store, or of all that it can show.
 
     Parameters
@@ -65,6 +76,8 @@ def plot(location: str, question: Question | None = None, picture: Picture | Non
         Which groups, at which values, at which level.  Contours take one value of each axis.
     picture : Picture
         Which kind, and what its axes show.
+    overlay : sequence of Overlay
+        Curves of others, from files.
 
     Returns
     -------
@@ -75,6 +88,8 @@ def plot(location: str, question: Question | None = None, picture: Picture | Non
     ------
     LimitError
         Where nothing can be drawn, or too many curves.
+    InputError
+        Where an overlay can't be read.
 
     Examples
     --------
@@ -93,21 +108,49 @@ def plot(location: str, question: Question | None = None, picture: Picture | Non
     for cube in cubes if asked.groups else ():
         for name in needed:
             planes.side_of(cube, name)
-    shown = [cube for cube in cubes if asked.groups or _can(cube, needed, wanted.plane, asked)]
-    if not shown:
+    able = [cube for cube in cubes if asked.groups or _can(cube, needed, wanted, asked)]
+    if not able:
         raise LimitError(f"no group of {location} can be shown so; choose one with --group, or say --beta")
+    shown = able if wanted.kind == "contour" else _of_one_strength(able, asked)
+    axes = {axis.name: _suited(axis, shown) for axis in AXES}
     stored_in = root if asked.stored else None
     with figures.look():
         figure, axes_of_figure = figures.canvas(height=3.4)
         ax = axes_of_figure[0, 0]
         if wanted.kind == "contour":
-            _draw_contours(ax, shown, replace(wanted.plane, names=(needed[0], needed[1])), asked, stored_in)
+            plane = replace(wanted.plane, names=(needed[0], needed[1]))
+            sides = _draw_contours(ax, shown, plane, asked, axes, stored_in)
         elif wanted.kind == "limit":
-            _draw_limits(ax, shown, needed[0], asked, stored_in)
+            sides = _draw_limits(ax, shown, axes[needed[0]], asked, axes, stored_in)
         else:
-            _draw_profiles(ax, shown, asked, stored_in)
+            sides = _draw_profiles(ax, shown, asked, axes, stored_in)
+        figures.number_axes(ax)
+        guides.draw(ax, sides)
+        overlays.draw(ax, overlay, sides)
+        figures.legend(ax)
         figures.make_room(figure, ax)
     return figure, [cube.name for cube in cubes if cube not in shown]
+
+
+def _suited(axis: Axis, cubes: Sequence[Cube]) -> Axis:
+    """An axis in the unit that suits the points of some groups: masses of mediators span many units."""
+    points = np.concatenate([np.empty(0), *(cube.points[axis.name] for cube in cubes if axis.name in cube.points)])
+    points = points[np.isfinite(points) & (points > 0)]
+    if axis.kind != "energy" or points.size == 0:
+        return axis
+    middle = float(np.sqrt(points.min()) * np.sqrt(points.max()))
+    sizes = {unit: axis.converted(1.0, unit) for unit in MASS_UNITS}
+    return replace(axis, shown_in=next((unit for unit, size in sizes.items() if middle >= size), MASS_UNITS[-1]))
+
+
+def _of_one_strength(cubes: Sequence[Cube], asked: Question) -> list[Cube]:
+    """The groups whose limits are on what those of the first are on; a `LimitError` where the others are asked for."""
+    same = [cube for cube in cubes if cube.strength == cubes[0].strength]
+    for cube in cubes if asked.groups else ():
+        if cube not in same:
+            theirs = f"{cubes[0].name} has limits on {cubes[0].strength}, {cube.name} on {cube.strength}"
+            raise LimitError(f"{theirs}: one picture shows one of them, choose with --group")
+    return same
 
 
 def _resolved(cubes: Sequence[Cube], picture: Picture, asked: Question) -> Picture:
@@ -133,13 +176,14 @@ def _has_free_row(cube: Cube, asked: Question) -> bool:
 
 def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tuple[str, ...]:
     """The axes that a picture shows, given or chosen; a `LimitError` where an argument doesn't fit its kind."""
-    strengths = tuple(dict.fromkeys(cube.strength for cube in cubes))
     if picture.along is not None and picture.kind != "limit":
         raise LimitError("an axis to draw along is for limits")
-    if picture.kind != "contour" and (picture.plane != PlaneAxes() or set(strengths) & set(asked.at)):
+    said = all(cube.strength in asked.at for cube in cubes)
+    if picture.kind != "contour" and (picture.plane != PlaneAxes() or said):
+        strengths = dict.fromkeys(cube.strength for cube in cubes)
         raise LimitError(f"axes, minimise and {' or '.join(strengths)} are for contours")
     if picture.kind == "profile":
-        return strengths
+        return ()
     if picture.kind == "contour":
         return picture.plane.names or planes.first_axes(cubes, held=(*asked.at, *picture.plane.minimise))
     choice = [axis.name for axis in (*SETTINGS, *ROWS)]
@@ -154,87 +198,131 @@ def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tup
     return (along,)
 
 
-def _can(cube: Cube, needed: Sequence[str], plane: PlaneAxes, asked: Question) -> bool:
+def _can(cube: Cube, needed: Sequence[str], picture: Picture, asked: Question) -> bool:
     """Whether a group has the axes, and each of its row parameters is given, shown or minimised over."""
+    if picture.kind != "contour" and cube.strength in asked.at:
+        return False
     shown = {planes.VIEWS[name][0].name for name in needed if name in planes.VIEWS}
-    settled = {*asked.at, *plane.minimise, *shown}
+    settled = {*asked.at, *picture.plane.minimise, *shown}
     return all(planes.has(cube, name) for name in needed) and set(cube.rows) <= settled
 
 
-def _draw_profiles(ax: "Axes", cubes: Sequence[Cube], asked: Question, stored_in: zarr.Group | None) -> None:
-    rows = [_drawn(cube, row) for cube in cubes for row in from_cube.profile_records(cube, asked, stored_in)]
-    told = _told_axes(cubes)
-    strength = cubes[0].interaction.strength.axis.own_view.column
+def _draw_profiles(
+    ax: "Axes", cubes: Sequence[Cube], asked: Question, axes: Mapping[str, Axis], stored_in: zarr.Group | None
+) -> Sides:
+    rows = [_drawn(cube, row, axes) for cube in cubes for row in from_cube.profile_records(cube, asked, stored_in)]
+    told = _told_axes(cubes, axes)
+    strength = axes[cubes[0].strength]
     configuration = _configurations(cubes, rows, told)
     label = _marked(_labels(configuration))
     _require_few(rows, label)
-    _curves(ax, rows, strength, "delta_chi2", label, figures.styles(rows, label, configuration))
+    looks = figures.styles(rows, label, configuration)
+    _curves(ax, rows, strength.own_view, figures.QUANTITIES["delta_chi2"], label, looks)
     ax.set_title(_title(rows, told))
     delta = threshold(asked.cl, asked.column_dof)
     ax.set(ylim=(0, 4 * delta))
     figures.level(ax, delta).set_label(f"excluded at {level_text(asked.cl, asked.column_dof)}")
-    figures.legend(ax)
+    return strength, None
 
 
-def _draw_limits(ax: "Axes", cubes: Sequence[Cube], along: str, asked: Question, stored_in: zarr.Group | None) -> None:
-    over = replace(asked, at={**asked.at, along: "axis"})
-    rows = [_drawn(cube, row) for cube in cubes for row in from_cube.limit_records(cube, over, stored_in)]
-    drawn = cubes[0].axes[along].own_view.column
-    limit = figures.limit_view(cubes[0].interaction.strength).column
-    told = _told_axes(cubes, along)
+def _draw_limits(
+    ax: "Axes",
+    cubes: Sequence[Cube],
+    along: Axis,
+    asked: Question,
+    axes: Mapping[str, Axis],
+    stored_in: zarr.Group | None,
+) -> Sides:
+    over = replace(asked, at={**asked.at, along.name: "axis"})
+    records = [(cube, row) for cube in cubes for row in from_cube.limit_records(cube, over, stored_in)]
+    strength = cubes[0].interaction.strength
+    sides = [[_side_of_limit(_drawn(cube, row, axes), each) for cube, row in records] for each in SIDES[strength.bound]]
+    rows = [row for side in sides for row in side]
+    told = _told_axes(cubes, axes, along.name)
     configuration = _configurations(cubes, rows, told)
     label = _labels(configuration)
     _require_few(rows, label)
-    beside, looks = figures.with_expected(rows, limit, label, figures.styles(rows, label, configuration))
-    _curves(ax, beside, drawn, limit, figures.curve_of, looks)
-    if len(looks) == 1 and all(len(row["allowed_gev"]) == 1 for row in rows):  # lighter masses aren't allowed again
-        figures.excluded_below(ax, beside, drawn, limit).set_label("excluded")
+    beside, looks = figures.with_expected(rows, "limit", label, figures.styles(rows, label, configuration))
+    x = along.own_view
+    _curves(ax, beside, x, replace(figures.limit_view(strength), column="limit"), figures.curve_of, looks)
+    if any(len(row["allowed"]) > 1 for row in rows):
+        ax.plot([], [], " ", label="further intervals are allowed")
+    elif len(looks) == 1:
+        if strength.bound != "upper":
+            figures.excluded_below(ax, sides[0], x.column, "limit").set_label("excluded")
+        if strength.bound != "lower":
+            figures.excluded_above(ax, sides[-1], x.column, "limit").set_label("_" if strength.signed else "excluded")
     ax.set_title(_title(rows, told, level_text(asked.cl, asked.column_dof)))
-    figures.legend(ax)
+    return along, strength.axis
 
 
 def _draw_contours(
-    ax: "Axes", cubes: Sequence[Cube], axes: PlaneAxes, asked: Question, stored_in: zarr.Group | None
-) -> None:
-    found = list(answers.contours_of_cubes(cubes, asked, axes, stored_in))
-    by_plane = [(plane, _contour_rows(plane, lines)) for plane, lines in found]
+    ax: "Axes",
+    cubes: Sequence[Cube],
+    shown: PlaneAxes,
+    asked: Question,
+    axes: Mapping[str, Axis],
+    stored_in: zarr.Group | None,
+) -> Sides:
+    found = list(answers.contours_of_cubes(cubes, asked, shown, stored_in))
+    by_plane = [(plane, _contour_rows(plane, lines, axes)) for plane, lines in found]
     rows = [row for _, records in by_plane for row in records]
     plane, _ = found[0]
-    told = _told_axes(cubes, *plane.shown)
-    shown = (plane.x.view.column, plane.y.view.column)
-    figures.name_axes(ax, *shown)
+    x, y = (_view_of(side, axes) for side in (plane.x, plane.y))
+    told = _told_axes(cubes, axes, *plane.shown)
+    figures.describe(ax, x, y)
     configuration = _configurations(cubes, rows, told)
     label = _marked(_labels(configuration))
     looks = figures.styles(rows, label, configuration)
-    figures.contour_curves(ax, rows, *shown, label, looks)
+    empty = {label(records[0]): each for each, records in by_plane if records[0]["contour"] is None}
+    for line in figures.contour_curves(ax, rows, x.column, y.column, label, looks):
+        name = str(line.get_label())
+        if name in empty:
+            line.set_label(f"{name}:\n{_why_no_contour(empty[name])}")
     opacity = 0.15 if len(found) == 1 else 0.08
     for each, records in by_plane:
-        colour = looks[label(records[0])]["color"] if records else figures.COLOURS[0]
-        sides = [_points(side) for side in (each.x, each.y)]
+        sides = [_points(side, axes) for side in (each.x, each.y)]
+        colour = looks[label(records[0])]["color"]
         figures.excluded(ax, sides, contours.bounded(each.values, each.delta), 0.5, colour, opacity)
     named = {"color": figures.COLOURS[0], "alpha": opacity} if len(found) == 1 else figures.EXCLUDED
     ax.fill_between([], [], label="excluded", **named)
-    x, y = (_points(side) for side in (plane.x, plane.y))
-    ax.set(xlim=(min(x), max(x)), ylim=(min(y), max(y)))
+    xs, ys = (_points(side, axes) for side in (plane.x, plane.y))
+    ax.set(xlim=(min(xs), max(xs)), ylim=(min(ys), max(ys)))
     level = level_text(plane.cl, plane.dof)
     scaled = f", {SCALED}" if any(each.scales_data for each, _ in found) else ""
-    ax.set_title(_title(rows, told, level) if rows else f"{level}{scaled}: no contour in this plane")
-    figures.legend(ax)
+    ax.set_title(_title(rows, told, level) if len(empty) < len(found) else f"{level}{scaled}: no contour in this plane")
+    return _axis_of(plane.x, axes), _axis_of(plane.y, axes)
 
 
-def _contour_rows(plane: Plane, lines: Sequence[Contour]) -> list[Record]:
-    """The vertices of a plane's contours, which are all called the same."""
-    records = contours.contour_records(plane, lines)
-    return [{**_drawn(plane.cube, row), "scaled_data": plane.scales_data} for row in records]
+def _contour_rows(plane: Plane, lines: Sequence[Contour], axes: Mapping[str, Axis]) -> list[Record]:
+    """The vertices of a plane's contours, which are all called the same; without any, one that is nowhere."""
+    sides = (plane.x, plane.y)
+    first = Contour(plane.x.points[:1], plane.y.points[:1], closed=False)
+    told: Record = {"scaled_data": plane.scales_data}
+    if not lines:
+        told |= {"contour": None, **{_view_of(side, axes).column: None for side in sides}}
+    records = contours.contour_records(plane, lines or [first])
+    return [{**_drawn(plane.cube, row, axes), **told} for row in records]
 
 
-def _drawn(cube: Cube, row: Record) -> Record:
+def _why_no_contour(plane: Plane) -> str:
+    return "no contour, " + ("all excluded" if plane.values.min() > plane.delta else "nothing excluded")
+
+
+def _side_of_limit(row: Record, key: str) -> Record:
+    """A record of a limit with one of its sides under the same keys for all strengths; None for one that it lacks."""
+    names = {"allowed": "allowed_gev" if "allowed_gev" in row else "allowed"}
+    names |= {name: f"{name}{key}" for name in ("limit", "expected")}
+    return {**row, **{name: row.get(own) for name, own in names.items()}}
+
+
+def _drawn(cube: Cube, row: Record, axes: Mapping[str, Axis]) -> Record:
     """A record with its axes in the units of pictures.
 
     Of errors by experiment one number is drawn: the value that all members share that follow a common one, else None.
     """
     drawn = dict(row)
-    for axis in AXES:
+    for axis in axes.values():
         value = row.get(axis.column)
         if isinstance(value, dict):
             follows = dict(zip(cube.likelihood.members, cube.likelihood.follows, strict=True))
@@ -245,17 +333,27 @@ def _drawn(cube: Cube, row: Record) -> Record:
     return drawn
 
 
-def _points(side: Side) -> list[float]:
+def _axis_of(side: Side, axes: Mapping[str, Axis]) -> Axis | None:
+    """The axis of a plane's side, where it is drawn as it is and not by another quantity."""
+    return axes[side.axis.name] if side.view.name == side.axis.name else None
+
+
+def _view_of(side: Side, axes: Mapping[str, Axis]) -> View:
+    axis = _axis_of(side, axes)
+    return side.view if axis is None else axis.own_view
+
+
+def _points(side: Side, axes: Mapping[str, Axis]) -> list[float]:
     """The points of a plane's axis in the units of a picture."""
-    values = side.viewed(side.points)
-    shown = side.axis.shown(values) if side.view.name == side.axis.name else values
-    return [float(each) for each in shown]
+    axis = _axis_of(side, axes)
+    values = side.viewed(side.points) if axis is None else axis.shown(side.points)
+    return [float(each) for each in values]
 
 
-def _told_axes(cubes: Sequence[Cube], *shown: str) -> list[Axis]:
+def _told_axes(cubes: Sequence[Cube], axes: Mapping[str, Axis], *shown: str) -> list[Axis]:
     """The row parameters and settings whose values distinguish curves, because no side of the picture shows them."""
-    axes = by_name(axis for cube in cubes for axis in (*cube.interaction.rows, *SETTINGS))
-    return [axis for axis in AXES if axis.name in axes and axis.name not in shown]
+    telling = by_name(axis for cube in cubes for axis in (*cube.interaction.rows, *SETTINGS))
+    return [axis for name, axis in axes.items() if name in telling and name not in shown]
 
 
 def _values_told(rows: Sequence[Record], told: Sequence[Axis]) -> dict[Axis, set[float | None]]:
@@ -264,8 +362,9 @@ def _values_told(rows: Sequence[Record], told: Sequence[Axis]) -> dict[Axis, set
 
 def _told(axis: Axis, value: float) -> str:
     r"""A setting as a picture shows it: ``$\beta$ = 30`` and the sign of its unit."""
-    unit = DEGREE.get(axis.shown_unit, f" {axis.shown_unit}".rstrip())
-    return f"${axis.symbol}$ = {value:.12g}{unit}" if unit else f"${axis.symbol}$ = {value:g}"
+    unit = DEGREE.get(axis.shown_unit, f" {axis.drawn_unit}".rstrip())
+    number = f"{value:.12g}" if unit and not axis.logarithmic else figures.number(value)
+    return f"${axis.symbol}$ = {number}{unit}"
 
 
 def _configurations(cubes: Sequence[Cube], rows: Sequence[Record], told: Sequence[Axis]) -> Configuration:
@@ -326,14 +425,14 @@ def _require_few(rows: Sequence[Record], label: figures.Label) -> None:
 def _curves(
     ax: "Axes",
     rows: Sequence[Record],
-    x: str,
-    y: str,
+    x: View,
+    y: View,
     label: figures.Label,
     style: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    figures.name_axes(ax, x, y)
-    for line in figures.curves(ax, rows, x, y, label, style):
+    figures.describe(ax, x, y)
+    for line in figures.curves(ax, rows, x.column, y.column, label, style):
         if np.isnan(line.get_ydata()).all():
             line.set_label(f"{line.get_label()}: none")
-    points = [row[x] for row in rows]
+    points = [row[x.column] for row in rows]
     ax.set(xlim=(min(points), max(points)))

@@ -10,6 +10,7 @@ from fastscan.typing import Array
 NODES = 24  # on each smooth piece: 64 change no response by more than 1e-12
 STEEPEST = 4.0  # ratio of the ends of a piece on which powers are smooth
 STEEPEST_LOGARITHMIC = 100.0  # and the same for powers and propagators in the logarithm
+STEEPEST_PROPAGATOR = 10.0  # and for propagators that are interpolated in the logarithm, to 1e-12
 SMALLEST = 1e-24  # of the first end above 0: below, nothing is left of what is integrated
 
 
@@ -101,6 +102,36 @@ def panels(ends: Array, steepest: float) -> Array:
         for place in np.flatnonzero(pieces > 1)  # few of many bins
     ]
     return np.sort(np.concatenate([ends, *between]))
+
+
+def interpolation(low: float, high: float, at: Array) -> Array:
+    """How much of its value at each node of `logarithmic` a smooth function has at points of [low, high].
+
+    The function is interpolated by the polynomial in the logarithm that has its values at all nodes.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval, above 0.
+    at : array, shape (points,)
+        In the interval.
+
+    Returns
+    -------
+    array, shape (NODES, points)
+
+    Examples
+    --------
+    >>> nodes, _ = logarithmic(np.array(1.0), np.array(10.0))
+    >>> share = interpolation(1.0, 10.0, np.array([5.0]))
+    >>> (1 / (nodes + 2) @ share * 7).round(12)
+    array([1.])
+    """
+    nodes, weights = _rule(NODES)
+    order = np.arange(NODES) + 0.5
+    polynomials = np.polynomial.legendre.legvander(2 * np.log(at / low) / np.log(high / low) - 1, NODES - 1)
+    share: Array = (weights[:, None] * np.polynomial.legendre.legvander(nodes, NODES - 1) * order) @ polynomials.T
+    return share
 
 
 @functools.cache

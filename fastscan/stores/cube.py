@@ -6,7 +6,8 @@ Nothing is read or written here: `fastscan.stores.store` keeps a cube's group, `
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +17,13 @@ from fastscan.axes import SETTINGS, Axis, by_name, named
 from fastscan.errors import LimitError, quoted
 from fastscan.experiments.experiment import channels_of
 from fastscan.interactions.interaction import Interaction
-from fastscan.likelihoods.likelihood import Likelihood
-from fastscan.likelihoods.predictions import contact_change, is_contact, terms_of
+from fastscan.likelihoods.likelihood import Likelihood, powers
+from fastscan.likelihoods.predictions import contact_change, terms_of
 from fastscan.stores.layout import Layout
 from fastscan.typing import Array, Channel, IntArray
 
-ON_AXIS = 1e-9  # how near, relative to numbers above 1, a value must be to a point of an axis
+LOOKED_AT = 32  # rows of a cube at which its couplings are compared with those of today's formula
+ON_AXIS = 1e-9  # how near, relative to itself or to the smallest step of the axis, a value must be to a point
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +149,10 @@ class Cube:
         points, axis = self.axis_points(name), self.axes[name]
         # the index of the nearest point is the number of midpoints below the value
         nearest: IntArray = np.searchsorted(points[:-1] + np.diff(points) / 2, values)
-        missed = np.flatnonzero(~(np.abs(points[nearest] - values) <= ON_AXIS * np.maximum(1, np.abs(values))))
+        step = np.diff(points).min() if points.size > 1 else 0.0
+        missed = np.flatnonzero(~(np.abs(points[nearest] - values) <= ON_AXIS * np.maximum(step, np.abs(values))))
         if missed.size:
-            wanted, there = (axis.told(each[missed[0]]) for each in (values, points[nearest]))
+            wanted, there = (axis.told(each.ravel()[missed[0]]) for each in (values, points[nearest]))
             raise LimitError(f"{name} = {wanted} is not on the axis of {self.name}; the nearest is {there}")
         return nearest
 
@@ -261,22 +264,33 @@ class Cube:
         Raises
         ------
         LimitError
-            Where the cube was made with other couplings than those of today's formula, or a value is off the axis and
-            the interaction needs energy integrals of its own there.
+            Where a value is off the axis, and the cube was made with other couplings than those of today's formula.
         """
         if not self.rows:
             return self.likelihood, np.zeros((), np.intp)
-        if not self._is_contact:
-            at = {name: self.on_axis(name, values[name].ravel()).reshape(values[name].shape) for name in self.rows}
-            return self.likelihood, self.row_numbers(at)
+        if all(np.isin(values[name], self.points[name]).all() for name in self.rows):
+            return self.likelihood, self.row_numbers({name: self.on_axis(name, values[name]) for name in self.rows})
         each, place = zip(*(np.unique(values[name], return_inverse=True) for name in self.rows), strict=True)
         sizes = [axis.size for axis in each]
         # one number for each combination of the values; not all combinations need occur
         number = np.ravel_multi_index(tuple(np.broadcast_arrays(*place)), sizes)
         occurring, number = (np.arange(sizes[0]), number) if len(sizes) == 1 else np.unique(number, return_inverse=True)
         rows = zip(self.rows, each, np.unravel_index(occurring, sizes), strict=True)
-        change = self._change({name: axis[index] for name, axis, index in rows})
-        return replace(self.likelihood, change=change), number
+        self._require_own_couplings()
+        return self._in_rows({name: axis[index] for name, axis, index in rows}), number
+
+    def _in_rows(self, rows: Mapping[str, Array]) -> Likelihood:
+        """The likelihood at some values of the row parameters by today's formula for the model."""
+        likelihood, channels = self.likelihood, self._channels
+        if likelihood.exchanges:
+            made = zip(likelihood.exchanges, channels, strict=True)
+            totals, roots = zip(*(each.in_rows(self.interaction, own, rows) for each, own in made), strict=True)
+            change = np.stack([powers(len(each)) for each in totals])
+            return replace(likelihood, rates=np.stack(totals), roots=np.stack(roots), change=change)
+        features = likelihood.change.shape[2]
+        changes = [contact_change(terms_of(self.interaction, each, rows)) for each in channels]
+        padded = [np.pad(each, ((0, 0), (0, features - each.shape[1]), (0, 0))) for each in changes]
+        return replace(likelihood, change=np.stack(padded))
 
     @property
     def _channels(self) -> list[tuple[Channel, ...]]:
@@ -284,30 +298,23 @@ class Cube:
         found = (self.identity["experiments"][member] for member in self.likelihood.members)
         return [channels_of(each["channel"], each["electrons"]) for each in found]
 
-    @property
-    def _is_contact(self) -> bool:
-        """Whether rows need no energy integrals of their own."""
-        first = {name: self.points[name][:1] for name in self.rows}
-        return all(is_contact(terms_of(self.interaction, channels, first)) for channels in self._channels)
+    def _require_own_couplings(self) -> None:
+        """Refuse a cube whose rows today's formula doesn't give, looked at in some of the rows on its axes."""
+        if self._has_own_couplings:
+            return
+        told = " or ".join(self.rows)
+        raise LimitError(f"{self.name} was made with other couplings than this fastscan's between its {told}")
 
     @functools.cached_property
-    def _change(self) -> Callable[[Mapping[str, Array]], Array]:
-        """The model's formula for the members' changes in rows; on the axes it must give what is stored."""
-        features = self.likelihood.change.shape[2]
-
-        def of_member(channels: tuple[Channel, ...], rows: Mapping[str, Array]) -> Array:
-            change = contact_change(terms_of(self.interaction, channels, rows))
-            return np.pad(change, ((0, 0), (0, features - change.shape[1]), (0, 0)))
-
-        def change(rows: Mapping[str, Array]) -> Array:
-            return np.stack([of_member(channels, rows) for channels in self._channels])
-
-        mesh = np.meshgrid(*(self.points[name] for name in self.rows), indexing="ij")
-        again = change({name: each.ravel() for name, each in zip(self.rows, mesh, strict=True)})
-        if not np.allclose(again, self.likelihood.change, rtol=1e-12, atol=1e-15):
-            told = " or ".join(self.rows)
-            raise LimitError(f"{self.name} was made with other couplings than this fastscan's between its {told}")
-        return change
+    def _has_own_couplings(self) -> bool:
+        own = np.unique(np.linspace(0, math.prod(self.row_shape) - 1, LOOKED_AT).astype(np.intp))
+        places = zip(self.rows, np.unravel_index(own, self.row_shape), strict=True)
+        again = self._in_rows({name: self.points[name][index] for name, index in places})
+        rates = self.likelihood.rates[:, own] if self.likelihood.exchanges else self.likelihood.rates
+        return all(
+            np.allclose(*pair, rtol=1e-9, atol=1e-15)
+            for pair in ((again.change, self.likelihood.change[:, own]), (again.rates, rates))
+        )
 
 
 def crossed(settings: Mapping[str, Array]) -> dict[str, Array]:

@@ -73,6 +73,14 @@ CARRIED = {
 # Beside it, in a group of its own where any data are measured: what differs with the Standard Model's prediction in
 # place of the data.
 EXPECTED = {name: CARRIED[name] for name in ("roots", "spread")}
+# And in another group where rows have integrals of their own: what makes any row, see
+# `fastscan.likelihoods.exchanges.packed`.
+EXCHANGES = {
+    "sizes": Stored(("member", "size"), "1", "numbers of terms, nodes and bins"),
+    "transfer2": Stored(("node",), "MeV2", "squared momentum transfer"),
+    "events": Stored(("number",), "1", "events per unit of each term at each node in each bin"),
+    "observed": Stored(("quantity", "bin"), "1", "events: the Standard Model's, data, background, and their variance"),
+}
 
 
 def stored_axis(axis: Axis) -> Stored:
@@ -91,7 +99,8 @@ def files_with(axes: Iterable[Axis]) -> re.Pattern[str]:
         rf"|({'|'.join((*(axis.name for axis in axes), *COMPUTED))})/{_CHUNK}"
         rf"|chi2/{RECORD.pattern}"
         rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
-        rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK}))"
+        rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK})"
+        rf"|exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK}))"
     )
 
 

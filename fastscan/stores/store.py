@@ -7,6 +7,8 @@ has no events, holds, with the axes of the model in place of rows and strength,
     likelihood/                                   the arrays of `fastscan.likelihoods.likelihood.Likelihood`
     expected/                                     those that differ with the Standard Model's prediction in place of
                                                   measured data; only where any are measured
+    exchanges/                                    what makes rows between the points of their axes; only where a row has
+                                                  energy integrals of its own
     chi2/done.<task>.json                         one record a task, written after its chunks
 
 A group's own zarr.json is written first and owns the name; it has a checksum of each small file of the group, which
@@ -37,12 +39,14 @@ from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, StoreError, shown, unknown
 from fastscan.inputs.files import DAMAGE, MALFORMED, readable
 from fastscan.interactions import catalogue
+from fastscan.likelihoods.exchanges import packed, unpacked
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
 from fastscan.stores.layout import (
     CARRIED,
     COMPUTED,
+    EXCHANGES,
     EXPECTED,
     FILES,
     JSON_TEXTS,
@@ -180,9 +184,11 @@ def _make(root: zarr.Group, cube: Cube) -> None:
             dimension_names=tuple(cube.points)[:rank],
             attributes=COMPUTED[name].attributes,
         )
-    _put_likelihood(group, "likelihood", cube.likelihood, CARRIED)
+    _put_arrays(group, "likelihood", vars(cube.likelihood), CARRIED)
     if cube.is_measured:
-        _put_likelihood(group, "expected", cube.expected, EXPECTED)
+        _put_arrays(group, "expected", vars(cube.expected), EXPECTED)
+    if cube.likelihood.exchanges:
+        _put_arrays(group, "exchanges", packed(cube.likelihood.exchanges), EXCHANGES)
     attributes = {
         "Conventions": "CF-1.11",
         "title": cube.title,
@@ -208,11 +214,11 @@ def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
     return {key.removeprefix(prefix): checksum(files[key].to_bytes()) for key in sorted(files)}
 
 
-def _put_likelihood(group: zarr.Group, name: str, likelihood: Likelihood, arrays: Mapping[str, Stored]) -> None:
-    """Arrays of a likelihood, in a group of their own."""
+def _put_arrays(group: zarr.Group, name: str, values: Mapping[str, Array], arrays: Mapping[str, Stored]) -> None:
+    """Some arrays, in a group of their own."""
     inner = group.create_group(name)
     for array, stored in arrays.items():
-        _put_array(inner, array, getattr(likelihood, array), stored)
+        _put_array(inner, array, values[array], stored)
 
 
 def _put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> None:
@@ -268,6 +274,10 @@ def read(root: zarr.Group, name: str) -> Cube:
         layout = Layout.read(tuple(each.size for each in points.values()), identity)
         sync(_require_plain_cube(aside, layout))
         likelihood = Likelihood(tuple(identity["members"]), **_carried(aside, "likelihood", CARRIED))
+        _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
+        if "exchanges/zarr.json" in attributes["checksums"]:
+            exchanges = unpacked(_carried(aside, "exchanges", EXCHANGES), likelihood.spread)
+            likelihood = replace(likelihood, exchanges=exchanges)
         measured = "expected/zarr.json" in attributes["checksums"]
         return Cube(
             name=name,
@@ -281,6 +291,20 @@ def read(root: zarr.Group, name: str) -> Cube:
             likelihood=likelihood,
             expected=replace(likelihood, **_carried(aside, "expected", EXPECTED)) if measured else likelihood,
         )
+
+
+def _require_shapes(likelihood: Likelihood, rows: int) -> None:
+    """Refuse a likelihood whose arrays don't fit each other or the rows of its group: kernels trust their shapes."""
+    members, shapes, basis = likelihood.rates.shape
+    one = (members,)
+    wanted = {
+        "roots": (*one, shapes, 3, basis, basis),
+        "change": (*one, rows, basis - 1, 3),
+        **dict.fromkeys(("spread", "sigma_sys", "follows", "momentum_transfer"), one),
+    }
+    wrong = [name for name, shape in wanted.items() if getattr(likelihood, name).shape != shape]
+    if wrong or members != len(likelihood.members) or shapes not in (1, rows):
+        raise ValueError(f"its likelihood's arrays don't fit each other: {', '.join(wrong)}")
 
 
 def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[str, Any]:

@@ -1,0 +1,166 @@
+"""Exchanges that depend on the momentum transfer: how a row is made from what an experiment counts at each transfer.
+
+A light mediator's propagator multiplies the integrand of every count by a smooth function of the momentum transfer q^2,
+another one in each row.  What an experiment counts per unit of such a function at some q^2 doesn't depend on the row:
+with it and the data, the chi2 of any row follows, without the experiment.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.observations import Counts
+from fastscan.interactions.interaction import Interaction, Term
+from fastscan.likelihoods.gaussian import square_roots
+from fastscan.likelihoods.predictions import terms_of
+from fastscan.likelihoods.response import response
+from fastscan.typing import Array, Channel
+
+MOST = 2**31  # terms, nodes or bins that a store can say
+BLOCK = 256  # rows that are made at once, so that memory doesn't grow with them
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """What an experiment counts of an interaction at each momentum transfer, and its data, in bins with a variance.
+
+    Attributes
+    ----------
+    transfer2 : array, shape (nodes,)
+        q^2 in MeV^2, see `fastscan.likelihoods.response.Response.exchanged`.
+    events : array, shape (terms, nodes, bins)
+        Events at luminosity 1 per unit of each term's factor at each node; the terms are those of all channels.
+    signal : array, shape (bins,)
+        Events that the Standard Model predicts at luminosity 1.
+    counts : Counts
+        The data and their variance, in the same bins.
+    """
+
+    transfer2: Array
+    events: Array
+    signal: Array
+    counts: Counts
+
+    def templates(self, terms: Sequence[Term]) -> Array:
+        """Events that an interaction adds in each bin as polynomials in the strength x: 1, x and x^2.
+
+        Parameters
+        ----------
+        terms : sequence of Term
+            Those of all channels, in the order of `events`.
+
+        Returns
+        -------
+        array, shape (rows, 3, bins)
+        """
+        factors = [term.at(self.transfer2) for term in terms]
+        found = np.zeros((max(map(len, factors)), 3, self.signal.size))
+        for term, factor, events in zip(terms, factors, self.events, strict=True):
+            # row by row, so that no sum depends on the other rows
+            found[:, term.power] += np.stack([row @ events for row in factor])
+        return found
+
+    def in_rows(
+        self, interaction: Interaction, channels: Sequence[Channel], rows: Mapping[str, Array]
+    ) -> tuple[Array, Array]:
+        """The events and the sums of squares of an interaction in rows.
+
+        Parameters
+        ----------
+        interaction : Interaction
+        channels : sequence of str
+            The experiment's.
+        rows : mapping of str to array, shape (rows,)
+            The interaction's row parameters by name, in the units of their axes.
+
+        Returns
+        -------
+        totals : array, shape (rows, 4)
+            Events over all bins: the Standard Model's, then those that multiply 1, x and x^2.  Bins in which the
+            Standard Model predicts nothing are left out.
+        roots : array, shape (rows, 3, 4, 4)
+            See `fastscan.likelihoods.gaussian.square_roots`.
+        """
+        number = max((len(each) for each in rows.values()), default=1)
+        totals, roots = [np.empty((0, 4))], [np.empty((0, 3, 4, 4))]
+        for start in range(0, number, BLOCK):
+            block = {name: each[start : start + BLOCK] for name, each in rows.items()}
+            templates = self.templates([term for each in terms_of(interaction, channels, block) for term in each])
+            seen = templates[..., self.signal > 0].sum(axis=-1)
+            totals.append(np.insert(seen, 0, self.signal.sum(), axis=1))
+            roots.append(square_roots(templates, self.signal, self.counts))
+        return np.concatenate(totals), np.concatenate(roots)
+
+
+def exchange(experiment: Experiment, terms: Sequence[tuple[Term, ...]], signal: Array, counts: Counts) -> Exchange:
+    """What an experiment counts of the terms of each of its channels.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    terms : sequence of tuple of Term
+        Those of each channel; of their rows, the first says what all of them share.
+    signal : array, shape (bins,)
+        Events that the Standard Model predicts.
+    counts : Counts
+        The data and their variance.
+
+    Raises
+    ------
+    ExperimentError
+        Where infinitely many recoils of small energy are counted.
+    """
+    found = response(experiment)
+    counted = counts.variance > 0
+    events = [
+        found.exchanged(channel, each).sum(axis=0) for channel, each in zip(experiment.channels, terms, strict=True)
+    ]
+    return Exchange(found.transfer2, np.concatenate(events)[..., counted], signal[counted], counts.some(counted))
+
+
+def packed(exchanges: Sequence[Exchange]) -> dict[str, Array]:
+    """What several experiments count as a few arrays, in which one experiment follows the other.
+
+    Returns
+    -------
+    dict of str to array
+        ``sizes`` (members, 3), the numbers of terms, nodes and bins; and of all members ``transfer2`` (nodes,),
+        ``events`` (numbers,) and ``observed`` (4, bins), which is the signal, data, background and variance.
+    """
+    observed = [(each.signal, each.counts.data, each.counts.background, each.counts.variance) for each in exchanges]
+    return {
+        "sizes": np.array([each.events.shape for each in exchanges], float),
+        "transfer2": np.concatenate([each.transfer2 for each in exchanges]),
+        "events": np.concatenate([each.events.ravel() for each in exchanges]),
+        "observed": np.concatenate(observed, axis=1),
+    }
+
+
+def unpacked(arrays: Mapping[str, Array], spread: Array) -> tuple[Exchange, ...]:
+    """What `packed` made arrays of; a ValueError where sizes aren't those of the arrays.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+    spread : array, shape (members,)
+        See `fastscan.experiments.observations.Counts`.
+    """
+    if not ((arrays["sizes"] >= 1) & (arrays["sizes"] <= MOST)).all():  # a nan fails this too
+        raise ValueError("the sizes of what its experiments count are none")
+    sizes = arrays["sizes"].astype(int)
+    terms, nodes, bins = sizes.T
+    numbers = terms * nodes * bins
+    found = (len(sizes), nodes.sum(), numbers.sum(), bins.sum())
+    if found != (spread.size, arrays["transfer2"].size, arrays["events"].size, arrays["observed"].shape[1]):
+        raise ValueError("what its experiments count has other sizes than it says")
+    transfers, events, observed = (
+        np.split(arrays[name], np.cumsum(each)[:-1], axis=-1)
+        for name, each in (("transfer2", nodes), ("events", numbers), ("observed", bins))
+    )
+    members = zip(transfers, events, sizes, observed, spread.tolist(), strict=True)
+    return tuple(
+        Exchange(transfer2, numbers.reshape(shape), signal, Counts(data, background, variance, own))
+        for transfer2, numbers, shape, (signal, data, background, variance), own in members
+    )
