@@ -139,7 +139,7 @@ WRONG = [
     ("conus", "efficiency = 0.5", "efficiency = 1.5", "efficiency: must be between 0 and 1"),
     ("conus", "efficiency = 0.5", 'efficiency = "half"', "efficiency: must be a table"),
     ("conus", "efficiency = 0.5", 'efficiency = { shape = "logistic" }', "give photoelectrons_per_kev"),
-    ("conus", 'channel = "cevns"', 'channel = "nu-e"', "channel: 'nu-e' is only known for"),
+    ("conus", 'channel = "cevns"', 'channel = "nu-e"\nelectrons = false', "electrons: must be one of 'bound', 'free'"),
     ("conus", 'baseline = "17 m"', 'baseline = "1e-200 m"', "baseline: must be positive, and within reason"),
     ("conus", "sigma_sys = 0.2", "sigma_sys = 1e7", "sigma_sys: must be between 0 and 1e"),
     ("conus", "sigma_sys = 0.2", 'sigma_sys = "20"', "sigma_sys: '20' is no relative error: write a number such as"),
