@@ -1,9 +1,9 @@
-"""From nothing to a figure: a detector and a U(1)' of one's own, their limit, a scan, and contours.
+"""From nothing to figures: a detector and a U(1)' of one's own, their limit, a scan, and contours.
 
     python grids/tutorial.py results/tutorial
 
-takes some seconds and writes the detector, the model, the grid, the store and the figure, as PDF and PNG.  Change the
-three texts below to your own and run it again.  It needs matplotlib: pip install ".[plot]".
+takes some seconds and writes the detector, the model, the grids, the stores and the figures, as PDF and PNG.  Change the
+texts below to your own and run it again.  It needs matplotlib: pip install ".[plot]".
 """
 
 import sys
@@ -15,7 +15,7 @@ import fastscan
 from fastscan.answers.contours import contours
 from fastscan.answers.planes import plane_of
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.outputs import figures
+from fastscan.outputs import figures, plots
 from fastscan.stores import store
 
 # 1. What counts the neutrinos.  Every key is checked; grids/experiments/my-detector.toml explains each.
@@ -71,6 +71,27 @@ sigma_sys = { start = 0.0, stop = 0.2, num = 101 }
 luminosity = { values = [1, 5, 25] }                      # of the exposure, 1 yr
 """
 
+# 4. Other interactions at the same detector: a Z' of any mass, which needs an axis of masses and one of couplings, and
+#    non-standard interactions of u and d quarks, which need one of each.
+LIGHT = """
+title = "B - L of any mass at a silicon detector"
+experiments = ["silicon.toml"]
+models = ["b-l", "universal"]
+
+[axes]
+m_zprime = { start = 0.01, stop = 10000, num = 121, spacing = "log", unit = "MeV" }
+g = { start = 1e-7, stop = 0.01, num = 301, spacing = "log" }
+"""
+NSI = """
+title = "Non-standard interactions at a silicon detector"
+experiments = ["silicon.toml"]
+models = ["nsi-ee"]
+
+[axes]
+eps_d = { start = -0.6, stop = 0.6, num = 121 }
+eps_u = { start = -0.6, stop = 0.6, num = 121 }
+"""
+
 
 def main(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
@@ -105,6 +126,19 @@ def main(directory: Path) -> None:
         figure.savefig(directory / "contours.pdf")
         figure.savefig(directory / "contours.png", dpi=200)
     print(f"written to {directory}: silicon.toml, my-b-l.toml, grid.toml, silicon.zarr, contours.pdf, contours.png")
+
+    # The pictures of other interactions are made without drawing by hand.  On the command line:
+    #     fastscan scan light.toml -o light.zarr
+    #     fastscan plot light.zarr -o light.pdf
+    for name, text in (("light", LIGHT), ("nsi", NSI)):
+        grid, place = directory / f"{name}.toml", str(directory / f"{name}.zarr")
+        grid.write_text(text)
+        fastscan.scan(grid, place, overwrite=True)
+        picture, _ = plots.plot(place)
+        for suffix in (".pdf", ".png"):
+            figures.save(picture, directory / f"{name}{suffix}")
+    limit = fastscan.limit(str(detector), "b-l", m_zprime=1e-3)
+    print(f"a B - L boson of 1 MeV has g < {limit:.3g}; both planes are in light.pdf and nsi.pdf, and as PNG")
 
 
 if __name__ == "__main__":

@@ -331,7 +331,7 @@ def test_a_store_of_many_kinds_of_models(mixed: Path) -> None:
 def test_pictures_of_what_has_two_sides(mixed: Path) -> None:
     place = mixed / "out.zarr"
     if not place.exists():
-        fastscan.scan(mixed / "grid.toml", place)
+        ok("scan", mixed / "grid.toml", "-o", place)
     for kind, group in (("profile", "conus/nsi-ee-u"), ("limit", "conus/nsi-ee-u"), ("contour", "conus/nsi-ee")):
         ok("plot", place, "-o", mixed / f"{kind}.png", "--kind", kind, "--group", group)
 

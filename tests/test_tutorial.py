@@ -15,4 +15,6 @@ def test_the_tutorial_makes_its_figure(tmp_path: Path) -> None:
     assert not done.stderr
     assert {path.name for path in (tmp_path / "new").iterdir()} == {
         "silicon.toml", "my-b-l.toml", "grid.toml", "silicon.zarr", "contours.pdf", "contours.png",
+        *(f"{name}.{suffix}" for name in ("light", "nsi") for suffix in ("toml", "zarr", "pdf", "png")),
     }  # fmt: skip
+    assert re.search(r"\na B - L boson of 1 MeV has g < \S+; both planes are in light\.pdf and nsi\.pdf", done.stdout)

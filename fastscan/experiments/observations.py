@@ -215,7 +215,7 @@ class Projection:
     def told(self) -> tuple[str, str]:
         """See `Observation.told`."""
         scales = "scales" if self.background_scales else "does not scale"
-        relative = f"{self.background:.6g} of the signal, {scales} with its normalisation"
+        relative = f"{self.background:.6g} times the signal, {scales} with its normalisation"
         return PROJECTION, relative if self.background else NO_BACKGROUND
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
