@@ -282,5 +282,7 @@ def test_couplings_against_settings(light: str) -> None:
 def test_what_must_be_said_of_a_mediator_is_told(light: str) -> None:
     with pytest.raises(FastscanError, match=r"can be shown so; .*, or say --m-zprime or --m-phi"):
         plots.plot(light, picture=Picture("profile"))
-    with pytest.raises(FastscanError, match="26 curves are too many .* --group, --m-zprime, --sigma-sys, --luminosity"):
+    with pytest.raises(
+        FastscanError, match=r"26 curves are too many .* --group, --m-zprime, --sigma-sys, --luminosity"
+    ):
         plots.plot(light, Question(UNIVERSAL), Picture("profile"))
