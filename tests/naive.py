@@ -8,6 +8,7 @@ the paper's, section numbers those of PHYSICS.md. Interactions beyond the heavy 
 full amplitude, which `counts` squares and integrates anew at each point; they are written from INTERACTIONS.md.
 """
 
+import bisect
 import csv
 import itertools
 import math
@@ -312,6 +313,15 @@ def efficiency_edges(experiment: str) -> list[float]:
     return special.get(experiment, [EXPERIMENTS[experiment].threshold_kev, math.inf])
 
 
+def between(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Linear between the points of a table, and 0 outside; np.interp is slow for one number."""
+    if not xs[0] <= x <= xs[-1]:
+        return 0.0
+    n = min(bisect.bisect_right(xs, x), len(xs) - 1)
+    part = (x - xs[n - 1]) / (xs[n] - xs[n - 1])
+    return (1 - part) * ys[n - 1] + part * ys[n]
+
+
 def sns_spectrum(flavour: str, energy_mev: float) -> float:
     """Neutrinos of muon decay at rest per MeV, normalised to 1 (Eq. 17)."""
     if not 0 <= energy_mev <= M_MUON / 2:
@@ -339,7 +349,7 @@ def fission_spectrum(isotope: str, energy_mev: float) -> float:
         return 0.0
     if energy_mev >= REACTOR_SWITCH:
         return math.exp(sum(a * energy_mev**k for k, a in enumerate(mueller_coefficients(isotope))))
-    return float(np.interp(energy_mev, low_energy_column("energy_mev"), low_energy_column(isotope), left=0.0))
+    return between(energy_mev, low_energy_column("energy_mev"), low_energy_column(isotope))
 
 
 def spectrum(source: str, energy_mev: float) -> float:
@@ -379,10 +389,8 @@ def spectrum_lines(source: str) -> list[Pair]:
 def linear(energies: Sequence[float], values: Sequence[float], area: float | None = None) -> Neutrinos:
     """A spectrum that is linear between the energies of a table, and of an area where one is given."""
 
-    x, y = np.array(energies), np.array(values)
-
     def density(energy: float) -> float:
-        return float(np.interp(energy, x, y, left=0.0, right=0.0))
+        return between(energy, energies, values)
 
     scale = 1.0 if area is None else area / integral(density, energies)
     return Neutrinos(lambda energy: scale * density(energy), tuple(energies))
@@ -761,68 +769,123 @@ def moments_between(source: str, low: float, high: float) -> tuple[float, float,
     return moments(source, [low, high])
 
 
-def recoil_spectrum(source: str, fluence: float, isotope: Isotope, recoil: float) -> float:
-    """Recoils per MeV of recoil energy and nucleus, for a weak charge of 1 and without form factor; all neutrinos."""
-    mass = isotope.atomic_mass * ATOMIC_MASS_UNIT - isotope.charge * M_ELECTRON
-    lowest = (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2
-    total, edges = 0.0, spectrum_edges(source)
+def neutrinos_above(source: str, lowest: float) -> tuple[float, float, float]:
+    """Neutrinos above an energy, of the continuous spectrum and of the lines, times E^-k, k = 0, 1, 2."""
+    total, edges = (0.0, 0.0, 0.0), spectrum_edges(source)
     if edges and lowest < edges[-1]:
         first = next(n for n, edge in enumerate(edges) if edge > lowest)
-        start = max(lowest, edges[0])
-        parts = moments(source, [start, edges[first]])
+        parts = moments(source, [max(lowest, edges[0]), edges[first]])
         zero, one, two = (part + above for part, above in zip(parts, moments_above(source, first), strict=True))
-        total = 2 * zero - 2 * recoil * one - mass * recoil * two
+        total = zero, one, two
     for energy, number in spectrum_lines(source):
         if lowest < energy:
-            total += number * kinematic_factor(recoil, energy, mass)
-    return fluence * G_FERMI**2 * mass / (2 * math.pi) * CM2_PER_MEV_2 * total
+            total = total[0] + number, total[1] + number / energy, total[2] + number / energy**2
+    return total
+
+
+def lowest_energy(recoil: float, mass: float) -> float:
+    """The neutrino energy for which a recoil is the largest one."""
+    return (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2
+
+
+def largest_recoils(source: str, mass: float) -> list[float]:
+    """The largest recoils at the edges of a source's spectrum and of its lines."""
+    return [max_recoil(energy, mass) for energy in (*spectrum_edges(source), *(e for e, _ in spectrum_lines(source)))]
+
+
+def recoil_spectrum(source: str, fluence: float, isotope: Isotope, recoil: float) -> float:
+    """Recoils per MeV of recoil energy and nucleus, for a weak charge of 1 and without form factor; all neutrinos."""
+    mass = mass_of(isotope)
+    zero, one, two = neutrinos_above(source, lowest_energy(recoil, mass))
+    kinematic = 2 * zero - 2 * recoil * one - mass * recoil * two
+    return fluence * G_FERMI**2 * mass / (2 * math.pi) * CM2_PER_MEV_2 * kinematic
 
 
 def chained_events(
     source: str, fluence: float, numbers: Sequence[tuple[Isotope, float]], couplings: Pair, chain: Chain
 ) -> Array:
-    """Counts in each bin of a detector that makes x of recoils, by nested quadrature over T and x."""
+    """Counts in each bin of a detector that makes x of recoils of nuclei, by nested quadrature over T and x."""
     g_p, g_n = couplings
     counts = np.zeros(len(chain.bins) - 1)
-    lines = [energy for energy, _ in spectrum_lines(source)]
     for isotope, number in numbers:
-        mass = isotope.atomic_mass * ATOMIC_MASS_UNIT - isotope.charge * M_ELECTRON
         weak = g_p * isotope.charge + g_n * (isotope.mass_number - isotope.charge)
-        ends = [max_recoil(energy, mass) for energy in (*spectrum_edges(source), *lines)]
-        last = max(ends)
 
-        def rate(recoil: float, isotope: Isotope = isotope, mass: float = mass) -> float:
-            q = math.sqrt(2 * mass * recoil + recoil**2)
-            factor = form_factor(q, isotope.mass_number)
-            return recoil_spectrum(source, fluence, isotope, recoil) * factor**2
+        def rate(recoil: float, isotope: Isotope = isotope) -> float:
+            q = math.sqrt(2 * mass_of(isotope) * recoil + recoil**2)
+            return recoil_spectrum(source, fluence, isotope, recoil) * form_factor(q, isotope.mass_number) ** 2
 
-        def mean(recoil: float, isotope: Isotope = isotope) -> float:
-            return chain.mean(recoil / KEV, isotope)
+        def mean(recoil_kev: float, isotope: Isotope = isotope) -> float:
+            return chain.mean(recoil_kev, isotope)
 
-        def recoil_of(x: float, deviations: float, last: float = last, mean: Callable[[float], float] = mean) -> float:
-            """The recoil of which x is so many standard deviations away."""
+        counts += number * weak**2 * counted_in_bins(rate, mean, largest_recoils(source, mass_of(isotope)), chain)
+    return counts
 
-            def away(recoil: float) -> float:
-                return mean(recoil) + deviations * chain.width(mean(recoil)) - x
 
-            if away(0.0) >= 0 or away(last) <= 0:
-                return last
-            return float(brentq(away, 0.0, last, xtol=1e-300, rtol=1e-15))
+def chained_electrons(
+    neutrino: str, source: str, fluence: float, numbers: Sequence[tuple[Isotope, float]], chain: Chain, bound: bool
+) -> Array:
+    """The same of electrons, free or in their shells, which a neutrino of a kind hits; x is not quenched in the chain.
 
-        kinks = sorted({0.0, *ends, *(knot * KEV for knot in chain.recoil_knots if knot * KEV < last)})
-        for place, (low, high) in enumerate(itertools.pairwise(chain.bins)):
-            xs = [x for x in (low, high, *chain.knots) if 0 < x < math.inf]
-            around = DEVIATIONS if chain.density else (0.0,)
-            edges = sorted({*kinks, *(recoil_of(x, n) for x in xs for n in around)})
-            inside = [
-                (a, b) for a, b in itertools.pairwise(edges)
-                if mean(b) + 9 * chain.width(mean(b)) > low and mean(a) - 9 * chain.width(mean(a)) < high
-            ]  # fmt: skip
+    A bound electron counts as a free one where the recoil has more than its binding energy.
+    """
+    shells = {isotope.charge: binding_energies(isotope, bound) for isotope, _ in numbers}
+    kinks = {energy for each in shells.values() for energy, _ in each}
 
-            def counted(recoil: float, low: float = low, high: float = high) -> float:
-                return seen(chain, mean(recoil), low, high) * rate(recoil)
+    def rate(recoil: float) -> float:
+        freed = {z: sum(n for energy, n in each if recoil > energy) for z, each in shells.items()}
+        electrons = math.fsum(number * freed[isotope.charge] for isotope, number in numbers)
+        section = electron_section(STANDARD, neutrino, recoil)
+        weighed = zip(section, neutrinos_above(source, lowest_energy(recoil, M_ELECTRON)), strict=True)
+        return fluence * electrons * CM2_PER_MEV_2 * sum(term * moment for term, moment in weighed)
 
-            counts[place] += number * weak**2 * math.fsum(integral(counted, pair) for pair in inside)
+    def mean(recoil_kev: float) -> float:
+        return chain.mean(recoil_kev, numbers[0][0])
+
+    return counted_in_bins(rate, mean, [*largest_recoils(source, M_ELECTRON), *kinks], chain)
+
+
+def binding_energies(isotope: Isotope, bound: bool) -> list[tuple[float, int]]:
+    """Binding energies of an atom's shells in MeV and the electrons in each; all at 0 where they are free."""
+    if not bound:
+        return [(0.0, isotope.charge)]
+    symbol = next(row["symbol"] for row in rows("isotopes.csv") if int(row["Z"]) == isotope.charge)
+    of_element = [row for row in rows("shells.csv") if row["element"] == symbol]
+    return [(float(row["binding_ev"]) * 1e-6, int(row["electrons"])) for row in of_element]
+
+
+def counted_in_bins(
+    rate: Callable[[float], float], mean_of: Callable[[float], float], ends: Sequence[float], chain: Chain
+) -> Array:
+    """Counts in each bin of recoils with a rate per MeV that bends or ends at some recoils, and a mean x of keV."""
+    counts, last = np.zeros(len(chain.bins) - 1), max(ends)
+
+    def mean(recoil: float) -> float:
+        return mean_of(recoil / KEV)
+
+    def recoil_of(x: float, deviations: float) -> float:
+        """The recoil of which x is so many standard deviations away."""
+
+        def away(recoil: float) -> float:
+            return mean(recoil) + deviations * chain.width(mean(recoil)) - x
+
+        if away(0.0) >= 0 or away(last) <= 0:
+            return last
+        return float(brentq(away, 0.0, last, xtol=1e-300, rtol=1e-15))
+
+    kinks = sorted({0.0, *ends, *(knot * KEV for knot in chain.recoil_knots if knot * KEV < last)})
+    for place, (low, high) in enumerate(itertools.pairwise(chain.bins)):
+        xs = [x for x in (low, high, *chain.knots) if 0 < x < math.inf]
+        around = DEVIATIONS if chain.density else (0.0,)
+        edges = sorted({*kinks, *(recoil_of(x, n) for x in xs for n in around)})
+        inside = [
+            (a, b) for a, b in itertools.pairwise(edges)
+            if mean(b) + 9 * chain.width(mean(b)) > low and mean(a) - 9 * chain.width(mean(a)) < high
+        ]  # fmt: skip
+
+        def counted(recoil: float, low: float = low, high: float = high) -> float:
+            return seen(chain, mean(recoil), low, high) * rate(recoil)
+
+        counts[place] = math.fsum(integral(counted, pair) for pair in inside)
     return counts
 
 

@@ -1,18 +1,26 @@
 """Scattering off electrons at every source, and beside nuclei in one detector."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import naive
 import numpy as np
 import pytest
+from test_package_experiments import EXPECTED, README, conus_sigma
+from test_wishes import fluence, nuclei
 
 import fastscan
 from fastscan import experiments
-from fastscan.likelihoods.predictions import standard_by_neutrino
+from fastscan.answers.shown import record as shown_record
+from fastscan.experiments.catalogue import BUILT_IN
+from fastscan.likelihoods.predictions import standard_by_channel, standard_by_neutrino, standard_counts
 from fastscan.likelihoods.response import response
+from fastscan.outputs.spectrum import draw
 from fastscan.physics import shells
 
 Write = Callable[[str, str], Path]
@@ -175,6 +183,10 @@ def test_a_combination_of_experiments_with_other_channels(write: Write) -> None:
             "unknown electrons 'bond'; did you mean 'bound'?",
         ),
         (GE_BESIDE.replace("electrons = true", "electrons = 1"), "electrons: must be true or false, not 1"),
+        (
+            GE_REACTOR.replace('"nu-e"', '"nu-e"\nelectrons = true'),
+            "electrons: must be one of 'bound', 'free', not True",
+        ),
         (GE_REACTOR.replace('"nu-e"', '"cevns"\nelectrons = true'), "electrons: need a detector that sees energy"),
         (
             GE_BESIDE.replace(
@@ -194,3 +206,90 @@ def test_the_response_of_each_channel_is_kept_apart(write: Write) -> None:
     found = response(experiments.load(write("both.toml", GE_BESIDE)))
     assert found.channels == ("cevns", "nu-e")
     assert found.by_neutrino.shape == (1, 6, 6)
+
+
+class Variant(NamedTuple):
+    """An experiment of the package with electrons: what its file has in place of its threshold, for `naive`."""
+
+    detector: str
+    chain: naive.Chain
+
+
+def energies(*bins: float, per_kev: float = 1.0) -> naive.Chain:
+    """A detector that sees all of an electron's energy, in bins of it or of photoelectrons."""
+    return naive.Chain(lambda t, _: per_kev * t, bins)
+
+
+VARIANTS = {
+    "conus-plus": Variant(
+        'bins = { edges = [0.17, 0.8], unit = "keVee" }',
+        energies(0.17, 0.8)._replace(
+            density=lambda x, mean: naive.gaussian(x, mean, conus_sigma(mean)), width=conus_sigma
+        ),
+    ),
+    "nugen": Variant('bins = { edges = [0.3, 0.8, 2, 12], unit = "keVee" }', energies(0.3, 0.8, 2.0, 12.0)),
+    "coherent-ge-mini": Variant("", energies(1.5, 8.5)),
+    "coherent-cryocsi": Variant('bins = { edges = [4, 100, 300], unit = "PE" }', energies(4.0, 100, 300, per_kev=50.0)),
+    "ess-csi": Variant('quenching = 0.1\nbins = { edges = [0.1, 3], unit = "keVee" }', energies(0.1, 3.0)),
+}
+MICHEL = {kind: naive.Neutrinos(partial(naive.sns_spectrum, kind), (0.0, naive.M_MUON / 2))
+          for kind in ("nu_e", "nubar_mu")}  # fmt: skip
+naive.OTHERS |= {"of pions": naive.Neutrinos(lines=((naive.PROMPT_ENERGY_MEV, 1.0),))}
+naive.OTHERS |= {f"of muons {kind}": spectrum for kind, spectrum in MICHEL.items()}
+STOPPED_PIONS = {"nu_mu": "of pions", **{kind: f"of muons {kind}" for kind in MICHEL}}
+
+
+@pytest.fixture
+def variant(write: Write) -> Callable[[str], experiments.Experiment]:
+    """A copy of the package's file, with electrons and with the bins of `VARIANTS`."""
+
+    def copied(name: str) -> experiments.Experiment:
+        text = (BUILT_IN / f"{name}.toml").read_text().replace('"cevns"', '"cevns"\nelectrons = true', 1)
+        detector = VARIANTS[name].detector
+        if detector:
+            text = re.sub(r"^threshold = .*$", detector, text, flags=re.MULTILINE)
+        return experiments.load(write(f"{name}-e.toml", text))
+
+    return copied
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_electrons_beside_the_nuclei_of_the_package(name: str, variant) -> None:
+    """At reactors those of nubar_e; at a spallation source those of three neutrinos, one of them nubar_mu."""
+    experiment, this, chain = variant(name), EXPECTED[name], VARIANTS[name].chain
+    beams = STOPPED_PIONS if this.source == "sns" else {"nubar_e": this.source}
+    theirs = {
+        kind: naive.chained_electrons(kind, source, fluence(this), nuclei(this), chain, bound=True)
+        for kind, source in beams.items()
+    }
+    alone = standard_by_neutrino(replace(experiment, electrons=None))
+    added = standard_by_channel(experiment)
+    assert added["nu-e"] == pytest.approx(sum(theirs.values()), rel=1e-8)
+    assert added["cevns"] == pytest.approx(alone.sum(axis=0), rel=1e-13)
+    assert standard_counts(experiment) == pytest.approx(added["cevns"] + added["nu-e"], rel=1e-13)
+    only = dict(zip(beams, response(experiment).rates("nu-e", "weak")[0], strict=True))
+    for kind, each in theirs.items():  # of each neutrino by itself, so that none can stand for another
+        g_l, g_r = naive.sm_couplings("nu-e", kind.partition("_")[2])
+        assert only[kind] @ [g_l**2, g_l * g_r, g_r**2] == pytest.approx(each, rel=1e-8)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_electrons_beside_nuclei_stand_in_the_documentation(name: str, variant) -> None:
+    section = README.split("### Electrons beside nuclei")[1].split("\n### ")[0]
+    ((_, nuclear, electronic),) = re.findall(rf"^\| `{name}` \|(.*)\|(.*)\|(.*)\|$", section, flags=re.MULTILINE)
+    counted = standard_by_channel(variant(name))
+    assert float(nuclear) == pytest.approx(counted["cevns"].sum(), rel=5e-4)
+    assert float(electronic) == pytest.approx(counted["nu-e"].sum(), rel=5e-3)
+
+
+def test_nuclei_and_electrons_are_shown_apart(variant) -> None:
+    experiment = variant("nugen")
+    shown = fastscan.show(experiment)
+    record = shown_record(shown)
+    assert list(record["total"]) == ["nubar_e", "nuclei", "electrons", "signal", "background"]
+    for row, nuclear, electronic in zip(record["bins"], *standard_by_channel(experiment).values(), strict=True):
+        assert (row["nuclei"], row["electrons"]) == (nuclear, electronic)
+        assert row["signal"] == pytest.approx(nuclear + electronic, rel=1e-12)
+    assert "nuclei" not in shown_record(fastscan.show("nugen"))["total"]
+    (dotted,) = (each for each in draw(shown).axes[0].patches if each.get_label() == "electrons")
+    assert dotted.get_data().values == pytest.approx(shown.background + standard_by_channel(experiment)["nu-e"])

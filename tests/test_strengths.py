@@ -65,17 +65,21 @@ def scanned(bins: Bins, unit: float, data: Array, sigma: float) -> tuple[list[fl
     size = math.sqrt(standard.sum() / polynomial[2].sum()) * np.geomspace(1e-6, 1e5, 3000)
     x = np.concatenate([-size[::-1], [0.0], size])
     values = np.array([chi2(each) for each in x])
-    turning = np.flatnonzero(np.diff(np.sign(np.diff(values)))) + 1
     extrema = []
-    for i in turning:
+    for i in np.flatnonzero(np.diff(np.sign(np.diff(values)))) + 1:
         sign = 1.0 if values[i] < values[i - 1] else -1.0
+        ends = x[i - 1], x[i + 1]
         found = minimize_scalar(
-            lambda at, sign=sign: sign * chi2(at), bounds=(x[i - 1], x[i + 1]), method="bounded", options={"xatol": 0}
+            lambda at, sign=sign: sign * chi2(at), bounds=ends, method="bounded", options={"xatol": 1e-9 * size[0]}
         )
-        extrema.append(min(sign * found.fun, sign * values[i]) * sign)
-    lowest = min([*extrema, *values.tolist()])
+        extrema.append(found.x)
+    # an interval can lie between two points of the grid, around an extremum
+    x = np.unique([*x, *extrema])
+    values = np.array([chi2(each) for each in x])
+    lowest = values.min()
     level = lowest + DELTA
-    assume(all(abs(each - level) > 1e-3 * (1 + level) for each in (*extrema, values[0], values[-1])))
+    turning = np.searchsorted(x, extrema)
+    assume(all(abs(values[i] - level) > 1e-3 * (1 + level) for i in (*turning, 0, -1)))
     places = np.flatnonzero((values[1:] > level) != (values[:-1] > level))
     return [brentq(lambda at: chi2(at) - level, x[i], x[i + 1], xtol=1e-300, rtol=1e-12) for i in places], lowest
 
@@ -288,6 +292,7 @@ g = { start = 1e-6, stop = 1e-2, num = 5, spacing = "log" }
 eps = { start = -0.05, stop = 1, num = 14 }
 eps_d = { values = [0, 0.1] }
 eps_u = { start = -1, stop = 1, num = 5 }
+sigma_sys = { values = [0.05, 0.2] }
 """
 
 
@@ -326,7 +331,7 @@ def test_a_store_of_many_kinds_of_models(mixed: Path) -> None:
 def test_pictures_of_what_has_two_sides(mixed: Path) -> None:
     place = mixed / "out.zarr"
     if not place.exists():
-        fastscan.scan(mixed / "grid.toml", place)
+        ok("scan", mixed / "grid.toml", "-o", place)
     for kind, group in (("profile", "conus/nsi-ee-u"), ("limit", "conus/nsi-ee-u"), ("contour", "conus/nsi-ee")):
         ok("plot", place, "-o", mixed / f"{kind}.png", "--kind", kind, "--group", group)
 

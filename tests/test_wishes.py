@@ -16,11 +16,13 @@ import pytest
 import fastscan
 from fastscan import experiments
 from fastscan.interactions.standard_model import couplings, features
+from fastscan.likelihoods.predictions import standard_counts
 from fastscan.likelihoods.response import response
 
 WISHES = Path(__file__).parent / "wishes"
 YEAR = 365 * naive.DAY
-CH4, NE = (("C", 1), ("H", 4)), (("Ne", 1),)
+CH4, NE, TEO2, C9H12 = (("C", 1), ("H", 4)), (("Ne", 1),), (("Te", 1), ("O", 2)), (("C", 9), ("H", 12))
+naive.OTHERS |= {f"sun {component}": naive.solar(component) for component in ("pp", "7Be", "pep", "8B")}
 
 
 class Wish(NamedTuple):
@@ -28,7 +30,7 @@ class Wish(NamedTuple):
 
     source: str  # of naive: "sns", a reactor's fuel, or a spectrum of area 1
     strength: float  # neutrinos of each flavour in a second, power in GW, or flux per cm^2 and s
-    metres: float
+    metres: float  # nan where the strength is a flux
     seconds: float
     targets: tuple[tuple[naive.Compound, float], ...]  # and kg
     chain: naive.Chain
@@ -94,6 +96,7 @@ EXPECTED = {
         "sns", 0.0848 * 1.5e23 / YEAR, 19.3, 3 * YEAR, ((naive.CSI, 700.0),),
         naive.Chain(share({55: 0.15, 53: 0.15}, 50.0), (4.0, math.inf)),
     ),
+    "cuore-8b": Wish("sun 8B", 5.46e6, math.nan, 5 * YEAR, ((TEO2, 742.0),), recoil(3.0)),
     "enriched-ge76": Wish(
         "power plant", 3.0, 20, YEAR, ((naive.GE, 50.0),), recoil(1.0), (("Ge", 76, 0.92), ("Ge", 74, 0.08))
     ),
@@ -108,6 +111,10 @@ EXPECTED = {
     "newsg3": Wish(
         "power plant", 3.0, 20, YEAR, ((NE, 0.9), (CH4, 0.1)),
         naive.Chain(share({10: 0.25, 6: 0.3, 1: 0.6}), (0.05, math.inf)),
+    ),
+    "nucleus-vns": Wish(
+        "power plant", 4.25, 1 / math.hypot(1 / 72, 1 / 102), YEAR, ((naive.CAWO4, 6.84e-3), (naive.AL2O3, 4.41e-3)),
+        naive.Chain(lambda t, _: t, (0.02, 0.04, 0.08, 0.16, 0.32, 1.0)),
     ),
     "nugen": Wish("power plant", 3.1, 11.1, 235 * naive.DAY, ((naive.GE, 1.41),), recoil(1.4)),
     "red-100": Wish(
@@ -127,17 +134,39 @@ EXPECTED = {
         ),
     ),
 }  # fmt: skip
+SURVIVAL = {"pp": (5.98e10, 0.57), "7Be": (4.93e9, 0.53), "pep": (1.44e8, 0.43)}  # each with its flux
+ELECTRONS = {
+    "borexino": Wish("sun", 1.0, math.nan, 740 * naive.DAY, ((C9H12, 71300.0),), recoil(190.0)),
+    "gemma": Wish(
+        "power plant", 3.0, 13.9, 755 * naive.DAY, ((naive.GE, 1.5),),
+        naive.Chain(lambda t, _: t, tuple(2.8 + 0.1 * n for n in range(523))),
+    ),
+    "texono-nue": Wish(
+        "power plant", 2.9, 28, 29882 / 187 * naive.DAY, ((naive.CSI, 187.0),),
+        naive.Chain(lambda t, _: t, tuple(3e3 + 500 * n for n in range(11)), efficiency=lambda x: 0.8),
+    ),
+}  # fmt: skip
 
 
-def standard_counts(name: str) -> np.ndarray:
+def counts_of(name: str) -> np.ndarray:
     """Counts of the Standard Model in each bin."""
-    found: np.ndarray = response(experiments.load(WISHES / f"{name}.toml")).total @ features(couplings("cevns")[0])
+    return standard_counts(experiments.load(WISHES / f"{name}.toml"))
+
+
+def beams(wish: Wish) -> list[tuple[str, str, float]]:
+    """Neutrinos that scatter off electrons: their kind, their source, and their fluence or fissions per cm^2."""
+    if wish.source != "sun":
+        return [("nubar_e", wish.source, fluence(wish))]
+    found = []
+    for component, (flux, survival) in SURVIVAL.items():
+        shares = {"nu_e": survival, "nu_mu": (1 - survival) / 2, "nu_tau": (1 - survival) / 2}
+        found += [(kind, f"sun {component}", flux * share * fluence(wish)) for kind, share in shares.items()]
     return found
 
 
 def fluence(wish: Wish) -> float:
     """Neutrinos of each flavour, or fissions, per cm^2."""
-    if wish.source == "kopeikin-mueller":
+    if math.isnan(wish.metres):
         return wish.strength * wish.seconds
     area = 4 * math.pi * (wish.metres * 100) ** 2
     if wish.source == "sns":
@@ -158,14 +187,31 @@ def nuclei(wish: Wish) -> list[tuple[naive.Isotope, float]]:
 
 
 def test_every_wish_is_there() -> None:
-    assert sorted(EXPECTED) == sorted(path.stem for path in WISHES.glob("*.toml"))
+    assert sorted([*EXPECTED, *ELECTRONS]) == sorted(path.stem for path in WISHES.glob("*.toml"))
 
 
 @pytest.mark.parametrize("name", sorted(set(EXPECTED) - {"ccm"}))
 def test_a_wish_counts_as_the_naive_calculation(name: str) -> None:
     wish = EXPECTED[name]
     theirs = naive.chained_events(wish.source, fluence(wish), nuclei(wish), naive.sm_couplings("cevns"), wish.chain)
-    assert standard_counts(name) == pytest.approx(theirs, rel=1e-8, abs=1e-12 * theirs.sum())
+    assert counts_of(name) == pytest.approx(theirs, rel=1e-8, abs=1e-12 * theirs.sum())
+
+
+@pytest.mark.parametrize("name", ELECTRONS)
+def test_a_wish_of_electrons_counts_as_the_naive_calculation(name: str) -> None:
+    wish = ELECTRONS[name]
+    theirs = sum(
+        naive.chained_electrons(*beam, nuclei(wish), wish.chain, bound=name == "gemma") for beam in beams(wish)
+    )
+    assert counts_of(name) == pytest.approx(theirs, rel=1e-8)
+
+
+def test_a_measured_rate_is_multiplied_by_its_exposure() -> None:
+    """Borexino's 48.3 +- 1.1 a day in 100 t."""
+    borexino = experiments.load(WISHES / "borexino.toml")
+    counts = borexino.statistics.counts(np.zeros(1), borexino.exposed)
+    assert counts.data == pytest.approx([48.3 * 0.713 * 740], rel=1e-12)
+    assert counts.variance == pytest.approx([(1.1 * 0.713 * 740) ** 2], rel=1e-12)
 
 
 def test_the_first_ninety_nanoseconds_count_as_the_naive_calculation() -> None:
@@ -193,7 +239,7 @@ def test_the_first_ninety_nanoseconds_count_as_the_naive_calculation() -> None:
     assert mu + both == pytest.approx(theirs, rel=1e-8)
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", [*EXPECTED, *ELECTRONS])
 def test_a_wish_has_a_chi2(name: str) -> None:
     """Of backgrounds, data and errors as the wish gives them."""
     path = WISHES / f"{name}.toml"

@@ -2,8 +2,9 @@
 
 A record of a bin has the keys ``energy_low``, ``energy_high`` (None where the bin has no end) and ``energy_unit``,
 ``time_low_us`` and ``time_high_us`` (None without bins of time), one for the events of each neutrino by its name,
-``signal`` for all of them, ``background_NAME`` for each background that has a name and ``background`` for all, ``data``
-and ``error`` (None where nothing is measured).
+``nuclei`` and ``electrons`` for those of all neutrinos where both recoil, ``signal`` for all of them,
+``background_NAME`` for each background that has a name and ``background`` for all, ``data`` and ``error`` (None where
+nothing is measured).
 """
 
 import itertools
@@ -19,12 +20,14 @@ from fastscan.experiments.catalogue import load
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.energies import Kind
 from fastscan.experiments.experiment import Experiment
-from fastscan.likelihoods.predictions import standard_by_neutrino, standard_counts
+from fastscan.likelihoods.predictions import standard_by_channel, standard_by_neutrino, standard_counts
 from fastscan.likelihoods.response import response
 from fastscan.physics.spectra import Neutrino
-from fastscan.typing import Array, Record
+from fastscan.typing import Array, Channel, Record
 
+RECOILS: dict[Channel, str] = {"cevns": "nuclei", "nu-e": "electrons"}
 FINE_BINS = 120  # at most, of a spectrum that is drawn of an experiment in one bin
+SEEN = 0.999  # the part of the signal up to which it is drawn
 SAMPLES = 256  # of recoils, of which the largest doesn't always give the most energy that is seen
 LEAST_RANGE = 1.1  # of its end over its beginning
 REACH = 5.0  # standard deviations of the resolution at the end of such a spectrum
@@ -48,6 +51,8 @@ class Shown:
         Edges of the time bins in us.
     events : dict of str to array
         Events that the Standard Model predicts, by neutrino.
+    recoiling : dict of str to array
+        The same of all neutrinos, by what recoils: ``nuclei`` and ``electrons``, or one of them.
     backgrounds : dict of str to array
         Events of each background, by its name.
     data, error : array or None
@@ -60,6 +65,7 @@ class Shown:
     edges: Array
     time_edges_us: Array | None
     events: dict[Neutrino, Array]
+    recoiling: dict[str, Array]
     backgrounds: dict[str, Array]
     data: Array | None
     error: Array | None
@@ -118,11 +124,11 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
     signal, statistics = found.signal.ravel(), loaded.statistics
     exposed = loaded.exposed
     error = np.sqrt(statistics.counts(signal, exposed).variance) if loaded.is_measured else None
-    backgrounds = statistics.backgrounds_in(signal, exposed)
+    backgrounds, data = statistics.backgrounds_in(signal, exposed), statistics.data(exposed)
     return replace(
         found,
         backgrounds={name: events.reshape(found.shape) for name, events in backgrounds.items()},
-        data=None if statistics.data is None else statistics.data.reshape(found.shape),
+        data=None if data is None else data.reshape(found.shape),
         error=None if error is None else error.reshape(found.shape),
     )
 
@@ -136,13 +142,16 @@ def _expected(experiment: Experiment) -> Shown:
         edges=np.array([float(f"{edge / unit.size:.12g}") for edge in _edges(experiment)]),  # as people write them
         time_edges_us=None if time is None else np.array(time.edges),
         events={},
+        recoiling={},
         backgrounds={},
         data=None,
         error=None,
     )
     neutrinos, counts = response(experiment).neutrinos, standard_by_neutrino(experiment)
     events = {neutrino: each.reshape(empty.shape) for neutrino, each in zip(neutrinos, counts, strict=True)}
-    return replace(empty, events=events)
+    by_channel = standard_by_channel(experiment).items()
+    recoiling = {RECOILS[channel]: each.reshape(empty.shape) for channel, each in by_channel}
+    return replace(empty, events=events, recoiling=recoiling)
 
 
 def _edges(experiment: Experiment) -> tuple[float, ...]:
@@ -151,20 +160,33 @@ def _edges(experiment: Experiment) -> tuple[float, ...]:
     return detector.bin_edges(experiment.largest_recoil_mev) if isinstance(detector, Detector) else detector.bins
 
 
-def in_fine_bins(shown: Shown) -> Shown:
+def in_fine_bins(shown: Shown, until: float | None = None) -> Shown:
     """The signal of an experiment with one bin as a spectrum, which no background and no data are of.
 
     Bins of photoelectrons or electrons, which can be whole numbers, have whole widths.
+
+    Parameters
+    ----------
+    shown : Shown
+    until : float, optional
+        Where it ends, in the unit of the edges; left out, where the largest recoil is.
     """
-    experiment, unit = shown.experiment, shown.experiment.detector.unit
-    low = shown.edges[0]
-    high = max(_largest(experiment) / unit.size, LEAST_RANGE * low)
+    experiment, low = shown.experiment, shown.edges[0]
+    high = _largest(experiment) / experiment.detector.unit.size if until is None else until
+    high = max(high, LEAST_RANGE * low)
     width = _round_width((high - low) / FINE_BINS, whole=shown.kind not in energies.OWN)
     edges = low + width * np.arange(max(math.ceil((high - low) / width), 1) + 1)
     if experiment.detector.bins:  # what a detector accepts ends by itself, a bin doesn't
         edges = np.unique(np.minimum(edges, shown.edges[-1]))
-    detector = replace(experiment.detector, bins=tuple((edges * unit.size).tolist()))
+    detector = replace(experiment.detector, bins=tuple((edges * experiment.detector.unit.size).tolist()))
     return _expected(replace(experiment, detector=detector))
+
+
+def seen_until(fine: Shown) -> float:
+    """The edge of a bin above which hardly any events are."""
+    below = np.cumsum(fine.signal.reshape(len(fine.signal), -1).sum(axis=1))
+    edge: float = fine.edges[(below < SEEN * below[-1]).sum() + 1]
+    return edge
 
 
 def _largest(experiment: Experiment) -> float:
@@ -215,6 +237,8 @@ def bin_records(shown: Shown) -> list[Record]:
 def columns(shown: Shown) -> dict[str, Array]:
     """The numbers of each bin by their keys in records, data and their error where there are any."""
     found: dict[str, Array] = {str(neutrino): events for neutrino, events in shown.events.items()}
+    if len(shown.recoiling) > 1:
+        found |= shown.recoiling
     found |= {"signal": shown.signal}
     if list(shown.backgrounds) != [UNNAMED]:
         found |= {f"background_{name}": events for name, events in shown.backgrounds.items()}

@@ -11,7 +11,14 @@ from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.fluxes import GivenFlux
 from fastscan.experiments.form_factors import Fermi, Helm, KleinNystrand
 from fastscan.experiments.geometry import Cylinder, Point
-from fastscan.experiments.observations import Measured, MeasuredBins, MeasuredSignal, Projection, ProjectionOver
+from fastscan.experiments.observations import (
+    Measured,
+    MeasuredBins,
+    MeasuredRate,
+    MeasuredSignal,
+    Projection,
+    ProjectionOver,
+)
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Core, ElectronCapture, PionDecayAtRest, Reactor
 from fastscan.experiments.sun import Component, Sun, Survival
@@ -33,6 +40,7 @@ __all__ = [
     "Logistic",
     "Measured",
     "MeasuredBins",
+    "MeasuredRate",
     "MeasuredSignal",
     "PionDecayAtRest",
     "Point",

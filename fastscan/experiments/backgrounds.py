@@ -19,9 +19,11 @@ from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
 
-_RATE = re.compile(r"\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*((?:/\s*[A-Za-z]+\s*)+)")
+_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_PER = rf"/\s*({_NUMBER})?\s*([A-Za-z]+)\s*"  # such as /kg, or /100 t
+_RATE = re.compile(rf"\s*({_NUMBER})\s*((?:{_PER})+)")
 UNNAMED = "background"  # the name of the only one
-RATE = "a rate such as '6 /keVee/kg/d' or '0.4 /d'"
+RATE = "a rate such as '6 /keVee/kg/d', '48 /d/100 t' or '0.4 /d'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +153,7 @@ def read(table: Table) -> tuple[Background, ...]:
         For a key that is missing, unknown or wrong, or can't stand beside the others.
     """
     if table.is_text("background"):
-        return (Background(UNNAMED, _read_rate(table, "background")),)
+        return (Background(UNNAMED, read_rate(table, "background")),)
     found = []
     for each in table.tables("background"):
         error = each.relative("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in each else 0.0
@@ -168,7 +170,7 @@ def _read_amount(table: Table) -> Rate | Events:
     if "rate" in table:
         for key in ("events", "file"):
             table.refuse(key, "there is a rate")
-        return _read_rate(table, "rate")
+        return read_rate(table, "rate")
     if "file" in table:
         table.refuse("events", "they are in the file")
         events = table.column("column", table.data("file"), *bounds.GIVEN_EVENTS)
@@ -183,8 +185,16 @@ def _read_amount(table: Table) -> Rate | Events:
     return Events(table.numbers("events", *bounds.GIVEN_EVENTS, bounds.MOST_BINS))
 
 
-def _read_rate(table: Table, key: str) -> Rate:
-    """The rate that a text gives: a number and, after strokes, a time and perhaps a mass and an energy."""
+def read_rate(table: Table, key: str) -> Rate:
+    """The rate that a text gives: a number and, after strokes, a time and perhaps a mass and an energy.
+
+    Each of these can have a number of its own, such as the mass in "48 /d/100 t".
+
+    Raises
+    ------
+    ExperimentError
+        For a text that is no rate.
+    """
     text = table.take(key, str, RATE)
     match = _RATE.fullmatch(text)
     if not match:
@@ -194,16 +204,20 @@ def _read_rate(table: Table, key: str) -> Rate:
     if not low <= value <= high:
         raise table.error(key, f"must be between {low:g} and {high:g} in its unit, not {quoted(text)}")
     per: Kind | Literal["own"] | None = None
-    for unit in (word.strip() for word in match[2].split("/")[1:]):
+    for number, unit in re.findall(_PER, match[2]):
         if unit in UNITS["time"]:
-            value, times = value / UNITS["time"][unit], times + 1
+            size, times = UNITS["time"][unit], times + 1
         elif unit in UNITS["mass"] and not per_kg:
-            value, per_kg = value / UNITS["mass"][unit], True
+            size, per_kg = UNITS["mass"][unit], True
         elif unit in energies.UNITS and per is None:
             kind, size = energies.UNITS[unit]
-            per, value = "own" if unit in energies.BARE else kind, value / size
+            per = "own" if unit in energies.BARE else kind
         else:
             raise table.error(key, f"{quoted(text)}: {quoted(unit)} is no time, mass or energy, or is there twice")
+        divisor = float(number or 1) * size
+        value = value / divisor if divisor else math.inf
     if times != 1:
         raise table.error(key, f"{quoted(text)} must have one time, as {RATE}")
+    if not math.isfinite(value):
+        raise table.error(key, f"{quoted(text)} divides by nothing")
     return Rate(value, per_kg, per)

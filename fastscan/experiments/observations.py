@@ -14,7 +14,7 @@ import numpy as np
 from fastscan.axes import SIGMA_SYS
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments import backgrounds
-from fastscan.experiments.backgrounds import UNNAMED, Background, Exposed
+from fastscan.experiments.backgrounds import UNNAMED, Background, Exposed, Rate
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.typing import Array, BoolArray
@@ -70,8 +70,7 @@ class Observation(Protocol):
             For a key that is missing or wrong, or can't stand beside the others.
         """
 
-    @property
-    def data(self) -> Array | None:
+    def data(self, exposed: Exposed) -> Array | None:
         """Events, or signal events, that were counted in each bin; None where nothing is measured."""
 
     def told(self) -> tuple[str, str]:
@@ -111,10 +110,12 @@ class Measured:
     sigma_sys: float
 
     @classmethod
-    def read(cls, table: Table) -> "Measured | MeasuredBins | MeasuredSignal":
+    def read(cls, table: Table) -> "Measured | MeasuredBins | MeasuredSignal | MeasuredRate":
         """The measurement that a ``[statistics]`` table describes: of counts in one bin or several, or of a signal."""
         if "signal" in table.names():
             return MeasuredSignal.read(table)
+        if "rate" in table.names():
+            return MeasuredRate.read(table)
         if not table.is_number("observed") and "observed" in table.names():
             return MeasuredBins.read(table)
         if table.is_text("background") or table.is_list("background"):
@@ -135,8 +136,7 @@ class Measured:
         """Whether the observed count is a measured one."""
         return self.observed is not None
 
-    @property
-    def data(self) -> Array | None:
+    def data(self, exposed: Exposed) -> Array | None:
         """See `Observation.data`; the steady state is subtracted."""
         return None if self.observed is None else np.array([self.observed])
 
@@ -194,7 +194,6 @@ class Projection:
     background_scales: bool
     sigma_sys: float
     is_measured: ClassVar[bool] = False
-    data: ClassVar[None] = None
 
     @classmethod
     def read(cls, table: Table) -> "Projection | ProjectionOver":
@@ -210,10 +209,13 @@ class Projection:
             sigma_sys=_read_sigma_sys(table),
         )
 
+    def data(self, exposed: Exposed) -> None:
+        """See `Observation.data`."""
+
     def told(self) -> tuple[str, str]:
         """See `Observation.told`."""
         scales = "scales" if self.background_scales else "does not scale"
-        relative = f"{self.background:.6g} of the signal, {scales} with its normalisation"
+        relative = f"{self.background:.6g} times the signal, {scales} with its normalisation"
         return PROJECTION, relative if self.background else NO_BACKGROUND
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
@@ -248,7 +250,6 @@ class ProjectionOver:
     backgrounds: tuple[Background, ...]
     sigma_sys: float
     is_measured: ClassVar[bool] = False
-    data: ClassVar[None] = None
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -256,6 +257,9 @@ class ProjectionOver:
         if "background_scales" in table and table.flag("background_scales"):
             raise table.error("background_scales", "must be false: these backgrounds don't follow the signal")
         return cls(backgrounds.read(table), _read_sigma_sys(table))
+
+    def data(self, exposed: Exposed) -> None:
+        """See `Observation.data`."""
 
     def told(self) -> tuple[str, str]:
         """See `Observation.told`."""
@@ -310,8 +314,7 @@ class MeasuredBins:
         """Whether the observed counts are measured ones."""
         return self.observed is not None
 
-    @property
-    def data(self) -> Array | None:
+    def data(self, exposed: Exposed) -> Array | None:
         """See `Observation.data`."""
         return None if self.observed is None else np.array(self.observed)
 
@@ -359,8 +362,7 @@ class MeasuredSignal:
     @classmethod
     def read(cls, table: Table) -> Self:
         """The measurement that a ``[statistics]`` table describes; of two unequal errors the mean is taken."""
-        for key in ("observed", "background", "steady_state"):
-            table.refuse(key, "the signal is what is left of it")
+        _refuse_counts(table)
         signal = table.number("signal", *bounds.DATA)
         if table.is_list("signal_error"):
             errors = table.numbers("signal_error", *bounds.DATA_ERROR, 2)
@@ -373,8 +375,7 @@ class MeasuredSignal:
         """Whether the signal is a measured one."""
         return self.signal is not None
 
-    @property
-    def data(self) -> Array | None:
+    def data(self, exposed: Exposed) -> Array | None:
         """See `Observation.data`."""
         return None if self.signal is None else np.array([self.signal])
 
@@ -404,11 +405,74 @@ class MeasuredSignal:
         return _counts(data, np.array([self.error**2]), 0.0)
 
 
+@dataclass(frozen=True)
+class MeasuredRate:
+    """A measured rate of the signal and its error; None: what the Standard Model predicts."""
+
+    rate: Rate | None
+    error: Rate
+    sigma_sys: float
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The measurement that a ``[statistics]`` table describes."""
+        _refuse_counts(table)
+        rate, error = (backgrounds.read_rate(table, key) for key in ("rate", "rate_error"))
+        if error.per_s == 0:
+            raise table.error("rate_error", "must be positive")
+        return cls(rate, error, _read_sigma_sys(table))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the rate is a measured one."""
+        return self.rate is not None
+
+    def data(self, exposed: Exposed) -> Array | None:
+        """See `Observation.data`."""
+        return None if self.rate is None else self.rate.events(exposed)
+
+    def told(self) -> tuple[str, str]:
+        """See `Observation.told`."""
+        rate = PROJECTION if self.rate is None else f"measured, signal {self.rate.told()}"
+        return f"{rate} +- {self.error.told()}", "subtracted"
+
+    def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
+        """See `Observation.backgrounds_in`."""
+        return {}
+
+    def expected(self) -> Self:
+        """The same measurement with the predicted signal."""
+        return replace(self, rate=None)
+
+    def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
+        """The signal in each bin.
+
+        Examples
+        --------
+        48 +- 1 a day, in ten days:
+
+        >>> rate, error = (Rate(per_day / 86400, per_kg=False, per=None) for per_day in (48.0, 1.0))
+        >>> counts = MeasuredRate(rate, error, sigma_sys=0.1).counts(np.ones(1), Exposed(1.0, 864000.0, 1, 1, {}))
+        >>> counts.data.round(9), counts.variance.round(9)
+        (array([480.]), array([100.]))
+        """
+        if exposed is None:
+            raise ExperimentError("a rate follows from the exposure: give it")
+        data = self.data(exposed)
+        return _counts(signal if data is None else data, self.error.events(exposed) ** 2, 0.0)
+
+
 OBSERVED = "a number, a list of numbers, or a table with a file and a column"
 
 
 def _read_sigma_sys(table: Table) -> float:
     return table.relative(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high)
+
+
+def _refuse_counts(table: Table) -> None:
+    """Refuse what a measured signal has nothing to do with."""
+    for key in ("observed", "background", "steady_state"):
+        table.refuse(key, "the signal is what is left of it")
 
 
 def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:

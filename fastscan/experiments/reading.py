@@ -89,10 +89,10 @@ def _check_reach(table: Table, experiment: Experiment) -> None:
 
 
 def _read_electrons(table: Table, channel: Channel) -> Electrons | None:
-    """Whether electrons recoil beside the nuclei, and how many of those of an atom do; alone they are free."""
+    """Whether electrons recoil beside the nuclei, and how many of those of an atom do; alone they recoil anyway."""
     if "electrons" not in table:
         return None
-    if not table.is_text("electrons"):
+    if channel == "cevns" and not table.is_text("electrons"):
         return "bound" if table.flag("electrons") else None
     return table.choice("electrons", BINDINGS)
 

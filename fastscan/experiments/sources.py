@@ -149,6 +149,10 @@ class Core:
         table.done()
         return core
 
+    def told(self) -> str:
+        """In words."""
+        return f"{told(self.power_w, 'power')} thermal at {told(self.place.distance_m, 'length')}"
+
 
 @dataclass(frozen=True)
 class Reactor:
@@ -222,8 +226,7 @@ class Reactor:
         elif self.flux is not None:
             strength = f"by total flux, {self.flux:.6g} /cm2/s"
         else:
-            cores = (f"{told(core.power_w, 'power')} at {core.place.told()}" for core in self.cores)
-            strength = f"by power of its cores, {', '.join(cores)} thermal"
+            strength = f"by power of its cores, {', '.join(core.told() for core in self.cores)}"
         duty = "" if self.duty_factor == 1 else f", {self.duty_factor:.6g} of the time"
         return f"{strength}{duty}, fissions {shares}, spectrum {self.evaluation}"
 

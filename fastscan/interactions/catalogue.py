@@ -32,8 +32,8 @@ VECTORS: dict[str, tuple[str, tuple[float, float, float], float]] = {  # nu_e, n
 }
 SCALARS: dict[str, tuple[str, tuple[float, float], tuple[str, ...]]] = {  # couplings of p and n, e having 1
     "scalar-q14": ("14 A + 1.1 Z of a nucleus", (15.1, 14.0), ("arXiv:1604.01025", "arXiv:1701.07443")),
-    "scalar-sigma17": ("sigma_piN / m_ud of the pion-nucleon sigma term", (17.3, 17.3), ("arXiv:2202.11002",)),
-    "scalar-ftq": ("the quarks' shares f_Tq of a nucleon's mass", (18.6747, 18.8822), ("arXiv:2211.11905",)),
+    "scalar-sigma17": ("sigma_piN / m_ud", (17.3, 17.3), ("arXiv:2202.11002",)),
+    "scalar-ftq": ("sum of f_Tq m_N / m_q", (18.6747, 18.8822), ("arXiv:2211.11905",)),
 }
 MOMENTS = ("doi:10.1103/PhysRevD.39.3378", "arXiv:1403.6344")
 MILLICHARGES = ("arXiv:1403.6344", "arXiv:2005.01645")
@@ -44,8 +44,8 @@ ANGLE = ("arXiv:hep-ph/0409169",)
 
 def _charges(nu: Sequence[float], quark: float) -> str:
     """The charges of a built-in Z', in words."""
-    quarks = f"{Fraction(quark).limit_denominator(9)} of quarks" if quark else "quarks by a loop of charged leptons"
-    return f"{', '.join(f'{each:g}' for each in nu)} of e, mu, tau and their neutrinos; {quarks}"
+    quarks = f"quarks {Fraction(quark).limit_denominator(9)}" if quark else "quarks by a loop of leptons"
+    return f"Q(e, mu, tau) = {', '.join(f'{each:g}' for each in nu)}; {quarks}"
 
 
 def _epsilon(pair: str, coupling: str) -> str:

@@ -90,7 +90,7 @@ class Term:
         Function from q^2 = 2 M T in MeV^2, shape (nodes,), to what multiplies the integrand in each row, shape (rows,
         nodes) or (1, nodes); None where nothing does.
     massless : bool
-        Whether what is exchanged has no mass, so that ever more recoils have ever less energy.
+        Whether what is exchanged has no mass, or hardly any, so that ever more recoils have ever less energy.
     """
 
     weight: Array
@@ -171,16 +171,17 @@ class Interaction(ABC):
     ) -> None:
         """Refuse parameters that are given and not needed, and those that are needed and not given.
 
-        An error about a parameter that this interaction doesn't have names the `known` interactions that have it.
+        An error about a parameter that this interaction doesn't have names the one interaction among the `known` ones
+        that has it, or else the parameters that this one has.
         """
         names = [axis.name for axis in needed]
         for name in given:
             if name == self.strength.axis.name and name not in names:
                 raise ModelError(f"{name} is what the limits of model {quoted(self.name)} are on: leave it out")
             if name not in names:
-                owners = [repr(each.name) for each in known if name in [axis.name for axis in each.rows]]
+                owners = [each.name for each in known if name in [axis.name for axis in each.rows]]
                 others = f"; it has {', '.join(names)}" if names else ""
-                hint = f"; only {', '.join(owners)} has" if owners else others
+                hint = f"; only {owners[0]!r} has" if len(owners) == 1 else others
                 raise ModelError(f"model {quoted(self.name)} has no {name[:LONGEST_QUOTE]}{hint}")
         for axis in needed:
             if axis.name not in given:

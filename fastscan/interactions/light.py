@@ -28,6 +28,7 @@ from fastscan.interactions.standard_model import ELECTRIC_CHARGE
 from fastscan.physics.constants import ALPHA, G_FERMI, M_ELECTRON, M_MUON, M_TAU
 from fastscan.typing import FLAVOURS, Array, Channel
 
+MASSLESS = 1e-6  # MeV: a lighter mediator is taken for one without mass, where recoils of any small energy count
 LEPTON_MASSES = (M_ELECTRON, M_MUON, M_TAU)  # MeV, as FLAVOURS are
 NUCLEONS = ("p", "n")
 SMALL = 0.05  # of q^2 / m^2: below, the closed form of a loop loses digits
@@ -112,7 +113,7 @@ class Vector(Interaction):
         exchanges = [(couplings(channel, self.nu, self.charges), lambda q2: propagator(mass, q2))]
         if self.loop:
             exchanges.append((couplings(channel, self.nu, ELECTROMAGNETIC), mixed))
-        return expanded(channel, exchanges, massless=bool((mass == 0).any()))
+        return expanded(channel, exchanges, massless=bool((mass < MASSLESS).any()))
 
     def identity(self) -> dict[str, Any]:
         assert self.charges is not None
@@ -320,7 +321,7 @@ class Scalar(Interaction):
         def factor(q2: Array) -> Array:
             return propagator(mass, q2) ** 2
 
-        return (Term(weight, "scalar", factor, massless=bool((mass == 0).any())),)
+        return (Term(weight, "scalar", factor, massless=bool((mass < MASSLESS).any())),)
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "scalar", "couplings": dict(self.couplings or {}), "digest": self.digest}

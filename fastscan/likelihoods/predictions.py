@@ -88,6 +88,24 @@ def standard_by_neutrino(experiment: Experiment) -> Array:
     return np.stack([events @ features[each] for each, events in zip(found.flavours, found.by_neutrino, strict=True)])
 
 
+def standard_by_channel(experiment: Experiment) -> dict[Channel, Array]:
+    """Events of all neutrinos that the Standard Model predicts in each channel at luminosity 1, shape (bins,).
+
+    Examples
+    --------
+    >>> from fastscan.experiments import load
+    >>> {channel: float(events.sum().round(2)) for channel, events in standard_by_channel(load("coherent-csi")).items()}
+    {'cevns': 180.12}
+    """
+    found, counted = response(experiment), {}
+    of_channels = np.split(found.by_neutrino, len(found.channels), axis=-1)
+    for channel, rates in zip(found.channels, of_channels, strict=True):
+        features = _standard_features((channel,))
+        of_each = [events @ features[each] for each, events in zip(found.flavours, rates, strict=True)]
+        counted[channel] = np.sum(of_each, axis=0)
+    return counted
+
+
 @functools.cache
 def standard_counts(experiment: Experiment) -> Array:
     """Events that the Standard Model predicts at luminosity 1, shape (bins,), read-only.

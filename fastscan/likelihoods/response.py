@@ -122,13 +122,13 @@ class Response:
         Raises
         ------
         ExperimentError
-            Where a term without mass meets recoils of any small energy.
+            Where a massless term meets recoils of any small energy.
         """
         parts = self.recoils[channel]
         if any(term.massless for term in terms) and any(each.softest > SOFT for each in parts):
             raise ExperimentError(
-                f"experiment {quoted(self.experiment)} counts recoils of any small energy, of which a massless "
-                "mediator gives infinitely many: give it a threshold"
+                f"experiment {quoted(self.experiment)} counts recoils of any small energy, of which a mediator without "
+                "mass, or with less than 1 eV, gives ever more: give it a threshold"
             )
         weighted = []  # of each term, the recoils of each part by neutrino
         for term in terms:

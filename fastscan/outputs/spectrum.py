@@ -1,6 +1,7 @@
 """A picture of what an experiment is expected to count: its spectrum, by neutrino, over its backgrounds.
 
-Events are stacked, and data are points with the errors of chi2.  An experiment with one bin has its signal as a
+Events are stacked, and data are points with the errors of chi2.  A dotted line has those of electrons alone, over the
+backgrounds, where nuclei recoil too.  An experiment with one bin has its signal as a
 spectrum in finer bins, and beside it the bin itself; one with bins of time has them beside those of energy.
 """
 
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastscan.answers.shown import Shown, in_fine_bins
+from fastscan.answers.shown import Shown, in_fine_bins, seen_until
 from fastscan.outputs import figures
 from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array
@@ -17,7 +18,6 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SEEN = 0.999  # the part of the signal up to which a spectrum in finer bins is drawn
 GREYS = ("0.8", "0.65", "0.5", "0.9", "0.72", "0.58")  # of backgrounds
 SYMBOLS: dict[Neutrino, str] = {
     "nu_e": r"$\nu_e$",
@@ -57,7 +57,7 @@ def draw(shown: Shown) -> "Figure":
         figure, axes = figures.canvas(columns=len(ratios["width_ratios"]), height=3.0, gridspec_kw=ratios)
         first, last = axes[0, 0], axes[0, -1]
         if one_bin:
-            _draw_signal(first, in_fine_bins(shown))
+            _draw_signal(first, shown)
             _draw_bin(last, shown)
         else:
             _draw_energies(first, shown)
@@ -75,11 +75,11 @@ def _draw_energies(ax: "Axes", shown: Shown) -> None:
     ax.set(xlabel=_energy_label(shown), ylabel=_events_label(shown.edges, unit))
 
 
-def _draw_signal(ax: "Axes", fine: Shown) -> None:
-    """A spectrum in finer bins, up to where hardly any events are."""
-    _draw_energies(ax, fine)
-    within = np.cumsum(_along(fine.signal, ENERGY)) < SEEN * fine.signal.sum()
-    ax.set(xlim=(fine.edges[0], fine.edges[within.sum() + 1]), ylabel=f"signal {ax.get_ylabel()}")
+def _draw_signal(ax: "Axes", shown: Shown) -> None:
+    """A spectrum in finer bins, up to where hardly any events are, however far the lightest nucleus recoils."""
+    until = seen_until(in_fine_bins(shown))
+    _draw_energies(ax, in_fine_bins(shown, until))
+    ax.set(xlim=(shown.edges[0], until), ylabel=f"signal {ax.get_ylabel()}")
 
 
 def _draw_times(ax: "Axes", shown: Shown) -> None:
@@ -104,6 +104,9 @@ def _stack(ax: "Axes", edges: Array, shown: Shown, dimension: int) -> None:
         top = bottom + _along(events, dimension)
         ax.stairs(top, edges, baseline=bottom, fill=True, color=colour, label=name)
         bottom = top
+    if len(shown.recoiling) > 1:
+        electrons = _along(shown.background + shown.recoiling["electrons"], dimension)
+        ax.stairs(electrons, edges, color="black", linestyle=":", label="electrons")
     if shown.data is not None and shown.error is not None:
         data, error = _along(shown.data, dimension), np.sqrt(_along(shown.error**2, dimension))
         middles = (edges[1:] + edges[:-1]) / 2
