@@ -135,10 +135,14 @@ class Wings:
         binned = replace(loaded, detector=replace(loaded.detector, bins=tuple(edges)))
 
         def afresh() -> object:
-            forget("fastscan.likelihoods.")
+            self.forget_integrals()
             return likelihood.build([binned], MODELS["chi"], {})
 
         return afresh
+
+    def forget_integrals(self) -> None:
+        """Throw away the energy integrals of experiments, and what was made of them."""
+        forget("fastscan.likelihoods.")
 
     def axes(self, root: zarr.Group, group: str) -> Mapping[str, Array]:
         """The points of each axis of a group of a store."""
@@ -195,6 +199,9 @@ class Flat(Wings):
 
     def integrate(self, name: str, edges: Array) -> Callable[[], object]:
         raise NotImplementedError("the flat layout takes memory by the bins squared")
+
+    def forget_integrals(self) -> None:
+        raise NotImplementedError("the flat layout has no light mediators")
 
     def axes(self, root: zarr.Group, group: str) -> Mapping[str, Array]:
         from fastscan import store

@@ -10,6 +10,7 @@ from dataclasses import asdict
 import bins  # noqa: F401
 import commands  # noqa: F401
 import kernel  # noqa: F401
+import masses  # noqa: F401
 import queries  # noqa: F401
 import scans  # noqa: F401
 from adapter import layout

@@ -77,7 +77,8 @@ def _exchanged_by_neutrino(found: Response, terms: list[tuple[Term, ...]]) -> Ar
     for channel, each, at_nodes in zip(found.channels, terms, factors, strict=True):
         events = found.exchanged(channel, each).sum(axis=-1)  # (neutrinos, terms, nodes)
         for number, (term, factor) in enumerate(zip(each, at_nodes, strict=True)):
-            added[..., term.power] += events[:, number] @ factor.T
+            # row by row, so that no sum depends on the other rows
+            added[..., term.power] += np.stack([events[:, number] @ row for row in factor], axis=1)
     return added
 
 
