@@ -2,8 +2,8 @@
 
     python grids/tutorial.py results/tutorial
 
-takes some seconds and writes the detector, the model, the grids, the stores and the figures, as PDF and PNG.  Change the
-texts below to your own and run it again.  It needs matplotlib: pip install ".[plot]".
+takes some seconds and writes the detector, the model, the grids, the stores and the figures, as PDF and PNG.  Change
+the texts below to your own and run it again.  It needs matplotlib: pip install ".[plot]".
 """
 
 import sys
