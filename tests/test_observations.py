@@ -131,6 +131,30 @@ def test_what_is_expected_of_bins_is_the_prediction(write: Write) -> None:
     assert one.statistics.counts(np.array([347.0])).data == [347.0]
 
 
+@pytest.mark.parametrize(
+    ("rate", "error", "factor"),
+    [
+        ("48.3 /d/100t", "1.1 /d/100 t", 365 / 1e5),
+        ("0.7 /d", "0.1 /d", 365),
+        ("2 /eVee/kg/h", "1 /eVee/kg/h", 8760 * 30),
+    ],
+)
+def test_a_measured_rate_is_so_many_events(rate: str, error: str, factor: float, write: Write) -> None:
+    """Of 1 kg, in a year, in a bin of 30 eVee."""
+    one = LINDHARD + '\nbins = { edges = [160, 190], unit = "eVee" }'
+    measured = experiments.load(write("own.toml", observing(f'rate = "{rate}"\nrate_error = "{error}"', one)))
+    events, spread = (float(text.split()[0]) * factor for text in (rate, error))
+    signal = np.array([4.0])
+    counts = measured.statistics.counts(signal, measured.exposed)
+    assert (*counts.data, *counts.variance) == pytest.approx((events, spread**2), rel=1e-12)
+    assert fastscan.show(measured).data == pytest.approx([events], rel=1e-12)
+    expected = measured.expected()
+    assert measured.is_measured
+    assert not expected.is_measured
+    assert expected.statistics.counts(signal, expected.exposed).data.tolist() == [4.0]
+    assert expected.statistics.counts(signal, expected.exposed).variance == pytest.approx([spread**2], rel=1e-12)
+
+
 def test_a_template_has_the_total_that_is_given(write: Write) -> None:
     write("template.csv", "# E n\n1 2\n2 3\n3 5\n")
     words = "observed = [50, 60, 70]" + background("ss", 'file = "template.csv"\ncolumn = "n"\ntotal = 20')
@@ -193,6 +217,12 @@ FOUR = background("ss", "events = [1, 2, 3]")
         ("signal = 3", ONE, "measured", "signal_error: missing"),
         ("signal = 3\nsignal_error = 1\nobserved = 3", ONE, "measured", "observed: can't stand here"),
         ("observed = 5\nsteady_state = 0\nbackground = 0\nbackground_error = 0", BINS, "measured", "give one for each"),
+        ('rate = "3 /d"', ONE, "measured", "rate_error: missing"),
+        ('rate = "3 /d"\nrate_error = 1', ONE, "measured", "rate_error: must be a rate such as"),
+        ('rate = "3 /d"\nrate_error = "0 /d"', ONE, "measured", "rate_error: must be positive"),
+        ('rate = "3 /d"\nrate_error = "1 /d"\nobserved = 3', ONE, "measured", "observed: can't stand here"),
+        ('rate = "3 /d"\nrate_error = "1 /d"', BINS, "measured", "a rate says nothing of bins"),
+        ('rate = "3 /d/0 t"\nrate_error = "1 /d"', ONE, "measured", "'3 /d/0 t' divides by nothing"),
         ('background = "6 /kg"', ONE, "projection", "background: '6 /kg' must have one time"),
         ('background = "6 /kg/day"', ONE, "projection", "'day' is no time, mass or energy"),
         ('background = "lots"', ONE, "projection", "background: must be a rate such as"),

@@ -277,3 +277,12 @@ def test_couplings_against_settings(light: str) -> None:
     figure, left_out = plots.plot(light, Question(at={"m_zprime": [0.01]}), Picture(plane=plane))
     assert left_out == ["coherent-csi/scalar-q14", "conus/scalar-q14"]
     assert "$M_{Z'}$ = 10 MeV" in figure.axes[0].get_title()
+
+
+def test_what_must_be_said_of_a_mediator_is_told(light: str) -> None:
+    with pytest.raises(FastscanError, match=r"can be shown so; .*, or say --m-zprime or --m-phi"):
+        plots.plot(light, picture=Picture("profile"))
+    with pytest.raises(
+        FastscanError, match=r"26 curves are too many .* --group, --m-zprime, --sigma-sys, --luminosity"
+    ):
+        plots.plot(light, Question(UNIVERSAL), Picture("profile"))

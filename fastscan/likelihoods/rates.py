@@ -24,7 +24,6 @@ from fastscan.physics.shells import Shells
 from fastscan.physics.spectra import Neutrino, Spectrum, is_antineutrino
 from fastscan.typing import Array, Channel, IntArray, Process
 
-SOFT = 1e-20  # of the largest recoil: pieces of an integral that begin there begin at zero
 BLOCK = 1024  # recoils at once, where an energy is reconstructed: some MB of memory
 
 

@@ -110,7 +110,9 @@ def plot(
             planes.side_of(cube, name)
     able = [cube for cube in cubes if asked.groups or _can(cube, needed, wanted, asked)]
     if not able:
-        raise LimitError(f"no group of {location} can be shown so; choose one with --group, or say --beta")
+        open_rows = dict.fromkeys(name for cube in cubes for name in cube.rows if name not in asked.at)
+        say = ", or say " + " or ".join(f"--{name.replace('_', '-')}" for name in open_rows) if open_rows else ""
+        raise LimitError(f"no group of {location} can be shown so; choose one with --group{say}")
     shown = able if wanted.kind == "contour" else _of_one_strength(able, asked)
     axes = {axis.name: _suited(axis, shown) for axis in AXES}
     stored_in = root if asked.stored else None
@@ -215,7 +217,7 @@ def _draw_profiles(
     strength = axes[cubes[0].strength]
     configuration = _configurations(cubes, rows, told)
     label = _marked(_labels(configuration))
-    _require_few(rows, label)
+    _require_few(rows, label, told)
     looks = figures.styles(rows, label, configuration)
     _curves(ax, rows, strength.own_view, figures.QUANTITIES["delta_chi2"], label, looks)
     ax.set_title(_title(rows, told))
@@ -241,7 +243,7 @@ def _draw_limits(
     told = _told_axes(cubes, axes, along.name)
     configuration = _configurations(cubes, rows, told)
     label = _labels(configuration)
-    _require_few(rows, label)
+    _require_few(rows, label, told)
     beside, looks = figures.with_expected(rows, "limit", label, figures.styles(rows, label, configuration))
     x = along.own_view
     _curves(ax, beside, x, replace(figures.limit_view(strength), column="limit"), figures.curve_of, looks)
@@ -415,11 +417,12 @@ def _title(rows: Sequence[Record], told: Sequence[Axis], *level: str) -> str:
     return ", ".join([*level, *settings])
 
 
-def _require_few(rows: Sequence[Record], label: figures.Label) -> None:
+def _require_few(rows: Sequence[Record], label: figures.Label, told: Sequence[Axis]) -> None:
     """Refuse more curves than can be distinguished; an expected curve has the colour of the one beside it."""
     count = len(set(map(label, rows)))
     if count > MOST_CURVES:
-        raise LimitError(f"{count} curves are too many for a picture; choose with --group, --beta, --sigma-sys")
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in ("group", *(axis.name for axis in told)))
+        raise LimitError(f"{count} curves are too many for a picture; choose with {options}")
 
 
 def _curves(

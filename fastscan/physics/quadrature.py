@@ -98,10 +98,10 @@ def panels(ends: Array, steepest: float) -> Array:
     ratios = np.log(ends[1:] / ends[:-1]) / np.log(steepest)
     pieces = np.maximum(np.ceil(ratios - 1e-9), 1).astype(int)
     between = [
-        np.geomspace(low, high, number, endpoint=False)
-        for low, high, number in zip(ends[:-1], ends[1:], pieces, strict=True)
+        np.geomspace(ends[place], ends[place + 1], pieces[place], endpoint=False)[1:]
+        for place in np.flatnonzero(pieces > 1)  # few of many bins
     ]
-    return np.concatenate([*between, ends[-1:]])
+    return np.sort(np.concatenate([ends, *between]))
 
 
 def interpolation(low: float, high: float, at: Array) -> Array:

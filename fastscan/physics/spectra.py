@@ -130,15 +130,25 @@ class Continuum:
                [0.916291, 0.      ],
                [0.15    , 0.      ]])
         """
-        ends = panels(np.array(self.knots), STEEPEST)
-        above = np.zeros((3, len(ends)))  # each end
-        above[:, :-1] = np.cumsum(self._moments(ends[:-1], ends[1:])[:, ::-1], axis=1)[:, ::-1]
+        ends = self._ends
         low = np.maximum(minimum, ends[0])
         inside = low < ends[-1]
         found = np.zeros((3, *np.shape(minimum)))
         next_end = np.searchsorted(ends, low[inside], side="right")
-        found[:, inside] = above[:, next_end] + self._moments(low[inside], ends[next_end])
+        found[:, inside] = self._above[:, next_end] + self._moments(low[inside], ends[next_end])
         return found
+
+    @functools.cached_property
+    def _ends(self) -> Array:
+        """Ends of the pieces of the integral over all energies, in MeV."""
+        return panels(np.array(self.knots), STEEPEST)
+
+    @functools.cached_property
+    def _above(self) -> Array:
+        """Moments above each of these ends."""
+        above = np.zeros((3, len(self._ends)))
+        above[:, :-1] = np.cumsum(self._moments(self._ends[:-1], self._ends[1:])[:, ::-1], axis=1)[:, ::-1]
+        return above
 
     def _moments(self, low: Array, high: Array) -> Array:
         """Integrals of the fluence times powers of the energy between energies of shape (...), shape (3, ...)."""
@@ -149,8 +159,7 @@ class Continuum:
     @property
     def total(self) -> float:
         """See `Spectrum.total`."""
-        ends = panels(np.array(self.knots), STEEPEST)
-        return float(self._moments(ends[:-1], ends[1:])[0].sum())
+        return float(self._moments(self._ends[:-1], self._ends[1:])[0].sum())
 
 
 def prompt_energy() -> float:
