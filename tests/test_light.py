@@ -183,6 +183,15 @@ def test_massless_exchange_needs_a_threshold(model: str, at: dict[str, float]) -
     assert np.isfinite(fastscan.limit("conus", model, **at)).all()
 
 
+@pytest.mark.parametrize("model", ["millicharge-e", "magnetic-e"])
+def test_the_tail_of_a_resolution_makes_no_limit(model: str, write: Write) -> None:
+    """Recoils of no energy lie eight standard deviations below the threshold of CONUS+: they count as good as none."""
+    text = Path(fastscan.__file__).with_name("data").joinpath("experiments", "conus-plus.toml").read_text("utf-8")
+    dropped = text.replace("[detector]", '[detector]\ndrop_below = "5 eVee"')
+    low, high = fastscan.intervals("conus-plus", model)[0]
+    assert fastscan.intervals(str(write("dropped.toml", dropped)), model)[0] == pytest.approx((low, high), rel=1e-6)
+
+
 @pytest.mark.parametrize("charges", [(0.0, 1.0, -1.0), (1.0, -1.0, 0.0), (1.0, 0.0, -1.0)])
 def test_loops_against_quadrature(charges: tuple[float, float, float]) -> None:
     """Closed form and series, and on both sides of where one takes over from the other."""

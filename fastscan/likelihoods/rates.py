@@ -22,8 +22,9 @@ from fastscan.physics.nuclei import Isotope
 from fastscan.physics.quadrature import STEEPEST_LOGARITHMIC, logarithmic, panels
 from fastscan.physics.shells import Shells
 from fastscan.physics.spectra import Neutrino, Spectrum, is_antineutrino
-from fastscan.typing import Array, Channel, IntArray, Process
+from fastscan.typing import Array, BoolArray, Channel, IntArray, Process
 
+UNLIKELY = 1e-11  # probability to count a recoil up to which none of a massless mediator's is counted
 BLOCK = 1024  # recoils at once, where an energy is reconstructed: some MB of memory
 
 
@@ -149,6 +150,8 @@ class Recoils:
         Recoil energies T in MeV.
     counted : Sharp or Blurred
         What the detector counts of them.
+    likely : array of bool, shape (nodes,)
+        Where the probability to count a recoil is above `UNLIKELY`.
     softest : float
         Probability to count a recoil without energy.
     """
@@ -157,6 +160,7 @@ class Recoils:
     scatterer: Scatterer
     energies: Array
     counted: Sharp | Blurred
+    likely: BoolArray
     softest: float
 
     @property
@@ -204,9 +208,10 @@ def _sharp(detector: Detector, edges: Sequence[float], number: float, scatterer:
     splits = np.unique([*edges, *detector.knots, *_bindings(scatterer), *ends])
     pieces = panels(splits[(splits >= edges[0]) & (splits <= largest)], STEEPEST_LOGARITHMIC)
     nodes, widths = (each.ravel() for each in logarithmic(pieces[:-1], pieces[1:]))
-    counted = Sharp(widths * detector.probability(nodes), np.searchsorted(nodes, edges))
+    probability = detector.probability(nodes)
+    counted = Sharp(widths * probability, np.searchsorted(nodes, edges))
     softest = float(detector.probability(np.zeros(1))[0]) if edges[0] == 0 else 0.0
-    return Recoils(number, scatterer, nodes, counted, softest)
+    return Recoils(number, scatterer, nodes, counted, probability > UNLIKELY, softest)
 
 
 def _blurred(detector: Reconstruction, group: Sequence[tuple[float, Scatterer]], knots: Array) -> list[Recoils]:
@@ -224,11 +229,11 @@ def _blurred(detector: Reconstruction, group: Sequence[tuple[float, Scatterer]],
     for start in range(0, len(nodes), BLOCK):
         part = slice(start, start + BLOCK)
         probability[:, part] = detector.probabilities(nodes[part], isotope)
-    softest = float(probability[:, 0].sum())
-    probability *= widths
-    used = probability.any(axis=0)
-    counted = Blurred(probability[:, used])
-    return [Recoils(number, scatterer, nodes[used], counted, softest) for number, scatterer in group]
+    somewhere = probability.sum(axis=0)
+    used = somewhere > 0
+    counted = Blurred((probability * widths)[:, used])
+    likely, softest = somewhere[used] > UNLIKELY, float(somewhere[0])
+    return [Recoils(number, scatterer, nodes[used], counted, likely, softest) for number, scatterer in group]
 
 
 def _bindings(scatterer: Scatterer) -> tuple[float, ...]:

@@ -19,7 +19,8 @@ from fastscan.physics.quadrature import STEEPEST_PROPAGATOR, interpolation, loga
 from fastscan.physics.spectra import Neutrino, Spectrum, flavour
 from fastscan.typing import FLAVOURS, Array, Channel, Process
 
-SOFT = 1e-9  # probability below which recoils without energy are not counted
+
+SOFTEST = 1e-12  # probability to count a recoil without energy, up to which massless mediators are counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,17 +126,30 @@ class Response:
             Where a massless term meets recoils of any small energy.
         """
         parts = self.recoils[channel]
-        if any(term.massless for term in terms) and any(each.softest > SOFT for each in parts):
+        if any(term.massless for term in terms) and any(each.softest > SOFTEST for each in parts):
             raise ExperimentError(
                 f"experiment {quoted(self.experiment)} counts recoils of any small energy, of which a mediator without "
-                "mass, or with less than 1 eV, gives ever more: give it a threshold"
+                "mass, or with less than 1 eV, gives ever more: give it a threshold, or drop_below where energies are "
+                "blurred"
             )
-        weighted = []  # of each term, the recoils of each part by neutrino
-        for term in terms:
-            weight = term.weight[0, self.flavours, :, term.power]  # (neutrinos, features)
-            weighted.append([(density * weight).sum(axis=-1) for density in self._densities(channel, term.process)])
+        weighted = [self._weighted(channel, term) for term in terms]
         shares = [self._at_nodes(part, np.stack(each, axis=-1)) for part, *each in zip(parts, *weighted, strict=True)]
         return self._timed(np.moveaxis(sum(shares, np.zeros(())), 0, -1))
+
+    def _weighted(self, channel: Channel, term: Term) -> list[Array]:
+        """Recoils per MeV at the nodes of each part with a term's weight, shape (nodes, neutrinos).
+
+        A massless term has none where hardly any is counted.  Towards T = 0 its rate rises like 1/T^2, without end, and
+        would lift the farthest tail of a Gaussian resolution above everything else.
+        """
+        weight = term.weight[0, self.flavours, :, term.power]  # (neutrinos, features)
+        densities = self._densities(channel, term.process)
+        found: list[Array] = [(density * weight).sum(axis=-1) for density in densities]
+        if not term.massless:
+            return found
+        return [
+            np.where(part.likely[:, None], each, 0.0) for part, each in zip(self.recoils[channel], found, strict=True)
+        ]
 
     def _at_nodes(self, part: Recoils, density: Array) -> Array:
         """Densities (recoils, ...) shared among the nodes q^2 and counted: shape (energy bins, ..., nodes)."""
