@@ -10,7 +10,9 @@ from fastscan.answers.from_cube import has_limits, limit_records
 from fastscan.answers.planes import Plane, can_show, plane_of
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.answers.records import limit_keys
+from fastscan.axes import by_name
 from fastscan.errors import LimitError, warn
+from fastscan.interactions.parameters import PARAMETERS
 from fastscan.stores import store
 from fastscan.stores.combining import joint_cubes
 from fastscan.stores.cube import Cube
@@ -35,6 +37,7 @@ def limits_with_keys(
     if combined and question.stored:
         raise LimitError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
     cubes = joint_cubes(root, combined) if combined else cubes_of(root, question.groups)
+    require_parameters(cubes, question)
     if not question.groups:  # where none has a limit, one says why
         cubes = [cube for cube in cubes if has_limits(cube, question)] or cubes[:1]
     stored_in = root if question.stored else None
@@ -54,6 +57,13 @@ def cubes_of(root: zarr.Group, groups: Sequence[str]) -> list[Cube]:
     return [store.read(root, name) for name in dict.fromkeys(groups) or store.group_names(root)]
 
 
+def require_parameters(cubes: Iterable[Cube], question: Question) -> None:
+    """Refuse a value of a model's parameter that no group has; groups without it pass over what others have."""
+    for name in question.at:
+        if name in by_name(PARAMETERS) and not any(name in cube.interaction_axes for cube in cubes):
+            raise LimitError(f"none of the groups has the axis {name}")
+
+
 def contours_of_store(
     location: str, question: Question, axes: PlaneAxes | None = None
 ) -> Iterator[tuple[Plane, list[Contour]]]:
@@ -64,6 +74,7 @@ def contours_of_store(
     root = read_root(location)
     shown = axes or PlaneAxes()
     cubes = cubes_of(root, question.groups)
+    require_parameters(cubes, question)
     able = [cube for cube in cubes if can_show(cube, shown, tuple(question.at))]
     chosen = cubes if question.groups else able or cubes[:1]  # one that can't be drawn says why
     yield from contours_of_cubes(chosen, question, shown, root if question.stored else None)

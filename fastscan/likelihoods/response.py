@@ -19,7 +19,6 @@ from fastscan.physics.quadrature import STEEPEST_PROPAGATOR, interpolation, loga
 from fastscan.physics.spectra import Neutrino, Spectrum, flavour
 from fastscan.typing import FLAVOURS, Array, Channel, Process
 
-
 SOFTEST = 1e-12  # probability to count a recoil without energy, up to which massless mediators are counted
 
 

@@ -103,6 +103,7 @@ def plot(
     asked = question or Question()
     root = read_root(location)
     cubes = answers.cubes_of(root, asked.groups)
+    answers.require_parameters(cubes, asked)
     wanted = _resolved(cubes, picture or Picture(), asked)
     needed = _axes_shown(cubes, wanted, asked)
     for cube in cubes if asked.groups else ():
