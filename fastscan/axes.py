@@ -163,7 +163,12 @@ class Axis:
 
     def told(self, value: float) -> str:
         """One value as a message shows it: ``95 deg``."""
-        return f"{self.shown(value):g} {self.shown_unit}".rstrip()
+        return self.with_unit(f"{self.shown(value):g}")
+
+    def with_unit(self, told: str) -> str:
+        """A number in words, and the unit in which people see it: such as ``27 x 1e-11 mu_B``."""
+        times = "x " if self.shown_unit[:1].isdigit() else ""
+        return f"{told} {times}{self.shown_unit}".rstrip()
 
     def check(self, values: Any) -> "Array":
         """Values as an array of floats in the unit of the axis, if the axis can have them.

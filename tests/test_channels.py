@@ -118,6 +118,12 @@ def test_new_interactions_off_electrons_at_other_sources(loaded) -> None:
     assert fastscan.chi2(ge, "magnetic-e", mu=0.7) == pytest.approx(0.996175208181, rel=1e-8)
 
 
+@pytest.mark.parametrize("model", ["lmu-ltau", "b-3lmu"])
+def test_electrons_at_a_reactor_have_no_sensitivity_to_what_acts_on_others(model: str, loaded) -> None:
+    _, status = fastscan.limit(loaded("ge-reactor"), model, m_zprime=np.geomspace(1e-6, 1e4, 5), with_status=True)
+    assert (status == "no_sensitivity").all()
+
+
 def test_electrons_beside_nuclei_are_both_alone(write: Write) -> None:
     """The detector can't tell them apart: counts add up, bin by bin, and only nuclear recoils are quenched."""
     both = experiments.load(write("both.toml", GE_BESIDE))

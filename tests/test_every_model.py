@@ -110,8 +110,8 @@ def test_twice_the_nodes_change_no_light_count_by_1e10(name: str, monkeypatch: p
     twice = light_counts(experiment)
     monkeypatch.undo()
     response.cache_clear()
-    for name, counts in once.items():
-        assert twice[name] == pytest.approx(counts, rel=1e-10, abs=0)
+    for key, counts in once.items():
+        assert twice[key] == pytest.approx(counts, rel=1e-10, abs=0)
 
 
 def mass_of(model: str) -> str:

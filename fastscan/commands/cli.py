@@ -84,6 +84,7 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
               fastscan limit coherent-csi e6 --beta 0deg,45deg --sigma-sys 1%,20% --luminosity 1,10
               fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
+              fastscan limit conus b-l --m-zprime 1MeV,10MeV,1GeV
               fastscan limit coherent-lar nsi-etau-u --sigma-sys 0.1
     """
     options.only_one(json=as_json, csv=as_csv)

@@ -217,13 +217,15 @@ def limit(
     with_status : bool
         Also return why there is a limit or none.
     **at : array_like
-        The model's other parameters: ``beta`` in rad, of ``e6``.
+        The model's other parameters: ``beta`` in rad, of ``e6``; the mass of a light mediator in GeV, ``m_zprime`` or
+        ``m_phi``; ``eps_d`` of a plane of non-standard interactions.
 
     Returns
     -------
     limit : array
         In the unit of the strength's axis, GeV for a heavy Z'; nan where there is none.  Limits on both sides are a
-        last axis of two, (low, high), -inf or inf where that side is open.
+        last axis of two, (low, high), -inf or inf where that side is open.  Above sqrt(4 pi) a limit on g says nothing
+        but that on M/g, the mass of the mediator over it.
     status : array of str
         ``ok``; ``no_sensitivity``, no strength can be excluded, or no mass of 1 GeV or more; ``sm_disfavoured``, the
         data exclude the Standard Model and with it all small strengths, see `intervals`.

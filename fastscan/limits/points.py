@@ -168,8 +168,11 @@ def events(
         Whether to count the events of each neutrino of the source apart.
     **at : array_like
         The model's parameters by name.  Of a heavy Z', ``m_zprime`` is the mass in GeV, where ``inf`` is the Standard
-        Model; ``beta``, which ``e6`` alone has, is the E6 mixing angle in rad.  Quantities with a unit of their own, as
-        those of astropy, pint or unyt, are converted, here as in every other argument.
+        Model; ``beta``, which ``e6`` alone has, is the E6 mixing angle in rad.  Light mediators have their mass in GeV,
+        ``m_zprime`` or ``m_phi``, and their coupling ``g``; non-standard interactions ``eps``, or ``eps_u`` and
+        ``eps_d``; neutrinos of a flavour ``mu`` in 1e-11 mu_B, ``q`` in 1e-12 e or ``r2`` in 1e-32 cm^2; ``s2w`` has
+        ``shift``.  Quantities with a unit of their own, as those of astropy, pint or unyt, are converted, here as in
+        every other argument.
 
     Returns
     -------
@@ -179,7 +182,7 @@ def events(
     Raises
     ------
     FastscanError
-        For unknown names, and values that aren't positive or finite.
+        For unknown names, values out of bounds, and a mediator of less than 1 eV where no threshold bounds the counts.
 
     Warns
     -----

@@ -355,7 +355,7 @@ def bound_text(record: Record, which: Literal["limit", "expected"]) -> str:
     if which in record:
         ratio = record.get("limit_over_g_gev") if which == "limit" else None
         contact = "" if ratio is None else f" (M/{axis.text} > {ratio:.1f} GeV)"
-        return f"{record[which]:.4g} {axis.shown_unit}".rstrip() + contact + outside
+        return axis.with_unit(f"{record[which]:.4g}") + contact + outside
     sides = record[f"{which}_low"], record[f"{which}_high"]
     return interval_text(sides, axis) + outside
 
@@ -373,15 +373,14 @@ def limits_text(records: Sequence[Record]) -> str:
 
 def _range_of_limits(records: Sequence[Record]) -> str:
     """The least and the greatest of some limits; of limits on two sides, the tightest."""
+    axis = limited_axis(records[0])
     if "limit_low" in records[0]:
-        axis = limited_axis(records[0])
         lows, highs = ([each[key] for each in records if each[key] is not None] for key in ("limit_low", "limit_high"))
         tightest = max(lows, default=None), min(highs, default=None)
         return "none" if tightest == (None, None) else f"at best {interval_text(tightest, axis)}"
     key, digits = ("limit_gev", ".1f") if _is_on_mass(records[0]) else ("limit", ".4g")
     found = sorted(each[key] for each in records if each[key])
-    unit = limited_axis(records[0]).shown_unit
-    return f"{found[0]:{digits}} to {found[-1]:{digits}} {unit}".rstrip() if found else "none"
+    return axis.with_unit(f"{found[0]:{digits}} to {found[-1]:{digits}}") if found else "none"
 
 
 def mass_text(mass: float, over_g: float | None) -> str:
@@ -426,11 +425,12 @@ def interval_text(ends: tuple[float | None, float | None], axis: Axis) -> str:
     if low is None and high is None:
         return "any"
     told = f"below {high:.4g}" if low is None else f"above {low:.4g}" if high is None else f"{low:.4g} to {high:.4g}"
-    return f"{told} {axis.shown_unit}".rstrip()
+    return axis.with_unit(told)
 
 
 def range_text(name: str, values: Sequence[float]) -> str:
     """The range of an axis that vertices cover."""
     axis = {axis.name: axis for axis in AXES}.get(name)  # None for another view, such as cos_beta
     low, high = (end if axis is None else axis.shown(end) for end in (min(values), max(values)))
-    return f"{name} {low:.4g} to {high:.4g}" + (f" {axis.shown_unit}" if axis and axis.shown_unit else "")
+    told = f"{low:.4g} to {high:.4g}"
+    return f"{name} {told if axis is None else axis.with_unit(told)}"
