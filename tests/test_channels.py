@@ -273,7 +273,7 @@ def test_electrons_beside_the_nuclei_of_the_package(name: str, variant) -> None:
     assert added["nu-e"] == pytest.approx(sum(theirs.values()), rel=1e-8)
     assert added["cevns"] == pytest.approx(alone.sum(axis=0), rel=1e-13)
     assert standard_counts(experiment) == pytest.approx(added["cevns"] + added["nu-e"], rel=1e-13)
-    only = dict(zip(beams, response(experiment).rates("nu-e", "weak")[0], strict=True))
+    only = dict(zip(beams, response(experiment).by_neutrino[..., 3:], strict=True))
     for kind, each in theirs.items():  # of each neutrino by itself, so that none can stand for another
         g_l, g_r = naive.sm_couplings("nu-e", kind.partition("_")[2])
         assert only[kind] @ [g_l**2, g_l * g_r, g_r**2] == pytest.approx(each, rel=1e-8)
