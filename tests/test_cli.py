@@ -302,6 +302,8 @@ def test_every_command_ends_its_help_with_examples(name: str) -> None:
 
 def test_the_examples_run_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "grids").symlink_to(REPOSITORY / "grids")
+    ok("scan", str(REPOSITORY / "grids" / "light-mediators.toml"), "-o", str(tmp_path / "results" / "light.zarr"))
+    (tmp_path / "borexino.csv").write_text("0.001,1e-5\n0.1,1e-3\n")
     for name in ("scan", *(name for name in cli.commands if name not in ("scan", "paper"))):  # `paper` takes long
         for line in examples(cli.commands[name]):
             command = line.replace("fastscan", FASTSCAN, 1)
