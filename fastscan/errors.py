@@ -26,7 +26,7 @@ from pathlib import Path
 logging.getLogger("fastscan").addHandler(logging.NullHandler())  # silent unless a user asks for more
 LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
 LONGEST_PATH = 300  # characters of a path
-LONGEST_LIST = 1000  # characters of the names that could be meant
+LONGEST_LIST = 250  # characters of the names that could be meant
 # Where code lies that no user wrote: in fastscan, or between its rooms while one is imported.
 NOT_A_USERS = (str(Path(__file__).parent), "<frozen importlib", importlib.__file__)
 
@@ -87,9 +87,9 @@ def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanErro
 
 
 def _listed(names: list[str]) -> str:
-    """Names as a message lists them: of very many, the first."""
+    """Names as a message lists them: of many, the first."""
     text = ", ".join(names)
-    return text if len(text) <= LONGEST_LIST else text[:LONGEST_LIST] + " ..."
+    return text if len(text) <= LONGEST_LIST else text[: text.rfind(",", 0, LONGEST_LIST)] + ", ..."
 
 
 def shown(text: str) -> str:

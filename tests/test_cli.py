@@ -18,6 +18,7 @@ from conftest import FASTSCAN, GRID, line_of, ok, refusal, run, with_store
 import fastscan
 from fastscan.commands.cli import cli
 from fastscan.experiments import catalogue as experiments
+from fastscan.interactions.catalogue import MODELS
 from fastscan.scans.costs import costs
 
 REPOSITORY = Path(__file__).parent.parent
@@ -277,14 +278,9 @@ def test_info(scanned: Path) -> None:
 def test_experiments_and_models() -> None:
     assert "coherent-csi" in ok("experiments")
     assert len(json.loads(ok("experiments", "--json"))) == len(experiments.names())
-    assert [each["name"] for each in json.loads(ok("models", "--json"))] == [
-        "chi",
-        "psi",
-        "eta",
-        "lr",
-        "lr-nc",
-        "e6",
-    ]
+    names = [each["name"] for each in json.loads(ok("models", "--json"))]
+    assert names == list(MODELS)
+    assert names[:6] == ["chi", "psi", "eta", "lr", "lr-nc", "e6"]
     assert "left-right" in ok("models")
 
 
@@ -306,6 +302,8 @@ def test_every_command_ends_its_help_with_examples(name: str) -> None:
 
 def test_the_examples_run_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "grids").symlink_to(REPOSITORY / "grids")
+    ok("scan", str(REPOSITORY / "grids" / "light-mediators.toml"), "-o", str(tmp_path / "results" / "light.zarr"))
+    (tmp_path / "borexino.csv").write_text("0.001,1e-5\n0.1,1e-3\n")
     for name in ("scan", *(name for name in cli.commands if name not in ("scan", "paper"))):  # `paper` takes long
         for line in examples(cli.commands[name]):
             command = line.replace("fastscan", FASTSCAN, 1)

@@ -113,7 +113,8 @@ def test_a_quote_is_short(value: object) -> None:
 def test_of_very_many_known_names_the_first_are_told() -> None:
     told = str(errors.unknown("group", "x", [f"experiment-{n}/chi" for n in range(100_000)]))
     assert told.startswith("unknown group 'x'; known: experiment-0/chi, ")
-    assert len(told) < 1100
+    assert told.endswith("/chi, ...")
+    assert len(told) < 300
 
 
 def test_a_warning_is_one_that_users_can_filter() -> None:

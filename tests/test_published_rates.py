@@ -72,7 +72,7 @@ def test_the_counts_of_conus_plus() -> None:
 
 
 @pytest.mark.parametrize(("spectrum", "events"), [("kopeikin-mueller", "329.0"), ("vogel-engel", "351"),
-                                                  ("mueller-vogel-engel", "392")])  # fmt: skip
+                                                  ("bestiole", "388"), ("mueller-vogel-engel", "392")])  # fmt: skip
 def test_the_whole_exposure_of_conus_plus(spectrum: str, events: str) -> None:
     """327 kg d, a third of them from each of 160, 170 and 180 eVee on, up to 800 eVee; 347 +- 59 are published."""
     run = described("conus-plus-run1")

@@ -104,7 +104,7 @@ class Sun:
     def told(self) -> str:
         """See `sources.Source.told`."""
         found = [f"{each.name} {each.flux:.6g} /cm2/s, survival {each.survival.told()}" for each in self.components]
-        return f"{'; '.join(found)}; of the neutrinos that are nu_e no more {self.nu_mu_share:.6g} are nu_mu"
+        return f"{'; '.join(found)}; of those that do not survive, {self.nu_mu_share:.6g} are nu_mu"
 
     @property
     def endpoint_mev(self) -> float:
