@@ -7,9 +7,10 @@
     scan, open             fill a store over a grid file, and read it as xarray
     experiments, models    what there is, and the words to make more of it; grid reads grid files
 
-beta is in radians and m_zprime in GeV.  The physics follows arXiv:2002.01482.  Names load what they need at first
-use, so that importing fastscan costs nothing.  What is refused is a `FastscanError` of a kind that can be caught apart
-(`fastscan.errors`); the logger ``fastscan`` is silent unless it is given a handler.
+beta is in radians, m_zprime and m_phi are in GeV, mu in 1e-11 mu_B, q in 1e-12 e and r2 in 1e-32 cm2; g, epsilons and
+the shift of sin^2 theta_W are numbers.  The physics of heavy Z' bosons follows arXiv:2002.01482.  Names load what they
+need at first use, so that importing fastscan costs nothing.  What is refused is a `FastscanError` of a kind that can be
+caught apart (`fastscan.errors`); the logger ``fastscan`` is silent unless it is given a handler.
 
 Each folder is a wing, each module a room in it.  Data flow from top to bottom, and a room imports only from what
 stands above it:

@@ -77,7 +77,7 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
     They are lower limits on the mass of a heavy Z', upper ones on a coupling, and on both sides of what has either
     sign. One for every combination of the values. EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML
     file, or several of them separated by commas, which are combined. MODEL is a name of `fastscan models` or a path to
-    a TOML file with charges or epsilons. Measured data at a luminosity other than 1 are scaled, with their deficit or
+    a TOML file of one. Measured data at a luminosity other than 1 are scaled, with their deficit or
     excess; what is then expected stands beside it.
 
     \b

@@ -276,7 +276,7 @@ plane = together(
         "--axes",
         type=Pair(),
         help=f"Plane of the contours: two of {', '.join(view.name for axis in AXES for view in axis.all_views)}; "
-        f"left out, the first axis of the group against {' or '.join(axis.name for axis in STRENGTHS)}.",
+        "left out, the first axis of the group against what its limits are on.",
     ),
     click.option("--minimise", multiple=True, metavar="AXIS", help="Minimise chi2 over another axis. Repeatable."),
 )

@@ -39,8 +39,8 @@ ASSUMED = "*"  # the mark of an experiment in which something is assumed
 ABOUT_MODELS = """\
 Off electrons lr and lr-nc differ much: 483 and 276 GeV for cr51-lxe-a. A Z'
 does not touch W exchange, so lr-nc is what such a model predicts; lr is what
-arXiv:2002.01482 computed. A model of your own is a TOML file with charges or
-with epsilons, see grids/models."""
+arXiv:2002.01482 computed. A model of your own is a TOML file with charges,
+couplings or epsilons, see grids/models."""
 
 
 def print_json(value: object) -> None:
