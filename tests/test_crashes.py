@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 import dask
 import psutil
@@ -84,8 +85,9 @@ def test_killed_again_and_again_a_scan_is_the_same_and_little_is_repeated(
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A dask scheduler and two workers, as on a real cluster: its address, and the processes, the scheduler last."""
     address = f"tcp://127.0.0.1:{free_port()}"
+    everything = {name: value for name, value in os.environ.items() if name != "FASTSCAN_HIDE"}  # dask's own needs it
     with (tmp_path / "dask.log").open("wb") as log:  # what they say is shown where a test fails
-        told = {"stdout": log, "stderr": log}
+        told: Any = {"stdout": log, "stderr": log, "env": everything}
         scheduler = subprocess.Popen(
             [DASK, "scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"], **told
         )
