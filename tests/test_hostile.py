@@ -488,7 +488,7 @@ def edited(old: bytes, new: bytes) -> Damage:
 
 KNOWN: dict[str, tuple[str, Damage]] = {
     # chunks whose own checksum fits
-    "change in place of rates": (f"{CHI}/likelihood/rates/c/0/0", other(f"{CHI}/likelihood/change/c/0/0/0/0")),
+    "change in place of rates": (f"{CHI}/likelihood/rates/c/0/0/0", other(f"{CHI}/likelihood/change/c/0/0/0/0")),
     "spread in place of sigma_sys": (f"{CHI}/likelihood/sigma_sys/c/0", other(f"{CHI}/likelihood/spread/c/0")),
     "spread in place of follows": (f"{E6}/likelihood/follows/c/0", other(f"{E6}/likelihood/spread/c/0")),
     "luminosity in place of beta": (f"{E6}/beta/c/0", other(f"{E6}/luminosity/c/0")),

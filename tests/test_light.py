@@ -17,7 +17,7 @@ from fastscan.interactions import catalogue as models
 from fastscan.interactions.light import Scalar, Vector, loop_charge
 from fastscan.physics.constants import G_FERMI
 
-GRIDS = Path(fastscan.__file__).parent.parent / "grids"
+GRIDS = Path(__file__).parents[1] / "grids"
 CSI, LAR, XENON = "coherent-csi", "coherent-lar", "cr51-lxe-a"
 EXPERIMENTS = (CSI, LAR, "conus", "connie", XENON)
 VECTORS, SCALARS = list(naive.VECTOR_CHARGES), list(naive.SCALAR_COUPLINGS)

@@ -17,7 +17,7 @@ from fastscan.interactions import catalogue as models
 
 CSI, LAR, XENON = "coherent-csi", "coherent-lar", "cr51-lxe-a"
 DELTA = 2.705543454095404  # 90 % of chi2 with 1 degree of freedom
-GRIDS = Path(fastscan.__file__).parent.parent / "grids"
+GRIDS = Path(__file__).parents[1] / "grids"
 
 
 @pytest.mark.parametrize(
