@@ -198,6 +198,7 @@ def test_a_limit_outside_the_axis_is_said_to_be_outside(write: Write) -> None:
         ({"cl": 1.0}, "cl must be a number between 0 and 1"),
         ({"cl": "x"}, "cl must be a number between 0 and 1, not 'x'"),
         ({"cl": 90}, "cl must be a number between 0 and 1"),
+        ({"cl": 1e-10}, "cl = 1e-10 is too small: its Delta chi2, 1.57e-20, is lost in rounding"),
         ({"cl": math.nan}, "cl must be a number between 0 and 1"),
         ({"dof": 0}, "dof must be a whole number"),
         ({"dof": 1.5}, "dof must be a whole number"),

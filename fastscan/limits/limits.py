@@ -24,6 +24,7 @@ from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.points import AnyModel, doubts_about, prepare, prepare_points
 from fastscan.typing import Array, BoolArray
 
+SMALLEST_DELTA = 1e-9  # of a Delta chi2 that a crossing can be found of
 HEAVIEST_GEV = 20000.0  # the default upper end of the masses that `intervals` searches
 Status = NDArray[np.str_]
 Interval = tuple[float, float]
@@ -148,7 +149,7 @@ def threshold(cl: float, dof: int) -> float:
     Raises
     ------
     InputError
-        Where cl or dof is out of bounds.
+        Where cl or dof is out of bounds, or the quantile is lost in the rounding of a chi2.
 
     Examples
     --------
@@ -156,7 +157,10 @@ def threshold(cl: float, dof: int) -> float:
     (2.705543, 4.60517)
     """
     probability = arguments.scalar("cl", cl, 0, 1)
-    return float(chdtri(arguments.scalar("dof", dof, 1, 1000, whole=True), 1 - probability))
+    delta = float(chdtri(arguments.scalar("dof", dof, 1, 1000, whole=True), 1 - probability))
+    if delta < SMALLEST_DELTA:
+        raise InputError(f"cl = {probability:g} is too small: its Delta chi2, {delta:.3g}, is lost in rounding")
+    return delta
 
 
 @overload
