@@ -111,9 +111,8 @@ class Contact(Interaction):
         """The features of g + x kappa less those of g, expanded in x."""
         pair = standard_model.couplings(channel)
         kappa = standard_model.channel_pair(self.shifts(rows), channel)  # of one flavour where all are alike
-        (g1, g2), (k1, k2) = np.moveaxis(pair, -1, 0), np.moveaxis(kappa, -1, 0)
         weight = np.zeros((len(kappa), len(FLAVOURS), 3, 3))
-        weight[..., 0, 1], weight[..., 1, 1], weight[..., 2, 1] = 2 * g1 * k1, g1 * k2 + g2 * k1, 2 * g2 * k2
+        weight[..., 1] = standard_model.interference(pair, kappa)
         weight[..., 2] = standard_model.features(kappa)
         return (Term(weight),)
 
