@@ -323,10 +323,16 @@ def with_expected_data(
         Its members have the same names, so that settings by name hold for both; `found` itself where no data are
         measured.
     """
-    if not any(each.is_measured for each in experiments):
+    measured = [number for number, each in enumerate(experiments) if each.is_measured]
+    if not measured:
         return found
-    projected = combine([_build_one(each, interaction, rows, each.expected()) for each in experiments])
-    return replace(found, roots=projected.roots, spread=projected.spread)
+    roots, spread = found.roots.copy(), found.spread.copy()
+    for number in measured:
+        each = experiments[number]
+        projected = _build_one(each, interaction, rows, each.expected())
+        roots[number] = _widened(projected, *found.rates.shape[1:]).roots[0]
+        spread[number] = projected.spread[0]
+    return replace(found, roots=roots, spread=spread)
 
 
 def _build_one(
