@@ -270,6 +270,15 @@ def test_a_signal_while_modules_load_is_one_line(
     assert told.splitlines()[-1].startswith(f"fastscan: {word}")
 
 
+def test_a_signal_while_multiprocessing_is_imported_is_one_line() -> None:
+    code = (
+        "import os, signal, sys, types; from fastscan.commands import signals; signals.answer(); "
+        "sys.modules['multiprocessing'] = types.ModuleType('multiprocessing'); os.kill(os.getpid(), signal.SIGINT)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "fastscan: interrupted\n")
+
+
 def test_signals_are_answered_before_anything_is_imported() -> None:
     code = "import sys; before = {*sys.modules}; import fastscan.__main__; print(*{*sys.modules} - before)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

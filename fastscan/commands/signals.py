@@ -30,11 +30,10 @@ def say_at_end(state: str) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    if "multiprocessing" in sys.modules:
-        from multiprocessing import active_children
-
-        for worker in active_children():
-            worker.kill()
+    # The name exists once multiprocessing is whole: the signal may have come while it is imported.
+    workers = getattr(sys.modules.get("multiprocessing"), "active_children", list)
+    for worker in workers():
+        worker.kill()
     line = f"fastscan: {ENDINGS[signal.Signals(number)]}{_state}\n"
     try:
         os.write(2, ((SHOW_CURSOR if os.isatty(2) else "") + line).encode())
