@@ -36,8 +36,8 @@ class Exposed:
         Mass of all targets.
     exposure_s : float
         For how long it counts.
-    energy_bins, time_bins : int
-        How many bins it has; the counts of one energy after the other, each in all times, are its bins.
+    energy_bins, time_bins, factor_bins : int
+        How many bins it has: those of one energy after the other, each in those of a further factor, each in all times.
     widths : mapping of str to array, shape (energy_bins,)
         Widths of the energy bins in each kind of energy that they are known in, in MeV or photoelectrons or electrons.
     """
@@ -47,11 +47,12 @@ class Exposed:
     energy_bins: int
     time_bins: int
     widths: Mapping[Kind, Array]
+    factor_bins: int = 1
 
     @property
     def bins(self) -> int:
         """The number of all bins."""
-        return self.energy_bins * self.time_bins
+        return self.energy_bins * self.factor_bins * self.time_bins
 
 
 class Amount(Protocol):
@@ -83,7 +84,7 @@ class Rate:
         ExperimentError
             Where the bins don't say how much of the rate there is in each.
         """
-        if exposed.time_bins > 1 or (self.per is None and exposed.energy_bins > 1):
+        if exposed.time_bins * exposed.factor_bins > 1 or (self.per is None and exposed.energy_bins > 1):
             raise ExperimentError("a rate says nothing of bins, unless it is one per energy: give the events of each")
         total = self.per_s * exposed.exposure_s * (exposed.mass_kg if self.per_kg else 1.0)
         if self.per is None:
@@ -128,12 +129,21 @@ class Events:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """A nuisance with a name, and how many events more there are in each bin at one standard deviation of it."""
+
+    name: str
+    change: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Background:
-    """A background with a name, how much of it there is, and the relative error of that."""
+    """A background with a name, how much of it there is, the relative error of that, and what changes its shape."""
 
     name: str
     amount: Rate | Events
     error: float = 0.0
+    shapes: tuple[Shape, ...] = ()
 
     def told(self) -> str:
         """In words."""

@@ -217,11 +217,24 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Time:
-    """Bins in time with edges in us, and what arrives in them: a density, and which of it is counted."""
+    """Bins in time with edges in us, and what arrives in them: a density, and which of it is counted.
+
+    Attributes
+    ----------
+    edges : tuple of float
+    arrival : Arrival
+    efficiency : Accepted or None
+    offset : float
+        How much later in us than the arrival says everything is counted.
+    shapes : tuple of (str, Arrival)
+        Names of nuisances, and the arrival at one standard deviation of each.
+    """
 
     edges: tuple[float, ...]
     arrival: GaussianPulse | BoxPulse | Histogram
     efficiency: Decaying | Tabulated | None = None
+    offset: float = 0.0
+    shapes: tuple[tuple[str, GaussianPulse | BoxPulse | Histogram], ...] = ()
 
     @property
     def durations(self) -> Array:
@@ -238,19 +251,30 @@ class Time:
         >>> Time((-0.1, 0.4, 0.9), GaussianPulse(0.44, 0.15)).shares("nu_e").round(8)
         array([0.01460537, 0.16271179])
         """
-        within = [*self.arrival.knots, *(self.efficiency.knots if self.efficiency else ())]
+        return self._shares(self.arrival, neutrino)
+
+    def changes(self, neutrino: Neutrino) -> list[Array]:
+        """How much the shares change at one standard deviation of each nuisance, which moves events between bins."""
+        own = self.shares(neutrino)
+        varied = [self._shares(arrival, neutrino) for _, arrival in self.shapes]
+        return [each * (own.sum() / each.sum()) - own for each in varied]
+
+    def _shares(self, arrival: Arrival, neutrino: Neutrino) -> Array:
+        efficiency, offset = self.efficiency, self.offset
+        within = [*(knot + offset for knot in arrival.knots), *(efficiency.knots if efficiency else ())]
         found = []
         for low, high in itertools.pairwise(self.edges):
             ends = np.unique([low, *(knot for knot in within if low < knot < high), high])
             times, widths = gauss_legendre(ends[:-1], ends[1:])
-            counted = widths * self.arrival.density(neutrino, times)
-            found.append((counted * self.efficiency.at(times) if self.efficiency else counted).sum())
+            counted = widths * arrival.density(neutrino, times - offset)
+            found.append((counted * efficiency.at(times) if efficiency else counted).sum())
         return np.array(found)
 
     def told(self) -> str:
         """In words."""
         efficiency = f"; {self.efficiency.told()}" if self.efficiency else ""
-        return f"{_told_bins(self.edges)}; {self.arrival.told()}{efficiency}"
+        offset = f", {self.offset:.6g} us later" if self.offset else ""
+        return f"{_told_bins(self.edges)}; {self.arrival.told()}{offset}{efficiency}"
 
 
 @dataclass(frozen=True)
@@ -260,6 +284,7 @@ class Shares:
     edges: tuple[float, ...]
     given: tuple[tuple[Neutrino, tuple[float, ...]], ...]
     efficiency: ClassVar[None] = None
+    shapes: ClassVar[tuple[()]] = ()
 
     @property
     def durations(self) -> Array:
@@ -269,6 +294,10 @@ class Shares:
     def shares(self, neutrino: Neutrino) -> Array:
         """See `Time.shares`."""
         return np.array(dict(self.given)[neutrino])
+
+    def changes(self, neutrino: Neutrino) -> list[Array]:
+        """See `Time.changes`; there are none."""
+        return []
 
     def told(self) -> str:
         """In words."""
