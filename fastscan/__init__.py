@@ -17,7 +17,7 @@ stands above it:
 
     errors
     typing
-    kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
+    kernels       jit  arithmetic  polynomials  gaussian  poisson  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
@@ -26,7 +26,7 @@ stands above it:
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
                   form_factors  targets  experiment  data_sets  reading  catalogue
-    likelihoods   settings  gaussian  rates  response  predictions  exchanges  likelihood
+    likelihoods   settings  gaussian  poisson  rates  response  predictions  exchanges  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify

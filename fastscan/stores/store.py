@@ -9,6 +9,7 @@ has no events, holds, with the axes of the model in place of rows and strength,
                                                   measured data; only where any are measured
     exchanges/                                    what makes rows between the points of their axes; only where a row has
                                                   energy integrals of its own
+    counted/                                      what is compared bin by bin; only where members have counted events
     chi2/done.<task>.json                         one record a task, written after its chunks
 
 A group's own zarr.json is written first and owns the name; it has a checksum of each small file of the group, which
@@ -39,13 +40,14 @@ from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, StoreError, shown, unknown
 from fastscan.inputs.files import DAMAGE, MALFORMED, readable
 from fastscan.interactions import catalogue
-from fastscan.likelihoods.exchanges import packed, unpacked
-from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods import exchanges, poisson
+from fastscan.likelihoods.likelihood import Likelihood, expected_counts
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
 from fastscan.stores.layout import (
     CARRIED,
     COMPUTED,
+    COUNTED,
     EXCHANGES,
     EXPECTED,
     FILES,
@@ -188,7 +190,9 @@ def _make(root: zarr.Group, cube: Cube) -> None:
     if cube.is_measured:
         _put_arrays(group, "expected", vars(cube.expected), EXPECTED)
     if cube.likelihood.exchanges:
-        _put_arrays(group, "exchanges", packed(cube.likelihood.exchanges), EXCHANGES)
+        _put_arrays(group, "exchanges", exchanges.packed(cube.likelihood.exchanges), EXCHANGES)
+    if cube.likelihood.counted:
+        _put_arrays(group, "counted", poisson.packed(cube.likelihood.counted), COUNTED)
     attributes = {
         "Conventions": "CF-1.11",
         "title": cube.title,
@@ -275,10 +279,17 @@ def read(root: zarr.Group, name: str) -> Cube:
         sync(_require_plain_cube(aside, layout))
         likelihood = Likelihood(tuple(identity["members"]), **_carried(aside, "likelihood", CARRIED))
         _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
+        if "counted/zarr.json" in attributes["checksums"]:
+            likelihood = replace(likelihood, counted=poisson.unpacked(_carried(aside, "counted", COUNTED)))
+            _require_counted(likelihood)
         if "exchanges/zarr.json" in attributes["checksums"]:
-            exchanges = unpacked(_carried(aside, "exchanges", EXCHANGES), likelihood.spread)
-            likelihood = replace(likelihood, exchanges=exchanges)
-        measured = "expected/zarr.json" in attributes["checksums"]
+            counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
+            made = exchanges.unpacked(_carried(aside, "exchanges", EXCHANGES), likelihood.spread, counted)
+            likelihood = replace(likelihood, exchanges=made)
+        expected = likelihood
+        if "expected/zarr.json" in attributes["checksums"]:
+            carried = _carried(aside, "expected", EXPECTED)
+            expected = replace(likelihood, **carried, counted=expected_counts(likelihood.counted))
         return Cube(
             name=name,
             title=attributes["title"],
@@ -289,7 +300,7 @@ def read(root: zarr.Group, name: str) -> Cube:
             points=points,
             layout=layout,
             likelihood=likelihood,
-            expected=replace(likelihood, **_carried(aside, "expected", EXPECTED)) if measured else likelihood,
+            expected=expected,
         )
 
 
@@ -305,6 +316,17 @@ def _require_shapes(likelihood: Likelihood, rows: int) -> None:
     wrong = [name for name, shape in wanted.items() if getattr(likelihood, name).shape != shape]
     if wrong or members != len(likelihood.members) or shapes not in (1, rows):
         raise ValueError(f"its likelihood's arrays don't fit each other: {', '.join(wrong)}")
+
+
+def _require_counted(likelihood: Likelihood) -> None:
+    """Refuse counted events that don't fit the arrays of a likelihood."""
+    members, shapes, basis = likelihood.rates.shape
+    fitting = [
+        each is None or (each.rates.shape[0] in (1, shapes) and each.rates.shape[1] <= basis)
+        for each in likelihood.counted
+    ]
+    if len(fitting) != members or not all(fitting):
+        raise ValueError("its counted events don't fit its likelihood's arrays")
 
 
 def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[str, Any]:
