@@ -281,11 +281,12 @@ def read(root: zarr.Group, name: str) -> Cube:
         _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
         if "counted/zarr.json" in attributes["checksums"]:
             likelihood = replace(likelihood, counted=poisson.unpacked(_carried(aside, "counted", COUNTED)))
-            _require_counted(likelihood)
         if "exchanges/zarr.json" in attributes["checksums"]:
             counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
             made = exchanges.unpacked(_carried(aside, "exchanges", EXCHANGES), likelihood.spread, counted)
             likelihood = replace(likelihood, exchanges=made)
+        if likelihood.counted:
+            _require_counted(likelihood)
         expected = likelihood
         if "expected/zarr.json" in attributes["checksums"]:
             carried = _carried(aside, "expected", EXPECTED)
@@ -319,13 +320,19 @@ def _require_shapes(likelihood: Likelihood, rows: int) -> None:
 
 
 def _require_counted(likelihood: Likelihood) -> None:
-    """Refuse counted events that don't fit the arrays of a likelihood."""
+    """Refuse counted events that don't fit the arrays of a likelihood, or what makes other rows."""
     members, shapes, basis = likelihood.rates.shape
+    signals = [each.signal.size for each in likelihood.exchanges] or [None] * members
     fitting = [
-        each is None or (each.rates.shape[0] in (1, shapes) and each.rates.shape[1] <= basis)
-        for each in likelihood.counted
+        each is None
+        or (
+            each.rates.shape[0] in (1, shapes)
+            and each.rates.shape[1] <= basis
+            and size in (None, each.rates[0, 0].size)
+        )
+        for each, size in zip(likelihood.counted, signals, strict=False)
     ]
-    if len(fitting) != members or not all(fitting):
+    if len(likelihood.counted) != members or not all(fitting):
         raise ValueError("its counted events don't fit its likelihood's arrays")
 
 
