@@ -326,13 +326,14 @@ def with_expected_data(
     measured = [number for number, each in enumerate(experiments) if each.is_measured]
     if not measured:
         return found
-    roots, spread = found.roots.copy(), found.spread.copy()
+    roots, spread, exchanges = found.roots.copy(), found.spread.copy(), list(found.exchanges)
     for number in measured:
         each = experiments[number]
         projected = _build_one(each, interaction, rows, each.expected())
         roots[number] = _widened(projected, *found.rates.shape[1:]).roots[0]
         spread[number] = projected.spread[0]
-    return replace(found, roots=roots, spread=spread)
+        exchanges[number : number + 1] = projected.exchanges
+    return replace(found, roots=roots, spread=spread, exchanges=tuple(exchanges))
 
 
 def _build_one(

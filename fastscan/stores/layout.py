@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zarr.core.common import JSON
 
 DTYPES = ("float32", "float64")
-FORMAT = 5
+FORMAT = 6
 FORMAT_KEY = "fastscan_format"
 PARTS_KEY = "fastscan_parts"  # in the root, after a scan in parts: [n, group, group, ...], in the order of the grid
 JSON_TEXTS = ("references", "versions", "identity", "checksums")  # attributes of a group: netCDF can hold texts alone
@@ -74,7 +74,7 @@ CARRIED = {
 # place of the data.
 EXPECTED = {name: CARRIED[name] for name in ("roots", "spread")}
 # And in another group where rows have integrals of their own: what makes any row, see
-# `fastscan.likelihoods.exchanges.packed`.
+# `fastscan.likelihoods.exchanges.packed`.  Where data are measured, a second one has the expected data in their place.
 EXCHANGES = {
     "sizes": Stored(("member", "size"), "1", "numbers of terms, nodes and bins"),
     "transfer2": Stored(("node",), "MeV2", "squared momentum transfer"),
@@ -100,7 +100,7 @@ def files_with(axes: Iterable[Axis]) -> re.Pattern[str]:
         rf"|chi2/{RECORD.pattern}"
         rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
         rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK})"
-        rf"|exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK}))"
+        rf"|(expected_)?exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK}))"
     )
 
 

@@ -9,6 +9,7 @@ has no events, holds, with the axes of the model in place of rows and strength,
                                                   measured data; only where any are measured
     exchanges/                                    what makes rows between the points of their axes; only where a row has
                                                   energy integrals of its own
+    expected_exchanges/                           the same with the Standard Model's prediction in place of the data
     chi2/done.<task>.json                         one record a task, written after its chunks
 
 A group's own zarr.json is written first and owns the name; it has a checksum of each small file of the group, which
@@ -189,6 +190,8 @@ def _make(root: zarr.Group, cube: Cube) -> None:
         _put_arrays(group, "expected", vars(cube.expected), EXPECTED)
     if cube.likelihood.exchanges:
         _put_arrays(group, "exchanges", packed(cube.likelihood.exchanges), EXCHANGES)
+        if cube.is_measured:
+            _put_arrays(group, "expected_exchanges", packed(cube.expected.exchanges), EXCHANGES)
     attributes = {
         "Conventions": "CF-1.11",
         "title": cube.title,
@@ -275,10 +278,14 @@ def read(root: zarr.Group, name: str) -> Cube:
         sync(_require_plain_cube(aside, layout))
         likelihood = Likelihood(tuple(identity["members"]), **_carried(aside, "likelihood", CARRIED))
         _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
-        if "exchanges/zarr.json" in attributes["checksums"]:
-            exchanges = unpacked(_carried(aside, "exchanges", EXCHANGES), likelihood.spread)
-            likelihood = replace(likelihood, exchanges=exchanges)
-        measured = "expected/zarr.json" in attributes["checksums"]
+        exchanges = "exchanges/zarr.json" in attributes["checksums"]
+        if exchanges:
+            likelihood = _with_exchanges(likelihood, aside, "exchanges")
+        expected = likelihood
+        if "expected/zarr.json" in attributes["checksums"]:
+            expected = replace(likelihood, **_carried(aside, "expected", EXPECTED))
+            if exchanges:
+                expected = _with_exchanges(expected, aside, "expected_exchanges")
         return Cube(
             name=name,
             title=attributes["title"],
@@ -289,7 +296,7 @@ def read(root: zarr.Group, name: str) -> Cube:
             points=points,
             layout=layout,
             likelihood=likelihood,
-            expected=replace(likelihood, **_carried(aside, "expected", EXPECTED)) if measured else likelihood,
+            expected=expected,
         )
 
 
@@ -311,6 +318,11 @@ def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[st
     """Arrays of a likelihood by their names, from the group that they are in."""
     found = sync(_read_arrays(storage, [f"{group}/{array}" for array in arrays]))
     return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
+
+
+def _with_exchanges(likelihood: Likelihood, storage: MemoryStore, group: str) -> Likelihood:
+    """A likelihood with what makes its rows, from the group that this is in."""
+    return replace(likelihood, exchanges=unpacked(_carried(storage, group, EXCHANGES), likelihood.spread))
 
 
 def _require_words(attributes: Mapping[str, Any]) -> None:
