@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
-from fastscan.errors import ExperimentError, quoted
+from fastscan.errors import ExperimentError, InputError, quoted
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Counts
 from fastscan.inputs import arguments
@@ -29,7 +29,7 @@ from fastscan.likelihoods.predictions import (
     weak_rates,
     weak_totals,
 )
-from fastscan.likelihoods.settings import Given, Settings
+from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, IntArray
 
 
@@ -70,6 +70,11 @@ class Likelihood:
     follows: Array
     momentum_transfer: Array
     exchanges: tuple[Exchange, ...] = ()
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Names of the members whose data are counted events in a Poisson likelihood, which can't be scaled."""
+        return ()
 
     @property
     def momentum_transfers(self) -> dict[str, float]:
@@ -132,8 +137,12 @@ class Likelihood:
         """Each member's systematic error and the exposure, as a caller gives them or leaves them out.
 
         Parameters and errors are those of `fastscan.likelihoods.settings.Settings.resolve`.  All are dimensionless.
+        An `InputError` also refuses a luminosity other than 1 for `counted` data.
         """
-        return Settings.resolve(given, self.members, self.sigma_sys, self.follows)
+        found = Settings.resolve(given, self.members, self.sigma_sys, self.follows)
+        if self.counted and any(map(is_scaled, found.luminosity.ravel().tolist())):
+            raise InputError(f"{LUMINOSITY.name} {counted_once(self.counted)}")
+        return found
 
     def own(self, setting: str) -> Array:
         """The values that a setting has where nobody gives it.

@@ -79,6 +79,15 @@ class Cube:
         return self.expected is not self.likelihood
 
     @property
+    def is_asimov(self) -> bool:
+        """Whether an Asimov set was asked for, the Standard Model's prediction in place of measured data."""
+        return self.identity.get("asimov") is True
+
+    def with_expected_data(self) -> "Cube":
+        """The cube that the same grid makes with ``asimov = true``."""
+        return replace(self, identity={**self.identity, "asimov": True}, likelihood=self.expected)
+
+    @property
     def axes(self) -> dict[str, Axis]:
         """The axes by their names, in the order of the dimensions."""
         return by_name((*self.interaction.parameters, *SETTINGS))

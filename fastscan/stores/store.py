@@ -438,7 +438,7 @@ def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
 
 
 def describe(location: Location) -> list[dict[str, Any]]:
-    """What each group of a store holds: axes, points, bytes, tasks in all and done, and what made it."""
+    """What each group of a store holds: axes, points, bytes, tasks in all and done, what made it and of which data."""
     root = read_root(location)
     described = []
     for name in group_names(root):
@@ -467,6 +467,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
                 "source": attributes["source"],
                 "hash": cube.hash,
                 "references": cube.references,
+                "asimov": cube.is_asimov,
             }
         )
     return described
