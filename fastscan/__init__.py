@@ -17,16 +17,16 @@ stands above it:
 
     errors
     typing
-    kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
+    kernels       jit  arithmetic  polynomials  gaussian  poisson  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
                   reactors  solar  quenching  resolution  arrival  shells
     interactions  parameters  interaction  standard_model  contact  light  nsi  moments  catalogue
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
-                  reconstruction  timing  factors  backgrounds  observations  poisson  form_factors  targets
-                  experiment  reading  catalogue
-    likelihoods   settings  gaussian  rates  response  predictions  exchanges  likelihood
+                  reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
+                  form_factors  targets  experiment  data_sets  reading  catalogue
+    likelihoods   settings  gaussian  poisson  rates  response  predictions  exchanges  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify

@@ -101,18 +101,21 @@ class GaussianColumns:
         noise, variance = (np.ascontiguousarray(each[:, chosen]) for each in (self.noise, self.variance))
         return replace(self, row=self.row[chosen], noise=noise, variance=variance)
 
-    def chi2(self, x: Array) -> Array:
+    def chi2(self, x: Array, in_parallel: bool | None = None) -> Array:
         """chi2 of each column at its own strengths.
 
         Parameters
         ----------
         x : array, shape (points,) or (columns, points)
             Strengths, those of all columns or of each.
+        in_parallel : bool, optional
+            Whether to spread the columns over numba's threads; left out, where there are many points.
 
         Returns
         -------
         array, shape (columns, points)
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1])).copy()
-        result: Array = blocks.chi2_columns.of_size(each.size)(self.sums, self.row, each, self.noise, self.variance)
+        kernel = blocks.chi2_columns.chosen(each.size, in_parallel)
+        result: Array = kernel(self.sums, self.row, each, self.noise, self.variance)
         return result

@@ -4,7 +4,7 @@ A store carries it, workers and answers use it, and nobody builds it twice.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -12,25 +12,31 @@ import numpy as np
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError, InputError, quoted
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.observations import Counts
+from fastscan.experiments.observations import Counts, Gaussian
+from fastscan.experiments.poisson import Poisson
 from fastscan.inputs import arguments
 from fastscan.inputs.bounds import NUMBER
 from fastscan.interactions.interaction import Interaction
-from fastscan.kernels import blocks
 from fastscan.kernels.polynomials import polynomials
-from fastscan.likelihoods.exchanges import Exchange, exchange
+from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
+from fastscan.likelihoods.poisson import Counted, PoissonColumns, PoissonCounts
 from fastscan.likelihoods.predictions import (
     contact_change,
     is_contact,
     require_flavours,
     standard_counts,
+    standard_energies,
     terms_of,
+    weak_energies,
     weak_rates,
     weak_totals,
 )
+from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
-from fastscan.typing import Array, BoolArray, IntArray
+from fastscan.typing import Array, BoolArray, Channel, IntArray
+
+Columns = GaussianColumns | PoissonColumns
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,9 @@ class Likelihood:
         The largest momentum transfer in MeV in each experiment.
     exchanges : tuple of Exchange
         What makes the likelihood of other rows, one for each member; empty where all rows share one shape.
+    counted : tuple of PoissonCounts or None
+        What each member with counted events compares, None for the others; empty where no member has any.  Its roots
+        are 0, so that its Gaussian chi2 is.
     """
 
     members: tuple[str, ...]
@@ -70,11 +79,13 @@ class Likelihood:
     follows: Array
     momentum_transfer: Array
     exchanges: tuple[Exchange, ...] = ()
+    counted: tuple[PoissonCounts | None, ...] = ()
 
     @property
-    def counted(self) -> tuple[str, ...]:
-        """Names of the members whose data are counted events in a Poisson likelihood, which can't be scaled."""
-        return ()
+    def counts_events(self) -> tuple[str, ...]:
+        """Names of the members whose data are measured counts, which can't be scaled to another luminosity."""
+        pairs = zip(self.members, self.counted, strict=False)
+        return tuple(name for name, counts in pairs if counts is not None and counts.is_measured)
 
     @property
     def momentum_transfers(self) -> dict[str, float]:
@@ -137,11 +148,11 @@ class Likelihood:
         """Each member's systematic error and the exposure, as a caller gives them or leaves them out.
 
         Parameters and errors are those of `fastscan.likelihoods.settings.Settings.resolve`.  All are dimensionless.
-        An `InputError` also refuses a luminosity other than 1 for `counted` data.
+        An `InputError` also refuses a luminosity other than 1 where a member `counts_events`.
         """
         found = Settings.resolve(given, self.members, self.sigma_sys, self.follows)
-        if self.counted and any(map(is_scaled, found.luminosity.ravel().tolist())):
-            raise InputError(f"{LUMINOSITY.name} {counted_once(self.counted)}")
+        if self.counts_events and any(map(is_scaled, found.luminosity.ravel().tolist())):
+            raise InputError(f"{LUMINOSITY.name} {counted_once(self.counts_events)}")
         return found
 
     def own(self, setting: str) -> Array:
@@ -162,7 +173,7 @@ class Likelihood:
             return self.sigma_sys[self.follows > 0]
         return np.array([LUMINOSITY.default])
 
-    def columns(self, row: IntArray, given: Given | Settings) -> tuple[GaussianColumns, tuple[int, ...]]:
+    def columns(self, row: IntArray, given: Given | Settings) -> tuple[Columns, tuple[int, ...]]:
         """The columns of some rows at some settings.
 
         Parameters
@@ -174,8 +185,8 @@ class Likelihood:
 
         Returns
         -------
-        GaussianColumns
-            The columns in one dimension.
+        GaussianColumns or PoissonColumns
+            The columns in one dimension; the second where any member has counted events.
         tuple of int
             The common shape of the row and the settings.
 
@@ -184,15 +195,18 @@ class Likelihood:
         InputError
             Where a setting is wrong, or the shapes do not broadcast.
         """
-        rows, noise, variance, shape = self._flattened(row, given)
-        return GaussianColumns(self.sums, self.scale, rows, noise, variance), shape
-
-    def _flattened(self, row: IntArray, given: Given | Settings) -> tuple[IntArray, Array, Array, tuple[int, ...]]:
-        """The row, noise and variance of each point in one dimension, and the common shape of row and settings."""
         settings = self.settings(given)
         shape = arguments.broadcast(parameters=row.shape, settings=settings.shape)
-        noise, variance = settings.noise_and_variance(self.spread)
-        return np.broadcast_to(row, shape).flatten(), _flat(noise, shape), _flat(variance, shape), shape
+        noise, variance = (_flat(each, shape) for each in settings.noise_and_variance(self.spread))
+        found = GaussianColumns(self.sums, self.scale, np.broadcast_to(row, shape).flatten(), noise, variance)
+        if not self.counted:
+            return found, shape
+        counted = (
+            Counted.of(counts, self.change[member], noise[member], variance[member])
+            for member, counts in enumerate(self.counted)
+            if counts is not None
+        )
+        return PoissonColumns(found, tuple(counted)), shape
 
     def chi2(self, x: Array, row: IntArray, given: Given | Settings) -> Array:
         """chi2 at points (Eq. 21 of arXiv:2002.01482).
@@ -217,10 +231,49 @@ class Likelihood:
             Where a setting is wrong, or the shapes do not broadcast.
         """
         rows = np.broadcast_to(row, arguments.broadcast(strength=x.shape, row=row.shape))
-        *points, shape = self._flattened(rows, given)
-        strengths = np.broadcast_to(x, shape).reshape(-1, 1).copy()
-        chi2: Array = blocks.chi2_columns.of_size(strengths.size)(self.sums, points[0], strengths, *points[1:])
-        return chi2.reshape(shape)
+        columns, shape = self.columns(rows, given)
+        return columns.chi2(np.broadcast_to(x, shape).reshape(-1, 1)).reshape(shape)
+
+    def in_rows(
+        self, interaction: Interaction, channels: Sequence[tuple[Channel, ...]], rows: Mapping[str, Array]
+    ) -> "Likelihood":
+        """The likelihood of the same experiments in other rows.
+
+        Parameters
+        ----------
+        interaction : Interaction
+            That of the likelihood.
+        channels : sequence of tuple of str
+            The channels of each member.
+        rows : mapping of str to array, shape (rows,)
+            The interaction's row parameters by name, in the units of their axes.
+        """
+        if not self.exchanges:
+            features = self.change.shape[2]
+            changes = [contact_change(terms_of(interaction, each, rows)) for each in channels]
+            padded = [np.pad(each, ((0, 0), (0, features - each.shape[1]), (0, 0))) for each in changes]
+            return replace(self, change=np.stack(padded))
+        counted = self.counted or (None,) * len(self.members)
+        made = [
+            _in_rows(exchange, counts, exchange.in_rows(interaction, own, rows))
+            for exchange, counts, own in zip(self.exchanges, counted, channels, strict=True)
+        ]
+        totals, roots, found = zip(*made, strict=True)
+        change = np.stack([powers(len(each)) for each in totals])
+        again = replace(self, rates=np.stack(totals), roots=np.stack(roots), change=change)
+        return replace(again, counted=found) if self.counted else again
+
+
+def _in_rows(
+    exchange: Exchange, counts: PoissonCounts | None, blocks: Iterable[Array]
+) -> tuple[Array, Array, PoissonCounts | None]:
+    """Events over all bins, square roots and counted events of a member in some rows."""
+    if exchange.counts is not None:
+        return *gaussian_rows(exchange.counts, exchange.signal, blocks), None
+    assert counts is not None, "a member without Gaussian counts has counted events"
+    rates = counted_rates(exchange.signal, blocks)
+    found = replace(counts, rates=rates.reshape(*rates.shape[:2], *counts.rates.shape[2:]))
+    return found.totals, no_roots(len(rates), rates.shape[1]), found
 
 
 def powers(rows: int) -> Array:
@@ -254,11 +307,13 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
             raise ExperimentError(f"experiment {quoted(member)} is there twice")
     shapes, basis = (max(each.rates.shape[dimension] for each in likelihoods) for dimension in (1, 2))
     alike = [_widened(each, shapes, basis) for each in likelihoods]
-    names = [field.name for field in fields(Likelihood) if field.name not in ("members", "exchanges")]
+    names = [field.name for field in fields(Likelihood) if field.name not in ("members", "exchanges", "counted")]
+    counted = [counts for each in likelihoods for counts in each.counted or (None,) * len(each.members)]
     return Likelihood(
         tuple(members),
         **{name: np.concatenate([getattr(each, name) for each in alike]) for name in names},
         exchanges=tuple(exchange for each in likelihoods for exchange in each.exchanges),
+        counted=tuple(counted) if any(likelihood.counted for likelihood in likelihoods) else (),
     )
 
 
@@ -336,43 +391,98 @@ def with_expected_data(
     if not measured:
         return found
     roots, spread, exchanges = found.roots.copy(), found.spread.copy(), list(found.exchanges)
+    counted = expected_counts(found.counted)
     for number in measured:
-        each = experiments[number]
-        projected = _build_one(each, interaction, rows, each.expected())
-        roots[number] = _widened(projected, *found.rates.shape[1:]).roots[0]
-        spread[number] = projected.spread[0]
-        exchanges[number : number + 1] = projected.exchanges
-    return replace(found, roots=roots, spread=spread, exchanges=tuple(exchanges))
+        if not (counted and counted[number]):
+            each = experiments[number]
+            projected = _build_one(each, interaction, rows, each.expected())
+            roots[number] = _widened(projected, *found.rates.shape[1:]).roots[0]
+            spread[number] = projected.spread[0]
+            exchanges[number : number + 1] = projected.exchanges
+    return replace(found, roots=roots, spread=spread, exchanges=tuple(exchanges), counted=counted)
+
+
+def expected_counts(counted: Sequence[PoissonCounts | None]) -> tuple[PoissonCounts | None, ...]:
+    """Counted events of members with measured data replaced by the Standard Model's prediction."""
+    return tuple(each.expected() if each is not None and each.is_measured else each for each in counted)
 
 
 def _build_one(
     experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array], observed: Experiment | None = None
 ) -> Likelihood:
     """The likelihood in one experiment, or with the data of another that predicts the same."""
-    observed = observed or experiment
     require_flavours(experiment, interaction)
     signal = standard_counts(experiment)
     terms = terms_of(interaction, experiment.channels, rows)
-    exchanges: tuple[Exchange, ...] = ()
+    if isinstance(experiment.statistics, Poisson):
+        counted = counted_events(experiment)
+        if is_contact(terms):
+            change = contact_change(terms)
+            return _member(experiment, counted.totals, no_roots(1, 1 + change.shape[1]), change, counted=counted)
+        made = exchange(experiment, terms, counted.rates[0, 0].ravel(), None)
+        totals, roots, own = _in_rows(made, counted, made.in_rows(interaction, experiment.channels, rows))
+        return _member(experiment, totals, roots, powers(len(totals)), made=made, counted=own)
     if is_contact(terms):
-        totals, change = weak_totals(experiment)[None], contact_change(terms)
-        roots, spread = contact_sums(experiment, observed)
-    else:
-        counts = _counts(signal, observed)
-        exchanges, spread = (exchange(experiment, terms, signal, counts),), counts.spread
-        totals, roots = exchanges[0].in_rows(interaction, experiment.channels, rows)
-        change = powers(len(totals))
+        roots, spread = contact_sums(experiment, observed or experiment)
+        return _member(experiment, weak_totals(experiment)[None], roots, contact_change(terms), spread)
+    counts = _counts(signal, observed or experiment)
+    made = exchange(experiment, terms, signal, counts)
+    totals, roots, _ = _in_rows(made, None, made.in_rows(interaction, experiment.channels, rows))
+    return _member(experiment, totals, roots, powers(len(totals)), counts.spread, made)
+
+
+def _member(
+    experiment: Experiment,
+    rates: Array,
+    roots: Array,
+    change: Array,
+    spread: float = 0.0,
+    made: Exchange | None = None,
+    counted: PoissonCounts | None = None,
+) -> Likelihood:
+    """The likelihood of one member; see the attributes of `Likelihood`."""
     return Likelihood(
         members=(experiment.name,),
-        rates=totals[None],
+        rates=rates[None],
         roots=roots[None],
         change=np.ascontiguousarray(change)[None],
         spread=np.array([spread]),
         sigma_sys=np.array([experiment.statistics.sigma_sys]),
         follows=np.ones(1),
         momentum_transfer=np.array([experiment.largest_momentum_transfer_mev]),
-        exchanges=exchanges,
+        exchanges=() if made is None else (made,),
+        counted=() if counted is None else (counted,),
     )
+
+
+def counted_events(experiment: Experiment) -> PoissonCounts:
+    """What an experiment with counted events compares, of interactions in which no row has integrals of its own.
+
+    Raises
+    ------
+    ExperimentError
+        Where backgrounds or data don't fit the bins.
+    """
+    statistics, exposed = experiment.statistics, experiment.exposed
+    assert isinstance(statistics, Poisson)
+    rates = np.concatenate([standard_energies(experiment)[None], weak_energies(experiment)])[None]
+    signal, data = standard_counts(experiment), statistics.data(exposed)
+    backgrounds = statistics.backgrounds_in(signal, exposed).values()
+    effects = [nuisance.change for nuisance in statistics.nuisances(exposed)]
+    found = PoissonCounts(
+        rates=rates,
+        arriving=response(experiment).arriving,
+        background=sum(backgrounds, np.zeros(exposed.bins)),
+        data=np.zeros(exposed.bins) if data is None else data,
+        effects=np.array(effects).reshape(len(effects), exposed.bins),
+        is_measured=statistics.is_measured,
+    )
+    return found.expected() if data is None else found
+
+
+def no_roots(shapes: int, basis: int) -> Array:
+    """Square roots of sums that are 0, see `fastscan.likelihoods.gaussian.square_roots`."""
+    return np.zeros((shapes, 3, basis, basis))
 
 
 @functools.cache
@@ -401,9 +511,11 @@ def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, f
 
 def _counts(signal: Array, experiment: Experiment) -> Counts:
     """What a chi2 compares, where its numbers can be squared: those of an experiment made in Python can be any."""
+    statistics = experiment.statistics
+    assert isinstance(statistics, Gaussian)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            counts = experiment.statistics.counts(signal, experiment.exposed)
+            counts = statistics.counts(signal, experiment.exposed)
             largest = np.abs(np.concatenate([counts.data, counts.variance, [counts.spread]])).max()
     except OverflowError:  # of Python's own numbers
         largest = np.inf

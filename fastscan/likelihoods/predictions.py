@@ -164,6 +164,24 @@ def weak_rates(experiment: Experiment) -> Array:
     return np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])
 
 
+@functools.cache
+def weak_energies(experiment: Experiment) -> Array:
+    """As `weak_rates`, neutrino by neutrino in bins of energy alone: shape (features, neutrinos, energy bins)."""
+    found = response(experiment)
+    neutrinos, energies, features = found.in_energy.shape
+    rates = np.zeros((len(FLAVOURS), features, neutrinos, energies))
+    for number, (own, events) in enumerate(zip(found.flavours, found.in_energy, strict=True)):
+        rates[own, :, number] = events.T
+    return rates.reshape(-1, neutrinos, energies)
+
+
+def standard_energies(experiment: Experiment) -> Array:
+    """Events that the Standard Model predicts at luminosity 1 in bins of energy, shape (neutrinos, energy bins)."""
+    found = response(experiment)
+    features = _standard_features(experiment.channels)
+    return np.stack([events @ features[each] for each, events in zip(found.flavours, found.in_energy, strict=True)])
+
+
 def weak_totals(experiment: Experiment) -> Array:
     """Events over all bins: the Standard Model's, then those per unit of each weak feature, shape (1 + features,).
 

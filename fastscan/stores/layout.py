@@ -81,6 +81,14 @@ EXCHANGES = {
     "events": Stored(("number",), "1", "events per unit of each term at each node in each bin"),
     "observed": Stored(("quantity", "bin"), "1", "events: the Standard Model's, data, background, and their variance"),
 }
+# And in one more where members have counted events, see `fastscan.likelihoods.poisson.packed`.
+COUNTED = {
+    "sizes": Stored(("member", "size"), "1", "sizes of what each member counts, 0 for one without counted events"),
+    "rates": Stored(("number",), "1", "signal events by shape, feature, neutrino and bin of energy"),
+    "arriving": Stored(("share",), "1", "shares of them and their changes, by bins of an energy"),
+    "effects": Stored(("change",), "1", "changes of the background at one standard deviation of each nuisance"),
+    "observed": Stored(("quantity", "bin"), "1", "events: the background and the data"),
+}
 
 
 def stored_axis(axis: Axis) -> Stored:
@@ -100,7 +108,8 @@ def files_with(axes: Iterable[Axis]) -> re.Pattern[str]:
         rf"|chi2/{RECORD.pattern}"
         rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
         rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK})"
-        rf"|(expected_)?exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK}))"
+        rf"|(expected_)?exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK})"
+        rf"|counted/(zarr\.json|({'|'.join(COUNTED)})/{_CHUNK}))"
     )
 
 

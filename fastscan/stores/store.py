@@ -10,6 +10,7 @@ has no events, holds, with the axes of the model in place of rows and strength,
     exchanges/                                    what makes rows between the points of their axes; only where a row has
                                                   energy integrals of its own
     expected_exchanges/                           the same with the Standard Model's prediction in place of the data
+    counted/                                      what is compared bin by bin; only where members have counted events
     chi2/done.<task>.json                         one record a task, written after its chunks
 
 A group's own zarr.json is written first and owns the name; it has a checksum of each small file of the group, which
@@ -40,13 +41,14 @@ from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, StoreError, shown, unknown
 from fastscan.inputs.files import DAMAGE, MALFORMED, readable
 from fastscan.interactions import catalogue
-from fastscan.likelihoods.exchanges import packed, unpacked
-from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods import exchanges, poisson
+from fastscan.likelihoods.likelihood import Likelihood, expected_counts
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
 from fastscan.stores.layout import (
     CARRIED,
     COMPUTED,
+    COUNTED,
     EXCHANGES,
     EXPECTED,
     FILES,
@@ -189,9 +191,11 @@ def _make(root: zarr.Group, cube: Cube) -> None:
     if cube.is_measured:
         _put_arrays(group, "expected", vars(cube.expected), EXPECTED)
     if cube.likelihood.exchanges:
-        _put_arrays(group, "exchanges", packed(cube.likelihood.exchanges), EXCHANGES)
+        _put_arrays(group, "exchanges", exchanges.packed(cube.likelihood.exchanges), EXCHANGES)
         if cube.is_measured:
-            _put_arrays(group, "expected_exchanges", packed(cube.expected.exchanges), EXCHANGES)
+            _put_arrays(group, "expected_exchanges", exchanges.packed(cube.expected.exchanges), EXCHANGES)
+    if cube.likelihood.counted:
+        _put_arrays(group, "counted", poisson.packed(cube.likelihood.counted), COUNTED)
     attributes = {
         "Conventions": "CF-1.11",
         "title": cube.title,
@@ -278,13 +282,17 @@ def read(root: zarr.Group, name: str) -> Cube:
         sync(_require_plain_cube(aside, layout))
         likelihood = Likelihood(tuple(identity["members"]), **_carried(aside, "likelihood", CARRIED))
         _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
-        exchanges = "exchanges/zarr.json" in attributes["checksums"]
-        if exchanges:
+        if "counted/zarr.json" in attributes["checksums"]:
+            likelihood = replace(likelihood, counted=poisson.unpacked(_carried(aside, "counted", COUNTED)))
+            _require_counted(likelihood)
+        exchanging = "exchanges/zarr.json" in attributes["checksums"]
+        if exchanging:
             likelihood = _with_exchanges(likelihood, aside, "exchanges")
         expected = likelihood
         if "expected/zarr.json" in attributes["checksums"]:
-            expected = replace(likelihood, **_carried(aside, "expected", EXPECTED))
-            if exchanges:
+            carried = _carried(aside, "expected", EXPECTED)
+            expected = replace(likelihood, **carried, counted=expected_counts(likelihood.counted))
+            if exchanging:
                 expected = _with_exchanges(expected, aside, "expected_exchanges")
         return Cube(
             name=name,
@@ -314,6 +322,17 @@ def _require_shapes(likelihood: Likelihood, rows: int) -> None:
         raise ValueError(f"its likelihood's arrays don't fit each other: {', '.join(wrong)}")
 
 
+def _require_counted(likelihood: Likelihood) -> None:
+    """Refuse counted events that don't fit the arrays of a likelihood."""
+    members, shapes, basis = likelihood.rates.shape
+    fitting = [
+        each is None or (each.rates.shape[0] in (1, shapes) and each.rates.shape[1] <= basis)
+        for each in likelihood.counted
+    ]
+    if len(fitting) != members or not all(fitting):
+        raise ValueError("its counted events don't fit its likelihood's arrays")
+
+
 def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[str, Any]:
     """Arrays of a likelihood by their names, from the group that they are in."""
     found = sync(_read_arrays(storage, [f"{group}/{array}" for array in arrays]))
@@ -322,7 +341,9 @@ def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[st
 
 def _with_exchanges(likelihood: Likelihood, storage: MemoryStore, group: str) -> Likelihood:
     """A likelihood with what makes its rows, from the group that this is in."""
-    return replace(likelihood, exchanges=unpacked(_carried(storage, group, EXCHANGES), likelihood.spread))
+    counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
+    made = exchanges.unpacked(_carried(storage, group, EXCHANGES), likelihood.spread, counted)
+    return replace(likelihood, exchanges=made)
 
 
 def _require_words(attributes: Mapping[str, Any]) -> None:
