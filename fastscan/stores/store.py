@@ -9,6 +9,7 @@ has no events, holds, with the axes of the model in place of rows and strength,
                                                   measured data; only where any are measured
     exchanges/                                    what makes rows between the points of their axes; only where a row has
                                                   energy integrals of its own
+    expected_exchanges/                           what differs there with the Standard Model's prediction for the data
     counted/                                      what is compared bin by bin; only where members have counted events
     chi2/done.<task>.json                         one record a task, written after its chunks
 
@@ -50,6 +51,7 @@ from fastscan.stores.layout import (
     COUNTED,
     EXCHANGES,
     EXPECTED,
+    EXPECTED_EXCHANGES,
     FILES,
     JSON_TEXTS,
     LEFTOVER,
@@ -191,6 +193,8 @@ def _make(root: zarr.Group, cube: Cube) -> None:
         _put_arrays(group, "expected", vars(cube.expected), EXPECTED)
     if cube.likelihood.exchanges:
         _put_arrays(group, "exchanges", exchanges.packed(cube.likelihood.exchanges), EXCHANGES)
+        if cube.is_measured:
+            _put_arrays(group, "expected_exchanges", exchanges.packed(cube.expected.exchanges), EXPECTED_EXCHANGES)
     if cube.likelihood.counted:
         _put_arrays(group, "counted", poisson.packed(cube.likelihood.counted), COUNTED)
     attributes = {
@@ -281,16 +285,19 @@ def read(root: zarr.Group, name: str) -> Cube:
         _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
         if "counted/zarr.json" in attributes["checksums"]:
             likelihood = replace(likelihood, counted=poisson.unpacked(_carried(aside, "counted", COUNTED)))
+        carried = {}
         if "exchanges/zarr.json" in attributes["checksums"]:
-            counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
-            made = exchanges.unpacked(_carried(aside, "exchanges", EXCHANGES), likelihood.spread, counted)
-            likelihood = replace(likelihood, exchanges=made)
+            carried = _carried(aside, "exchanges", EXCHANGES)
+            likelihood = _with_exchanges(likelihood, carried)
         if likelihood.counted:
             _require_counted(likelihood)
         expected = likelihood
         if "expected/zarr.json" in attributes["checksums"]:
-            carried = _carried(aside, "expected", EXPECTED)
-            expected = replace(likelihood, **carried, counted=expected_counts(likelihood.counted))
+            instead = _carried(aside, "expected", EXPECTED)
+            expected = replace(likelihood, **instead, counted=expected_counts(likelihood.counted))
+            if carried:
+                instead = _carried(aside, "expected_exchanges", EXPECTED_EXCHANGES)
+                expected = _with_exchanges(expected, carried | instead)
         return Cube(
             name=name,
             title=attributes["title"],
@@ -340,6 +347,12 @@ def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[st
     """Arrays of a likelihood by their names, from the group that they are in."""
     found = sync(_read_arrays(storage, [f"{group}/{array}" for array in arrays]))
     return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
+
+
+def _with_exchanges(likelihood: Likelihood, arrays: Mapping[str, Array]) -> Likelihood:
+    """A likelihood with what makes its rows."""
+    counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
+    return replace(likelihood, exchanges=exchanges.unpacked(arrays, likelihood.spread, counted))
 
 
 def _require_words(attributes: Mapping[str, Any]) -> None:
@@ -455,7 +468,7 @@ def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
 
 
 def describe(location: Location) -> list[dict[str, Any]]:
-    """What each group of a store holds: axes, points, bytes, tasks in all and done, and what made it."""
+    """What each group of a store holds: axes, points, bytes, tasks in all and done, what made it and of which data."""
     root = read_root(location)
     described = []
     for name in group_names(root):
@@ -484,6 +497,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
                 "source": attributes["source"],
                 "hash": cube.hash,
                 "references": cube.references,
+                "asimov": cube.is_asimov,
             }
         )
     return described
