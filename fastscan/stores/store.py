@@ -329,17 +329,15 @@ def _require_shapes(likelihood: Likelihood, rows: int) -> None:
 def _require_counted(likelihood: Likelihood) -> None:
     """Refuse counted events that don't fit the arrays of a likelihood, or what makes other rows."""
     members, shapes, basis = likelihood.rates.shape
-    signals = [each.signal.size for each in likelihood.exchanges] or [None] * members
     fitting = [
-        each is None
-        or (
-            each.rates.shape[0] in (1, shapes)
-            and each.rates.shape[1] <= basis
-            and size in (None, each.rates[0, 0].size)
-        )
-        for each, size in zip(likelihood.counted, signals, strict=False)
+        each is None or (each.rates.shape[0] in (1, shapes) and each.rates.shape[1] <= basis)
+        for each in likelihood.counted
     ]
-    if len(likelihood.counted) != members or not all(fitting):
+    remade = [
+        each is None or each.rates[0, 0].size == exchange.signal.size
+        for each, exchange in zip(likelihood.counted, likelihood.exchanges, strict=False)
+    ]
+    if len(likelihood.counted) != members or not all([*fitting, *remade]):
         raise ValueError("its counted events don't fit its likelihood's arrays")
 
 
