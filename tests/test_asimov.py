@@ -121,7 +121,11 @@ def test_counted_data_at_another_luminosity_are_refused_in_one_line() -> None:
 
 
 def test_expected_counts_have_any_luminosity() -> None:
-    at = {"luminosity": [1.0, 10.0]}
+    at: dict[str, Any] = {"luminosity": [1.0, 10.0]}
+    for mass in (300.0, np.inf):
+        chi2 = fastscan.chi2(counted(2e5), "chi", **at, m_zprime=mass, asimov=True)
+        assert chi2.tobytes() == fastscan.chi2(counted(None), "chi", **at, m_zprime=mass).tobytes()
+    assert chi2.tolist() == [0, 0]
     asimov = fastscan.limit(counted(2e5), "chi", **at, asimov=True)
     assert asimov.tobytes() == fastscan.limit(counted(None), "chi", **at).tobytes()
     assert asimov[0] < asimov[1]
