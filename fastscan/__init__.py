@@ -24,8 +24,8 @@ stands above it:
                   reactors  solar  quenching  resolution  arrival  shells
     interactions  parameters  interaction  standard_model  contact  light  nsi  moments  catalogue
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
-                  reconstruction  timing  factors  backgrounds  observations  poisson  form_factors  targets
-                  experiment  reading  catalogue
+                  reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
+                  form_factors  targets  experiment  data_sets  reading  catalogue
     likelihoods   settings  gaussian  poisson  rates  response  predictions  exchanges  likelihood
     limits        confidence  doubts  points  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining

@@ -12,9 +12,11 @@ from typing import Literal, Protocol
 import numpy as np
 
 from fastscan.errors import ExperimentError, quoted
-from fastscan.experiments import energies
+from fastscan.experiments import energies, shapes
+from fastscan.experiments.bins import Bins
 from fastscan.experiments.energies import Kind
 from fastscan.inputs import bounds
+from fastscan.inputs.columns import Columns
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
@@ -148,14 +150,25 @@ class Background:
     def told(self) -> str:
         """In words."""
         error = f" +- {100 * self.error:.6g} %" if self.error else ""
-        return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error
+        varied = f" ({', '.join(shape.name for shape in self.shapes)})" if self.shapes else ""
+        return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error + varied
 
 
-def read(table: Table) -> tuple[Background, ...]:
+def read(table: Table, bins: Bins, common: Columns | None = None, shaped: bool = False) -> tuple[Background, ...]:
     """The backgrounds of ``background``: a rate, or a list of tables.
 
     Each table has a ``name`` and a ``rate``, or ``events`` in each bin, or a ``file`` with a ``column`` of them, whose
     sum is ``total`` where that is given; and an ``error``.
+
+    Parameters
+    ----------
+    table : Table
+    bins : Bins
+        Those that the lines of files are of.
+    common : Columns, optional
+        The file of columns that have no ``file`` of their own.
+    shaped : bool
+        Whether columns can have ``shapes``, see `fastscan.experiments.shapes`: columns of the same sum.
 
     Raises
     ------
@@ -166,8 +179,9 @@ def read(table: Table) -> tuple[Background, ...]:
         return (Background(UNNAMED, read_rate(table, "background")),)
     found = []
     for each in table.tables("background"):
-        error = each.relative("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in each else 0.0
-        found.append(Background(each.text("name"), _read_amount(each), error))
+        if not shaped:
+            each.refuse("shapes", 'each is a nuisance of its own, for which there is kind = "poisson"')
+        found.append(_read_one(each, bins, common))
         each.done()
     names = [each.name for each in found]
     for name in names:
@@ -176,23 +190,38 @@ def read(table: Table) -> tuple[Background, ...]:
     return tuple(found)
 
 
-def _read_amount(table: Table) -> Rate | Events:
+def _read_one(table: Table, bins: Bins, common: Columns | None) -> Background:
+    name = table.text("name")
+    error = table.relative("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in table else 0.0
     if "rate" in table:
-        for key in ("events", "file"):
+        for key in ("events", "file", "shapes"):
             table.refuse(key, "there is a rate")
-        return read_rate(table, "rate")
-    if "file" in table:
+        return Background(name, read_rate(table, "rate"), error)
+    if "file" in table or (common is not None and "events" not in table):
         table.refuse("events", "they are in the file")
-        events = table.column("column", table.data("file"), *bounds.GIVEN_EVENTS)
-        if "total" not in table:
-            return Events(events)
-        total, sum_ = table.number("total", *bounds.GIVEN_EVENTS), math.fsum(events)
-        if sum_ == 0:
-            raise table.error("file", "a template without any event")
-        return Events(tuple(each * total / sum_ for each in events))
+        events, varied = _read_template(table, bins.data(table, common))
+        return Background(name, events, error, varied)
+    table.refuse("shapes", "they are columns of a file")
     if table.is_number("events"):
-        return Events((table.number("events", *bounds.GIVEN_EVENTS),))
-    return Events(table.numbers("events", *bounds.GIVEN_EVENTS, bounds.MOST_BINS))
+        return Background(name, Events((table.number("events", *bounds.GIVEN_EVENTS),)), error)
+    return Background(name, Events(table.numbers("events", *bounds.GIVEN_EVENTS, bounds.MOST_BINS)), error)
+
+
+def _read_template(table: Table, data: Columns) -> tuple[Events, tuple[Shape, ...]]:
+    """The events in the ``column`` of a file and their ``shapes``, each with the sum ``total`` where that is given."""
+    total = table.number("total", *bounds.GIVEN_EVENTS) if "total" in table else None
+
+    def column(of: Table, key: str) -> tuple[float, ...]:
+        events = of.column(key, data, *bounds.GIVEN_EVENTS)
+        given = math.fsum(events)
+        if total is None or total == given:
+            return events
+        if given == 0:
+            raise of.error(key, "a template without any event")
+        return tuple(each * total / given for each in events)
+
+    events = column(table, "column")
+    return Events(events), tuple(Shape(*each) for each in shapes.read(table, events, column))
 
 
 def read_rate(table: Table, key: str) -> Rate:

@@ -140,7 +140,7 @@ class Experiment:
             "exposure": f"{told(self.exposure_s, 'time')}, {kg_days:.6g} kg d",
             "target": ". ".join(targets),
             **self.detector.told(),
-            **({} if self.factor is None else {self.factor.name: self.factor.told()}),
+            **({} if self.factor is None else {"factor": self.factor.told()}),
             **({} if self.time is None else {"time": self.time.told()}),
             "observation": f"{observed}; sigma_sys {self.statistics.sigma_sys:.6g}",
             "background": background,

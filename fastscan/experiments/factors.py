@@ -4,12 +4,18 @@ How it is distributed depends on the reconstructed energy alone, and is the same
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
+from fastscan.errors import quoted
+from fastscan.experiments import shapes
+from fastscan.experiments.bins import ENERGY, TIME, Bins
+from fastscan.inputs import bounds
+from fastscan.inputs.toml import Table
 from fastscan.typing import Array
 
-Table = tuple[tuple[float, ...], ...]  # a number for each bin of energy, in each bin of the quantity
+Numbers = tuple[tuple[float, ...], ...]  # a number for each bin of energy, in each bin of the quantity
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,36 @@ class Factor:
 
     name: str
     edges: tuple[float, ...]
-    probability: Table
-    shapes: tuple[tuple[str, Table], ...] = ()
+    probability: Numbers
+    shapes: tuple[tuple[str, Numbers], ...] = ()
+
+    @classmethod
+    def read(cls, table: Table, energies: Bins) -> Self:
+        """The factor that the ``[factor]`` table of an experiment's file describes, over bins of energy.
+
+        Raises
+        ------
+        ExperimentError
+            For a key that is missing, unknown or wrong, and for a file whose lines aren't those of the bins.
+        """
+        name, edges = table.text("name"), table.increasing("edges", *bounds.FACTOR, bounds.MOST_STEPS)
+        if name in (ENERGY, TIME):
+            raise table.error("name", f"{quoted(name)} has bins of its own: this is another quantity")
+        if len(edges) < 2:
+            raise table.error("edges", "must be two or more")
+        data = Bins((*energies.edges, (name, edges))).data(table)
+        central = table.column("column", data, *bounds.SHARE)
+        changes = shapes.read(table, central, lambda shape, key: shape.column(key, data, *bounds.VARIED_SHARE))
+        table.done()
+        found = cls(
+            name, edges, _by_energy(central, edges), tuple((of, _by_energy(each, edges)) for of, each in changes)
+        )
+        for number, total in enumerate(found.shares().sum(axis=1), 1):
+            if total > 1 + bounds.SHARE_ROUNDING:
+                raise table.error(
+                    "column", f"must not add up to more than 1, but to {total:g} in bin {number} of energy"
+                )
+        return found
 
     def shares(self) -> Array:
         """The probabilities, shape (energy bins, bins)."""
@@ -43,4 +77,12 @@ class Factor:
 
     def told(self) -> str:
         """In words."""
-        return f"{len(self.edges) - 1} bins from {self.edges[0]:.6g} to {self.edges[-1]:.6g}"
+        number = "one bin" if len(self.edges) == 2 else f"{len(self.edges) - 1} bins"
+        varied = "".join(f"; {name}" for name, _ in self.shapes)
+        return f"{self.name}, {number} from {self.edges[0]:.6g} to {self.edges[-1]:.6g}{varied}"
+
+
+def _by_energy(numbers: tuple[float, ...], edges: tuple[float, ...]) -> Numbers:
+    """Numbers of the bins between edges, for each bin of energy in turn."""
+    each = len(edges) - 1
+    return tuple(numbers[first : first + each] for first in range(0, len(numbers), each))

@@ -7,11 +7,12 @@ neutrinos that arrive in the time.  Each kind of arrival is one class with its w
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
+from fastscan.errors import quoted
 from fastscan.inputs import bounds, points
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
@@ -31,6 +32,7 @@ PROMPT: tuple[Neutrino, ...] = ("nu_mu",)  # of pion decay; those of muon decay 
 ARRIVING: tuple[Neutrino, ...] = ("nu_mu", "nu_e", "nubar_mu")
 SPREAD = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)  # standard deviations of a pulse
 LIFETIMES = (1.0, 3.0, 6.0, 12.0)  # after a pulse, in units of each lifetime
+LEAST_LEFT = 1e-9  # share of a neutrino's events that a shape must leave in the bins
 
 
 class Accepted(Protocol):
@@ -257,7 +259,8 @@ class Time:
         """How much the shares change at one standard deviation of each nuisance, which moves events between bins."""
         own = self.shares(neutrino)
         varied = [self._shares(arrival, neutrino) for _, arrival in self.shapes]
-        return [each * (own.sum() / each.sum()) - own for each in varied]
+        # a neutrino that arrives in no bin is moved nowhere
+        return [each * (own.sum() / each.sum()) - own if own.any() else own for each in varied]
 
     def _shares(self, arrival: Arrival, neutrino: Neutrino) -> Array:
         efficiency, offset = self.efficiency, self.offset
@@ -274,7 +277,8 @@ class Time:
         """In words."""
         efficiency = f"; {self.efficiency.told()}" if self.efficiency else ""
         offset = f", {self.offset:.6g} us later" if self.offset else ""
-        return f"{_told_bins(self.edges)}; {self.arrival.told()}{offset}{efficiency}"
+        shapes = "".join(f"; {name}: {arrival.told()}" for name, arrival in self.shapes)
+        return f"{_told_bins(self.edges)}; {self.arrival.told()}{offset}{efficiency}{shapes}"
 
 
 @dataclass(frozen=True)
@@ -317,8 +321,10 @@ def read(table: Table) -> Time | Shares:
     if len(edges) < 2:
         raise table.error("edges", "must be two or more")
     found = _read_arrival(table, edges, unit)
-    if isinstance(found, Time) and edges[-1] <= found.arrival.knots[0]:
-        raise table.error("edges", "are all before the first neutrino")
+    if isinstance(found, Time):
+        if edges[-1] <= found.arrival.knots[0] + found.offset:
+            raise table.error("edges", "are all before the first neutrino")
+        _check_shapes(table, found)
     table.done()
     return found
 
@@ -326,14 +332,14 @@ def read(table: Table) -> Time | Shares:
 def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time | Shares:
     if "pulse" in table:
         table.refuse("arrival", "there is a pulse")
-        pulse = table.table("pulse").of_kind("shape", PULSES, unit)
-        return Time(edges, pulse, _read_efficiency(table, unit))
+        return _read_time(table, edges, _read_pulse(table, unit), unit)
     if "arrival" not in table:
         raise table.error("pulse", "missing; give the pulse of protons, or the arrival of each neutrino")
     arrival = table.table("arrival")
     if "file" in arrival:
-        return Time(edges, Histogram.read(arrival), _read_efficiency(table, unit))
-    table.refuse("efficiency", "the shares of the arrival are those that are counted")
+        return _read_time(table, edges, Histogram.read(arrival), unit)
+    for key in ("efficiency", "offset", "shapes"):
+        table.refuse(key, "the shares of the arrival are those that are counted")
     given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key in ARRIVING)
     for key, shares in given:
         if len(shares) != len(edges) - 1:
@@ -343,8 +349,36 @@ def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time |
     return Shares(edges, given)
 
 
-def _read_efficiency(table: Table, unit: float) -> Decaying | Tabulated | None:
-    return table.table("efficiency").of_kind("shape", EFFICIENCIES, unit) if "efficiency" in table else None
+def _read_time(
+    table: Table, edges: tuple[float, ...], arrival: GaussianPulse | BoxPulse | Histogram, unit: float
+) -> Time:
+    return Time(
+        edges,
+        arrival,
+        efficiency=table.table("efficiency").of_kind("shape", EFFICIENCIES, unit) if "efficiency" in table else None,
+        offset=table.number("offset", *bounds.TIME) * unit if "offset" in table else 0.0,
+        shapes=tuple(_read_shape(each, unit) for each in table.tables("shapes")) if "shapes" in table else (),
+    )
+
+
+def _read_pulse(table: Table, unit: float) -> GaussianPulse | BoxPulse:
+    return table.table("pulse").of_kind("shape", PULSES, unit)
+
+
+def _read_shape(table: Table, unit: float) -> tuple[str, GaussianPulse | BoxPulse]:
+    """The name of a nuisance, and the pulse at one standard deviation of it."""
+    found = table.text("name"), _read_pulse(table, unit)
+    table.done()
+    return found
+
+
+def _check_shapes(table: Table, time: Time) -> None:
+    """Refuse a shape that moves all of a neutrino's events out of the bins: it can't keep their number."""
+    for name, arrival in time.shapes:
+        moved = replace(time, arrival=arrival, shapes=())
+        for neutrino in ARRIVING:
+            if moved.shares(neutrino).sum() < LEAST_LEFT * time.shares(neutrino).sum():
+                raise table.error("shapes", f"{quoted(name)} leaves no {neutrino} in the bins")
 
 
 def _check_total(table: Table, key: str, shares: Sequence[float]) -> None:

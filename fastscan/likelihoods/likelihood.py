@@ -12,7 +12,7 @@ import numpy as np
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.observations import Counts
+from fastscan.experiments.observations import Counts, Gaussian
 from fastscan.experiments.poisson import Poisson
 from fastscan.inputs import arguments
 from fastscan.inputs.bounds import NUMBER
@@ -505,9 +505,11 @@ def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, f
 
 def _counts(signal: Array, experiment: Experiment) -> Counts:
     """What a chi2 compares, where its numbers can be squared: those of an experiment made in Python can be any."""
+    statistics = experiment.statistics
+    assert isinstance(statistics, Gaussian)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            counts = experiment.statistics.counts(signal, experiment.exposed)
+            counts = statistics.counts(signal, experiment.exposed)
             largest = np.abs(np.concatenate([counts.data, counts.variance, [counts.spread]])).max()
     except OverflowError:  # of Python's own numbers
         largest = np.inf
