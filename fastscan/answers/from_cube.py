@@ -241,8 +241,9 @@ def limit_records(
     InputError
         Where a value, the cl or the dof is out of bounds.
     LimitError
-        Where an axis is unknown or is the strength's, a value must be on an axis and is not, or x = 0 is not the
-        Standard Model.  Both errors come at the call, before the first record.
+        Where an axis is unknown or is the strength's, a value must be on an axis and is not, x = 0 is not the Standard
+        Model, or the stored chi2 is that of measured data and an Asimov set is asked for.  Both errors come at the
+        call, before the first record.
     StoreError
         Where the stored chi2 is damaged, not complete, or not the likelihood's.
 
@@ -255,6 +256,7 @@ def limit_records(
     [(0.1, 'ok', 348.6), (0.28, 'ok', 195.3)]
     """
     asked = question or Question()
+    cube = asked.about(cube, stored=stored_in is not None)
     selection = Selection.of(cube, asked)
     delta = threshold(asked.cl, asked.column_dof)
     require_standard_model(cube.interaction, cube.likelihood.departs[selection.numbers])
@@ -280,7 +282,9 @@ def _found_limits(
         expected = zip(bounds, _marked(cube, bounds, status), strict=True)
     names, level = (cube.experiment, cube.model), (asked.cl, asked.column_dof)
     for number, (point, instead) in enumerate(zip(selection.points(), expected, strict=False)):
-        yield limit_record(names, point, level, marked, number, cube.interaction, instead, doubts[number])
+        yield limit_record(
+            names, point, level, marked, number, cube.interaction, instead, doubts[number], cube.is_asimov
+        )
 
 
 def _marked(cube: Cube, bounds: Array, status: Status) -> Status:
@@ -302,7 +306,9 @@ def profile_records(
     iterator of dict
         The keys are those of `profile_keys`.
     """
-    selection = Selection.of(cube, question or Question())
+    asked = question or Question()
+    cube = asked.about(cube, stored=stored_in is not None)
+    selection = Selection.of(cube, asked)
     strengths = cube.points[cube.strength].tolist()
     values = selection.profiles(stored_in).tolist()
     end, text = end_of_form(cube.interaction.strength, cube.likelihood.momentum_transfers)
@@ -313,5 +319,5 @@ def profile_records(
         settings = (cube.experiment, cube.model, *point.values())
         scaled = cube.is_measured and is_scaled(point[LUMINOSITY.column])
         for strength, delta, ends in zip(strengths, column, ended, strict=True):
-            record = (*settings, strength, delta, scaled, warning_of([*doubts, *ends]))
+            record = (*settings, strength, delta, scaled, warning_of([*doubts, *ends]), cube.is_asimov)
             yield dict(zip(profile_keys(cube.interaction), record, strict=True))

@@ -206,7 +206,7 @@ def not_shown(axis: Axis) -> str:
 def question(*options: Option, dof: Option) -> Option:
     """Options that say what is asked, as one decorator: the command gets them as the one argument `question`.
 
-    To the given options, which are those of the groups and of the axes, the level's are added.
+    To the given options, which are those of the groups and of the axes, those of the data and of the level are added.
     """
 
     def decorate(command: Any) -> Any:
@@ -219,10 +219,11 @@ def question(*options: Option, dof: Option) -> Option:
                 cl=given.pop("cl"),
                 dof=given.pop("dof"),
                 stored=given.pop("from_cube", False),
+                asimov=given.pop("asimov"),
             )
             return command(question=asked, **given)
 
-        return together(*options, cl, dof)(ask)
+        return together(*options, asimov, cl, dof)(ask)
 
     return decorate
 
@@ -245,6 +246,9 @@ def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
 
 
 store = click.argument("store", type=click.Path())
+asimov = click.option(
+    "--asimov", is_flag=True, help="Put the Standard Model's prediction, an Asimov set, in place of measured data."
+)
 cl = click.option("--cl", type=FLOAT, default=CL, show_default=True, help="Confidence level, a probability.")
 dof = click.option(
     "--dof", type=INTEGER, default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile."

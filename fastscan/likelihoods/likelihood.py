@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
-from fastscan.errors import ExperimentError, quoted
+from fastscan.errors import ExperimentError, InputError, quoted
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Counts, Gaussian
 from fastscan.experiments.poisson import Poisson
@@ -33,7 +33,7 @@ from fastscan.likelihoods.predictions import (
     weak_totals,
 )
 from fastscan.likelihoods.response import response
-from fastscan.likelihoods.settings import Given, Settings
+from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, Channel, IntArray
 
 Columns = GaussianColumns | PoissonColumns
@@ -148,8 +148,12 @@ class Likelihood:
         """Each member's systematic error and the exposure, as a caller gives them or leaves them out.
 
         Parameters and errors are those of `fastscan.likelihoods.settings.Settings.resolve`.  All are dimensionless.
+        An `InputError` also refuses a luminosity other than 1 where a member `counts_events`.
         """
-        return Settings.resolve(given, self.members, self.sigma_sys, self.follows)
+        found = Settings.resolve(given, self.members, self.sigma_sys, self.follows)
+        if self.counts_events and any(map(is_scaled, found.luminosity.ravel().tolist())):
+            raise InputError(f"{LUMINOSITY.name} {counted_once(self.counts_events)}")
+        return found
 
     def own(self, setting: str) -> Array:
         """The values that a setting has where nobody gives it.
@@ -386,14 +390,16 @@ def with_expected_data(
     measured = [number for number, each in enumerate(experiments) if each.is_measured]
     if not measured:
         return found
-    roots, spread, counted = found.roots.copy(), found.spread.copy(), expected_counts(found.counted)
+    roots, spread, exchanges = found.roots.copy(), found.spread.copy(), list(found.exchanges)
+    counted = expected_counts(found.counted)
     for number in measured:
         if not (counted and counted[number]):
             each = experiments[number]
             projected = _build_one(each, interaction, rows, each.expected())
             roots[number] = _widened(projected, *found.rates.shape[1:]).roots[0]
             spread[number] = projected.spread[0]
-    return replace(found, roots=roots, spread=spread, counted=counted)
+            exchanges[number : number + 1] = projected.exchanges
+    return replace(found, roots=roots, spread=spread, exchanges=tuple(exchanges), counted=counted)
 
 
 def expected_counts(counted: Sequence[PoissonCounts | None]) -> tuple[PoissonCounts | None, ...]:

@@ -14,7 +14,7 @@ from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import shown
 from fastscan.inputs.units import short
 from fastscan.interactions.parameters import AXES, M_ZPRIME, PARAMETERS, STRENGTHS
-from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
+from fastscan.limits.confidence import ASIMOV, CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
     where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
-    scaled = f", {SCALED}" if found["scaled_data"] else ""
-    click.echo(f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{scaled})")
+    click.echo(f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{_data(found)})")
     if found["expected_status"]:
         click.echo(
             "expected, from the Standard Model's prediction in place of the data: " + bound_text(found, "expected")
@@ -110,6 +109,11 @@ def print_limit(found: Record) -> None:
         click.echo("allowed: " + intervals_text(allowed, limited_axis(found)))
         if found.get("allowed_over_g_gev"):
             click.echo("allowed M_Z'/g': " + intervals_text(found["allowed_over_g_gev"], M_ZPRIME))
+
+
+def _data(record: Record) -> str:
+    """What stands at the end of the conditions of an answer where its data are not as they were measured."""
+    return f", {SCALED}" if record["scaled_data"] else f", {ASIMOV}" if record["asimov"] else ""
 
 
 def print_limits(found: Iterable[Record], cl: float, dof: int, labels: Mapping[str, str] | None = None) -> None:
@@ -154,7 +158,8 @@ def _by_kind(found: Iterable[Record]) -> dict[str, list[Record]]:
     groups: dict[str, list[Record]] = {}
     for each in found:
         sides = "Lower limits" if _is_on_mass(each) else "Limits" if "limit_low" in each else "Upper limits"
-        groups.setdefault(f"{sides} on {limited_axis(each).text}", []).append(each)
+        data = f" from {ASIMOV}" if each["asimov"] else ""
+        groups.setdefault(f"{sides} on {limited_axis(each).text}{data}", []).append(each)
     return groups or {f"Lower limits on {M_ZPRIME.text}": []}
 
 
@@ -190,7 +195,7 @@ def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
 def print_contours(plane: Record) -> None:
     """The contours of a plane, a line for each."""
     where = f"{level_text(plane['cl'], plane['dof'])}, Delta chi2 = {plane['delta_chi2']:.4g}"
-    where += f", {SCALED}" if plane["scaled_data"] else ""
+    where += _data(plane)
     group = shown(f"{plane['experiment']}/{plane['model']}")
     click.echo(f"{group} in {', '.join(plane['axes'])} ({where}):")
     for line in plane["contours"]:
@@ -211,6 +216,8 @@ def print_group(group: Record) -> None:
         click.echo(f"  {name:<11} {axis['size']:>7}  {ends}{unit}")
     click.echo(f"  points      {short(group['points']):>7}  {group['dtype']}, {short(group['bytes'], 'B')}")
     click.echo(f"  tasks       {group['tasks_done']:>7}  of {group['tasks']}, {state}")
+    if group["asimov"]:
+        click.echo(f"  data        {ASIMOV}, the Standard Model's prediction")
     made = f"{group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}"
     click.echo(f"  made by     {shown(made)}")
 

@@ -57,7 +57,8 @@ def plan(source: str | Path | Grid) -> list[Cube]:
 
 def cubes_of(source: Grid) -> list[Cube]:
     """The cubes of a grid that is checked, as `plan` returns them, without a warning."""
-    return [_cube(source, *group) for group in source.groups()]
+    cubes = [_cube(source, *group) for group in source.groups()]
+    return [cube.with_expected_data() for cube in cubes] if source.asimov else cubes
 
 
 def _cube(source: Grid, name: str, measured: Combination, model: Interaction, combined: bool) -> Cube:
@@ -80,6 +81,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
             "physics_version": PHYSICS_VERSION,
             "members": [each.name for each in measured.experiments],
             "experiments": {each.name: _plain(asdict(each)) for each in measured.experiments},
+            "asimov": False,
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
             "model": model.identity(),

@@ -32,7 +32,8 @@ def joint_cubes(root: zarr.Group, names: Sequence[str]) -> list[Cube]:
     Raises
     ------
     LimitError
-        Where a name is unknown, no model is shared, or the cubes differ in the model or an axis.
+        Where a name is unknown, no model is shared, the cubes differ in the model or an axis, or some have measured
+        data and others an Asimov set.
     ExperimentError
         Where an experiment would count twice.
     StoreError
@@ -66,9 +67,14 @@ def _joint(parts: Sequence[Cube]) -> Cube:
         for name in shared:
             if not np.array_equal(part.points[name], first.points[name]):
                 raise LimitError(f"{part.name} and {first.name} differ in {name}")
+    asimov = any(part.is_asimov for part in parts)
+    for part in parts:
+        if asimov and part.is_measured:
+            raise LimitError(f"{part.name} has measured data, and others of the combination have an Asimov set")
     # the own values of several experiments are no single number
     own = {axis.name: np.array([np.nan]) for axis in SETTINGS if not first.has_axis(axis.name)}
     joint = {
+        "asimov": asimov,
         "combined": True,
         "members": [name for part in parts for name in part.identity["members"]],
         "experiments": {name: each for part in parts for name, each in part.identity["experiments"].items()},

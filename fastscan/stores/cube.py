@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,15 @@ class Cube:
     def is_measured(self) -> bool:
         """Whether any of the data are measured, so that an observed limit differs from the expected one."""
         return self.expected is not self.likelihood
+
+    @property
+    def is_asimov(self) -> bool:
+        """Whether an Asimov set was asked for, the Standard Model's prediction in place of measured data."""
+        return self.identity.get("asimov") is True
+
+    def with_expected_data(self) -> "Cube":
+        """The cube that the same grid makes with ``asimov = true``."""
+        return replace(self, identity={**self.identity, "asimov": True}, likelihood=self.expected)
 
     @property
     def axes(self) -> dict[str, Axis]:

@@ -74,13 +74,14 @@ CARRIED = {
 # place of the data.
 EXPECTED = {name: CARRIED[name] for name in ("roots", "spread")}
 # And in another group where rows have integrals of their own: what makes any row, see
-# `fastscan.likelihoods.exchanges.packed`.
+# `fastscan.likelihoods.exchanges.packed`; where data are measured, another has what differs with the prediction.
 EXCHANGES = {
     "sizes": Stored(("member", "size"), "1", "numbers of terms, nodes and bins"),
     "transfer2": Stored(("node",), "MeV2", "squared momentum transfer"),
     "events": Stored(("number",), "1", "events per unit of each term at each node in each bin"),
     "observed": Stored(("quantity", "bin"), "1", "events: the Standard Model's, data, background, and their variance"),
 }
+EXPECTED_EXCHANGES = {"observed": EXCHANGES["observed"]}
 # And in one more where members have counted events, see `fastscan.likelihoods.poisson.packed`.
 COUNTED = {
     "sizes": Stored(("member", "size"), "1", "sizes of what each member counts, 0 for one without counted events"),
@@ -109,6 +110,7 @@ def files_with(axes: Iterable[Axis]) -> re.Pattern[str]:
         rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
         rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK})"
         rf"|exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK})"
+        rf"|expected_exchanges/(zarr\.json|({'|'.join(EXPECTED_EXCHANGES)})/{_CHUNK})"
         rf"|counted/(zarr\.json|({'|'.join(COUNTED)})/{_CHUNK}))"
     )
 

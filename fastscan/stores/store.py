@@ -9,6 +9,7 @@ has no events, holds, with the axes of the model in place of rows and strength,
                                                   measured data; only where any are measured
     exchanges/                                    what makes rows between the points of their axes; only where a row has
                                                   energy integrals of its own
+    expected_exchanges/                           what differs there with the Standard Model's prediction for the data
     counted/                                      what is compared bin by bin; only where members have counted events
     chi2/done.<task>.json                         one record a task, written after its chunks
 
@@ -50,6 +51,7 @@ from fastscan.stores.layout import (
     COUNTED,
     EXCHANGES,
     EXPECTED,
+    EXPECTED_EXCHANGES,
     FILES,
     JSON_TEXTS,
     LEFTOVER,
@@ -191,6 +193,8 @@ def _make(root: zarr.Group, cube: Cube) -> None:
         _put_arrays(group, "expected", vars(cube.expected), EXPECTED)
     if cube.likelihood.exchanges:
         _put_arrays(group, "exchanges", exchanges.packed(cube.likelihood.exchanges), EXCHANGES)
+        if cube.is_measured:
+            _put_arrays(group, "expected_exchanges", exchanges.packed(cube.expected.exchanges), EXPECTED_EXCHANGES)
     if cube.likelihood.counted:
         _put_arrays(group, "counted", poisson.packed(cube.likelihood.counted), COUNTED)
     attributes = {
@@ -281,15 +285,19 @@ def read(root: zarr.Group, name: str) -> Cube:
         _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
         if "counted/zarr.json" in attributes["checksums"]:
             likelihood = replace(likelihood, counted=poisson.unpacked(_carried(aside, "counted", COUNTED)))
-            _require_counted(likelihood)
+        carried = {}
         if "exchanges/zarr.json" in attributes["checksums"]:
-            counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
-            made = exchanges.unpacked(_carried(aside, "exchanges", EXCHANGES), likelihood.spread, counted)
-            likelihood = replace(likelihood, exchanges=made)
+            carried = _carried(aside, "exchanges", EXCHANGES)
+            likelihood = _with_exchanges(likelihood, carried)
+        if likelihood.counted:
+            _require_counted(likelihood)
         expected = likelihood
         if "expected/zarr.json" in attributes["checksums"]:
-            carried = _carried(aside, "expected", EXPECTED)
-            expected = replace(likelihood, **carried, counted=expected_counts(likelihood.counted))
+            instead = _carried(aside, "expected", EXPECTED)
+            expected = replace(likelihood, **instead, counted=expected_counts(likelihood.counted))
+            if carried:
+                instead = _carried(aside, "expected_exchanges", EXPECTED_EXCHANGES)
+                expected = _with_exchanges(expected, carried | instead)
         return Cube(
             name=name,
             title=attributes["title"],
@@ -319,13 +327,17 @@ def _require_shapes(likelihood: Likelihood, rows: int) -> None:
 
 
 def _require_counted(likelihood: Likelihood) -> None:
-    """Refuse counted events that don't fit the arrays of a likelihood."""
+    """Refuse counted events that don't fit the arrays of a likelihood, or what makes other rows."""
     members, shapes, basis = likelihood.rates.shape
     fitting = [
         each is None or (each.rates.shape[0] in (1, shapes) and each.rates.shape[1] <= basis)
         for each in likelihood.counted
     ]
-    if len(fitting) != members or not all(fitting):
+    remade = [
+        each is None or each.rates[0, 0].size == exchange.signal.size
+        for each, exchange in zip(likelihood.counted, likelihood.exchanges, strict=False)
+    ]
+    if len(likelihood.counted) != members or not all([*fitting, *remade]):
         raise ValueError("its counted events don't fit its likelihood's arrays")
 
 
@@ -333,6 +345,12 @@ def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[st
     """Arrays of a likelihood by their names, from the group that they are in."""
     found = sync(_read_arrays(storage, [f"{group}/{array}" for array in arrays]))
     return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
+
+
+def _with_exchanges(likelihood: Likelihood, arrays: Mapping[str, Array]) -> Likelihood:
+    """A likelihood with what makes its rows."""
+    counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
+    return replace(likelihood, exchanges=exchanges.unpacked(arrays, likelihood.spread, counted))
 
 
 def _require_words(attributes: Mapping[str, Any]) -> None:
@@ -448,7 +466,7 @@ def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
 
 
 def describe(location: Location) -> list[dict[str, Any]]:
-    """What each group of a store holds: axes, points, bytes, tasks in all and done, and what made it."""
+    """What each group of a store holds: axes, points, bytes, tasks in all and done, what made it and of which data."""
     root = read_root(location)
     described = []
     for name in group_names(root):
@@ -477,6 +495,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
                 "source": attributes["source"],
                 "hash": cube.hash,
                 "references": cube.references,
+                "asimov": cube.is_asimov,
             }
         )
     return described
