@@ -1,15 +1,17 @@
 """Reference calculation of counted events in bins of energy and time, slow and obvious on purpose.
 
 Written from measurements/csi.md and measurements/lar.md, with nothing of the package but its tables of data: Gauss-
-Legendre quadrature of every integral, and a damped Newton in plain numpy for the nuisances.  Recoils, masses and energies
-are MeV, energies of the detectors photoelectrons (PE) or keVee, times us.  Bins are those of one energy after the other,
-each in all bins of F90 where there are some, each in all times.  Interactions are those of `naive`.
+Legendre quadrature of every integral, and damped Newton steps in plain numpy for the nuisances.  Recoils, masses and
+neutrinos' energies are MeV, those of detectors photoelectrons (PE) or keVee, times us.  Bins are those of one energy
+after the other, each in all bins of F90 where there are some, each in all times.  Interactions are those of `naive`.
 """
 
 import itertools
 import math
+import tomllib
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import naive
@@ -17,7 +19,7 @@ import numpy as np
 from naive import Array, Interaction, Isotope
 from numpy.polynomial.legendre import leggauss
 from scipy.optimize import brentq, minimize_scalar
-from scipy.special import gammaln, log_ndtr, ndtr, pdtr, spherical_jn, xlogy
+from scipy.special import gammaln, log_ndtr, ndtr, pdtr, spherical_jn
 
 NEUTRINOS = ("nu_e", "nu_mu", "nubar_mu")
 END_OF_MUON_DECAY = naive.M_MUON / 2
@@ -30,7 +32,7 @@ PANELS, ORDER = 40, 24  # of the recoils
 CSI_2021_PE = np.array([0, 8, 12, 16, 20, 24, 32, 40, 50, 60.0])
 CSI_2021_TIME = np.array([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1, 2, 4, 6])
 LAR_ENERGY = np.arange(0.0, 121, 10)
-LAR_TIME = -0.1 + 0.5 * np.arange(11)
+LAR_TIME = -0.1 + 0.5 * np.arange(11.0)
 LAR_F90_BINS = 8
 
 
@@ -52,12 +54,18 @@ class Counted(NamedTuple):
     changes: dict[str, Array]  # of backgrounds at one sigma of each nuisance, by name
     observed: Array
 
+    @property
+    def background(self) -> Array:
+        """Events of all backgrounds."""
+        return sum(self.backgrounds.values(), np.zeros(len(self.observed)))
+
 
 class Minimum(NamedTuple):
-    """The smallest chi2, and where it is: the signal's normalisation, its shapes, then the changes, in sigmas."""
+    """The smallest chi2, and where it is."""
 
     chi2: float
-    pulls: Array
+    scale: float  # of the signal
+    pulls: Array  # of its shapes, then of the changes of backgrounds, in sigmas
 
 
 def nodes(edges: Array, order: int = ORDER) -> tuple[Array, Array]:
@@ -87,7 +95,8 @@ def kinematic(neutrino: str, recoil: Array, mass: float) -> Array:
     energies = lowest + half * (1 + x[:, None])
     c2, c3 = SPECTRA[neutrino]
     bracket = 2 * energies**2 - 2 * recoil * energies - mass * recoil  # times E^2, which the spectrum has
-    return half * (w @ ((c2 + c3 * energies) * bracket))
+    found: Array = half * (w @ ((c2 + c3 * energies) * bracket))
+    return found
 
 
 def fermi(isotope: Isotope, momentum: Array) -> Array:
@@ -99,7 +108,8 @@ def helm(isotope: Isotope, momentum: Array) -> Array:
     """Helm form factor with the neutron radii of caesium and iodine, csi.md section 7."""
     rms, skin = {55: 5.01, 53: 4.94}[isotope.charge], 0.9
     q, radius = momentum / naive.HBAR_C, math.sqrt(5 / 3 * (rms**2 - 3 * skin**2))
-    return 3 * spherical_jn(1, q * radius) / (q * radius) * np.exp(-((q * skin) ** 2) / 2)
+    found: Array = 3 * spherical_jn(1, q * radius) / (q * radius) * np.exp(-((q * skin) ** 2) / 2)
+    return found
 
 
 def recoils(
@@ -170,69 +180,74 @@ def chi2(measured: Counted, new: Interaction) -> float:
 
 def minimum(measured: Counted, expected: Array) -> Minimum:
     """The smallest chi2 over the nuisances, for the signal and its shapes in each bin."""
-    effects = np.vstack([measured.sigma * expected[:1], expected[1:], [*measured.changes.values()]])
-    start = np.zeros(len(effects))
-    if measured.sigma:
-        start[0] = alone(expected[0].sum(), sum(measured.backgrounds.values()), measured)
-    return newton(expected[0] + sum(measured.backgrounds.values()), effects, measured.observed, start)
-
-
-def alone(total: float, background: Array, measured: Counted) -> float:
-    """Pull of the signal's normalisation where all bins are one: huge signals don't converge from 0."""
-    if total == 0:
-        return 0.0
-    sigma, background_total, observed = measured.sigma, float(np.sum(background)), measured.observed.sum()
-    # d/dz of 2 (m - d ln m) + z^2 at m = (1 + sigma z) S + B is a quadratic in m
-    k = 1 / (sigma * total) ** 2
-    linear = 1 - k * (total + background_total)
-    m = (
-        (-linear + math.sqrt(linear**2 + 4 * k * observed)) / (2 * k)
-        if linear < 0
-        else (2 * observed / (linear + math.sqrt(linear**2 + 4 * k * observed)))
+    problem = Problem(
+        measured.background, np.vstack([expected, *measured.changes.values()]), measured.observed, measured.sigma
     )
-    return ((m - background_total) / total - 1) / sigma
+    first = np.eye(len(problem.templates))[0]
+    alone = first * problem.scale_in_one_bin()
+    value, found = problem.descended(alone if math.isfinite(problem.chi2(alone)) else first)
+    return Minimum(value, float(found[0]), found[1:])
 
 
-def newton(mean: Array, effects: Array, observed: Array, start: Array) -> Minimum:
-    """The smallest 2 sum [m - d + d ln(d/m)] + sum z^2 of m = mean + z @ effects, by damped Newton steps."""
-    pulls, value = start, deviance(mean + start @ effects, observed) + start @ start
-    if not math.isfinite(value):
-        pulls, value = 0 * start, deviance(mean, observed)
-    for _ in range(500):
-        m = mean + pulls @ effects
-        counted = observed > 0
-        slope = np.where(counted, 1 - observed / np.where(counted, m, 1.0), 1.0)
-        curvature = np.where(counted, observed / np.where(counted, m, 1.0) ** 2, 0.0)
-        gradient = 2 * effects @ slope + 2 * pulls
-        hessian = 2 * (effects * curvature) @ effects.T + 2 * np.eye(len(pulls))
-        units = 1 / np.sqrt(np.diag(hessian))
-        step = -units * np.linalg.solve(hessian * np.outer(units, units), units * gradient)
-        decrement, factor = -gradient @ step, 1.0
-        while True:
-            there = pulls + factor * step
-            lower = deviance(mean + there @ effects, observed) + there @ there
-            if lower <= value or decrement < 1e-10:
+class Problem(NamedTuple):
+    """chi2 of parameters: the scale of the signal, then nuisances in sigmas, each with a template of events."""
+
+    background: Array
+    templates: Array  # (parameters, bins)
+    observed: Array
+    sigma: float  # relative error of the signal's scale
+
+    def chi2(self, parameters: Array) -> float:
+        """chi2, infinite where events are that can't be."""
+        expected, counted = self.background + parameters @ self.templates, self.observed > 0
+        if np.any(expected[counted] <= 0):
+            return math.inf
+        ratio = expected[counted] / self.observed[counted]
+        deviance = np.sum(self.observed[counted] * (ratio - 1 - np.log(ratio))) + np.sum(expected[~counted])
+        size = (parameters[0] - 1) / self.sigma if self.sigma else 0.0
+        return float(2 * deviance + size**2 + parameters[1:] @ parameters[1:])
+
+    def scale_in_one_bin(self) -> float:
+        """The scale of the signal if all bins were one: from 1, huge signals take long."""
+        total, background = self.templates[0].sum(), self.background.sum()
+        if total <= 0 or self.sigma == 0:
+            return 1.0
+        # in m = scale S + B, half of the derivative of chi2 is 1 - n / m + (m - B - S) / (sigma S)^2
+        width = (self.sigma * total) ** 2
+        half = (total + background - width) / 2
+        root = math.sqrt(half**2 + width * self.observed.sum())
+        m = half + root if half > 0 else width * self.observed.sum() / (root - half)
+        return float((m - background) / total)
+
+    def descended(self, parameters: Array) -> tuple[float, Array]:
+        """The smallest chi2 and its parameters, by Newton steps that are halved as long as chi2 doesn't fall."""
+        centres, errors = np.eye(len(parameters))[0], np.append(self.sigma, np.ones(len(parameters) - 1))
+        free, value = errors > 0, self.chi2(parameters)
+        templates, counted = self.templates[free], self.observed > 0
+        while math.isfinite(value):
+            expected = np.where(counted, self.background + parameters @ self.templates, 1.0)
+            pulls = (parameters - centres)[free] / errors[free] ** 2
+            gradient = 2 * (templates @ (1 - self.observed / expected) + pulls)
+            hessian = 2 * (templates * (self.observed / expected**2)) @ templates.T + 2 * np.diag(errors[free] ** -2)
+            units = 1 / np.sqrt(np.diag(hessian))
+            step = np.zeros(len(parameters))
+            step[free] = -units * np.linalg.solve(hessian * np.outer(units, units), units * gradient)
+            decrement = -gradient @ step[free]  # twice what chi2 falls by; the next step's is about the square of it
+            last = decrement < max(1e-9, 1e-13 * value)
+            while not last and self.chi2(parameters + step) >= value:
+                step /= 2
+            parameters = parameters + step
+            value = self.chi2(parameters)
+            if last:
                 break
-            factor /= 2
-        pulls, value = there, lower
-        if decrement < 1e-10:  # this last step leaves the square of it
-            return Minimum(float(value), pulls)
-    raise ArithmeticError("no minimum is found")
-
-
-def deviance(m: Array, observed: Array) -> float:
-    """2 sum [m - d + d ln(d/m)], infinite where nothing is expected of events that are there."""
-    counted = observed > 0
-    if np.any(m[counted] <= 0):
-        return math.inf
-    ratio = np.divide(m, observed, out=np.ones_like(m), where=counted)
-    return float(2 * np.sum(np.where(counted, m - observed - xlogy(observed, ratio), m)))
+        return value, parameters
 
 
 # Along a strength
 
 
-class Along(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Along:
     """Signals that are a quadratic polynomial in a strength x."""
 
     measured: Counted
@@ -244,36 +259,43 @@ class Along(NamedTuple):
         """chi2 at a strength."""
         return minimum(self.measured, self.powers[0] + x * (self.powers[1] + x * self.powers[2])).chi2
 
-    def allowed(self, quantile: float, nearest: bool = False) -> list[float]:
-        """The ends of all intervals in which chi2 is at most a quantile above its infimum, ascending.
-
-        Strengths that have no sign begin at 0.  In place of the infimum it can be the minimum nearest to x = 0.
-        """
+    @cached_property
+    def strengths(self) -> Array:
+        """Strengths that are close enough for each minimum of chi2, which begin at 0 where they have no sign."""
         positive = self.scale * np.concatenate([np.linspace(0.005, 1, 100), np.geomspace(1, 30, 100)[1:]])
-        strengths = np.concatenate([-positive[::-1] if self.signed else [], [0.0], positive])
-        values = np.array([self.chi2(x) for x in strengths])
-        around = [strengths[max(i - 1, 0) : i + 2] for i in range(len(strengths))]
-        low = [i for i in range(len(values)) if values[i] == values[max(i - 1, 0) : i + 2].min()]
-        minima = {abs(strengths[i]): self.refined(around[i][0], around[i][-1]) for i in low}
-        base = minima[min(minima)] if nearest else min(minima.values())
-        inside = values <= base + quantile
+        return np.concatenate([-positive[::-1] if self.signed else [], [0.0], positive])
 
-        def above(x: float) -> float:
-            return self.chi2(x) - base - quantile
+    @cached_property
+    def values(self) -> Array:
+        """chi2 at the strengths."""
+        return np.array([self.chi2(x) for x in self.strengths])
 
-        crossed = np.flatnonzero(inside[1:] != inside[:-1])
-        ends = [float(brentq(above, *strengths[i : i + 2], xtol=1e-300, rtol=1e-13)) for i in crossed]
-        return [0.0, *ends] if inside[0] and not self.signed else ends
-
-    def refined(self, low: float, high: float) -> float:
-        """The smallest chi2 between two strengths."""
-        options = {"xatol": 1e-10 * self.scale}
-        return float(minimize_scalar(self.chi2, bounds=(low, high), method="bounded", options=options).fun)
+    def minima(self) -> list[tuple[float, float]]:
+        """Strength and chi2 of each minimum, those nearest to x = 0 first."""
+        around = [slice(max(i - 1, 0), i + 2) for i in range(len(self.values))]
+        lowest = [each for each, value in zip(around, self.values, strict=True) if value == self.values[each].min()]
+        found = [self.best(*self.strengths[each][[0, -1]]) for each in lowest]
+        return sorted(((x, self.chi2(x)) for x in found), key=lambda each: abs(each[0]))
 
     def best(self, low: float, high: float) -> float:
         """The strength of the smallest chi2 between two."""
         options = {"xatol": 1e-10 * self.scale}
         return float(minimize_scalar(self.chi2, bounds=(low, high), method="bounded", options=options).x)
+
+    def allowed(self, quantile: float, nearest: bool = False) -> list[float]:
+        """The ends of all intervals in which chi2 is at most a quantile above its infimum, ascending.
+
+        In place of the infimum it can be the minimum nearest to x = 0.
+        """
+        minima = [value for _, value in self.minima()]
+        level = quantile + (minima[0] if nearest else min(minima))
+        strengths, inside = self.strengths, self.values <= level
+        crossed = np.flatnonzero(inside[1:] != inside[:-1])
+        ends = [
+            float(brentq(lambda x: self.chi2(x) - level, *strengths[i : i + 2], xtol=1e-300, rtol=1e-13))
+            for i in crossed
+        ]
+        return [0.0, *ends] if inside[0] and not self.signed else ends
 
 
 def along(measured: Counted, model: str, at: dict[str, float]) -> Along:
@@ -331,21 +353,27 @@ def csi_2021_response(recoil: Array) -> Array:
     return np.array(found)
 
 
-def csi_2021_arrival(offset: float = 0.0) -> dict[str, Array]:
+def given_arrival(experiment: str) -> dict[str, Array]:
+    """tau_f, shape (times,), as the package has it."""
+    described = tomllib.loads((naive.DATA / "experiments" / f"{experiment}.toml").read_text())
+    return {neutrino: np.array(shares) for neutrino, shares in described["time"]["arrival"].items()}
+
+
+def csi_2021_arrival(offset: float) -> dict[str, Array]:
     """tau_f, shape (11,): what arrives in each 10 ns of the release, so much later, times the time efficiency."""
     columns = table("coherent-csi-2021-arrival")
-    edges = np.append(columns["low"], columns["high"][-1]) + offset
+    edges = 0.01 * np.arange(len(columns["ns"]) + 1) + offset
     ends = np.unique(np.concatenate([edges, CSI_2021_TIME, [0.52]]))
     ends = ends[(ends >= 0) & (ends <= 6)]
     times, weights = nodes(ends, 4)
     weights = weights * np.where(times < 0.52, 1.0, np.exp(-0.0494 * (times - 0.52)))
     of_time = np.searchsorted(CSI_2021_TIME, times, side="right") - 1
     of_histogram = np.searchsorted(edges, times, side="right") - 1
-    inside = of_histogram >= 0
     found = {}
     for neutrino in NEUTRINOS:
-        density = np.where(inside, columns[neutrino][of_histogram], 0.0) / np.diff(edges)[of_histogram]
-        found[neutrino] = np.bincount(of_time, weights * density / columns[neutrino].sum(), minlength=11)
+        density = np.where(of_histogram < 0, 0.0, columns[neutrino][of_histogram] / np.diff(edges)[of_histogram])
+        arriving = weights * density / columns[neutrino].sum()
+        found[neutrino] = np.array([arriving[of_time == bin].sum() for bin in range(len(CSI_2021_TIME) - 1)])
     return found
 
 
@@ -358,15 +386,16 @@ def same_at_all_energies(arrival: dict[str, Array], energies: int) -> dict[str, 
 def csi_2021(form_factor: Callable[[Isotope, Array], Array] = fermi, offset: float = 0.0) -> Counted:
     """CsI[Na] of 2021, 9 bins of PE and 11 of time."""
     columns = table("coherent-csi-2021")
-    backgrounds = {name: columns[name] for name in ("steady_state", "brn", "nin")}
-    errors = {"steady_state": 0.021, "brn": 0.25, "nin": 0.35}
+    arrival = csi_2021_arrival(offset) if offset else given_arrival("coherent-csi-2021")
+    backgrounds = {name: columns[name] for name in ("ss", "brn", "nin")}
+    errors = {"ss": 0.021, "brn": 0.25, "nin": 0.35}
     return Counted(
         recoils(caesium_iodide(14.6), sns_fluence(0.0848, 3.198e23, 19.3), csi_2021_response, form_factor),
-        same_at_all_energies(csi_2021_arrival(offset), len(CSI_2021_PE) - 1),
+        same_at_all_energies(arrival, len(CSI_2021_PE) - 1),
         0.12,
         backgrounds,
         {name: error * backgrounds[name] for name, error in errors.items()},
-        columns["observed"],
+        columns["events"],
     )
 
 
@@ -376,7 +405,8 @@ def csi_2017_response(recoil: Array) -> Array:
 
     def counted(n: int) -> Array:
         probability = pdtr(n, mean) - pdtr(n - 1, mean)
-        return probability * 0.6655 / (1 + math.exp(-0.4942 * (n - 0.5 - 10.8507)))
+        seen: Array = probability * 0.6655 / (1 + math.exp(-0.4942 * (n - 0.5 - 10.8507)))
+        return seen
 
     return np.array([counted(low + 1) + counted(low + 2) for low in range(6, 30, 2)])
 
@@ -384,16 +414,15 @@ def csi_2017_response(recoil: Array) -> Array:
 @cache
 def csi_2017() -> Counted:
     """CsI[Na] of 2017, 12 bins of PE and 12 of time."""
-    columns, arriving = table("coherent-csi-2017"), table("coherent-csi-2017-arrival")
-    backgrounds = {name: columns[name] for name in ("steady_state", "brn")}
-    arrival = {"nu_e": arriving["delayed"], "nu_mu": arriving["prompt"], "nubar_mu": arriving["delayed"]}
+    columns = table("coherent-csi-2017")
+    backgrounds = {name: columns[name] for name in ("ss", "brn")}
     return Counted(
         recoils(caesium_iodide(14.57), sns_fluence(0.08, 1.76e23, 19.3), csi_2017_response),
-        same_at_all_energies(arrival, 12),
+        same_at_all_energies(given_arrival("coherent-csi-2017"), 12),
         0.28,
         backgrounds,
-        {"steady_state": 0.05 * backgrounds["steady_state"], "brn": 0.25 * backgrounds["brn"]},
-        columns["observed"],
+        {"ss": 0.05 * backgrounds["ss"], "brn": 0.25 * backgrounds["brn"]},
+        columns["events"],
     )
 
 
@@ -413,8 +442,8 @@ def lar_response(recoil: Array) -> Array:
     energy = kev * (0.246 + 0.00078 * kev)
     sigma = 0.58 * np.sqrt(energy)
     columns = table("coherent-lar-2020-efficiency")
-    points = columns["E"]
-    knots = np.unique(np.concatenate([points, LAR_ENERGY[LAR_ENERGY > points[0]]]))
+    points = columns["kevee"]
+    knots = np.unique(np.concatenate([points, LAR_ENERGY[points[0] < LAR_ENERGY]]))
     efficiency = np.interp(knots, points, columns["efficiency"])
     found = np.zeros((len(LAR_ENERGY) - 1, len(recoil)))
     for (a, b), (e_a, e_b) in zip(itertools.pairwise(knots), itertools.pairwise(efficiency), strict=True):
@@ -431,7 +460,8 @@ def exponential_after_gaussian(times: Array, mean: float, width: float, lifetime
     """Probability that a decay after a Gaussian pulse is before a time."""
     z = (times - mean) / width
     later = np.exp(-(times - mean) / lifetime + (width / lifetime) ** 2 / 2 + log_ndtr(z - width / lifetime))
-    return ndtr(z) - later
+    earlier: Array = ndtr(z) - later
+    return earlier
 
 
 def lar_arrival(mean: float) -> dict[str, Array]:
@@ -448,9 +478,10 @@ def lar_2020(summed: bool = False) -> Counted:
     """Liquid argon, 12 bins of keVee, 8 of F90 (or their sum) and 10 of time."""
     columns, f90 = table("coherent-lar-2020"), table("coherent-lar-2020-f90")
 
-    def binned(name: str) -> Array:
+    def binned(name: str, total: float) -> Array:
         bins = columns[name].reshape(len(LAR_ENERGY) - 1, LAR_F90_BINS, -1)
-        return (bins.sum(axis=1) if summed else bins).ravel()
+        found: Array = total / bins.sum() * (bins.sum(axis=1) if summed else bins).ravel()
+        return found
 
     def by_f90(probability: Array) -> Array:
         bins = probability.reshape(len(LAR_ENERGY) - 1, LAR_F90_BINS)
@@ -463,19 +494,19 @@ def lar_2020(summed: bool = False) -> Counted:
         moved = late[neutrino] * tau.sum() / late[neutrino].sum() - tau
         products = [(p, tau), (change, tau), (p, moved)]
         shares[neutrino] = np.array([np.einsum("ij,k->ijk", a, b).reshape(len(p), -1) for a, b in products])
-    backgrounds = {name: binned(name) for name in ("steady_state", "brn", "delayed_brn")}
-    errors = {"steady_state": 25 / 3152, "brn": 160 / 497, "delayed_brn": 1.0}
-    changes = {name: error * backgrounds[name] for name, error in errors.items()}
+    totals, errors = {"ss": 3152, "brn": 497, "delbrn": 33}, {"ss": 25, "brn": 160, "delbrn": 33}
+    backgrounds = {name: binned(name, total) for name, total in totals.items()}
+    changes = {name: error / totals[name] * backgrounds[name] for name, error in errors.items()}
     for name in ("brn_energy", "brn_time"):
-        changes[name] = (binned(f"{name}_up") - binned(f"{name}_down")) / 2
-    changes["brn_width"] = binned("brn_width") - backgrounds["brn"]
+        changes[name] = (binned(f"{name}_up", totals["brn"]) - binned(f"{name}_down", totals["brn"])) / 2
+    changes["brn_width"] = binned("brn_width", totals["brn"]) - backgrounds["brn"]
     return Counted(
         recoils(argon(24.4), sns_fluence(0.09, 13.8e22, 27.5), lar_response),
         shares,
         17 / 128,
         backgrounds,
         changes,
-        binned("observed"),
+        binned("events", 3752),
     )
 
 
@@ -485,5 +516,5 @@ MEASURED: dict[str, Callable[[], Counted]] = {
     "coherent-lar-2020": lar_2020,
     "coherent-lar-2020-summed": lambda: lar_2020(summed=True),
     "coherent-csi-2021-helm": lambda: csi_2021(helm),
-    "coherent-csi-2021-offset": lambda: csi_2021(offset=0.064),
+    "coherent-csi-2021-offset": lambda: csi_2021(offset=0.0644),
 }
