@@ -58,6 +58,7 @@ class Experiment:
     time: Time | Shares | None = None
     factor: Factor | None = None
     data_set: str = ""
+    shared: tuple[tuple[str, float], ...] = ()
     electrons: Electrons | None = None
     assumed: tuple[str, ...] = ()
 

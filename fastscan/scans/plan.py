@@ -82,6 +82,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
             "members": [each.name for each in measured.experiments],
             "experiments": {each.name: _plain(asdict(each)) for each in measured.experiments},
             "asimov": False,
+            "independent": False,
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
             "model": model.identity(),
