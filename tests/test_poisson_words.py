@@ -431,6 +431,12 @@ def test_two_of_a_data_set_cannot_be_combined(write: Write) -> None:
         require_distinct({"a": "x", "b": "y", "c": "x"})
 
 
+def test_a_sum_of_chi2_has_no_data_set_twice() -> None:
+    for variants in (["coherent-csi", "coherent-csi-2017"], ["coherent-lar-2020", "coherent-lar-2020-summed"]):
+        with pytest.raises(ExperimentError, match="can't be combined: both count events of the data set 'coherent-"):
+            fastscan.chi2(variants, "chi", m_zprime=100.0)
+
+
 def test_a_grid_combines_no_data_set_with_itself(write: Write) -> None:
     text = 'models = ["chi"]\n[axes]\nm_zprime = { values = [100], unit = "GeV" }\n[combine.both]\nexperiments = '
     path = write("grid.toml", text + '["coherent-csi", "coherent-csi-2017"]')
