@@ -203,6 +203,36 @@ def test_bins_of_energy_and_time(own: Path) -> None:
         assert row["signal"] == signal == pytest.approx(row["nu_mu"] + row["nu_e"] + row["nubar_mu"])
 
 
+def test_bins_of_a_further_quantity() -> None:
+    shown, argon = show("coherent-lar-2020"), experiments.load("coherent-lar-2020")
+    assert shown.shape == shown.signal.shape == shown.backgrounds["brn"].shape == (12, 8, 10)
+    assert shown.data is not None
+    assert shown.error is not None
+    assert shown.data[0, 2, 1] == 31
+    assert (shown.error**2).ravel() == pytest.approx(shown.data.ravel())
+    rows = bin_records(shown)
+    place = [f"{what}_{end}" for what in ("energy", "factor") for end in ("low", "high")]
+    place += ["factor", "time_low_us", "time_high_us"]
+    assert [rows[(0 * 8 + 2) * 10 + 1][key] for key in place] == [0, 10, 0.6, 0.65, "F90", 0.4, 0.9]
+    assert [rows[-1][key] for key in place] == [110, 120, 0.85, 0.9, "F90", 4.4, 4.9]
+    energy, factor, _ = panels = spectrum.draw(shown).axes
+    for ax, others in zip(panels, ((1, 2), (0, 2), (0, 1)), strict=True):
+        require_stacked(ax, [part.sum(axis=others) for part in [*shown.backgrounds.values(), *shown.events.values()]])
+        assert points_of(ax)[0] == shown.data.sum(axis=others).tolist()
+    assert argon.factor is not None
+    assert edges_of(factor) == list(argon.factor.edges)
+    assert [ax.get_xlabel() for ax in (energy, factor)] == ["visible energy [keVee]", "F90"]
+    assert factor.get_ylabel() == "events / 0.05"
+    tables = ok("show", "coherent-lar-2020").split("bin/")[1:]
+    assert [table.split()[0] for table in tables] == ["keVee", "F90", "us"]
+    assert [table.count("\n") for table in tables] == [15, 11, 12]
+
+
+def test_one_bin_of_a_further_quantity_is_not_drawn() -> None:
+    energy, time = spectrum.draw(show("coherent-lar-2020-summed")).axes
+    assert (energy.get_xlabel(), time.get_xlabel()) == ("visible energy [keVee]", r"time after the protons [$\mu$s]")
+
+
 def test_what_is_printed(own: Path) -> None:
     shown = show(own)
     text = ok("show", own)

@@ -1,16 +1,17 @@
 """What is expected of an experiment in the Standard Model, bin by bin, beside its backgrounds and its data.
 
 A record of a bin has the keys ``energy_low``, ``energy_high`` (None where the bin has no end) and ``energy_unit``,
-``time_low_us`` and ``time_high_us`` (None without bins of time), one for the events of each neutrino by its name,
-``nuclei`` and ``electrons`` for those of all neutrinos where both recoil, ``signal`` for all of them,
-``background_NAME`` for each background that has a name and ``background`` for all, ``data`` and ``error`` (None where
-nothing is measured).
+``factor``, ``factor_low`` and ``factor_high`` where the experiment has bins of a further quantity, ``time_low_us`` and
+``time_high_us`` (None without bins of time), one for the events of each neutrino by its name, ``nuclei`` and
+``electrons`` for those of all neutrinos where both recoil, ``signal`` for all of them, ``background_NAME`` for each
+background that has a name and ``background`` for all, ``data`` and ``error`` (None where nothing is measured).
 """
 
 import itertools
 import math
 from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from fastscan.experiments.catalogue import load
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.energies import Kind
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.observations import Gaussian
 from fastscan.likelihoods.predictions import standard_by_channel, standard_by_neutrino, standard_counts
 from fastscan.likelihoods.response import response
 from fastscan.physics.spectra import Neutrino
@@ -37,7 +39,8 @@ REACH = 5.0  # standard deviations of the resolution at the end of such a spectr
 class Shown:
     """An experiment, and the events in its bins.
 
-    Arrays of events have the shape (energy bins,), or (energy bins, time bins) where the experiment has bins of time.
+    Arrays of events have the shape (energy bins,); bins of a factor, and those of time, are further dimensions of them
+    where the experiment has any.
 
     Attributes
     ----------
@@ -47,6 +50,8 @@ class Shown:
         The unit of `edges`, which says which energy it is: that of the experiment's file.
     edges : array, shape (energy bins + 1,)
         Edges of the energy bins; the last can be infinite.
+    factor_edges : array, shape (factor bins + 1,), or None
+        Edges of the bins of a further quantity.
     time_edges_us : array, shape (time bins + 1,), or None
         Edges of the time bins in us.
     events : dict of str to array
@@ -56,13 +61,14 @@ class Shown:
     backgrounds : dict of str to array
         Events of each background, by its name.
     data, error : array or None
-        What was counted, and the square root of its variance in chi2, without systematic errors; None where nothing is
-        measured.
+        What was counted, and the square root of its variance in chi2, without systematic errors, or of the number of
+        events that are compared by Poisson's law; None where nothing is measured.
     """
 
     experiment: Experiment
     unit: str
     edges: Array
+    factor_edges: Array | None
     time_edges_us: Array | None
     events: dict[Neutrino, Array]
     recoiling: dict[str, Array]
@@ -83,8 +89,8 @@ class Shown:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the arrays of events."""
-        times = () if self.time_edges_us is None else (len(self.time_edges_us) - 1,)
-        return (len(self.edges) - 1, *times)
+        edges = (self.edges, self.factor_edges, self.time_edges_us)
+        return tuple(len(each) - 1 for each in edges if each is not None)
 
     @property
     def kind(self) -> Kind:
@@ -123,23 +129,24 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
     found = _expected(loaded)
     signal, statistics = found.signal.ravel(), loaded.statistics
     exposed = loaded.exposed
-    error = np.sqrt(statistics.counts(signal, exposed).variance) if loaded.is_measured else None
     backgrounds, data = statistics.backgrounds_in(signal, exposed), statistics.data(exposed)
+    variance = statistics.counts(signal, exposed).variance if isinstance(statistics, Gaussian) else data
     return replace(
         found,
         backgrounds={name: events.reshape(found.shape) for name, events in backgrounds.items()},
         data=None if data is None else data.reshape(found.shape),
-        error=None if error is None else error.reshape(found.shape),
+        error=None if data is None or variance is None else np.sqrt(variance).reshape(found.shape),
     )
 
 
 def _expected(experiment: Experiment) -> Shown:
     """What the Standard Model predicts, without backgrounds and data."""
-    unit, time = experiment.detector.unit, experiment.time
+    unit, factor, time = experiment.detector.unit, experiment.factor, experiment.time
     empty = Shown(
         experiment=experiment,
         unit=unit.symbol,
         edges=np.array([float(f"{edge / unit.size:.12g}") for edge in _edges(experiment)]),  # as people write them
+        factor_edges=None if factor is None else np.array(factor.edges),
         time_edges_us=None if time is None else np.array(time.edges),
         events={},
         recoiling={},
@@ -179,7 +186,8 @@ def in_fine_bins(shown: Shown, until: float | None = None) -> Shown:
     if experiment.detector.bins:  # what a detector accepts ends by itself, a bin doesn't
         edges = np.unique(np.minimum(edges, shown.edges[-1]))
     detector = replace(experiment.detector, bins=tuple((edges * experiment.detector.unit.size).tolist()))
-    return _expected(replace(experiment, detector=detector))
+    # how a further quantity is distributed in a finer bin isn't known
+    return _expected(replace(experiment, detector=detector, factor=None))
 
 
 def seen_until(fine: Shown) -> float:
@@ -215,23 +223,29 @@ def _round_width(least: float, whole: bool) -> float:
 
 
 def bin_records(shown: Shown) -> list[Record]:
-    """A record for each bin, the times of an energy in turn."""
-    energy_bins = list(itertools.pairwise(shown.edges.tolist()))
-    times = [(None, None)] if shown.time_edges_us is None else list(itertools.pairwise(shown.time_edges_us.tolist()))
+    """A record for each bin: the times of an energy in turn, or those of each bin of a factor in it."""
+    factor = shown.experiment.factor
     found = columns(shown)
     numbers = zip(*(column.ravel().tolist() for column in found.values()), strict=True)
+    bins = itertools.product(*(_pairs(edges) for edges in (shown.edges, shown.factor_edges, shown.time_edges_us)))
     return [
         {
             "energy_low": low,
             "energy_high": None if math.isinf(high) else high,
             "energy_unit": shown.unit,
+            **({} if factor is None else {"factor": factor.name, "factor_low": least, "factor_high": most}),
             "time_low_us": early,
             "time_high_us": late,
             **dict(zip(found, row, strict=True)),
             **({} if shown.data is not None else {"data": None, "error": None}),
         }
-        for ((low, high), (early, late)), row in zip(itertools.product(energy_bins, times), numbers, strict=True)
+        for ((low, high), (least, most), (early, late)), row in zip(bins, numbers, strict=True)
     ]
+
+
+def _pairs(edges: Array | None) -> list[tuple[Any, Any]]:
+    """The ends of each bin; those of the only one are None where there are no bins."""
+    return [(None, None)] if edges is None else list(itertools.pairwise(edges.tolist()))
 
 
 def columns(shown: Shown) -> dict[str, Array]:

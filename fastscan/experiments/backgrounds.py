@@ -150,7 +150,7 @@ class Background:
     def told(self) -> str:
         """In words."""
         error = f" +- {100 * self.error:.6g} %" if self.error else ""
-        varied = f" ({', '.join(shape.name for shape in self.shapes)})" if self.shapes else ""
+        varied = f" (nuisances {', '.join(shape.name for shape in self.shapes)})" if self.shapes else ""
         return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error + varied
 
 
@@ -197,7 +197,7 @@ def _read_one(table: Table, bins: Bins, common: Columns | None) -> Background:
         for key in ("events", "file", "shapes"):
             table.refuse(key, "there is a rate")
         return Background(name, read_rate(table, "rate"), error)
-    if "file" in table or (common is not None and "events" not in table):
+    if "file" in table or "column" in table or (common is not None and "events" not in table):
         table.refuse("events", "they are in the file")
         events, varied = _read_template(table, bins.data(table, common))
         return Background(name, events, error, varied)

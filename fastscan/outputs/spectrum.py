@@ -2,7 +2,8 @@
 
 Events are stacked, and data are points with the errors of chi2.  A dotted line has those of electrons alone, over the
 backgrounds, where nuclei recoil too.  An experiment with one bin has its signal as a
-spectrum in finer bins, and beside it the bin itself; one with bins of time has them beside those of energy.
+spectrum in finer bins, and beside it the bin itself; one with bins of time or of a factor has them beside those of
+energy.
 """
 
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ SYMBOLS: dict[Neutrino, str] = {
     "nubar_mu": r"$\bar\nu_\mu$",
     "nubar_tau": r"$\bar\nu_\tau$",
 }
-ENERGY, TIME = 0, 1  # the dimensions of events
+ENERGY, FACTOR, TIME = 0, 1, -1  # the dimensions of events
 
 
 def draw(shown: Shown) -> "Figure":
@@ -41,7 +42,7 @@ def draw(shown: Shown) -> "Figure":
     Returns
     -------
     Figure
-        With one panel or two: the energies and, beside them, the times or the one bin.
+        With a panel of the energies and, beside it, those of a factor and the times, or the one bin.
 
     Examples
     --------
@@ -50,9 +51,10 @@ def draw(shown: Shown) -> "Figure":
     >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
     ('recoil energy [keV]', 'events / 5 keV')
     """
-    times = shown.time_edges_us is not None and len(shown.time_edges_us) > 2
-    one_bin = len(shown.edges) == 2 and not times
-    ratios = {"width_ratios": [1, 1] if times else [4, 1] if one_bin else [1]}
+    several = [edges is not None and len(edges) > 2 for edges in (shown.factor_edges, shown.time_edges_us)]
+    beside = [draw_in for draw_in, drawn in zip((_draw_factor, _draw_times), several, strict=True) if drawn]
+    one_bin = len(shown.edges) == 2 and not beside
+    ratios = {"width_ratios": [4, 1] if one_bin else [1] * (1 + len(beside))}
     with figures.look():
         figure, axes = figures.canvas(columns=len(ratios["width_ratios"]), height=3.0, gridspec_kw=ratios)
         first, last = axes[0, 0], axes[0, -1]
@@ -61,8 +63,8 @@ def draw(shown: Shown) -> "Figure":
             _draw_bin(last, shown)
         else:
             _draw_energies(first, shown)
-        if times:
-            _draw_times(last, shown)
+        for ax, draw_in in zip(axes[0, 1:], beside, strict=False):
+            draw_in(ax, shown)
         first.set_title(figures.literal(shown.experiment.label))
         figures.legend(last)
         figures.make_room(figure, last)
@@ -80,6 +82,14 @@ def _draw_signal(ax: "Axes", shown: Shown) -> None:
     until = seen_until(in_fine_bins(shown))
     _draw_energies(ax, in_fine_bins(shown, until))
     ax.set(xlim=(shown.edges[0], until), ylabel=f"signal {ax.get_ylabel()}")
+
+
+def _draw_factor(ax: "Axes", shown: Shown) -> None:
+    factor, edges = shown.experiment.factor, shown.factor_edges
+    assert factor is not None
+    assert edges is not None
+    _stack(ax, edges, shown, FACTOR)
+    ax.set(xlabel=figures.literal(factor.name), ylabel=_events_label(edges, ""))
 
 
 def _draw_times(ax: "Axes", shown: Shown) -> None:
@@ -117,8 +127,9 @@ def _stack(ax: "Axes", edges: Array, shown: Shown, dimension: int) -> None:
 
 
 def _along(events: Array, dimension: int) -> Array:
-    """Events in the bins of energy, or of time, whatever the other is."""
-    summed: Array = events.reshape(len(events), -1).sum(axis=1 - dimension)
+    """Events in the bins of one dimension, whatever the others are."""
+    moved = np.moveaxis(events, dimension, 0)
+    summed: Array = moved.reshape(len(moved), -1).sum(axis=1)
     return summed
 
 
@@ -130,4 +141,8 @@ def _energy_label(shown: Shown) -> str:
 def _events_label(edges: Array, unit: str) -> str:
     """Events in each bin, of which all may have one width."""
     widths = np.diff(edges)
-    return f"events / {widths[0]:.4g} {unit}" if np.allclose(widths, widths[0], rtol=1e-6) else "events in each bin"
+    return (
+        f"events / {widths[0]:.4g} {unit}".rstrip()
+        if np.allclose(widths, widths[0], rtol=1e-6)
+        else "events in each bin"
+    )

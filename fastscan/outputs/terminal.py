@@ -284,6 +284,9 @@ def print_shown(found: Record) -> None:
     click.echo("\nEvents that the Standard Model predicts" + (", and data:" if "data" in found["total"] else ":"))
     first = found["bins"][0]
     _print_bins(found, first["energy_unit"], "energy_low", "energy_high")
+    if "factor" in first:
+        click.echo()
+        _print_bins(found, shown(first["factor"]), "factor_low", "factor_high")
     if first["time_low_us"] is not None:
         click.echo()
         _print_bins(found, "us", "time_low_us", "time_high_us")
