@@ -150,7 +150,8 @@ class Background:
     def told(self) -> str:
         """In words."""
         error = f" +- {100 * self.error:.6g} %" if self.error else ""
-        varied = f" ({', '.join(shape.name for shape in self.shapes)})" if self.shapes else ""
+        names = ", ".join(shape.name for shape in self.shapes)
+        varied = f", nuisance{'s' if len(self.shapes) > 1 else ''} {names}" if names else ""
         return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error + varied
 
 
