@@ -121,7 +121,11 @@ def test_counted_data_at_another_luminosity_are_refused_in_one_line() -> None:
 
 
 def test_expected_counts_have_any_luminosity() -> None:
-    at = {"luminosity": [1.0, 10.0]}
+    at: dict[str, Any] = {"luminosity": [1.0, 10.0]}
+    for mass in (300.0, np.inf):
+        chi2 = fastscan.chi2(counted(2e5), "chi", **at, m_zprime=mass, asimov=True)
+        assert chi2.tobytes() == fastscan.chi2(counted(None), "chi", **at, m_zprime=mass).tobytes()
+    assert chi2 == pytest.approx([0, 0], abs=1e-12)
     asimov = fastscan.limit(counted(2e5), "chi", **at, asimov=True)
     assert asimov.tobytes() == fastscan.limit(counted(None), "chi", **at).tobytes()
     assert asimov[0] < asimov[1]
@@ -162,6 +166,31 @@ def test_a_grid_stores_chi2_of_what_is_expected(asimov: str) -> None:
         chi2 = fastscan.chi2(members, name.split("/")[1], **at, asimov=True)
         assert cube.chi2.values.tobytes() == np.broadcast_to(chi2, cube.chi2.shape).tobytes()
     assert all(not found.damaged for found in verify(asimov, everything=True))
+
+
+COUNTED = """
+experiments = ["coherent-csi-2021"]
+models = ["b-l"]
+[axes]
+m_zprime = { values = [0.01, 1], unit = "GeV" }
+g = { values = [1e-5, 1e-3] }
+luminosity = { values = [1, 10] }
+[store]
+dtype = "float64"
+"""
+
+
+def test_a_grid_of_counted_data_stores_what_is_expected_at_any_luminosity(write: Write, tmp_path: Path) -> None:
+    root = fastscan.scan(write("grid.toml", ASIMOV + COUNTED), tmp_path / "out.zarr")
+    mass, g, luminosity = np.array([0.01, 1.0]), np.array([[1e-5], [1e-3]]), np.array([1.0, 10.0])
+    at = {"g": g, "luminosity": luminosity, "asimov": True}
+    stored = fastscan.open(root, "coherent-csi-2021/b-l").chi2.values[:, :, 0]
+    theirs = fastscan.chi2("coherent-csi-2021", "b-l", m_zprime=mass[:, None, None], **at)
+    assert stored == pytest.approx(theirs, rel=1e-12)
+    assert (theirs[..., 1] > theirs[..., 0]).all()
+    likelihood, row = store.read(root, "coherent-csi-2021/b-l").at_rows({"m_zprime": np.array(0.1)})
+    between = fastscan.chi2("coherent-csi-2021", "b-l", m_zprime=0.1, **at)
+    assert likelihood.chi2(g**2, row, {"luminosity": luminosity}) == pytest.approx(between, rel=1e-9)
 
 
 def test_it_is_part_of_the_hash(measured: str, asimov: str) -> None:

@@ -198,7 +198,7 @@ def _read_one(table: Table, bins: Bins, common: Columns | None) -> Background:
         for key in ("events", "file", "shapes"):
             table.refuse(key, "there is a rate")
         return Background(name, read_rate(table, "rate"), error)
-    if "file" in table or (common is not None and "events" not in table):
+    if "file" in table or "column" in table or (common is not None and "events" not in table):
         table.refuse("events", "they are in the file")
         events, varied = _read_template(table, bins.data(table, common))
         return Background(name, events, error, varied)

@@ -69,7 +69,7 @@ def parse(name: str, table: Table) -> Experiment:
     )
     table.done()
     if isinstance(experiment.statistics, Measured):
-        if experiment.detector.bins:
+        if "bins" in table.table("detector"):
             told = "bins: a measured count is one number; leave the bins out, or give one for each"
             raise table.error("detector", told)
         for key in ("time", "factor"):

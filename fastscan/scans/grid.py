@@ -14,6 +14,7 @@ import numpy as np
 
 from fastscan import experiments
 from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, by_name
+from fastscan.experiments.data_sets import require_distinct
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.poisson import Poisson
 from fastscan.inputs import bounds
@@ -240,6 +241,7 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
         if name in {*experiments.names(), *(experiment.name for experiment in alone)}:
             raise table.error(name, "is the name of an experiment")
         members = _experiments(entry, directory)
+        entry.checked("experiments", partial(require_distinct, {each.name: each.data_set for each in members}))
         fixed = entry.table("sigma_sys", default={})
         ends = (SIGMA_SYS.low, SIGMA_SYS.high)
         sigma = {each.name: fixed.relative(each.name, *ends) for each in members if each.name in fixed}
