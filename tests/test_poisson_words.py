@@ -105,7 +105,7 @@ def test_a_measurement_is_one_table(write: Write) -> None:
     assert late.change.tolist() == ((up - down) / 2).tolist()
     assert wide.change.tolist() == (up - neutrons).tolist()
     assert found.told()["observation"] == "measured, 12 events, by Poisson's law; sigma_sys 0.1"
-    assert found.told()["background"] == "steady 10 events +- 10 %; neutrons 12 events, nuisances late, wide"
+    assert found.told()["background"] == "steady 10 events +- 10 %; neutrons 12 events (nuisances late, wide)"
 
 
 @pytest.mark.parametrize(
