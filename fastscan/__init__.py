@@ -27,7 +27,7 @@ stands above it:
                   reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
                   form_factors  targets  experiment  data_sets  reading  catalogue
     likelihoods   settings  gaussian  poisson  rates  response  predictions  exchanges  likelihood
-    limits        confidence  doubts  points  crossings  limits
+    limits        confidence  doubts  points  search  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown

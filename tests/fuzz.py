@@ -205,6 +205,59 @@ file = "data.txt"
 column = 2
 total = 10
 """,
+    """\
+title = "all that counted events can have"
+channel = "cevns"
+references = ["none"]
+data_set = "mine"
+exposure = "1 yr"
+baseline = "27.5 m"
+[[target]]
+compound = "Ar"
+mass = "24.4 kg"
+[source]
+kind = "pion-decay-at-rest"
+neutrinos_per_proton = 0.09
+protons = 13.8e22
+protons_in = "1 yr"
+[detector]
+quenching = 0.25
+bins = { edges = [0, 40], unit = "keVee" }
+[factor]
+name = "F90"
+edges = [-0.1, 0.1, 0.3, 0.5]
+file = "data.txt"
+bins = { F90 = "E" }
+column = "E"
+shapes = [{ name = "f", up = "n", down = 1 }]
+[time]
+unit = "ns"
+edges = [0, 6000]
+offset = 64
+pulse = { shape = "gaussian", mean = 440, sigma = 150 }
+shapes = [{ name = "t", pulse = { shape = "box", start = 300, length = 600 } }]
+[statistics]
+kind = "poisson"
+sigma_sys = 0.13
+file = "data.txt"
+sha256 = "a039663327063fc255f3effe301b14f24ff0a3e722fc8c0fc322bad89c9c102f"
+bins = { F90 = "E" }
+observed = "e"
+[[statistics.background]]
+name = "brn"
+column = "e"
+total = 10
+error = "20 %"
+shapes = [{ name = "w", up = "n", down = "E" }, { name = "v", up = 3 }]
+""",
+    """\
+variant_of = "coherent-csi-2021"
+title = "what differs"
+electrons = "bound"
+[statistics]
+sigma_sys = 0.1
+observed = { column = "events" }
+""",
 ]
 MODELS = [file.read_text("utf-8") for file in sorted((REPOSITORY / "grids" / "models").iterdir())]
 

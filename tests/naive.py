@@ -233,15 +233,26 @@ def smeared_sphere(distribution: str, radius: float, smearing: float, r: float) 
     return outside * math.exp(-r / smearing) / (r / smearing)
 
 
+GAUSS = np.polynomial.legendre.leggauss(160)
+
+
 def transform(distribution: str, radius: float, smearing: float, q_mev: float) -> float:
-    """Fourier transform of a smeared sphere over its norm, by quadrature over the distance from the centre."""
-    edges = [0.0, radius, radius + 45 * smearing]  # beyond, exp(-45) is less than what floats resolve
+    """Fourier transform of a smeared sphere over its norm, by quadrature over the distance from the centre.
+
+    The rule is a fixed one: an adaptive one complains where the wave cancels what it integrates.
+    """
+    ends = [0.0, radius, radius + 10 * smearing, radius + 45 * smearing]  # exp(-45) is less than what floats resolve
 
     def shell(r: float) -> float:
         return r**2 * smeared_sphere(distribution, radius, smearing, r) if r else 0.0
 
-    q = q_mev / HBAR_C
-    return integral(lambda r: shell(r) * np.sinc(q * r / math.pi), edges) / integral(shell, edges)
+    wave = norm = 0.0
+    for low, high in itertools.pairwise(ends):
+        nodes, weights = (low + high + (high - low) * GAUSS[0]) / 2, (high - low) * GAUSS[1] / 2
+        for r, w in zip(nodes.tolist(), weights.tolist(), strict=True):
+            wave += w * shell(r) * np.sinc(q_mev / HBAR_C * r / math.pi)
+            norm += w * shell(r)
+    return wave / norm
 
 
 def factor(experiment: str, isotope: Isotope, q_mev: float) -> float:

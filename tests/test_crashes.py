@@ -272,7 +272,8 @@ def test_a_signal_while_modules_load_is_one_line(
 
 def test_a_signal_while_multiprocessing_is_imported_is_one_line() -> None:
     code = (
-        "import os, signal, sys, types; from fastscan.commands import signals; signals.answer(); "
+        "import os, signal, sys, types; from fastscan.commands import signals; "
+        "signal.signal(signal.SIGINT, signal.SIG_DFL); signals.answer(); "
         "sys.modules['multiprocessing'] = types.ModuleType('multiprocessing'); os.kill(os.getpid(), signal.SIGINT)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

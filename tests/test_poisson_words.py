@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Write, require_refused, scanned
+from conftest import Write, refusal, require_refused, scanned
 from hypothesis import given
 from hypothesis import strategies as st
 from test_reconstruction import described
@@ -105,7 +105,7 @@ def test_a_measurement_is_one_table(write: Write) -> None:
     assert late.change.tolist() == ((up - down) / 2).tolist()
     assert wide.change.tolist() == (up - neutrons).tolist()
     assert found.told()["observation"] == "measured, 12 events, by Poisson's law; sigma_sys 0.1"
-    assert found.told()["background"] == "steady 10 events +- 10 %; neutrons 12 events (late, wide)"
+    assert found.told()["background"] == "steady 10 events +- 10 %; neutrons 12 events (nuisances late, wide)"
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_factor_distributes_the_events_of_each_energy(write: Write) -> None:
     assert tilt == pytest.approx(np.array([[0.15, 0.0], [0.0, 0.1]]), abs=1e-15)
     assert more == pytest.approx(np.array([[0.1, 0.0], [-0.05, 0.05]]), abs=1e-15)
     assert found.signal_shapes == ("tilt", "more")
-    assert found.told()["factor"] == "F90, 2 bins from 0.5 to 0.9; tilt; more"
+    assert found.told()["factor"] == "F90, 2 bins from 0.5 to 0.9; nuisance tilt; nuisance more"
     alone = read(write, "")
     whole = standard_counts(alone).reshape(2, 1, 2)
     expected = whole * np.array([[0.5, 0.5], [0.25, 0.75]])[:, :, None]
@@ -279,7 +279,7 @@ def test_times_are_shifted_and_shaped_in_the_unit_of_the_table(write: Write) -> 
     time = read(write, time=f"{TIME}offset = 64\n{shapes}").time
     assert isinstance(time, Time)
     assert time.offset == pytest.approx(0.064, rel=1e-15)
-    assert time.told().endswith(", 0.064 us later; start: Gaussian pulse at 0.64 us, sigma 0.15 us")
+    assert time.told().endswith(", 0.064 us later; nuisance start: Gaussian pulse at 0.64 us, sigma 0.15 us")
     (change,) = time.changes("nu_e")
     late = replace(time, arrival=GaussianPulse(0.64, 0.15)).shares("nu_e")
     own = time.shares("nu_e")
@@ -418,6 +418,13 @@ def test_two_of_a_data_set_cannot_be_combined(write: Write) -> None:
     require_distinct({"a": "x", "b": "y", "c": "", "d": ""})
     with pytest.raises(ExperimentError, match=twice):
         require_distinct({"a": "x", "b": "y", "c": "x"})
+
+
+@pytest.mark.parametrize("variant", ["coherent-csi-2017", "coherent-csi-2021-helm"])
+def test_a_question_combines_no_data_set_with_itself(variant: str) -> None:
+    assert "data set 'coherent-csi'" in refusal("limit", f"coherent-csi,{variant}", "nsi-ee-u")
+    with pytest.raises(ExperimentError, match="can't be combined: both count events of the data set 'coherent-csi'"):
+        fastscan.chi2(["coherent-csi", "conus", variant], "chi", m_zprime=100)
 
 
 def test_a_grid_combines_no_data_set_with_itself(write: Write) -> None:

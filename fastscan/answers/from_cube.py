@@ -18,8 +18,7 @@ from fastscan.axes import LUMINOSITY, SETTINGS, by_name, named
 from fastscan.errors import LimitError, warn
 from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
-from fastscan.likelihoods.gaussian import GaussianColumns
-from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.likelihood import Columns, Likelihood
 from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.confidence import OUTSIDE_AXIS
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
@@ -88,16 +87,16 @@ class Selection:
         return self.cube.likelihood.settings(crossed(given))
 
     @functools.cached_property
-    def columns(self) -> GaussianColumns:
+    def columns(self) -> Columns:
         """The columns from the likelihood, shape (rows * settings,): row by row, every combination of the settings."""
         return self._columns_of(self.cube.likelihood)
 
     @functools.cached_property
-    def expected_columns(self) -> GaussianColumns:
+    def expected_columns(self) -> Columns:
         """The same columns with measured data replaced by the Standard Model's prediction."""
         return self._columns_of(self.cube.expected)
 
-    def _columns_of(self, likelihood: Likelihood) -> GaussianColumns:
+    def _columns_of(self, likelihood: Likelihood) -> Columns:
         row = self.numbers.reshape(-1, *(1 for _ in self.resolved.shape))
         return likelihood.columns(row, self.resolved)[0]
 
@@ -200,7 +199,7 @@ class Selection:
             return gathered(parts, number.size)
 
 
-def crossings_along(cube: Cube, columns: GaussianColumns, delta: float) -> Crossings:
+def crossings_along(cube: Cube, columns: Columns, delta: float) -> Crossings:
     """Crossings of columns along the strength of a cube's model."""
     strength = cube.interaction.strength
     return find_crossings(columns, delta, strength.largest_x, strength.signed)

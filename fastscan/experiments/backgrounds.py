@@ -150,7 +150,7 @@ class Background:
     def told(self) -> str:
         """In words."""
         error = f" +- {100 * self.error:.6g} %" if self.error else ""
-        varied = f" ({', '.join(shape.name for shape in self.shapes)})" if self.shapes else ""
+        varied = f" (nuisances {', '.join(shape.name for shape in self.shapes)})" if self.shapes else ""
         return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error + varied
 
 

@@ -78,7 +78,7 @@ class Factor:
     def told(self) -> str:
         """In words."""
         number = "one bin" if len(self.edges) == 2 else f"{len(self.edges) - 1} bins"
-        varied = "".join(f"; {name}" for name, _ in self.shapes)
+        varied = "".join(f"; nuisance {name}" for name, _ in self.shapes)
         return f"{self.name}, {number} from {self.edges[0]:.6g} to {self.edges[-1]:.6g}{varied}"
 
 

@@ -277,7 +277,7 @@ class Time:
         """In words."""
         efficiency = f"; {self.efficiency.told()}" if self.efficiency else ""
         offset = f", {self.offset:.6g} us later" if self.offset else ""
-        shapes = "".join(f"; {name}: {arrival.told()}" for name, arrival in self.shapes)
+        shapes = "".join(f"; nuisance {name}: {arrival.told()}" for name, arrival in self.shapes)
         return f"{_told_bins(self.edges)}; {self.arrival.told()}{offset}{efficiency}{shapes}"
 
 

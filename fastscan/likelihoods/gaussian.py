@@ -119,3 +119,19 @@ class GaussianColumns:
         kernel = blocks.chi2_columns.chosen(each.size, in_parallel)
         result: Array = kernel(self.sums, self.row, each, self.noise, self.variance)
         return result
+
+    def derivatives(self, column: IntArray, x: Array) -> tuple[Array, Array, Array]:
+        """chi2 and its first and second derivative in x, at points of some columns.
+
+        Parameters
+        ----------
+        column : array of int, shape (points,)
+        x : array, shape (points,)
+
+        Returns
+        -------
+        chi2, slope, curvature : array, shape (points,)
+        """
+        kernel = blocks.column_derivatives.of_size(x.size)
+        found: tuple[Array, Array, Array] = kernel(self.sums, self.row, self.noise, self.variance, column, x)
+        return found

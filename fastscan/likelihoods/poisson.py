@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastscan.errors import warn
-from fastscan.kernels.poisson import profiles
+from fastscan.kernels.poisson import NUISANCES, profiles
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.typing import Array, IntArray
 
@@ -180,7 +180,7 @@ class PoissonColumns:
         chi2, slope, curvature = self.others.derivatives(column, x)
         for member in self.counted:
             kernel = profiles.of_size(x.size * member.counts.bins)
-            found, _ = member.filled(self.row[column], np.ascontiguousarray(x), column, 3, kernel)
+            found, _ = member.filled(self.row[column], x, column, 3, kernel)
             chi2, slope, curvature = chi2 + found[:, 0], slope + found[:, 1], curvature + found[:, 2]
         return chi2, slope, curvature
 
@@ -195,16 +195,17 @@ class PoissonColumns:
         found = []
         for member in self.counted:
             kernel = profiles.of_size(x.size * member.counts.bins)
-            width = 3 + member.nuisances
-            found.append(member.filled(self.row[column], np.ascontiguousarray(x), column, width, kernel)[0][:, 3:])
+            width = NUISANCES + member.nuisances
+            found.append(member.filled(self.row[column], x, column, width, kernel)[0][:, NUISANCES:])
         return found
 
     def turning(self) -> Array:
-        """Strengths at which the counts of a member are stationary, shape (columns, any)."""
+        """Strengths at which the signal of each member with counted events is stationary, shape (columns, members)."""
         _, linear, square = np.moveaxis(np.stack([_counts_in_rows(each) for each in self.counted]), -1, 0)
         curved = square > 0
         own = np.where(curved, -linear, 0.0) / np.where(curved, 2 * square, 1.0)
-        return np.concatenate([self.others.turning(), own.T[self.row]], axis=1)
+        found: Array = own.T[self.row]
+        return found
 
 
 def _counts_in_rows(member: Counted) -> Array:

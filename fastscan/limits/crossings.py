@@ -6,6 +6,7 @@ counts, not a grid: no answer depends on the grid that a store was scanned on.  
 lie closer together than any ladder: it has rungs of its own between them.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,16 @@ from numpy.typing import NDArray
 
 from fastscan.kernels import crossings as kernel
 from fastscan.kernels.jit import threads
-from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.likelihood import Columns
+from fastscan.likelihoods.poisson import PoissonColumns
+from fastscan.limits import search
 from fastscan.typing import Array, IntArray
 
 LADDER = np.geomspace(1e-9, 1e6, 481)  # x in units of a row's scale: 32 rungs for a factor of ten
 SIGNED_LADDER = np.concatenate([-LADDER[::-1], LADDER])
+# Where chi2 costs a fit: 4 rungs for a factor of ten, and 16 where both terms of the counts in x matter.
+FEW = np.unique(np.concatenate([np.geomspace(1e-9, 1e6, 61), np.geomspace(1e-2, 1e2, 65)]))
+AT_ONCE = 2**18  # rungs of columns at a time: this bounds the memory
 MOST = 4  # crossings of a column for which there is room at first
 
 
@@ -45,12 +51,12 @@ class Crossings:
     flat: NDArray[np.bool_]
 
 
-def find_crossings(columns: GaussianColumns, delta: float, largest_x: float, signed: bool = False) -> Crossings:
+def find_crossings(columns: Columns, delta: float, largest_x: float, signed: bool = False) -> Crossings:
     """Where Delta chi2 crosses a threshold: chi2 less its infimum over all x that there are.
 
     Parameters
     ----------
-    columns : GaussianColumns
+    columns : GaussianColumns or PoissonColumns
     delta : float
         The threshold of Delta chi2, see `fastscan.limits.limits.threshold`.
     largest_x : float
@@ -63,19 +69,21 @@ def find_crossings(columns: GaussianColumns, delta: float, largest_x: float, sig
     The crossings of Fig. 1 of arXiv:2002.01482, whose chi2 is Eq. 21.
     """
     lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, signed, MOST)
-    if count.max(initial=0) > MOST:
+    if count.sum() > x.size:
         lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, signed, int(count.max()))
     column = np.repeat(np.arange(count.size), count)
     real = np.abs(x) <= largest_x
-    return Crossings(column[real], x[real], of_sm - lowest <= delta, flat)
+    with np.errstate(invalid="ignore"):  # where chi2 is infinite everywhere, nothing is allowed
+        sm_allowed = of_sm - lowest <= delta
+    return Crossings(column[real], x[real], sm_allowed, flat)
 
 
-def infimum(columns: GaussianColumns, largest_x: float, signed: bool = False) -> Array:
+def infimum(columns: Columns, largest_x: float, signed: bool = False) -> Array:
     """The infimum of chi2 over all x that there are, which `find_crossings` uses.
 
     Parameters
     ----------
-    columns : GaussianColumns
+    columns : GaussianColumns or PoissonColumns
     largest_x, signed
         As in `find_crossings`; the infimum is over larger x too.
 
@@ -108,8 +116,10 @@ def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Cross
     return Crossings(np.concatenate(column)[order], np.concatenate(x)[order], sm_allowed, flat)
 
 
-def _kernel(columns: GaussianColumns, delta: float, largest_x: float, signed: bool, most: int) -> tuple[Any, ...]:
-    """What `fastscan.kernels.crossings.crossings` returns for some columns."""
+def _kernel(columns: Columns, delta: float, largest_x: float, signed: bool, most: int) -> tuple[Any, ...]:
+    """What `fastscan.kernels.crossings.crossings` returns for some columns, or `fastscan.limits.search.crossings`."""
+    if isinstance(columns, PoissonColumns):
+        return _searched(columns, delta, largest_x, signed)
     ladder = SIGNED_LADDER if signed else LADDER
     others = between_extrema(columns.sums, columns.scale, signed)
     if signed:  # the kernel itself has the largest x as a rung
@@ -128,6 +138,21 @@ def _kernel(columns: GaussianColumns, delta: float, largest_x: float, signed: bo
         threads(),
     )
     return found
+
+
+def _searched(columns: PoissonColumns, delta: float, largest_x: float, signed: bool) -> tuple[Any, ...]:
+    """What `fastscan.limits.search.crossings` returns, some columns at a time."""
+    ladder = np.concatenate([-FEW[::-1], FEW]) if signed else FEW
+    between = between_extrema(columns.others.sums, columns.scale, signed)[columns.row]
+    others = np.column_stack([between, columns.turning(), np.zeros(columns.row.size)])
+    ends = np.full((columns.row.size, 1), largest_x)
+    rungs = np.column_stack([ladder * columns.scale[columns.row, None], others, -ends, ends])
+    rungs = np.sort(rungs if signed else np.maximum(rungs, 0.0), axis=1)
+    parts = [
+        search.crossings(columns.some(own), rungs[own], delta, largest_x)
+        for own in np.array_split(np.arange(columns.row.size), math.ceil(rungs.size / AT_ONCE) or 1)
+    ]
+    return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
 
 
 def between_extrema(sums: Array, scale: Array, signed: bool = False) -> Array:
