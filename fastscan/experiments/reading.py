@@ -19,8 +19,8 @@ from fastscan.experiments.poisson import SIGNAL, Poisson
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import SOURCES, PionDecayAtRest
 from fastscan.experiments.targets import Target
-from fastscan.inputs.bounds import LONGEST_LABEL, QUANTITY
-from fastscan.inputs.toml import Table, check_name
+from fastscan.inputs import bounds
+from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS, quantity
 from fastscan.typing import Channel
 
@@ -63,7 +63,7 @@ def parse(name: str, table: Table) -> Experiment:
         factor=factor,
         statistics=table.table("statistics").of_kind("kind", OBSERVATIONS, bins),
         digest=table.digest,
-        data_set=_read_data_set(table),
+        data_set=table.text("data_set", default=""),
         electrons=_read_electrons(table, channel),
         assumed=table.texts("assumed") if "assumed" in table else (),
     )
@@ -80,7 +80,12 @@ def parse(name: str, table: Table) -> Experiment:
         _check_electrons(table, experiment.detector)
     _check_reach(table, experiment)
     _check_spectrum(table, experiment)
-    table.checked("statistics", lambda: experiment.statistics.check(experiment.exposed))
+    exposed = experiment.exposed
+    if exposed.bins > bounds.MOST_BINS:
+        raise table.error(
+            "detector", f"bins: must be at most {bounds.MOST_BINS} with those of time, not {exposed.bins}"
+        )
+    table.checked("statistics", lambda: experiment.statistics.check(exposed))
     _check_nuisances(table, experiment)
     return experiment
 
@@ -105,15 +110,12 @@ def _check_nuisances(table: Table, experiment: Experiment) -> None:
                 table.table(key).refuse("shapes", 'each is a nuisance of its own, for which there is kind = "poisson"')
         return
     names = [SIGNAL, *experiment.signal_shapes, *experiment.statistics.names]
+    if len(names) > bounds.MOST_NUISANCES:
+        raise table.error("statistics", f"must be at most {bounds.MOST_NUISANCES} nuisances in all, not {len(names)}")
     for name in names:
         if names.count(name) > 1:
             whose = " is that of the signal itself, and" if name == SIGNAL else ""
             raise table.error("statistics", f"nuisance {quoted(name)}{whose} is there twice")
-
-
-def _read_data_set(table: Table) -> str:
-    """The name of the data whose events are counted; empty where no other experiment counts them."""
-    return table.checked("data_set", partial(check_name, table.text("data_set"))) if "data_set" in table else ""
 
 
 def _check_reach(table: Table, experiment: Experiment) -> None:
@@ -165,8 +167,8 @@ def _check_spectrum(table: Table, experiment: Experiment) -> None:
 def _read_label(table: Table, name: str) -> str:
     """What figures and tables call the experiment: its name, unless the file has a label."""
     label = table.text("label", default=name)
-    if "label" in table and not 0 < len(label.strip()) <= LONGEST_LABEL:
-        raise table.error("label", f"must be 1 to {LONGEST_LABEL} characters, not {len(label.strip())}")
+    if "label" in table and not 0 < len(label.strip()) <= bounds.LONGEST_LABEL:
+        raise table.error("label", f"must be 1 to {bounds.LONGEST_LABEL} characters, not {len(label.strip())}")
     return label.strip()
 
 
@@ -183,7 +185,7 @@ def _read_exposure(table: Table, mass_kg: float) -> float:
     number, _, _ = text.strip().partition(" ")
     per_kg = table.checked("exposure", lambda: quantity(f"{number} {time}", "time")) * UNITS["mass"][mass]
     exposure = per_kg / mass_kg
-    low, high = QUANTITY["time"]
+    low, high = bounds.QUANTITY["time"]
     if not low <= exposure <= high:
         raise table.error("exposure", f"must be positive, and within reason, not {quoted(text)}")
     if "live_time" in table and abs(table.quantity("live_time", "time") / exposure - 1) > AGREEMENT:
