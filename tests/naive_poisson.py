@@ -184,8 +184,9 @@ def minimum(measured: Counted, expected: Array) -> Minimum:
         measured.background, np.vstack([expected, *measured.changes.values()]), measured.observed, measured.sigma
     )
     first = np.eye(len(problem.templates))[0]
-    starts = (first * problem.scale_in_one_bin(), first, problem.possible())
-    value, found = problem.descended(next((each for each in starts if math.isfinite(problem.chi2(each))), first))
+    starts = (first * problem.scale_in_one_bin(), first)
+    start = next((each for each in starts if math.isfinite(problem.chi2(each))), None)
+    value, found = problem.descended(problem.possible() if start is None else start)
     return Minimum(value, float(found[0]), found[1:])
 
 
@@ -220,7 +221,7 @@ class Problem(NamedTuple):
         return float((m - background) / total)
 
     def possible(self) -> Array:
-        """Parameters at which what is expected of the bins with events is as large as can be, or 1, in the least bin."""
+        """Parameters at which what is expected in the least bin with events is as large as can be, or 1."""
         size, counted = len(self.templates), self.observed > 0
         bounds = [(-100.0, 100.0) if self.sigma else (1.0, 1.0), *[(-100.0, 100.0)] * (size - 1), (None, 1.0)]
         least = np.append(np.zeros(size), -1.0)  # the last variable, of which as much is asked as there is
