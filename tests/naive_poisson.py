@@ -18,7 +18,7 @@ import naive
 import numpy as np
 from naive import Array, Interaction, Isotope
 from numpy.polynomial.legendre import leggauss
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq, linprog, minimize_scalar
 from scipy.special import gammaln, log_ndtr, ndtr, pdtr, spherical_jn
 
 NEUTRINOS = ("nu_e", "nu_mu", "nubar_mu")
@@ -184,8 +184,9 @@ def minimum(measured: Counted, expected: Array) -> Minimum:
         measured.background, np.vstack([expected, *measured.changes.values()]), measured.observed, measured.sigma
     )
     first = np.eye(len(problem.templates))[0]
-    alone = first * problem.scale_in_one_bin()
-    value, found = problem.descended(alone if math.isfinite(problem.chi2(alone)) else first)
+    starts = (first * problem.scale_in_one_bin(), first)
+    start = next((each for each in starts if math.isfinite(problem.chi2(each))), None)
+    value, found = problem.descended(problem.possible() if start is None else start)
     return Minimum(value, float(found[0]), found[1:])
 
 
@@ -219,27 +220,44 @@ class Problem(NamedTuple):
         m = half + root if half > 0 else width * self.observed.sum() / (root - half)
         return float((m - background) / total)
 
+    def possible(self) -> Array:
+        """Parameters at which what is expected in the least bin with events is as large as can be, or 1."""
+        size, counted = len(self.templates), self.observed > 0
+        bounds = [(-100.0, 100.0) if self.sigma else (1.0, 1.0), *[(-100.0, 100.0)] * (size - 1), (None, 1.0)]
+        least = np.append(np.zeros(size), -1.0)  # the last variable, of which as much is asked as there is
+        above = np.column_stack([-self.templates[:, counted].T, np.ones(counted.sum())])
+        found: Array = linprog(least, above, self.background[counted], bounds=bounds).x[:-1]
+        return found
+
     def descended(self, parameters: Array) -> tuple[float, Array]:
-        """The smallest chi2 and its parameters, by Newton steps that are halved as long as chi2 doesn't fall."""
+        """The smallest chi2 and its parameters, by Newton steps that are halved as long as chi2 doesn't fall.
+
+        A step s is the smallest |A s + r|^2 + 2 c s, with a row of A for each bin that has events and for each prior,
+        and the slopes c of the other bins: a least-squares problem keeps digits that the Hessian A^T A would lose.
+        """
         centres, errors = np.eye(len(parameters))[0], np.append(self.sigma, np.ones(len(parameters) - 1))
-        free, value = errors > 0, self.chi2(parameters)
-        templates, counted = self.templates[free], self.observed > 0
+        free, counted, value = errors > 0, self.observed > 0, self.chi2(parameters)
+        templates, observed, priors = self.templates[free], self.observed[counted], np.diag(1 / errors[free])
+        without = templates[:, ~counted].sum(axis=1)
         while math.isfinite(value):
-            expected = np.where(counted, self.background + parameters @ self.templates, 1.0)
-            pulls = (parameters - centres)[free] / errors[free] ** 2
-            gradient = 2 * (templates @ (1 - self.observed / expected) + pulls)
-            hessian = 2 * (templates * (self.observed / expected**2)) @ templates.T + 2 * np.diag(errors[free] ** -2)
-            units = 1 / np.sqrt(np.diag(hessian))
+            expected = (self.background + parameters @ self.templates)[counted]
+            rows = np.vstack([(templates[:, counted] * np.sqrt(observed) / expected).T, priors])
+            pulls = (parameters - centres)[free] / errors[free]
+            residuals = np.concatenate([(expected - observed) / np.sqrt(observed), pulls])
+            units = 1 / np.sqrt((rows**2).sum(axis=0))
+            rows *= units
+            residuals += np.linalg.lstsq(rows.T, units * without, rcond=None)[0]
             step = np.zeros(len(parameters))
-            step[free] = -units * np.linalg.solve(hessian * np.outer(units, units), units * gradient)
-            decrement = -gradient @ step[free]  # twice what chi2 falls by; the next step's is about the square of it
-            last = decrement < max(1e-9, 1e-13 * value)
-            while not last and self.chi2(parameters + step) >= value:
+            step[free] = -units * np.linalg.lstsq(rows, residuals, rcond=None)[0]
+            decrement = ((rows @ (step[free] / units)) ** 2).sum()  # chi2 falls by it, and is right to the square of it
+            if decrement < max(1e-9, 1e-13 * value):
+                return self.chi2(parameters + step), parameters + step
+            while self.chi2(parameters + step) >= value:
                 step /= 2
+                if np.array_equal(parameters + step, parameters):  # rounding hides what is left
+                    return value, parameters
             parameters = parameters + step
             value = self.chi2(parameters)
-            if last:
-                break
         return value, parameters
 
 
