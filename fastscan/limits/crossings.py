@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastscan.kernels import crossings as kernel
 from fastscan.kernels.jit import threads
-from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.gaussian import GaussianColumns, between_extrema
 from fastscan.typing import Array, IntArray
 
 LADDER = np.geomspace(1e-9, 1e6, 481)  # x in units of a row's scale: 32 rungs for a factor of ten
@@ -128,37 +128,3 @@ def _kernel(columns: GaussianColumns, delta: float, largest_x: float, signed: bo
         threads(),
     )
     return found
-
-
-def between_extrema(sums: Array, scale: Array, signed: bool = False) -> Array:
-    """Strengths x between the points at which a member's S_dd is stationary.
-
-    These are roots of a cubic, as eigenvalues of its companion matrix.  A root that x can't have is replaced by the
-    smallest point of the ladder, which is harmless.
-
-    Parameters
-    ----------
-    sums : array, shape (members, rows, 3, SQUARES)
-        Sums of squares, see `fastscan.kernels.polynomials`.
-    scale : array, shape (rows,)
-        See `fastscan.likelihoods.gaussian.GaussianColumns`.
-    signed : bool
-        Whether x can be below 0.
-
-    Returns
-    -------
-    array, shape (rows, 2 members)
-    """
-    c0, c1, c2, c3, c4, c5 = np.moveaxis(sums[:, :, 0], -1, 0)
-    quartic = np.stack([2 * c0 * c1, c1**2 + 2 * c0 * c2 + c3**2, 2 * (c1 * c2 + c3 * c4), c2**2 + c4**2 + c5], -1)
-    slope = quartic * np.arange(1, 5) * scale[:, None] ** np.arange(1.0, 5.0)  # in x / scale
-    cubic = np.abs(slope[..., 3]) > 1e-14 * np.abs(slope).max(axis=-1)
-    companion = np.zeros((*slope.shape[:2], 3, 3))
-    companion[..., 1, 0] = companion[..., 2, 1] = 1.0
-    companion[..., 2] = -slope[..., :3] / np.where(cubic, slope[..., 3], 1.0)[..., None]
-    roots = np.linalg.eigvals(companion)
-    there = cubic[..., None] & (np.abs(roots.imag) < 1e-6 * np.abs(roots.real)) & (signed | (roots.real > 0))
-    found = np.sort(np.where(there, roots.real, LADDER[0]), axis=-1)
-    between = (found[..., 1:] + found[..., :-1]) / 2
-    in_x: Array = np.moveaxis(between, 0, 1).reshape(len(scale), 2 * len(sums)) * scale[:, None]
-    return in_x
