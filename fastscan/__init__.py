@@ -27,7 +27,7 @@ stands above it:
                   reconstruction  timing  factors  backgrounds  observations  poisson  form_factors  targets
                   experiment  reading  catalogue
     likelihoods   settings  columns  gaussian  rates  response  predictions  exchanges  likelihood
-    limits        confidence  doubts  points  crossings  limits
+    limits        confidence  doubts  points  search  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown

@@ -4,18 +4,22 @@ Columns of chi2 are computed from a likelihood on a ladder of strengths x, which
 chi2 is monotonic, so each crossing has a bracket, and is refined there.  The ladder follows the scale of a row's own
 counts, not a grid: no answer depends on the grid that a store was scanned on.  Where a member's S_dd turns, extrema can
 lie closer together than any ladder: it has rungs of its own between them.
+
+Gaussian columns, whose points cost nothing, have a kernel for all of it; columns of any other kind are searched by
+`fastscan.limits.search`, which computes few points.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastscan.kernels import crossings as kernel
 from fastscan.kernels.jit import threads
+from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns, between_extrema
+from fastscan.limits.search import Found, search
 from fastscan.typing import Array, IntArray
 
 LADDER = np.geomspace(1e-9, 1e6, 481)  # x in units of a row's scale: 32 rungs for a factor of ten
@@ -45,12 +49,12 @@ class Crossings:
     flat: NDArray[np.bool_]
 
 
-def find_crossings(columns: GaussianColumns, delta: float, largest_x: float, signed: bool = False) -> Crossings:
+def find_crossings(columns: Columns, delta: float, largest_x: float, signed: bool = False) -> Crossings:
     """Where Delta chi2 crosses a threshold: chi2 less its infimum over all x that there are.
 
     Parameters
     ----------
-    columns : GaussianColumns
+    columns : Columns
     delta : float
         The threshold of Delta chi2, see `fastscan.limits.limits.threshold`.
     largest_x : float
@@ -62,20 +66,20 @@ def find_crossings(columns: GaussianColumns, delta: float, largest_x: float, sig
     ----------
     The crossings of Fig. 1 of arXiv:2002.01482, whose chi2 is Eq. 21.
     """
-    lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, signed, MOST)
-    if count.max(initial=0) > MOST:
-        lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, signed, int(count.max()))
-    column = np.repeat(np.arange(count.size), count)
-    real = np.abs(x) <= largest_x
-    return Crossings(column[real], x[real], of_sm - lowest <= delta, flat)
+    found = _found(columns, delta, largest_x, signed, MOST)
+    if found.x.size < found.number.sum():
+        found = _found(columns, delta, largest_x, signed, int(found.number.max()))
+    column = np.repeat(np.arange(found.number.size), found.number)
+    real = np.abs(found.x) <= largest_x
+    return Crossings(column[real], found.x[real], found.at_zero <= found.lowest + delta, found.flat)
 
 
-def infimum(columns: GaussianColumns, largest_x: float, signed: bool = False) -> Array:
+def infimum(columns: Columns, largest_x: float, signed: bool = False) -> Array:
     """The infimum of chi2 over all x that there are, which `find_crossings` uses.
 
     Parameters
     ----------
-    columns : GaussianColumns
+    columns : Columns
     largest_x, signed
         As in `find_crossings`; the infimum is over larger x too.
 
@@ -84,8 +88,7 @@ def infimum(columns: GaussianColumns, largest_x: float, signed: bool = False) ->
     array, shape (columns,)
         Dimensionless.
     """
-    lowest: Array = _kernel(columns, np.inf, largest_x, signed, 0)[0]
-    return lowest
+    return _found(columns, np.inf, largest_x, signed, 0).lowest
 
 
 def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Crossings:
@@ -108,23 +111,15 @@ def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Cross
     return Crossings(np.concatenate(column)[order], np.concatenate(x)[order], sm_allowed, flat)
 
 
-def _kernel(columns: GaussianColumns, delta: float, largest_x: float, signed: bool, most: int) -> tuple[Any, ...]:
-    """What `fastscan.kernels.crossings.crossings` returns for some columns."""
+def _found(columns: Columns, delta: float, largest_x: float, signed: bool, most: int) -> Found:
+    """The crossings of some columns, of Gaussian ones with memory for at most so many in each."""
+    if not isinstance(columns, GaussianColumns):
+        return search(columns, delta, largest_x, signed)
     ladder = SIGNED_LADDER if signed else LADDER
     others = between_extrema(columns.sums, columns.scale, signed)
     if signed:  # the kernel itself has the largest x as a rung
         others = np.column_stack([others, np.full(len(others), -largest_x)])
-    found: tuple[Any, ...] = kernel.crossings.of_size(columns.row.size * ladder.size)(
-        columns.sums,
-        ladder,
-        columns.scale,
-        others,
-        columns.row,
-        columns.noise,
-        columns.variance,
-        float(delta),
-        largest_x,
-        most,
-        threads(),
-    )
-    return found
+    find = kernel.crossings.of_size(columns.row.size * ladder.size)
+    settings = columns.row, columns.noise, columns.variance
+    asked = float(delta), largest_x, most, threads()
+    return Found(*find(columns.sums, ladder, columns.scale, others, *settings, *asked))
