@@ -19,6 +19,7 @@ from fastscan.inputs import arguments
 from fastscan.inputs.bounds import NUMBER
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.polynomials import polynomials
+from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts
@@ -36,8 +37,6 @@ from fastscan.likelihoods.predictions import (
 from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, Channel, IntArray
-
-Columns = GaussianColumns | PoissonColumns
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,8 +194,8 @@ class Likelihood:
 
         Returns
         -------
-        GaussianColumns or PoissonColumns
-            The columns in one dimension; the second where any member has counted events.
+        Columns
+            In one dimension; `PoissonColumns` where members are fitted, else `GaussianColumns`.
         tuple of int
             The common shape of the row and the settings.
 

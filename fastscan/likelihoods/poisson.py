@@ -12,7 +12,8 @@ import numpy as np
 
 from fastscan.errors import warn
 from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE, profiles
-from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.columns import turning_of
+from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
 
 MOST = 2**31  # of each size that a store can say
@@ -256,14 +257,18 @@ class PoissonColumns:
         return [each[:, NUISANCES:] for each in found]
 
     def turning(self) -> Array:
-        """Strengths at which the signal of a member with counted events is stationary, shape (columns, members)."""
-        found = [np.zeros((len(self.scale), 0))]
+        """See `fastscan.likelihoods.columns.Columns`: where the signal of a member with counted events is stationary.
+
+        And where the other members do, be they fitted or not.
+        """
+        found = []
         for block in self.blocks:
+            found.append(turning_of(quartics(block.sums[:, :, 0]), self.scale))
             for counts, change in zip(block.counts, block.change, strict=True):
                 _, linear, square = _counts_in_rows(counts, change).T
                 curved = square > 0
                 found.append((np.where(curved, -linear, 0.0) / np.where(curved, 2 * square, 1.0))[:, None])
-        return np.concatenate(found, axis=1)[self.row]
+        return np.concatenate([self.others.turning(), np.concatenate(found, axis=1)[self.row]], axis=1)
 
 
 def _counts_in_rows(counts: PoissonCounts, change: Array) -> Array:
