@@ -77,8 +77,9 @@ def test_chi2_at_couplings(pair: tuple[float, float], printed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mass_mev", "g", "printed"), [(1, 0, "7.3645614"), (1, 2e-6, "7.3518"), (10, 1e-5, "7.5016806"), (30, 2e-5, "7.4764004")]
-)  # fmt: skip
+    ("mass_mev", "g", "printed"),
+    [(1, 0, "7.3645614"), (1, 2e-6, "7.3518"), (10, 1e-5, "7.5016806"), (30, 2e-5, "7.4764004")],
+)
 def test_chi2_of_a_light_vector(mass_mev: float, g: float, printed: str) -> None:
     assert not misses(float(fastscan.chi2(BINS, "b-l", m_zprime=mass_mev / 1e3, g=g)), printed)
 

@@ -89,6 +89,15 @@ class Likelihood:
         return tuple(name for name, counts in pairs if counts is not None and counts.is_measured)
 
     @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the nuisances that several members share."""
+        return ()
+
+    def independent(self) -> "Likelihood":
+        """The likelihood in which no member shares a nuisance with another; itself where none does."""
+        return self
+
+    @property
     def momentum_transfers(self) -> dict[str, float]:
         """The largest momentum transfer in MeV in each experiment, by the experiment's name."""
         return dict(zip(self.members, self.momentum_transfer.tolist(), strict=True))
