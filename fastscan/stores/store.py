@@ -507,6 +507,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
                 "hash": cube.hash,
                 "references": cube.references,
                 "asimov": cube.is_asimov,
+                "shared_nuisances": cube.likelihood.shared,
             }
         )
     return described
