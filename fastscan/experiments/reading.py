@@ -20,7 +20,7 @@ from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import SOURCES, PionDecayAtRest
 from fastscan.experiments.targets import Target
 from fastscan.inputs import bounds
-from fastscan.inputs.toml import Table
+from fastscan.inputs.toml import Table, check_name
 from fastscan.inputs.units import UNITS, quantity
 from fastscan.typing import Channel
 
@@ -48,6 +48,8 @@ def parse(name: str, table: Table) -> Experiment:
     in_energy = _energy_bins(table.table("detector"))
     factor = Factor.read(table.table("factor"), in_energy) if "factor" in table else None
     bins = _all_bins(table, in_energy, factor)
+    statistics = table.table("statistics")
+    shared = _read_shared(statistics)
     experiment = Experiment(
         name=name,
         title=table.text("title"),
@@ -61,9 +63,10 @@ def parse(name: str, table: Table) -> Experiment:
         detector=detector,
         time=time,
         factor=factor,
-        statistics=table.table("statistics").of_kind("kind", OBSERVATIONS, bins),
+        statistics=statistics.of_kind("kind", OBSERVATIONS, bins),
         digest=table.digest,
-        data_set=table.text("data_set", default=""),
+        data_set=_read_data_set(table),
+        shared=shared,
         electrons=_read_electrons(table, channel),
         assumed=table.texts("assumed") if "assumed" in table else (),
     )
@@ -80,12 +83,7 @@ def parse(name: str, table: Table) -> Experiment:
         _check_electrons(table, experiment.detector)
     _check_reach(table, experiment)
     _check_spectrum(table, experiment)
-    exposed = experiment.exposed
-    if exposed.bins > bounds.MOST_BINS:
-        raise table.error(
-            "detector", f"bins: must be at most {bounds.MOST_BINS} with those of time, not {exposed.bins}"
-        )
-    table.checked("statistics", lambda: experiment.statistics.check(exposed))
+    table.checked("statistics", lambda: experiment.statistics.check(experiment.exposed))
     _check_nuisances(table, experiment)
     return experiment
 
@@ -104,18 +102,32 @@ def _all_bins(table: Table, in_energy: Bins, factor: Factor | None) -> Bins:
 
 def _check_nuisances(table: Table, experiment: Experiment) -> None:
     """Refuse nuisances that a Gaussian chi2 doesn't have, and two of one name."""
-    if not isinstance(experiment.statistics, Poisson):
+    names = [SIGNAL, *(name for name, _ in experiment.shared)]
+    if isinstance(experiment.statistics, Poisson):
+        names += [*experiment.signal_shapes, *experiment.statistics.names]
+    else:
         for key in ("time", "factor"):
             if key in table:
                 table.table(key).refuse("shapes", 'each is a nuisance of its own, for which there is kind = "poisson"')
-        return
-    names = [SIGNAL, *experiment.signal_shapes, *experiment.statistics.names]
     if len(names) > bounds.MOST_NUISANCES:
         raise table.error("statistics", f"must be at most {bounds.MOST_NUISANCES} nuisances in all, not {len(names)}")
     for name in names:
         if names.count(name) > 1:
             whose = " is that of the signal itself, and" if name == SIGNAL else ""
             raise table.error("statistics", f"nuisance {quoted(name)}{whose} is there twice")
+
+
+def _read_shared(statistics: Table) -> tuple[tuple[str, float], ...]:
+    """Names and relative errors of what makes the signals of other experiments uncertain too."""
+    table = statistics.table("shared", {})
+    for name in table.names():
+        table.checked(name, partial(check_name, name))
+    return tuple((name, table.relative(name, *bounds.SHARED_ERROR)) for name in table.names())
+
+
+def _read_data_set(table: Table) -> str:
+    """The name of the data whose events are counted; empty where no other experiment counts them."""
+    return table.checked("data_set", partial(check_name, table.text("data_set"))) if "data_set" in table else ""
 
 
 def _check_reach(table: Table, experiment: Experiment) -> None:

@@ -75,6 +75,7 @@ EVENTS = (1e-15, 1e15)  # that an experiment counts in all; beyond, squares of s
 
 # --- settings ---
 LARGEST_SIGMA_SYS = 1e6  # relative; of a background too
+SHARED_ERROR = (1e-9, LARGEST_SIGMA_SYS)  # a part of it that several experiments have in common
 DOUBTFUL_SIGMA_SYS = 1.0  # above it per cent may be meant
 LUMINOSITY = (1e-15, 1e15)  # neither it nor its inverse overflows a sum of squares
 
