@@ -111,9 +111,7 @@ def counts(name: str) -> np.ndarray:
 def test_every_experiment_has_a_naive_calculation() -> None:
     """Those with counted events have one of their own, and what is scaled to a given number needs none."""
     loaded = [experiments.load(name) for name in experiments.names()]
-    others = [
-        each.name for each in loaded if isinstance(each.statistics, Poisson) or each.predicted_signal is not None
-    ]
+    others = [each.name for each in loaded if isinstance(each.statistics, Poisson) or each.predicted_signal is not None]
     assert sorted({*EXPECTED, *naive.EXPERIMENTS, *others}) == experiments.names()
 
 
