@@ -45,7 +45,7 @@ def joint_chi2(
     """chi2 of experiments with a flux in common, by a minimiser that knows nothing of how fastscan does it."""
     own = [max(s**2 - min(f, s) ** 2, 0.0) ** 0.5 for s, f in zip(sigma, flux, strict=True)]
     common = [min(f, s) for s, f in zip(sigma, flux, strict=True)]
-    sizes = [2 + len(nuisances(each)) for each in found]
+    sizes = [len(each.signal_shapes) + 1 + len(nuisances(each)) for each in found]
     starts = np.cumsum([1, *sizes])
 
     def value(z: Array) -> float:
@@ -73,9 +73,9 @@ def member_chi2(experiment: Experiment, signal: Array, scale: float, z: Array) -
         data, variance, model = gaussian_member(experiment, signal)
         return float(((data - scale * model) ** 2 / variance).sum())
     data = experiment.statistics.data(experiment.exposed)
-    background = sum(experiment.statistics.backgrounds_in(signal, experiment.exposed).values())
-    effects = nuisances(experiment)
-    expected = scale * signal + background + sum(a * effect for a, effect in zip(z, effects, strict=False))
+    background = sum(experiment.statistics.backgrounds_in(signal[0], experiment.exposed).values())
+    effects = [*signal[1:], *nuisances(experiment)]
+    expected = scale * signal[0] + background + sum(a * effect for a, effect in zip(z, effects, strict=True))
     if (expected[data > 0] <= 0).any():
         return 1e30
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -84,13 +84,13 @@ def member_chi2(experiment: Experiment, signal: Array, scale: float, z: Array) -
 
 
 def signals_of(found: Likelihood, x: float) -> list[Array]:
-    """Signal events of each member with counted events in each bin; of one row."""
+    """Signal events of each member with counted events, and their changes with its shapes, in each bin; of one row."""
     signals = []
     for counts, change in zip(found.counted, found.change[:, 0], strict=True):
         assert counts is not None
         coupling = change[: counts.rates.shape[1] - 1] @ [1, x, x**2]
         energies = counts.rates[0, 0] + np.tensordot(coupling, counts.rates[0, 1:], 1)
-        signals.append((energies[:, :, None] * counts.arriving[0]).sum(axis=0).ravel())
+        signals.append((energies[:, :, None] * counts.arriving).sum(axis=1).reshape(len(counts.arriving), -1))
     return signals
 
 
@@ -123,6 +123,20 @@ def test_a_gaussian_and_a_counted_member_with_a_common_flux_are_a_joint_fit() ->
         signals = [np.atleast_1d(fastscan.events("coherent-ge", "chi", m_zprime=mass)), *signals_of(counted, x)]
         ours = joint.chi2(np.array([x]), np.zeros(1, int), {"sigma_sys": 0.2})[0]
         assert ours == pytest.approx(joint_chi2(signals, found, [0.2] * 2, [FLUX, 0.05]), abs=1e-6)
+
+
+@pytest.mark.parametrize("independent", [False, True])
+def test_csi_and_argon_are_a_joint_fit(independent: bool) -> None:
+    """As the package has them, at random couplings and errors, with the flux in common and without."""
+    found = [experiments.load(CSI), experiments.load(LAR)]
+    joint, rng = built(found, "nsi-mumu-u"), np.random.default_rng(0)
+    assert joint.shared == ("flux-sns",)
+    joint = joint.independent() if independent else joint
+    for _ in range(20):
+        x, sigma = rng.normal() * 10 ** rng.uniform(-1, 1) * joint.scale[0], rng.uniform(0.02, 0.3)
+        ours = joint.chi2(np.array([x]), np.zeros(1, int), {"sigma_sys": sigma})[0]
+        flux = [0.0, 0.0] if independent else [FLUX, FLUX]
+        assert ours == pytest.approx(joint_chi2(signals_of(joint, x), found, [sigma] * 2, flux), abs=1e-6)
 
 
 @pytest.mark.parametrize("names", [(CSI,), (LAR,), ("coherent-ge",)])
