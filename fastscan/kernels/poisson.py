@@ -26,6 +26,8 @@ from fastscan.kernels.jit import Kernel, jit
 
 SHARE = 16  # neighbouring points that share a thread's scratch memory
 DECREMENT = 1e-12  # of chi2 by a step that is the last: what is left is about the square of it
+LEFT = 1e-15  # of a diagonal element, at least: rounding can take the place of what others leave of it
+SHORTEST = 1e-9  # part of a step, below which a point stays where it is: rounding empties a bin
 MOST_STEPS = 500  # of Newton's method; some ten are enough but where couplings are extreme
 CHI2, SLOPE, CURVATURE, NUISANCES = 0, 1, 2, 3  # columns of what is filled
 # Columns of the sizes of a member, and of the places where its numbers begin in arrays of all members.
@@ -196,8 +198,12 @@ def put_local(templates, expected, data, luminosity, gradient, hessian):
 
 
 @jit
-def add_local(local_gradient, local_hessian, sigma, common, start, gradient, hessian):
-    """Add a member's gradient and Hessian to those in all nuisances, by the chain rule through its signal's scale.
+def add_local(local_gradient, local_hessian, sigma, common, start, pull, gradient, hessian):
+    """Add a member's gradient and Hessian to those in all parameters.
+
+    The parameter of its normalisation is the scale e of its signal itself, from which z_0 = (e - 1 - sum sigma_f z_f) /
+    sigma follows: so nothing cancels where the signal is huge and e tiny.  At sigma = 0 the scale follows from what
+    members have in common.
 
     Parameters
     ----------
@@ -208,35 +214,43 @@ def add_local(local_gradient, local_hessian, sigma, common, start, gradient, hes
     common : float64 (common,)
         Change of the scale with each nuisance that members have in common.
     start : int
-        Number of the first of its own nuisances.
-    gradient, hessian : float64 (nuisances,), (nuisances, nuisances)
+        Number of the first of its own parameters.
+    pull : float64
+        z_0 less its centre.
+    gradient, hessian : float64 (parameters,), (parameters, parameters)
         Changed in place.
     """
-    for j in range(local_gradient.size):
-        by_j = sigma if j == 0 else 1.0
-        gradient[start + j] += by_j * local_gradient[j]
-        for k in range(local_gradient.size):
-            hessian[start + j, start + k] += by_j * (sigma if k == 0 else 1.0) * local_hessian[j, k]
+    free = sigma > 0.0
+    weight = 1.0 / (sigma * sigma) if free else 1.0
+    hessian[start, start] += weight
+    gradient[start] += pull / sigma if free else pull
+    for j in range(0 if free else 1, local_gradient.size):
+        gradient[start + j] += local_gradient[j]
+        for k in range(0 if free else 1, local_gradient.size):
+            hessian[start + j, start + k] += local_hessian[j, k]
     for f in range(common.size):
-        gradient[f] += common[f] * local_gradient[0]
+        gradient[f] += -common[f] * pull / sigma if free else common[f] * local_gradient[0]
+        for g in range(common.size):
+            hessian[f, g] += common[f] * common[g] * (weight if free else local_hessian[0, 0])
         for j in range(local_gradient.size):
-            mixed = common[f] * (sigma if j == 0 else 1.0) * local_hessian[0, j]
+            if free:
+                mixed = -common[f] * weight if j == 0 else 0.0
+            else:
+                mixed = common[f] * local_hessian[0, j] if j > 0 else 0.0
             hessian[f, start + j] += mixed
             hessian[start + j, f] += mixed
-        for g in range(common.size):
-            hessian[f, g] += common[f] * common[g] * local_hessian[0, 0]
 
 
 @jit
 def factorise(matrix):
-    """Replace a symmetric matrix of which no eigenvalue is below 1 by its Cholesky factor, lower triangular."""
+    """Replace a symmetric matrix, which is positive definite but for rounding, by its Cholesky factor."""
     for j in range(matrix.shape[0]):
+        least = LEFT * matrix[j, j]
         for i in range(j, matrix.shape[0]):
             total = matrix[i, j]
             for k in range(j):
                 total -= matrix[i, k] * matrix[j, k]
-            # rounding can take the place of what is left of a row that others determine
-            matrix[i, j] = np.sqrt(max(total, 1.0)) if i == j else total / matrix[j, j]
+            matrix[i, j] = np.sqrt(max(total, least)) if i == j else total / matrix[j, j]
 
 
 @jit
@@ -437,6 +451,35 @@ def start_scales(at, templates, background, data, sigma, common, luminosity, sca
 
 
 @jit
+def move(at, templates, background, data, z, step, scale, scale_step, expected, before, length):
+    """Go along a step of the nuisances and the scales; where rounding empties a bin, less far.
+
+    `before` is memory for both, so that a point is left and found again to the last bit.
+
+    Returns
+    -------
+    float64
+        The part of the step that was gone; 0 where rounding lets it be no part.
+    """
+    from_z, from_scale = before
+    from_z[:] = z
+    from_scale[:] = scale
+    while length > SHORTEST:
+        for j in range(z.size):
+            z[j] = from_z[j] + length * step[j]
+        for m in range(scale.size):
+            scale[m] = from_scale[m] + length * scale_step[m]
+        put_all_expected(at, templates, background, z, scale, expected)
+        if is_possible(expected, data):
+            return length
+        length *= 0.25
+    z[:] = from_z
+    scale[:] = from_scale
+    put_all_expected(at, templates, background, z, scale, expected)
+    return 0.0
+
+
+@jit
 def minimise(at, templates, background, data, sigma, common, luminosity, parabolas, centre, work):
     """Find the nuisances at which chi2 is smallest.
 
@@ -459,7 +502,8 @@ def minimise(at, templates, background, data, sigma, common, luminosity, parabol
     centre : float64 (nuisances,)
         Where each nuisance is expected.
     work : tuple
-        z, step, gradient, hessian, scale, expected, local_gradient and local_hessian.  z receives the nuisances, scale
+        z, step, gradient, hessian, scale, expected, local_gradient, local_hessian and a pair of arrays like z and
+        scale.  z receives the nuisances, scale
         those of the signals, with their digits where these are huge, hessian the Cholesky factor of that of half of
         chi2, and expected the events.
 
@@ -468,7 +512,7 @@ def minimise(at, templates, background, data, sigma, common, luminosity, parabol
     bool
         Whether there is such a point; where not, nothing is expected in a bin that has data.
     """
-    z, step, gradient, hessian, scale, expected, local_gradient, local_hessian = work
+    z, step, gradient, hessian, scale, expected, local_gradient, local_hessian, before = work
     members, shared = scale.size, common.shape[1]
     z[:] = 0.0
     start_scales(at, templates, background, data, sigma, common, luminosity, scale)
@@ -487,12 +531,14 @@ def minimise(at, templates, background, data, sigma, common, luminosity, parabol
             hessian[j] = 0.0
             hessian[j, j] = 1.0
         for m in range(members):
+            gradient[at[m, AT_NUISANCES]] = hessian[at[m, AT_NUISANCES], at[m, AT_NUISANCES]] = 0.0
+        for m in range(members):
             first, size = at[m, AT_NUISANCES], at[m + 1, AT_NUISANCES] - at[m, AT_NUISANCES]
             bins = slice(at[m, AT_BINS], at[m + 1, AT_BINS])
             mine = templates[at[m, AT_TEMPLATES] : at[m + 1, AT_TEMPLATES]].reshape((-1, size))
             slope, bend = local_gradient[:size], local_hessian[: size * size].reshape((size, size))
             put_local(mine, expected[bins], data[bins], luminosity[m], slope, bend)
-            add_local(slope, bend, sigma[m], common[m], first, gradient, hessian)
+            add_local(slope, bend, sigma[m], common[m], first, z[first] - centre[first], gradient, hessian)
         for n in range(parabolas.shape[0]):
             changes, u = common[members + n], 0.0
             for f in range(shared):
@@ -509,20 +555,19 @@ def minimise(at, templates, background, data, sigma, common, luminosity, parabol
             step[j] = -step[j]
         for m in range(members):
             first, last = at[m, AT_NUISANCES], at[m + 1, AT_NUISANCES]
-            local_gradient[m] = sigma[m] * step[first]
+            by_common = 0.0
             for f in range(shared):
-                local_gradient[m] += common[m, f] * step[f]
+                by_common += common[m, f] * step[f]
+            local_gradient[m] = step[first] if sigma[m] > 0.0 else by_common
+            if sigma[m] > 0.0:  # from here on the step is one of nuisances, and local_gradient that of the scales
+                step[first] = (step[first] - by_common) / sigma[m]
             bins = slice(at[m, AT_BINS], at[m + 1, AT_BINS])
             mine = templates[at[m, AT_TEMPLATES] : at[m + 1, AT_TEMPLATES]].reshape((-1, last - first))
             fall = longest_fall(mine, expected[bins], data[bins], local_gradient[m], step[first:last])
             longest = max(longest, fall)
         length = 1.0 / (1.0 + longest)
-        for j in range(z.size):
-            z[j] += length * step[j]
-        for m in range(members):
-            scale[m] += length * local_gradient[m]
-        put_all_expected(at, templates, background, z, scale, expected)
-        if not decrement > DECREMENT:
+        length = move(at, templates, background, data, z, step, scale, local_gradient, expected, before, length)
+        if not (decrement > DECREMENT and length > 0.0):
             break
     return True
 
@@ -544,7 +589,7 @@ def put_result(at, sizes, templates, slopes, curvatures, data, sigma, common, lu
     out : float64 (1 or more,)
         Receives chi2 and, where there is room, both derivatives.
     """
-    z, mixed, _, factor, scale, expected, local, _ = work
+    z, mixed, _, factor, scale, expected, local, _, _ = work
     members, shared = scale.size, common.shape[1]
     chi2, first, second = 0.0, 0.0, 0.0
     mixed[:] = 0.0
@@ -563,9 +608,10 @@ def put_result(at, sizes, templates, slopes, curvatures, data, sigma, common, lu
                 slope, bend, mine, expected[bins], data[bins], luminosity[m], scale[m], z[start:stop], own
             )
             first, second = first + one, second + two
-            for f in range(shared):
-                mixed[f] += common[m, f] * own[0]
-            own[0] *= sigma[m]
+            if not sigma[m] > 0.0:
+                for f in range(shared):
+                    mixed[f] += common[m, f] * own[0]
+                own[0] = 0.0
             for j in range(own.size):
                 mixed[start + j] += own[j]
     for n in range(parabolas.shape[0]):
@@ -645,7 +691,8 @@ def profiles(counted, change, others, row, x, noise, variance, common, centre, d
         slopes, curvatures = np.empty(room), np.empty(room)
         z, step, gradient, hessian = np.empty(total), np.empty(total), np.empty(total), np.empty((total, total))
         scale, expected = np.empty(members), np.empty(at[members, AT_BINS])
-        work = z, step, gradient, hessian, scale, expected, np.empty(most), np.empty(most * most)
+        before = np.empty(total), np.empty(members)
+        work = z, step, gradient, hessian, scale, expected, np.empty(most), np.empty(most * most), before
         sigma, luminosity = np.empty(members), np.empty(members)
         own_common, parabolas = np.empty((members + gaussian, common.shape[1])), np.empty((gaussian, 3, 3))
         for m in range(members):
