@@ -26,7 +26,7 @@ stands above it:
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
                   form_factors  targets  experiment  data_sets  reading  catalogue
-    likelihoods   settings  gaussian  poisson  rates  response  predictions  exchanges  likelihood
+    likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  likelihood
     limits        confidence  doubts  points  search  crossings  limits
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify

@@ -18,7 +18,8 @@ from fastscan.axes import LUMINOSITY, SETTINGS, by_name, named
 from fastscan.errors import LimitError, warn
 from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
-from fastscan.likelihoods.likelihood import Columns, Likelihood
+from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.confidence import OUTSIDE_AXIS
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum

@@ -109,6 +109,8 @@ def _check_nuisances(table: Table, experiment: Experiment) -> None:
         for key in ("time", "factor"):
             if key in table:
                 table.table(key).refuse("shapes", 'each is a nuisance of its own, for which there is kind = "poisson"')
+    if len(names) > bounds.MOST_NUISANCES:
+        raise table.error("statistics", f"must be at most {bounds.MOST_NUISANCES} nuisances in all, not {len(names)}")
     for name in names:
         if names.count(name) > 1:
             whose = " is that of the signal itself, and" if name == SIGNAL else ""
