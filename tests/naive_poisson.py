@@ -319,7 +319,7 @@ class Along:
     @cached_property
     def strengths(self) -> Array:
         """Strengths that are close enough for each minimum of chi2, which begin at 0 where they have no sign."""
-        positive = self.scale * np.concatenate([np.linspace(0.005, 1, 100), np.geomspace(1, 30, 100)[1:]])
+        positive = self.scale * np.concatenate([np.linspace(0.02, 2.4, 120), np.geomspace(2.5, 30, 20)])
         return np.concatenate([-positive[::-1] if self.signed else [], [0.0], positive])
 
     @cached_property
