@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Write, require_refused, scanned
+from conftest import Write, refusal, require_refused, scanned
 from hypothesis import given
 from hypothesis import strategies as st
 from test_reconstruction import described
@@ -418,6 +418,13 @@ def test_two_of_a_data_set_cannot_be_combined(write: Write) -> None:
     require_distinct({"a": "x", "b": "y", "c": "", "d": ""})
     with pytest.raises(ExperimentError, match=twice):
         require_distinct({"a": "x", "b": "y", "c": "x"})
+
+
+@pytest.mark.parametrize("variant", ["coherent-csi-2017", "coherent-csi-2021-helm"])
+def test_a_question_combines_no_data_set_with_itself(variant: str) -> None:
+    assert "data set 'coherent-csi'" in refusal("limit", f"coherent-csi,{variant}", "nsi-ee-u")
+    with pytest.raises(ExperimentError, match="can't be combined: both count events of the data set 'coherent-csi'"):
+        fastscan.chi2(["coherent-csi", "conus", variant], "chi", m_zprime=100)
 
 
 def test_a_grid_combines_no_data_set_with_itself(write: Write) -> None:

@@ -1,17 +1,17 @@
 """What is expected of an experiment in the Standard Model, bin by bin, beside its backgrounds and its data.
 
 A record of a bin has the keys ``energy_low``, ``energy_high`` (None where the bin has no end) and ``energy_unit``,
-``factor``, ``factor_low`` and ``factor_high`` where the experiment has bins of a further quantity, ``time_low_us`` and
+``factor``, ``factor_low`` and ``factor_high`` (None without bins of a further quantity), ``time_low_us`` and
 ``time_high_us`` (None without bins of time), one for the events of each neutrino by its name, ``nuclei`` and
-``electrons`` for those of all neutrinos where both recoil, ``signal`` for all of them, ``background_NAME`` for each
-background that has a name and ``background`` for all, ``data`` and ``error`` (None where nothing is measured).
+``electrons`` for those of all neutrinos where both recoil, ``signal`` for all of them,
+``background_NAME`` for each background that has a name and ``background`` for all, ``data`` and ``error`` (None where
+nothing is measured).
 """
 
 import itertools
 import math
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from fastscan.experiments.catalogue import load
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.energies import Kind
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.observations import Gaussian
 from fastscan.likelihoods.predictions import standard_by_channel, standard_by_neutrino, standard_counts
 from fastscan.likelihoods.response import response
 from fastscan.physics.spectra import Neutrino
@@ -39,8 +38,7 @@ REACH = 5.0  # standard deviations of the resolution at the end of such a spectr
 class Shown:
     """An experiment, and the events in its bins.
 
-    Arrays of events have the shape (energy bins,); bins of a factor, and those of time, are further dimensions of them
-    where the experiment has any.
+    Arrays of events have the shape (energy bins, factor bins, time bins), without what the experiment has no bins of.
 
     Attributes
     ----------
@@ -51,7 +49,7 @@ class Shown:
     edges : array, shape (energy bins + 1,)
         Edges of the energy bins; the last can be infinite.
     factor_edges : array, shape (factor bins + 1,), or None
-        Edges of the bins of a further quantity.
+        Edges of the bins of a further quantity, `experiment.factor`.
     time_edges_us : array, shape (time bins + 1,), or None
         Edges of the time bins in us.
     events : dict of str to array
@@ -61,8 +59,8 @@ class Shown:
     backgrounds : dict of str to array
         Events of each background, by its name.
     data, error : array or None
-        What was counted, and the square root of its variance in chi2, without systematic errors, or of the number of
-        events that are compared by Poisson's law; None where nothing is measured.
+        What was counted, and its error in chi2, without systematic ones: the square root of its variance, or of the
+        events themselves where they follow Poisson's law; None where nothing is measured.
     """
 
     experiment: Experiment
@@ -89,8 +87,8 @@ class Shown:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the arrays of events."""
-        edges = (self.edges, self.factor_edges, self.time_edges_us)
-        return tuple(len(each) - 1 for each in edges if each is not None)
+        sides = (self.edges, self.factor_edges, self.time_edges_us)
+        return tuple(len(edges) - 1 for edges in sides if edges is not None)
 
     @property
     def kind(self) -> Kind:
@@ -130,12 +128,12 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
     signal, statistics = found.signal.ravel(), loaded.statistics
     exposed = loaded.exposed
     backgrounds, data = statistics.backgrounds_in(signal, exposed), statistics.data(exposed)
-    variance = statistics.counts(signal, exposed).variance if isinstance(statistics, Gaussian) else data
+    error = statistics.counting_errors(signal, exposed)
     return replace(
         found,
         backgrounds={name: events.reshape(found.shape) for name, events in backgrounds.items()},
         data=None if data is None else data.reshape(found.shape),
-        error=None if data is None or variance is None else np.sqrt(variance).reshape(found.shape),
+        error=None if error is None else error.reshape(found.shape),
     )
 
 
@@ -168,7 +166,7 @@ def _edges(experiment: Experiment) -> tuple[float, ...]:
 
 
 def in_fine_bins(shown: Shown, until: float | None = None) -> Shown:
-    """The signal of an experiment with one bin as a spectrum, which no background and no data are of.
+    """The signal of an experiment with one bin of energy as a spectrum, which no background and no data are of.
 
     Bins of photoelectrons or electrons, which can be whole numbers, have whole widths.
 
@@ -186,8 +184,10 @@ def in_fine_bins(shown: Shown, until: float | None = None) -> Shown:
     if experiment.detector.bins:  # what a detector accepts ends by itself, a bin doesn't
         edges = np.unique(np.minimum(edges, shown.edges[-1]))
     detector = replace(experiment.detector, bins=tuple((edges * experiment.detector.unit.size).tolist()))
-    # how a further quantity is distributed in a finer bin isn't known
-    return _expected(replace(experiment, detector=detector, factor=None))
+    factor = experiment.factor
+    if factor is not None:  # which is the same in all of the one bin
+        factor = replace(factor, probability=factor.probability * (len(edges) - 1), shapes=())
+    return _expected(replace(experiment, detector=detector, factor=factor))
 
 
 def seen_until(fine: Shown) -> float:
@@ -223,29 +223,32 @@ def _round_width(least: float, whole: bool) -> float:
 
 
 def bin_records(shown: Shown) -> list[Record]:
-    """A record for each bin: the times of an energy in turn, or those of each bin of a factor in it."""
+    """A record for each bin, the times of an energy in turn; those of an energy in each bin of a further quantity."""
     factor = shown.experiment.factor
+    places = itertools.product(_bins(shown.edges), _bins(shown.factor_edges), _bins(shown.time_edges_us))
     found = columns(shown)
     numbers = zip(*(column.ravel().tolist() for column in found.values()), strict=True)
-    bins = itertools.product(*(_pairs(edges) for edges in (shown.edges, shown.factor_edges, shown.time_edges_us)))
     return [
         {
             "energy_low": low,
-            "energy_high": None if math.isinf(high) else high,
+            "energy_high": high,
             "energy_unit": shown.unit,
-            **({} if factor is None else {"factor": factor.name, "factor_low": least, "factor_high": most}),
+            "factor": None if factor is None else factor.name,
+            "factor_low": least,
+            "factor_high": most,
             "time_low_us": early,
             "time_high_us": late,
             **dict(zip(found, row, strict=True)),
             **({} if shown.data is not None else {"data": None, "error": None}),
         }
-        for ((low, high), (least, most), (early, late)), row in zip(bins, numbers, strict=True)
+        for ((low, high), (least, most), (early, late)), row in zip(places, numbers, strict=True)
     ]
 
 
-def _pairs(edges: Array | None) -> list[tuple[Any, Any]]:
-    """The ends of each bin; those of the only one are None where there are no bins."""
-    return [(None, None)] if edges is None else list(itertools.pairwise(edges.tolist()))
+def _bins(edges: Array | None) -> list[tuple[float | None, float | None]]:
+    """The two edges of each bin, None where it has no end; without bins, one that has neither."""
+    pairs = [(None, None)] if edges is None else itertools.pairwise(edges.tolist())
+    return [(low, None if high == math.inf else high) for low, high in pairs]
 
 
 def columns(shown: Shown) -> dict[str, Array]:

@@ -88,6 +88,9 @@ class Observation(Protocol):
     def told(self) -> tuple[str, str]:
         """What is observed and its backgrounds, in words."""
 
+    def counting_errors(self, signal: Array, exposed: Exposed) -> Array | None:
+        """Errors of the data in each bin, without systematic errors; None where nothing is measured."""
+
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
         """Events of each background in each bin by its name, where the Standard Model predicts such a signal."""
 
@@ -98,9 +101,18 @@ class Observation(Protocol):
 class Gaussian(ABC):
     """An observation that is compared with a variance."""
 
+    @property
+    @abstractmethod
+    def is_measured(self) -> bool:
+        """See `Observation.is_measured`."""
+
     def check(self, exposed: Exposed) -> None:
         """See `Observation.check`."""
         self.counts(np.ones(exposed.bins), exposed)
+
+    def counting_errors(self, signal: Array, exposed: Exposed) -> Array | None:
+        """See `Observation.counting_errors`: the square roots of the variance."""
+        return np.sqrt(self.counts(signal, exposed).variance) if self.is_measured else None
 
     @abstractmethod
     def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:

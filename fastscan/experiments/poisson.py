@@ -83,6 +83,11 @@ class Poisson:
         """See `Observation.data`."""
         return None if self.observed is None else np.array(self.observed)
 
+    def counting_errors(self, signal: Array, exposed: Exposed) -> Array | None:
+        """See `Observation.counting_errors`: the square roots of the events."""
+        data = self.data(exposed)
+        return None if data is None else np.sqrt(data)
+
     def told(self) -> tuple[str, str]:
         """See `Observation.told`."""
         total = None if self.observed is None else math.fsum(self.observed)

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError, InputError, quoted
+from fastscan.experiments.data_sets import require_distinct
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Counts, Gaussian
 from fastscan.experiments.poisson import Poisson
@@ -357,10 +358,12 @@ def build(
     Raises
     ------
     ExperimentError
-        Where no experiment is given, one is given twice, or one counts no events or too many.
+        Where no experiment is given, one is given twice, two count events of the same data set, or one counts no events
+        or too many.
     """
     if not experiments:
         raise ExperimentError("no experiment given")
+    require_distinct({each.name: each.data_set for each in experiments})
     joint = combine([_build_one(experiment, interaction, rows) for experiment in experiments])
     fixed = fixed_sigma_sys or {}
     return replace(

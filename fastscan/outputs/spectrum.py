@@ -1,11 +1,13 @@
 """A picture of what an experiment is expected to count: its spectrum, by neutrino, over its backgrounds.
 
 Events are stacked, and data are points with the errors of chi2.  A dotted line has those of electrons alone, over the
-backgrounds, where nuclei recoil too.  An experiment with one bin has its signal as a
-spectrum in finer bins, and beside it the bin itself; one with bins of time or of a factor has them beside those of
-energy.
+backgrounds, where nuclei recoil too.  Beside the bins of energy are those of a further quantity and of time, each over
+all bins of the others; where bins have different widths, events are divided by them.  An experiment with one bin of
+energy has its signal as a spectrum in finer bins, and where that is its only bin, the bin itself beside it.  Below data
+in several bins of energy is what they have above the backgrounds, on the signal alone.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +44,8 @@ def draw(shown: Shown) -> "Figure":
     Returns
     -------
     Figure
-        With a panel of the energies and, beside it, those of a factor and the times, or the one bin.
+        With a row of panels: one of the energies, and one of each other quantity that has several bins, or of the only
+        bin.  Where there are data over backgrounds, the same is below without these.
 
     Examples
     --------
@@ -51,30 +54,36 @@ def draw(shown: Shown) -> "Figure":
     >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
     ('recoil energy [keV]', 'events / 5 keV')
     """
-    several = [edges is not None and len(edges) > 2 for edges in (shown.factor_edges, shown.time_edges_us)]
-    beside = [draw_in for draw_in, drawn in zip((_draw_factor, _draw_times), several, strict=True) if drawn]
-    one_bin = len(shown.edges) == 2 and not beside
-    ratios = {"width_ratios": [4, 1] if one_bin else [1] * (1 + len(beside))}
+    sides = ((_draw_factor, shown.factor_edges), (_draw_times, shown.time_edges_us))
+    panels = [_draw_energies if len(shown.edges) > 2 else _draw_signal]
+    panels += [panel for panel, edges in sides if edges is not None and len(edges) > 2]
+    widths = [1] * len(panels)
+    if panels == [_draw_signal]:
+        panels, widths = [_draw_signal, _draw_bin], [4, 1]
+    rows = [shown]
+    if shown.data is not None and shown.backgrounds and panels[0] is _draw_energies:
+        rows += [replace(shown, backgrounds={}, data=shown.data - shown.background)]
     with figures.look():
-        figure, axes = figures.canvas(columns=len(ratios["width_ratios"]), height=3.0, gridspec_kw=ratios)
-        first, last = axes[0, 0], axes[0, -1]
-        if one_bin:
-            _draw_signal(first, shown)
-            _draw_bin(last, shown)
-        else:
-            _draw_energies(first, shown)
-        for ax, draw_in in zip(axes[0, 1:], beside, strict=False):
-            draw_in(ax, shown)
-        first.set_title(figures.literal(shown.experiment.label))
-        figures.legend(last)
-        figures.make_room(figure, last)
+        ratios = {"width_ratios": widths, "height_ratios": [3, 2][: len(rows)]}
+        height = 3.0 if len(rows) == 1 else 4.6
+        figure, axes = figures.canvas(len(rows), len(panels), height, sharex="col", gridspec_kw=ratios)
+        for row, its_axes in zip(rows, axes, strict=True):
+            for panel, ax in zip(panels, its_axes, strict=True):
+                panel(ax, row)
+        for above in axes[:-1].flat:
+            above.set_xlabel("")
+        for below in axes[1:].flat:
+            below.set_ylabel(below.get_ylabel().replace("events", "excess"))
+        axes[0, 0].set_title(figures.literal(shown.experiment.label))
+        figures.legend(axes[0, -1])
+        figures.make_room(figure, axes[0, -1])
     return figure
 
 
 def _draw_energies(ax: "Axes", shown: Shown) -> None:
-    _stack(ax, shown.edges, shown, ENERGY)
     unit = "e$^-$" if shown.unit == "electrons" else shown.unit
-    ax.set(xlabel=_energy_label(shown), ylabel=_events_label(shown.edges, unit))
+    _stack(ax, shown.edges, shown, ENERGY, unit)
+    ax.set(xlabel=_energy_label(shown))
 
 
 def _draw_signal(ax: "Axes", shown: Shown) -> None:
@@ -85,17 +94,16 @@ def _draw_signal(ax: "Axes", shown: Shown) -> None:
 
 
 def _draw_factor(ax: "Axes", shown: Shown) -> None:
-    factor, edges = shown.experiment.factor, shown.factor_edges
-    assert factor is not None
-    assert edges is not None
-    _stack(ax, edges, shown, FACTOR)
-    ax.set(xlabel=figures.literal(factor.name), ylabel=_events_label(edges, ""))
+    assert shown.experiment.factor is not None
+    assert shown.factor_edges is not None
+    _stack(ax, shown.factor_edges, shown, FACTOR)
+    ax.set(xlabel=figures.literal(shown.experiment.factor.name))
 
 
 def _draw_times(ax: "Axes", shown: Shown) -> None:
     assert shown.time_edges_us is not None
-    _stack(ax, shown.time_edges_us, shown, TIME)
-    ax.set(xlabel=r"time after the protons [$\mu$s]", ylabel=_events_label(shown.time_edges_us, r"$\mu$s"))
+    _stack(ax, shown.time_edges_us, shown, TIME, r"$\mu$s")
+    ax.set(xlabel=r"time after the protons [$\mu$s]")
 
 
 def _draw_bin(ax: "Axes", shown: Shown) -> None:
@@ -103,46 +111,39 @@ def _draw_bin(ax: "Axes", shown: Shown) -> None:
     ax.set(xlabel="all", ylabel="events", xticks=[])
 
 
-def _stack(ax: "Axes", edges: Array, shown: Shown, dimension: int) -> None:
+def _stack(ax: "Axes", edges: Array, shown: Shown, dimension: int, unit: str = "") -> None:
     """Backgrounds, on them the events of each neutrino, and the data, in the bins of one dimension."""
+    widths = np.diff(edges)
+    alike = np.allclose(widths, widths[0], rtol=1e-6)
+    per = np.ones_like(widths) if alike else widths
     bottom = np.zeros(len(edges) - 1)
     greys = {name: GREYS[number % len(GREYS)] for number, name in enumerate(shown.backgrounds)}
     colours = dict(zip(shown.events, figures.COLOURS, strict=False))
     parts = [(figures.literal(name), events, greys[name]) for name, events in shown.backgrounds.items()]
     parts += [(SYMBOLS[name], events, colours[name]) for name, events in shown.events.items()]
     for name, events, colour in parts:
-        top = bottom + _along(events, dimension)
+        top = bottom + _along(events, dimension) / per
         ax.stairs(top, edges, baseline=bottom, fill=True, color=colour, label=name)
         bottom = top
     if len(shown.recoiling) > 1:
-        electrons = _along(shown.background + shown.recoiling["electrons"], dimension)
+        electrons = _along(shown.background + shown.recoiling["electrons"], dimension) / per
         ax.stairs(electrons, edges, color="black", linestyle=":", label="electrons")
     if shown.data is not None and shown.error is not None:
-        data, error = _along(shown.data, dimension), np.sqrt(_along(shown.error**2, dimension))
+        data, error = _along(shown.data, dimension) / per, np.sqrt(_along(shown.error**2, dimension)) / per
         middles = (edges[1:] + edges[:-1]) / 2
         ax.errorbar(middles, data, error, fmt="o", markersize=3, color="black", linewidth=0.8, label="data")
     else:
         ax.set_ylim(bottom=0)
     ax.set_xlim(edges[0], edges[-1])
+    ax.set_ylabel(f"events / {f'{widths[0]:.4g} {unit}' if alike else unit or '1'}".rstrip())
 
 
 def _along(events: Array, dimension: int) -> Array:
-    """Events in the bins of one dimension, whatever the others are."""
-    moved = np.moveaxis(events, dimension, 0)
-    summed: Array = moved.reshape(len(moved), -1).sum(axis=1)
+    """Events in the bins of one dimension, over all bins of the others."""
+    summed: Array = np.moveaxis(events, dimension, 0).reshape(events.shape[dimension], -1).sum(axis=1)
     return summed
 
 
 def _energy_label(shown: Shown) -> str:
     names = {"recoil": "recoil energy", "visible": "visible energy"}
     return f"{names[shown.kind]} [{shown.unit}]" if shown.kind in names else figures.literal(shown.unit)
-
-
-def _events_label(edges: Array, unit: str) -> str:
-    """Events in each bin, of which all may have one width."""
-    widths = np.diff(edges)
-    return (
-        f"events / {widths[0]:.4g} {unit}".rstrip()
-        if np.allclose(widths, widths[0], rtol=1e-6)
-        else "events in each bin"
-    )

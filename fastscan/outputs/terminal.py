@@ -281,15 +281,23 @@ def print_shown(found: Record) -> None:
     parts += [("assumed", each) for each in found["assumed"]]
     for what, text in [*parts, ("digest", found["digest"][:12])]:
         click.echo(_wrapped(f"  {what:<13}", shown(text)))
+    _print_events(found)
+
+
+def _print_events(found: Record) -> None:
+    """The events in the bins of energy, and in those of each other quantity that has several."""
     click.echo("\nEvents that the Standard Model predicts" + (", and data:" if "data" in found["total"] else ":"))
-    first = found["bins"][0]
-    _print_bins(found, first["energy_unit"], "energy_low", "energy_high")
-    if "factor" in first:
-        click.echo()
-        _print_bins(found, shown(first["factor"]), "factor_low", "factor_high")
-    if first["time_low_us"] is not None:
-        click.echo()
-        _print_bins(found, "us", "time_low_us", "time_high_us")
+    bins = found["bins"]
+    first = bins[0]
+    sides = [(f"bin/{first['energy_unit']}", "energy_low", "energy_high")]
+    further = [(first["factor"], "factor_low", "factor_high"), ("bin/us", "time_low_us", "time_high_us")]
+    sides += [side for side in further if len({each[side[1]] for each in bins}) > 1]
+    if len(sides) > 1:
+        click.echo(f"(each table is summed over the bins of the others; --csv has all {len(bins)})")
+    for number, side in enumerate(sides):
+        if number:
+            click.echo()
+        _print_bins(found, *side)
 
 
 def _wrapped(what: str, text: str) -> str:
@@ -299,14 +307,14 @@ def _wrapped(what: str, text: str) -> str:
     return filled.replace(NO_BREAK, " ")
 
 
-def _print_bins(found: Record, unit: str, low: str, high: str) -> None:
+def _print_bins(found: Record, heading: str, low: str, high: str) -> None:
     """The events in the bins between two keys, whatever else the bins are of; of very many, several in one line."""
     place = {edge: number for number, edge in enumerate(sorted({each[low] for each in found["bins"]}))}
     together = math.ceil(len(place) / MOST_LINES)
     lines: list[list[Record]] = [[] for _ in range(0, len(place), together)]
     for each in found["bins"]:
         lines[place[each[low]] // together].append(each)
-    columns = [[f"bin/{unit}", *(_range(line[0][low], line[-1][high]) for line in lines), "all"]]
+    columns = [[shown(heading), *(_range(line[0][low], line[-1][high]) for line in lines), "all"]]
     for key, total in found["total"].items():
         if key not in _without_news(found["total"]):
             sums = [_sum(key, [each[key] for each in line]) for line in lines]
