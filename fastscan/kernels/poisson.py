@@ -6,8 +6,9 @@ With n events in a bin, where N are expected, and nuisances z, each in units of 
     N = (1 + sigma z_0) S_0 + sum_s z_s S_s + B + sum_j z_j E_j
 
 S_0 is the signal and S_s are its changes at one standard deviation, which follow the couplings; B is the background and
-E_j are its changes.  sigma is the signal's relative systematic error, lam the luminosity.  The problem is convex.  At
-sigma = 0 nothing is singular, because sigma multiplies the change and not its inverse.  A point starts from the same
+E_j are its changes.  sigma is the signal's relative systematic error, lam the luminosity.  In a simulated measurement
+constraints have centres c, and sum (z - c)^2 is in the place of sum z^2.  The problem is convex.  At sigma = 0 nothing
+is singular, because sigma multiplies the change and not its inverse.  A point starts from the same
 place whatever is computed beside it, so that results depend neither on threads nor on blocks, to the last bit.
 
 Sources: section 4 of the COHERENT likelihood on CsI, arXiv:2110.07730, and for the damping of Newton's step Nesterov,
@@ -127,7 +128,7 @@ def is_possible(expected, data):
 
 
 @jit
-def put_derivatives(templates, expected, data, sigma, luminosity, z, gradient, hessian):
+def put_derivatives(templates, expected, data, sigma, luminosity, centre, z, gradient, hessian):
     """Gradient and Hessian of half of chi2 in the nuisances.
 
     Parameters
@@ -136,7 +137,7 @@ def put_derivatives(templates, expected, data, sigma, luminosity, z, gradient, h
         As in `put_expected`.
     expected, data : float64 (bins,)
     sigma, luminosity : float64
-    z, gradient : float64 (nuisances,)
+    centre, z, gradient : float64 (nuisances,)
         The gradient is overwritten.
     hessian : float64 (nuisances, nuisances)
         Overwritten.
@@ -161,7 +162,7 @@ def put_derivatives(templates, expected, data, sigma, luminosity, z, gradient, h
         hessian[0, j] *= sigma
         hessian[j, 0] *= sigma
     for j in range(size):
-        gradient[j] += z[j]
+        gradient[j] += z[j] - centre[j]
         hessian[j, j] += 1.0
 
 
@@ -214,7 +215,7 @@ def longest_fall(templates, expected, data, sigma, step):
 
 
 @jit
-def minimise(templates, background, data, sigma, luminosity, z, step, gradient, hessian, expected):
+def minimise(templates, background, data, sigma, luminosity, centre, z, step, gradient, hessian, expected):
     """Find the nuisances at which chi2 is smallest.
 
     A step of Newton's method is shortened by 1 / (1 + r), where r is how often it would take away all that is expected
@@ -222,7 +223,7 @@ def minimise(templates, background, data, sigma, luminosity, z, step, gradient, 
 
     Parameters
     ----------
-    templates, background, data, sigma, luminosity
+    templates, background, data, sigma, luminosity, centre
         As in `put_derivatives`.
     z, step, gradient : float64 (nuisances,)
         Overwritten; z receives the nuisances.
@@ -252,7 +253,7 @@ def minimise(templates, background, data, sigma, luminosity, z, step, gradient, 
     if sigma > 0.0:
         z[0] = (scale - 1.0) / sigma
     for _ in range(MOST_STEPS):
-        put_derivatives(templates, expected, data, sigma, luminosity, z, gradient, hessian)
+        put_derivatives(templates, expected, data, sigma, luminosity, centre, z, gradient, hessian)
         factorise(hessian)
         put_solution(hessian, gradient, step)
         decrement = 0.0
@@ -270,7 +271,7 @@ def minimise(templates, background, data, sigma, luminosity, z, step, gradient, 
 
 
 @jit
-def chi2_of(expected, data, luminosity, z):
+def chi2_of(expected, data, luminosity, z, centre):
     """chi2 where the nuisances are z; no large numbers are subtracted."""
     total = 0.0
     for b in range(data.size):
@@ -281,7 +282,7 @@ def chi2_of(expected, data, luminosity, z):
             total += expected[b]
     total *= 2.0 * luminosity
     for j in range(z.size):
-        total += z[j] * z[j]
+        total += (z[j] - centre[j]) * (z[j] - centre[j])
     return total
 
 
@@ -333,7 +334,7 @@ def slope_of(slopes, curvatures, templates, expected, data, sigma, luminosity, s
 
 
 @Kernel
-def profiles(rates, change, arriving, background, effects, data, row, x, noise, variance, out):
+def profiles(rates, change, arriving, background, effects, data, centres, row, x, noise, variance, out):
     """Fill an array with chi2 at points, each with its own row, strength and setting.
 
     Parameters
@@ -346,10 +347,14 @@ def profiles(rates, change, arriving, background, effects, data, row, x, noise, 
     arriving : float64 (1 + signal shapes, neutrinos, energies, others)
         Shares of each neutrino's events of an energy in the bins of that energy, and their changes at one standard
         deviation of each signal shape.
-    background, data : float64 (energies * others,)
+    background : float64 (energies * others,)
         Events at luminosity 1.
     effects : float64 (nuisances, bins)
         Change of the background at one standard deviation of each of its nuisances.
+    data : float64 (1 or rows, bins)
+        Events at luminosity 1, those of all rows or of each.
+    centres : float64 (0 or rows, all nuisances)
+        Where the constraints of the nuisances have their centres in each row; without any, at 0.
     row : intp (points,)
     x : float64 (points,)
         Strengths, of either sign.
@@ -365,7 +370,7 @@ def profiles(rates, change, arriving, background, effects, data, row, x, noise, 
     int
         Number of points at which less than nothing is expected in a bin that has none.
     """
-    points, bins, shapes = x.size, data.size, arriving.shape[0]
+    points, bins, shapes = x.size, background.size, arriving.shape[0]
     size, width = shapes + effects.shape[0], out.shape[1]
     negative = 0
     for share in prange((points + SHARE - 1) // SHARE):
@@ -373,31 +378,34 @@ def profiles(rates, change, arriving, background, effects, data, row, x, noise, 
         events = np.empty((3, rates.shape[2], rates.shape[3]))
         templates, slopes, curvatures = np.empty((bins, size)), np.empty((bins, shapes)), np.empty((bins, shapes))
         z, step, gradient, hessian = np.empty(size), np.empty(size), np.empty(size), np.empty((size, size))
-        expected = np.empty(bins)
+        expected, centre = np.empty(bins), np.zeros(size)
         for j in range(effects.shape[0]):
             templates[:, shapes + j] = effects[j]
         for p in range(share * SHARE, min((share + 1) * SHARE, points)):
             sigma, luminosity = np.sqrt(variance[p]), 1.0 / noise[p]
             put_energies(rates[row[p] if rates.shape[0] > 1 else 0], change[row[p]], x[p], events)
             put_signal(events[0], arriving, templates)
+            own = data[row[p] if data.shape[0] > 1 else 0]
+            if centres.shape[0] > 0:
+                centre[:] = centres[row[p]]
             possible, scale = minimise(
-                templates, background, data, sigma, luminosity, z, step, gradient, hessian, expected
+                templates, background, own, sigma, luminosity, centre, z, step, gradient, hessian, expected
             )
             out[p] = np.nan
             if not possible:
                 out[p, CHI2] = np.inf
                 continue
-            out[p, CHI2] = chi2_of(expected, data, luminosity, z)
+            out[p, CHI2] = chi2_of(expected, own, luminosity, z, centre)
             if width > 1:
                 put_signal(events[1], arriving, slopes)
                 put_signal(events[2], arriving, curvatures)
                 out[p, SLOPE], out[p, CURVATURE] = slope_of(
-                    slopes, curvatures, templates, expected, data, sigma, luminosity, scale, z, hessian, step
+                    slopes, curvatures, templates, expected, own, sigma, luminosity, scale, z, hessian, step
                 )
             if width > NUISANCES:
                 out[p, NUISANCES:] = z
             for b in range(bins):
-                if data[b] == 0.0 and expected[b] < 0.0:
+                if own[b] == 0.0 and expected[b] < 0.0:
                     negative += 1
                     break
     return negative

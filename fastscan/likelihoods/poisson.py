@@ -29,11 +29,13 @@ class PoissonCounts:
     arriving : array, shape (1 + signal shapes, neutrinos, energy bins, others)
         Shares of a neutrino's events of an energy, see `fastscan.experiments.experiment.Experiment.arriving`.
     background, data : array, shape (energy bins * others,)
-        Events at luminosity 1.
+        Events at luminosity 1; in simulated measurements data have the shape (rows, bins).
     effects : array, shape (nuisances, energy bins * others)
         Change of the background at one standard deviation of each of its nuisances.
     is_measured : bool
         Whether the data are measured ones.
+    centres : array, shape (rows, nuisances), optional
+        Where the constraints of all nuisances have their centres in simulated measurements; left out, at 0.
     """
 
     rates: Array
@@ -42,6 +44,7 @@ class PoissonCounts:
     data: Array
     effects: Array
     is_measured: bool
+    centres: Array | None = None
 
     @property
     def totals(self) -> Array:
@@ -58,7 +61,7 @@ class PoissonCounts:
 
     @property
     def bins(self) -> int:
-        return self.data.size
+        return self.background.size
 
     def expected(self) -> "PoissonCounts":
         """The same with the predicted signal and background for the data."""
@@ -94,7 +97,9 @@ class Counted:
         """What `fastscan.kernels.poisson.profiles` fills at points of some columns, (points, width), and returns."""
         counts, out = self.counts, np.empty((x.size, width))
         noise, variance = self.noise[column], self.variance[column]
-        arrays = (counts.rates, self.change, counts.arriving, counts.background, counts.effects, counts.data)
+        centres = np.empty((0, self.nuisances)) if counts.centres is None else counts.centres
+        observed = (np.atleast_2d(counts.data), centres)
+        arrays = (counts.rates, self.change, counts.arriving, counts.background, counts.effects, *observed)
         negative = kernel(*arrays, row, x, noise, variance, out)
         return out, negative
 

@@ -96,6 +96,22 @@ def infimum(columns: Columns, largest_x: float, signed: bool = False) -> Array:
     return lowest
 
 
+def best(columns: Columns, largest_x: float, signed: bool = False) -> Array:
+    """The strength x of each column at which chi2 is its infimum; where it is that of ever larger x, the largest.
+
+    Parameters
+    ----------
+    columns, largest_x, signed
+        As in `find_crossings`.
+
+    Returns
+    -------
+    array, shape (columns,)
+        Dimensionless.
+    """
+    return search.lowest(columns, _rungs(columns, largest_x, signed))
+
+
 def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Crossings:
     """The crossings of all columns, put together from those of parts.
 
@@ -142,17 +158,24 @@ def _kernel(columns: Columns, delta: float, largest_x: float, signed: bool, most
 
 def _searched(columns: PoissonColumns, delta: float, largest_x: float, signed: bool) -> tuple[Any, ...]:
     """What `fastscan.limits.search.crossings` returns, some columns at a time."""
-    ladder = np.concatenate([-FEW[::-1], FEW]) if signed else FEW
-    between = between_extrema(columns.others.sums, columns.scale, signed)[columns.row]
-    others = np.column_stack([between, columns.turning(), np.zeros(columns.row.size)])
-    ends = np.full((columns.row.size, 1), largest_x)
-    rungs = np.column_stack([ladder * columns.scale[columns.row, None], others, -ends, ends])
-    rungs = np.sort(rungs if signed else np.maximum(rungs, 0.0), axis=1)
+    rungs = _rungs(columns, largest_x, signed)
     parts = [
         search.crossings(columns.some(own), rungs[own], delta, largest_x)
         for own in np.array_split(np.arange(columns.row.size), math.ceil(rungs.size / AT_ONCE) or 1)
     ]
     return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
+
+
+def _rungs(columns: Columns, largest_x: float, signed: bool) -> Array:
+    """Strengths at which columns are searched, ascending: (columns, rungs)."""
+    ladder = np.concatenate([-FEW[::-1], FEW]) if signed else FEW
+    gaussian = columns.others if isinstance(columns, PoissonColumns) else columns
+    others = [between_extrema(gaussian.sums, columns.scale, signed)[columns.row], np.zeros((columns.row.size, 1))]
+    if isinstance(columns, PoissonColumns):
+        others.append(columns.turning())
+    ends = np.full((columns.row.size, 1), largest_x)
+    rungs = np.column_stack([ladder * columns.scale[columns.row, None], *others, -ends, ends])
+    return np.sort(rungs if signed else np.maximum(rungs, 0.0), axis=1)
 
 
 def between_extrema(sums: Array, scale: Array, signed: bool = False) -> Array:

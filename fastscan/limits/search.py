@@ -47,20 +47,14 @@ def crossings(
     crossing : array, shape (crossings,)
         x of the crossings, column after column, descending in each.
     """
-    size, width = rungs.shape
-    chi2, slope, _ = columns.derivatives(np.repeat(np.arange(size), width), rungs.ravel())
-    at_rungs = chi2.reshape(size, width)
-    column, turning, extreme = _extrema(columns, rungs, at_rungs, slope.reshape(size, width))
-    column = np.concatenate([np.repeat(np.arange(size), width), column])
-    x, values = np.concatenate([rungs.ravel(), turning]), np.concatenate([chi2, extreme])
-    order = np.lexsort((x, column))
-    column, x, values = column[order], x[order], values[order]
+    size = len(rungs)
+    column, x, values = _explored(columns, rungs)
     first = np.searchsorted(column, np.arange(size))
     lowest = np.minimum.reduceat(values, first)
     near = np.abs(x) <= largest
     deepest = np.minimum.reduceat(np.where(near, values, np.inf), first)
     highest = np.maximum.reduceat(np.where(near, values, -np.inf), first)
-    at_zero = at_rungs[np.arange(size), np.argmax(rungs == 0, axis=1)]
+    at_zero = np.maximum.reduceat(np.where(x == 0, values, -np.inf), first)
     level = lowest + delta
     above = values > level[column]
     place = np.flatnonzero((column[1:] == column[:-1]) & (above[1:] != above[:-1]))
@@ -71,6 +65,31 @@ def crossings(
     descending = np.lexsort((-crossing, own))
     flat = highest <= deepest + delta
     return lowest, at_zero, flat, np.bincount(own, minlength=size), crossing[descending]
+
+
+def lowest(columns: Evaluated, rungs: Array) -> Array:
+    """The strength x of each column at which chi2 is smallest, of several the nearest to 0, shape (columns,).
+
+    Parameters
+    ----------
+    columns, rungs
+        As in `crossings`.
+    """
+    column, x, values = _explored(columns, rungs)
+    order = np.lexsort((np.abs(x), values, column))
+    found: Array = x[order[np.searchsorted(column, np.arange(len(rungs)))]]
+    return found
+
+
+def _explored(columns: Evaluated, rungs: Array) -> tuple[IntArray, Array, Array]:
+    """Column, x and chi2 at all rungs and extrema, column after column, ascending in x."""
+    size, width = rungs.shape
+    chi2, slope, _ = columns.derivatives(np.repeat(np.arange(size), width), rungs.ravel())
+    column, turning, extreme = _extrema(columns, rungs, chi2.reshape(size, width), slope.reshape(size, width))
+    column = np.concatenate([np.repeat(np.arange(size), width), column])
+    x, values = np.concatenate([rungs.ravel(), turning]), np.concatenate([chi2, extreme])
+    order = np.lexsort((x, column))
+    return column[order], x[order], values[order]
 
 
 def _extrema(columns: Evaluated, rungs: Array, chi2: Array, slope: Array) -> tuple[IntArray, Array, Array]:
