@@ -8,8 +8,8 @@ With n events in a bin, where N are expected, and nuisances z, each in units of 
 S_0 is the signal and S_s are its changes at one standard deviation, which follow the couplings; B is the background and
 E_j are its changes.  sigma is the signal's relative systematic error, lam the luminosity.  In a simulated measurement
 constraints have centres c, and sum (z - c)^2 is in the place of sum z^2.  The problem is convex.  At sigma = 0 nothing
-is singular, because sigma multiplies the change and not its inverse.  A point starts from the same
-place whatever is computed beside it, so that results depend neither on threads nor on blocks, to the last bit.
+is singular, because sigma multiplies the change and not its inverse.  A point starts from the same place whatever is
+computed beside it, so that results depend neither on threads nor on blocks, to the last bit.
 
 Sources: section 4 of the COHERENT likelihood on CsI, arXiv:2110.07730, and for the damping of Newton's step Nesterov,
 Lectures on Convex Optimization, section 5.1.
