@@ -46,6 +46,7 @@ luminosity = { values = [1, 10, 100] }
 [combine.both]
 experiments = ["coherent-csi", "conus"]
 sigma_sys = { conus = 0.2 }
+independent = true
 
 [store]
 dtype = "float32"
@@ -195,6 +196,7 @@ bins = { edges = [0, 20], unit = "PE" }
 [statistics]
 kind = "measured"
 sigma_sys = 0.12
+shared = { flux = 0.1, "quenching" = "5 %" }
 observed = { file = "data.txt", column = "n", error = "e" }
 [[statistics.background]]
 name = "brn"
@@ -239,6 +241,7 @@ shapes = [{ name = "t", pulse = { shape = "box", start = 300, length = 600 } }]
 [statistics]
 kind = "poisson"
 sigma_sys = 0.13
+shared = { flux-sns = "10 %" }
 file = "data.txt"
 sha256 = "a039663327063fc255f3effe301b14f24ff0a3e722fc8c0fc322bad89c9c102f"
 bins = { F90 = "E" }
@@ -249,6 +252,14 @@ column = "e"
 total = 10
 error = "20 %"
 shapes = [{ name = "w", up = "n", down = "E" }, { name = "v", up = 3 }]
+""",
+    """\
+variant_of = "conus-plus-2025-total"
+title = "a signal that is scaled"
+[statistics]
+signal = 400
+expected = 300
+shared = { flux-plant = 0.02 }
 """,
     """\
 variant_of = "coherent-csi-2021"
@@ -295,10 +306,10 @@ WORDS = [
     *"s3:// memory://x file:///dev/zero http://127.0.0.1:9/x tcp://127.0.0.1:9 - -- --x".split(),  # noqa: SIM905
 ]
 COMMANDS = {
-    "limit coherent-csi e6": "--beta --sigma-sys --luminosity --cl --dof --json --csv",
-    "limit coherent-csi chi": "--sigma-sys --luminosity --cl --dof --json --csv",
-    "limits out.zarr": "--combine --group --beta --sigma-sys --luminosity --from-cube --cl --dof --json --csv",
-    "contours out.zarr": "--axes --minimise --group --beta --m-zprime --sigma-sys --luminosity --cl --dof",
+    "limit coherent-csi e6": "--beta --sigma-sys --luminosity --independent --cl --dof --json --csv",
+    "limit coherent-csi chi": "--sigma-sys --luminosity --independent --cl --dof --json --csv",
+    "limits out.zarr": "--combine --group --beta --sigma-sys --luminosity --independent --from-cube --cl --dof --json",
+    "contours out.zarr": "--axes --minimise --group --beta --m-zprime --sigma-sys --independent --cl --dof",
     "plot out.zarr -o x.svg": "--kind --along --axes --minimise --group --beta --m-zprime --sigma-sys --cl --overwrite",
     "scan grid.toml -o new.zarr --dry-run": "--resume --overwrite --part --workers --scheduler",
     "scan grid.toml -o out.zarr": "--part --resume",
@@ -309,7 +320,7 @@ COMMANDS = {
     "experiments": "--json",
     "models": "--json",
 }
-FLAGS = {"--json", "--csv", "--from-cube", "--resume", "--overwrite", "--all"}
+FLAGS = {"--json", "--csv", "--independent", "--from-cube", "--resume", "--overwrite", "--all"}
 
 
 def options(rng: random.Random, place: Path) -> Case:

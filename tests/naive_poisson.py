@@ -18,7 +18,7 @@ import naive
 import numpy as np
 from naive import Array, Interaction, Isotope
 from numpy.polynomial.legendre import leggauss
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq, linprog, minimize_scalar
 from scipy.special import gammaln, log_ndtr, ndtr, pdtr, spherical_jn
 
 NEUTRINOS = ("nu_e", "nu_mu", "nubar_mu")
@@ -44,6 +44,14 @@ class Recoils(NamedTuple):
     counted: Array  # (energy bins, nodes): events per unit of the squared weak charge
 
 
+class Electrons(NamedTuple):
+    """Recoils of bound electrons by one neutrino, as nodes of a quadrature."""
+
+    recoil: Array
+    counted: Array  # (energy bins, nodes): events per unit of the cross section, in MeV^-3, averaged over the spectrum
+    moments: Array  # (3, nodes): the spectrum that can give the recoil, times E^-k
+
+
 class Counted(NamedTuple):
     """A measurement; everything but what depends on couplings is a number in each bin."""
 
@@ -53,6 +61,7 @@ class Counted(NamedTuple):
     backgrounds: dict[str, Array]
     changes: dict[str, Array]  # of backgrounds at one sigma of each nuisance, by name
     observed: Array
+    electrons: tuple[tuple[str, Electrons], ...] = ()
 
     @property
     def background(self) -> Array:
@@ -133,6 +142,33 @@ def recoils(
     return found
 
 
+def electrons(
+    numbers: list[tuple[Isotope, float]], fluence: float, response: Callable[[Array], Array], largest: float
+) -> list[tuple[str, Electrons]]:
+    """Recoils of the electrons of atoms up to some energy, each free above its binding energy; G_i(T) is theirs."""
+    shells = [
+        (energy, number * n) for isotope, number in numbers for energy, n in naive.binding_energies(isotope, True)
+    ]
+    recoil, weights = nodes(
+        np.unique([*np.geomspace(1e-2 * naive.KEV, largest, 60), *(e for e, _ in shells if e < largest)])
+    )
+    freed = sum(n * (recoil > energy) for energy, n in shells)
+    counted = response(recoil) * (freed * weights * fluence * naive.CM2_PER_MEV_2)
+    return [(neutrino, Electrons(recoil, counted, moments(neutrino, recoil))) for neutrino in NEUTRINOS]
+
+
+def moments(neutrino: str, recoil: Array) -> Array:
+    """The integral of the spectrum times E^-k, k = 0, 1, 2, above the energy that gives an electron a recoil."""
+    lowest = (recoil + np.sqrt(recoil**2 + 2 * naive.M_ELECTRON * recoil)) / 2
+    if neutrino == "nu_mu":
+        return np.array([(lowest < naive.PROMPT_ENERGY_MEV) / naive.PROMPT_ENERGY_MEV**k for k in range(3)])
+    x, w = leggauss(4)
+    half = (END_OF_MUON_DECAY - lowest) / 2
+    energies = lowest + half * (1 + x[:, None])
+    c2, c3 = SPECTRA[neutrino]
+    return np.array([half * (w @ ((c2 + c3 * energies) * energies ** (2 - k))) for k in range(3)])
+
+
 def charge2(new: Interaction, neutrino: str, isotope: Isotope, transfer2: Array) -> Array:
     """Squared weak charge, summed over the flavours that come out."""
     flavour, neutrons = neutrino.split("_")[1], isotope.mass_number - isotope.charge
@@ -152,6 +188,9 @@ def energy_counts(measured: Counted, new: Interaction) -> dict[str, Array]:
     found = {neutrino: np.zeros(shares.shape[1]) for neutrino, shares in measured.arrival.items()}
     for neutrino, part in measured.recoils:
         found[neutrino] += part.counted @ charge2(new, neutrino, part.isotope, part.transfer2)
+    for neutrino, each in measured.electrons:
+        sections = np.array([naive.electron_section(new, neutrino, recoil) for recoil in each.recoil])
+        found[neutrino] += each.counted @ (sections.T * each.moments).sum(axis=0)
     return found
 
 
@@ -184,8 +223,9 @@ def minimum(measured: Counted, expected: Array) -> Minimum:
         measured.background, np.vstack([expected, *measured.changes.values()]), measured.observed, measured.sigma
     )
     first = np.eye(len(problem.templates))[0]
-    alone = first * problem.scale_in_one_bin()
-    value, found = problem.descended(alone if math.isfinite(problem.chi2(alone)) else first)
+    starts = (first * problem.scale_in_one_bin(), first)
+    start = next((each for each in starts if math.isfinite(problem.chi2(each))), None)
+    value, found = problem.descended(problem.possible() if start is None else start)
     return Minimum(value, float(found[0]), found[1:])
 
 
@@ -219,27 +259,44 @@ class Problem(NamedTuple):
         m = half + root if half > 0 else width * self.observed.sum() / (root - half)
         return float((m - background) / total)
 
+    def possible(self) -> Array:
+        """Parameters at which what is expected in the least bin with events is as large as can be, or 1."""
+        size, counted = len(self.templates), self.observed > 0
+        bounds = [(-100.0, 100.0) if self.sigma else (1.0, 1.0), *[(-100.0, 100.0)] * (size - 1), (None, 1.0)]
+        least = np.append(np.zeros(size), -1.0)  # the last variable, of which as much is asked as there is
+        above = np.column_stack([-self.templates[:, counted].T, np.ones(counted.sum())])
+        found: Array = linprog(least, above, self.background[counted], bounds=bounds).x[:-1]
+        return found
+
     def descended(self, parameters: Array) -> tuple[float, Array]:
-        """The smallest chi2 and its parameters, by Newton steps that are halved as long as chi2 doesn't fall."""
+        """The smallest chi2 and its parameters, by Newton steps that are halved as long as chi2 doesn't fall.
+
+        A step s is the smallest |A s + r|^2 + 2 c s, with a row of A for each bin that has events and for each prior,
+        and the slopes c of the other bins: a least-squares problem keeps digits that the Hessian A^T A would lose.
+        """
         centres, errors = np.eye(len(parameters))[0], np.append(self.sigma, np.ones(len(parameters) - 1))
-        free, value = errors > 0, self.chi2(parameters)
-        templates, counted = self.templates[free], self.observed > 0
+        free, counted, value = errors > 0, self.observed > 0, self.chi2(parameters)
+        templates, observed, priors = self.templates[free], self.observed[counted], np.diag(1 / errors[free])
+        without = templates[:, ~counted].sum(axis=1)
         while math.isfinite(value):
-            expected = np.where(counted, self.background + parameters @ self.templates, 1.0)
-            pulls = (parameters - centres)[free] / errors[free] ** 2
-            gradient = 2 * (templates @ (1 - self.observed / expected) + pulls)
-            hessian = 2 * (templates * (self.observed / expected**2)) @ templates.T + 2 * np.diag(errors[free] ** -2)
-            units = 1 / np.sqrt(np.diag(hessian))
+            expected = (self.background + parameters @ self.templates)[counted]
+            rows = np.vstack([(templates[:, counted] * np.sqrt(observed) / expected).T, priors])
+            pulls = (parameters - centres)[free] / errors[free]
+            residuals = np.concatenate([(expected - observed) / np.sqrt(observed), pulls])
+            units = 1 / np.sqrt((rows**2).sum(axis=0))
+            rows *= units
+            residuals += np.linalg.lstsq(rows.T, units * without, rcond=None)[0]
             step = np.zeros(len(parameters))
-            step[free] = -units * np.linalg.solve(hessian * np.outer(units, units), units * gradient)
-            decrement = -gradient @ step[free]  # twice what chi2 falls by; the next step's is about the square of it
-            last = decrement < max(1e-9, 1e-13 * value)
-            while not last and self.chi2(parameters + step) >= value:
+            step[free] = -units * np.linalg.lstsq(rows, residuals, rcond=None)[0]
+            decrement = ((rows @ (step[free] / units)) ** 2).sum()  # chi2 falls by it, and is right to the square of it
+            if decrement < max(1e-9, 1e-13 * value):
+                return self.chi2(parameters + step), parameters + step
+            while self.chi2(parameters + step) >= value:
                 step /= 2
+                if np.array_equal(parameters + step, parameters):  # rounding hides what is left
+                    return value, parameters
             parameters = parameters + step
             value = self.chi2(parameters)
-            if last:
-                break
         return value, parameters
 
 
@@ -338,8 +395,12 @@ def sns_fluence(per_proton: float, protons: float, metres: float) -> float:
 
 
 def csi_2021_response(recoil: Array) -> Array:
-    """G_i(T), shape (9, recoils), csi.md section 2."""
-    ee = 1e3 * (0.0554628 * recoil + 4.30681 * recoil**2 - 111.707 * recoil**3 + 840.384 * recoil**4)  # keVee
+    """G_i(T) of nuclei, shape (9, recoils), csi.md section 2."""
+    return csi_2021_bins(1e3 * (0.0554628 * recoil + 4.30681 * recoil**2 - 111.707 * recoil**3 + 840.384 * recoil**4))
+
+
+def csi_2021_bins(ee: Array) -> Array:
+    """Probability of each bin for energies in keVee, shape (9, energies)."""
     shape = 1 + 9.56 * ee
     rate = shape * 0.0749 / ee
     zero = 10.8646 - math.log(1.32045 / 0.333322 - 1) / 0.285979  # where the efficiency begins
@@ -409,6 +470,14 @@ def csi_2017_response(recoil: Array) -> Array:
         return seen
 
     return np.array([counted(low + 1) + counted(low + 2) for low in range(6, 30, 2)])
+
+
+@cache
+def csi_2021_with_electrons() -> Counted:
+    """The same with the electrons of caesium and iodine in the signal, whose energy is all seen."""
+    base, fluence = csi_2021(), sns_fluence(0.0848, 3.198e23, 19.3)
+    of_all = electrons(caesium_iodide(14.6), fluence, lambda recoil: csi_2021_bins(recoil / naive.KEV), 60 * naive.KEV)
+    return base._replace(electrons=tuple(of_all))
 
 
 @cache
@@ -517,4 +586,5 @@ MEASURED: dict[str, Callable[[], Counted]] = {
     "coherent-lar-2020-summed": lambda: lar_2020(summed=True),
     "coherent-csi-2021-helm": lambda: csi_2021(helm),
     "coherent-csi-2021-offset": lambda: csi_2021(offset=0.0644),
+    "coherent-csi-2021-electrons": csi_2021_with_electrons,
 }

@@ -95,7 +95,9 @@ def interactions(random: np.random.Generator) -> list[tuple[Interaction | str, d
     return found
 
 
-@pytest.mark.parametrize("experiment", ["coherent-csi-2017", "coherent-csi-2021", "coherent-lar-2020"])
+@pytest.mark.parametrize(
+    "experiment", ["coherent-csi-2017", "coherent-csi-2021", "coherent-lar-2020", "coherent-lar-2020-summed"]
+)
 def test_chi2_is_that_of_iminuit(experiment: str) -> None:
     """At the Standard Model's counts and at up to 1e14 times as many, for any error of the signal's normalisation."""
     random = np.random.default_rng(24)

@@ -335,6 +335,10 @@ PULSE = 'pulse = { shape = "gaussian", mean = 440, sigma = 150 } }]'
             COUNTED.replace('"steady"\ncolumn', '"signal"\ncolumn'),
             "'signal' is that of the signal itself, and is there",
         ),
+        (
+            "background = [" + ",".join(f"{{ name = '{n}', events = [0, 0, 0, 0] }}" for n in range(100)) + "]",
+            "statistics: must be at most 100 nuisances in all, not 101",
+        ),
         (f"bins = {{ energie = 1 }}\n{COUNTED}", "unknown key 'energie'; did you mean 'energy'"),
         (f"bins = {{ energy = 9 }}\n{COUNTED}", r"energy: .*counts\.csv: there is no column 9"),
         (f"bins = 1\n{COUNTED}", "bins: must be a table"),
@@ -393,6 +397,13 @@ def test_a_gaussian_chi2_has_no_shapes(time: str, factor: str, words: str, probl
     path = write("own.toml", counting(words, time, factor).replace('"poisson"', '"measured"'))
     told = f'{problem}: can\'t stand here: each is a nuisance of its own, for which there is kind = "poisson"'
     require_refused(experiments.load, path, told)
+
+
+def test_there_are_not_too_many_bins(write: Write) -> None:
+    time = TIME.replace("[0, 1000, 6000]", str(list(range(601))))
+    detector = 'bins = { start = 1, stop = 100, num = 2000, unit = "keV" }'
+    path = write("own.toml", counting("", time, detector=detector))
+    require_refused(experiments.load, path, "detector: bins: must be at most 1000000 with those of time, not 1200000")
 
 
 def test_how_electrons_are_distributed_is_not_known(write: Write) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import measurements
+import naive
 import naive_poisson
 import numpy as np
 import pytest
@@ -84,6 +85,30 @@ def test_counts_and_chi2(experiment: str, point: str) -> None:
     assert not misses(ours, counts, relative=measurements.COUNTS_TO[experiment])
     ours = fastscan.chi2(experiment, model, **at)
     assert not misses(ours, chi2, absolute=measurements.CHI2_TO[experiment])
+
+
+OTHER_POINTS: list[tuple[str, dict[str, float], naive.Interaction]] = [
+    ("nsi-mumu-u", {"eps": 0.7}, naive.nsi("mumu", {"u": 0.7})),
+    ("nsi-etau-d", {"eps": -0.4}, naive.nsi("etau", {"d": -0.4})),
+    ("nsi-ee-eL", {"eps": 30.0}, naive.nsi("ee", {"eL": 30.0})),
+    ("nsi-emu-eR", {"eps": 30.0}, naive.nsi("emu", {"eR": 30.0})),
+    ("nsi-ee-u", {"eps": 1e6}, naive.nsi("ee", {"u": 1e6})),
+    ("universal", {"m_zprime": 1e-4, "g": 1e-6}, naive.vector("universal", 0.1, 1e-6)),
+    ("b-3le", {"m_zprime": 0.1, "g": 3e-4}, naive.vector("b-3le", 100, 3e-4)),
+    ("b-l", {"m_zprime": 5.0, "g": 0.9}, naive.vector("b-l", 5000, 0.9)),
+    ("s2w", {"shift": 0.3}, naive.weak_angle(0.3)),
+]
+
+
+@pytest.mark.parametrize(("model", "at", "new"), OTHER_POINTS)
+@pytest.mark.parametrize("experiment", naive_poisson.MEASURED)
+def test_every_likelihood_is_that_of_the_reference(
+    experiment: str, model: str, at: dict[str, float], new: naive.Interaction
+) -> None:
+    measured = naive_poisson.MEASURED[experiment]()
+    theirs = {neutrino: each[0].sum() for neutrino, each in naive_poisson.counts(measured, new).items()}
+    assert fastscan.events(experiment, model, by_neutrino=True, **at) == pytest.approx(theirs, rel=1e-9)
+    assert fastscan.chi2(experiment, model, **at) == pytest.approx(naive_poisson.chi2(measured, new), rel=1e-9)
 
 
 @pytest.mark.parametrize("experiment", measurements.BY_NEUTRINO)

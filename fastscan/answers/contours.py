@@ -163,7 +163,7 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
         for *values, settings, warning in zip(*place, _settings_at(cube, at, line.x.size), warnings, strict=True):
             luminosity = settings[LUMINOSITY.name]
             scaled = plane.scales_data if luminosity is None else cube.is_measured and is_scaled(luminosity)
-            last = (scaled, warning, cube.is_asimov)
+            last = (scaled, warning, cube.is_asimov, list(cube.likelihood.shared))
             yield dict(zip(keys, (*names, *values, *settings.values(), *level, *last), strict=True))
 
 
@@ -226,7 +226,8 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
     -------
     dict
         The names and units of the axes, the values that are held, the level, whether measured data are scaled anywhere
-        in the plane, each line's vertices by axis, the warning, and whether the data are an Asimov set.
+        in the plane, each line's vertices by axis, the warning, whether the data are an Asimov set, and the nuisances
+        that experiments share.
     """
     cube = plane.cube
     at = _held(plane)
@@ -246,6 +247,7 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
         "contours": [{"closed": line.closed, "vertices": _vertices(plane, line)} for line in lines],
         "warning": warning_of(doubts_of_contours(plane, lines)),
         "asimov": cube.is_asimov,
+        "shared_nuisances": list(cube.likelihood.shared),
     }
 
 

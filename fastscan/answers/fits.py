@@ -1,5 +1,6 @@
 """A fit: what is expected at one point of a model at the best nuisances, beside the data, and what chi2 is made of."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,9 +10,9 @@ from fastscan.errors import InputError, warn
 from fastscan.experiments.catalogue import Experiments
 from fastscan.inputs import arguments
 from fastscan.likelihoods.settings import SigmaSys
-from fastscan.limits import crossings
-from fastscan.limits.compared import Compared, best_nuisances, compared, errors
+from fastscan.limits.compared import Compared, best_nuisances, compared, errors, nuisance_names
 from fastscan.limits.points import AnyModel, doubts_about, prepare, prepare_points
+from fastscan.limits.search import best_strengths
 from fastscan.limits.toys import chi2_of_toys
 from fastscan.typing import Array
 
@@ -24,17 +25,19 @@ class Pull:
 
     Attributes
     ----------
-    experiment, name : str
+    name : str
+    experiments : tuple of str
+        Whose it is: several where they share it.
     value, error : float
         Its best value, and the error of that, in standard deviations of its constraint.  The error is 1 where the data
         say nothing of it, and that at a fixed strength of the model.
     relative_error : float or None
         The standard deviation of its constraint relative to the amount that it multiplies; None where it changes a
-        shape.
+        shape, or several amounts by different parts.
     """
 
-    experiment: str
     name: str
+    experiments: tuple[str, ...]
     value: float
     error: float
     relative_error: float | None
@@ -72,7 +75,8 @@ class Fit:
     is_best : bool
         Whether the strength is the one at which chi2 is smallest.
     nuisances : tuple of Pull
-        Those of each experiment: of the signal's normalisation, of its shapes, and of the backgrounds.
+        Those that experiments share; then those of each experiment: of the signal's normalisation, of its shapes, and
+        of the backgrounds.
     experiments : tuple of FittedExperiment
     toys : array, shape (toys,), or None
         chi2 of simulated measurements, in which this point is the truth; None where there are none.
@@ -117,6 +121,7 @@ def fit(
     *,
     sigma_sys: SigmaSys = None,
     asimov: bool = False,
+    independent: bool = False,
     best: bool = False,
     toys: int = 0,
     seed: int = 0,
@@ -134,6 +139,8 @@ def fit(
         Relative error of the signal's normalisation, or one by experiment; left out, each experiment's own.
     asimov : bool
         Whether the Standard Model's prediction replaces measured data.
+    independent : bool
+        Whether experiments that are combined share no nuisance.
     best : bool
         Whether the strength, which is left out, is the one at which chi2 is smallest, of several the one nearest to 0.
     toys : int
@@ -168,20 +175,20 @@ def fit(
     number = int(arguments.scalar("toys", toys, 0, MOST_TOYS, whole=True))
     start = int(arguments.scalar("seed", seed, 0, LARGEST_SEED, whole=True))
     if best:
-        rows = prepare(experiments, model, at, asimov)
+        rows = prepare(experiments, model, at, asimov, independent)
         x = np.zeros(rows.index.shape)
     else:
-        rows, x = prepare_points(experiments, model, at, asimov)
+        rows, x = prepare_points(experiments, model, at, asimov, independent)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys})
     if arguments.broadcast(at=x.shape, rows=rows.index.shape, sigma_sys=settings.shape):
         raise InputError(f"{', '.join([*at, 'sigma_sys'])} must be scalars here; call it once per point")
     columns, _ = rows.likelihood.columns(rows.index, settings)
     strength = rows.interaction.strength
     if best:
-        x = crossings.best(columns, strength.largest_x, strength.signed)[0]
+        x = best_strengths(columns, strength.largest_x, strength.signed)[0]
     warn(*doubts_about(rows, x, settings))
-    members = compared(rows, float(x), [float(each) for each in settings.sigma_sys.values()])
-    found = list(zip(members, best_nuisances(members, columns, float(x)), strict=True))
+    members = compared(rows, columns, float(x))
+    z = best_nuisances(members, rows.likelihood, columns, float(x))
     return Fit(
         model=rows.interaction.name,
         at={
@@ -189,16 +196,22 @@ def fit(
             strength.axis.name: float(strength.from_x(x)),
         },
         is_best=best,
-        nuisances=tuple(pull for member, z in found for pull in _pulls(member, z)),
-        experiments=tuple(_fitted(member, z) for member, z in found),
-        toys=chi2_of_toys(rows, settings, float(x), found, number, start, best) if number else None,
+        nuisances=tuple(_pulls(members, rows.likelihood.shared, z)),
+        experiments=tuple(_fitted(member, z) for member in members),
+        toys=chi2_of_toys(rows, columns, float(x), members, z, number, start, best) if number else None,
     )
 
 
-def _pulls(member: Compared, z: Array) -> list[Pull]:
-    """The nuisances of a member."""
-    pairs = zip(member.names, z.tolist(), errors(member, z).tolist(), strict=True)
-    return [Pull(member.name, name, value, error, member.relative_errors.get(name)) for name, value, error in pairs]
+def _pulls(members: Sequence[Compared], shared: Sequence[str], z: Array) -> Iterator[Pull]:
+    found = list(zip(z.tolist(), errors(members, z).tolist(), strict=True))
+    for number, name in enumerate(shared):
+        those = [each for each in members if each.common[number] > 0]
+        parts = {float(each.common[number]) for each in those}
+        relative = parts.pop() if len(parts) == 1 else None
+        yield Pull(name, tuple(each.name for each in those), *found[number], relative)
+    for member in members:
+        for name, pair in zip(nuisance_names(member.experiment), found[member.own], strict=True):
+            yield Pull(name, (member.name,), *pair, member.relative_errors.get(name))
 
 
 def _fitted(member: Compared, z: Array) -> FittedExperiment:

@@ -18,7 +18,8 @@ from fastscan.axes import LUMINOSITY, SETTINGS, by_name, named
 from fastscan.errors import LimitError, warn
 from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
-from fastscan.likelihoods.likelihood import Columns, Likelihood
+from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.confidence import OUTSIDE_AXIS
 from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
@@ -241,8 +242,8 @@ def limit_records(
         Where a value, the cl or the dof is out of bounds.
     LimitError
         Where an axis is unknown or is the strength's, a value must be on an axis and is not, x = 0 is not the Standard
-        Model, or the stored chi2 is that of measured data and an Asimov set is asked for.  Both errors come at the
-        call, before the first record.
+        Model, or the stored chi2 is that of measured data and an Asimov set is asked for, or that of shared nuisances
+        and independent ones are.  These errors come at the call, before the first record.
     StoreError
         Where the stored chi2 is damaged, not complete, or not the likelihood's.
 
@@ -282,7 +283,8 @@ def _found_limits(
     names, level = (cube.experiment, cube.model), (asked.cl, asked.column_dof)
     for number, (point, instead) in enumerate(zip(selection.points(), expected, strict=False)):
         yield limit_record(
-            names, point, level, marked, number, cube.interaction, instead, doubts[number], cube.is_asimov
+            *(names, point, level, marked, number, cube.interaction, instead, doubts[number]),
+            *(cube.is_asimov, cube.likelihood.shared),
         )
 
 
@@ -318,5 +320,6 @@ def profile_records(
         settings = (cube.experiment, cube.model, *point.values())
         scaled = cube.is_measured and is_scaled(point[LUMINOSITY.column])
         for strength, delta, ends in zip(strengths, column, ended, strict=True):
-            record = (*settings, strength, delta, scaled, warning_of([*doubts, *ends]), cube.is_asimov)
+            last = (scaled, warning_of([*doubts, *ends]), cube.is_asimov, list(cube.likelihood.shared))
+            record = (*settings, strength, delta, *last)
             yield dict(zip(profile_keys(cube.interaction), record, strict=True))

@@ -293,7 +293,7 @@ def plane_of(
     ------
     LimitError
         Where an axis is unknown, absent or too short, it isn't said at which value an axis is held, or the stored chi2
-        is that of measured data and an Asimov set is asked for.
+        is that of measured data and an Asimov set is asked for, or that of shared nuisances and independent ones are.
 
     Examples
     --------

@@ -32,6 +32,8 @@ class Question:
         Whether to insist on the stored chi2: values on the axes only, each of which must be the likelihood's.
     asimov : bool
         Whether the Standard Model's prediction replaces measured data.
+    independent : bool
+        Whether experiments that are combined share no nuisance.
     """
 
     groups: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class Question:
     dof: int | None = None
     stored: bool = False
     asimov: bool = False
+    independent: bool = False
 
     @property
     def column_dof(self) -> int:
@@ -47,7 +50,7 @@ class Question:
         return DOF if self.dof is None else self.dof
 
     def about(self, cube: "Cube", *, stored: bool) -> "Cube":
-        """The cube that the question is about: a given one, or the same with what is expected in place of data.
+        """The cube that the question is about: a given one, or one with the data and the nuisances that are asked for.
 
         Parameters
         ----------
@@ -58,13 +61,20 @@ class Question:
         Raises
         ------
         LimitError
-            Where this chi2 is that of measured data, and what is expected is asked for.
+            Where this chi2 is that of measured data, and what is expected is asked for; or that of shared nuisances,
+            and independent ones are asked for.
         """
-        if not self.asimov:
-            return cube
-        if stored and cube.is_measured:
-            raise LimitError(f"{cube.name} stores no chi2 of an Asimov set; a grid with asimov = true does")
-        return cube.with_expected_data()
+        if self.independent:
+            if stored and cube.likelihood.shared:
+                raise LimitError(
+                    f"{cube.name} stores no chi2 of independent errors; [combine.NAME] with independent = true does"
+                )
+            cube = cube.with_independent_errors()
+        if self.asimov:
+            if stored and cube.is_measured:
+                raise LimitError(f"{cube.name} stores no chi2 of an Asimov set; a grid with asimov = true does")
+            cube = cube.with_expected_data()
+        return cube
 
     @property
     def held(self) -> dict[str, float]:

@@ -146,8 +146,9 @@ def show(experiment: str, output: str | None, overwrite: bool, as_json: bool, as
 
     The numbers of EXPERIMENT, a name of `fastscan experiments` or a path to a TOML file, what of them is assumed, and
     the events that the Standard Model predicts in each bin by neutrino, beside its backgrounds and its data. The error
-    of data is the one in chi2, without systematic errors. -o draws the spectrum too, of an experiment with one bin in
-    finer ones. Pictures need matplotlib: pip install 'fastscan[plot]'.
+    of data is the one in chi2, without systematic errors. Where bins are of several quantities, such as energy and
+    time, each has a table, which is summed over the others; --csv and --json have every bin. -o draws the spectrum
+    too, of an experiment with one bin in finer ones. Pictures need matplotlib: pip install 'fastscan[plot]'.
 
     \b
     Examples: fastscan show coherent-csi

@@ -220,10 +220,11 @@ def question(*options: Option, dof: Option) -> Option:
                 dof=given.pop("dof"),
                 stored=given.pop("from_cube", False),
                 asimov=given.pop("asimov"),
+                independent=given.pop("independent"),
             )
             return command(question=asked, **given)
 
-        return together(*options, asimov, cl, dof)(ask)
+        return together(*options, asimov, independent, cl, dof)(ask)
 
     return decorate
 
@@ -248,6 +249,9 @@ def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
 store = click.argument("store", type=click.Path())
 asimov = click.option(
     "--asimov", is_flag=True, help="Put the Standard Model's prediction, an Asimov set, in place of measured data."
+)
+independent = click.option(
+    "--independent", is_flag=True, help="Let experiments that are combined share no nuisance: all errors are their own."
 )
 cl = click.option("--cl", type=FLOAT, default=CL, show_default=True, help="Confidence level, a probability.")
 dof = click.option(

@@ -13,7 +13,7 @@ from fastscan.experiments import geometry
 from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.factors import Factor
-from fastscan.experiments.observations import Observation
+from fastscan.experiments.observations import MeasuredSignal, Observation
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Source
 from fastscan.experiments.targets import Target
@@ -39,7 +39,8 @@ class Experiment:
     `label` is what people call it, `digest` the SHA-256 of the file that describes it.  `electrons` says that electrons
     recoil beside the nuclei, or alone, and whether they are free or bound in their shells; None where only nuclei do.
     `factor` is a further quantity in whose bins events are counted.  Experiments with the same `data_set` count the
-    same events, so that they can't be combined.
+    same events, so that they can't be combined.  `shared` has names and relative errors of what makes the signal's
+    normalisation uncertain in other experiments too: parts of sigma_sys that a combination counts once.
     `assumed` says what in the file is a guess, because no paper gives it.
     """
 
@@ -58,6 +59,7 @@ class Experiment:
     time: Time | Shares | None = None
     factor: Factor | None = None
     data_set: str = ""
+    shared: tuple[tuple[str, float], ...] = ()
     electrons: Electrons | None = None
     assumed: tuple[str, ...] = ()
 
@@ -80,6 +82,11 @@ class Experiment:
     def is_measured(self) -> bool:
         """Whether there are data, so that an observed limit differs from the expected one."""
         return self.statistics.is_measured
+
+    @property
+    def predicted_signal(self) -> float | None:
+        """Signal events that the Standard Model predicts, where the experiment says so: all counts are scaled to it."""
+        return self.statistics.predicted if isinstance(self.statistics, MeasuredSignal) else None
 
     @property
     def exposed(self) -> Exposed:
@@ -142,9 +149,14 @@ class Experiment:
             **self.detector.told(),
             **({} if self.factor is None else {"factor": self.factor.told()}),
             **({} if self.time is None else {"time": self.time.told()}),
-            "observation": f"{observed}; sigma_sys {self.statistics.sigma_sys:.6g}",
+            "observation": f"{observed}; sigma_sys {self.statistics.sigma_sys:.6g}{self._told_shared}",
             "background": background,
         }
+
+    @property
+    def _told_shared(self) -> str:
+        """The shared parts of sigma_sys, in words."""
+        return "".join(f", of which {name} {error:.6g} is shared" for name, error in self.shared)
 
     def expected(self) -> "Experiment":
         """The same experiment with its data replaced by the Standard Model's prediction.

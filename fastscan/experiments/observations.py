@@ -147,6 +147,7 @@ class Measured(Gaussian):
         """The measurement that a ``[statistics]`` table describes: of counts in one bin or several, or of a signal."""
         if "signal" in table.names():
             return MeasuredSignal.read(table, bins)
+        table.refuse("expected", "the Standard Model's prediction is given beside a measured signal alone")
         if "rate" in table.names():
             return MeasuredRate.read(table, bins)
         if not table.is_number("observed") and "observed" in table.names():
@@ -386,11 +387,16 @@ class MeasuredBins(Gaussian):
 
 @dataclass(frozen=True)
 class MeasuredSignal(Gaussian):
-    """A measured number of signal events and its error; None: what the Standard Model predicts."""
+    """A measured number of signal events and its error; None: what the Standard Model predicts.
+
+    `predicted` is how many the Standard Model predicts, to which all predictions are scaled; None for what follows from
+    the source, the target and the detector.
+    """
 
     signal: float | None
     error: float
     sigma_sys: float
+    predicted: float | None = None
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> Self:
@@ -401,7 +407,8 @@ class MeasuredSignal(Gaussian):
             errors = table.numbers("signal_error", *bounds.DATA_ERROR, 2)
         else:
             errors = (table.number("signal_error", *bounds.DATA_ERROR),)
-        return cls(signal, sum(errors) / len(errors), read_sigma_sys(table))
+        predicted = table.number("expected", *bounds.EVENTS) if "expected" in table else None
+        return cls(signal, sum(errors) / len(errors), read_sigma_sys(table), predicted)
 
     @property
     def is_measured(self) -> bool:
@@ -414,7 +421,8 @@ class MeasuredSignal(Gaussian):
 
     def told(self) -> tuple[str, str]:
         """See `Observation.told`."""
-        return f"{told_data(self.signal, 'signal events')} +- {self.error:.6g}", "subtracted"
+        scaled = "" if self.predicted is None else f", predictions scaled to {self.predicted:.6g} in the Standard Model"
+        return f"{told_data(self.signal, 'signal events')} +- {self.error:.6g}{scaled}", "subtracted"
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
         """See `Observation.backgrounds_in`."""

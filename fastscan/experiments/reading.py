@@ -19,7 +19,7 @@ from fastscan.experiments.poisson import SIGNAL, Poisson
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import SOURCES, PionDecayAtRest
 from fastscan.experiments.targets import Target
-from fastscan.inputs.bounds import LONGEST_LABEL, QUANTITY
+from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table, check_name
 from fastscan.inputs.units import UNITS, quantity
 from fastscan.typing import Channel
@@ -48,6 +48,8 @@ def parse(name: str, table: Table) -> Experiment:
     in_energy = _energy_bins(table.table("detector"))
     factor = Factor.read(table.table("factor"), in_energy) if "factor" in table else None
     bins = _all_bins(table, in_energy, factor)
+    statistics = table.table("statistics")
+    shared = _read_shared(statistics)
     experiment = Experiment(
         name=name,
         title=table.text("title"),
@@ -61,9 +63,10 @@ def parse(name: str, table: Table) -> Experiment:
         detector=detector,
         time=time,
         factor=factor,
-        statistics=table.table("statistics").of_kind("kind", OBSERVATIONS, bins),
+        statistics=statistics.of_kind("kind", OBSERVATIONS, bins),
         digest=table.digest,
         data_set=_read_data_set(table),
+        shared=shared,
         electrons=_read_electrons(table, channel),
         assumed=table.texts("assumed") if "assumed" in table else (),
     )
@@ -99,16 +102,27 @@ def _all_bins(table: Table, in_energy: Bins, factor: Factor | None) -> Bins:
 
 def _check_nuisances(table: Table, experiment: Experiment) -> None:
     """Refuse nuisances that a Gaussian chi2 doesn't have, and two of one name."""
-    if not isinstance(experiment.statistics, Poisson):
+    names = [SIGNAL, *(name for name, _ in experiment.shared)]
+    if isinstance(experiment.statistics, Poisson):
+        names += [*experiment.signal_shapes, *experiment.statistics.names]
+    else:
         for key in ("time", "factor"):
             if key in table:
                 table.table(key).refuse("shapes", 'each is a nuisance of its own, for which there is kind = "poisson"')
-        return
-    names = [SIGNAL, *experiment.signal_shapes, *experiment.statistics.names]
+    if len(names) > bounds.MOST_NUISANCES:
+        raise table.error("statistics", f"must be at most {bounds.MOST_NUISANCES} nuisances in all, not {len(names)}")
     for name in names:
         if names.count(name) > 1:
             whose = " is that of the signal itself, and" if name == SIGNAL else ""
             raise table.error("statistics", f"nuisance {quoted(name)}{whose} is there twice")
+
+
+def _read_shared(statistics: Table) -> tuple[tuple[str, float], ...]:
+    """Names and relative errors of what makes the signals of other experiments uncertain too."""
+    table = statistics.table("shared", {})
+    for name in table.names():
+        table.checked(name, partial(check_name, name))
+    return tuple((name, table.relative(name, *bounds.SHARED_ERROR)) for name in table.names())
 
 
 def _read_data_set(table: Table) -> str:
@@ -165,8 +179,8 @@ def _check_spectrum(table: Table, experiment: Experiment) -> None:
 def _read_label(table: Table, name: str) -> str:
     """What figures and tables call the experiment: its name, unless the file has a label."""
     label = table.text("label", default=name)
-    if "label" in table and not 0 < len(label.strip()) <= LONGEST_LABEL:
-        raise table.error("label", f"must be 1 to {LONGEST_LABEL} characters, not {len(label.strip())}")
+    if "label" in table and not 0 < len(label.strip()) <= bounds.LONGEST_LABEL:
+        raise table.error("label", f"must be 1 to {bounds.LONGEST_LABEL} characters, not {len(label.strip())}")
     return label.strip()
 
 
@@ -183,7 +197,7 @@ def _read_exposure(table: Table, mass_kg: float) -> float:
     number, _, _ = text.strip().partition(" ")
     per_kg = table.checked("exposure", lambda: quantity(f"{number} {time}", "time")) * UNITS["mass"][mass]
     exposure = per_kg / mass_kg
-    low, high = QUANTITY["time"]
+    low, high = bounds.QUANTITY["time"]
     if not low <= exposure <= high:
         raise table.error("exposure", f"must be positive, and within reason, not {quoted(text)}")
     if "live_time" in table and abs(table.quantity("live_time", "time") / exposure - 1) > AGREEMENT:

@@ -70,10 +70,12 @@ DATA_ERROR = (1e-9, 1e15)
 RELATIVE_BACKGROUND = (0.0, 1e9)
 MOST_STEPS = 1000  # points of an efficiency or edges of an acceptance; each splits the integrals
 MOST_BINS = 1_000_000
+MOST_NUISANCES = 100  # of one experiment: a fit of them takes as many squared
 EVENTS = (1e-15, 1e15)  # that an experiment counts in all; beyond, squares of squares overflow
 
 # --- settings ---
 LARGEST_SIGMA_SYS = 1e6  # relative; of a background too
+SHARED_ERROR = (1e-9, LARGEST_SIGMA_SYS)  # a part of it that several experiments have in common
 DOUBTFUL_SIGMA_SYS = 1.0  # above it per cent may be meant
 LUMINOSITY = (1e-15, 1e15)  # neither it nor its inverse overflows a sum of squares
 

@@ -19,9 +19,10 @@ from fastscan.inputs import arguments
 from fastscan.inputs.bounds import NUMBER
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.polynomials import polynomials
+from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
-from fastscan.likelihoods.poisson import Counted, PoissonColumns, PoissonCounts
+from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts
 from fastscan.likelihoods.predictions import (
     contact_change,
     is_contact,
@@ -36,8 +37,6 @@ from fastscan.likelihoods.predictions import (
 from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, Channel, IntArray
-
-Columns = GaussianColumns | PoissonColumns
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +58,17 @@ class Likelihood:
         Each feature less its Standard Model value as a polynomial in the strength x, lowest power first.
     spread : array, shape (members,)
         See `fastscan.experiments.observations.Counts`.
+    norm : array, shape (members,)
+        Sum of the squared data over their variance; 0 of a member with counted events.
     sigma_sys, follows : array, shape (members,)
         Each experiment's own systematic error, or the one at which it is fixed; and whether (1 or 0) a common value
         replaces it.
     momentum_transfer : array, shape (members,)
         The largest momentum transfer in MeV in each experiment.
+    named : tuple of str
+        Names of nuisances that members can have in common.
+    common : array, shape (members, named)
+        The relative error of each member's signal that is due to each of them.
     exchanges : tuple of Exchange
         What makes the likelihood of other rows, one for each member; empty where all rows share one shape.
     counted : tuple of PoissonCounts or None
@@ -76,9 +81,12 @@ class Likelihood:
     roots: Array
     change: Array
     spread: Array
+    norm: Array
     sigma_sys: Array
     follows: Array
     momentum_transfer: Array
+    named: tuple[str, ...]
+    common: Array
     exchanges: tuple[Exchange, ...] = ()
     counted: tuple[PoissonCounts | None, ...] = ()
 
@@ -186,8 +194,8 @@ class Likelihood:
 
         Returns
         -------
-        GaussianColumns or PoissonColumns
-            The columns in one dimension; the second where any member has counted events.
+        Columns
+            In one dimension; `PoissonColumns` where members are fitted, else `GaussianColumns`.
         tuple of int
             The common shape of the row and the settings.
 
@@ -199,15 +207,72 @@ class Likelihood:
         settings = self.settings(given)
         shape = arguments.broadcast(parameters=row.shape, settings=settings.shape)
         noise, variance = (_flat(each, shape) for each in settings.noise_and_variance(self.spread))
-        found = GaussianColumns(self.sums, self.scale, np.broadcast_to(row, shape).flatten(), noise, variance)
-        if not self.counted:
+        blocks = self.blocks
+        alone = [member for block in blocks for member in block]
+        sums = self.sums.copy() if alone else self.sums
+        sums[alone] = 0.0
+        found = GaussianColumns(sums, self.scale, np.broadcast_to(row, shape).flatten(), noise, variance)
+        if not blocks:
             return found, shape
-        counted = (
-            Counted.of(counts, self.change[member], noise[member], variance[member])
-            for member, counts in enumerate(self.counted)
-            if counts is not None
+        return PoissonColumns(found, tuple(self._block(each, noise, variance) for each in blocks)), shape
+
+    @functools.cached_property
+    def blocks(self) -> list[list[int]]:
+        """Numbers of the members that are fitted together: those that have a nuisance in common, or counted events.
+
+        Those with counted events come first.
+        """
+        shares = self._common > 0
+        linked = shares @ shares.T | np.diag([each is not None for each in self.counted or (None,) * len(self.members)])
+        for _ in self.members:  # each time over twice as many steps, so that these are more than enough
+            linked = linked @ linked
+        firsts = [member for member, row in enumerate(linked) if row.any() and not row[:member].any()]
+        found = [np.flatnonzero(linked[first]).tolist() for first in firsts]
+        return [sorted(members, key=lambda member: not self.counts_are_kept(member)) for members in found]
+
+    def counts_are_kept(self, member: int) -> bool:
+        """Whether a member has counted events, which are compared bin by bin."""
+        return bool(self.counted) and self.counted[member] is not None
+
+    @property
+    def _common(self) -> Array:
+        """The part of `common` that several members share, shape (members, shared)."""
+        return self.common[:, (self.common > 0).sum(axis=0) > 1]
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the nuisances that several members have in common."""
+        several = (self.common > 0).sum(axis=0) > 1
+        return tuple(name for name, each in zip(self.named, several, strict=True) if each)
+
+    def shared_by(self, members: Sequence[int]) -> list[int]:
+        """Numbers of those of `shared` that some of the members have."""
+        found: list[int] = np.flatnonzero(self._common[members].any(axis=0)).tolist()
+        return found
+
+    def _block(self, members: Sequence[int], noise: Array, variance: Array) -> Block:
+        """The columns of some of `blocks`' members, whose noise and variance are (members, columns)."""
+        counted = [member for member in members if self.counts_are_kept(member)]
+        parts = self._common[members][:, self.shared_by(members)]
+        total = np.sqrt((parts**2).sum(axis=1))[:, None]
+        # what is in common can't be more than the whole error
+        share = np.minimum(1.0, np.sqrt(variance[members]) / np.where(total > 0, total, 1.0))
+        common = parts[:, :, None] * share[:, None]
+        own = np.maximum(variance[members] - (common**2).sum(axis=1), 0.0)
+        others = members[len(counted) :]
+        return Block(
+            counts=tuple(each for member in counted if (each := self.counted[member]) is not None),
+            change=self.change[counted],
+            sums=self.sums[others],
+            norm=np.repeat(self.norm[others, None], self.change.shape[1], axis=1),
+            noise=noise[members],
+            variance=own,
+            common=common,
         )
-        return PoissonColumns(found, tuple(counted)), shape
+
+    def independent(self) -> "Likelihood":
+        """The same with no nuisance in common: each member's whole error is its own."""
+        return replace(self, named=(), common=np.zeros((len(self.members), 0)))
 
     def chi2(self, x: Array, row: IntArray, given: Given | Settings) -> Array:
         """chi2 at points (Eq. 21 of arXiv:2002.01482).
@@ -308,14 +373,25 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
             raise ExperimentError(f"experiment {quoted(member)} is there twice")
     shapes, basis = (max(each.rates.shape[dimension] for each in likelihoods) for dimension in (1, 2))
     alike = [_widened(each, shapes, basis) for each in likelihoods]
-    names = [field.name for field in fields(Likelihood) if field.name not in ("members", "exchanges", "counted")]
+    apart = ("members", "named", "common", "exchanges", "counted")
+    names = [field.name for field in fields(Likelihood) if field.name not in apart]
+    named = tuple(dict.fromkeys(name for each in likelihoods for name in each.named))
     counted = [counts for each in likelihoods for counts in each.counted or (None,) * len(each.members)]
     return Likelihood(
         tuple(members),
         **{name: np.concatenate([getattr(each, name) for each in alike]) for name in names},
+        named=named,
+        common=np.concatenate([_common_by_name(each, named) for each in likelihoods]),
         exchanges=tuple(exchange for each in likelihoods for exchange in each.exchanges),
         counted=tuple(counted) if any(likelihood.counted for likelihood in likelihoods) else (),
     )
+
+
+def _common_by_name(one: Likelihood, named: Sequence[str]) -> Array:
+    """The errors that a likelihood's members can have in common, in the order of some names."""
+    columns = {name: one.common[:, number] for number, name in enumerate(one.named)}
+    nothing = np.zeros(len(one.members))
+    return np.array([columns.get(name, nothing) for name in named]).reshape(len(named), len(one.members)).T
 
 
 def _widened(one: Likelihood, shapes: int, basis: int) -> Likelihood:
@@ -358,8 +434,7 @@ def build(
     Raises
     ------
     ExperimentError
-        Where no experiment is given, one is given twice, two count events of the same data set, or one counts no events
-        or too many.
+        Where no experiment is given, one or its data set is given twice, or one counts no events or too many.
     """
     if not experiments:
         raise ExperimentError("no experiment given")
@@ -393,16 +468,16 @@ def with_expected_data(
     measured = [number for number, each in enumerate(experiments) if each.is_measured]
     if not measured:
         return found
-    roots, spread, exchanges = found.roots.copy(), found.spread.copy(), list(found.exchanges)
+    roots, spread, norm, exchanges = found.roots.copy(), found.spread.copy(), found.norm.copy(), list(found.exchanges)
     counted = expected_counts(found.counted)
     for number in measured:
         if not (counted and counted[number]):
             each = experiments[number]
             projected = _build_one(each, interaction, rows, each.expected())
             roots[number] = _widened(projected, *found.rates.shape[1:]).roots[0]
-            spread[number] = projected.spread[0]
+            spread[number], norm[number] = projected.spread[0], projected.norm[0]
             exchanges[number : number + 1] = projected.exchanges
-    return replace(found, roots=roots, spread=spread, exchanges=tuple(exchanges), counted=counted)
+    return replace(found, roots=roots, spread=spread, norm=norm, exchanges=tuple(exchanges), counted=counted)
 
 
 def expected_counts(counted: Sequence[PoissonCounts | None]) -> tuple[PoissonCounts | None, ...]:
@@ -426,12 +501,13 @@ def _build_one(
         totals, roots, own = _in_rows(made, counted, made.in_rows(interaction, experiment.channels, rows))
         return _member(experiment, totals, roots, powers(len(totals)), made=made, counted=own)
     if is_contact(terms):
-        roots, spread = contact_sums(experiment, observed or experiment)
-        return _member(experiment, weak_totals(experiment)[None], roots, contact_change(terms), spread)
+        roots, spread, norm = contact_sums(experiment, observed or experiment)
+        return _member(experiment, weak_totals(experiment)[None], roots, contact_change(terms), spread, norm)
     counts = _counts(signal, observed or experiment)
     made = exchange(experiment, terms, signal, counts)
     totals, roots, _ = _in_rows(made, None, made.in_rows(interaction, experiment.channels, rows))
-    return _member(experiment, totals, roots, powers(len(totals)), counts.spread, made)
+    norm = norm_of(counts.some(counts.variance > 0))
+    return _member(experiment, totals, roots, powers(len(totals)), counts.spread, norm, made)
 
 
 def _member(
@@ -440,6 +516,7 @@ def _member(
     roots: Array,
     change: Array,
     spread: float = 0.0,
+    norm: float = 0.0,
     made: Exchange | None = None,
     counted: PoissonCounts | None = None,
 ) -> Likelihood:
@@ -450,9 +527,12 @@ def _member(
         roots=roots[None],
         change=np.ascontiguousarray(change)[None],
         spread=np.array([spread]),
+        norm=np.array([norm]),
         sigma_sys=np.array([experiment.statistics.sigma_sys]),
         follows=np.ones(1),
         momentum_transfer=np.array([experiment.largest_momentum_transfer_mev]),
+        named=tuple(name for name, _ in experiment.shared),
+        common=np.array([[error for _, error in experiment.shared]]),
         exchanges=() if made is None else (made,),
         counted=() if counted is None else (counted,),
     )
@@ -489,8 +569,8 @@ def no_roots(shapes: int, basis: int) -> Array:
 
 
 @functools.cache
-def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, float]:
-    """Roots of the sums and spread, once for all interactions that need no other integrals than the Standard Model's.
+def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, float, float]:
+    """Roots of the sums, spread and norm, once for all that needs no other integrals than the Standard Model's.
 
     Bins without any variance, in which the Standard Model predicts nothing, are dropped.
 
@@ -503,13 +583,19 @@ def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, f
     -------
     array, shape (1, 3, 1 + features, 1 + features)
         See `fastscan.likelihoods.gaussian.square_roots`.
-    float
-        See `fastscan.experiments.observations.Counts`.
+    spread, norm : float
+        See `Likelihood`.
     """
     signal, rates = standard_counts(experiment), weak_rates(experiment)[None]
     counts = _counts(signal, observed)
     counted = counts.variance > 0
-    return square_roots(rates[..., counted], signal[counted], counts.some(counted)), counts.spread
+    seen = counts.some(counted)
+    return square_roots(rates[..., counted], signal[counted], seen), counts.spread, norm_of(seen)
+
+
+def norm_of(counts: Counts) -> float:
+    """Sum of the squared data over their variance."""
+    return float((counts.data**2 / counts.variance).sum())
 
 
 def _counts(signal: Array, experiment: Experiment) -> Counts:

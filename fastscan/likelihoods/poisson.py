@@ -4,14 +4,16 @@ What is kept of the signal is its events in bins of energy, neutrino by neutrino
 among the bins of time and of a further factor; so a row costs its bins of energy, whatever the others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastscan.errors import warn
-from fastscan.kernels.poisson import NUISANCES, profiles
-from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE, profiles
+from fastscan.likelihoods.columns import turning_of
+from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
 
 MOST = 2**31  # of each size that a store can say
@@ -29,13 +31,11 @@ class PoissonCounts:
     arriving : array, shape (1 + signal shapes, neutrinos, energy bins, others)
         Shares of a neutrino's events of an energy, see `fastscan.experiments.experiment.Experiment.arriving`.
     background, data : array, shape (energy bins * others,)
-        Events at luminosity 1; in simulated measurements data have the shape (rows, bins).
+        Events at luminosity 1.
     effects : array, shape (nuisances, energy bins * others)
         Change of the background at one standard deviation of each of its nuisances.
     is_measured : bool
         Whether the data are measured ones.
-    centres : array, shape (rows, nuisances), optional
-        Where the constraints of all nuisances have their centres in simulated measurements; left out, at 0.
     """
 
     rates: Array
@@ -44,7 +44,6 @@ class PoissonCounts:
     data: Array
     effects: Array
     is_measured: bool
-    centres: Array | None = None
 
     @property
     def totals(self) -> Array:
@@ -61,7 +60,7 @@ class PoissonCounts:
 
     @property
     def bins(self) -> int:
-        return self.background.size
+        return self.data.size
 
     def expected(self) -> "PoissonCounts":
         """The same with the predicted signal and background for the data."""
@@ -69,60 +68,118 @@ class PoissonCounts:
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
-    """The columns of one member with counted events.
+class PseudoData:
+    """Sets of data that stand for the counted events of a block, and of centres of its nuisances.
 
     Attributes
     ----------
-    counts : PoissonCounts
-    change : array, shape (rows, features, 3)
-        Change of each of its features as a polynomial in the strength x.
-    noise, variance : array, shape (columns,)
-        1 / luminosity, and sigma_sys^2.
+    data : array, shape (sets, bins)
+    centres : array, shape (sets, nuisances)
+        In the order of `PoissonColumns.pulls`.
+    chosen : array of int, shape (points,)
+        The set with which each point is compared.
     """
 
-    counts: PoissonCounts
+    data: Array
+    centres: Array
+    chosen: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Columns of members that are fitted together, because they have nuisances in common, or of one alone.
+
+    Attributes
+    ----------
+    counts : tuple of PoissonCounts
+        What the members with counted events compare.
+    change : array, shape (members, rows, features, 3)
+        Change of each of their features as a polynomial in the strength x.
+    sums, norm : array, shape (Gaussian members, rows, 3, SQUARES) and (Gaussian members, rows)
+        Of the other members, see `fastscan.likelihoods.likelihood.Likelihood`.
+    noise, variance : array, shape (members + Gaussian members, columns)
+        1 / luminosity, or what stands for it, and the square of the relative error of each signal's own normalisation.
+    common : array, shape (members + Gaussian members, common, columns)
+        Relative change of each signal at one standard deviation of each nuisance that they have in common.
+    """
+
+    counts: tuple[PoissonCounts, ...]
     change: Array
+    sums: Array
+    norm: Array
     noise: Array
     variance: Array
+    common: Array
 
-    @classmethod
-    def of(cls, counts: PoissonCounts, change: Array, noise: Array, variance: Array) -> "Counted":
-        """The columns, from changes of at least its own features; further ones are those of other members."""
-        return cls(counts, np.ascontiguousarray(change[:, : counts.rates.shape[1] - 1]), noise, variance)
+    def some(self, chosen: IntArray) -> "Block":
+        """The columns of some indices, in their order."""
+        noise, variance, common = (each[..., chosen] for each in (self.noise, self.variance, self.common))
+        return replace(self, noise=noise, variance=variance, common=common)
 
     def filled(
-        self, row: IntArray, x: Array, column: IntArray, width: int, kernel: Callable[..., int]
+        self,
+        row: IntArray,
+        x: Array,
+        column: IntArray,
+        width: int,
+        in_parallel: bool | None = None,
+        sets: PseudoData | None = None,
     ) -> tuple[Array, int]:
         """What `fastscan.kernels.poisson.profiles` fills at points of some columns, (points, width), and returns."""
-        counts, out = self.counts, np.empty((x.size, width))
-        noise, variance = self.noise[column], self.variance[column]
-        centres = np.empty((0, self.nuisances)) if counts.centres is None else counts.centres
-        observed = (np.atleast_2d(counts.data), centres)
-        arrays = (counts.rates, self.change, counts.arriving, counts.background, counts.effects, *observed)
-        negative = kernel(*arrays, row, x, noise, variance, out)
+        given = sets or PseudoData(self.data[None], np.zeros((1, self.nuisances)), np.zeros(x.size, np.intp))
+        out = np.empty((x.size, width))
+        settings = (np.ascontiguousarray(each[..., column]) for each in (self.noise, self.variance, self.common))
+        kernel = profiles.chosen(x.size * max(self.data.size, 1), in_parallel)
+        negative: int = kernel(
+            self._counted,
+            self.change,
+            (self.sums, self.norm),
+            row,
+            np.ascontiguousarray(x),
+            *settings,
+            given.centres,
+            given.data,
+            given.chosen,
+            out,
+        )
         return out, negative
+
+    @functools.cached_property
+    def data(self) -> Array:
+        """Counted events of all members, one after the other."""
+        return np.concatenate([np.empty(0), *(each.data for each in self.counts)])
+
+    @functools.cached_property
+    def _counted(self) -> tuple[IntArray, Array, Array, Array, Array]:
+        """The arrays of all members as the kernel takes them."""
+
+        def joined(name: str) -> Array:
+            return np.concatenate([np.empty(0), *(getattr(each, name).ravel() for each in self.counts)])
+
+        sizes = np.array([_sizes(each) for each in self.counts], np.intp).reshape(len(self.counts), len(SIZES) - 1)
+        return sizes, joined("rates"), joined("arriving"), joined("effects"), joined("background")
 
     @property
     def nuisances(self) -> int:
-        """How many there are: the signal's normalisation, its shapes, and those of the background."""
-        return len(self.counts.arriving) + len(self.counts.effects)
+        """How many there are: those in common, then each member's own, see `PoissonColumns.pulls`."""
+        own = [len(each.arriving) + len(each.effects) for each in self.counts]
+        return len(self.common[0]) + sum(own)
 
 
 @dataclass(frozen=True, eq=False)
 class PoissonColumns:
-    """Columns of chi2 along the strength x, of which some members have counted events.
+    """Columns of chi2 along the strength x, of which some members are fitted.
 
     Attributes
     ----------
     others : GaussianColumns
-        The same columns of all other members; nothing is added for those that have counted events.
-    counted : tuple of Counted
-        The columns of each member that has them.
+        The same columns of all other members; nothing is added for those that are fitted.
+    blocks : tuple of Block
+        The columns of the fitted members.
     """
 
     others: GaussianColumns
-    counted: tuple[Counted, ...]
+    blocks: tuple[Block, ...]
 
     @property
     def row(self) -> IntArray:
@@ -136,8 +193,7 @@ class PoissonColumns:
 
     def some(self, chosen: IntArray) -> "PoissonColumns":
         """The columns of some indices, in their order."""
-        counted = (replace(each, noise=each.noise[chosen], variance=each.variance[chosen]) for each in self.counted)
-        return PoissonColumns(self.others.some(chosen), tuple(counted))
+        return PoissonColumns(self.others.some(chosen), tuple(block.some(chosen) for block in self.blocks))
 
     def chi2(self, x: Array, in_parallel: bool | None = None) -> Array:
         """chi2 of each column at its own strengths.
@@ -161,9 +217,8 @@ class PoissonColumns:
         each = np.broadcast_to(x, (self.row.size, x.shape[-1]))
         column = np.repeat(np.arange(self.row.size), each.shape[1])
         total = self.others.chi2(x, in_parallel)
-        for member in self.counted:
-            kernel = profiles.chosen(each.size * member.counts.bins, in_parallel)
-            found, negative = member.filled(self.row[column], each.flatten(), column, 1, kernel)
+        for block in self.blocks:
+            found, negative = block.filled(self.row[column], each.ravel(), column, 1, in_parallel)
             if negative:
                 warn(NEGATIVE)
             total += found.reshape(each.shape)
@@ -183,43 +238,46 @@ class PoissonColumns:
             chi2 is infinite, and the others nan, where nothing is expected in a bin that has data.
         """
         chi2, slope, curvature = self.others.derivatives(column, x)
-        for member in self.counted:
-            kernel = profiles.of_size(x.size * member.counts.bins)
-            found, _ = member.filled(self.row[column], x, column, 3, kernel)
-            chi2, slope, curvature = chi2 + found[:, 0], slope + found[:, 1], curvature + found[:, 2]
+        for block in self.blocks:
+            found, _ = block.filled(self.row[column], x, column, NUISANCES)
+            chi2, slope, curvature = chi2 + found[:, CHI2], slope + found[:, SLOPE], curvature + found[:, CURVATURE]
         return chi2, slope, curvature
 
     def pulls(self, column: IntArray, x: Array) -> list[Array]:
-        """The best nuisances of each member that has any, in standard deviations, at points of some columns.
+        """The best nuisances of each block, in standard deviations, at points of some columns.
 
         Returns
         -------
         list of array, shape (points, nuisances)
-            The first is that of the signal's normalisation; those of its shapes and of the background follow.
+            Those in common first; then, of each member, that of the signal's normalisation, those of its shapes, and
+            those of the background.
         """
-        found = []
-        for member in self.counted:
-            kernel = profiles.of_size(x.size * member.counts.bins)
-            width = NUISANCES + member.nuisances
-            found.append(member.filled(self.row[column], x, column, width, kernel)[0][:, NUISANCES:])
-        return found
+        row = self.row[column]
+        found = (block.filled(row, x, column, NUISANCES + block.nuisances)[0] for block in self.blocks)
+        return [each[:, NUISANCES:] for each in found]
 
     def turning(self) -> Array:
-        """Strengths at which the signal of each member with counted events is stationary, shape (columns, members)."""
-        _, linear, square = np.moveaxis(np.stack([_counts_in_rows(each) for each in self.counted]), -1, 0)
-        curved = square > 0
-        own = np.where(curved, -linear, 0.0) / np.where(curved, 2 * square, 1.0)
-        found: Array = own.T[self.row]
-        return found
+        """See `fastscan.likelihoods.columns.Columns`: where the signal of a member with counted events is stationary.
+
+        And where the other members do, be they fitted or not.
+        """
+        found = []
+        for block in self.blocks:
+            found.append(turning_of(quartics(block.sums[:, :, 0]), self.scale))
+            for counts, change in zip(block.counts, block.change, strict=True):
+                _, linear, square = _counts_in_rows(counts, change).T
+                curved = square > 0
+                found.append((np.where(curved, -linear, 0.0) / np.where(curved, 2 * square, 1.0))[:, None])
+        return np.concatenate([self.others.turning(), np.concatenate(found, axis=1)[self.row]], axis=1)
 
 
-def _counts_in_rows(member: Counted) -> Array:
+def _counts_in_rows(counts: PoissonCounts, change: Array) -> Array:
     """Signal events of all bins of a member in each row as a polynomial in x, shape (rows, 3)."""
-    totals = member.counts.totals
-    found = np.zeros((len(member.change), 3))
+    totals = counts.totals
+    found = np.zeros((len(change), 3))
     found[:, 0] = totals[:, 0]
-    for feature in range(member.change.shape[1]):
-        found += totals[:, 1 + feature, None] * member.change[:, feature]
+    for feature in range(totals.shape[1] - 1):
+        found += totals[:, 1 + feature, None] * change[:, feature]
     return found
 
 
@@ -237,7 +295,7 @@ def packed(counts: Sequence[PoissonCounts | None]) -> dict[str, Array]:
     """
     there = [each for each in counts if each is not None]
     return {
-        "sizes": np.array([[0] * len(SIZES) if each is None else _sizes(each) for each in counts], float),
+        "sizes": np.array([_stored_sizes(each) for each in counts], float),
         "rates": np.concatenate([each.rates.ravel() for each in there]),
         "arriving": np.concatenate([each.arriving.ravel() for each in there]),
         "effects": np.concatenate([each.effects.ravel() for each in there]),
@@ -245,9 +303,14 @@ def packed(counts: Sequence[PoissonCounts | None]) -> dict[str, Array]:
     }
 
 
+def _stored_sizes(counts: PoissonCounts | None) -> list[int]:
+    return [0] * len(SIZES) if counts is None else [*_sizes(counts), counts.is_measured]
+
+
 def _sizes(counts: PoissonCounts) -> list[int]:
+    """All but the last of `SIZES`."""
     arrivals, *_, others = counts.arriving.shape
-    return [*counts.rates.shape, others, arrivals, len(counts.effects), counts.is_measured]
+    return [*counts.rates.shape, others, arrivals, len(counts.effects)]
 
 
 def unpacked(arrays: Mapping[str, Array]) -> tuple[PoissonCounts | None, ...]:

@@ -105,9 +105,7 @@ def _exchanged_in_energy(found: Response, terms: list[tuple[Term, ...]]) -> Arra
 
 def standard_by_neutrino(experiment: Experiment) -> Array:
     """Events that the Standard Model predicts at luminosity 1, shape (neutrinos, bins)."""
-    found = response(experiment)
-    features = _standard_features(experiment.channels)
-    return np.stack([events @ features[each] for each, events in zip(found.flavours, found.by_neutrino, strict=True)])
+    return response(experiment).standard
 
 
 def standard_by_channel(experiment: Experiment) -> dict[Channel, Array]:
@@ -122,7 +120,7 @@ def standard_by_channel(experiment: Experiment) -> dict[Channel, Array]:
     found, counted = response(experiment), {}
     of_channels = np.split(found.by_neutrino, len(found.channels), axis=-1)
     for channel, rates in zip(found.channels, of_channels, strict=True):
-        features = _standard_features((channel,))
+        features = standard_model.features_of((channel,))
         of_each = [events @ features[each] for each, events in zip(found.flavours, rates, strict=True)]
         counted[channel] = np.sum(of_each, axis=0)
     return counted
@@ -137,7 +135,7 @@ def standard_counts(experiment: Experiment) -> Array:
     ExperimentError
         Where there are none, or too many to compute with.
     """
-    signal: Array = _standard_features(experiment.channels).ravel() @ weak_rates(experiment)
+    signal: Array = standard_model.features_of(experiment.channels).ravel() @ weak_rates(experiment)
     fewest, most = EVENTS
     name = quoted(experiment.name)
     if not signal.sum() <= most:  # a nan fails this too
@@ -199,7 +197,7 @@ def weak_energies(experiment: Experiment) -> Array:
 def standard_energies(experiment: Experiment) -> Array:
     """Events that the Standard Model predicts at luminosity 1 in bins of energy, shape (neutrinos, energy bins)."""
     found = response(experiment)
-    features = _standard_features(experiment.channels)
+    features = standard_model.features_of(experiment.channels)
     return np.stack([events @ features[each] for each, events in zip(found.flavours, found.in_energy, strict=True)])
 
 
@@ -211,8 +209,3 @@ def weak_totals(experiment: Experiment) -> Array:
     signal = standard_counts(experiment)
     seen = signal > 0
     return np.concatenate([[signal[seen].sum()], weak_rates(experiment)[:, seen].sum(axis=-1)])
-
-
-def _standard_features(channels: tuple[Channel, ...]) -> Array:
-    """The features of the Standard Model's couplings, shape (flavours, features)."""
-    return np.concatenate([standard_model.features(standard_model.couplings(each)) for each in channels], axis=-1)

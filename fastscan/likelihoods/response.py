@@ -6,12 +6,13 @@ It is kept by neutrino, because the charges of a model belong to flavours.
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
+from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Term
 from fastscan.likelihoods import rates
 from fastscan.likelihoods.rates import Recoils
@@ -71,6 +72,32 @@ class Response:
     def flavours(self) -> list[int]:
         """The flavour of each neutrino, as an index of `FLAVOURS`."""
         return [flavour(neutrino) for neutrino in self.neutrinos]
+
+    @property
+    def standard(self) -> Array:
+        """Events that the Standard Model predicts, shape (neutrinos, bins)."""
+        features = standard_model.features_of(self.channels)
+        return np.stack([events @ features[each] for each, events in zip(self.flavours, self.by_neutrino, strict=True)])
+
+    def scaled(self, total: float) -> "Response":
+        """The response of as many times the scatterers as let the Standard Model predict a total of events.
+
+        Raises
+        ------
+        ExperimentError
+            Where it predicts none.
+        """
+        predicted = self.standard.sum()
+        if not predicted > 0:
+            raise ExperimentError(
+                f"experiment {quoted(self.experiment)} sees nothing that could be scaled to {total:g}"
+            )
+        factor = total / predicted
+        parts = {
+            channel: [replace(part, number=factor * part.number) for part in parts]
+            for channel, parts in self.recoils.items()
+        }
+        return replace(self, recoils=parts)
 
     @property
     def by_flavour(self) -> Array:
@@ -208,7 +235,8 @@ def response(experiment: Experiment) -> Response:
     Returns
     -------
     Response
-        Accurate to 1e-10 relative.
+        Accurate to 1e-10 relative.  Where the experiment says how many events the Standard Model predicts, all counts
+        are scaled to that.
 
     References
     ----------
@@ -229,7 +257,7 @@ def response(experiment: Experiment) -> Response:
     spectra = experiment.spectra()
     neutrinos = tuple(dict.fromkeys(spectrum.neutrino for spectrum in spectra))
     knots = np.unique(np.concatenate([spectrum.knots for spectrum in spectra]))
-    return Response(
+    found = Response(
         experiment.name,
         experiment.channels,
         neutrinos,
@@ -237,3 +265,5 @@ def response(experiment: Experiment) -> Response:
         {channel: rates.recoils(experiment, channel, knots) for channel in experiment.channels},
         np.stack([experiment.arriving(neutrino) for neutrino in neutrinos], axis=1),
     )
+    total = experiment.predicted_signal
+    return found if total is None else found.scaled(total)

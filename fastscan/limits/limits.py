@@ -171,6 +171,7 @@ def limit(
     sigma_sys: SigmaSys = ...,
     luminosity: ArrayLike = ...,
     asimov: bool = ...,
+    independent: bool = ...,
     cl: float = ...,
     dof: int = ...,
     with_status: Literal[False] = ...,
@@ -184,6 +185,7 @@ def limit(
     sigma_sys: SigmaSys = ...,
     luminosity: ArrayLike = ...,
     asimov: bool = ...,
+    independent: bool = ...,
     cl: float = ...,
     dof: int = ...,
     with_status: Literal[True],
@@ -196,6 +198,7 @@ def limit(
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
     asimov: bool = False,
+    independent: bool = False,
     cl: float = CL,
     dof: int = DOF,
     with_status: bool = False,
@@ -218,6 +221,8 @@ def limit(
         a longer run: that is expected with `asimov`.  Counted data of a Poisson likelihood can't be scaled.
     asimov : bool
         Whether the limit is the expected one, with the Standard Model's prediction in place of measured data.
+    independent : bool
+        Whether experiments that are combined share no nuisance, see `chi2`.
     cl : float
         Confidence level, a probability.
     dof : int
@@ -268,7 +273,7 @@ def limit(
     >>> [limit("coherent-csi", "chi", **longer, asimov=each).round(1) for each in (False, True)]
     [np.float64(4140.5), np.float64(956.8)]
     """
-    rows = prepare(experiments, model, at, asimov)
+    rows = prepare(experiments, model, at, asimov, independent)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     columns, shape = rows.likelihood.columns(rows.index, settings)
     delta, strength = threshold(cl, dof), rows.interaction.strength
@@ -287,6 +292,7 @@ def intervals(
     sigma_sys: SigmaSys = None,
     luminosity: float = 1.0,
     asimov: bool = False,
+    independent: bool = False,
     cl: float = CL,
     dof: int = DOF,
     m_min: float | None = None,
@@ -297,7 +303,7 @@ def intervals(
 
     Parameters
     ----------
-    experiments, model, sigma_sys, luminosity, asimov, cl, dof, at
+    experiments, model, sigma_sys, luminosity, asimov, independent, cl, dof, at
         As in `limit`.
     m_min, m_max : float, optional
         Range of the mass of a heavy Z' in GeV; left out, from 1, where the contact interaction ends, to 20000.
@@ -327,7 +333,7 @@ def intervals(
     >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "nsi-mumu-u")]
     [(-0.07, 0.13), (0.27, 0.47)]
     """
-    delta, rows = threshold(cl, dof), prepare(experiments, model, at, asimov)
+    delta, rows = threshold(cl, dof), prepare(experiments, model, at, asimov, independent)
     strength = rows.interaction.strength
     lowest, highest = _range(strength, m_min, m_max)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
@@ -362,13 +368,14 @@ def delta_chi2(
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
     asimov: bool = False,
+    independent: bool = False,
     **at: ArrayLike | None,
 ) -> Array:
     """Delta chi2: chi2 above its infimum over all strengths of the model, with everything else the same.
 
     Parameters
     ----------
-    experiments, model, sigma_sys, luminosity, asimov, at
+    experiments, model, sigma_sys, luminosity, asimov, independent, at
         As in `chi2`; everything after the model broadcasts.  `limit` says what luminosity does to measured data.
 
     Returns
@@ -390,7 +397,7 @@ def delta_chi2(
     >>> delta_chi2("conus", "chi", m_zprime=[100, 200, float("inf")]).round(4)
     array([14.6685,  3.5132,  0.    ])
     """
-    rows, x = prepare_points(experiments, model, at, asimov)
+    rows, x = prepare_points(experiments, model, at, asimov, independent)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     columns, shape = rows.likelihood.columns(rows.index, settings)
     warn(*doubts_about(rows, x, settings))

@@ -58,9 +58,17 @@ class Rows:
             return self
         return replace(self, experiments=[each.expected() for each in self.experiments], likelihood=instead)
 
+    def independent(self) -> "Rows":
+        """The same without a nuisance that several experiments share."""
+        return replace(self, likelihood=self.likelihood.independent())
+
 
 def prepare(
-    experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None], asimov: bool = False
+    experiments: Experiments,
+    model: AnyModel,
+    at: Mapping[str, ArrayLike | None],
+    asimov: bool = False,
+    independent: bool = False,
 ) -> Rows:
     """The likelihood of a model in experiments, in the rows that a caller gives.
 
@@ -73,6 +81,8 @@ def prepare(
         The row parameters by name, in the units of their axes; they broadcast.  None stands for one that isn't given.
     asimov : bool
         Whether the Standard Model's prediction replaces measured data.
+    independent : bool
+        Whether the experiments share no nuisance.
 
     Raises
     ------
@@ -80,28 +90,38 @@ def prepare(
         For unknown names, and parameters that are missing, or that the model doesn't have.
     """
     interaction = catalogue.load(model)
-    return _rows(load_all(experiments), interaction, _checked(interaction, at, interaction.rows), asimov)
+    values = _checked(interaction, at, interaction.rows)
+    return _rows(load_all(experiments), interaction, values, asimov, independent)
 
 
 def _rows(
-    experiments: Sequence[Experiment], interaction: Interaction, values: Mapping[str, Array], asimov: bool
+    experiments: Sequence[Experiment],
+    interaction: Interaction,
+    values: Mapping[str, Array],
+    asimov: bool,
+    independent: bool,
 ) -> Rows:
     """The rows at checked values of the row parameters, which broadcast."""
     shape = arguments.broadcast(**{name: each.shape for name, each in values.items()})
     rows = {name: np.broadcast_to(each, shape).ravel() for name, each in values.items()}
     found = likelihood.build(experiments, interaction, rows)
     measured = Rows(experiments, interaction, rows, found, np.arange(found.change.shape[1]).reshape(shape))
-    return measured.expected() if asimov else measured
+    joint = measured.independent() if independent else measured
+    return joint.expected() if asimov else joint
 
 
 def prepare_points(
-    experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None], asimov: bool = False
+    experiments: Experiments,
+    model: AnyModel,
+    at: Mapping[str, ArrayLike | None],
+    asimov: bool = False,
+    independent: bool = False,
 ) -> tuple[Rows, Array]:
     """The rows of `prepare`, and the strengths x of the points at which a caller asks.
 
     Parameters
     ----------
-    experiments, model, asimov
+    experiments, model, asimov, independent
         As in `prepare`.
     at : mapping of str to array_like
         The row parameters and the strength's axis by name, in the units of their axes; they broadcast.
@@ -121,7 +141,8 @@ def prepare_points(
     values = _checked(interaction, at, interaction.parameters)
     arguments.broadcast(**{name: each.shape for name, each in values.items()})
     strength = values.pop(interaction.strength.axis.name)
-    return _rows(load_all(experiments), interaction, values, asimov), interaction.strength.to_x(strength)
+    rows = _rows(load_all(experiments), interaction, values, asimov, independent)
+    return rows, interaction.strength.to_x(strength)
 
 
 def _checked(interaction: Interaction, at: Mapping[str, ArrayLike | None], axes: Sequence[Axis]) -> dict[str, Array]:
@@ -236,6 +257,7 @@ def chi2(
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
     asimov: bool = False,
+    independent: bool = False,
     **at: ArrayLike | None,
 ) -> Array:
     """chi2 with every nuisance minimised out (Eq. 21).
@@ -245,7 +267,8 @@ def chi2(
     Parameters
     ----------
     experiments : str, Experiment or sequence of them
-        Several are combined: their chi2 add up, each with its own nuisances.
+        Several are combined: their chi2 add up, but for nuisances that they share by name, which are minimised out of
+        the sum.
     model : str or Model
         Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
     sigma_sys : array_like or mapping, optional
@@ -257,6 +280,8 @@ def chi2(
     asimov : bool
         Whether the Standard Model's prediction replaces measured data, at any luminosity.  The experiments keep their
         names.
+    independent : bool
+        Whether all nuisances of each experiment are its own.
     **at : array_like
         The model's parameters by name, as in `events`.
 
@@ -284,7 +309,7 @@ def chi2(
     >>> chi2("coherent-csi", "chi", m_zprime=[100, 200]).round(4)
     array([8.4882, 3.1303])
     """
-    rows, x = prepare_points(experiments, model, at, asimov)
+    rows, x = prepare_points(experiments, model, at, asimov, independent)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     result = rows.likelihood.chi2(x, rows.index, settings)
     warn(*doubts_about(rows, x, settings))

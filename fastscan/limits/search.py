@@ -1,170 +1,285 @@
-"""The search for crossings along columns whose chi2 costs a fit: few evaluations, and numpy between them.
+"""The search for crossings along columns of any kind, such as those of counted events.
 
-It gives what `fastscan.kernels.crossings.crossings` gives for Gaussian columns, in the same way: columns are computed
-at rungs, every change of the slope's sign is refined to an extremum, and between neighbouring rungs and extrema, where
-chi2 is monotonic, each crossing has a bracket of its own.  A root depends only on its own column, to the last bit,
-whatever columns stand beside it.
+The chi2 of counted events is a minimisation at every point, so columns are computed at few.  They begin with the rungs
+of a coarse ladder and with the strengths at which a column may turn.  Where the polynomial of degree 5 that shares chi2
+and two derivatives with neighbouring points turns more than once between them, a point is added in the middle.  After
+that every change of the slope's sign is one extremum, which is refined, and becomes a point.  Between points chi2 is
+monotonic, so each crossing has a bracket, and is refined there.
+
+Points of many columns are computed together, but no number depends on the columns beside it, to the last bit: all is
+done element by element, and each bracket stands still once it is done.  Where chi2 is infinite, because something is
+observed where nothing is predicted, it is above every level, and falls from there and rises to there.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
+from fastscan.kernels.roots import LAST_STEP
+from fastscan.likelihoods.columns import Columns
 from fastscan.typing import Array, BoolArray, IntArray
 
-LAST_STEP = 1e-8  # relative to x: the error after a Newton step is about the step's square, here below rounding
+LADDER = np.geomspace(1e-9, 1e6, 31)  # x in units of a row's scale: 2 rungs for a factor of ten
+TOGETHER = 2**17  # rungs of so many are computed at once, which bounds the memory
+SHALLOWEST = 1e-6  # of a pair of extrema that is looked for between rungs, in chi2
+MOST_HALVINGS = 20  # of the way from one rung to the next; the columns of the package need up to 5
+SAMPLES = np.linspace(0.125, 0.875, 7)  # of the way from one point to the next
 
 
-class Evaluated(Protocol):
-    """What the search asks of columns."""
+class Found(NamedTuple):
+    """What a search finds in columns.
 
-    def derivatives(self, column: IntArray, x: Array) -> tuple[Array, Array, Array]:
-        """chi2 and its first and second derivative in x at points; nan derivatives where chi2 is infinite."""
+    Attributes
+    ----------
+    lowest, at_zero : array, shape (columns,)
+        The infimum of chi2, and chi2 at x = 0.
+    flat : array of bool, shape (columns,)
+        Whether chi2 changes by no more than delta up to the largest x.
+    number : array of int, shape (columns,)
+        How many crossings there are.
+    x : array, shape (crossings,)
+        The crossings, column after column, descending in each.
+    """
+
+    lowest: Array
+    at_zero: Array
+    flat: BoolArray
+    number: IntArray
+    x: Array
 
 
-def crossings(
-    columns: Evaluated, rungs: Array, delta: float, largest: float
-) -> tuple[Array, Array, BoolArray, IntArray, Array]:
-    """Where chi2 along columns crosses its infimum + delta, and what else a limit needs to know of each column.
+class _Points(NamedTuple):
+    """Points of columns, by column and then by x, with chi2 and its derivatives."""
+
+    column: IntArray
+    x: Array
+    chi2: Array
+    slope: Array
+    curvature: Array
+
+    def at(self, chosen: IntArray) -> "_Points":
+        return _Points(self.column[chosen], *(each[chosen] for each in self[1:]))
+
+    def rises_after(self) -> BoolArray:
+        """Whether chi2 rises with x after each point; from infinity it falls."""
+        rises: BoolArray = (self.slope > 0) | ((self.slope == 0) & (self.curvature > 0))
+        return rises
+
+    def rises_before(self) -> BoolArray:
+        """Whether chi2 rises with x before each point; to infinity it does."""
+        rises: BoolArray = (self.slope > 0) | ((self.slope == 0) & (self.curvature < 0)) | np.isinf(self.chi2)
+        return rises
+
+    def neighbours(self) -> tuple["_Points", "_Points"]:
+        """Every point that has another above it in its column, and that other one."""
+        lower = np.flatnonzero(self.column[1:] == self.column[:-1])
+        return self.at(lower), self.at(lower + 1)
+
+
+class _Brackets(NamedTuple):
+    """Brackets around a root of a function each: their ends, where to start, and whether it rises through its root."""
+
+    column: IntArray
+    low: Array
+    high: Array
+    start: Array
+    rises: BoolArray
+
+
+def search(columns: Columns, delta: float, largest_x: float, signed: bool) -> Found:
+    """Where Delta chi2 crosses a threshold, and what else a limit needs to know.
 
     Parameters
     ----------
-    columns : PoissonColumns
-    rungs : array, shape (columns, rungs)
-        Strengths x at which each column is computed, ascending, 0 among them.
+    columns : Columns
     delta : float
         chi2 above the infimum; infinity finds no crossing.
-    largest : float
-        A column is flat if chi2 changes by no more than delta up to this x, of either sign.
-
-    Returns
-    -------
-    lowest, at_zero : array, shape (columns,)
-        The infimum of chi2 over all x, and chi2 at x = 0.
-    flat : array of bool, shape (columns,)
-    count : array of int, shape (columns,)
-        Number of crossings.
-    crossing : array, shape (crossings,)
-        x of the crossings, column after column, descending in each.
+    largest_x : float
+        A column is flat if chi2 changes by no more than delta up to this x, of either sign where x can be below 0.
+    signed : bool
+        Whether x can be below 0.
     """
-    size = len(rungs)
-    column, x, values = _explored(columns, rungs)
-    first = np.searchsorted(column, np.arange(size))
-    lowest = np.minimum.reduceat(values, first)
-    near = np.abs(x) <= largest
-    deepest = np.minimum.reduceat(np.where(near, values, np.inf), first)
-    highest = np.maximum.reduceat(np.where(near, values, -np.inf), first)
-    at_zero = np.maximum.reduceat(np.where(x == 0, values, -np.inf), first)
-    level = lowest + delta
-    above = values > level[column]
-    place = np.flatnonzero((column[1:] == column[:-1]) & (above[1:] != above[:-1]))
-    own = column[place]
-    start = _secant(x[place], x[place + 1], values[place] - level[own], values[place + 1] - level[own])
-    rises = np.where(above[place + 1], 1.0, -1.0)
-    crossing = _refined(columns, own, x[place], x[place + 1], rises, start, level[own])
-    descending = np.lexsort((-crossing, own))
-    flat = highest <= deepest + delta
-    return lowest, at_zero, flat, np.bincount(own, minlength=size), crossing[descending]
+    turning = columns.turning()
+    size = max(1, TOGETHER // (LADDER.size * (1 + signed) + turning.shape[1]))
+    parts = np.split(np.arange(columns.row.size), range(size, columns.row.size, size))
+    found = [_found(columns.some(part), turning[part], delta, largest_x, signed) for part in parts]
+    return Found(*map(np.concatenate, zip(*found, strict=True)))
 
 
-def lowest(columns: Evaluated, rungs: Array) -> Array:
-    """The strength x of each column at which chi2 is smallest, of several the nearest to 0, shape (columns,).
+def _found(columns: Columns, turning: Array, delta: float, largest_x: float, signed: bool) -> Found:
+    """As `search`, of columns that are computed at once."""
+    rungs, points = _explored(columns, turning, largest_x, signed)
+    first = np.searchsorted(points.column, np.arange(columns.row.size))
+    level = np.minimum.reduceat(points.chi2, first) + delta
+    column, x = _crossings(columns, points, level)
+    near = np.abs(points.x) <= largest_x
+    deepest = np.minimum.reduceat(np.where(near, points.chi2, np.inf), first)
+    highest = np.maximum.reduceat(np.where(near, points.chi2, -np.inf), first)
+    return Found(
+        np.minimum.reduceat(points.chi2, first),
+        rungs.chi2[rungs.x == 0],
+        highest <= deepest + delta,
+        np.bincount(column, minlength=columns.row.size),
+        x[np.lexsort((-x, column))],
+    )
+
+
+def best_strengths(columns: Columns, largest_x: float, signed: bool) -> Array:
+    """The strength x of each column at which chi2 is smallest, of several the nearest to 0; shape (columns,).
 
     Parameters
     ----------
-    columns, rungs
-        As in `crossings`.
+    columns, largest_x, signed
+        As in `search`.  Where chi2 falls towards ever larger x, the largest that is looked at is the best.
     """
-    column, x, values = _explored(columns, rungs)
-    order = np.lexsort((np.abs(x), values, column))
-    found: Array = x[order[np.searchsorted(column, np.arange(len(rungs)))]]
-    return found
+    _, points = _explored(columns, columns.turning(), largest_x, signed)
+    order = np.lexsort((np.abs(points.x), points.chi2, points.column))
+    best: Array = points.x[order[np.searchsorted(points.column, np.arange(columns.row.size))]]
+    return best
 
 
-def _explored(columns: Evaluated, rungs: Array) -> tuple[IntArray, Array, Array]:
-    """Column, x and chi2 at all rungs and extrema, column after column, ascending in x."""
-    size, width = rungs.shape
-    chi2, slope, _ = columns.derivatives(np.repeat(np.arange(size), width), rungs.ravel())
-    column, turning, extreme = _extrema(columns, rungs, chi2.reshape(size, width), slope.reshape(size, width))
-    column = np.concatenate([np.repeat(np.arange(size), width), column])
-    x, values = np.concatenate([rungs.ravel(), turning]), np.concatenate([chi2, extreme])
-    order = np.lexsort((x, column))
-    return column[order], x[order], values[order]
+def _explored(columns: Columns, turning: Array, largest_x: float, signed: bool) -> tuple[_Points, _Points]:
+    """The rungs of columns; and all points, so many that between neighbours chi2 is monotonic."""
+    rungs = _looked_at(columns, *_rungs(columns, turning, largest_x, signed))
+    return rungs, _with_extrema(columns, _with_middles(columns, rungs))
 
 
-def _extrema(columns: Evaluated, rungs: Array, chi2: Array, slope: Array) -> tuple[IntArray, Array, Array]:
-    """Column, x and chi2 of every extremum between rungs; arrays given are of shape (columns, rungs).
+def _rungs(columns: Columns, turning: Array, largest_x: float, signed: bool) -> tuple[IntArray, Array]:
+    """Column and x of every rung, by column and then by x, each once."""
+    size = columns.row.size
+    above = columns.scale[columns.row, None] * LADDER
+    each = [np.zeros((size, 1)), above, np.full((size, 1), largest_x), turning if signed else np.maximum(turning, 0.0)]
+    if signed:
+        each += [-above, np.full((size, 1), -largest_x)]
+    rungs = np.sort(np.concatenate(each, axis=1), axis=1)
+    new = np.diff(rungs, axis=1, prepend=-np.inf) > 0
+    return np.nonzero(new)[0], rungs[new]
 
-    Where chi2 is infinite, it falls towards larger x before what is finite, and rises after it.
+
+def _looked_at(columns: Columns, column: IntArray, x: Array) -> _Points:
+    return _Points(column, x, *columns.derivatives(column, x))
+
+
+def _with(columns: Columns, points: _Points, column: IntArray, x: Array) -> _Points:
+    """Points, and others in their places among them."""
+    both = zip(points[1:], _looked_at(columns, column, x)[1:], strict=True)
+    together = _Points(np.concatenate([points.column, column]), *map(np.concatenate, both))
+    return together.at(np.lexsort((together.x, together.column)))
+
+
+def _with_middles(columns: Columns, points: _Points) -> _Points:
+    """Points, and so many between them that between neighbours chi2 turns at most once."""
+    end = LADDER[-1] * columns.scale[columns.row]  # beyond it chi2 grows with a power of x, or stays
+    for _ in range(MOST_HALVINGS):
+        low, high = points.neighbours()
+        on_ladder = np.maximum(np.abs(low.x), np.abs(high.x)) <= end[low.column]
+        doubtful = on_ladder & _turns_often(low, high)
+        if not doubtful.any():
+            break
+        points = _with(columns, points, low.column[doubtful], 0.5 * (low.x + high.x)[doubtful])
+    return points
+
+
+def _turns_often(low: _Points, high: _Points) -> BoolArray:
+    """Whether chi2 seems to turn more than once between points, by the polynomial of degree 5 through both.
+
+    With t from 0 to 1 the polynomial is chi2 + slope t + curvature t^2 / 2 + a t^3 + b t^4 + c t^5.  Its slope is
+    sampled; where chi2 is infinite it is nan, and nothing is seen.
     """
-    infinite = np.isinf(chi2)
-    left = (slope[:, :-1] > 0) & ~infinite[:, :-1]
-    right = (slope[:, 1:] > 0) | infinite[:, 1:]
-    column, rung = np.nonzero((left != right) & ~(infinite[:, :-1] & infinite[:, 1:]))
-    low, high = rungs[column, rung], rungs[column, rung + 1]
-    rises = np.where(right[column, rung], 1.0, -1.0)
-    start = _secant(low, high, slope[column, rung], slope[column, rung + 1])
-    beyond = np.where(infinite[column, rung + 1], np.inf, -np.inf)  # the slope where chi2 is infinite
-    turning = _refined(columns, column, low, high, rises, start, beyond=beyond)
-    return column, turning, columns.derivatives(column, turning)[0]
+    width = high.x - low.x
+    with np.errstate(invalid="ignore"):
+        slope, curvature = low.slope * width, low.curvature * width * width
+        rise = high.chi2 - low.chi2 - slope - 0.5 * curvature  # all three: what power 3 and higher add at t = 1
+        steeper = high.slope * width - slope - curvature
+        rounder = high.curvature * width * width - curvature
+        a = 10.0 * rise - 4.0 * steeper + 0.5 * rounder
+        b = -15.0 * rise + 7.0 * steeper - rounder
+        c = 6.0 * rise - 3.0 * steeper + 0.5 * rounder
+        t = SAMPLES[:, None]
+        between = slope + t * (curvature + t * (3.0 * a + t * (4.0 * b + t * (5.0 * c))))
+        sampled = np.concatenate([slope[None], between, (high.slope * width)[None]])
+        rises = np.concatenate([low.rises_after()[None], between > 0, high.rises_before()[None]])
+        turns = np.count_nonzero(rises[1:] != rises[:-1], axis=0)
+        often: BoolArray = (turns > 1) & (sampled.min(axis=0) < -SHALLOWEST) & (sampled.max(axis=0) > SHALLOWEST)
+    return often
 
 
-def _secant(low: Array, high: Array, below: Array, above: Array) -> Array:
-    """Where straight lines between the ends of brackets are zero; in the middle where an end is not finite."""
-    finite = np.isfinite(below) & np.isfinite(above)
-    below, above = np.where(finite, below, -1.0), np.where(finite, above, 1.0)
-    found: Array = np.clip(low + (high - low) * (below / (below - above)), low, high)
-    return found
+def _with_extrema(columns: Columns, points: _Points) -> _Points:
+    """Points, and every extremum between them."""
+    low, high = points.neighbours()
+    somewhere_finite = np.minimum(low.chi2, high.chi2) < np.inf
+    turns = np.flatnonzero((low.rises_after() != high.rises_before()) & somewhere_finite)
+    low, high = low.at(turns), high.at(turns)
+    at_infinity = np.where(np.isinf(low.chi2), -np.inf, np.inf)  # the slope there, on the side of the infinite end
+
+    def slope(bracket: IntArray, x: Array) -> tuple[Array, Array]:
+        chi2, slope, curvature = columns.derivatives(low.column[bracket], x)
+        return np.where(np.isinf(chi2), at_infinity[bracket], slope), curvature
+
+    start = _secant(low.x, high.x, low.slope, high.slope)
+    brackets = _Brackets(low.column, low.x, high.x, start, high.rises_before())
+    return _with(columns, points, low.column, _refined(slope, brackets, columns))
+
+
+def _crossings(columns: Columns, points: _Points, level: Array) -> tuple[IntArray, Array]:
+    """Column and x of every crossing of each column's level."""
+    low, high = points.neighbours()
+    crosses = np.flatnonzero((low.chi2 > level[low.column]) != (high.chi2 > level[low.column]))
+    low, high = low.at(crosses), high.at(crosses)
+    own = level[low.column]
+    start = _secant(low.x, high.x, low.chi2 - own, high.chi2 - own)
+    brackets = _Brackets(low.column, low.x, high.x, start, high.chi2 > own)
+
+    def excess(bracket: IntArray, x: Array) -> tuple[Array, Array]:
+        chi2, slope, _ = columns.derivatives(low.column[bracket], x)
+        return chi2 - own[bracket], slope
+
+    return low.column, _refined(excess, brackets, columns)
+
+
+def _secant(low: Array, high: Array, at_low: Array, at_high: Array) -> Array:
+    """Where the straight line from one end of a bracket to the other is zero, or the middle if that is an end or none.
+
+    An end at which a slope is zero is another extremum, such as the maximum before a minimum: not to be begun at.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        zero = low + (high - low) * at_low / (at_low - at_high)
+    return np.where((low < zero) & (zero < high), zero, 0.5 * (low + high))
 
 
 def _refined(
-    columns: Evaluated,
-    column: IntArray,
-    low: Array,
-    high: Array,
-    rises: Array,
-    start: Array,
-    level: Array | None = None,
-    beyond: Array | None = None,
+    function: Callable[[IntArray, Array], tuple[Array, Array]], brackets: _Brackets, columns: Columns
 ) -> Array:
-    """x in each bracket at which chi2 equals a level, or, without levels, at which its slope is zero.
+    """The root of a function in each bracket, as `fastscan.kernels.roots.refined` finds it.
 
-    Newton's method in all brackets.  A step that leaves its bracket, or is longer than half the step before, is
-    replaced by halving the bracket.  A root is done after a step shorter than LAST_STEP.
+    Newton's method in all brackets at once.  A step that leaves its bracket, or is longer than half the step before,
+    is replaced by halving the bracket.
 
     Parameters
     ----------
-    columns
-    column : array of int, shape (brackets,)
-    low, high : array, shape (brackets,)
-        Ends of the brackets.
-    rises : array, shape (brackets,)
-        1 where the function rises through its root, else -1.
-    start : array, shape (brackets,)
-    level : array, shape (brackets,), optional
-    beyond : array, shape (brackets,), optional
-        The slope where chi2 is infinite; only without levels.
+    function : callable
+        Function from indices of brackets and an x in each to its values and slopes.
+    brackets : _Brackets
+    columns : Columns
+        Those of the brackets; a step that is small beside the first rung of a column is small enough.
 
     Returns
     -------
     array, shape (brackets,)
     """
-    low, high, x, step = low.copy(), high.copy(), start.copy(), high - low
-    moving = np.flatnonzero(step > 0)
+    low, high, x = brackets.low.copy(), brackets.high.copy(), brackets.start.copy()
+    smallest = LADDER[0] * columns.scale[columns.row[brackets.column]]
+    step, moving = high - low, np.arange(x.size)
     while moving.size:
-        chi2, slope, curvature = columns.derivatives(column[moving], x[moving])
-        if level is not None:
-            function, change = chi2 - level[moving], slope
-        else:
-            assert beyond is not None
-            function, change = np.where(np.isinf(chi2), beyond[moving], slope), curvature
-        passed = function * rises[moving] > 0
         at = x[moving]
-        lower, upper = np.where(passed, low[moving], at), np.where(passed, at, high[moving])
-        usable = np.isfinite(function) & np.isfinite(change) & (change != 0)
-        newton = at - np.where(usable, function, 0.0) / np.where(usable, change, 1.0)
-        safe = usable & (lower <= newton) & (newton <= upper) & (np.abs(newton - at) <= 0.5 * np.abs(step[moving]))
-        following = np.where(safe, newton, 0.5 * (lower + upper))
-        low[moving], high[moving], step[moving], x[moving] = lower, upper, following - at, following
-        moving = moving[np.abs(step[moving]) > LAST_STEP * np.abs(following)]
+        value, slope = function(moving, at)
+        beyond = (value > 0) == brackets.rises[moving]
+        a, b = np.where(beyond, low[moving], at), np.where(beyond, at, high[moving])
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            newton = at - value / slope
+        safe = (a <= newton) & (newton <= b) & (np.abs(newton - at) <= 0.5 * np.abs(step[moving]))
+        following = np.where(safe, newton, 0.5 * (a + b))
+        low[moving], high[moving], step[moving], x[moving] = a, b, following - at, following
+        moving = moving[np.abs(following - at) > LAST_STEP * np.maximum(np.abs(following), smallest[moving])]
     return x

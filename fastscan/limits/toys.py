@@ -1,35 +1,71 @@
 """Simulated measurements ("toys"): how often one whose theory is right fits worse than the data.
 
 A toy has counts that are drawn by Poisson's law, or Gauss's, around what is expected at the best nuisances of the data,
-and centres of the nuisances' constraints that are drawn around these nuisances.  Toys are rows of one likelihood.  Each
-has random numbers of its own, so that it depends neither on the other toys nor on threads.
+and centres of the nuisances' constraints that are drawn around these nuisances.  Each toy is a column of its own.  It
+has random numbers of its own too, so that it depends neither on the other toys nor on threads.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from fastscan.errors import InputError
 from fastscan.experiments.observations import Counts
-from fastscan.likelihoods.gaussian import square_roots
-from fastscan.likelihoods.likelihood import Likelihood, combine, no_roots, powers
-from fastscan.likelihoods.poisson import PoissonCounts
+from fastscan.kernels.polynomials import polynomials
+from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
+from fastscan.likelihoods.likelihood import norm_of, powers
+from fastscan.likelihoods.poisson import Block, PoissonColumns, PseudoData
 from fastscan.likelihoods.predictions import signal_in_energy
 from fastscan.likelihoods.response import response
-from fastscan.likelihoods.settings import Settings
-from fastscan.limits import crossings
-from fastscan.limits.compared import Compared
+from fastscan.limits.compared import Compared, in_block
+from fastscan.limits.crossings import infimum
 from fastscan.limits.points import Rows
-from fastscan.typing import Array
+from fastscan.typing import Array, IntArray
 
 AT_ONCE = 500  # toys that are drawn together: this bounds the memory
 MOST_EXPECTED = 1e15  # events in a bin that Poisson's law is drawn for
-Fitted = Sequence[tuple[Compared, Array]]  # what each member compares, and its best nuisances
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The data of some toys.
+
+    Attributes
+    ----------
+    data : list of array, shape (toys, bins)
+        Of each member.
+    centres : array, shape (toys, nuisances)
+        Of all nuisances.
+    """
+
+    data: list[Array]
+    centres: Array
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnBlock(Block):
+    """A block in which each row has data and centres of its own, arrays of shape (rows, bins) and (rows, nuisances)."""
+
+    drawn: Array
+    centres: Array
+
+    def filled(
+        self,
+        row: IntArray,
+        x: Array,
+        column: IntArray,
+        width: int,
+        in_parallel: bool | None = None,
+        sets: PseudoData | None = None,
+    ) -> tuple[Array, int]:
+        """See `Block.filled`."""
+        return super().filled(row, x, column, width, in_parallel, sets or PseudoData(self.drawn, self.centres, row))
 
 
 def chi2_of_toys(
-    rows: Rows, settings: Settings, x: float, fitted: Fitted, toys: int, seed: int, is_best: bool
+    rows: Rows, columns: Columns, x: float, members: Sequence[Compared], z: Array, toys: int, seed: int, is_best: bool
 ) -> Array:
     """chi2 of toys at a point, with the nuisances minimised out.
 
@@ -37,12 +73,14 @@ def chi2_of_toys(
     ----------
     rows : Rows
         Those of one row.
-    settings : Settings
-        Of the data, scalars.
+    columns : Columns
+        One column of their likelihood.
     x : float
         The strength.
-    fitted : sequence of (Compared, array)
-        What each member compares there, and its best nuisances.
+    members : sequence of Compared
+        What each member compares there.
+    z : array, shape (nuisances,)
+        The best nuisances.
     toys : int
     seed : int
         What the random numbers of all toys begin with.
@@ -58,87 +96,90 @@ def chi2_of_toys(
     InputError
         Where too many events are expected for random numbers.
     """
-    if any((each.expected + z @ each.changes).max() > MOST_EXPECTED for each, z in fitted):
+    if any(each.expected_at(z).max() > MOST_EXPECTED for each in members):
         raise InputError(f"toys need at most {MOST_EXPECTED:g} events in a bin")
-    strength, found = rows.interaction.strength, [np.empty(0)]
-    for likelihood in _likelihoods(rows, fitted, toys, seed):
-        number = likelihood.change.shape[1]
-        columns, _ = likelihood.columns(np.arange(number), settings)
+    strength, found = rows.interaction.strength, []
+    for first in range(0, toys, AT_ONCE):
+        numbers = range(first, min(first + AT_ONCE, toys))
+        those = _columns(rows, columns, members, _drawn(members, z, seed, numbers))
         if is_best:
-            found.append(crossings.infimum(columns, strength.largest_x, strength.signed))
+            found.append(infimum(those, strength.largest_x, strength.signed))
         else:
-            found.append(columns.derivatives(np.arange(number), np.full(number, x))[0])
+            found.append(those.derivatives(np.arange(len(numbers)), np.full(len(numbers), x))[0])
     return np.concatenate(found)
 
 
-def _likelihoods(rows: Rows, fitted: Fitted, toys: int, seed: int) -> Iterator[Likelihood]:
-    """The likelihoods of some toys at a time, each toy a row."""
-    for first in range(0, toys, AT_ONCE):
-        streams = [np.random.default_rng([seed, toy]) for toy in range(first, min(first + AT_ONCE, toys))]
-        members = []
-        for place, (member, z) in enumerate(fitted):
-            drawn = [_drawn(member, z, stream) for stream in streams]
-            data, centres = (np.stack(each) for each in zip(*drawn, strict=True))
-            members.append((_counted if member.variance is None else _gaussian)(rows, place, member, data, centres))
-        yield combine(members)
+def _drawn(members: Sequence[Compared], z: Array, seed: int, numbers: range) -> Drawn:
+    data: list[list[Array]] = [[] for _ in members]
+    centres = []
+    for number in numbers:
+        stream = np.random.default_rng([seed, number])
+        for own, member in zip(data, members, strict=True):
+            expected = member.expected_at(z)
+            if member.variance is None:  # a bin without events can have less than nothing expected
+                own.append(stream.poisson(np.maximum(expected, 0.0)).astype(float))
+            else:
+                own.append(stream.normal(expected, np.sqrt(member.variance)))
+        centres.append(stream.normal(z, 1.0))
+    return Drawn([np.stack(each) for each in data], np.stack(centres))
 
 
-def _drawn(member: Compared, z: Array, stream: np.random.Generator) -> tuple[Array, Array]:
-    """The data of a toy, and the centres of its nuisances' constraints."""
-    expected = member.expected + z @ member.changes
-    if member.variance is None:
-        data: Array = stream.poisson(np.maximum(expected, 0.0)).astype(float)
-    else:
-        data = stream.normal(expected, np.sqrt(member.variance))
-    return data, stream.normal(z, 1.0)
+def _columns(rows: Rows, columns: Columns, members: Sequence[Compared], toys: Drawn) -> Columns:
+    """A column, which is a row too, for each toy, from the one column of the data.
 
-
-def _counted(rows: Rows, place: int, member: Compared, data: Array, centres: Array) -> Likelihood:
-    """The likelihood of a member with counted events for data (toys, bins) and centres (toys, nuisances)."""
-    whole = rows.likelihood
-    counts = whole.counted[place]
-    assert counts is not None
-    again = replace(counts, data=data, centres=centres)
-    change = np.repeat(whole.change[place, :, : counts.rates.shape[1] - 1], len(data), axis=0)
-    return _member(whole, place, again.totals, no_roots(*again.totals.shape), change, again)
-
-
-def _gaussian(rows: Rows, place: int, member: Compared, data: Array, centres: Array) -> Likelihood:
-    """As `_counted`, of a member whose data have a variance.
-
-    A centre c of the normalisation z, which multiplies m, is another prediction: d - m (1 + sigma z) with the penalty
-    (z - c)^2 is d - m (1 + sigma c) - sigma m y with y^2.  So it changes S_dd, and neither D nor S_mm.
+    A centre c of the own normalisation of a member with a variance changes what is predicted: in d - m (1 + sigma z)
+    with the penalty (z - c)^2, m is replaced by m (1 + sigma c), and sigma by sigma / (1 + sigma c), and all other
+    errors of the normalisation too.  The noise is 1, as the members' variance is whole.
     """
-    assert member.variance is not None
-    polynomials = signal_in_energy(member.experiment, rows.interaction, rows.values)[:, 0]
-    arriving = response(member.experiment).arriving[0]
-    in_bins = (polynomials[..., None] * arriving[:, None]).sum(axis=0).reshape(3, -1)
-    compared = member.variance > 0
-    templates, scaling, nothing = in_bins[:, compared], member.scaling[compared], np.zeros(compared.sum())
-    subtracted = sum(member.backgrounds.values(), np.zeros(compared.size)) - member.scaling
-    roots = []
-    for each, (centre,) in zip(data - subtracted, centres, strict=True):
-        counts = Counts(each[compared], scaling, member.variance[compared], 0.0)
-        found = square_roots(templates, nothing, counts)
-        scale = 1 + member.sigma_sys * centre
-        found[0] = square_roots(scale * templates, nothing, replace(counts, background=scale * scaling))[0]
-        roots.append(found)
-    totals = np.insert(np.broadcast_to(templates.sum(axis=1), (len(data), 3)), 0, 0.0, axis=1)
-    return _member(rows.likelihood, place, totals, np.stack(roots), powers(len(data)), None)
-
-
-def _member(
-    whole: Likelihood, place: int, rates: Array, roots: Array, change: Array, counts: PoissonCounts | None
-) -> Likelihood:
-    """The likelihood of a member of another with other data, whose variance is whole."""
-    return Likelihood(
-        members=(whole.members[place],),
-        rates=rates[None],
-        roots=roots[None],
-        change=np.ascontiguousarray(change)[None],
-        spread=np.zeros(1),
-        sigma_sys=whole.sigma_sys[[place]],
-        follows=whole.follows[[place]],
-        momentum_transfer=whole.momentum_transfer[[place]],
-        counted=() if counts is None else (counts,),
+    number = len(toys.centres)
+    gaussian, blocks = (columns.others, columns.blocks) if isinstance(columns, PoissonColumns) else (columns, ())
+    assert isinstance(gaussian, GaussianColumns)
+    sums, norm = np.zeros((len(members), number, *gaussian.sums.shape[2:])), np.zeros((len(members), number))
+    scale = np.ones((len(members), number))
+    for place, member in enumerate(members):
+        if member.variance is not None:
+            scale[place] += member.own_error * toys.centres[:, member.first]
+            sums[place], norm[place] = _sums(rows, member, toys.data[place], scale[place])
+    found = []
+    for numbers, block in zip(rows.likelihood.blocks, blocks, strict=True):
+        counted = numbers[: len(block.counts)]
+        others = numbers[len(counted) :]
+        found.append(
+            DrawnBlock(
+                counts=block.counts,
+                change=np.repeat(block.change, number, axis=1),
+                sums=sums[others],
+                norm=norm[others],
+                noise=np.ones((len(numbers), number)),
+                variance=block.variance / scale[numbers] ** 2,
+                common=block.common / scale[numbers][:, None],
+                drawn=np.concatenate([np.empty((number, 0)), *(toys.data[each] for each in counted)], axis=1),
+                centres=toys.centres[:, in_block(members, rows.likelihood, numbers)],
+            )
+        )
+        sums[others] = 0.0
+    alone = GaussianColumns(
+        sums=sums,
+        scale=np.repeat(gaussian.scale, number),
+        row=np.arange(number),
+        noise=np.ones((len(members), number)),
+        variance=gaussian.variance / scale**2,
     )
+    return PoissonColumns(alone, tuple(found)) if found else alone
+
+
+def _sums(rows: Rows, member: Compared, data: Array, scale: Array) -> tuple[Array, Array]:
+    """Sums of a member with a variance in each toy, and of its squared data; its prediction is scaled in each."""
+    assert member.variance is not None
+    counts = signal_in_energy(member.experiment, rows.interaction, rows.values)[:, 0]  # (neutrinos, 3, energies)
+    arriving = response(member.experiment).arriving[0]
+    seen = member.variance > 0
+    templates = (counts[..., None] * arriving[:, None]).sum(axis=0).reshape(3, -1)[:, seen]
+    subtracted = sum(member.backgrounds.values(), -member.scaling)
+    nothing, roots, norm = np.zeros(templates.shape[1]), [], []
+    for each, factor in zip(data - subtracted, scale.tolist(), strict=True):
+        observed = Counts(each[seen], factor * member.scaling[seen], member.variance[seen], 0.0)
+        roots.append(square_roots(factor * templates, nothing, observed))
+        norm.append(norm_of(observed))
+    found: Array = polynomials(np.stack(roots)[None], np.array(powers(len(data)))[None])[0]
+    return found, np.array(norm)

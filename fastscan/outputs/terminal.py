@@ -99,7 +99,9 @@ def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
     where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
-    click.echo(f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{_data(found)})")
+    click.echo(
+        f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{_data(found)}{_shared(found)})"
+    )
     if found["expected_status"]:
         click.echo(
             "expected, from the Standard Model's prediction in place of the data: " + bound_text(found, "expected")
@@ -112,8 +114,14 @@ def print_limit(found: Record) -> None:
 
 
 def _data(record: Record) -> str:
-    """What stands at the end of the conditions of an answer where its data are not as they were measured."""
-    return f", {SCALED}" if record["scaled_data"] else f", {ASIMOV}" if record["asimov"] else ""
+    """The end of the conditions of an answer: what its data are that aren't as measured, and what experiments share."""
+    data = SCALED if record["scaled_data"] else ASIMOV if record["asimov"] else ""
+    return "".join(f", {each}" for each in (data, _shared(record)) if each)
+
+
+def _shared(record: Record) -> str:
+    """The nuisances that experiments share, in words; nothing where they share none."""
+    return f"shared {' and '.join(record['shared_nuisances'])}" if record["shared_nuisances"] else ""
 
 
 def print_limits(found: Iterable[Record], cl: float, dof: int, labels: Mapping[str, str] | None = None) -> None:
@@ -159,7 +167,8 @@ def _by_kind(found: Iterable[Record]) -> dict[str, list[Record]]:
     for each in found:
         sides = "Lower limits" if _is_on_mass(each) else "Limits" if "limit_low" in each else "Upper limits"
         data = f" from {ASIMOV}" if each["asimov"] else ""
-        groups.setdefault(f"{sides} on {limited_axis(each).text}{data}", []).append(each)
+        shared = f" with {_shared(each)}" if _shared(each) else ""
+        groups.setdefault(f"{sides} on {limited_axis(each).text}{data}{shared}", []).append(each)
     return groups or {f"Lower limits on {M_ZPRIME.text}": []}
 
 
@@ -218,6 +227,8 @@ def print_group(group: Record) -> None:
     click.echo(f"  tasks       {group['tasks_done']:>7}  of {group['tasks']}, {state}")
     if group["asimov"]:
         click.echo(f"  data        {ASIMOV}, the Standard Model's prediction")
+    if group["shared_nuisances"]:
+        click.echo(f"  shared      {', '.join(group['shared_nuisances'])}")
     made = f"{group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}"
     click.echo(f"  made by     {shown(made)}")
 

@@ -80,11 +80,15 @@ class Points:
 
 @dataclass(frozen=True)
 class Combination:
-    """Experiments whose chi2 add up under a name; `sigma_sys` fixes some errors, and the others follow the axis."""
+    """Experiments whose chi2 add up under a name; `sigma_sys` fixes some errors, and the others follow the axis.
+
+    They share nuisances by name, unless they are `independent`.
+    """
 
     name: str
     experiments: tuple[Experiment, ...]
     sigma_sys: dict[str, float]
+    independent: bool = False
 
 
 @dataclass(frozen=True)
@@ -246,8 +250,9 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
         ends = (SIGMA_SYS.low, SIGMA_SYS.high)
         sigma = {each.name: fixed.relative(each.name, *ends) for each in members if each.name in fixed}
         fixed.done(known=[each.name for each in members])
+        independent = "independent" in entry and entry.flag("independent")
         entry.done()
-        found.append(Combination(name, members, sigma))
+        found.append(Combination(name, members, sigma, independent))
     return tuple(found)
 
 

@@ -65,7 +65,8 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
     given = source.axes_of(model)
     mesh = np.meshgrid(*(given[axis.name].array() for axis in model.rows), indexing="ij")
     rows = {axis.name: each.ravel() for axis, each in zip(model.rows, mesh, strict=True)}
-    found = likelihood.build(measured.experiments, model, rows, measured.sigma_sys)
+    joint = likelihood.build(measured.experiments, model, rows, measured.sigma_sys)
+    found = joint.independent() if measured.independent else joint
     points = {
         axis.name: given[axis.name].array() if axis.name in given else _left_out(axis, found, combined)
         for axis in (*model.parameters, *SETTINGS)
@@ -84,6 +85,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
             "asimov": False,
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
+            "independent": measured.independent,
             "model": model.identity(),
             "data": {name: data_files.digest(name) for name in data_files.INPUTS},
             "axes": {axis: each.described() for axis, each in given.items()},

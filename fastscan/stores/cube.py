@@ -87,6 +87,12 @@ class Cube:
         """The cube that the same grid makes with ``asimov = true``."""
         return replace(self, identity={**self.identity, "asimov": True}, likelihood=self.expected)
 
+    def with_independent_errors(self) -> "Cube":
+        """The cube that the same grid makes where its combination has ``independent = true``."""
+        likelihood = self.likelihood.independent()
+        expected = self.expected.independent() if self.is_measured else likelihood
+        return replace(self, identity={**self.identity, "independent": True}, likelihood=likelihood, expected=expected)
+
     @property
     def axes(self) -> dict[str, Axis]:
         """The axes by their names, in the order of the dimensions."""

@@ -66,13 +66,14 @@ CARRIED = {
     "roots": Stored(("member", "shape", "sum", "left", "right"), "1", "square roots of sums over bins, by features"),
     "change": Stored(("member", "row", "feature", "power"), "1", "changes of the features as polynomials in x"),
     "spread": Stored(("member",), "1", "part of the variance that grows with the luminosity squared, relative"),
+    "norm": Stored(("member",), "1", "sum of the squared data over their variance"),
     "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error, or the one at which it is fixed"),
     "follows": Stored(("member",), "1", "1 where the axis sigma_sys replaces it, else 0"),
     "momentum_transfer": Stored(("member",), "MeV", "largest momentum transfer"),
 }
 # Beside it, in a group of its own where any data are measured: what differs with the Standard Model's prediction in
 # place of the data.
-EXPECTED = {name: CARRIED[name] for name in ("roots", "spread")}
+EXPECTED = {name: CARRIED[name] for name in ("roots", "spread", "norm")}
 # And in another group where rows have integrals of their own: what makes any row, see
 # `fastscan.likelihoods.exchanges.packed`; where data are measured, another has what differs with the prediction.
 EXCHANGES = {

@@ -281,7 +281,8 @@ def read(root: zarr.Group, name: str) -> Cube:
         points = sync(_read_arrays(aside, axes))
         layout = Layout.read(tuple(each.size for each in points.values()), identity)
         sync(_require_plain_cube(aside, layout))
-        likelihood = Likelihood(tuple(identity["members"]), **_carried(aside, "likelihood", CARRIED))
+        arrays = _carried(aside, "likelihood", CARRIED) | _common_of(identity)
+        likelihood = Likelihood(tuple(identity["members"]), **arrays)
         _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
         if "counted/zarr.json" in attributes["checksums"]:
             likelihood = replace(likelihood, counted=poisson.unpacked(_carried(aside, "counted", COUNTED)))
@@ -319,7 +320,7 @@ def _require_shapes(likelihood: Likelihood, rows: int) -> None:
     wanted = {
         "roots": (*one, shapes, 3, basis, basis),
         "change": (*one, rows, basis - 1, 3),
-        **dict.fromkeys(("spread", "sigma_sys", "follows", "momentum_transfer"), one),
+        **dict.fromkeys(("spread", "norm", "sigma_sys", "follows", "momentum_transfer"), one),
     }
     wrong = [name for name, shape in wanted.items() if getattr(likelihood, name).shape != shape]
     if wrong or members != len(likelihood.members) or shapes not in (1, rows):
@@ -339,6 +340,16 @@ def _require_counted(likelihood: Likelihood) -> None:
     ]
     if len(likelihood.counted) != members or not all([*fitting, *remade]):
         raise ValueError("its counted events don't fit its likelihood's arrays")
+
+
+def _common_of(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The errors that members can have in common, which their files say."""
+    shared = [dict(identity["experiments"][member]["shared"]) for member in identity["members"]]
+    if identity["independent"]:
+        shared = [{} for _ in shared]
+    named = tuple(dict.fromkeys(name for each in shared for name in each))
+    common = np.array([[float(each.get(name, 0.0)) for name in named] for each in shared])
+    return {"named": named, "common": common.reshape(len(shared), len(named))}
 
 
 def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[str, Any]:
@@ -496,6 +507,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
                 "hash": cube.hash,
                 "references": cube.references,
                 "asimov": cube.is_asimov,
+                "shared_nuisances": cube.likelihood.shared,
             }
         )
     return described
