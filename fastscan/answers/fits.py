@@ -1,20 +1,22 @@
 """A fit: what is expected at one point of a model at the best nuisances, beside the data, and what chi2 is made of."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from fastscan.answers.shown import Shown, show
+from fastscan.answers.shown import Shown, bin_records, show
 from fastscan.errors import InputError, warn
 from fastscan.experiments.catalogue import Experiments
 from fastscan.inputs import arguments
+from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.settings import SigmaSys
 from fastscan.limits.compared import Compared, best_nuisances, compared, errors, nuisance_names
 from fastscan.limits.points import AnyModel, doubts_about, prepare, prepare_points
 from fastscan.limits.search import best_strengths
 from fastscan.limits.toys import chi2_of_toys
-from fastscan.typing import Array
+from fastscan.typing import Array, Record
 
 MOST_TOYS, LARGEST_SEED = 100_000, 2**53
 
@@ -62,6 +64,19 @@ class FittedExperiment:
     after: Shown
     chi2: Array
 
+    def components(self) -> dict[str, tuple[float, float]]:
+        """Events in all bins by component, before and after, and the sum of all as ``expected``."""
+        before, after = _components(self.before), _components(self.after)
+        return {key: (float(each.sum()), float(after[key].sum())) for key, each in before.items()}
+
+    def bins(self) -> list[Record]:
+        """A record for each bin, see `fastscan.answers.shown`; ``before`` are events with all nuisances at 0."""
+        expected, before = _components(self.after)["expected"], _components(self.before)["expected"]
+        more = {"expected": expected, "expected_before": before, "chi2": self.chi2}
+        columns = zip(*(each.ravel().tolist() for each in more.values()), strict=True)
+        records = zip(bin_records(self.after), columns, strict=True)
+        return [{**each, **dict(zip(more, numbers, strict=True))} for each, numbers in records]
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -69,9 +84,9 @@ class Fit:
 
     Attributes
     ----------
-    model : str
+    interaction : Interaction
     at : dict of str to float
-        The model's parameters, in the units of their axes.
+        The model's parameters by name, in the units of their axes.
     is_best : bool
         Whether the strength is the one at which chi2 is smallest.
     nuisances : tuple of Pull
@@ -82,7 +97,7 @@ class Fit:
         chi2 of simulated measurements, in which this point is the truth; None where there are none.
     """
 
-    model: str
+    interaction: Interaction
     at: dict[str, float]
     is_best: bool
     nuisances: tuple[Pull, ...]
@@ -113,6 +128,49 @@ class Fit:
     def degrees_of_freedom(self) -> int:
         """The bins less the strength, if that is fitted; each nuisance has a constraint of its own."""
         return self.bins - self.is_best
+
+
+def _components(shown: Shown) -> dict[str, Array]:
+    """Events of each neutrino and of each background, and of all together."""
+    signal = {str(neutrino): events for neutrino, events in shown.events.items()}
+    backgrounds = {f"background_{name}": events for name, events in shown.backgrounds.items()}
+    total = shown.signal + shown.background
+    return {**signal, "signal": shown.signal, **backgrounds, "background": shown.background, "expected": total}
+
+
+def record(found: Fit) -> Record:
+    """All of a fit: its point, chi2, nuisances, and the events of each experiment by component and in each bin."""
+    toys = found.toys
+    return {
+        "experiment": "+".join(each.name for each in found.experiments),
+        "model": found.interaction.name,
+        **{axis.column: _finite(found.at[axis.name]) for axis in found.interaction.parameters},
+        "best": found.is_best,
+        "chi2": found.chi2,
+        "chi2_of_nuisances": found.penalty,
+        "number_of_bins": found.bins,
+        "degrees_of_freedom": found.degrees_of_freedom,
+        "toys": None if toys is None else {"number": toys.size, "mean": _finite(toys.mean()), "p_value": found.p_value},
+        "nuisances": [{**asdict(each), "experiments": list(each.experiments)} for each in found.nuisances],
+        "experiments": [
+            {
+                "name": each.name,
+                "label": each.after.experiment.label,
+                "is_measured": each.after.experiment.is_measured,
+                "chi2": float(each.chi2.sum()),
+                "components": {
+                    key: {"before": before, "after": after} for key, (before, after) in each.components().items()
+                },
+                "bins": each.bins(),
+            }
+            for each in found.experiments
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    """A number for a record, which has no infinity."""
+    return float(value) if math.isfinite(value) else None
 
 
 def fit(
@@ -190,7 +248,7 @@ def fit(
     members = compared(rows, columns, float(x))
     z = best_nuisances(members, rows.likelihood, columns, float(x))
     return Fit(
-        model=rows.interaction.name,
+        interaction=rows.interaction,
         at={
             **{name: float(each[0]) for name, each in rows.values.items()},
             strength.axis.name: float(strength.from_x(x)),
