@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from fastscan.answers.shown import Shown, bin_records, show
+from fastscan.answers.shown import Shown, bin_records, columns, show
 from fastscan.errors import InputError, warn
 from fastscan.experiments.catalogue import Experiments
 from fastscan.inputs import arguments
@@ -73,9 +73,9 @@ class FittedExperiment:
         """A record for each bin, see `fastscan.answers.shown`; ``before`` are events with all nuisances at 0."""
         expected, before = _components(self.after)["expected"], _components(self.before)["expected"]
         more = {"expected": expected, "expected_before": before, "chi2": self.chi2}
-        columns = zip(*(each.ravel().tolist() for each in more.values()), strict=True)
-        records = zip(bin_records(self.after), columns, strict=True)
-        return [{**each, **dict(zip(more, numbers, strict=True))} for each, numbers in records]
+        numbers = zip(*(each.ravel().tolist() for each in more.values()), strict=True)
+        records = zip(bin_records(self.after), numbers, strict=True)
+        return [{**each, **dict(zip(more, own, strict=True))} for each, own in records]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +132,8 @@ class Fit:
 
 def _components(shown: Shown) -> dict[str, Array]:
     """Events of each neutrino and of each background, and of all together."""
-    signal = {str(neutrino): events for neutrino, events in shown.events.items()}
-    backgrounds = {f"background_{name}": events for name, events in shown.backgrounds.items()}
-    total = shown.signal + shown.background
-    return {**signal, "signal": shown.signal, **backgrounds, "background": shown.background, "expected": total}
+    parts = {key: events for key, events in columns(shown).items() if key not in ("data", "error")}
+    return {**parts, "expected": shown.signal + shown.background}
 
 
 def record(found: Fit) -> Record:
@@ -240,13 +238,13 @@ def fit(
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys})
     if arguments.broadcast(at=x.shape, rows=rows.index.shape, sigma_sys=settings.shape):
         raise InputError(f"{', '.join([*at, 'sigma_sys'])} must be scalars here; call it once per point")
-    columns, _ = rows.likelihood.columns(rows.index, settings)
+    column, _ = rows.likelihood.columns(rows.index, settings)
     strength = rows.interaction.strength
     if best:
-        x = best_strengths(columns, strength.largest_x, strength.signed)[0]
+        x = best_strengths(column, strength.largest_x, strength.signed)[0]
     warn(*doubts_about(rows, x, settings))
-    members = compared(rows, columns, float(x))
-    z = best_nuisances(members, rows.likelihood, columns, float(x))
+    members = compared(rows, column, float(x))
+    z = best_nuisances(members, rows.likelihood, column, float(x))
     return Fit(
         interaction=rows.interaction,
         at={
@@ -256,7 +254,7 @@ def fit(
         is_best=best,
         nuisances=tuple(_pulls(members, rows.likelihood.shared, z)),
         experiments=tuple(_fitted(member, z) for member in members),
-        toys=chi2_of_toys(rows, columns, float(x), members, z, number, start, best) if number else None,
+        toys=chi2_of_toys(rows, column, float(x), members, z, number, start, best) if number else None,
     )
 
 

@@ -53,7 +53,18 @@ def draw(fit: Fit) -> "Figure":
         parts = figure.subfigures(len(heights), 1, height_ratios=[sum(each) for each in heights], squeeze=False)
         for part, each, its_heights in zip(parts[:, 0], fit.experiments, heights, strict=True):
             _draw_experiment(part, each, its_heights)
+        figure.suptitle(_told(fit))
     return figure
+
+
+def _told(fit: Fit) -> str:
+    """The model and its point."""
+    values = []
+    for axis in fit.interaction.parameters:
+        number = figures.number(float(f"{axis.shown(fit.at[axis.name]):.4g}"))
+        values.append(f"${axis.symbol}$ = {axis.with_unit(number)}")
+    best = " (best fit)" if fit.is_best else ""
+    return f"{figures.symbol(fit.interaction.name)}: {', '.join(values)}{best}"
 
 
 def _heights(fitted: FittedExperiment) -> list[float]:
@@ -87,7 +98,9 @@ def _draw_experiment(part: "SubFigure", fitted: FittedExperiment, heights: list[
         _draw_ratio(last, side, after)
         last.set(xlabel=side.label, **({"xticks": []} if side.label == "all" else {}))
     axes[-1, 0].set_ylabel("data / fit")
-    axes[0, 0].set_title(figures.literal(after.experiment.label))
+    chi2 = rf"$\chi^2$ = {fitted.chi2.sum():.1f} in {fitted.chi2.size} bins"
+    axes[0, 0].set_title(f"{figures.literal(after.experiment.label)}, {chi2}", loc="left")
+    part.align_ylabels(axes)
     figures.legend(axes[0, -1])
 
 

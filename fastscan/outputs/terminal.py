@@ -99,9 +99,7 @@ def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
     where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
-    click.echo(
-        f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{_data(found)}{_shared(found)})"
-    )
+    click.echo(f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{_data(found)})")
     if found["expected_status"]:
         click.echo(
             "expected, from the Standard Model's prediction in place of the data: " + bound_text(found, "expected")
@@ -309,8 +307,11 @@ def print_fit(found: Record, parameters: Sequence[Axis]) -> None:
     at = [f"{each.text} = {_at(each, found[each.column])}" for each in parameters]
     best = ", the best fit" if found["best"] else ""
     click.echo(shown(f"{found['experiment']}, {found['model']} at {', '.join(at)}{best}"))
-    parts = f"{found['chi2_of_nuisances']:.4f} of nuisances, {found['number_of_bins']} bins"
-    click.echo(f"chi2 = {found['chi2']:.4f}, of which {parts}, {found['degrees_of_freedom']} degrees of freedom")
+    number = "1 bin" if found["number_of_bins"] == 1 else f"{found['number_of_bins']} bins"
+    fitted = ", the strength fitted" if found["best"] else ""
+    click.echo(
+        f"chi2 = {found['chi2']:.4f}, of which {found['chi2_of_nuisances']:.4f} of nuisances, in {number}{fitted}"
+    )
     if found["toys"] is not None:
         toys = found["toys"]
         click.echo(f"p = {toys['p_value']:.4g}: the part of {toys['number']} toys with at least this chi2")
