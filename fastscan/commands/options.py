@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from fastscan.answers.question import Question
-from fastscan.axes import SIGMA_SYS, Axis
+from fastscan.axes import SIGMA_SYS, Axis, by_name
 from fastscan.commands import completion
 from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import quantity_in, relative
@@ -137,6 +137,31 @@ class SigmaSys(click.ParamType):  # type: ignore[type-arg]
         if equals and not name:
             self.fail(f"{quoted(value)} names no experiment", param, ctx)
         return name or None, Values(Relative()).convert(errors, param, ctx)
+
+
+class At(click.ParamType):  # type: ignore[type-arg]
+    """Values of a model's parameters, NAME=VALUE separated by commas; without its unit a number is one of Python's."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        axes, found = by_name(PARAMETERS), {}
+        for part in value.split(","):
+            name, equals, number = (each.strip() for each in part.partition("="))
+            if not equals or name not in axes or name in found:
+                told = "is there twice" if name in found else f"is none of {', '.join(axes)} with = and a value"
+                self.fail(f"{quoted(part)} {told}", param, ctx)
+            found[name] = _of_axis(axes[name], number, param, ctx)
+        return found
+
+
+def _of_axis(axis: Axis, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    """A value of an axis, with its unit or as Python has it."""
+    try:
+        return float(value)
+    except ValueError:
+        found: float = axis_type(axis).convert(value, param, ctx)
+        return found
 
 
 def together(*decorators: Option) -> Option:

@@ -32,11 +32,14 @@ class Nuisance:
     Attributes
     ----------
     name : str
+    background : str
+        Name of the background that it changes; the same as `name` where it is the error of its amount.
     change : array, shape (bins,)
         How many events more there are in each bin at one standard deviation.
     """
 
     name: str
+    background: str
     change: Array
 
 
@@ -107,8 +110,8 @@ class Poisson:
         found = []
         for each in self.backgrounds:
             if each.error:
-                found.append(Nuisance(each.name, each.error * self._events(each, exposed)))
-            found += [Nuisance(shape.name, np.array(shape.change)) for shape in each.shapes]
+                found.append(Nuisance(each.name, each.name, each.error * self._events(each, exposed)))
+            found += [Nuisance(shape.name, each.name, np.array(shape.change)) for shape in each.shapes]
         return found
 
     def expected(self) -> Self:

@@ -651,7 +651,7 @@ def profiles(counted, change, others, row, x, noise, variance, common, centre, d
         Change of each feature from its Standard Model value as a polynomial in x.
     others : tuple
         Of the Gaussian members: their sums, float64 (members, rows, 3, SQUARES), see `fastscan.kernels.polynomials`,
-        and the sums of their squared data over the variance, float64 (members,).
+        and the sums of their squared data over the variance, float64 (members, rows).
     row : intp (points,)
     x : float64 (points,)
         Strengths, of either sign.
@@ -710,7 +710,7 @@ def profiles(counted, change, others, row, x, noise, variance, common, centre, d
                     own_common[m, f] = common[m, f, p]
             for n in range(gaussian):
                 found = sums_derivatives(registers(sums[n, row[p]]), x[p])
-                curve = parabola(found, norm[n], noise[members + n, p], variance[members + n, p])
+                curve = parabola(found, norm[n, row[p]], noise[members + n, p], variance[members + n, p])
                 for order in range(3):
                     for power in range(3):
                         parabolas[n, order, power] = curve[order][power]

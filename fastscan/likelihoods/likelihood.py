@@ -207,7 +207,7 @@ class Likelihood:
         settings = self.settings(given)
         shape = arguments.broadcast(parameters=row.shape, settings=settings.shape)
         noise, variance = (_flat(each, shape) for each in settings.noise_and_variance(self.spread))
-        blocks = self._blocks
+        blocks = self.blocks
         alone = [member for block in blocks for member in block]
         sums = self.sums.copy() if alone else self.sums
         sums[alone] = 0.0
@@ -217,14 +217,22 @@ class Likelihood:
         return PoissonColumns(found, tuple(self._block(each, noise, variance) for each in blocks)), shape
 
     @functools.cached_property
-    def _blocks(self) -> list[list[int]]:
-        """Numbers of the members that are fitted together: those that have a nuisance in common, or counted events."""
+    def blocks(self) -> list[list[int]]:
+        """Numbers of the members that are fitted together: those that have a nuisance in common, or counted events.
+
+        Those with counted events come first.
+        """
         shares = self._common > 0
         linked = shares @ shares.T | np.diag([each is not None for each in self.counted or (None,) * len(self.members)])
         for _ in self.members:  # each time over twice as many steps, so that these are more than enough
             linked = linked @ linked
         firsts = [member for member, row in enumerate(linked) if row.any() and not row[:member].any()]
-        return [np.flatnonzero(linked[first]).tolist() for first in firsts]
+        found = [np.flatnonzero(linked[first]).tolist() for first in firsts]
+        return [sorted(members, key=lambda member: not self.counts_are_kept(member)) for members in found]
+
+    def counts_are_kept(self, member: int) -> bool:
+        """Whether a member has counted events, which are compared bin by bin."""
+        return bool(self.counted) and self.counted[member] is not None
 
     @property
     def _common(self) -> Array:
@@ -237,24 +245,27 @@ class Likelihood:
         several = (self.common > 0).sum(axis=0) > 1
         return tuple(name for name, each in zip(self.named, several, strict=True) if each)
 
+    def shared_by(self, members: Sequence[int]) -> list[int]:
+        """Numbers of those of `shared` that some of the members have."""
+        found: list[int] = np.flatnonzero(self._common[members].any(axis=0)).tolist()
+        return found
+
     def _block(self, members: Sequence[int], noise: Array, variance: Array) -> Block:
-        """The columns of some members that are fitted together, whose noise and variance are (members, columns)."""
-        counted = [member for member in members if self.counted and self.counted[member] is not None]
-        order = [*counted, *(member for member in members if member not in counted)]
-        parts = self._common[order]
-        parts = parts[:, parts.any(axis=0)]
+        """The columns of some of `blocks`' members, whose noise and variance are (members, columns)."""
+        counted = [member for member in members if self.counts_are_kept(member)]
+        parts = self._common[members][:, self.shared_by(members)]
         total = np.sqrt((parts**2).sum(axis=1))[:, None]
         # what is in common can't be more than the whole error
-        share = np.minimum(1.0, np.sqrt(variance[order]) / np.where(total > 0, total, 1.0))
+        share = np.minimum(1.0, np.sqrt(variance[members]) / np.where(total > 0, total, 1.0))
         common = parts[:, :, None] * share[:, None]
-        own = np.maximum(variance[order] - (common**2).sum(axis=1), 0.0)
-        others = order[len(counted) :]
+        own = np.maximum(variance[members] - (common**2).sum(axis=1), 0.0)
+        others = members[len(counted) :]
         return Block(
             counts=tuple(each for member in counted if (each := self.counted[member]) is not None),
             change=self.change[counted],
             sums=self.sums[others],
-            norm=self.norm[others],
-            noise=noise[order],
+            norm=np.repeat(self.norm[others, None], self.change.shape[1], axis=1),
+            noise=noise[members],
             variance=own,
             common=common,
         )

@@ -95,7 +95,7 @@ class Block:
         What the members with counted events compare.
     change : array, shape (members, rows, features, 3)
         Change of each of their features as a polynomial in the strength x.
-    sums, norm : array, shape (Gaussian members, rows, 3, SQUARES) and (Gaussian members,)
+    sums, norm : array, shape (Gaussian members, rows, 3, SQUARES) and (Gaussian members, rows)
         Of the other members, see `fastscan.likelihoods.likelihood.Likelihood`.
     noise, variance : array, shape (members + Gaussian members, columns)
         1 / luminosity, or what stands for it, and the square of the relative error of each signal's own normalisation.

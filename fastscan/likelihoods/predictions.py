@@ -53,32 +53,53 @@ def counts_by_neutrino(
     ExperimentError
         Where the Standard Model predicts no events or too many, or infinitely many recoils of small energy are counted.
     """
+    found, counts = response(experiment), signal_in_energy(experiment, interaction, rows)
+    seen = found.arriving[0].sum(axis=-1)[:, None, None]
+    return dict(zip(found.neutrinos, (counts * seen).sum(axis=-1), strict=True))
+
+
+def signal_in_energy(experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array]) -> Array:
+    """Events of each neutrino at luminosity 1 in bins of energy alone, as polynomials in the strength x.
+
+    Parameters
+    ----------
+    experiment, interaction, rows
+        As in `counts_by_neutrino`.
+
+    Returns
+    -------
+    array, shape (neutrinos, rows, 3, energy bins)
+        Coefficients of 1, x and x^2.
+
+    Raises
+    ------
+    ExperimentError
+        As `counts_by_neutrino`.
+    """
     found, terms = response(experiment), terms_of(interaction, experiment.channels, rows)
-    added = _contact_by_neutrino(found, terms) if is_contact(terms) else _exchanged_by_neutrino(found, terms)
-    added[..., 0] += standard_by_neutrino(experiment).sum(axis=-1)[:, None]
-    return dict(zip(found.neutrinos, added, strict=True))
+    counts = _contact_in_energy(found, terms) if is_contact(terms) else _exchanged_in_energy(found, terms)
+    counts[:, :, 0] += standard_energies(experiment)[:, None]
+    return counts
 
 
-def _contact_by_neutrino(found: Response, terms: list[tuple[Term, ...]]) -> Array:
-    """What is added to the events of each neutrino where nothing depends on the recoil, shape (neutrinos, rows, 3)."""
-    events = found.by_neutrino.sum(axis=1)  # (neutrinos, features)
+def _contact_in_energy(found: Response, terms: list[tuple[Term, ...]]) -> Array:
+    """What is added to `signal_in_energy` where nothing depends on the recoil."""
     change = contact_change(terms)
-    by_flavour = change.reshape(len(change), len(FLAVOURS), events.shape[1], 3)
-    return np.stack(
-        [(by_flavour[:, each] * n[:, None]).sum(axis=1) for each, n in zip(found.flavours, events, strict=True)]
-    )
+    by_flavour = change.reshape(len(change), len(FLAVOURS), found.in_energy.shape[-1], 3)
+    pairs = zip(found.flavours, found.in_energy, strict=True)
+    return np.stack([np.einsum("rfk,bf->rkb", by_flavour[:, each], events) for each, events in pairs])
 
 
-def _exchanged_by_neutrino(found: Response, terms: list[tuple[Term, ...]]) -> Array:
-    """As `_contact_by_neutrino`, where something depends on the recoil."""
+def _exchanged_in_energy(found: Response, terms: list[tuple[Term, ...]]) -> Array:
+    """As `_contact_in_energy`, where something depends on the recoil."""
     factors = [[term.at(found.transfer2) for term in each] for each in terms]
     rows = max(len(factor) for each in factors for factor in each)
-    added = np.zeros((len(found.neutrinos), rows, 3))
+    added = np.zeros((len(found.neutrinos), rows, 3, found.in_energy.shape[1]))
     for channel, each, at_nodes in zip(found.channels, terms, factors, strict=True):
-        events = found.exchanged(channel, each).sum(axis=-1)  # (neutrinos, terms, nodes)
+        events = found.exchanged_in_energy(channel, each)  # (neutrinos, terms, nodes, energies)
         for number, (term, factor) in enumerate(zip(each, at_nodes, strict=True)):
             # row by row, so that no sum depends on the other rows
-            added[..., term.power] += np.stack([events[:, number] @ row for row in factor], axis=1)
+            added[:, :, term.power] += np.stack([row @ events[:, number] for row in factor], axis=1)
     return added
 
 

@@ -109,8 +109,7 @@ def search(columns: Columns, delta: float, largest_x: float, signed: bool) -> Fo
 
 def _found(columns: Columns, turning: Array, delta: float, largest_x: float, signed: bool) -> Found:
     """As `search`, of columns that are computed at once."""
-    rungs = _looked_at(columns, *_rungs(columns, turning, largest_x, signed))
-    points = _with_extrema(columns, _with_middles(columns, rungs))
+    rungs, points = _explored(columns, turning, largest_x, signed)
     first = np.searchsorted(points.column, np.arange(columns.row.size))
     level = np.minimum.reduceat(points.chi2, first) + delta
     column, x = _crossings(columns, points, level)
@@ -124,6 +123,26 @@ def _found(columns: Columns, turning: Array, delta: float, largest_x: float, sig
         np.bincount(column, minlength=columns.row.size),
         x[np.lexsort((-x, column))],
     )
+
+
+def best_strengths(columns: Columns, largest_x: float, signed: bool) -> Array:
+    """The strength x of each column at which chi2 is smallest, of several the nearest to 0; shape (columns,).
+
+    Parameters
+    ----------
+    columns, largest_x, signed
+        As in `search`.  Where chi2 falls towards ever larger x, the largest that is looked at is the best.
+    """
+    _, points = _explored(columns, columns.turning(), largest_x, signed)
+    order = np.lexsort((np.abs(points.x), points.chi2, points.column))
+    best: Array = points.x[order[np.searchsorted(points.column, np.arange(columns.row.size))]]
+    return best
+
+
+def _explored(columns: Columns, turning: Array, largest_x: float, signed: bool) -> tuple[_Points, _Points]:
+    """The rungs of columns; and all points, so many that between neighbours chi2 is monotonic."""
+    rungs = _looked_at(columns, *_rungs(columns, turning, largest_x, signed))
+    return rungs, _with_extrema(columns, _with_middles(columns, rungs))
 
 
 def _rungs(columns: Columns, turning: Array, largest_x: float, signed: bool) -> tuple[IntArray, Array]:

@@ -8,7 +8,7 @@ in several bins of energy is what they have above the backgrounds, on the signal
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,7 @@ SYMBOLS: dict[Neutrino, str] = {
     "nubar_mu": r"$\bar\nu_\mu$",
     "nubar_tau": r"$\bar\nu_\tau$",
 }
+POINTS: dict[str, Any] = {"fmt": "o", "markersize": 3, "color": "black", "linewidth": 0.8}  # of data
 ENERGY, FACTOR, TIME = 0, 1, -1  # the dimensions of events
 
 
@@ -82,8 +83,8 @@ def draw(shown: Shown) -> "Figure":
 
 def _draw_energies(ax: "Axes", shown: Shown) -> None:
     unit = "e$^-$" if shown.unit == "electrons" else shown.unit
-    _stack(ax, shown.edges, shown, ENERGY, unit)
-    ax.set(xlabel=_energy_label(shown))
+    stack(ax, shown.edges, shown, ENERGY, unit)
+    ax.set(xlabel=energy_label(shown))
 
 
 def _draw_signal(ax: "Axes", shown: Shown) -> None:
@@ -96,22 +97,22 @@ def _draw_signal(ax: "Axes", shown: Shown) -> None:
 def _draw_factor(ax: "Axes", shown: Shown) -> None:
     assert shown.experiment.factor is not None
     assert shown.factor_edges is not None
-    _stack(ax, shown.factor_edges, shown, FACTOR)
+    stack(ax, shown.factor_edges, shown, FACTOR)
     ax.set(xlabel=figures.literal(shown.experiment.factor.name))
 
 
 def _draw_times(ax: "Axes", shown: Shown) -> None:
     assert shown.time_edges_us is not None
-    _stack(ax, shown.time_edges_us, shown, TIME, r"$\mu$s")
+    stack(ax, shown.time_edges_us, shown, TIME, r"$\mu$s")
     ax.set(xlabel=r"time after the protons [$\mu$s]")
 
 
 def _draw_bin(ax: "Axes", shown: Shown) -> None:
-    _stack(ax, np.array([0.0, 1.0]), shown, ENERGY)
+    stack(ax, np.array([0.0, 1.0]), shown, ENERGY)
     ax.set(xlabel="all", ylabel="events", xticks=[])
 
 
-def _stack(ax: "Axes", edges: Array, shown: Shown, dimension: int, unit: str = "") -> None:
+def stack(ax: "Axes", edges: Array, shown: Shown, dimension: int, unit: str = "") -> None:
     """Backgrounds, on them the events of each neutrino, and the data, in the bins of one dimension."""
     widths = np.diff(edges)
     alike = np.allclose(widths, widths[0], rtol=1e-6)
@@ -122,28 +123,29 @@ def _stack(ax: "Axes", edges: Array, shown: Shown, dimension: int, unit: str = "
     parts = [(figures.literal(name), events, greys[name]) for name, events in shown.backgrounds.items()]
     parts += [(SYMBOLS[name], events, colours[name]) for name, events in shown.events.items()]
     for name, events, colour in parts:
-        top = bottom + _along(events, dimension) / per
+        top = bottom + along(events, dimension) / per
         ax.stairs(top, edges, baseline=bottom, fill=True, color=colour, label=name)
         bottom = top
     if len(shown.recoiling) > 1:
-        electrons = _along(shown.background + shown.recoiling["electrons"], dimension) / per
+        electrons = along(shown.background + shown.recoiling["electrons"], dimension) / per
         ax.stairs(electrons, edges, color="black", linestyle=":", label="electrons")
     if shown.data is not None and shown.error is not None:
-        data, error = _along(shown.data, dimension) / per, np.sqrt(_along(shown.error**2, dimension)) / per
+        data, error = along(shown.data, dimension) / per, np.sqrt(along(shown.error**2, dimension)) / per
         middles = (edges[1:] + edges[:-1]) / 2
-        ax.errorbar(middles, data, error, fmt="o", markersize=3, color="black", linewidth=0.8, label="data")
+        ax.errorbar(middles, data, error, label="data", **POINTS)
     else:
         ax.set_ylim(bottom=0)
     ax.set_xlim(edges[0], edges[-1])
     ax.set_ylabel(f"events / {f'{widths[0]:.4g} {unit}' if alike else unit or '1'}".rstrip())
 
 
-def _along(events: Array, dimension: int) -> Array:
+def along(events: Array, dimension: int) -> Array:
     """Events in the bins of one dimension, over all bins of the others."""
     summed: Array = np.moveaxis(events, dimension, 0).reshape(events.shape[dimension], -1).sum(axis=1)
     return summed
 
 
-def _energy_label(shown: Shown) -> str:
+def energy_label(shown: Shown) -> str:
+    """The text along the axis of energies."""
     names = {"recoil": "recoil energy", "visible": "visible energy"}
     return f"{names[shown.kind]} [{shown.unit}]" if shown.kind in names else figures.literal(shown.unit)

@@ -290,12 +290,75 @@ def print_shown(found: Record) -> None:
     parts += [("assumed", each) for each in found["assumed"]]
     for what, text in [*parts, ("digest", found["digest"][:12])]:
         click.echo(_wrapped(f"  {what:<13}", shown(text)))
+    click.echo("\nEvents that the Standard Model predicts" + (", and data:" if "data" in found["total"] else ":"))
     _print_events(found)
+
+
+def print_fit(found: Record, parameters: Sequence[Axis]) -> None:
+    """A fit: its chi2, the nuisances, and the events of each experiment by component and in bins.
+
+    Parameters
+    ----------
+    found : dict
+        See `fastscan.answers.fits.record`.
+    parameters : sequence of Axis
+        Those of the model.
+    """
+    at = [f"{each.text} = {_at(each, found[each.column])}" for each in parameters]
+    best = ", the best fit" if found["best"] else ""
+    click.echo(shown(f"{found['experiment']}, {found['model']} at {', '.join(at)}{best}"))
+    number = "1 bin" if found["number_of_bins"] == 1 else f"{found['number_of_bins']} bins"
+    fitted = ", the strength fitted" if found["best"] else ""
+    click.echo(
+        f"chi2 = {found['chi2']:.4f}, of which {found['chi2_of_nuisances']:.4f} of nuisances, in {number}{fitted}"
+    )
+    if found["toys"] is not None:
+        toys = found["toys"]
+        click.echo(f"p = {toys['p_value']:.4g}: the part of {toys['number']} toys with at least this chi2")
+    click.echo("\nNuisances, in standard deviations of their constraints:")
+    rows = [_nuisance(each, len(found["experiments"]) > 1) for each in found["nuisances"]]
+    print_table(("nuisance", "value", "error", "amount"), rows)
+    for each in found["experiments"]:
+        _print_fitted(each)
+
+
+def _at(axis: Axis, value: float | None) -> str:
+    """A value of an axis; None is the mass at which a mediator decouples."""
+    return "inf" if value is None else axis.told(value)
+
+
+def _nuisance(each: Record, with_experiment: bool) -> tuple[str, ...]:
+    """A nuisance, and what it does to the amount that it multiplies."""
+    name = " ".join([*each["experiments"], each["name"]]) if with_experiment else each["name"]
+    relative = each["relative_error"]
+    amount = (
+        "" if relative is None else f"{100 * relative * each['value']:+.2f} +- {100 * relative * each['error']:.2f} %"
+    )
+    return shown(name), f"{each['value']:+.3f}", f"{each['error']:.3f}", amount
+
+
+def _print_fitted(found: Record) -> None:
+    """The events of an experiment in a fit, and its data or what stands for them."""
+    data = math.fsum(each["data"] for each in found["bins"])
+    told = "data" if found["is_measured"] else "of the Standard Model as data"
+    click.echo()
+    click.echo(shown(f"{found['label']}: chi2 = {found['chi2']:.4f}, {data:.6g} {told}"))
+    after = {key: each["after"] for key, each in found["components"].items()}
+    told_keys = [key for key in after if key not in _without_news(after)]
+    columns = [["events", *(shown(key.removeprefix("background_")) for key in told_keys)]]
+    for when in ("before", "after"):
+        *parts, total = (found["components"][key][when] for key in told_keys)
+        columns.append([when, *_numbers(parts, total)])
+    header, *rows = zip(*map(_right_aligned, columns), strict=True)
+    print_table(header, rows)
+    neutrinos = list(after)[: list(after).index("signal")]
+    summed = {key: each for key, each in after.items() if key not in neutrinos}
+    click.echo("\nAfter the fit, and the part of chi2 of bins:")
+    _print_events({"bins": found["bins"], "total": {**summed, "data": data, "chi2": found["chi2"]}})
 
 
 def _print_events(found: Record) -> None:
     """The events in the bins of energy, and in those of each other quantity that has several."""
-    click.echo("\nEvents that the Standard Model predicts" + (", and data:" if "data" in found["total"] else ":"))
     bins = found["bins"]
     first = bins[0]
     sides = [(f"bin/{first['energy_unit']}", "energy_low", "energy_high")]
