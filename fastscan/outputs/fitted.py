@@ -69,7 +69,8 @@ def _told(fit: Fit) -> str:
 
 def _heights(fitted: FittedExperiment) -> list[float]:
     """Heights of the rows of panels of an experiment."""
-    return [EVENTS, EXCESS, RATIO] if fitted.after.background.any() else [EVENTS, RATIO]
+    above_background = fitted.after.background.any() and fitted.chi2.size > 1
+    return [EVENTS, EXCESS, RATIO] if above_background else [EVENTS, RATIO]
 
 
 def _sides(shown: Shown) -> list[_Side]:
@@ -96,9 +97,12 @@ def _draw_experiment(part: "SubFigure", fitted: FittedExperiment, heights: list[
             _draw_events(excess, side, signal, replace(before, backgrounds={}))
             excess.set_ylabel(excess.get_ylabel().replace("events", "excess"))
         _draw_ratio(last, side, after)
-        last.set(xlabel=side.label, **({"xticks": []} if side.label == "all" else {}))
+        last.set(xlabel=side.label)
+        if fitted.chi2.size == 1:
+            above[0].set(ylabel="events", xticks=[])
     axes[-1, 0].set_ylabel("data / fit")
-    chi2 = rf"$\chi^2$ = {fitted.chi2.sum():.1f} in {fitted.chi2.size} bins"
+    number = "one bin" if fitted.chi2.size == 1 else f"{fitted.chi2.size} bins"
+    chi2 = rf"$\chi^2$ = {fitted.chi2.sum():.1f} in {number}"
     axes[0, 0].set_title(f"{figures.literal(after.experiment.label)}, {chi2}", loc="left")
     part.align_ylabels(axes)
     figures.legend(axes[0, -1])
@@ -114,13 +118,17 @@ def _draw_events(ax: "Axes", side: _Side, after: Shown, before: Shown) -> None:
 
 
 def _draw_ratio(ax: "Axes", side: _Side, after: Shown) -> None:
-    """The data over what is expected after the fit."""
+    """The data over what is expected after the fit; what is expected to be less than an error can leave the panel."""
     assert after.data is not None
     assert after.error is not None
     expected = along(after.signal + after.background, side.dimension)
     there = expected > 0
     data, error = along(after.data, side.dimension), np.sqrt(along(after.error**2, side.dimension))
+    ratio, own = data[there] / expected[there], error[there] / expected[there]
     middles = (side.edges[1:] + side.edges[:-1]) / 2
-    ax.errorbar(middles[there], data[there] / expected[there], error[there] / expected[there], **POINTS)
+    ax.errorbar(middles[there], ratio, own, **POINTS)
     ax.axhline(1.0, color=figures.SOFT, linewidth=figures.THIN)
+    reach = 1.1 * (np.abs(ratio - 1) + own)[own < 1].max(initial=0.0)
+    if reach > 0:
+        ax.set_ylim(1 - reach, 1 + reach)
     ax.set_xlim(side.edges[0], side.edges[-1])
