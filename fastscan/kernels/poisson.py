@@ -464,7 +464,8 @@ def move(at, templates, background, data, z, step, scale, scale_step, expected, 
     from_z, from_scale = before
     from_z[:] = z
     from_scale[:] = scale
-    while length > SHORTEST:
+    shortest = SHORTEST * length
+    while length > shortest:
         for j in range(z.size):
             z[j] = from_z[j] + length * step[j]
         for m in range(scale.size):

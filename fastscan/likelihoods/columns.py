@@ -102,7 +102,8 @@ def middles(found: Array) -> Array:
 
 def by_row(found: Array, scale: Array) -> Array:
     """Strengths of each member and row, in units of the scale, as x of each row: shape (rows, any)."""
-    in_x: Array = np.moveaxis(found, 0, 1).reshape(scale.size, -1) * scale[:, None]
+    members, rows, each = found.shape
+    in_x: Array = np.moveaxis(found, 0, 1).reshape(rows, members * each) * scale[:, None]
     return in_x
 
 
