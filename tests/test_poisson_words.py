@@ -366,7 +366,7 @@ def test_what_is_wrong_in_counted_events_is_told(words: str, problem: str, write
         (FACTOR + 'shapes = [{ name = "x", up = "ups" }]', "up: .*unknown column 'ups'; did you mean 'up'"),
         (TIME + 'shapes = [{ name = "x", pulses = {} }]', "pulse: missing; .* mean it by 'pulses'"),
         (TIME + f'shapes = [{{ name = "steady", {PULSE}', "nuisance 'steady' is there twice"),
-        (TIME + f'shapes = [{{ name = "x", {PULSE.replace("440", "1e6")}', "shapes: 'x' leaves no neutrino in the bins"),
+        (TIME + f'shapes = [{{ name = "x", {PULSE.replace("440", "1e6")}', "leaves no neutrino in the bins"),
         (TIME + "offset = 1e9", "edges: are all before the first neutrino"),
         (TIME + 'offset = "1 ns"', "offset: must be a number"),
         (TIME[: TIME.index("pulse")] + "offset = 1\narrival = { nu_mu = [1], nu_e = [1], nubar_mu = [1] }",
