@@ -83,7 +83,12 @@ def parse(name: str, table: Table) -> Experiment:
         _check_electrons(table, experiment.detector)
     _check_reach(table, experiment)
     _check_spectrum(table, experiment)
-    table.checked("statistics", lambda: experiment.statistics.check(experiment.exposed))
+    exposed = experiment.exposed
+    if exposed.bins > bounds.MOST_BINS:
+        raise table.error(
+            "detector", f"bins: must be at most {bounds.MOST_BINS} with those of time, not {exposed.bins}"
+        )
+    table.checked("statistics", lambda: experiment.statistics.check(exposed))
     _check_nuisances(table, experiment)
     return experiment
 
