@@ -71,7 +71,9 @@ def find_crossings(columns: Columns, delta: float, largest_x: float, signed: boo
         found = _found(columns, delta, largest_x, signed, int(found.number.max()))
     column = np.repeat(np.arange(found.number.size), found.number)
     real = np.abs(found.x) <= largest_x
-    return Crossings(column[real], found.x[real], found.at_zero <= found.lowest + delta, found.flat)
+    with np.errstate(invalid="ignore"):  # where chi2 is infinite everywhere, nothing is allowed
+        sm_allowed = found.at_zero - found.lowest <= delta
+    return Crossings(column[real], found.x[real], sm_allowed, found.flat)
 
 
 def infimum(columns: Columns, largest_x: float, signed: bool = False) -> Array:

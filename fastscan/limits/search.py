@@ -22,6 +22,7 @@ from fastscan.typing import Array, BoolArray, IntArray
 
 LADDER = np.geomspace(1e-9, 1e6, 31)  # x in units of a row's scale: 2 rungs for a factor of ten
 TOGETHER = 2**17  # rungs of so many are computed at once, which bounds the memory
+ROUNDING = 1e-12  # of chi2: an extremum that differs from the points beside it by less is none
 SHALLOWEST = 1e-6  # of a pair of extrema that is looked for between rungs, in chi2
 MOST_HALVINGS = 20  # of the way from one rung to the next; the columns of the package need up to 5
 SAMPLES = np.linspace(0.125, 0.875, 7)  # of the way from one point to the next
@@ -50,9 +51,10 @@ class Found(NamedTuple):
 
 
 class _Points(NamedTuple):
-    """Points of columns, by column and then by x, with chi2 and its derivatives."""
+    """Points of columns, by column and then by x, with chi2 and its derivatives; with the scale of the row."""
 
     column: IntArray
+    scale: Array
     x: Array
     chi2: Array
     slope: Array
@@ -61,14 +63,19 @@ class _Points(NamedTuple):
     def at(self, chosen: IntArray) -> "_Points":
         return _Points(self.column[chosen], *(each[chosen] for each in self[1:]))
 
+    def at_rest(self) -> BoolArray:
+        """Whether a point is an extremum itself, as near as one is found."""
+        at_rest: BoolArray = np.abs(self.slope) <= _small(self.x, self.scale) * np.abs(self.curvature)
+        return at_rest
+
     def rises_after(self) -> BoolArray:
         """Whether chi2 rises with x after each point; from infinity it falls."""
-        rises: BoolArray = (self.slope > 0) | ((self.slope == 0) & (self.curvature > 0))
+        rises: BoolArray = np.where(self.at_rest(), self.curvature, self.slope) > 0
         return rises
 
     def rises_before(self) -> BoolArray:
         """Whether chi2 rises with x before each point; to infinity it does."""
-        rises: BoolArray = (self.slope > 0) | ((self.slope == 0) & (self.curvature < 0)) | np.isinf(self.chi2)
+        rises: BoolArray = (np.where(self.at_rest(), -self.curvature, self.slope) > 0) | np.isinf(self.chi2)
         return rises
 
     def neighbours(self) -> tuple["_Points", "_Points"]:
@@ -76,15 +83,27 @@ class _Points(NamedTuple):
         lower = np.flatnonzero(self.column[1:] == self.column[:-1])
         return self.at(lower), self.at(lower + 1)
 
+    def neighbours_on_ladder(self) -> tuple["_Points", "_Points"]:
+        """The same where both are within the ladder; beyond it chi2 grows with a power of x, or stays."""
+        low, high = self.neighbours()
+        within = np.flatnonzero(np.maximum(-low.x, high.x) <= LADDER[-1] * low.scale)
+        return low.at(within), high.at(within)
+
+
+def _small(x: Array, scale: Array) -> Array:
+    """How large the last step towards a root is."""
+    small: Array = LAST_STEP * np.maximum(np.abs(x), LADDER[0] * scale)
+    return small
+
 
 class _Brackets(NamedTuple):
     """Brackets around a root of a function each: their ends, where to start, and whether it rises through its root."""
 
-    column: IntArray
     low: Array
     high: Array
     start: Array
     rises: BoolArray
+    scale: Array
 
 
 def search(columns: Columns, delta: float, largest_x: float, signed: bool) -> Found:
@@ -116,10 +135,12 @@ def _found(columns: Columns, turning: Array, delta: float, largest_x: float, sig
     near = np.abs(points.x) <= largest_x
     deepest = np.minimum.reduceat(np.where(near, points.chi2, np.inf), first)
     highest = np.maximum.reduceat(np.where(near, points.chi2, -np.inf), first)
+    with np.errstate(invalid="ignore"):  # a column that is infinite everywhere is not flat
+        flat = highest - deepest <= delta
     return Found(
         np.minimum.reduceat(points.chi2, first),
         rungs.chi2[rungs.x == 0],
-        highest <= deepest + delta,
+        flat,
         np.bincount(column, minlength=columns.row.size),
         x[np.lexsort((-x, column))],
     )
@@ -158,7 +179,7 @@ def _rungs(columns: Columns, turning: Array, largest_x: float, signed: bool) -> 
 
 
 def _looked_at(columns: Columns, column: IntArray, x: Array) -> _Points:
-    return _Points(column, x, *columns.derivatives(column, x))
+    return _Points(column, columns.scale[columns.row[column]], x, *columns.derivatives(column, x))
 
 
 def _with(columns: Columns, points: _Points, column: IntArray, x: Array) -> _Points:
@@ -170,11 +191,9 @@ def _with(columns: Columns, points: _Points, column: IntArray, x: Array) -> _Poi
 
 def _with_middles(columns: Columns, points: _Points) -> _Points:
     """Points, and so many between them that between neighbours chi2 turns at most once."""
-    end = LADDER[-1] * columns.scale[columns.row]  # beyond it chi2 grows with a power of x, or stays
     for _ in range(MOST_HALVINGS):
-        low, high = points.neighbours()
-        on_ladder = np.maximum(np.abs(low.x), np.abs(high.x)) <= end[low.column]
-        doubtful = on_ladder & _turns_often(low, high)
+        low, high = points.neighbours_on_ladder()
+        doubtful = _turns_often(low, high)
         if not doubtful.any():
             break
         points = _with(columns, points, low.column[doubtful], 0.5 * (low.x + high.x)[doubtful])
@@ -207,9 +226,10 @@ def _turns_often(low: _Points, high: _Points) -> BoolArray:
 
 def _with_extrema(columns: Columns, points: _Points) -> _Points:
     """Points, and every extremum between them."""
-    low, high = points.neighbours()
+    low, high = points.neighbours_on_ladder()
     somewhere_finite = np.minimum(low.chi2, high.chi2) < np.inf
-    turns = np.flatnonzero((low.rises_after() != high.rises_before()) & somewhere_finite)
+    even = np.maximum(np.abs(low.slope), np.abs(high.slope)) * (high.x - low.x) < ROUNDING
+    turns = np.flatnonzero((low.rises_after() != high.rises_before()) & somewhere_finite & ~even)
     low, high = low.at(turns), high.at(turns)
     at_infinity = np.where(np.isinf(low.chi2), -np.inf, np.inf)  # the slope there, on the side of the infinite end
 
@@ -217,9 +237,9 @@ def _with_extrema(columns: Columns, points: _Points) -> _Points:
         chi2, slope, curvature = columns.derivatives(low.column[bracket], x)
         return np.where(np.isinf(chi2), at_infinity[bracket], slope), curvature
 
-    start = _secant(low.x, high.x, low.slope, high.slope)
-    brackets = _Brackets(low.column, low.x, high.x, start, high.rises_before())
-    return _with(columns, points, low.column, _refined(slope, brackets, columns))
+    start = 0.5 * (low.x + high.x)  # away from both ends, as one at which the slope is about 0 is another extremum
+    brackets = _Brackets(low.x, high.x, start, high.rises_before(), low.scale)
+    return _with(columns, points, low.column, _refined(slope, brackets))
 
 
 def _crossings(columns: Columns, points: _Points, level: Array) -> tuple[IntArray, Array]:
@@ -228,29 +248,19 @@ def _crossings(columns: Columns, points: _Points, level: Array) -> tuple[IntArra
     crosses = np.flatnonzero((low.chi2 > level[low.column]) != (high.chi2 > level[low.column]))
     low, high = low.at(crosses), high.at(crosses)
     own = level[low.column]
-    start = _secant(low.x, high.x, low.chi2 - own, high.chi2 - own)
-    brackets = _Brackets(low.column, low.x, high.x, start, high.chi2 > own)
+    with np.errstate(invalid="ignore"):
+        secant = low.x + (high.x - low.x) * (own - low.chi2) / (high.chi2 - low.chi2)
+    start = np.where((low.x <= secant) & (secant <= high.x), secant, 0.5 * (low.x + high.x))
+    brackets = _Brackets(low.x, high.x, start, high.chi2 > own, low.scale)
 
     def excess(bracket: IntArray, x: Array) -> tuple[Array, Array]:
         chi2, slope, _ = columns.derivatives(low.column[bracket], x)
         return chi2 - own[bracket], slope
 
-    return low.column, _refined(excess, brackets, columns)
+    return low.column, _refined(excess, brackets)
 
 
-def _secant(low: Array, high: Array, at_low: Array, at_high: Array) -> Array:
-    """Where the straight line from one end of a bracket to the other is zero, or the middle if that is an end or none.
-
-    An end at which a slope is zero is another extremum, such as the maximum before a minimum: not to be begun at.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        zero = low + (high - low) * at_low / (at_low - at_high)
-    return np.where((low < zero) & (zero < high), zero, 0.5 * (low + high))
-
-
-def _refined(
-    function: Callable[[IntArray, Array], tuple[Array, Array]], brackets: _Brackets, columns: Columns
-) -> Array:
+def _refined(function: Callable[[IntArray, Array], tuple[Array, Array]], brackets: _Brackets) -> Array:
     """The root of a function in each bracket, as `fastscan.kernels.roots.refined` finds it.
 
     Newton's method in all brackets at once.  A step that leaves its bracket, or is longer than half the step before,
@@ -261,15 +271,12 @@ def _refined(
     function : callable
         Function from indices of brackets and an x in each to its values and slopes.
     brackets : _Brackets
-    columns : Columns
-        Those of the brackets; a step that is small beside the first rung of a column is small enough.
 
     Returns
     -------
     array, shape (brackets,)
     """
     low, high, x = brackets.low.copy(), brackets.high.copy(), brackets.start.copy()
-    smallest = LADDER[0] * columns.scale[columns.row[brackets.column]]
     step, moving = high - low, np.arange(x.size)
     while moving.size:
         at = x[moving]
@@ -281,5 +288,5 @@ def _refined(
         safe = (a <= newton) & (newton <= b) & (np.abs(newton - at) <= 0.5 * np.abs(step[moving]))
         following = np.where(safe, newton, 0.5 * (a + b))
         low[moving], high[moving], step[moving], x[moving] = a, b, following - at, following
-        moving = moving[np.abs(following - at) > LAST_STEP * np.maximum(np.abs(following), smallest[moving])]
+        moving = moving[np.abs(following - at) > _small(following, brackets.scale[moving])]
     return x
