@@ -2,6 +2,7 @@
 
     events, chi2           expected counts and chi-square at any points
     show                   an experiment, and what the Standard Model predicts in each of its bins
+    fit                    a point of a model beside the data, with the best nuisances
     limit, intervals       limits on the strength of a model, and every allowed interval
     delta_chi2             chi2 above its infimum over all strengths
     scan, open             fill a store over a grid file, and read it as xarray
@@ -17,21 +18,21 @@ stands above it:
 
     errors
     typing
-    kernels       jit  arithmetic  polynomials  gaussian  blocks  ladders  roots  crossings
+    kernels       jit  arithmetic  polynomials  gaussian  poisson  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
                   reactors  solar  quenching  resolution  arrival  shells
     interactions  parameters  interaction  standard_model  contact  light  nsi  moments  catalogue
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
-                  reconstruction  timing  backgrounds  observations  form_factors  targets  experiment  reading
-                  catalogue
-    likelihoods   settings  gaussian  rates  response  predictions  exchanges  likelihood
-    limits        confidence  doubts  points  crossings  limits
+                  reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
+                  form_factors  targets  experiment  data_sets  reading  catalogue
+    likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  likelihood
+    limits        confidence  doubts  points  search  crossings  limits  compared  toys
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
-    answers       question  records  point  from_cube  planes  contours  answers  shown
-    outputs       figures  guides  overlays  plots  spectrum  terminal  citations
+    answers       question  records  point  from_cube  planes  contours  answers  shown  fits
+    outputs       figures  guides  overlays  plots  spectrum  fitted  terminal  citations
     paper         table3  paper_figures  report  paper
     commands      signals  completion  options  cli
     __main__
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fastscan import experiments
+    from fastscan.answers.fits import fit
     from fastscan.answers.shown import show
     from fastscan.errors import FastscanError, FastscanWarning
     from fastscan.interactions import catalogue as models
@@ -60,6 +62,7 @@ __all__ = [
     "delta_chi2",
     "events",
     "experiments",
+    "fit",
     "grid",
     "intervals",
     "limit",
@@ -80,6 +83,7 @@ _HOMES = {
     "scan": "scans.scanner",
     "open": "stores.store",
     "show": "answers.shown",
+    "fit": "answers.fits",
 }
 _ROOMS = {"experiments": "experiments", "grid": "scans.grid", "models": "interactions.catalogue"}  # as users know them
 

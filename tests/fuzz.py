@@ -46,6 +46,7 @@ luminosity = { values = [1, 10, 100] }
 [combine.both]
 experiments = ["coherent-csi", "conus"]
 sigma_sys = { conus = 0.2 }
+independent = true
 
 [store]
 dtype = "float32"
@@ -195,6 +196,7 @@ bins = { edges = [0, 20], unit = "PE" }
 [statistics]
 kind = "measured"
 sigma_sys = 0.12
+shared = { flux = 0.1, "quenching" = "5 %" }
 observed = { file = "data.txt", column = "n", error = "e" }
 [[statistics.background]]
 name = "brn"
@@ -204,6 +206,68 @@ name = "ss"
 file = "data.txt"
 column = 2
 total = 10
+""",
+    """\
+title = "all that counted events can have"
+channel = "cevns"
+references = ["none"]
+data_set = "mine"
+exposure = "1 yr"
+baseline = "27.5 m"
+[[target]]
+compound = "Ar"
+mass = "24.4 kg"
+[source]
+kind = "pion-decay-at-rest"
+neutrinos_per_proton = 0.09
+protons = 13.8e22
+protons_in = "1 yr"
+[detector]
+quenching = 0.25
+bins = { edges = [0, 40], unit = "keVee" }
+[factor]
+name = "F90"
+edges = [-0.1, 0.1, 0.3, 0.5]
+file = "data.txt"
+bins = { F90 = "E" }
+column = "E"
+shapes = [{ name = "f", up = "n", down = 1 }]
+[time]
+unit = "ns"
+edges = [0, 6000]
+offset = 64
+pulse = { shape = "gaussian", mean = 440, sigma = 150 }
+shapes = [{ name = "t", pulse = { shape = "box", start = 300, length = 600 } }]
+[statistics]
+kind = "poisson"
+sigma_sys = 0.13
+shared = { flux-sns = "10 %" }
+file = "data.txt"
+sha256 = "a039663327063fc255f3effe301b14f24ff0a3e722fc8c0fc322bad89c9c102f"
+bins = { F90 = "E" }
+observed = "e"
+[[statistics.background]]
+name = "brn"
+column = "e"
+total = 10
+error = "20 %"
+shapes = [{ name = "w", up = "n", down = "E" }, { name = "v", up = 3 }]
+""",
+    """\
+variant_of = "conus-plus-2025-total"
+title = "a signal that is scaled"
+[statistics]
+signal = 400
+expected = 300
+shared = { flux-plant = 0.02 }
+""",
+    """\
+variant_of = "coherent-csi-2021"
+title = "what differs"
+electrons = "bound"
+[statistics]
+sigma_sys = 0.1
+observed = { column = "events" }
 """,
 ]
 MODELS = [file.read_text("utf-8") for file in sorted((REPOSITORY / "grids" / "models").iterdir())]
@@ -242,10 +306,10 @@ WORDS = [
     *"s3:// memory://x file:///dev/zero http://127.0.0.1:9/x tcp://127.0.0.1:9 - -- --x".split(),  # noqa: SIM905
 ]
 COMMANDS = {
-    "limit coherent-csi e6": "--beta --sigma-sys --luminosity --cl --dof --json --csv",
-    "limit coherent-csi chi": "--sigma-sys --luminosity --cl --dof --json --csv",
-    "limits out.zarr": "--combine --group --beta --sigma-sys --luminosity --from-cube --cl --dof --json --csv",
-    "contours out.zarr": "--axes --minimise --group --beta --m-zprime --sigma-sys --luminosity --cl --dof",
+    "limit coherent-csi e6": "--beta --sigma-sys --luminosity --independent --cl --dof --json --csv",
+    "limit coherent-csi chi": "--sigma-sys --luminosity --independent --cl --dof --json --csv",
+    "limits out.zarr": "--combine --group --beta --sigma-sys --luminosity --independent --from-cube --cl --dof --json",
+    "contours out.zarr": "--axes --minimise --group --beta --m-zprime --sigma-sys --independent --cl --dof",
     "plot out.zarr -o x.svg": "--kind --along --axes --minimise --group --beta --m-zprime --sigma-sys --cl --overwrite",
     "scan grid.toml -o new.zarr --dry-run": "--resume --overwrite --part --workers --scheduler",
     "scan grid.toml -o out.zarr": "--part --resume",
@@ -256,7 +320,7 @@ COMMANDS = {
     "experiments": "--json",
     "models": "--json",
 }
-FLAGS = {"--json", "--csv", "--from-cube", "--resume", "--overwrite", "--all"}
+FLAGS = {"--json", "--csv", "--independent", "--from-cube", "--resume", "--overwrite", "--all"}
 
 
 def options(rng: random.Random, place: Path) -> Case:

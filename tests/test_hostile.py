@@ -518,7 +518,7 @@ KNOWN: dict[str, tuple[str, Damage]] = {
 REFUSED: dict[str, tuple[str, Damage, str]] = {
     "a root of another format": (
         "zarr.json",
-        edited(b'"fastscan_format": 5', b'"fastscan_format": 99'),
+        edited(b'"fastscan_format": 6', b'"fastscan_format": 99'),
         "of format 99",
     ),
     "a group of another run": (f"{CHI}/zarr.json", other(f"{E6}/zarr.json"), "another run: .* differ; nothing was cha"),

@@ -21,6 +21,7 @@ from fastscan.interactions.standard_model import couplings, features
 from fastscan.kernels import arithmetic, blocks, jit, polynomials
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
+from fastscan.likelihoods.gaussian import between_extrema
 from fastscan.limits import crossings
 
 BETA = np.linspace(0, np.pi, 9)
@@ -73,6 +74,22 @@ def test_columns_and_blocks_agree_to_the_last_bit() -> None:
     assert blocks.chi2_columns.parallel(*arguments).tobytes() == expected.tobytes()
 
 
+def test_derivatives_at_points_of_columns() -> None:
+    """The twin has the same bits, chi2 is that of `chi2_columns`, and differences over a small step are the others."""
+    one = likelihood.build([experiments.load(name) for name in ("conus", "coherent-csi")], load("e6"), {"beta": BETA})
+    columns, _ = one.columns(np.arange(BETA.size)[:, None], {"sigma_sys": np.array([0.0, 0.1, 0.3])})
+    column, x = (index.ravel() for index in np.meshgrid(np.arange(columns.row.size), GAMMA))
+    shared = columns.sums, columns.row, columns.noise, columns.variance, column
+    chi2, slope, curvature = columns.derivatives(column, x)
+    for own, other in zip((chi2, slope, curvature), blocks.column_derivatives.parallel(*shared, x), strict=True):
+        assert own.tobytes() == other.tobytes()
+    assert chi2 == pytest.approx(columns.chi2(GAMMA).T.ravel(), rel=1e-14, abs=1e-14)
+    step = 1e-4 * x
+    (above, slope_above, _), (below, slope_below, _) = (columns.derivatives(column, x + h) for h in (step, -step))
+    assert slope * x == pytest.approx((above - below) / (2 * step) * x, rel=1e-5, abs=1e-5)
+    assert curvature * x**2 == pytest.approx((slope_above - slope_below) / (2 * step) * x**2, rel=1e-5, abs=1e-5)
+
+
 def found(order: np.ndarray, kernel: str = "serial", workers: int = 1) -> list[np.ndarray]:
     """What `crossings` finds in some columns with islands, by the columns' order; gamma padded with NaN."""
     beta = np.radians([100.0, 20.0, 105.0])
@@ -80,7 +97,7 @@ def found(order: np.ndarray, kernel: str = "serial", workers: int = 1) -> list[n
     both = likelihood.build(loaded, load("e6"), {"beta": beta})
     given = {"sigma_sys": np.linspace(0, 0.3, 40)[:, None, None], "luminosity": np.geomspace(1, 1000, 20)[:, None]}
     columns = both.columns(np.arange(3), given)[0].some(order)
-    b, others = columns.row, crossings.between_extrema(columns.sums, columns.scale)
+    b, others = columns.row, between_extrema(columns.sums, columns.scale)
     shared = columns.sums, crossings.LADDER, columns.scale, others, b, columns.noise, columns.variance
     *each, count, gamma = getattr(finder, kernel)(*shared, 2.7, float(contact.gamma(1.0)), 4, workers)
     rows = np.full((b.size, 4), np.nan)

@@ -118,7 +118,8 @@ def test_what_is_counted_at_the_nodes_is_what_is_counted_at_every_recoil(name: s
 def test_exchanges_are_unpacked_as_they_were_packed(light: zarr.Group) -> None:
     likelihood = store.read(light, "both/universal").likelihood
     packed = exchanges.packed(likelihood.exchanges)
-    for one, other in zip(exchanges.unpacked(packed, likelihood.spread), likelihood.exchanges, strict=True):
+    gaussian = [False] * len(likelihood.members)
+    for one, other in zip(exchanges.unpacked(packed, likelihood.spread, gaussian), likelihood.exchanges, strict=True):
         for name in ("transfer2", "events", "signal"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
         for name in ("data", "background", "variance", "spread"):
@@ -132,7 +133,7 @@ def test_exchanges_are_unpacked_as_they_were_packed(light: zarr.Group) -> None:
         ("observed", packed["observed"][:, 1:]),
     ):
         with pytest.raises(ValueError, match="experiments count"):
-            exchanges.unpacked(packed | {name: wrong}, likelihood.spread)
+            exchanges.unpacked(packed | {name: wrong}, likelihood.spread, gaussian)
 
 
 # --- Stores ---

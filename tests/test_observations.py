@@ -202,7 +202,7 @@ FOUR = background("ss", "events = [1, 2, 3]")
             "observed: must be a number, a list of numbers, or a table with a file",
         ),
         ("observed = [5, 6]", BINS, "measured", "observed: must be as many numbers as the 3 bins, not 2"),
-        ("observed = [5, 0, 6]", BINS, "measured", "observed: bin 2 has no event, .* needs Poisson"),
+        ("observed = [5, 0, 6]", BINS, "measured", 'observed: bin 2 has no event, .* take kind = "poisson"'),
         ("observed = [5, 1, 6]\nerror = [1, 0, 1]", BINS, "measured", "error: must be between"),
         ("observed = [5, 1, 6]\nerror = [1, 1]", BINS, "measured", "error: must be as many as the 3 observed, not 2"),
         ('observed = { file = "no.csv", column = 1 }', BINS, "measured", "file: .*no.csv: No such file"),
@@ -249,7 +249,7 @@ FOUR = background("ss", "events = [1, 2, 3]")
             "observed = [5, 6, 7]" + FOUR + "\nerror = 0.1",
             BINS,
             "measured",
-            "in several bins it is a nuisance of its own",
+            'in several bins it is a nuisance of its own: take kind = "poisson"',
         ),
     ],
 )

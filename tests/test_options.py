@@ -82,6 +82,7 @@ LIMIT = [
     (["--beta", "40deg", "--luminosity", "10"], Question(at={"beta": math.radians(40), "luminosity": 10.0})),
     (["--beta", "40deg", "--cl", "0.95"], Question(at={"beta": math.radians(40)}, cl=0.95)),
     (["--beta", "40deg", "--dof", "2"], Question(at={"beta": math.radians(40)}, dof=2)),
+    (["--beta", "40deg", "--asimov"], Question(at={"beta": math.radians(40)}, asimov=True)),
 ]
 
 
@@ -178,6 +179,7 @@ LIMITS: list[tuple[list[str], Question]] = [
     (["--luminosity", "axis"], Question(at={"luminosity": "axis"})),
     (["--cl", "0.95"], Question(cl=0.95)),
     (["--dof", "2"], Question(dof=2)),
+    (["--asimov"], Question(asimov=True)),
 ]
 
 
@@ -208,6 +210,7 @@ CONTOURS: list[tuple[list[str], Question, PlaneAxes]] = [
     (["--luminosity", "10"], Question(at={"luminosity": 10.0}), PlaneAxes()),
     (["--cl", "0.95"], Question(cl=0.95), PlaneAxes()),
     (["--dof", "1"], Question(dof=1), PlaneAxes()),
+    (["--asimov"], Question(asimov=True), PlaneAxes()),
 ]
 
 
@@ -242,6 +245,7 @@ PLOT: list[tuple[list[str], Question, Picture]] = [
     (["--luminosity", "10,100"], Question(at={"luminosity": [10.0, 100.0]}), Picture()),
     (["--cl", "0.95"], Question(cl=0.95), Picture()),
     (["--dof", "2"], Question(dof=2), Picture()),
+    (["--asimov"], Question(asimov=True), Picture()),
 ]
 
 

@@ -1,10 +1,18 @@
 """What stands in the READMEs is what the commands print, word for word."""
 
+import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import run
+from measurements import FOUR_NORMS, ONE_SIGMA
+from test_published_likelihoods import free_counts, likelihood, scaling, with_shared_distributions
+
+import fastscan
+from fastscan import experiments
 
 REPOSITORY = Path(__file__).parents[1]
 LINES_LEFT_OUT = "[...]"
@@ -66,3 +74,43 @@ def test_a_difference_is_found() -> None:
     ):
         with pytest.raises(AssertionError):
             require_same(shown, printed)
+
+
+PUBLISHED = (REPOSITORY / "README.md").read_text("utf-8").split("## Likelihoods of published data")[1].split("\n## ")[0]
+ROWS = {name: cells for name, cells in re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", PUBLISHED, re.MULTILINE)}
+
+
+def deviation(ours: float, published: str) -> str:
+    return f"{published}: {100 * (ours / float(published.split()[0]) - 1):+.1f} %"
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_counts_beside_published_ones_are_ours(name: str) -> None:
+    """The signal that is predicted, and the one that is found without a prior on its size."""
+    predicted = float(fastscan.events(name, scaling(), eps=0.0))
+    found = free_counts(likelihood(name))
+    within = fastscan.intervals(name, scaling(), sigma_sys=0.0, cl=ONE_SIGMA)[-1]
+    low, high = (1 + np.array(within)) ** 2 * predicted
+    expected, by_them, ours, seen_by_them = ROWS[name].split(" | ")
+    assert (expected, ours) == (f"{predicted:.1f}", f"{found:.1f} ({low:.1f} to {high:.1f})")
+    assert by_them == deviation(predicted, by_them.partition(":")[0])
+    assert seen_by_them == deviation(found, seen_by_them.partition(":")[0])
+
+
+def test_what_is_said_of_differences_to_published_counts() -> None:
+    text = " ".join(PUBLISHED.split())
+    assert len(ROWS) == 4
+    release = {name: float(number) for name, number in FOUR_NORMS["release"].items()}  # see the test of them
+    found = "gives {counts:.1f} ({low:.1f} to {high:.1f}), and of the backgrounds {ss:.0f} ss, {brn:.0f} brn and "
+    assert (found + "{delbrn:.1f} delbrn").format(**release) in text
+    assert f"{free_counts(with_shared_distributions()):.1f} would be found" in text
+    first = experiments.load("coherent-csi-2017")
+    alone = replace(first.statistics, observed=None, backgrounds=())
+    endless = replace(first, name="endless", time=None, statistics=alone)
+    assert f"{fastscan.events(endless, 'chi', m_zprime=np.inf):.1f} would be predicted" in text
+    full = experiments.load("coherent-csi-2021")
+    backgrounds = tuple(replace(each, error=0.0) for each in full.statistics.backgrounds)
+    known = replace(full, name="known", statistics=replace(full.statistics, backgrounds=backgrounds))
+    low, high = (1 + np.array(fastscan.intervals(known, scaling(), sigma_sys=0.0, cl=ONE_SIGMA)[-1])) ** 2
+    error = (high - low) / 2 * fastscan.events(known, "chi", m_zprime=np.inf)
+    assert f"would still give the signal to {error:.0f} only" in text

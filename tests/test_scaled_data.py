@@ -174,7 +174,7 @@ def test_profiles_say_which_points_are_of_scaled_data(stored: str) -> None:
     root = read_root(stored)
     for group, measured in ((f"{CSI}/chi", True), ("both/e6", True), ("conus/e6", False)):
         for row in from_cube.profile_records(store.read(root, group), Question(at=AXIS)):
-            assert list(row)[-2:] == ["scaled_data", "warning"]
+            assert list(row)[-4:] == ["scaled_data", "warning", "asimov", "shared_nuisances"]
             assert row["scaled_data"] is (measured and row["luminosity"] != 1)
 
 

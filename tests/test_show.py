@@ -145,8 +145,8 @@ def test_all_of_them_are_the_events_of_the_standard_model(name: str) -> None:
     shown = fastscan.show(name)
     assert shown.signal.sum() == pytest.approx(fastscan.events(name, "lr", m_zprime=math.inf), rel=1e-12)
     assert shown.experiment == experiments.load(name)
-    fine = in_fine_bins(shown)
     if len(shown.edges) == 2:
+        fine = in_fine_bins(shown)
         assert fine.signal.sum() == pytest.approx(shown.signal.sum(), rel=1e-9)
         assert len(fine.edges) > 40
 
@@ -210,7 +210,9 @@ def test_what_is_printed(own: Path) -> None:
     told, _, tables = text.partition("\nEvents that the Standard Model predicts, and data:\n")
     assert told == TOLD + digest
     over_times, over_energies = tables.split("bin/us")
-    rows = [line.split() for line in over_times.splitlines() if line.strip()]
+    first, *rest = over_times.splitlines()
+    assert first == "(each table is summed over the bins of the others; --csv has all 6)"
+    rows = [line.split() for line in rest if line.strip()]
     assert " ".join(rows[0]) == "bin/keVee nu_mu nu_e nubar_mu signal neutrons argon 39 background data error"
     assert [" ".join(row[:3]) for row in rows[1:3]] == ["5 to 10", "10 to 30"]
     assert rows[3][0] == "all"
@@ -342,16 +344,21 @@ def points_of(ax: Axes) -> tuple[list[float], list[float]]:
 
 def test_a_picture_of_bins_in_energy_and_time(own: Path) -> None:
     shown = show(own)
-    energy, time = spectrum.draw(shown).axes
-    for ax, over in ((energy, 1), (time, 0)):
-        parts = [*shown.backgrounds.values(), *shown.events.values()]
-        require_stacked(ax, [part.sum(axis=over) for part in parts])
-        data, error = points_of(ax)
-        assert shown.data is not None
-        assert data == shown.data.sum(axis=over).tolist()
-        assert np.square(error) == pytest.approx((shown.data + shown.background).sum(axis=over))
-    assert (edges_of(energy), edges_of(time)) == ([5, 10, 30], [0, 0.5, 1, 4])
-    assert (energy.get_xlabel(), energy.get_ylabel()) == ("visible energy [keVee]", "events in each bin")
+    energy, time, excess, excess_in_time = spectrum.draw(shown).axes
+    assert shown.data is not None
+    for ax, below, over, edges in ((energy, excess, 1, [5, 10, 30]), (time, excess_in_time, 0, [0, 0.5, 1, 4])):
+        widths = np.diff(edges)
+        assert edges_of(ax) == edges_of(below) == edges
+        signals = [part.sum(axis=over) / widths for part in shown.events.values()]
+        require_stacked(ax, [*(part.sum(axis=over) / widths for part in shown.backgrounds.values()), *signals])
+        require_stacked(below, signals)
+        for panel, counted in ((ax, shown.data), (below, shown.data - shown.background)):
+            data, error = points_of(panel)
+            assert data == pytest.approx(counted.sum(axis=over) / widths)
+            assert np.square(error * widths) == pytest.approx((shown.data + shown.background).sum(axis=over))
+    assert [ax.get_ylabel() for ax in (energy, excess)] == ["events / keVee", "excess / keVee"]
+    assert [ax.get_xlabel() for ax in (energy, excess)] == ["", "visible energy [keVee]"]
+    assert time.get_ylabel() == r"events / $\mu$s"
     assert energy.get_title() == "Own"
     names = [text.get_text() for text in time.get_legend().get_texts()]
     assert names == ["neutrons", "argon 39", r"$\nu_\mu$", r"$\nu_e$", r"$\bar\nu_\mu$", "data"]

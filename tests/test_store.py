@@ -323,11 +323,11 @@ def test_a_damaged_group_is_told(damage: str, scanned: Path) -> None:
         fastscan.open(str(scanned), E6)
 
 
-@pytest.mark.parametrize("other", [1, 2, 3, 4, layout.FORMAT + 1])
+@pytest.mark.parametrize("other", [1, 2, 3, 4, 5, layout.FORMAT + 1])
 def test_a_store_of_another_format_is_refused_in_one_line_and_left(other: int, scanned: Path, grid_file: Path) -> None:
     """By everything that reads a store, and by scans that would continue or replace it."""
     root = json.loads((scanned / "zarr.json").read_text())
-    assert root["attributes"]["fastscan_format"] == layout.FORMAT == 5
+    assert root["attributes"]["fastscan_format"] == layout.FORMAT == 6
     root["attributes"]["fastscan_format"] = other
     (scanned / "zarr.json").write_text(json.dumps(root))
     before = files(scanned)

@@ -14,12 +14,13 @@ from fastscan.limits import crossings, points
 from fastscan.kernels.blocks import chi2_columns
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.interactions import contact
+from fastscan.likelihoods.gaussian import between_extrema
 
 rows = points.prepare("coherent-csi", "e6", {"beta": np.linspace(0, np.pi, 9)})
 columns, _ = rows.likelihood.columns(rows.index[:, None], {"sigma_sys": np.linspace(0, 0.3, 40)})
 x = np.tile(contact.gamma(np.geomspace(5, 3000, 23)), (columns.row.size, 1))
 one = columns.sums, columns.row, x, columns.noise, columns.variance
-others = crossings.between_extrema(columns.sums, columns.scale)
+others = between_extrema(columns.sums, columns.scale)
 other = columns.sums, crossings.LADDER, columns.scale, others, columns.row, *one[3:]
 other += 2.7, 8315.0, 8, 2
 KERNELS = [(chi2_columns, one), (finder, other)]

@@ -68,7 +68,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("line", "words"),
     [
         ("fastscan li", ["plain,limit", "plain,limits"]),
-        ("fastscan limit conu", ["plain,conus", "plain,conus-plus"]),
+        (
+            "fastscan limit conu",
+            ["plain,conus", "plain,conus-plus", "plain,conus-plus-2025", "plain,conus-plus-2025-total"],
+        ),
         ("fastscan limit conus,conn", ["plain,conus,connie"]),
         ("fastscan limit conus lr", ["plain,lr", "plain,lr-nc"]),
         ("fastscan limit conus ./mo", ["file,./mo"]),

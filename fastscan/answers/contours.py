@@ -163,7 +163,8 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
         for *values, settings, warning in zip(*place, _settings_at(cube, at, line.x.size), warnings, strict=True):
             luminosity = settings[LUMINOSITY.name]
             scaled = plane.scales_data if luminosity is None else cube.is_measured and is_scaled(luminosity)
-            yield dict(zip(keys, (*names, *values, *settings.values(), *level, scaled, warning), strict=True))
+            last = (scaled, warning, cube.is_asimov, list(cube.likelihood.shared))
+            yield dict(zip(keys, (*names, *values, *settings.values(), *level, *last), strict=True))
 
 
 def doubts(plane: Plane, x: ArrayLike, y: ArrayLike) -> list[str]:
@@ -225,7 +226,8 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
     -------
     dict
         The names and units of the axes, the values that are held, the level, whether measured data are scaled anywhere
-        in the plane, each line's vertices by axis, and the warning.
+        in the plane, each line's vertices by axis, the warning, whether the data are an Asimov set, and the nuisances
+        that experiments share.
     """
     cube = plane.cube
     at = _held(plane)
@@ -244,6 +246,8 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
         "scaled_data": plane.scales_data,
         "contours": [{"closed": line.closed, "vertices": _vertices(plane, line)} for line in lines],
         "warning": warning_of(doubts_of_contours(plane, lines)),
+        "asimov": cube.is_asimov,
+        "shared_nuisances": list(cube.likelihood.shared),
     }
 
 

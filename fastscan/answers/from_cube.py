@@ -18,7 +18,7 @@ from fastscan.axes import LUMINOSITY, SETTINGS, by_name, named
 from fastscan.errors import LimitError, warn
 from fastscan.inputs.files import readable
 from fastscan.interactions.parameters import AXES
-from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.confidence import OUTSIDE_AXIS
@@ -88,16 +88,16 @@ class Selection:
         return self.cube.likelihood.settings(crossed(given))
 
     @functools.cached_property
-    def columns(self) -> GaussianColumns:
+    def columns(self) -> Columns:
         """The columns from the likelihood, shape (rows * settings,): row by row, every combination of the settings."""
         return self._columns_of(self.cube.likelihood)
 
     @functools.cached_property
-    def expected_columns(self) -> GaussianColumns:
+    def expected_columns(self) -> Columns:
         """The same columns with measured data replaced by the Standard Model's prediction."""
         return self._columns_of(self.cube.expected)
 
-    def _columns_of(self, likelihood: Likelihood) -> GaussianColumns:
+    def _columns_of(self, likelihood: Likelihood) -> Columns:
         row = self.numbers.reshape(-1, *(1 for _ in self.resolved.shape))
         return likelihood.columns(row, self.resolved)[0]
 
@@ -200,7 +200,7 @@ class Selection:
             return gathered(parts, number.size)
 
 
-def crossings_along(cube: Cube, columns: GaussianColumns, delta: float) -> Crossings:
+def crossings_along(cube: Cube, columns: Columns, delta: float) -> Crossings:
     """Crossings of columns along the strength of a cube's model."""
     strength = cube.interaction.strength
     return find_crossings(columns, delta, strength.largest_x, strength.signed)
@@ -241,8 +241,9 @@ def limit_records(
     InputError
         Where a value, the cl or the dof is out of bounds.
     LimitError
-        Where an axis is unknown or is the strength's, a value must be on an axis and is not, or x = 0 is not the
-        Standard Model.  Both errors come at the call, before the first record.
+        Where an axis is unknown or is the strength's, a value must be on an axis and is not, x = 0 is not the Standard
+        Model, or the stored chi2 is that of measured data and an Asimov set is asked for, or that of shared nuisances
+        and independent ones are.  These errors come at the call, before the first record.
     StoreError
         Where the stored chi2 is damaged, not complete, or not the likelihood's.
 
@@ -255,6 +256,7 @@ def limit_records(
     [(0.1, 'ok', 348.6), (0.28, 'ok', 195.3)]
     """
     asked = question or Question()
+    cube = asked.about(cube, stored=stored_in is not None)
     selection = Selection.of(cube, asked)
     delta = threshold(asked.cl, asked.column_dof)
     require_standard_model(cube.interaction, cube.likelihood.departs[selection.numbers])
@@ -280,7 +282,10 @@ def _found_limits(
         expected = zip(bounds, _marked(cube, bounds, status), strict=True)
     names, level = (cube.experiment, cube.model), (asked.cl, asked.column_dof)
     for number, (point, instead) in enumerate(zip(selection.points(), expected, strict=False)):
-        yield limit_record(names, point, level, marked, number, cube.interaction, instead, doubts[number])
+        yield limit_record(
+            *(names, point, level, marked, number, cube.interaction, instead, doubts[number]),
+            *(cube.is_asimov, cube.likelihood.shared),
+        )
 
 
 def _marked(cube: Cube, bounds: Array, status: Status) -> Status:
@@ -302,7 +307,9 @@ def profile_records(
     iterator of dict
         The keys are those of `profile_keys`.
     """
-    selection = Selection.of(cube, question or Question())
+    asked = question or Question()
+    cube = asked.about(cube, stored=stored_in is not None)
+    selection = Selection.of(cube, asked)
     strengths = cube.points[cube.strength].tolist()
     values = selection.profiles(stored_in).tolist()
     end, text = end_of_form(cube.interaction.strength, cube.likelihood.momentum_transfers)
@@ -313,5 +320,6 @@ def profile_records(
         settings = (cube.experiment, cube.model, *point.values())
         scaled = cube.is_measured and is_scaled(point[LUMINOSITY.column])
         for strength, delta, ends in zip(strengths, column, ended, strict=True):
-            record = (*settings, strength, delta, scaled, warning_of([*doubts, *ends]))
+            last = (scaled, warning_of([*doubts, *ends]), cube.is_asimov, list(cube.likelihood.shared))
+            record = (*settings, strength, delta, *last)
             yield dict(zip(profile_keys(cube.interaction), record, strict=True))

@@ -292,7 +292,8 @@ def plane_of(
     Raises
     ------
     LimitError
-        Where an axis is unknown, absent or too short, or it isn't said at which value an axis is held.
+        Where an axis is unknown, absent or too short, it isn't said at which value an axis is held, or the stored chi2
+        is that of measured data and an Asimov set is asked for, or that of shared nuisances and independent ones are.
 
     Examples
     --------
@@ -306,6 +307,7 @@ def plane_of(
     [False, False, False, False, False]
     """
     asked = question or Question()
+    cube = asked.about(cube, stored=stored_in is not None)
     given = asked.held
     names = axes.names or first_axes([cube], held=(*given, *axes.minimise))
     x, y = (side_of(cube, name) for name in names)

@@ -28,7 +28,7 @@ def limits_at_points(names: Sequence[str | Experiment], model: str, question: Qu
     delta = limits.threshold(question.cl, question.column_dof)
     given = _crossed(question.at, (*interaction.rows, *SETTINGS))
     at = {name: values for name, values in given.items() if name not in by_name(SETTINGS)}
-    rows = points.prepare(experiments, interaction, at)
+    rows = points.prepare(experiments, interaction, at, question.asimov, question.independent)
     limits.require_standard_model(interaction, rows.likelihood.departs)
     settings = rows.likelihood.settings(given)
     crossings = _crossings(rows, settings, delta)
@@ -43,8 +43,9 @@ def limits_at_points(names: Sequence[str | Experiment], model: str, question: Qu
     told = ("+".join(each.name for each in experiments), interaction.name)
     level = (question.cl, question.column_dof)
     columns = zip(_points(interaction, at, settings), expected, doubts, strict=False)
+    shared = rows.likelihood.shared
     return [
-        limit_record(told, point, level, found, number, interaction, bound, doubt)
+        limit_record(told, point, level, found, number, interaction, bound, doubt, question.asimov, shared)
         for number, (point, bound, doubt) in enumerate(columns)
     ]
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastscan.errors import LimitError
 from fastscan.limits.confidence import CL, DOF
+
+if TYPE_CHECKING:  # commands ask questions before anything numerical is imported
+    from fastscan.stores.cube import Cube
 
 Values = float | Sequence[float] | Literal["axis"]  # the word stands for all points of an axis
 
@@ -27,6 +30,10 @@ class Question:
         Degrees of freedom; None for 1, and in a plane for as many of the model's parameters as it shows.
     stored : bool
         Whether to insist on the stored chi2: values on the axes only, each of which must be the likelihood's.
+    asimov : bool
+        Whether the Standard Model's prediction replaces measured data.
+    independent : bool
+        Whether experiments that are combined share no nuisance.
     """
 
     groups: tuple[str, ...] = ()
@@ -34,11 +41,40 @@ class Question:
     cl: float = CL
     dof: int | None = None
     stored: bool = False
+    asimov: bool = False
+    independent: bool = False
 
     @property
     def column_dof(self) -> int:
         """Degrees of freedom of a question about columns."""
         return DOF if self.dof is None else self.dof
+
+    def about(self, cube: "Cube", *, stored: bool) -> "Cube":
+        """The cube that the question is about: a given one, or one with the data and the nuisances that are asked for.
+
+        Parameters
+        ----------
+        cube : Cube
+        stored : bool
+            Whether the answer comes from the chi2 that is stored.
+
+        Raises
+        ------
+        LimitError
+            Where this chi2 is that of measured data, and what is expected is asked for; or that of shared nuisances,
+            and independent ones are asked for.
+        """
+        if self.independent:
+            if stored and cube.likelihood.shared:
+                raise LimitError(
+                    f"{cube.name} stores no chi2 of independent errors; [combine.NAME] with independent = true does"
+                )
+            cube = cube.with_independent_errors()
+        if self.asimov:
+            if stored and cube.is_measured:
+                raise LimitError(f"{cube.name} stores no chi2 of an Asimov set; a grid with asimov = true does")
+            cube = cube.with_expected_data()
+        return cube
 
     @property
     def held(self) -> dict[str, float]:

@@ -7,7 +7,9 @@ M_Z' / g', for a user's own U(1)', else None), ``status`` and ``allowed_gev``: e
 open upper end. Where data are measured, ``expected_gev`` and ``expected_status`` are the limit with the Standard
 Model's prediction in their place, else None; the intervals and this limit are there for M_Z' / g' too,
 ``allowed_over_g_gev`` and ``expected_over_g_gev``. ``scaled_data`` is true where measured data are scaled to a
-luminosity other than 1, and ``warning`` is what is probably not meant (`fastscan.limits.doubts`), else None.
+luminosity other than 1, ``warning`` is what is probably not meant (`fastscan.limits.doubts`), else None, ``asimov``
+is true where the Standard Model's prediction was asked for in place of measured data, and ``shared_nuisances`` lists
+the names of those that several experiments have in common.
 
 The record of a limit on another strength has a key for each row parameter of the model with its unit in it
 (``eps_d``), ``sigma_sys``, ``luminosity``, ``limit_on`` (the name of the strength's axis), ``limit`` or, of two sides,
@@ -17,7 +19,7 @@ The record of a limit on another strength has a key for each row parameter of th
 (``sin2_theta_w_low``, ``sin2_theta_w_high``).  Of a mediator, ``limit_over_g_gev`` is the lower limit on its mass over
 its coupling where that of the coupling alone is above sqrt(4 pi), else None.
 
-Profiles and contours have records too, one for each point, with ``scaled_data`` and ``warning`` at their end.  Which
+Profiles and contours have records too, one for each point, with the same four keys at their end.  Which
 cubes and planes are asked is the business of `fastscan.answers.answers`.
 """
 
@@ -40,7 +42,7 @@ from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Limits
 from fastscan.typing import Array, Record
 
-LAST = ("scaled_data", "warning")  # keys at the end of every record
+LAST = ("scaled_data", "warning", "asimov", "shared_nuisances")  # keys at the end of every record
 
 
 def limit_keys(model: Interaction) -> tuple[str, ...]:
@@ -108,6 +110,8 @@ def limit_record(
     model: Interaction,
     expected: tuple[Array, str] | None = None,
     doubts: Sequence[str] = (),
+    asimov: bool = False,
+    shared: Sequence[str] = (),
 ) -> Record:
     """The record of one limit, with None where there is no value.
 
@@ -130,6 +134,10 @@ def limit_record(
         out where no data are measured.
     doubts : sequence of str
         What is to be warned of, see `doubts_of_limits`.
+    asimov : bool
+        Whether the limit itself is that of the Standard Model's prediction in place of measured data.
+    shared : sequence of str
+        Names of the nuisances that several experiments share.
     """
     g, strength = model.g_prime, model.strength
     limit, status = _finite(found.bounds[number]), str(found.status[number])
@@ -138,7 +146,7 @@ def limit_record(
     instead_status = None if expected is None else str(expected[1])
     scaled = expected is not None and is_scaled(point[LUMINOSITY.column])
     place = (*names, *(point[key] for key in _settings(model)))
-    last = (scaled, warning_of(doubts))
+    last = (scaled, warning_of(doubts), asimov, list(shared))
     if strength.bound == "lower":
         allowed_over_g = None if g is None else [(over_g(low, g), over_g(high, g)) for low, high in allowed]
         answer = (*limit, over_g(limit[0], g), status, allowed, *instead, instead_status)
@@ -213,13 +221,15 @@ def csv_text(keys: Sequence[str], records: Iterable[Record]) -> str:
 
 
 def _cell(value: object) -> object:
-    """A value as CSV has it: intervals as low:high, those by name as name=value, separated by semicolons.
+    """A value as CSV has it: intervals as low:high, those by name as name=value, separated by semicolons like names.
 
-    >>> _cell([(14.5, 16.8), (36.1, None)]), _cell([(None, 0.2)]), _cell({"conus": 0.2})
-    ('14.5:16.8;36.1:inf', '-inf:0.2', 'conus=0.2')
+    >>> _cell([(14.5, 16.8), (36.1, None)]), _cell([(None, 0.2)]), _cell({"conus": 0.2}), _cell(["flux-sns", "qf"])
+    ('14.5:16.8;36.1:inf', '-inf:0.2', 'conus=0.2', 'flux-sns;qf')
     """
     if isinstance(value, dict):
         return ";".join(f"{name}={each}" for name, each in value.items())
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ";".join(value)
     if isinstance(value, list):
         ends = [(-math.inf if low is None else low, math.inf if high is None else high) for low, high in value]
         return ";".join(f"{low}:{high}" for low, high in ends)

@@ -1,8 +1,9 @@
 """What is expected of an experiment in the Standard Model, bin by bin, beside its backgrounds and its data.
 
 A record of a bin has the keys ``energy_low``, ``energy_high`` (None where the bin has no end) and ``energy_unit``,
-``time_low_us`` and ``time_high_us`` (None without bins of time), one for the events of each neutrino by its name,
-``nuclei`` and ``electrons`` for those of all neutrinos where both recoil, ``signal`` for all of them,
+``factor``, ``factor_low`` and ``factor_high`` (None without bins of a further quantity), ``time_low_us`` and
+``time_high_us`` (None without bins of time), one for the events of each neutrino by its name, ``nuclei`` and
+``electrons`` for those of all neutrinos where both recoil, ``signal`` for all of them,
 ``background_NAME`` for each background that has a name and ``background`` for all, ``data`` and ``error`` (None where
 nothing is measured).
 """
@@ -37,7 +38,7 @@ REACH = 5.0  # standard deviations of the resolution at the end of such a spectr
 class Shown:
     """An experiment, and the events in its bins.
 
-    Arrays of events have the shape (energy bins,), or (energy bins, time bins) where the experiment has bins of time.
+    Arrays of events have the shape (energy bins, factor bins, time bins), without what the experiment has no bins of.
 
     Attributes
     ----------
@@ -47,6 +48,8 @@ class Shown:
         The unit of `edges`, which says which energy it is: that of the experiment's file.
     edges : array, shape (energy bins + 1,)
         Edges of the energy bins; the last can be infinite.
+    factor_edges : array, shape (factor bins + 1,), or None
+        Edges of the bins of a further quantity, `experiment.factor`.
     time_edges_us : array, shape (time bins + 1,), or None
         Edges of the time bins in us.
     events : dict of str to array
@@ -56,13 +59,14 @@ class Shown:
     backgrounds : dict of str to array
         Events of each background, by its name.
     data, error : array or None
-        What was counted, and the square root of its variance in chi2, without systematic errors; None where nothing is
-        measured.
+        What was counted, and its error in chi2, without systematic ones: the square root of its variance, or of the
+        events themselves where they follow Poisson's law; None where nothing is measured.
     """
 
     experiment: Experiment
     unit: str
     edges: Array
+    factor_edges: Array | None
     time_edges_us: Array | None
     events: dict[Neutrino, Array]
     recoiling: dict[str, Array]
@@ -83,8 +87,8 @@ class Shown:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the arrays of events."""
-        times = () if self.time_edges_us is None else (len(self.time_edges_us) - 1,)
-        return (len(self.edges) - 1, *times)
+        sides = (self.edges, self.factor_edges, self.time_edges_us)
+        return tuple(len(edges) - 1 for edges in sides if edges is not None)
 
     @property
     def kind(self) -> Kind:
@@ -123,8 +127,8 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
     found = _expected(loaded)
     signal, statistics = found.signal.ravel(), loaded.statistics
     exposed = loaded.exposed
-    error = np.sqrt(statistics.counts(signal, exposed).variance) if loaded.is_measured else None
     backgrounds, data = statistics.backgrounds_in(signal, exposed), statistics.data(exposed)
+    error = statistics.counting_errors(signal, exposed)
     return replace(
         found,
         backgrounds={name: events.reshape(found.shape) for name, events in backgrounds.items()},
@@ -135,11 +139,12 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
 
 def _expected(experiment: Experiment) -> Shown:
     """What the Standard Model predicts, without backgrounds and data."""
-    unit, time = experiment.detector.unit, experiment.time
+    unit, factor, time = experiment.detector.unit, experiment.factor, experiment.time
     empty = Shown(
         experiment=experiment,
         unit=unit.symbol,
         edges=np.array([float(f"{edge / unit.size:.12g}") for edge in _edges(experiment)]),  # as people write them
+        factor_edges=None if factor is None else np.array(factor.edges),
         time_edges_us=None if time is None else np.array(time.edges),
         events={},
         recoiling={},
@@ -161,7 +166,7 @@ def _edges(experiment: Experiment) -> tuple[float, ...]:
 
 
 def in_fine_bins(shown: Shown, until: float | None = None) -> Shown:
-    """The signal of an experiment with one bin as a spectrum, which no background and no data are of.
+    """The signal of an experiment with one bin of energy as a spectrum, which no background and no data are of.
 
     Bins of photoelectrons or electrons, which can be whole numbers, have whole widths.
 
@@ -179,7 +184,10 @@ def in_fine_bins(shown: Shown, until: float | None = None) -> Shown:
     if experiment.detector.bins:  # what a detector accepts ends by itself, a bin doesn't
         edges = np.unique(np.minimum(edges, shown.edges[-1]))
     detector = replace(experiment.detector, bins=tuple((edges * experiment.detector.unit.size).tolist()))
-    return _expected(replace(experiment, detector=detector))
+    factor = experiment.factor
+    if factor is not None:  # which is the same in all of the one bin
+        factor = replace(factor, probability=factor.probability * (len(edges) - 1), shapes=())
+    return _expected(replace(experiment, detector=detector, factor=factor))
 
 
 def seen_until(fine: Shown) -> float:
@@ -215,23 +223,32 @@ def _round_width(least: float, whole: bool) -> float:
 
 
 def bin_records(shown: Shown) -> list[Record]:
-    """A record for each bin, the times of an energy in turn."""
-    energy_bins = list(itertools.pairwise(shown.edges.tolist()))
-    times = [(None, None)] if shown.time_edges_us is None else list(itertools.pairwise(shown.time_edges_us.tolist()))
+    """A record for each bin, the times of an energy in turn; those of an energy in each bin of a further quantity."""
+    factor = shown.experiment.factor
+    places = itertools.product(_bins(shown.edges), _bins(shown.factor_edges), _bins(shown.time_edges_us))
     found = columns(shown)
     numbers = zip(*(column.ravel().tolist() for column in found.values()), strict=True)
     return [
         {
             "energy_low": low,
-            "energy_high": None if math.isinf(high) else high,
+            "energy_high": high,
             "energy_unit": shown.unit,
+            "factor": None if factor is None else factor.name,
+            "factor_low": least,
+            "factor_high": most,
             "time_low_us": early,
             "time_high_us": late,
             **dict(zip(found, row, strict=True)),
             **({} if shown.data is not None else {"data": None, "error": None}),
         }
-        for ((low, high), (early, late)), row in zip(itertools.product(energy_bins, times), numbers, strict=True)
+        for ((low, high), (least, most), (early, late)), row in zip(places, numbers, strict=True)
     ]
+
+
+def _bins(edges: Array | None) -> list[tuple[float | None, float | None]]:
+    """The two edges of each bin, None where it has no end; without bins, one that has neither."""
+    pairs = [(None, None)] if edges is None else itertools.pairwise(edges.tolist())
+    return [(low, None if high == math.inf else high) for low, high in pairs]
 
 
 def columns(shown: Shown) -> dict[str, Array]:

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.axes import LUMINOSITY, SETTINGS, by_name
+from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, by_name
 from fastscan.commands import completion, options, signals
 from fastscan.errors import (
     FastscanError,
@@ -137,26 +138,68 @@ def experiments(as_json: bool) -> None:
 
 @cli.command()
 @click.argument("experiment", shell_complete=completion.experiments)
+@click.option("--model", shell_complete=completion.models, help="Compare a point of this model with the data.")
+@click.option("--at", type=options.At(), metavar="NAME=VALUE,...", help="The point: m_zprime=10MeV,g=3e-5.")
+@click.option("--best", is_flag=True, help="Take the strength, which is left out of the point, from the best fit.")
+@click.option("--toys", type=options.INTEGER, default=0, help="Simulated measurements for the goodness of the fit.")
+@click.option("--seed", type=options.INTEGER, default=0, show_default=True, help="Beginning of their random numbers.")
+@options.one_value(SIGMA_SYS)
+@options.asimov
+@options.independent
 @click.option("-o", "--output", type=click.Path(), help="Picture of the spectrum to write: .png, .pdf or .svg.")
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 @options.as_json
 @options.as_csv
-def show(experiment: str, output: str | None, overwrite: bool, as_json: bool, as_csv: bool) -> None:
+def show(
+    experiment: str,
+    model: str | None,
+    output: str | None,
+    overwrite: bool,
+    as_json: bool,
+    as_csv: bool,
+    at: dict[str, float] | None,
+    **fitted: Any,
+) -> None:
     """What an experiment is, and what it is expected to count.
 
     The numbers of EXPERIMENT, a name of `fastscan experiments` or a path to a TOML file, what of them is assumed, and
     the events that the Standard Model predicts in each bin by neutrino, beside its backgrounds and its data. The error
-    of data is the one in chi2, without systematic errors. -o draws the spectrum too, of an experiment with one bin in
-    finer ones. Pictures need matplotlib: pip install 'fastscan[plot]'.
+    of data is the one in chi2, without systematic errors. Where bins are of several quantities, such as energy and
+    time, each has a table, which is summed over the others; --csv and --json have every bin. -o draws the spectrum
+    too, of an experiment with one bin in finer ones. Pictures need matplotlib: pip install 'fastscan[plot]'.
+
+    With --model it is one point of a model beside the data: chi2, the best nuisances and their errors, and the events
+    of each component before and after they are fitted. EXPERIMENT can then be several separated by commas.
 
     \b
     Examples: fastscan show coherent-csi
               fastscan show grids/experiments/quenched-detector.toml --csv
               fastscan show conus -o conus.pdf
+              fastscan show coherent-csi-2021 --model b-l --at m_zprime=10MeV,g=3e-5 -o fit.pdf
+              fastscan show coherent-lar-2020 --model nsi-ee-u --best --toys 1000
     """
     options.only_one(json=as_json, csv=as_csv)
     if output is not None:
         _check_picture(output, overwrite)
+    picture: Callable[[], Any]
+    if model is None:
+        for name, value in {"at": at, **fitted}.items():
+            if value:
+                raise click.UsageError(f"--{name.replace('_', '-')} is of a point of a model: give --model")
+        picture = _show_experiment(experiment, as_json, as_csv)
+    else:
+        picture = _show_fit(experiment, model, {**fitted, **(at or {})}, as_json, as_csv)
+    if output is not None:
+        from pathlib import Path
+
+        from fastscan.outputs import figures
+
+        figures.save(picture(), Path(output))
+        click.echo(f"written to {output}", err=as_json or as_csv)
+
+
+def _show_experiment(experiment: str, as_json: bool, as_csv: bool) -> Callable[[], Any]:
+    """Print what an experiment is; what draws it."""
     from fastscan.answers import records, shown
 
     found = shown.show(experiment)
@@ -167,13 +210,35 @@ def show(experiment: str, output: str | None, overwrite: bool, as_json: bool, as
         terminal.print_json(shown.record(found))
     else:
         terminal.print_shown(shown.record(found))
-    if output is not None:
-        from pathlib import Path
 
-        from fastscan.outputs import figures, spectrum
+    def picture() -> Any:
+        from fastscan.outputs import spectrum
 
-        figures.save(spectrum.draw(found), Path(output))
-        click.echo(f"written to {output}", err=as_json or as_csv)
+        return spectrum.draw(found)
+
+    return picture
+
+
+def _show_fit(experiments: str, model: str, asked: dict[str, Any], as_json: bool, as_csv: bool) -> Callable[[], Any]:
+    """Print a fit; what draws it."""
+    from fastscan.answers import fits, records
+
+    found = fits.fit(experiments.split(","), model, **asked)
+    told = fits.record(found)
+    if as_csv:
+        bins = [{"experiment": each["name"], **line} for each in told["experiments"] for line in each["bins"]]
+        records.write_csv(sys.stdout, list(dict.fromkeys(key for line in bins for key in line)), bins)
+    elif as_json:
+        terminal.print_json(told)
+    else:
+        terminal.print_fit(told, found.interaction.parameters)
+
+    def picture() -> Any:
+        from fastscan.outputs import fitted
+
+        return fitted.draw(found)
+
+    return picture
 
 
 def _check_picture(output: str, overwrite: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from fastscan.answers.question import Question
-from fastscan.axes import SIGMA_SYS, Axis
+from fastscan.axes import SIGMA_SYS, Axis, by_name
 from fastscan.commands import completion
 from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import quantity_in, relative
@@ -139,6 +139,31 @@ class SigmaSys(click.ParamType):  # type: ignore[type-arg]
         return name or None, Values(Relative()).convert(errors, param, ctx)
 
 
+class At(click.ParamType):  # type: ignore[type-arg]
+    """Values of a model's parameters, NAME=VALUE separated by commas; without its unit a number is one of Python's."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        axes, found = by_name(PARAMETERS), {}
+        for part in value.split(","):
+            name, equals, number = (each.strip() for each in part.partition("="))
+            if not equals or name not in axes or name in found:
+                told = "is there twice" if name in found else f"is none of {', '.join(axes)} with = and a value"
+                self.fail(f"{quoted(part)} {told}", param, ctx)
+            found[name] = _of_axis(axes[name], number, param, ctx)
+        return found
+
+
+def _of_axis(axis: Axis, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    """A value of an axis, with its unit or as Python has it."""
+    try:
+        return float(value)
+    except ValueError:
+        found: float = axis_type(axis).convert(value, param, ctx)
+        return found
+
+
 def together(*decorators: Option) -> Option:
     """Several options as one decorator, in their order."""
 
@@ -206,7 +231,7 @@ def not_shown(axis: Axis) -> str:
 def question(*options: Option, dof: Option) -> Option:
     """Options that say what is asked, as one decorator: the command gets them as the one argument `question`.
 
-    To the given options, which are those of the groups and of the axes, the level's are added.
+    To the given options, which are those of the groups and of the axes, those of the data and of the level are added.
     """
 
     def decorate(command: Any) -> Any:
@@ -219,10 +244,12 @@ def question(*options: Option, dof: Option) -> Option:
                 cl=given.pop("cl"),
                 dof=given.pop("dof"),
                 stored=given.pop("from_cube", False),
+                asimov=given.pop("asimov"),
+                independent=given.pop("independent"),
             )
             return command(question=asked, **given)
 
-        return together(*options, cl, dof)(ask)
+        return together(*options, asimov, independent, cl, dof)(ask)
 
     return decorate
 
@@ -245,6 +272,12 @@ def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
 
 
 store = click.argument("store", type=click.Path())
+asimov = click.option(
+    "--asimov", is_flag=True, help="Put the Standard Model's prediction, an Asimov set, in place of measured data."
+)
+independent = click.option(
+    "--independent", is_flag=True, help="Let experiments that are combined share no nuisance: all errors are their own."
+)
 cl = click.option("--cl", type=FLOAT, default=CL, show_default=True, help="Confidence level, a probability.")
 dof = click.option(
     "--dof", type=INTEGER, default=DOF, show_default=True, help="Degrees of freedom of the chi2 quantile."

@@ -8,6 +8,7 @@ from fastscan.experiments.catalogue import load, load_all, names
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.efficiencies import Constant, Logistic, Tabulated
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.factors import Factor
 from fastscan.experiments.fluxes import GivenFlux
 from fastscan.experiments.form_factors import Fermi, Helm, KleinNystrand
 from fastscan.experiments.geometry import Cylinder, Point
@@ -19,6 +20,7 @@ from fastscan.experiments.observations import (
     Projection,
     ProjectionOver,
 )
+from fastscan.experiments.poisson import Poisson
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Core, ElectronCapture, PionDecayAtRest, Reactor
 from fastscan.experiments.sun import Component, Sun, Survival
@@ -33,6 +35,7 @@ __all__ = [
     "Detector",
     "ElectronCapture",
     "Experiment",
+    "Factor",
     "Fermi",
     "GivenFlux",
     "Helm",
@@ -44,6 +47,7 @@ __all__ = [
     "MeasuredSignal",
     "PionDecayAtRest",
     "Point",
+    "Poisson",
     "Projection",
     "ProjectionOver",
     "Reactor",

@@ -12,9 +12,11 @@ from typing import Literal, Protocol
 import numpy as np
 
 from fastscan.errors import ExperimentError, quoted
-from fastscan.experiments import energies
+from fastscan.experiments import energies, shapes
+from fastscan.experiments.bins import Bins
 from fastscan.experiments.energies import Kind
 from fastscan.inputs import bounds
+from fastscan.inputs.columns import Columns
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
 from fastscan.typing import Array
@@ -36,8 +38,8 @@ class Exposed:
         Mass of all targets.
     exposure_s : float
         For how long it counts.
-    energy_bins, time_bins : int
-        How many bins it has; the counts of one energy after the other, each in all times, are its bins.
+    energy_bins, time_bins, factor_bins : int
+        How many bins it has: those of one energy after the other, each in those of a further factor, each in all times.
     widths : mapping of str to array, shape (energy_bins,)
         Widths of the energy bins in each kind of energy that they are known in, in MeV or photoelectrons or electrons.
     """
@@ -47,11 +49,12 @@ class Exposed:
     energy_bins: int
     time_bins: int
     widths: Mapping[Kind, Array]
+    factor_bins: int = 1
 
     @property
     def bins(self) -> int:
         """The number of all bins."""
-        return self.energy_bins * self.time_bins
+        return self.energy_bins * self.factor_bins * self.time_bins
 
 
 class Amount(Protocol):
@@ -83,7 +86,7 @@ class Rate:
         ExperimentError
             Where the bins don't say how much of the rate there is in each.
         """
-        if exposed.time_bins > 1 or (self.per is None and exposed.energy_bins > 1):
+        if exposed.time_bins * exposed.factor_bins > 1 or (self.per is None and exposed.energy_bins > 1):
             raise ExperimentError("a rate says nothing of bins, unless it is one per energy: give the events of each")
         total = self.per_s * exposed.exposure_s * (exposed.mass_kg if self.per_kg else 1.0)
         if self.per is None:
@@ -128,24 +131,44 @@ class Events:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """A nuisance with a name, and how many events more there are in each bin at one standard deviation of it."""
+
+    name: str
+    change: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Background:
-    """A background with a name, how much of it there is, and the relative error of that."""
+    """A background with a name, how much of it there is, the relative error of that, and what changes its shape."""
 
     name: str
     amount: Rate | Events
     error: float = 0.0
+    shapes: tuple[Shape, ...] = ()
 
     def told(self) -> str:
         """In words."""
         error = f" +- {100 * self.error:.6g} %" if self.error else ""
-        return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error
+        varied = f" (nuisances {', '.join(shape.name for shape in self.shapes)})" if self.shapes else ""
+        return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error + varied
 
 
-def read(table: Table) -> tuple[Background, ...]:
+def read(table: Table, bins: Bins, common: Columns | None = None, shaped: bool = False) -> tuple[Background, ...]:
     """The backgrounds of ``background``: a rate, or a list of tables.
 
     Each table has a ``name`` and a ``rate``, or ``events`` in each bin, or a ``file`` with a ``column`` of them, whose
     sum is ``total`` where that is given; and an ``error``.
+
+    Parameters
+    ----------
+    table : Table
+    bins : Bins
+        Those that the lines of files are of.
+    common : Columns, optional
+        The file of columns that have no ``file`` of their own.
+    shaped : bool
+        Whether columns can have ``shapes``, see `fastscan.experiments.shapes`: columns of the same sum.
 
     Raises
     ------
@@ -156,8 +179,9 @@ def read(table: Table) -> tuple[Background, ...]:
         return (Background(UNNAMED, read_rate(table, "background")),)
     found = []
     for each in table.tables("background"):
-        error = each.relative("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in each else 0.0
-        found.append(Background(each.text("name"), _read_amount(each), error))
+        if not shaped:
+            each.refuse("shapes", 'each is a nuisance of its own, for which there is kind = "poisson"')
+        found.append(_read_one(each, bins, common))
         each.done()
     names = [each.name for each in found]
     for name in names:
@@ -166,23 +190,38 @@ def read(table: Table) -> tuple[Background, ...]:
     return tuple(found)
 
 
-def _read_amount(table: Table) -> Rate | Events:
+def _read_one(table: Table, bins: Bins, common: Columns | None) -> Background:
+    name = table.text("name")
+    error = table.relative("error", 0.0, bounds.LARGEST_SIGMA_SYS) if "error" in table else 0.0
     if "rate" in table:
-        for key in ("events", "file"):
+        for key in ("events", "file", "shapes"):
             table.refuse(key, "there is a rate")
-        return read_rate(table, "rate")
-    if "file" in table:
+        return Background(name, read_rate(table, "rate"), error)
+    if "file" in table or "column" in table or (common is not None and "events" not in table):
         table.refuse("events", "they are in the file")
-        events = table.column("column", table.data("file"), *bounds.GIVEN_EVENTS)
-        if "total" not in table:
-            return Events(events)
-        total, sum_ = table.number("total", *bounds.GIVEN_EVENTS), math.fsum(events)
-        if sum_ == 0:
-            raise table.error("file", "a template without any event")
-        return Events(tuple(each * total / sum_ for each in events))
+        events, varied = _read_template(table, bins.data(table, common))
+        return Background(name, events, error, varied)
+    table.refuse("shapes", "they are columns of a file")
     if table.is_number("events"):
-        return Events((table.number("events", *bounds.GIVEN_EVENTS),))
-    return Events(table.numbers("events", *bounds.GIVEN_EVENTS, bounds.MOST_BINS))
+        return Background(name, Events((table.number("events", *bounds.GIVEN_EVENTS),)), error)
+    return Background(name, Events(table.numbers("events", *bounds.GIVEN_EVENTS, bounds.MOST_BINS)), error)
+
+
+def _read_template(table: Table, data: Columns) -> tuple[Events, tuple[Shape, ...]]:
+    """The events in the ``column`` of a file and their ``shapes``, each with the sum ``total`` where that is given."""
+    total = table.number("total", *bounds.GIVEN_EVENTS) if "total" in table else None
+
+    def column(of: Table, key: str) -> tuple[float, ...]:
+        events = of.column(key, data, *bounds.GIVEN_EVENTS)
+        given = math.fsum(events)
+        if total is None or total == given:
+            return events
+        if given == 0:
+            raise of.error(key, "a template without any event")
+        return tuple(each * total / given for each in events)
+
+    events = column(table, "column")
+    return Events(events), tuple(Shape(*each) for each in shapes.read(table, events, column))
 
 
 def read_rate(table: Table, key: str) -> Rate:

@@ -15,9 +15,10 @@ from fastscan.errors import ExperimentError, unknown
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.reading import parse
 from fastscan.inputs.bounds import MOST_LISTED
-from fastscan.inputs.toml import name_of, name_or_path, read_toml
+from fastscan.inputs.toml import VARIANT, Table, name_of, name_or_path, read_toml
 
 BUILT_IN: Traversable = files("fastscan") / "data" / "experiments"
+OWN = ("name", "title", "label")  # keys that a variant doesn't share
 
 Experiments = str | PathLike[str] | Experiment | Sequence[str | PathLike[str] | Experiment]
 
@@ -50,16 +51,33 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
     """
     if isinstance(experiment, Experiment):
         return experiment
-    path = name_or_path(experiment, "an experiment", relative_to)
-    if isinstance(path, str):
-        if path not in names():
-            raise unknown("experiment", path, names(), ExperimentError)
-        path = Path(str(BUILT_IN / f"{path}.toml"))
-    table = read_toml(path, "an experiment")
+    path = _path_of(experiment, relative_to)
+    table = _read(path)
     name = name_of(table, path)
     if name in names() and path.resolve().parent != Path(str(BUILT_IN)).resolve():
         raise table.error("name", f"{name!r} is an experiment of the package; give the file another name")
     return parse(name, table)
+
+
+def _path_of(experiment: str | PathLike[str], relative_to: Path | None) -> Path:
+    """The file of an experiment of the package, or a user's own."""
+    path = name_or_path(experiment, "an experiment", relative_to)
+    if isinstance(path, Path):
+        return path
+    if path not in names():
+        raise unknown("experiment", path, names(), ExperimentError)
+    return Path(str(BUILT_IN / f"{path}.toml"))
+
+
+def _read(path: Path) -> Table:
+    """The file of an experiment; that of a variant has what it doesn't say itself from the experiment it is one of."""
+    table = read_toml(path, "an experiment")
+    if VARIANT not in table:
+        return table
+    base = table.checked(VARIANT, lambda: read_toml(_path_of(table.text(VARIANT), path.parent), "an experiment"))
+    if VARIANT in base:
+        raise table.error(VARIANT, "is a variant itself; name the experiment that it is one of")
+    return table.over(base, OWN)
 
 
 @functools.cache

@@ -118,8 +118,13 @@ def is_recoil(unit: str | None) -> bool:
 
 
 def read_edges(table: Table) -> tuple[Kind, tuple[float, ...]]:
-    """Kind and edges of the bins that ``bins`` describes: ``edges``, or ``start``, ``stop`` and ``num``; and a unit."""
+    """Kind and edges of the bins that ``bins`` describes: `written_edges`, and a unit."""
     kind, factor = unit(table)
+    return kind, tuple(edge * factor for edge in written_edges(table))
+
+
+def written_edges(table: Table) -> tuple[float, ...]:
+    """Edges of the bins that ``bins`` describes, in its unit: ``edges``, or ``start``, ``stop`` and ``num``."""
     low, high = bounds.RECOIL
     if "edges" in table:
         for key in ("start", "stop", "num"):
@@ -127,12 +132,12 @@ def read_edges(table: Table) -> tuple[Kind, tuple[float, ...]]:
         edges = table.increasing("edges", low, high, bounds.MOST_STEPS)
         if len(edges) < 2:
             raise table.error("edges", "must be two or more")
-        return kind, tuple(edge * factor for edge in edges)
+        return edges
     start, stop = table.number("start", low, high), table.number("stop", low, high)
     num = table.whole("num", 1, bounds.MOST_BINS)
     if stop <= start:
         raise table.error("stop", "must be above start")
-    return kind, tuple((start + (stop - start) * i / num) * factor for i in range(num + 1))
+    return tuple(start + (stop - start) * i / num for i in range(num + 1))
 
 
 def missing(kind: Kind, quenched: bool) -> str:

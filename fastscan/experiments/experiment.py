@@ -6,11 +6,14 @@ It is a value in the base units of `fastscan.inputs.units`, so that `dataclasses
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from fastscan.errors import ExperimentError
 from fastscan.experiments import geometry
 from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.detectors import Detector
-from fastscan.experiments.observations import Observation
+from fastscan.experiments.factors import Factor
+from fastscan.experiments.observations import MeasuredSignal, Observation
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Source
 from fastscan.experiments.targets import Target
@@ -22,8 +25,8 @@ from fastscan.physics.constants import M_ELECTRON
 from fastscan.physics.kinematics import four_momentum_transfer, maximum_recoil, minimum_energy
 from fastscan.physics.nuclei import Isotope
 from fastscan.physics.shells import Shells
-from fastscan.physics.spectra import Spectrum
-from fastscan.typing import Channel
+from fastscan.physics.spectra import Neutrino, Spectrum
+from fastscan.typing import Array, Channel
 
 Electrons = Literal["free", "bound"]
 SCATTERING: dict[Channel, str] = {"cevns": "coherent scattering off nuclei", "nu-e": "scattering off electrons"}
@@ -35,6 +38,9 @@ class Experiment:
 
     `label` is what people call it, `digest` the SHA-256 of the file that describes it.  `electrons` says that electrons
     recoil beside the nuclei, or alone, and whether they are free or bound in their shells; None where only nuclei do.
+    `factor` is a further quantity in whose bins events are counted.  Experiments with the same `data_set` count the
+    same events, so that they can't be combined.  `shared` has names and relative errors of what makes the signal's
+    normalisation uncertain in other experiments too: parts of sigma_sys that a combination counts once.
     `assumed` says what in the file is a guess, because no paper gives it.
     """
 
@@ -51,6 +57,9 @@ class Experiment:
     statistics: Observation
     digest: str
     time: Time | Shares | None = None
+    factor: Factor | None = None
+    data_set: str = ""
+    shared: tuple[tuple[str, float], ...] = ()
     electrons: Electrons | None = None
     assumed: tuple[str, ...] = ()
 
@@ -75,6 +84,11 @@ class Experiment:
         return self.statistics.is_measured
 
     @property
+    def predicted_signal(self) -> float | None:
+        """Signal events that the Standard Model predicts, where the experiment says so: all counts are scaled to it."""
+        return self.statistics.predicted if isinstance(self.statistics, MeasuredSignal) else None
+
+    @property
     def exposed(self) -> Exposed:
         """Exposure and bins, from which the counts of a background that is a rate follow."""
         widths = self.detector.widths
@@ -84,7 +98,31 @@ class Experiment:
             energy_bins=len(next(iter(widths.values()))),
             time_bins=1 if self.time is None else len(self.time.edges) - 1,
             widths=widths,
+            factor_bins=1 if self.factor is None else len(self.factor.edges) - 1,
         )
+
+    @property
+    def signal_shapes(self) -> tuple[str, ...]:
+        """Names of the nuisances that change how the signal is distributed among the bins of an energy."""
+        of_factor = () if self.factor is None else self.factor.shapes
+        of_time = () if self.time is None else self.time.shapes
+        return tuple(name for name, _ in (*of_factor, *of_time))
+
+    def arriving(self, neutrino: Neutrino) -> Array:
+        """Share of a neutrino's events in each bin of an energy, and how much it changes with each signal shape.
+
+        Returns
+        -------
+        array, shape (1 + signal shapes, energy bins, factor bins * time bins)
+            The shares, then their change at one standard deviation of each of `signal_shapes`.
+        """
+        energies = self.exposed.energy_bins
+        factor = np.ones((energies, 1)) if self.factor is None else self.factor.shares()
+        time = np.ones(1) if self.time is None else self.time.shares(neutrino)
+        changed = [] if self.factor is None else [(change, time) for change in self.factor.changes()]
+        changed += [] if self.time is None else [(factor, change) for change in self.time.changes(neutrino)]
+        products = [first[:, :, None] * second for first, second in [(factor, time), *changed]]
+        return np.stack([each.reshape(energies, -1) for each in products])
 
     def told(self) -> dict[str, str]:
         """What it is and what is observed with it, in words, part by part.
@@ -109,10 +147,16 @@ class Experiment:
             "exposure": f"{told(self.exposure_s, 'time')}, {kg_days:.6g} kg d",
             "target": ". ".join(targets),
             **self.detector.told(),
+            **({} if self.factor is None else {"factor": self.factor.told()}),
             **({} if self.time is None else {"time": self.time.told()}),
-            "observation": f"{observed}; sigma_sys {self.statistics.sigma_sys:.6g}",
+            "observation": f"{observed}; sigma_sys {self.statistics.sigma_sys:.6g}{self._told_shared}",
             "background": background,
         }
+
+    @property
+    def _told_shared(self) -> str:
+        """The shared parts of sigma_sys, in words."""
+        return "".join(f", of which {name} {error:.6g} is shared" for name, error in self.shared)
 
     def expected(self) -> "Experiment":
         """The same experiment with its data replaced by the Standard Model's prediction.

@@ -1,11 +1,13 @@
 """Observations: what is compared with a prediction, and with which variance.
 
 Each kind is one class with its words, its reading, and its counts; another kind is another class and its line in
-`OBSERVATIONS`.  A measurement in bins, one of a signal, and a projection with backgrounds of their own are written
-with the words of the two kinds.
+`fastscan.experiments.reading.OBSERVATIONS`.  Those that are compared with a variance, in a Gaussian chi2, are here.  A
+measurement in bins, one of a signal, and a projection with backgrounds of their own are written with the words of the
+two kinds.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, Self
 
@@ -15,6 +17,7 @@ from fastscan.axes import SIGMA_SYS
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments import backgrounds
 from fastscan.experiments.backgrounds import UNNAMED, Background, Exposed, Rate
+from fastscan.experiments.bins import Bins
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.typing import Array, BoolArray
@@ -61,13 +64,22 @@ class Observation(Protocol):
         """Whether there are data, so that an observed limit differs from the expected one."""
 
     @classmethod
-    def read(cls, table: Table) -> "Observation":
-        """The observation that the ``[statistics]`` table of an experiment's file describes.
+    def read(cls, table: Table, bins: Bins) -> "Observation":
+        """The observation that the ``[statistics]`` table of an experiment's file describes, in some bins.
 
         Raises
         ------
         ExperimentError
             For a key that is missing or wrong, or can't stand beside the others.
+        """
+
+    def check(self, exposed: Exposed) -> None:
+        """Refuse an observation that isn't one in the bins that there are.
+
+        Raises
+        ------
+        ExperimentError
+            Where it has numbers for more bins or fewer, or says nothing of each bin.
         """
 
     def data(self, exposed: Exposed) -> Array | None:
@@ -76,12 +88,33 @@ class Observation(Protocol):
     def told(self) -> tuple[str, str]:
         """What is observed and its backgrounds, in words."""
 
+    def counting_errors(self, signal: Array, exposed: Exposed) -> Array | None:
+        """Errors of the data in each bin, without systematic errors; None where nothing is measured."""
+
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
-        """Events of each background in each bin by its name; signal and exposure are those of `counts`."""
+        """Events of each background in each bin by its name, where the Standard Model predicts such a signal."""
 
     def expected(self) -> Self:
         """The same observation with its data replaced by the Standard Model's prediction."""
 
+
+class Gaussian(ABC):
+    """An observation that is compared with a variance."""
+
+    @property
+    @abstractmethod
+    def is_measured(self) -> bool:
+        """See `Observation.is_measured`."""
+
+    def check(self, exposed: Exposed) -> None:
+        """See `Observation.check`."""
+        self.counts(np.ones(exposed.bins), exposed)
+
+    def counting_errors(self, signal: Array, exposed: Exposed) -> Array | None:
+        """See `Observation.counting_errors`: the square roots of the variance."""
+        return np.sqrt(self.counts(signal, exposed).variance) if self.is_measured else None
+
+    @abstractmethod
     def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
         """What a chi2 compares.
 
@@ -100,7 +133,7 @@ class Observation(Protocol):
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(Gaussian):
     """Counted events in one bin and their backgrounds (Eq. 21); `observed` None: what the Standard Model predicts."""
 
     observed: float | None
@@ -110,22 +143,23 @@ class Measured:
     sigma_sys: float
 
     @classmethod
-    def read(cls, table: Table) -> "Measured | MeasuredBins | MeasuredSignal | MeasuredRate":
+    def read(cls, table: Table, bins: Bins) -> "Measured | MeasuredBins | MeasuredSignal | MeasuredRate":
         """The measurement that a ``[statistics]`` table describes: of counts in one bin or several, or of a signal."""
         if "signal" in table.names():
-            return MeasuredSignal.read(table)
+            return MeasuredSignal.read(table, bins)
+        table.refuse("expected", "the Standard Model's prediction is given beside a measured signal alone")
         if "rate" in table.names():
-            return MeasuredRate.read(table)
+            return MeasuredRate.read(table, bins)
         if not table.is_number("observed") and "observed" in table.names():
-            return MeasuredBins.read(table)
+            return MeasuredBins.read(table, bins)
         if table.is_text("background") or table.is_list("background"):
-            return MeasuredBins.read(table)
+            return MeasuredBins.read(table, bins)
         measured = cls(
             observed=table.number("observed", *bounds.GIVEN_EVENTS),
             steady_state=table.number("steady_state", *bounds.GIVEN_EVENTS),
             background=table.number("background", *bounds.GIVEN_EVENTS),
             background_error=table.relative("background_error", SIGMA_SYS.low, SIGMA_SYS.high),
-            sigma_sys=_read_sigma_sys(table),
+            sigma_sys=read_sigma_sys(table),
         )
         if measured.observed == measured.steady_state == measured.background == 0:
             raise table.error("observed", "without any event, steady state or background there is no variance")
@@ -144,7 +178,7 @@ class Measured:
         """See `Observation.told`."""
         steady = f", after subtraction of {self.steady_state:.6g} of a steady state" if self.steady_state else ""
         error = f" +- {100 * self.background_error:.6g} %" if self.background else ""
-        return f"{_told(self.observed, 'events')}{steady}", f"{self.background:.6g} events{error}"
+        return f"{told_data(self.observed, 'events')}{steady}", f"{self.background:.6g} events{error}"
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
         """See `Observation.backgrounds_in`."""
@@ -184,7 +218,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Projection:
+class Projection(Gaussian):
     """Data that are the Standard Model's prediction (Eqs. 22, 23).
 
     `background` is relative to the signal; where it `background_scales`, the nuisance acts on it as well.
@@ -196,17 +230,17 @@ class Projection:
     is_measured: ClassVar[bool] = False
 
     @classmethod
-    def read(cls, table: Table) -> "Projection | ProjectionOver":
+    def read(cls, table: Table, bins: Bins) -> "Projection | ProjectionOver":
         """The projection that a ``[statistics]`` table describes, over a relative background or over others."""
         if table.is_text("background") or table.is_list("background"):
-            return ProjectionOver.read(table)
+            return ProjectionOver.read(table, bins)
         has_background = "background" in table
         if not has_background:
             table.refuse("background_scales", "there is no background")
         return cls(
             background=table.number("background", *bounds.RELATIVE_BACKGROUND) if has_background else 0.0,
             background_scales=table.flag("background_scales") if has_background else False,
-            sigma_sys=_read_sigma_sys(table),
+            sigma_sys=read_sigma_sys(table),
         )
 
     def data(self, exposed: Exposed) -> None:
@@ -244,7 +278,7 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class ProjectionOver:
+class ProjectionOver(Gaussian):
     """Data that are the Standard Model's prediction, over backgrounds that don't follow the signal."""
 
     backgrounds: tuple[Background, ...]
@@ -252,18 +286,18 @@ class ProjectionOver:
     is_measured: ClassVar[bool] = False
 
     @classmethod
-    def read(cls, table: Table) -> Self:
+    def read(cls, table: Table, bins: Bins) -> Self:
         """The projection that a ``[statistics]`` table describes."""
         if "background_scales" in table and table.flag("background_scales"):
             raise table.error("background_scales", "must be false: these backgrounds don't follow the signal")
-        return cls(backgrounds.read(table), _read_sigma_sys(table))
+        return cls(backgrounds.read(table, bins), read_sigma_sys(table))
 
     def data(self, exposed: Exposed) -> None:
         """See `Observation.data`."""
 
     def told(self) -> tuple[str, str]:
         """See `Observation.told`."""
-        return PROJECTION, _told_backgrounds(self.backgrounds)
+        return PROJECTION, told_backgrounds(self.backgrounds)
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
         """See `Observation.backgrounds_in`."""
@@ -280,7 +314,7 @@ class ProjectionOver:
 
 
 @dataclass(frozen=True)
-class MeasuredBins:
+class MeasuredBins(Gaussian):
     """Counted events in each bin, of which backgrounds are subtracted.
 
     Attributes
@@ -297,17 +331,17 @@ class MeasuredBins:
     sigma_sys: float
 
     @classmethod
-    def read(cls, table: Table) -> Self:
+    def read(cls, table: Table, bins: Bins) -> Self:
         """The measurement that a ``[statistics]`` table describes."""
-        observed, errors = _read_observed(table)
+        observed, errors = _read_observed(table, bins)
         if not errors and 0 in observed:
             raise table.error(
                 "observed",
-                f"bin {observed.index(0) + 1} has no event, of which a Gaussian knows no variance: that needs Poisson, "
-                "which isn't there yet; join bins, or give an error",
+                f"bin {observed.index(0) + 1} has no event, of which a Gaussian knows no variance: take kind = "
+                '"poisson", join bins, or give an error',
             )
-        found = backgrounds.read(table) if "background" in table else ()
-        return cls(observed, errors, found, _read_sigma_sys(table))
+        found = backgrounds.read(table, bins) if "background" in table else ()
+        return cls(observed, errors, found, read_sigma_sys(table))
 
     @property
     def is_measured(self) -> bool:
@@ -321,7 +355,7 @@ class MeasuredBins:
     def told(self) -> tuple[str, str]:
         """See `Observation.told`."""
         total = None if self.observed is None else math.fsum(self.observed)
-        return _told(total, "events"), _told_backgrounds(self.backgrounds)
+        return told_data(total, "events"), told_backgrounds(self.backgrounds)
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
         """See `Observation.backgrounds_in`."""
@@ -352,15 +386,20 @@ class MeasuredBins:
 
 
 @dataclass(frozen=True)
-class MeasuredSignal:
-    """A measured number of signal events and its error; None: what the Standard Model predicts."""
+class MeasuredSignal(Gaussian):
+    """A measured number of signal events and its error; None: what the Standard Model predicts.
+
+    `predicted` is how many the Standard Model predicts, to which all predictions are scaled; None for what follows from
+    the source, the target and the detector.
+    """
 
     signal: float | None
     error: float
     sigma_sys: float
+    predicted: float | None = None
 
     @classmethod
-    def read(cls, table: Table) -> Self:
+    def read(cls, table: Table, bins: Bins) -> Self:
         """The measurement that a ``[statistics]`` table describes; of two unequal errors the mean is taken."""
         _refuse_counts(table)
         signal = table.number("signal", *bounds.DATA)
@@ -368,7 +407,8 @@ class MeasuredSignal:
             errors = table.numbers("signal_error", *bounds.DATA_ERROR, 2)
         else:
             errors = (table.number("signal_error", *bounds.DATA_ERROR),)
-        return cls(signal, sum(errors) / len(errors), _read_sigma_sys(table))
+        predicted = table.number("expected", *bounds.EVENTS) if "expected" in table else None
+        return cls(signal, sum(errors) / len(errors), read_sigma_sys(table), predicted)
 
     @property
     def is_measured(self) -> bool:
@@ -381,7 +421,8 @@ class MeasuredSignal:
 
     def told(self) -> tuple[str, str]:
         """See `Observation.told`."""
-        return f"{_told(self.signal, 'signal events')} +- {self.error:.6g}", "subtracted"
+        scaled = "" if self.predicted is None else f", predictions scaled to {self.predicted:.6g} in the Standard Model"
+        return f"{told_data(self.signal, 'signal events')} +- {self.error:.6g}{scaled}", "subtracted"
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
         """See `Observation.backgrounds_in`."""
@@ -406,7 +447,7 @@ class MeasuredSignal:
 
 
 @dataclass(frozen=True)
-class MeasuredRate:
+class MeasuredRate(Gaussian):
     """A measured rate of the signal and its error; None: what the Standard Model predicts."""
 
     rate: Rate | None
@@ -414,13 +455,13 @@ class MeasuredRate:
     sigma_sys: float
 
     @classmethod
-    def read(cls, table: Table) -> Self:
+    def read(cls, table: Table, bins: Bins) -> Self:
         """The measurement that a ``[statistics]`` table describes."""
         _refuse_counts(table)
         rate, error = (backgrounds.read_rate(table, key) for key in ("rate", "rate_error"))
         if error.per_s == 0:
             raise table.error("rate_error", "must be positive")
-        return cls(rate, error, _read_sigma_sys(table))
+        return cls(rate, error, read_sigma_sys(table))
 
     @property
     def is_measured(self) -> bool:
@@ -465,7 +506,8 @@ class MeasuredRate:
 OBSERVED = "a number, a list of numbers, or a table with a file and a column"
 
 
-def _read_sigma_sys(table: Table) -> float:
+def read_sigma_sys(table: Table) -> float:
+    """The relative error of the signal's normalisation."""
     return table.relative(SIGMA_SYS.name, SIGMA_SYS.low, SIGMA_SYS.high)
 
 
@@ -475,7 +517,7 @@ def _refuse_counts(table: Table) -> None:
         table.refuse(key, "the signal is what is left of it")
 
 
-def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _read_observed(table: Table, bins: Bins) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Observed counts and their errors, if any: lists, or a column and an ``error`` column of a file."""
     table.take("observed", (int, float, list, dict), OBSERVED)
     if table.is_number("observed"):
@@ -486,7 +528,7 @@ def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
     else:
         table.refuse("error", "name the column of errors beside that of the events")
         inner = table.table("observed")
-        data = inner.data("file")
+        data = bins.data(inner)
         errors = inner.column("error", data, *bounds.DATA_ERROR) if "error" in inner else ()
         observed = inner.column("column", data, *(bounds.DATA if errors else bounds.GIVEN_EVENTS))
         inner.done()
@@ -495,12 +537,13 @@ def _read_observed(table: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return observed, errors
 
 
-def _told(data: float | None, what: str) -> str:
+def told_data(data: float | None, what: str) -> str:
     """Measured data in words, or what stands in their place."""
     return PROJECTION if data is None else f"measured, {data:.6g} {what}"
 
 
-def _told_backgrounds(found: tuple[Background, ...]) -> str:
+def told_backgrounds(found: tuple[Background, ...]) -> str:
+    """Backgrounds in words."""
     return "; ".join(each.told() for each in found) or NO_BACKGROUND
 
 
@@ -518,8 +561,8 @@ def _added(found: tuple[Background, ...], exposed: Exposed | None) -> tuple[Arra
             raise ExperimentError(f"background {quoted(each.name)}: {error}") from None
         if each.error and exposed.bins > 1:
             raise ExperimentError(
-                f"background {quoted(each.name)}: error: in several bins it is a nuisance of its own, which isn't "
-                "there yet; leave it out, or join the bins"
+                f"background {quoted(each.name)}: error: in several bins it is a nuisance of its own: take kind = "
+                '"poisson", leave it out, or join the bins'
             )
         total, square = total + events, square + float((each.error * events).sum()) ** 2
     return total, math.sqrt(square)
@@ -528,6 +571,3 @@ def _added(found: tuple[Background, ...], exposed: Exposed | None) -> tuple[Arra
 def _counts(data: Array, variance: Array, error: float) -> Counts:
     """Counts without a background that scales, and with an error of their own in the one bin that there is."""
     return Counts(data, np.zeros_like(data), variance, error**2 / float(variance[0]) if error else 0.0)
-
-
-OBSERVATIONS: dict[str, type[Observation]] = {"measured": Measured, "projection": Projection}

@@ -7,19 +7,20 @@ grids/README.md lists the keys for users.
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
 from fastscan.errors import quoted
+from fastscan.experiments import energies, reconstruction, timing
 from fastscan.experiments import geometry as geometries
-from fastscan.experiments import reconstruction, timing
+from fastscan.experiments.bins import ENERGY, TIME, Bins
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import Electrons, Experiment
-from fastscan.experiments.observations import OBSERVATIONS, Measured
+from fastscan.experiments.factors import Factor
+from fastscan.experiments.observations import Measured, Observation, Projection
+from fastscan.experiments.poisson import SIGNAL, Poisson
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import SOURCES, PionDecayAtRest
 from fastscan.experiments.targets import Target
-from fastscan.inputs.bounds import LONGEST_LABEL, QUANTITY
-from fastscan.inputs.toml import Table
+from fastscan.inputs import bounds
+from fastscan.inputs.toml import Table, check_name
 from fastscan.inputs.units import UNITS, quantity
 from fastscan.typing import Channel
 
@@ -27,6 +28,7 @@ EXPOSURE = "a time such as '1 yr', or a mass times a time such as '331 kg d'"
 AGREEMENT = 0.01  # of a live time with an exposure, as papers round them
 BINDINGS: tuple[Electrons, ...] = ("bound", "free")
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
+OBSERVATIONS: dict[str, type[Observation]] = {"measured": Measured, "projection": Projection, "poisson": Poisson}
 
 
 def parse(name: str, table: Table) -> Experiment:
@@ -41,6 +43,13 @@ def parse(name: str, table: Table) -> Experiment:
     geometry = geometries.read(table, source.at_detector)
     channel = table.choice("channel", CHANNELS)
     targets = tuple(Target.read(target, geometry) for target in table.tables("target"))
+    detector = _read_detector(table.table("detector"), channel, targets)
+    time = timing.read(table.table("time")) if "time" in table else None
+    in_energy = _energy_bins(table.table("detector"))
+    factor = Factor.read(table.table("factor"), in_energy) if "factor" in table else None
+    bins = _all_bins(table, in_energy, factor)
+    statistics = table.table("statistics")
+    shared = _read_shared(statistics)
     experiment = Experiment(
         name=name,
         title=table.text("title"),
@@ -51,18 +60,23 @@ def parse(name: str, table: Table) -> Experiment:
         geometry=geometry,
         targets=targets,
         source=source,
-        detector=_read_detector(table.table("detector"), channel, targets),
-        statistics=table.table("statistics").of_kind("kind", OBSERVATIONS),
-        time=timing.read(table.table("time")) if "time" in table else None,
+        detector=detector,
+        time=time,
+        factor=factor,
+        statistics=statistics.of_kind("kind", OBSERVATIONS, bins),
         digest=table.digest,
+        data_set=_read_data_set(table),
+        shared=shared,
         electrons=_read_electrons(table, channel),
         assumed=table.texts("assumed") if "assumed" in table else (),
     )
     table.done()
-    if isinstance(experiment.statistics, Measured) and experiment.detector.bins:
-        raise table.error("detector", "bins: a measured count is one number; leave the bins out, or give one for each")
-    if isinstance(experiment.statistics, Measured) and experiment.time is not None:
-        raise table.error("time", "can't stand here: a measured count is one number; give one for each bin")
+    if isinstance(experiment.statistics, Measured):
+        if "bins" in table.table("detector"):
+            told = "bins: a measured count is one number; leave the bins out, or give one for each"
+            raise table.error("detector", told)
+        for key in ("time", "factor"):
+            table.refuse(key, "a measured count is one number; give one for each bin")
     if experiment.time is not None and not isinstance(experiment.source, PionDecayAtRest):
         raise table.error("time", "can't stand here: only a source of decaying pions has a pulse")
     if len(experiment.channels) > 1:
@@ -70,8 +84,55 @@ def parse(name: str, table: Table) -> Experiment:
     _check_reach(table, experiment)
     _check_spectrum(table, experiment)
     exposed = experiment.exposed
-    table.checked("statistics", lambda: experiment.statistics.counts(np.ones(exposed.bins), exposed))
+    if exposed.bins > bounds.MOST_BINS:
+        raise table.error(
+            "detector", f"bins: must be at most {bounds.MOST_BINS} with those of time, not {exposed.bins}"
+        )
+    table.checked("statistics", lambda: experiment.statistics.check(exposed))
+    _check_nuisances(table, experiment)
     return experiment
+
+
+def _energy_bins(detector: Table) -> Bins:
+    """The bins of energy, in the unit that the file has them in."""
+    return Bins(((ENERGY, energies.written_edges(detector.table("bins"))),) if "bins" in detector else ())
+
+
+def _all_bins(table: Table, in_energy: Bins, factor: Factor | None) -> Bins:
+    """The bins of the experiment, in the units that the file has them in."""
+    in_factor = () if factor is None else ((factor.name, factor.edges),)
+    in_time = ((TIME, table.table("time").numbers("edges")),) if "time" in table else ()
+    return Bins((*in_energy.edges, *in_factor, *in_time))
+
+
+def _check_nuisances(table: Table, experiment: Experiment) -> None:
+    """Refuse nuisances that a Gaussian chi2 doesn't have, and two of one name."""
+    names = [SIGNAL, *(name for name, _ in experiment.shared)]
+    if isinstance(experiment.statistics, Poisson):
+        names += [*experiment.signal_shapes, *experiment.statistics.names]
+    else:
+        for key in ("time", "factor"):
+            if key in table:
+                table.table(key).refuse("shapes", 'each is a nuisance of its own, for which there is kind = "poisson"')
+    if len(names) > bounds.MOST_NUISANCES:
+        raise table.error("statistics", f"must be at most {bounds.MOST_NUISANCES} nuisances in all, not {len(names)}")
+    for name in names:
+        if names.count(name) > 1:
+            whose = " is that of the signal itself, and" if name == SIGNAL else ""
+            raise table.error("statistics", f"nuisance {quoted(name)}{whose} is there twice")
+
+
+def _read_shared(statistics: Table) -> tuple[tuple[str, float], ...]:
+    """Names and relative errors of what makes the signals of other experiments uncertain too."""
+    table = statistics.table("shared", {})
+    for name in table.names():
+        table.checked(name, partial(check_name, name))
+    return tuple((name, table.relative(name, *bounds.SHARED_ERROR)) for name in table.names())
+
+
+def _read_data_set(table: Table) -> str:
+    """The name of the data whose events are counted; empty where no other experiment counts them."""
+    return table.checked("data_set", partial(check_name, table.text("data_set"))) if "data_set" in table else ""
 
 
 def _check_reach(table: Table, experiment: Experiment) -> None:
@@ -99,6 +160,10 @@ def _read_electrons(table: Table, channel: Channel) -> Electrons | None:
 
 def _check_electrons(table: Table, detector: Detector | Reconstruction) -> None:
     """Refuse electrons beside nuclei where the detector doesn't say what it makes of an electron."""
+    if "factor" in table:
+        raise table.error(
+            "electrons", f"how {quoted(table.table('factor').text('name'))} of electrons is distributed isn't known"
+        )
     if isinstance(detector, Detector) or "visible" not in dict(detector.sizes):
         raise table.error("electrons", "need a detector that sees energy: give the quenching of the nuclear recoils")
     if detector.of == "recoil":
@@ -119,8 +184,8 @@ def _check_spectrum(table: Table, experiment: Experiment) -> None:
 def _read_label(table: Table, name: str) -> str:
     """What figures and tables call the experiment: its name, unless the file has a label."""
     label = table.text("label", default=name)
-    if "label" in table and not 0 < len(label.strip()) <= LONGEST_LABEL:
-        raise table.error("label", f"must be 1 to {LONGEST_LABEL} characters, not {len(label.strip())}")
+    if "label" in table and not 0 < len(label.strip()) <= bounds.LONGEST_LABEL:
+        raise table.error("label", f"must be 1 to {bounds.LONGEST_LABEL} characters, not {len(label.strip())}")
     return label.strip()
 
 
@@ -137,7 +202,7 @@ def _read_exposure(table: Table, mass_kg: float) -> float:
     number, _, _ = text.strip().partition(" ")
     per_kg = table.checked("exposure", lambda: quantity(f"{number} {time}", "time")) * UNITS["mass"][mass]
     exposure = per_kg / mass_kg
-    low, high = QUANTITY["time"]
+    low, high = bounds.QUANTITY["time"]
     if not low <= exposure <= high:
         raise table.error("exposure", f"must be positive, and within reason, not {quoted(text)}")
     if "live_time" in table and abs(table.quantity("live_time", "time") / exposure - 1) > AGREEMENT:

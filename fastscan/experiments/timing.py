@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
+from fastscan.errors import ExperimentError, quoted
 from fastscan.inputs import bounds, points
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
@@ -31,6 +32,7 @@ PROMPT: tuple[Neutrino, ...] = ("nu_mu",)  # of pion decay; those of muon decay 
 ARRIVING: tuple[Neutrino, ...] = ("nu_mu", "nu_e", "nubar_mu")
 SPREAD = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)  # standard deviations of a pulse
 LIFETIMES = (1.0, 3.0, 6.0, 12.0)  # after a pulse, in units of each lifetime
+LEAST_LEFT = 1e-9  # share of a neutrino's events that a shape must leave in the bins
 
 
 class Accepted(Protocol):
@@ -217,11 +219,24 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Time:
-    """Bins in time with edges in us, and what arrives in them: a density, and which of it is counted."""
+    """Bins in time with edges in us, and what arrives in them: a density, and which of it is counted.
+
+    Attributes
+    ----------
+    edges : tuple of float
+    arrival : Arrival
+    efficiency : Accepted or None
+    offset : float
+        How much later in us than the arrival says everything is counted.
+    shapes : tuple of (str, Arrival)
+        Names of nuisances, and the arrival at one standard deviation of each.
+    """
 
     edges: tuple[float, ...]
     arrival: GaussianPulse | BoxPulse | Histogram
     efficiency: Decaying | Tabulated | None = None
+    offset: float = 0.0
+    shapes: tuple[tuple[str, GaussianPulse | BoxPulse | Histogram], ...] = ()
 
     @property
     def durations(self) -> Array:
@@ -238,19 +253,36 @@ class Time:
         >>> Time((-0.1, 0.4, 0.9), GaussianPulse(0.44, 0.15)).shares("nu_e").round(8)
         array([0.01460537, 0.16271179])
         """
-        within = [*self.arrival.knots, *(self.efficiency.knots if self.efficiency else ())]
+        return self._shares(self.arrival, neutrino)
+
+    def changes(self, neutrino: Neutrino) -> list[Array]:
+        """How much the shares change at one standard deviation of each nuisance, which moves events between bins."""
+        own, found = self.shares(neutrino), []
+        for name, arrival in self.shapes:
+            moved = self._shares(arrival, neutrino)
+            if moved.sum() < LEAST_LEFT * own.sum():
+                raise ExperimentError(f"time: shapes: {quoted(name)} leaves no {neutrino} in the bins")
+            # a neutrino that arrives in no bin is moved nowhere
+            found.append(moved * (own.sum() / moved.sum()) - own if own.any() else own)
+        return found
+
+    def _shares(self, arrival: Arrival, neutrino: Neutrino) -> Array:
+        efficiency, offset = self.efficiency, self.offset
+        within = [*(knot + offset for knot in arrival.knots), *(efficiency.knots if efficiency else ())]
         found = []
         for low, high in itertools.pairwise(self.edges):
             ends = np.unique([low, *(knot for knot in within if low < knot < high), high])
             times, widths = gauss_legendre(ends[:-1], ends[1:])
-            counted = widths * self.arrival.density(neutrino, times)
-            found.append((counted * self.efficiency.at(times) if self.efficiency else counted).sum())
+            counted = widths * arrival.density(neutrino, times - offset)
+            found.append((counted * efficiency.at(times) if efficiency else counted).sum())
         return np.array(found)
 
     def told(self) -> str:
         """In words."""
         efficiency = f"; {self.efficiency.told()}" if self.efficiency else ""
-        return f"{_told_bins(self.edges)}; {self.arrival.told()}{efficiency}"
+        offset = f", {self.offset:.6g} us later" if self.offset else ""
+        shapes = "".join(f"; nuisance {name}: {arrival.told()}" for name, arrival in self.shapes)
+        return f"{_told_bins(self.edges)}; {self.arrival.told()}{offset}{efficiency}{shapes}"
 
 
 @dataclass(frozen=True)
@@ -260,6 +292,7 @@ class Shares:
     edges: tuple[float, ...]
     given: tuple[tuple[Neutrino, tuple[float, ...]], ...]
     efficiency: ClassVar[None] = None
+    shapes: ClassVar[tuple[()]] = ()
 
     @property
     def durations(self) -> Array:
@@ -269,6 +302,10 @@ class Shares:
     def shares(self, neutrino: Neutrino) -> Array:
         """See `Time.shares`."""
         return np.array(dict(self.given)[neutrino])
+
+    def changes(self, neutrino: Neutrino) -> list[Array]:
+        """See `Time.changes`; there are none."""
+        return []
 
     def told(self) -> str:
         """In words."""
@@ -288,8 +325,10 @@ def read(table: Table) -> Time | Shares:
     if len(edges) < 2:
         raise table.error("edges", "must be two or more")
     found = _read_arrival(table, edges, unit)
-    if isinstance(found, Time) and edges[-1] <= found.arrival.knots[0]:
-        raise table.error("edges", "are all before the first neutrino")
+    if isinstance(found, Time):
+        if edges[-1] <= found.arrival.knots[0] + found.offset:
+            raise table.error("edges", "are all before the first neutrino")
+        _check_shapes(table, found)
     table.done()
     return found
 
@@ -297,14 +336,14 @@ def read(table: Table) -> Time | Shares:
 def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time | Shares:
     if "pulse" in table:
         table.refuse("arrival", "there is a pulse")
-        pulse = table.table("pulse").of_kind("shape", PULSES, unit)
-        return Time(edges, pulse, _read_efficiency(table, unit))
+        return _read_time(table, edges, _read_pulse(table, unit), unit)
     if "arrival" not in table:
         raise table.error("pulse", "missing; give the pulse of protons, or the arrival of each neutrino")
     arrival = table.table("arrival")
     if "file" in arrival:
-        return Time(edges, Histogram.read(arrival), _read_efficiency(table, unit))
-    table.refuse("efficiency", "the shares of the arrival are those that are counted")
+        return _read_time(table, edges, Histogram.read(arrival), unit)
+    for key in ("efficiency", "offset", "shapes"):
+        table.refuse(key, "the shares of the arrival are those that are counted")
     given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key in ARRIVING)
     for key, shares in given:
         if len(shares) != len(edges) - 1:
@@ -314,8 +353,34 @@ def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time |
     return Shares(edges, given)
 
 
-def _read_efficiency(table: Table, unit: float) -> Decaying | Tabulated | None:
-    return table.table("efficiency").of_kind("shape", EFFICIENCIES, unit) if "efficiency" in table else None
+def _read_time(
+    table: Table, edges: tuple[float, ...], arrival: GaussianPulse | BoxPulse | Histogram, unit: float
+) -> Time:
+    return Time(
+        edges,
+        arrival,
+        efficiency=table.table("efficiency").of_kind("shape", EFFICIENCIES, unit) if "efficiency" in table else None,
+        offset=table.number("offset", *bounds.TIME) * unit if "offset" in table else 0.0,
+        shapes=tuple(_read_shape(each, unit) for each in table.tables("shapes")) if "shapes" in table else (),
+    )
+
+
+def _read_pulse(table: Table, unit: float) -> GaussianPulse | BoxPulse:
+    return table.table("pulse").of_kind("shape", PULSES, unit)
+
+
+def _read_shape(table: Table, unit: float) -> tuple[str, GaussianPulse | BoxPulse]:
+    """The name of a nuisance, and the pulse at one standard deviation of it."""
+    found = table.text("name"), _read_pulse(table, unit)
+    table.done()
+    return found
+
+
+def _check_shapes(table: Table, time: Time) -> None:
+    """Refuse a shape that moves all events out of the bins: it can't keep their number."""
+    for name, arrival in time.shapes:
+        if time.edges[-1] <= arrival.knots[0] + time.offset:
+            raise table.error("shapes", f"{quoted(name)} leaves no neutrino in the bins")
 
 
 def _check_total(table: Table, key: str, shares: Sequence[float]) -> None:

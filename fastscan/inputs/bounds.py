@@ -40,6 +40,7 @@ QUANTITY = {  # of each kind, in its base unit
 }
 SHARE = (0.0, 1.0)
 ENERGY_ROUNDING = 1e-9  # of an energy that is written in two units
+VARIED_SHARE = (0.0, 1e3)  # share of what is counted before a nuisance changes how much that is
 SHARE_ROUNDING = 1e-6  # of shares that should add up to 1, as people write them
 MOST_ATOMS = 10_000  # of an element in a formula unit
 DUTY_FACTOR = (1e-6, 1.0)
@@ -59,6 +60,7 @@ FANO = (0.0, 1e3)
 GAMMA_SHAPE = (0.0, 1e9)  # its constant, and what it grows with
 YIELD = (1e-9, 1e9)  # photoelectrons or electrons per keVee
 OFFSET = (-1e3, 0.0)  # of a logistic efficiency
+FACTOR = (-1e9, 1e9)  # edges of a further quantity
 TIME = (-1e9, 1e9)  # after the protons, in the unit that it has
 TIME_WIDTH = (1e-9, 1e9)
 TIME_RATE = (0.0, 1e9)
@@ -68,10 +70,12 @@ DATA_ERROR = (1e-9, 1e15)
 RELATIVE_BACKGROUND = (0.0, 1e9)
 MOST_STEPS = 1000  # points of an efficiency or edges of an acceptance; each splits the integrals
 MOST_BINS = 1_000_000
+MOST_NUISANCES = 100  # of one experiment: a fit of them takes as many squared
 EVENTS = (1e-15, 1e15)  # that an experiment counts in all; beyond, squares of squares overflow
 
 # --- settings ---
 LARGEST_SIGMA_SYS = 1e6  # relative; of a background too
+SHARED_ERROR = (1e-9, LARGEST_SIGMA_SYS)  # a part of it that several experiments have in common
 DOUBTFUL_SIGMA_SYS = 1.0  # above it per cent may be meant
 LUMINOSITY = (1e-15, 1e15)  # neither it nor its inverse overflows a sum of squares
 

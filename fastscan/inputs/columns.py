@@ -65,20 +65,30 @@ class Columns:
         return values
 
 
-def read(path: Path) -> Columns:
+def read(path: Path, sha256: str | None = None) -> Columns:
     """The columns of a file.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : str, optional
+        SHA-256 that the file must have, in hexadecimal digits; None where any file will do.
 
     Raises
     ------
     InputError
-        Where the file can't be read, isn't in UTF-8, has no numbers, or has a line unlike the others.
+        Where the file can't be read, is another one, isn't in UTF-8, has no numbers, or has a line unlike the others.
     """
     where = shown_path(path)
     try:
         content = read_regular(path, bounds.LARGEST_FILE)
-        lines = content.decode("utf-8-sig").splitlines()
     except OSError as problem:
         raise InputError(f"{where}: {problem.strerror}") from None
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and digest != sha256.lower():
+        raise InputError(f"{where} is damaged, or isn't the file that is described: its sha256 is {digest}")
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError(f"{where}: not in UTF-8: save it as UTF-8") from None
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
@@ -96,7 +106,7 @@ def read(path: Path) -> Columns:
     if not names:
         names = next((words for words in map(_split, reversed(comments)) if len(words) == length), ())
     lines_of_rows = tuple(number for number, _ in written)
-    return Columns(where, tuple(names), rows, lines_of_rows, hashlib.sha256(content).hexdigest())
+    return Columns(where, tuple(names), rows, lines_of_rows, digest)
 
 
 def _row(where: str, number: int, words: Sequence[str], length: int) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -37,12 +37,14 @@ from fastscan.inputs.files import read_regular
 Converted = TypeVar("Converted")
 Choice = TypeVar("Choice", bound=str)
 Parsed = TypeVar("Parsed", bound="Readable")
+VARIANT = "variant_of"  # the key of a file that says only what differs from another
 KINDS = {  # kinds of files, by a key of theirs alone
     "charges": "a model",
     "couplings": "a model",
     "direction": "a model",
     "axes": "a grid",
     "target": "an experiment",
+    VARIANT: "an experiment",
 }
 ERRORS = {"a model": ModelError, "a grid": GridError, "an experiment": ExperimentError}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -141,6 +143,29 @@ def fit(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", plain).strip("._+-") or name
 
 
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Entries of a table and of its base, of which its own win; tables of both are merged themselves."""
+    both = {key: _merged(base[key], own[key]) for key in base.keys() & own.keys() if _are_tables(base[key], own[key])}
+    return base | own | both
+
+
+def _are_tables(*values: object) -> bool:
+    return all(isinstance(value, dict) for value in values)
+
+
+def _located(entries: Any, directory: Path) -> Any:
+    """Entries in which paths of data files that count from a directory are absolute."""
+    if isinstance(entries, list):
+        return [_located(each, directory) for each in entries]
+    if not isinstance(entries, dict):
+        return entries
+    located = {key: _located(value, directory) for key, value in entries.items()}
+    file = located.get("file")
+    if isinstance(file, str) and not file.startswith("~"):
+        located["file"] = str(directory / file)
+    return located
+
+
 class Readable(Protocol):
     """A class whose values are read from tables."""
 
@@ -199,6 +224,18 @@ class Table:
         """A table within this one."""
         where = f"{self._where}: {name}"
         return type(self)(entries, where, kind=self._kind, directory=self._directory, read=self._read)
+
+    def over(self, base: Self, own: Collection[str]) -> Self:
+        """A variant's table with what it shares with its base: tables key by key, but for keys that each has its own.
+
+        Paths of the base's data files count from its own directory.
+        """
+        shared = {key: value for key, value in base._entries.items() if key not in own}
+        entries = _merged(_located(shared, base._directory.absolute()), self._entries)
+        del entries[VARIANT]
+        where = f"{self._where} (a variant of {base._where})"
+        read = {base._where: base._digest}
+        return type(self)(entries, where, self._digest, self._kind, self._directory, read)
 
     def error(self, key: str, problem: object) -> FastscanError:
         """The error to raise for a key of this table."""
@@ -396,9 +433,13 @@ class Table:
         return tuple(self._inner(value, f"[[{key}]] {n}") for n, value in enumerate(values, 1))
 
     def data(self, key: str) -> Columns:
-        """The columns of the data file that a key names, whose path counts from the directory of this file."""
+        """The columns of the data file that a key names, whose path counts from the directory of this file.
+
+        Where ``sha256`` stands beside it, no other file is read.
+        """
         path = self._directory / self.checked(key, lambda: expanded(self.text(key)))
-        found: Columns = self.checked(key, lambda: columns.read(path))
+        sha256 = self.text("sha256") if "sha256" in self else None
+        found: Columns = self.checked(key, lambda: columns.read(path, sha256))
         self._read[str(path)] = found.digest
         return found
 

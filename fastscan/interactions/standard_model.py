@@ -5,6 +5,7 @@ the features that energy integrals multiply are (g1^2, g1 g2, g2^2).
 """
 
 import functools
+from collections.abc import Sequence
 from typing import assert_never
 
 import numpy as np
@@ -83,6 +84,11 @@ def features(pair: Array) -> Array:
     """(g1^2, g1 g2, g2^2) of pairs of couplings of shape (..., 2), shape (..., 3)."""
     g1, g2 = pair[..., 0], pair[..., 1]
     return np.stack([g1**2, g1 * g2, g2**2], axis=-1)
+
+
+def features_of(channels: Sequence[Channel]) -> Array:
+    """The features of the Standard Model's couplings, those of each channel in turn, shape (flavours, features)."""
+    return np.concatenate([features(couplings(each)) for each in channels], axis=-1)
 
 
 def interference(pair: Array, other: Array) -> Array:

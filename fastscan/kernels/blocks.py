@@ -2,13 +2,21 @@
 
 Each grid point is computed by one thread, by the same operations wherever its block begins or ends.  Results depend
 neither on threads nor on blocks, to the last bit, and both kernels give the same bits at the same point.
+`column_derivatives` computes the derivatives of chi2 as well, at single points of columns.
 """
 
 import numpy as np
 from numba import prange
 
 from fastscan.kernels.arithmetic import wide_vectors
-from fastscan.kernels.gaussian import chi2_point, column_sums, registers, settings_of
+from fastscan.kernels.gaussian import (
+    chi2_derivatives,
+    chi2_point,
+    column_sums,
+    registers,
+    settings_of,
+    sums_derivatives,
+)
 from fastscan.kernels.jit import Kernel
 
 TILE_POINTS = 16384  # grid points that a thread computes in one go: 128 KiB of float64, which stay in its cache
@@ -93,3 +101,41 @@ def chi2_columns(coefficients, row, x, noise, variance):
                 s_dd, det, s_mm = column_sums(own, x[i, p])
                 out[i, p] = chi2_point(s_dd, det, s_mm, t, own_noise, own_variance, out[i, p])
     return out
+
+
+@Kernel
+def column_derivatives(coefficients, row, noise, variance, column, x):
+    """chi2 and its first and second derivative in x, at points that each lie in a column of their own.
+
+    Parameters
+    ----------
+    coefficients : float64 (members, rows, 3, SQUARES)
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
+    row : intp (columns,)
+        Index of each column's row.
+    noise, variance : float64 (members, columns)
+        1 / lam_e (inverse effective luminosity) and sigma^2 (squared relative systematic error) of each column.
+    column : intp (points,)
+        Index of each point's column.
+    x : float64 (points,)
+        Strengths, of either sign.
+
+    Returns
+    -------
+    chi2, slope, curvature : float64 (points,)
+
+    References
+    ----------
+    Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
+    """
+    chi2, slope, curvature = np.zeros(x.size), np.zeros(x.size), np.zeros(x.size)
+    for i in prange(x.size):
+        k = column[i]
+        for n in range(coefficients.shape[0]):
+            sums = sums_derivatives(registers(coefficients[n, row[k]]), x[i])
+            t = variance[n, k] / noise[n, k]
+            value, first, second = chi2_derivatives(sums, t, noise[n, k], variance[n, k])
+            chi2[i] += value
+            slope[i] += first
+            curvature[i] += second
+    return chi2, slope, curvature

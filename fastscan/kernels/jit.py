@@ -108,6 +108,12 @@ class Kernel:
         """The faster of both for this number of points."""
         return self.parallel if points > SERIAL_POINTS else self.serial
 
+    def chosen(self, points: int, in_parallel: bool | None) -> Callable[..., Any]:
+        """The one that is asked for, or else the faster of both."""
+        if in_parallel is None:
+            return self.of_size(points)
+        return self.parallel if in_parallel else self.serial
+
 
 def threads() -> int:
     """Number of threads that a parallel kernel has."""

@@ -5,7 +5,7 @@ another one in each row.  What an experiment counts per unit of such a function 
 with it and the data, the chi2 of any row follows, without the experiment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,14 +34,15 @@ class Exchange:
         Events at luminosity 1 per unit of each term's factor at each node; the terms are those of all channels.
     signal : array, shape (bins,)
         Events that the Standard Model predicts at luminosity 1.
-    counts : Counts
-        The data and their variance, in the same bins.
+    counts : Counts or None
+        The data and their variance, in the same bins; None where events are counted, see
+        `fastscan.likelihoods.poisson`: then the bins are those of energy, one neutrino after the other.
     """
 
     transfer2: Array
     events: Array
     signal: Array
-    counts: Counts
+    counts: Counts | None
 
     def templates(self, terms: Sequence[Term]) -> Array:
         """Events that an interaction adds in each bin as polynomials in the strength x: 1, x and x^2.
@@ -64,8 +65,8 @@ class Exchange:
 
     def in_rows(
         self, interaction: Interaction, channels: Sequence[Channel], rows: Mapping[str, Array]
-    ) -> tuple[Array, Array]:
-        """The events and the sums of squares of an interaction in rows.
+    ) -> Iterator[Array]:
+        """What an interaction adds in rows, in blocks of some rows that follow each other.
 
         Parameters
         ----------
@@ -75,26 +76,55 @@ class Exchange:
         rows : mapping of str to array, shape (rows,)
             The interaction's row parameters by name, in the units of their axes.
 
-        Returns
-        -------
-        totals : array, shape (rows, 4)
-            Events over all bins: the Standard Model's, then those that multiply 1, x and x^2.  Bins in which the
-            Standard Model predicts nothing are left out.
-        roots : array, shape (rows, 3, 4, 4)
-            See `fastscan.likelihoods.gaussian.square_roots`.
+        Yields
+        ------
+        array, shape (rows of the block, 3, bins)
+            See `templates`.
         """
         number = max((len(each) for each in rows.values()), default=1)
-        totals, roots = [np.empty((0, 4))], [np.empty((0, 3, 4, 4))]
         for start in range(0, number, BLOCK):
             block = {name: each[start : start + BLOCK] for name, each in rows.items()}
-            templates = self.templates([term for each in terms_of(interaction, channels, block) for term in each])
-            seen = templates[..., self.signal > 0].sum(axis=-1)
-            totals.append(np.insert(seen, 0, self.signal.sum(), axis=1))
-            roots.append(square_roots(templates, self.signal, self.counts))
-        return np.concatenate(totals), np.concatenate(roots)
+            yield self.templates([term for each in terms_of(interaction, channels, block) for term in each])
 
 
-def exchange(experiment: Experiment, terms: Sequence[tuple[Term, ...]], signal: Array, counts: Counts) -> Exchange:
+def gaussian_rows(counts: Counts, signal: Array, blocks: Iterable[Array]) -> tuple[Array, Array]:
+    """The events and the sums of squares in rows.
+
+    Parameters
+    ----------
+    counts : Counts
+        The data and their variance.
+    signal : array, shape (bins,)
+        Events that the Standard Model predicts.
+    blocks : iterable of array, shape (rows of a block, 3, bins)
+        See `Exchange.in_rows`.
+
+    Returns
+    -------
+    totals : array, shape (rows, 4)
+        Events over all bins: the Standard Model's, then those that multiply 1, x and x^2.  Bins in which the Standard
+        Model predicts nothing are left out.
+    roots : array, shape (rows, 3, 4, 4)
+        See `fastscan.likelihoods.gaussian.square_roots`.
+    """
+    totals, roots = [np.empty((0, 4))], [np.empty((0, 3, 4, 4))]
+    for templates in blocks:
+        seen = templates[..., signal > 0].sum(axis=-1)
+        totals.append(np.insert(seen, 0, signal.sum(), axis=1))
+        roots.append(square_roots(templates, signal, counts))
+    return np.concatenate(totals), np.concatenate(roots)
+
+
+def counted_rates(signal: Array, blocks: Iterable[Array]) -> Array:
+    """The Standard Model's events and what multiplies 1, x and x^2, shape (rows, 4, bins); see `gaussian_rows`."""
+    found = [np.empty((0, 4, signal.size))]
+    found += [np.insert(templates, 0, signal, axis=1) for templates in blocks]
+    return np.concatenate(found)
+
+
+def exchange(
+    experiment: Experiment, terms: Sequence[tuple[Term, ...]], signal: Array, counts: Counts | None
+) -> Exchange:
     """What an experiment counts of the terms of each of its channels.
 
     Parameters
@@ -104,8 +134,8 @@ def exchange(experiment: Experiment, terms: Sequence[tuple[Term, ...]], signal: 
         Those of each channel; of their rows, the first says what all of them share.
     signal : array, shape (bins,)
         Events that the Standard Model predicts.
-    counts : Counts
-        The data and their variance.
+    counts : Counts or None
+        The data and their variance; None where events are counted, see `Exchange`.
 
     Raises
     ------
@@ -113,11 +143,15 @@ def exchange(experiment: Experiment, terms: Sequence[tuple[Term, ...]], signal: 
         Where infinitely many recoils of small energy are counted.
     """
     found = response(experiment)
+    by_channel = list(zip(experiment.channels, terms, strict=True))
+    if counts is None:
+        each = np.concatenate([found.exchanged_in_energy(*both) for both in by_channel], axis=1)
+        neutrinos, number, nodes, energies = each.shape
+        events = np.moveaxis(each, 0, 2).reshape(number, nodes, neutrinos * energies)
+        return Exchange(found.transfer2, events, signal, None)
     counted = counts.variance > 0
-    events = [
-        found.exchanged(channel, each).sum(axis=0) for channel, each in zip(experiment.channels, terms, strict=True)
-    ]
-    return Exchange(found.transfer2, np.concatenate(events)[..., counted], signal[counted], counts.some(counted))
+    events = np.concatenate([found.exchanged(*both).sum(axis=0) for both in by_channel])
+    return Exchange(found.transfer2, events[..., counted], signal[counted], counts.some(counted))
 
 
 def packed(exchanges: Sequence[Exchange]) -> dict[str, Array]:
@@ -127,9 +161,10 @@ def packed(exchanges: Sequence[Exchange]) -> dict[str, Array]:
     -------
     dict of str to array
         ``sizes`` (members, 3), the numbers of terms, nodes and bins; and of all members ``transfer2`` (nodes,),
-        ``events`` (numbers,) and ``observed`` (4, bins), which is the signal, data, background and variance.
+        ``events`` (numbers,) and ``observed`` (4, bins), which is the signal, data, background and variance; the last
+        three are 0 where events are counted.
     """
-    observed = [(each.signal, each.counts.data, each.counts.background, each.counts.variance) for each in exchanges]
+    observed = [(each.signal, *_observed(each)) for each in exchanges]
     return {
         "sizes": np.array([each.events.shape for each in exchanges], float),
         "transfer2": np.concatenate([each.transfer2 for each in exchanges]),
@@ -138,7 +173,15 @@ def packed(exchanges: Sequence[Exchange]) -> dict[str, Array]:
     }
 
 
-def unpacked(arrays: Mapping[str, Array], spread: Array) -> tuple[Exchange, ...]:
+def _observed(exchange: Exchange) -> tuple[Array, Array, Array]:
+    """Data, background and variance."""
+    if exchange.counts is None:
+        nothing = np.zeros_like(exchange.signal)
+        return nothing, nothing, nothing
+    return exchange.counts.data, exchange.counts.background, exchange.counts.variance
+
+
+def unpacked(arrays: Mapping[str, Array], spread: Array, counted: Sequence[bool]) -> tuple[Exchange, ...]:
     """What `packed` made arrays of; a ValueError where sizes aren't those of the arrays.
 
     Parameters
@@ -146,6 +189,8 @@ def unpacked(arrays: Mapping[str, Array], spread: Array) -> tuple[Exchange, ...]
     arrays : mapping of str to array
     spread : array, shape (members,)
         See `fastscan.experiments.observations.Counts`.
+    counted : sequence of bool, length members
+        Whether each counts events.
     """
     if not ((arrays["sizes"] >= 1) & (arrays["sizes"] <= MOST)).all():  # a nan fails this too
         raise ValueError("the sizes of what its experiments count are none")
@@ -159,8 +204,8 @@ def unpacked(arrays: Mapping[str, Array], spread: Array) -> tuple[Exchange, ...]
         np.split(arrays[name], np.cumsum(each)[:-1], axis=-1)
         for name, each in (("transfer2", nodes), ("events", numbers), ("observed", bins))
     )
-    members = zip(transfers, events, sizes, observed, spread.tolist(), strict=True)
+    members = zip(transfers, events, sizes, observed, spread.tolist(), counted, strict=True)
     return tuple(
-        Exchange(transfer2, numbers.reshape(shape), signal, Counts(data, background, variance, own))
-        for transfer2, numbers, shape, (signal, data, background, variance), own in members
+        Exchange(transfer2, each.reshape(shape), signal, None if poisson else Counts(data, background, variance, own))
+        for transfer2, each, shape, (signal, data, background, variance), own, poisson in members
     )

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastscan.experiments.observations import Counts
 from fastscan.kernels import blocks
+from fastscan.likelihoods.columns import by_row, middles, stationary, turning_of
 from fastscan.typing import Array, IntArray
 
 
@@ -74,9 +75,34 @@ def _triangular(vectors: Array) -> Array:
     return np.concatenate([factor, np.zeros((*shapes, size - factor.shape[-2], size))], axis=-2)
 
 
+def quartics(sums: Array) -> Array:
+    """The coefficients of x to x^4 in sums of squares, shape (..., SQUARES): shape (..., 4)."""
+    c0, c1, c2, c3, c4, c5 = np.moveaxis(sums, -1, 0)
+    return np.stack([2 * c0 * c1, c1**2 + 2 * c0 * c2 + c3**2, 2 * (c1 * c2 + c3 * c4), c2**2 + c4**2 + c5], -1)
+
+
+def between_extrema(sums: Array, scale: Array, signed: bool = False) -> Array:
+    """Strengths x between the points at which a member's S_dd is stationary.
+
+    Parameters
+    ----------
+    sums : array, shape (members, rows, 3, SQUARES)
+        Sums of squares, see `fastscan.kernels.polynomials`.
+    scale : array, shape (rows,)
+        See `GaussianColumns`.
+    signed : bool
+        Whether x can be below 0.  What x can't have is replaced by the smallest strengths, which is harmless.
+
+    Returns
+    -------
+    array, shape (rows, 2 members)
+    """
+    return by_row(middles(stationary(quartics(sums[:, :, 0]), scale, signed)), scale)
+
+
 @dataclass(frozen=True, eq=False)
 class GaussianColumns:
-    """Columns of chi2 along the strength x, each in one row and at one setting.
+    """Columns of chi2 along the strength x, each in one row and at one setting; a kind of `Columns`.
 
     Attributes
     ----------
@@ -101,18 +127,32 @@ class GaussianColumns:
         noise, variance = (np.ascontiguousarray(each[:, chosen]) for each in (self.noise, self.variance))
         return replace(self, row=self.row[chosen], noise=noise, variance=variance)
 
-    def chi2(self, x: Array) -> Array:
+    def chi2(self, x: Array, in_parallel: bool | None = None) -> Array:
         """chi2 of each column at its own strengths.
 
         Parameters
         ----------
         x : array, shape (points,) or (columns, points)
             Strengths, those of all columns or of each.
+        in_parallel : bool, optional
+            Whether to spread the columns over numba's threads; left out, where there are many points.
 
         Returns
         -------
         array, shape (columns, points)
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1])).copy()
-        result: Array = blocks.chi2_columns.of_size(each.size)(self.sums, self.row, each, self.noise, self.variance)
+        kernel = blocks.chi2_columns.chosen(each.size, in_parallel)
+        result: Array = kernel(self.sums, self.row, each, self.noise, self.variance)
         return result
+
+    def derivatives(self, column: IntArray, x: Array) -> tuple[Array, Array, Array]:
+        """See `fastscan.likelihoods.columns.Columns`."""
+        found: tuple[Array, Array, Array] = blocks.column_derivatives.of_size(x.size)(
+            self.sums, self.row, self.noise, self.variance, column, x
+        )
+        return found
+
+    def turning(self) -> Array:
+        """See `fastscan.likelihoods.columns.Columns`: where a member's S_dd does."""
+        return turning_of(quartics(self.sums[:, :, 0]), self.scale)[self.row]

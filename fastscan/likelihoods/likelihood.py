@@ -4,33 +4,39 @@ A store carries it, workers and answers use it, and nobody builds it twice.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
-from fastscan.errors import ExperimentError, quoted
+from fastscan.errors import ExperimentError, InputError, quoted
+from fastscan.experiments.data_sets import require_distinct
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.observations import Counts
+from fastscan.experiments.observations import Counts, Gaussian
+from fastscan.experiments.poisson import Poisson
 from fastscan.inputs import arguments
 from fastscan.inputs.bounds import NUMBER
 from fastscan.interactions.interaction import Interaction
-from fastscan.kernels import blocks
 from fastscan.kernels.polynomials import polynomials
-from fastscan.likelihoods.exchanges import Exchange, exchange
+from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
+from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts
 from fastscan.likelihoods.predictions import (
     contact_change,
     is_contact,
     require_flavours,
     standard_counts,
+    standard_energies,
     terms_of,
+    weak_energies,
     weak_rates,
     weak_totals,
 )
-from fastscan.likelihoods.settings import Given, Settings
-from fastscan.typing import Array, BoolArray, IntArray
+from fastscan.likelihoods.response import response
+from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
+from fastscan.typing import Array, BoolArray, Channel, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +58,22 @@ class Likelihood:
         Each feature less its Standard Model value as a polynomial in the strength x, lowest power first.
     spread : array, shape (members,)
         See `fastscan.experiments.observations.Counts`.
+    norm : array, shape (members,)
+        Sum of the squared data over their variance; 0 of a member with counted events.
     sigma_sys, follows : array, shape (members,)
         Each experiment's own systematic error, or the one at which it is fixed; and whether (1 or 0) a common value
         replaces it.
     momentum_transfer : array, shape (members,)
         The largest momentum transfer in MeV in each experiment.
+    named : tuple of str
+        Names of nuisances that members can have in common.
+    common : array, shape (members, named)
+        The relative error of each member's signal that is due to each of them.
     exchanges : tuple of Exchange
         What makes the likelihood of other rows, one for each member; empty where all rows share one shape.
+    counted : tuple of PoissonCounts or None
+        What each member with counted events compares, None for the others; empty where no member has any.  Its roots
+        are 0, so that its Gaussian chi2 is.
     """
 
     members: tuple[str, ...]
@@ -66,10 +81,20 @@ class Likelihood:
     roots: Array
     change: Array
     spread: Array
+    norm: Array
     sigma_sys: Array
     follows: Array
     momentum_transfer: Array
+    named: tuple[str, ...]
+    common: Array
     exchanges: tuple[Exchange, ...] = ()
+    counted: tuple[PoissonCounts | None, ...] = ()
+
+    @property
+    def counts_events(self) -> tuple[str, ...]:
+        """Names of the members whose data are measured counts, which can't be scaled to another luminosity."""
+        pairs = zip(self.members, self.counted, strict=False)
+        return tuple(name for name, counts in pairs if counts is not None and counts.is_measured)
 
     @property
     def momentum_transfers(self) -> dict[str, float]:
@@ -132,8 +157,12 @@ class Likelihood:
         """Each member's systematic error and the exposure, as a caller gives them or leaves them out.
 
         Parameters and errors are those of `fastscan.likelihoods.settings.Settings.resolve`.  All are dimensionless.
+        An `InputError` also refuses a luminosity other than 1 where a member `counts_events`.
         """
-        return Settings.resolve(given, self.members, self.sigma_sys, self.follows)
+        found = Settings.resolve(given, self.members, self.sigma_sys, self.follows)
+        if self.counts_events and any(map(is_scaled, found.luminosity.ravel().tolist())):
+            raise InputError(f"{LUMINOSITY.name} {counted_once(self.counts_events)}")
+        return found
 
     def own(self, setting: str) -> Array:
         """The values that a setting has where nobody gives it.
@@ -153,7 +182,7 @@ class Likelihood:
             return self.sigma_sys[self.follows > 0]
         return np.array([LUMINOSITY.default])
 
-    def columns(self, row: IntArray, given: Given | Settings) -> tuple[GaussianColumns, tuple[int, ...]]:
+    def columns(self, row: IntArray, given: Given | Settings) -> tuple[Columns, tuple[int, ...]]:
         """The columns of some rows at some settings.
 
         Parameters
@@ -165,8 +194,8 @@ class Likelihood:
 
         Returns
         -------
-        GaussianColumns
-            The columns in one dimension.
+        Columns
+            In one dimension; `PoissonColumns` where members are fitted, else `GaussianColumns`.
         tuple of int
             The common shape of the row and the settings.
 
@@ -175,15 +204,75 @@ class Likelihood:
         InputError
             Where a setting is wrong, or the shapes do not broadcast.
         """
-        rows, noise, variance, shape = self._flattened(row, given)
-        return GaussianColumns(self.sums, self.scale, rows, noise, variance), shape
-
-    def _flattened(self, row: IntArray, given: Given | Settings) -> tuple[IntArray, Array, Array, tuple[int, ...]]:
-        """The row, noise and variance of each point in one dimension, and the common shape of row and settings."""
         settings = self.settings(given)
         shape = arguments.broadcast(parameters=row.shape, settings=settings.shape)
-        noise, variance = settings.noise_and_variance(self.spread)
-        return np.broadcast_to(row, shape).flatten(), _flat(noise, shape), _flat(variance, shape), shape
+        noise, variance = (_flat(each, shape) for each in settings.noise_and_variance(self.spread))
+        blocks = self.blocks
+        alone = [member for block in blocks for member in block]
+        sums = self.sums.copy() if alone else self.sums
+        sums[alone] = 0.0
+        found = GaussianColumns(sums, self.scale, np.broadcast_to(row, shape).flatten(), noise, variance)
+        if not blocks:
+            return found, shape
+        return PoissonColumns(found, tuple(self._block(each, noise, variance) for each in blocks)), shape
+
+    @functools.cached_property
+    def blocks(self) -> list[list[int]]:
+        """Numbers of the members that are fitted together: those that have a nuisance in common, or counted events.
+
+        Those with counted events come first.
+        """
+        shares = self._common > 0
+        linked = shares @ shares.T | np.diag([each is not None for each in self.counted or (None,) * len(self.members)])
+        for _ in self.members:  # each time over twice as many steps, so that these are more than enough
+            linked = linked @ linked
+        firsts = [member for member, row in enumerate(linked) if row.any() and not row[:member].any()]
+        found = [np.flatnonzero(linked[first]).tolist() for first in firsts]
+        return [sorted(members, key=lambda member: not self.counts_are_kept(member)) for members in found]
+
+    def counts_are_kept(self, member: int) -> bool:
+        """Whether a member has counted events, which are compared bin by bin."""
+        return bool(self.counted) and self.counted[member] is not None
+
+    @property
+    def _common(self) -> Array:
+        """The part of `common` that several members share, shape (members, shared)."""
+        return self.common[:, (self.common > 0).sum(axis=0) > 1]
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the nuisances that several members have in common."""
+        several = (self.common > 0).sum(axis=0) > 1
+        return tuple(name for name, each in zip(self.named, several, strict=True) if each)
+
+    def shared_by(self, members: Sequence[int]) -> list[int]:
+        """Numbers of those of `shared` that some of the members have."""
+        found: list[int] = np.flatnonzero(self._common[members].any(axis=0)).tolist()
+        return found
+
+    def _block(self, members: Sequence[int], noise: Array, variance: Array) -> Block:
+        """The columns of some of `blocks`' members, whose noise and variance are (members, columns)."""
+        counted = [member for member in members if self.counts_are_kept(member)]
+        parts = self._common[members][:, self.shared_by(members)]
+        total = np.sqrt((parts**2).sum(axis=1))[:, None]
+        # what is in common can't be more than the whole error
+        share = np.minimum(1.0, np.sqrt(variance[members]) / np.where(total > 0, total, 1.0))
+        common = parts[:, :, None] * share[:, None]
+        own = np.maximum(variance[members] - (common**2).sum(axis=1), 0.0)
+        others = members[len(counted) :]
+        return Block(
+            counts=tuple(each for member in counted if (each := self.counted[member]) is not None),
+            change=self.change[counted],
+            sums=self.sums[others],
+            norm=np.repeat(self.norm[others, None], self.change.shape[1], axis=1),
+            noise=noise[members],
+            variance=own,
+            common=common,
+        )
+
+    def independent(self) -> "Likelihood":
+        """The same with no nuisance in common: each member's whole error is its own."""
+        return replace(self, named=(), common=np.zeros((len(self.members), 0)))
 
     def chi2(self, x: Array, row: IntArray, given: Given | Settings) -> Array:
         """chi2 at points (Eq. 21 of arXiv:2002.01482).
@@ -208,10 +297,49 @@ class Likelihood:
             Where a setting is wrong, or the shapes do not broadcast.
         """
         rows = np.broadcast_to(row, arguments.broadcast(strength=x.shape, row=row.shape))
-        *points, shape = self._flattened(rows, given)
-        strengths = np.broadcast_to(x, shape).reshape(-1, 1).copy()
-        chi2: Array = blocks.chi2_columns.of_size(strengths.size)(self.sums, points[0], strengths, *points[1:])
-        return chi2.reshape(shape)
+        columns, shape = self.columns(rows, given)
+        return columns.chi2(np.broadcast_to(x, shape).reshape(-1, 1)).reshape(shape)
+
+    def in_rows(
+        self, interaction: Interaction, channels: Sequence[tuple[Channel, ...]], rows: Mapping[str, Array]
+    ) -> "Likelihood":
+        """The likelihood of the same experiments in other rows.
+
+        Parameters
+        ----------
+        interaction : Interaction
+            That of the likelihood.
+        channels : sequence of tuple of str
+            The channels of each member.
+        rows : mapping of str to array, shape (rows,)
+            The interaction's row parameters by name, in the units of their axes.
+        """
+        if not self.exchanges:
+            features = self.change.shape[2]
+            changes = [contact_change(terms_of(interaction, each, rows)) for each in channels]
+            padded = [np.pad(each, ((0, 0), (0, features - each.shape[1]), (0, 0))) for each in changes]
+            return replace(self, change=np.stack(padded))
+        counted = self.counted or (None,) * len(self.members)
+        made = [
+            _in_rows(exchange, counts, exchange.in_rows(interaction, own, rows))
+            for exchange, counts, own in zip(self.exchanges, counted, channels, strict=True)
+        ]
+        totals, roots, found = zip(*made, strict=True)
+        change = np.stack([powers(len(each)) for each in totals])
+        again = replace(self, rates=np.stack(totals), roots=np.stack(roots), change=change)
+        return replace(again, counted=found) if self.counted else again
+
+
+def _in_rows(
+    exchange: Exchange, counts: PoissonCounts | None, blocks: Iterable[Array]
+) -> tuple[Array, Array, PoissonCounts | None]:
+    """Events over all bins, square roots and counted events of a member in some rows."""
+    if exchange.counts is not None:
+        return *gaussian_rows(exchange.counts, exchange.signal, blocks), None
+    assert counts is not None, "a member without Gaussian counts has counted events"
+    rates = counted_rates(exchange.signal, blocks)
+    found = replace(counts, rates=rates.reshape(*rates.shape[:2], *counts.rates.shape[2:]))
+    return found.totals, no_roots(len(rates), rates.shape[1]), found
 
 
 def powers(rows: int) -> Array:
@@ -245,12 +373,25 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
             raise ExperimentError(f"experiment {quoted(member)} is there twice")
     shapes, basis = (max(each.rates.shape[dimension] for each in likelihoods) for dimension in (1, 2))
     alike = [_widened(each, shapes, basis) for each in likelihoods]
-    names = [field.name for field in fields(Likelihood) if field.name not in ("members", "exchanges")]
+    apart = ("members", "named", "common", "exchanges", "counted")
+    names = [field.name for field in fields(Likelihood) if field.name not in apart]
+    named = tuple(dict.fromkeys(name for each in likelihoods for name in each.named))
+    counted = [counts for each in likelihoods for counts in each.counted or (None,) * len(each.members)]
     return Likelihood(
         tuple(members),
         **{name: np.concatenate([getattr(each, name) for each in alike]) for name in names},
+        named=named,
+        common=np.concatenate([_common_by_name(each, named) for each in likelihoods]),
         exchanges=tuple(exchange for each in likelihoods for exchange in each.exchanges),
+        counted=tuple(counted) if any(likelihood.counted for likelihood in likelihoods) else (),
     )
+
+
+def _common_by_name(one: Likelihood, named: Sequence[str]) -> Array:
+    """The errors that a likelihood's members can have in common, in the order of some names."""
+    columns = {name: one.common[:, number] for number, name in enumerate(one.named)}
+    nothing = np.zeros(len(one.members))
+    return np.array([columns.get(name, nothing) for name in named]).reshape(len(named), len(one.members)).T
 
 
 def _widened(one: Likelihood, shapes: int, basis: int) -> Likelihood:
@@ -293,10 +434,11 @@ def build(
     Raises
     ------
     ExperimentError
-        Where no experiment is given, one is given twice, or one counts no events or too many.
+        Where no experiment is given, one or its data set is given twice, or one counts no events or too many.
     """
     if not experiments:
         raise ExperimentError("no experiment given")
+    require_distinct({each.name: each.data_set for each in experiments})
     joint = combine([_build_one(experiment, interaction, rows) for experiment in experiments])
     fixed = fixed_sigma_sys or {}
     return replace(
@@ -326,48 +468,109 @@ def with_expected_data(
     measured = [number for number, each in enumerate(experiments) if each.is_measured]
     if not measured:
         return found
-    roots, spread = found.roots.copy(), found.spread.copy()
+    roots, spread, norm, exchanges = found.roots.copy(), found.spread.copy(), found.norm.copy(), list(found.exchanges)
+    counted = expected_counts(found.counted)
     for number in measured:
-        each = experiments[number]
-        projected = _build_one(each, interaction, rows, each.expected())
-        roots[number] = _widened(projected, *found.rates.shape[1:]).roots[0]
-        spread[number] = projected.spread[0]
-    return replace(found, roots=roots, spread=spread)
+        if not (counted and counted[number]):
+            each = experiments[number]
+            projected = _build_one(each, interaction, rows, each.expected())
+            roots[number] = _widened(projected, *found.rates.shape[1:]).roots[0]
+            spread[number], norm[number] = projected.spread[0], projected.norm[0]
+            exchanges[number : number + 1] = projected.exchanges
+    return replace(found, roots=roots, spread=spread, norm=norm, exchanges=tuple(exchanges), counted=counted)
+
+
+def expected_counts(counted: Sequence[PoissonCounts | None]) -> tuple[PoissonCounts | None, ...]:
+    """Counted events of members with measured data replaced by the Standard Model's prediction."""
+    return tuple(each.expected() if each is not None and each.is_measured else each for each in counted)
 
 
 def _build_one(
     experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array], observed: Experiment | None = None
 ) -> Likelihood:
     """The likelihood in one experiment, or with the data of another that predicts the same."""
-    observed = observed or experiment
     require_flavours(experiment, interaction)
     signal = standard_counts(experiment)
     terms = terms_of(interaction, experiment.channels, rows)
-    exchanges: tuple[Exchange, ...] = ()
+    if isinstance(experiment.statistics, Poisson):
+        counted = counted_events(experiment)
+        if is_contact(terms):
+            change = contact_change(terms)
+            return _member(experiment, counted.totals, no_roots(1, 1 + change.shape[1]), change, counted=counted)
+        made = exchange(experiment, terms, counted.rates[0, 0].ravel(), None)
+        totals, roots, own = _in_rows(made, counted, made.in_rows(interaction, experiment.channels, rows))
+        return _member(experiment, totals, roots, powers(len(totals)), made=made, counted=own)
     if is_contact(terms):
-        totals, change = weak_totals(experiment)[None], contact_change(terms)
-        roots, spread = contact_sums(experiment, observed)
-    else:
-        counts = _counts(signal, observed)
-        exchanges, spread = (exchange(experiment, terms, signal, counts),), counts.spread
-        totals, roots = exchanges[0].in_rows(interaction, experiment.channels, rows)
-        change = powers(len(totals))
+        roots, spread, norm = contact_sums(experiment, observed or experiment)
+        return _member(experiment, weak_totals(experiment)[None], roots, contact_change(terms), spread, norm)
+    counts = _counts(signal, observed or experiment)
+    made = exchange(experiment, terms, signal, counts)
+    totals, roots, _ = _in_rows(made, None, made.in_rows(interaction, experiment.channels, rows))
+    norm = norm_of(counts.some(counts.variance > 0))
+    return _member(experiment, totals, roots, powers(len(totals)), counts.spread, norm, made)
+
+
+def _member(
+    experiment: Experiment,
+    rates: Array,
+    roots: Array,
+    change: Array,
+    spread: float = 0.0,
+    norm: float = 0.0,
+    made: Exchange | None = None,
+    counted: PoissonCounts | None = None,
+) -> Likelihood:
+    """The likelihood of one member; see the attributes of `Likelihood`."""
     return Likelihood(
         members=(experiment.name,),
-        rates=totals[None],
+        rates=rates[None],
         roots=roots[None],
         change=np.ascontiguousarray(change)[None],
         spread=np.array([spread]),
+        norm=np.array([norm]),
         sigma_sys=np.array([experiment.statistics.sigma_sys]),
         follows=np.ones(1),
         momentum_transfer=np.array([experiment.largest_momentum_transfer_mev]),
-        exchanges=exchanges,
+        named=tuple(name for name, _ in experiment.shared),
+        common=np.array([[error for _, error in experiment.shared]]),
+        exchanges=() if made is None else (made,),
+        counted=() if counted is None else (counted,),
     )
 
 
+def counted_events(experiment: Experiment) -> PoissonCounts:
+    """What an experiment with counted events compares, of interactions in which no row has integrals of its own.
+
+    Raises
+    ------
+    ExperimentError
+        Where backgrounds or data don't fit the bins.
+    """
+    statistics, exposed = experiment.statistics, experiment.exposed
+    assert isinstance(statistics, Poisson)
+    rates = np.concatenate([standard_energies(experiment)[None], weak_energies(experiment)])[None]
+    signal, data = standard_counts(experiment), statistics.data(exposed)
+    backgrounds = statistics.backgrounds_in(signal, exposed).values()
+    effects = [nuisance.change for nuisance in statistics.nuisances(exposed)]
+    found = PoissonCounts(
+        rates=rates,
+        arriving=response(experiment).arriving,
+        background=sum(backgrounds, np.zeros(exposed.bins)),
+        data=np.zeros(exposed.bins) if data is None else data,
+        effects=np.array(effects).reshape(len(effects), exposed.bins),
+        is_measured=statistics.is_measured,
+    )
+    return found.expected() if data is None else found
+
+
+def no_roots(shapes: int, basis: int) -> Array:
+    """Square roots of sums that are 0, see `fastscan.likelihoods.gaussian.square_roots`."""
+    return np.zeros((shapes, 3, basis, basis))
+
+
 @functools.cache
-def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, float]:
-    """Roots of the sums and spread, once for all interactions that need no other integrals than the Standard Model's.
+def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, float, float]:
+    """Roots of the sums, spread and norm, once for all that needs no other integrals than the Standard Model's.
 
     Bins without any variance, in which the Standard Model predicts nothing, are dropped.
 
@@ -380,20 +583,28 @@ def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, f
     -------
     array, shape (1, 3, 1 + features, 1 + features)
         See `fastscan.likelihoods.gaussian.square_roots`.
-    float
-        See `fastscan.experiments.observations.Counts`.
+    spread, norm : float
+        See `Likelihood`.
     """
     signal, rates = standard_counts(experiment), weak_rates(experiment)[None]
     counts = _counts(signal, observed)
     counted = counts.variance > 0
-    return square_roots(rates[..., counted], signal[counted], counts.some(counted)), counts.spread
+    seen = counts.some(counted)
+    return square_roots(rates[..., counted], signal[counted], seen), counts.spread, norm_of(seen)
+
+
+def norm_of(counts: Counts) -> float:
+    """Sum of the squared data over their variance."""
+    return float((counts.data**2 / counts.variance).sum())
 
 
 def _counts(signal: Array, experiment: Experiment) -> Counts:
     """What a chi2 compares, where its numbers can be squared: those of an experiment made in Python can be any."""
+    statistics = experiment.statistics
+    assert isinstance(statistics, Gaussian)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            counts = experiment.statistics.counts(signal, experiment.exposed)
+            counts = statistics.counts(signal, experiment.exposed)
             largest = np.abs(np.concatenate([counts.data, counts.variance, [counts.spread]])).max()
     except OverflowError:  # of Python's own numbers
         largest = np.inf

@@ -53,40 +53,59 @@ def counts_by_neutrino(
     ExperimentError
         Where the Standard Model predicts no events or too many, or infinitely many recoils of small energy are counted.
     """
+    found, counts = response(experiment), signal_in_energy(experiment, interaction, rows)
+    seen = found.arriving[0].sum(axis=-1)[:, None, None]
+    return dict(zip(found.neutrinos, (counts * seen).sum(axis=-1), strict=True))
+
+
+def signal_in_energy(experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array]) -> Array:
+    """Events of each neutrino at luminosity 1 in bins of energy alone, as polynomials in the strength x.
+
+    Parameters
+    ----------
+    experiment, interaction, rows
+        As in `counts_by_neutrino`.
+
+    Returns
+    -------
+    array, shape (neutrinos, rows, 3, energy bins)
+        Coefficients of 1, x and x^2.
+
+    Raises
+    ------
+    ExperimentError
+        As `counts_by_neutrino`.
+    """
     found, terms = response(experiment), terms_of(interaction, experiment.channels, rows)
-    added = _contact_by_neutrino(found, terms) if is_contact(terms) else _exchanged_by_neutrino(found, terms)
-    added[..., 0] += standard_by_neutrino(experiment).sum(axis=-1)[:, None]
-    return dict(zip(found.neutrinos, added, strict=True))
+    counts = _contact_in_energy(found, terms) if is_contact(terms) else _exchanged_in_energy(found, terms)
+    counts[:, :, 0] += standard_energies(experiment)[:, None]
+    return counts
 
 
-def _contact_by_neutrino(found: Response, terms: list[tuple[Term, ...]]) -> Array:
-    """What is added to the events of each neutrino where nothing depends on the recoil, shape (neutrinos, rows, 3)."""
-    events = found.by_neutrino.sum(axis=1)  # (neutrinos, features)
+def _contact_in_energy(found: Response, terms: list[tuple[Term, ...]]) -> Array:
+    """What is added to `signal_in_energy` where nothing depends on the recoil."""
     change = contact_change(terms)
-    by_flavour = change.reshape(len(change), len(FLAVOURS), events.shape[1], 3)
-    return np.stack(
-        [(by_flavour[:, each] * n[:, None]).sum(axis=1) for each, n in zip(found.flavours, events, strict=True)]
-    )
+    by_flavour = change.reshape(len(change), len(FLAVOURS), found.in_energy.shape[-1], 3)
+    pairs = zip(found.flavours, found.in_energy, strict=True)
+    return np.stack([np.einsum("rfk,bf->rkb", by_flavour[:, each], events) for each, events in pairs])
 
 
-def _exchanged_by_neutrino(found: Response, terms: list[tuple[Term, ...]]) -> Array:
-    """As `_contact_by_neutrino`, where something depends on the recoil."""
+def _exchanged_in_energy(found: Response, terms: list[tuple[Term, ...]]) -> Array:
+    """As `_contact_in_energy`, where something depends on the recoil."""
     factors = [[term.at(found.transfer2) for term in each] for each in terms]
     rows = max(len(factor) for each in factors for factor in each)
-    added = np.zeros((len(found.neutrinos), rows, 3))
+    added = np.zeros((len(found.neutrinos), rows, 3, found.in_energy.shape[1]))
     for channel, each, at_nodes in zip(found.channels, terms, factors, strict=True):
-        events = found.exchanged(channel, each).sum(axis=-1)  # (neutrinos, terms, nodes)
+        events = found.exchanged_in_energy(channel, each)  # (neutrinos, terms, nodes, energies)
         for number, (term, factor) in enumerate(zip(each, at_nodes, strict=True)):
             # row by row, so that no sum depends on the other rows
-            added[..., term.power] += np.stack([events[:, number] @ row for row in factor], axis=1)
+            added[:, :, term.power] += np.stack([row @ events[:, number] for row in factor], axis=1)
     return added
 
 
 def standard_by_neutrino(experiment: Experiment) -> Array:
     """Events that the Standard Model predicts at luminosity 1, shape (neutrinos, bins)."""
-    found = response(experiment)
-    features = _standard_features(experiment.channels)
-    return np.stack([events @ features[each] for each, events in zip(found.flavours, found.by_neutrino, strict=True)])
+    return response(experiment).standard
 
 
 def standard_by_channel(experiment: Experiment) -> dict[Channel, Array]:
@@ -101,7 +120,7 @@ def standard_by_channel(experiment: Experiment) -> dict[Channel, Array]:
     found, counted = response(experiment), {}
     of_channels = np.split(found.by_neutrino, len(found.channels), axis=-1)
     for channel, rates in zip(found.channels, of_channels, strict=True):
-        features = _standard_features((channel,))
+        features = standard_model.features_of((channel,))
         of_each = [events @ features[each] for each, events in zip(found.flavours, rates, strict=True)]
         counted[channel] = np.sum(of_each, axis=0)
     return counted
@@ -116,7 +135,7 @@ def standard_counts(experiment: Experiment) -> Array:
     ExperimentError
         Where there are none, or too many to compute with.
     """
-    signal: Array = _standard_features(experiment.channels).ravel() @ weak_rates(experiment)
+    signal: Array = standard_model.features_of(experiment.channels).ravel() @ weak_rates(experiment)
     fewest, most = EVENTS
     name = quoted(experiment.name)
     if not signal.sum() <= most:  # a nan fails this too
@@ -164,6 +183,24 @@ def weak_rates(experiment: Experiment) -> Array:
     return np.moveaxis(by_flavour, 1, -1).reshape(-1, by_flavour.shape[1])
 
 
+@functools.cache
+def weak_energies(experiment: Experiment) -> Array:
+    """As `weak_rates`, neutrino by neutrino in bins of energy alone: shape (features, neutrinos, energy bins)."""
+    found = response(experiment)
+    neutrinos, energies, features = found.in_energy.shape
+    rates = np.zeros((len(FLAVOURS), features, neutrinos, energies))
+    for number, (own, events) in enumerate(zip(found.flavours, found.in_energy, strict=True)):
+        rates[own, :, number] = events.T
+    return rates.reshape(-1, neutrinos, energies)
+
+
+def standard_energies(experiment: Experiment) -> Array:
+    """Events that the Standard Model predicts at luminosity 1 in bins of energy, shape (neutrinos, energy bins)."""
+    found = response(experiment)
+    features = standard_model.features_of(experiment.channels)
+    return np.stack([events @ features[each] for each, events in zip(found.flavours, found.in_energy, strict=True)])
+
+
 def weak_totals(experiment: Experiment) -> Array:
     """Events over all bins: the Standard Model's, then those per unit of each weak feature, shape (1 + features,).
 
@@ -172,8 +209,3 @@ def weak_totals(experiment: Experiment) -> Array:
     signal = standard_counts(experiment)
     seen = signal > 0
     return np.concatenate([[signal[seen].sum()], weak_rates(experiment)[:, seen].sum(axis=-1)])
-
-
-def _standard_features(channels: tuple[Channel, ...]) -> Array:
-    """The features of the Standard Model's couplings, shape (flavours, features)."""
-    return np.concatenate([standard_model.features(standard_model.couplings(each)) for each in channels], axis=-1)

@@ -6,12 +6,13 @@ It is kept by neutrino, because the charges of a model belong to flavours.
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
+from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Term
 from fastscan.likelihoods import rates
 from fastscan.likelihoods.rates import Recoils
@@ -38,8 +39,8 @@ class Response:
         Their fluences; a neutrino can have several.
     recoils : dict of str to list of Recoils
         What recoils in each channel.
-    arriving : array, shape (neutrinos, time bins)
-        Share of the events of each neutrino in each bin of time.
+    arriving : array, shape (1 + signal shapes, neutrinos, energy bins, others)
+        See `Experiment.arriving`, for each neutrino.
     """
 
     experiment: str
@@ -56,6 +57,13 @@ class Response:
         The features are g1^2, g1 g2 and g2^2, with (g1, g2) = (g_p, g_n) in CEvNS and (g_L, g_R) of the neutrino's
         flavour in neutrino-electron scattering; those of each channel, one after the other.
         """
+        rates = self._in_all_bins(self.in_energy.swapaxes(1, 2)).swapaxes(1, 2)
+        rates.setflags(write=False)
+        return rates
+
+    @functools.cached_property
+    def in_energy(self) -> Array:
+        """As `by_neutrino`, in bins of energy alone: shape (neutrinos, energy bins, features); read-only."""
         rates = np.concatenate([self._weak_rates(channel) for channel in self.channels], axis=-1)
         rates.setflags(write=False)
         return rates
@@ -64,6 +72,32 @@ class Response:
     def flavours(self) -> list[int]:
         """The flavour of each neutrino, as an index of `FLAVOURS`."""
         return [flavour(neutrino) for neutrino in self.neutrinos]
+
+    @property
+    def standard(self) -> Array:
+        """Events that the Standard Model predicts, shape (neutrinos, bins)."""
+        features = standard_model.features_of(self.channels)
+        return np.stack([events @ features[each] for each, events in zip(self.flavours, self.by_neutrino, strict=True)])
+
+    def scaled(self, total: float) -> "Response":
+        """The response of as many times the scatterers as let the Standard Model predict a total of events.
+
+        Raises
+        ------
+        ExperimentError
+            Where it predicts none.
+        """
+        predicted = self.standard.sum()
+        if not predicted > 0:
+            raise ExperimentError(
+                f"experiment {quoted(self.experiment)} sees nothing that could be scaled to {total:g}"
+            )
+        factor = total / predicted
+        parts = {
+            channel: [replace(part, number=factor * part.number) for part in parts]
+            for channel, parts in self.recoils.items()
+        }
+        return replace(self, recoils=parts)
 
     @property
     def by_flavour(self) -> Array:
@@ -80,18 +114,18 @@ class Response:
         return total
 
     def _weak_rates(self, channel: Channel) -> Array:
-        """`by_neutrino` of a channel."""
+        """`in_energy` of a channel."""
         sums = []
         for part, density in zip(self.recoils[channel], self._densities(channel, "weak"), strict=True):
             recoils, *others = density.shape
             sums.append(part.counted.sums(density.reshape(recoils, math.prod(others))).reshape(-1, *others))
-        return self._timed(np.moveaxis(sum(sums, np.zeros(())), 0, -1)).swapaxes(1, 2)
+        return np.moveaxis(sum(sums, np.zeros(())), 0, 1)
 
-    def _timed(self, events: Array) -> Array:
-        """Events in bins of energy, shape (neutrinos, ..., energy bins), in those of energy and time."""
-        shares = self.arriving.reshape(len(self.neutrinos), *(1 for _ in events.shape[1:]), -1)
-        timed = events[..., None] * shares
-        return timed.reshape(*events.shape[:-1], -1)
+    def _in_all_bins(self, events: Array) -> Array:
+        """Events in bins of energy, shape (neutrinos, ..., energy bins), in all bins."""
+        shares = self.arriving[0].reshape(len(self.neutrinos), *(1 for _ in events.shape[1:-1]), events.shape[-1], -1)
+        counted: Array = events[..., None] * shares
+        return counted.reshape(*events.shape[:-1], -1)
 
     @functools.cached_property
     def panels(self) -> Array:
@@ -122,6 +156,16 @@ class Response:
         Raises
         ------
         ExperimentError
+            As `exchanged_in_energy`.
+        """
+        return self._in_all_bins(self.exchanged_in_energy(channel, terms))
+
+    def exchanged_in_energy(self, channel: Channel, terms: Sequence[Term]) -> Array:
+        """As `exchanged`, in bins of energy alone: shape (neutrinos, terms, nodes, energy bins).
+
+        Raises
+        ------
+        ExperimentError
             Where a massless term meets recoils of any small energy.
         """
         parts = self.recoils[channel]
@@ -133,7 +177,7 @@ class Response:
             )
         weighted = [self._weighted(channel, term) for term in terms]
         shares = [self._at_nodes(part, np.stack(each, axis=-1)) for part, *each in zip(parts, *weighted, strict=True)]
-        return self._timed(np.moveaxis(sum(shares, np.zeros(())), 0, -1))
+        return np.moveaxis(sum(shares, np.zeros(())), 0, -1)
 
     def _weighted(self, channel: Channel, term: Term) -> list[Array]:
         """Recoils per MeV at the nodes of each part with a term's weight, shape (nodes, neutrinos).
@@ -191,7 +235,8 @@ def response(experiment: Experiment) -> Response:
     Returns
     -------
     Response
-        Accurate to 1e-10 relative.
+        Accurate to 1e-10 relative.  Where the experiment says how many events the Standard Model predicts, all counts
+        are scaled to that.
 
     References
     ----------
@@ -212,12 +257,13 @@ def response(experiment: Experiment) -> Response:
     spectra = experiment.spectra()
     neutrinos = tuple(dict.fromkeys(spectrum.neutrino for spectrum in spectra))
     knots = np.unique(np.concatenate([spectrum.knots for spectrum in spectra]))
-    shares = [np.ones(1) if experiment.time is None else experiment.time.shares(each) for each in neutrinos]
-    return Response(
+    found = Response(
         experiment.name,
         experiment.channels,
         neutrinos,
         spectra,
         {channel: rates.recoils(experiment, channel, knots) for channel in experiment.channels},
-        np.array(shares),
+        np.stack([experiment.arriving(neutrino) for neutrino in neutrinos], axis=1),
     )
+    total = experiment.predicted_signal
+    return found if total is None else found.scaled(total)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
-from fastscan.errors import ExperimentError, unknown
+from fastscan.errors import ExperimentError, quoted, unknown
 from fastscan.inputs import arguments
 from fastscan.typing import Array
 
@@ -30,6 +30,12 @@ def is_scaled(luminosity: float) -> bool:
     (False, False, True, True)
     """
     return not math.isclose(luminosity, 1.0)
+
+
+def counted_once(names: Sequence[str]) -> str:
+    """Why the luminosity is 1 for the counted data of some experiments, and what there is at another."""
+    data = f"for the counted data of experiment {', '.join(map(quoted, names))}"
+    return f"must be 1 {data}; asimov=True, --asimov or asimov = true in a grid puts what is expected in their place"
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,18 +4,22 @@ Columns of chi2 are computed from a likelihood on a ladder of strengths x, which
 chi2 is monotonic, so each crossing has a bracket, and is refined there.  The ladder follows the scale of a row's own
 counts, not a grid: no answer depends on the grid that a store was scanned on.  Where a member's S_dd turns, extrema can
 lie closer together than any ladder: it has rungs of its own between them.
+
+Gaussian columns, whose points cost nothing, have a kernel for all of it; columns of any other kind are searched by
+`fastscan.limits.search`, which computes few points.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastscan.kernels import crossings as kernel
 from fastscan.kernels.jit import threads
-from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.gaussian import GaussianColumns, between_extrema
+from fastscan.limits.search import Found, search
 from fastscan.typing import Array, IntArray
 
 LADDER = np.geomspace(1e-9, 1e6, 481)  # x in units of a row's scale: 32 rungs for a factor of ten
@@ -45,12 +49,12 @@ class Crossings:
     flat: NDArray[np.bool_]
 
 
-def find_crossings(columns: GaussianColumns, delta: float, largest_x: float, signed: bool = False) -> Crossings:
+def find_crossings(columns: Columns, delta: float, largest_x: float, signed: bool = False) -> Crossings:
     """Where Delta chi2 crosses a threshold: chi2 less its infimum over all x that there are.
 
     Parameters
     ----------
-    columns : GaussianColumns
+    columns : Columns
     delta : float
         The threshold of Delta chi2, see `fastscan.limits.limits.threshold`.
     largest_x : float
@@ -62,20 +66,20 @@ def find_crossings(columns: GaussianColumns, delta: float, largest_x: float, sig
     ----------
     The crossings of Fig. 1 of arXiv:2002.01482, whose chi2 is Eq. 21.
     """
-    lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, signed, MOST)
-    if count.max(initial=0) > MOST:
-        lowest, of_sm, flat, count, x = _kernel(columns, delta, largest_x, signed, int(count.max()))
-    column = np.repeat(np.arange(count.size), count)
-    real = np.abs(x) <= largest_x
-    return Crossings(column[real], x[real], of_sm - lowest <= delta, flat)
+    found = _found(columns, delta, largest_x, signed, MOST)
+    if found.x.size < found.number.sum():
+        found = _found(columns, delta, largest_x, signed, int(found.number.max()))
+    column = np.repeat(np.arange(found.number.size), found.number)
+    real = np.abs(found.x) <= largest_x
+    return Crossings(column[real], found.x[real], found.at_zero <= found.lowest + delta, found.flat)
 
 
-def infimum(columns: GaussianColumns, largest_x: float, signed: bool = False) -> Array:
+def infimum(columns: Columns, largest_x: float, signed: bool = False) -> Array:
     """The infimum of chi2 over all x that there are, which `find_crossings` uses.
 
     Parameters
     ----------
-    columns : GaussianColumns
+    columns : Columns
     largest_x, signed
         As in `find_crossings`; the infimum is over larger x too.
 
@@ -84,8 +88,7 @@ def infimum(columns: GaussianColumns, largest_x: float, signed: bool = False) ->
     array, shape (columns,)
         Dimensionless.
     """
-    lowest: Array = _kernel(columns, np.inf, largest_x, signed, 0)[0]
-    return lowest
+    return _found(columns, np.inf, largest_x, signed, 0).lowest
 
 
 def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Crossings:
@@ -108,57 +111,15 @@ def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Cross
     return Crossings(np.concatenate(column)[order], np.concatenate(x)[order], sm_allowed, flat)
 
 
-def _kernel(columns: GaussianColumns, delta: float, largest_x: float, signed: bool, most: int) -> tuple[Any, ...]:
-    """What `fastscan.kernels.crossings.crossings` returns for some columns."""
+def _found(columns: Columns, delta: float, largest_x: float, signed: bool, most: int) -> Found:
+    """The crossings of some columns, of Gaussian ones with memory for at most so many in each."""
+    if not isinstance(columns, GaussianColumns):
+        return search(columns, delta, largest_x, signed)
     ladder = SIGNED_LADDER if signed else LADDER
     others = between_extrema(columns.sums, columns.scale, signed)
     if signed:  # the kernel itself has the largest x as a rung
         others = np.column_stack([others, np.full(len(others), -largest_x)])
-    found: tuple[Any, ...] = kernel.crossings.of_size(columns.row.size * ladder.size)(
-        columns.sums,
-        ladder,
-        columns.scale,
-        others,
-        columns.row,
-        columns.noise,
-        columns.variance,
-        float(delta),
-        largest_x,
-        most,
-        threads(),
-    )
-    return found
-
-
-def between_extrema(sums: Array, scale: Array, signed: bool = False) -> Array:
-    """Strengths x between the points at which a member's S_dd is stationary.
-
-    These are roots of a cubic, as eigenvalues of its companion matrix.  A root that x can't have is replaced by the
-    smallest point of the ladder, which is harmless.
-
-    Parameters
-    ----------
-    sums : array, shape (members, rows, 3, SQUARES)
-        Sums of squares, see `fastscan.kernels.polynomials`.
-    scale : array, shape (rows,)
-        See `fastscan.likelihoods.gaussian.GaussianColumns`.
-    signed : bool
-        Whether x can be below 0.
-
-    Returns
-    -------
-    array, shape (rows, 2 members)
-    """
-    c0, c1, c2, c3, c4, c5 = np.moveaxis(sums[:, :, 0], -1, 0)
-    quartic = np.stack([2 * c0 * c1, c1**2 + 2 * c0 * c2 + c3**2, 2 * (c1 * c2 + c3 * c4), c2**2 + c4**2 + c5], -1)
-    slope = quartic * np.arange(1, 5) * scale[:, None] ** np.arange(1.0, 5.0)  # in x / scale
-    cubic = np.abs(slope[..., 3]) > 1e-14 * np.abs(slope).max(axis=-1)
-    companion = np.zeros((*slope.shape[:2], 3, 3))
-    companion[..., 1, 0] = companion[..., 2, 1] = 1.0
-    companion[..., 2] = -slope[..., :3] / np.where(cubic, slope[..., 3], 1.0)[..., None]
-    roots = np.linalg.eigvals(companion)
-    there = cubic[..., None] & (np.abs(roots.imag) < 1e-6 * np.abs(roots.real)) & (signed | (roots.real > 0))
-    found = np.sort(np.where(there, roots.real, LADDER[0]), axis=-1)
-    between = (found[..., 1:] + found[..., :-1]) / 2
-    in_x: Array = np.moveaxis(between, 0, 1).reshape(len(scale), 2 * len(sums)) * scale[:, None]
-    return in_x
+    find = kernel.crossings.of_size(columns.row.size * ladder.size)
+    settings = columns.row, columns.noise, columns.variance
+    asked = float(delta), largest_x, most, threads()
+    return Found(*find(columns.sums, ladder, columns.scale, others, *settings, *asked))

@@ -170,6 +170,8 @@ def limit(
     *,
     sigma_sys: SigmaSys = ...,
     luminosity: ArrayLike = ...,
+    asimov: bool = ...,
+    independent: bool = ...,
     cl: float = ...,
     dof: int = ...,
     with_status: Literal[False] = ...,
@@ -182,6 +184,8 @@ def limit(
     *,
     sigma_sys: SigmaSys = ...,
     luminosity: ArrayLike = ...,
+    asimov: bool = ...,
+    independent: bool = ...,
     cl: float = ...,
     dof: int = ...,
     with_status: Literal[True],
@@ -193,6 +197,8 @@ def limit(
     *,
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
+    asimov: bool = False,
+    independent: bool = False,
     cl: float = CL,
     dof: int = DOF,
     with_status: bool = False,
@@ -212,8 +218,11 @@ def limit(
         As in `chi2`.
     luminosity : array_like
         Factor on the exposure.  Other than 1 it scales measured data, their deficit or excess too, which is no limit of
-        a longer run: that is expected of ``experiments.load("coherent-csi").expected()``, in which the Standard Model's
-        prediction stands in for the data.
+        a longer run: that is expected with `asimov`.  Counted data of a Poisson likelihood can't be scaled.
+    asimov : bool
+        Whether the limit is the expected one, with the Standard Model's prediction in place of measured data.
+    independent : bool
+        Whether experiments that are combined share no nuisance, see `chi2`.
     cl : float
         Confidence level, a probability.
     dof : int
@@ -260,12 +269,11 @@ def limit(
 
     A thousand times the exposure, with the data of 2017 scaled, and with the Standard Model's prediction:
 
-    >>> from fastscan import experiments
-    >>> csi = experiments.load("coherent-csi")
-    >>> [limit(each, "chi", sigma_sys=0.01, luminosity=1000).round(1) for each in (csi, csi.expected())]
+    >>> longer = {"sigma_sys": 0.01, "luminosity": 1000}
+    >>> [limit("coherent-csi", "chi", **longer, asimov=each).round(1) for each in (False, True)]
     [np.float64(4140.5), np.float64(956.8)]
     """
-    rows = prepare(experiments, model, at)
+    rows = prepare(experiments, model, at, asimov, independent)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     columns, shape = rows.likelihood.columns(rows.index, settings)
     delta, strength = threshold(cl, dof), rows.interaction.strength
@@ -283,6 +291,8 @@ def intervals(
     *,
     sigma_sys: SigmaSys = None,
     luminosity: float = 1.0,
+    asimov: bool = False,
+    independent: bool = False,
     cl: float = CL,
     dof: int = DOF,
     m_min: float | None = None,
@@ -293,7 +303,7 @@ def intervals(
 
     Parameters
     ----------
-    experiments, model, sigma_sys, luminosity, cl, dof, at
+    experiments, model, sigma_sys, luminosity, asimov, independent, cl, dof, at
         As in `limit`.
     m_min, m_max : float, optional
         Range of the mass of a heavy Z' in GeV; left out, from 1, where the contact interaction ends, to 20000.
@@ -323,7 +333,7 @@ def intervals(
     >>> [(round(low, 2), round(high, 2)) for low, high in intervals("coherent-csi", "nsi-mumu-u")]
     [(-0.07, 0.13), (0.27, 0.47)]
     """
-    delta, rows = threshold(cl, dof), prepare(experiments, model, at)
+    delta, rows = threshold(cl, dof), prepare(experiments, model, at, asimov, independent)
     strength = rows.interaction.strength
     lowest, highest = _range(strength, m_min, m_max)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
@@ -357,13 +367,15 @@ def delta_chi2(
     *,
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
+    asimov: bool = False,
+    independent: bool = False,
     **at: ArrayLike | None,
 ) -> Array:
     """Delta chi2: chi2 above its infimum over all strengths of the model, with everything else the same.
 
     Parameters
     ----------
-    experiments, model, sigma_sys, luminosity, at
+    experiments, model, sigma_sys, luminosity, asimov, independent, at
         As in `chi2`; everything after the model broadcasts.  `limit` says what luminosity does to measured data.
 
     Returns
@@ -385,7 +397,7 @@ def delta_chi2(
     >>> delta_chi2("conus", "chi", m_zprime=[100, 200, float("inf")]).round(4)
     array([14.6685,  3.5132,  0.    ])
     """
-    rows, x = prepare_points(experiments, model, at)
+    rows, x = prepare_points(experiments, model, at, asimov, independent)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     columns, shape = rows.likelihood.columns(rows.index, settings)
     warn(*doubts_about(rows, x, settings))

@@ -49,12 +49,27 @@ class Rows:
     index: IntArray
 
     def expected(self) -> "Rows":
-        """The same with measured data replaced by the Standard Model's prediction; itself where none are measured."""
+        """The same with measured data replaced by the Standard Model's prediction; itself where none are measured.
+
+        The members of the likelihood keep their names, so that settings by name hold for both.
+        """
         instead = likelihood.with_expected_data(self.likelihood, self.experiments, self.interaction, self.values)
-        return self if instead is self.likelihood else replace(self, likelihood=instead)
+        if instead is self.likelihood:
+            return self
+        return replace(self, experiments=[each.expected() for each in self.experiments], likelihood=instead)
+
+    def independent(self) -> "Rows":
+        """The same without a nuisance that several experiments share."""
+        return replace(self, likelihood=self.likelihood.independent())
 
 
-def prepare(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None]) -> Rows:
+def prepare(
+    experiments: Experiments,
+    model: AnyModel,
+    at: Mapping[str, ArrayLike | None],
+    asimov: bool = False,
+    independent: bool = False,
+) -> Rows:
     """The likelihood of a model in experiments, in the rows that a caller gives.
 
     Parameters
@@ -64,6 +79,10 @@ def prepare(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLik
     model : str, path or Interaction
     at : mapping of str to array_like
         The row parameters by name, in the units of their axes; they broadcast.  None stands for one that isn't given.
+    asimov : bool
+        Whether the Standard Model's prediction replaces measured data.
+    independent : bool
+        Whether the experiments share no nuisance.
 
     Raises
     ------
@@ -71,23 +90,38 @@ def prepare(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLik
         For unknown names, and parameters that are missing, or that the model doesn't have.
     """
     interaction = catalogue.load(model)
-    return _rows(load_all(experiments), interaction, _checked(interaction, at, interaction.rows))
+    values = _checked(interaction, at, interaction.rows)
+    return _rows(load_all(experiments), interaction, values, asimov, independent)
 
 
-def _rows(experiments: Sequence[Experiment], interaction: Interaction, values: Mapping[str, Array]) -> Rows:
+def _rows(
+    experiments: Sequence[Experiment],
+    interaction: Interaction,
+    values: Mapping[str, Array],
+    asimov: bool,
+    independent: bool,
+) -> Rows:
     """The rows at checked values of the row parameters, which broadcast."""
     shape = arguments.broadcast(**{name: each.shape for name, each in values.items()})
     rows = {name: np.broadcast_to(each, shape).ravel() for name, each in values.items()}
     found = likelihood.build(experiments, interaction, rows)
-    return Rows(experiments, interaction, rows, found, np.arange(found.change.shape[1]).reshape(shape))
+    measured = Rows(experiments, interaction, rows, found, np.arange(found.change.shape[1]).reshape(shape))
+    joint = measured.independent() if independent else measured
+    return joint.expected() if asimov else joint
 
 
-def prepare_points(experiments: Experiments, model: AnyModel, at: Mapping[str, ArrayLike | None]) -> tuple[Rows, Array]:
+def prepare_points(
+    experiments: Experiments,
+    model: AnyModel,
+    at: Mapping[str, ArrayLike | None],
+    asimov: bool = False,
+    independent: bool = False,
+) -> tuple[Rows, Array]:
     """The rows of `prepare`, and the strengths x of the points at which a caller asks.
 
     Parameters
     ----------
-    experiments, model
+    experiments, model, asimov, independent
         As in `prepare`.
     at : mapping of str to array_like
         The row parameters and the strength's axis by name, in the units of their axes; they broadcast.
@@ -107,7 +141,8 @@ def prepare_points(experiments: Experiments, model: AnyModel, at: Mapping[str, A
     values = _checked(interaction, at, interaction.parameters)
     arguments.broadcast(**{name: each.shape for name, each in values.items()})
     strength = values.pop(interaction.strength.axis.name)
-    return _rows(load_all(experiments), interaction, values), interaction.strength.to_x(strength)
+    rows = _rows(load_all(experiments), interaction, values, asimov, independent)
+    return rows, interaction.strength.to_x(strength)
 
 
 def _checked(interaction: Interaction, at: Mapping[str, ArrayLike | None], axes: Sequence[Axis]) -> dict[str, Array]:
@@ -221,6 +256,8 @@ def chi2(
     *,
     sigma_sys: SigmaSys = None,
     luminosity: ArrayLike = 1.0,
+    asimov: bool = False,
+    independent: bool = False,
     **at: ArrayLike | None,
 ) -> Array:
     """chi2 with every nuisance minimised out (Eq. 21).
@@ -230,15 +267,21 @@ def chi2(
     Parameters
     ----------
     experiments : str, Experiment or sequence of them
-        Several are combined: their chi2 add up, each with its own nuisances.
+        Several are combined: their chi2 add up, but for nuisances that they share by name, which are minimised out of
+        the sum.
     model : str or Model
         Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
     sigma_sys : array_like or mapping, optional
         Relative error of the signal's normalisation; left out, each experiment's own.  A mapping gives it by
         experiment, and the unnamed keep their own.
     luminosity : array_like
-        Factor on the exposure.  Other than 1 it scales measured data, their deficit or excess too; what is expected of
-        a longer run follows from ``experiments.load("coherent-csi").expected()``, see `fastscan.limit`.
+        Factor on the exposure.  Other than 1 it scales measured data, their deficit or excess too; counted data of a
+        Poisson likelihood can't be scaled, and are refused then.
+    asimov : bool
+        Whether the Standard Model's prediction replaces measured data, at any luminosity.  The experiments keep their
+        names.
+    independent : bool
+        Whether all nuisances of each experiment are its own.
     **at : array_like
         The model's parameters by name, as in `events`.
 
@@ -250,7 +293,7 @@ def chi2(
     Raises
     ------
     FastscanError
-        For unknown names, and values that are negative, zero or not finite.
+        For unknown names, values that are negative, zero or not finite, and counted data at a luminosity other than 1.
 
     Warns
     -----
@@ -266,7 +309,7 @@ def chi2(
     >>> chi2("coherent-csi", "chi", m_zprime=[100, 200]).round(4)
     array([8.4882, 3.1303])
     """
-    rows, x = prepare_points(experiments, model, at)
+    rows, x = prepare_points(experiments, model, at, asimov, independent)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     result = rows.likelihood.chi2(x, rows.index, settings)
     warn(*doubts_about(rows, x, settings))

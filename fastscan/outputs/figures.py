@@ -152,8 +152,13 @@ def look() -> AbstractContextManager[None]:
 
 def canvas(rows: int = 1, columns: int = 1, height: float = 3.4, **subplots: Any) -> tuple[Figure, Any]:
     """A figure of the width of a page and its axes, (rows, columns) of them."""
-    figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=PADDING))
+    figure = sheet(height)
     return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
+
+
+def sheet(height: float) -> Figure:
+    """A figure of the width of a page without axes."""
+    return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=PADDING))
 
 
 def literal(text: str) -> str:

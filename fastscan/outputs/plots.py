@@ -2,8 +2,8 @@
 
 The kind of picture that isn't named is chosen: contours where every group has rows, else limits along a
 setting, else profiles.  Whatever is drawn comes from the same records that the commands print.  Measured data at a
-luminosity other than 1 are named scaled data; the expected limits are drawn beside those from them.  A picture shows
-limits on one strength; groups that have them on another are left out.
+luminosity other than 1 are named scaled data; the expected limits are drawn beside those from them.  What comes from an
+Asimov set is named expected.  A picture shows limits on one strength; groups that have them on another are left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -391,11 +391,12 @@ def _names(cubes: Sequence[Cube]) -> dict[str, str]:
 
 
 def _labels(configuration: Configuration) -> figures.Label:
-    """The label of a curve: its experiment, its model, and its settings."""
+    """The label of a curve: its experiment, its model, its settings, and whether it is what is expected."""
 
     def label(row: Record) -> str:
         experiment, *settings = configuration(row)
-        return ", ".join([experiment, figures.symbol(row["model"]), *settings])
+        expected = ["expected"] if row["asimov"] else []
+        return ", ".join([experiment, figures.symbol(row["model"]), *settings, *expected])
 
     return label
 

@@ -1,11 +1,14 @@
 """A picture of what an experiment is expected to count: its spectrum, by neutrino, over its backgrounds.
 
 Events are stacked, and data are points with the errors of chi2.  A dotted line has those of electrons alone, over the
-backgrounds, where nuclei recoil too.  An experiment with one bin has its signal as a
-spectrum in finer bins, and beside it the bin itself; one with bins of time has them beside those of energy.
+backgrounds, where nuclei recoil too.  Beside the bins of energy are those of a further quantity and of time, each over
+all bins of the others; where bins have different widths, events are divided by them.  An experiment with one bin of
+energy has its signal as a spectrum in finer bins, and where that is its only bin, the bin itself beside it.  Below data
+in several bins of energy is what they have above the backgrounds, on the signal alone.
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +30,8 @@ SYMBOLS: dict[Neutrino, str] = {
     "nubar_mu": r"$\bar\nu_\mu$",
     "nubar_tau": r"$\bar\nu_\tau$",
 }
-ENERGY, TIME = 0, 1  # the dimensions of events
+POINTS: dict[str, Any] = {"fmt": "o", "markersize": 3, "color": "black", "linewidth": 0.8}  # of data
+ENERGY, FACTOR, TIME = 0, 1, -1  # the dimensions of events
 
 
 def draw(shown: Shown) -> "Figure":
@@ -41,7 +45,8 @@ def draw(shown: Shown) -> "Figure":
     Returns
     -------
     Figure
-        With one panel or two: the energies and, beside them, the times or the one bin.
+        With a row of panels: one of the energies, and one of each other quantity that has several bins, or of the only
+        bin.  Where there are data over backgrounds, the same is below without these.
 
     Examples
     --------
@@ -50,29 +55,36 @@ def draw(shown: Shown) -> "Figure":
     >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
     ('recoil energy [keV]', 'events / 5 keV')
     """
-    times = shown.time_edges_us is not None and len(shown.time_edges_us) > 2
-    one_bin = len(shown.edges) == 2 and not times
-    ratios = {"width_ratios": [1, 1] if times else [4, 1] if one_bin else [1]}
+    sides = ((_draw_factor, shown.factor_edges), (_draw_times, shown.time_edges_us))
+    panels = [_draw_energies if len(shown.edges) > 2 else _draw_signal]
+    panels += [panel for panel, edges in sides if edges is not None and len(edges) > 2]
+    widths = [1] * len(panels)
+    if panels == [_draw_signal]:
+        panels, widths = [_draw_signal, _draw_bin], [4, 1]
+    rows = [shown]
+    if shown.data is not None and shown.backgrounds and panels[0] is _draw_energies:
+        rows += [replace(shown, backgrounds={}, data=shown.data - shown.background)]
     with figures.look():
-        figure, axes = figures.canvas(columns=len(ratios["width_ratios"]), height=3.0, gridspec_kw=ratios)
-        first, last = axes[0, 0], axes[0, -1]
-        if one_bin:
-            _draw_signal(first, shown)
-            _draw_bin(last, shown)
-        else:
-            _draw_energies(first, shown)
-        if times:
-            _draw_times(last, shown)
-        first.set_title(figures.literal(shown.experiment.label))
-        figures.legend(last)
-        figures.make_room(figure, last)
+        ratios = {"width_ratios": widths, "height_ratios": [3, 2][: len(rows)]}
+        height = 3.0 if len(rows) == 1 else 4.6
+        figure, axes = figures.canvas(len(rows), len(panels), height, sharex="col", gridspec_kw=ratios)
+        for row, its_axes in zip(rows, axes, strict=True):
+            for panel, ax in zip(panels, its_axes, strict=True):
+                panel(ax, row)
+        for above in axes[:-1].flat:
+            above.set_xlabel("")
+        for below in axes[1:].flat:
+            below.set_ylabel(below.get_ylabel().replace("events", "excess"))
+        axes[0, 0].set_title(figures.literal(shown.experiment.label))
+        figures.legend(axes[0, -1])
+        figures.make_room(figure, axes[0, -1])
     return figure
 
 
 def _draw_energies(ax: "Axes", shown: Shown) -> None:
-    _stack(ax, shown.edges, shown, ENERGY)
     unit = "e$^-$" if shown.unit == "electrons" else shown.unit
-    ax.set(xlabel=_energy_label(shown), ylabel=_events_label(shown.edges, unit))
+    stack(ax, shown.edges, shown, ENERGY, unit)
+    ax.set(xlabel=energy_label(shown))
 
 
 def _draw_signal(ax: "Axes", shown: Shown) -> None:
@@ -82,52 +94,58 @@ def _draw_signal(ax: "Axes", shown: Shown) -> None:
     ax.set(xlim=(shown.edges[0], until), ylabel=f"signal {ax.get_ylabel()}")
 
 
+def _draw_factor(ax: "Axes", shown: Shown) -> None:
+    assert shown.experiment.factor is not None
+    assert shown.factor_edges is not None
+    stack(ax, shown.factor_edges, shown, FACTOR)
+    ax.set(xlabel=figures.literal(shown.experiment.factor.name))
+
+
 def _draw_times(ax: "Axes", shown: Shown) -> None:
     assert shown.time_edges_us is not None
-    _stack(ax, shown.time_edges_us, shown, TIME)
-    ax.set(xlabel=r"time after the protons [$\mu$s]", ylabel=_events_label(shown.time_edges_us, r"$\mu$s"))
+    stack(ax, shown.time_edges_us, shown, TIME, r"$\mu$s")
+    ax.set(xlabel=r"time after the protons [$\mu$s]")
 
 
 def _draw_bin(ax: "Axes", shown: Shown) -> None:
-    _stack(ax, np.array([0.0, 1.0]), shown, ENERGY)
+    stack(ax, np.array([0.0, 1.0]), shown, ENERGY)
     ax.set(xlabel="all", ylabel="events", xticks=[])
 
 
-def _stack(ax: "Axes", edges: Array, shown: Shown, dimension: int) -> None:
+def stack(ax: "Axes", edges: Array, shown: Shown, dimension: int, unit: str = "") -> None:
     """Backgrounds, on them the events of each neutrino, and the data, in the bins of one dimension."""
+    widths = np.diff(edges)
+    alike = np.allclose(widths, widths[0], rtol=1e-6)
+    per = np.ones_like(widths) if alike else widths
     bottom = np.zeros(len(edges) - 1)
     greys = {name: GREYS[number % len(GREYS)] for number, name in enumerate(shown.backgrounds)}
     colours = dict(zip(shown.events, figures.COLOURS, strict=False))
     parts = [(figures.literal(name), events, greys[name]) for name, events in shown.backgrounds.items()]
     parts += [(SYMBOLS[name], events, colours[name]) for name, events in shown.events.items()]
     for name, events, colour in parts:
-        top = bottom + _along(events, dimension)
+        top = bottom + along(events, dimension) / per
         ax.stairs(top, edges, baseline=bottom, fill=True, color=colour, label=name)
         bottom = top
     if len(shown.recoiling) > 1:
-        electrons = _along(shown.background + shown.recoiling["electrons"], dimension)
+        electrons = along(shown.background + shown.recoiling["electrons"], dimension) / per
         ax.stairs(electrons, edges, color="black", linestyle=":", label="electrons")
     if shown.data is not None and shown.error is not None:
-        data, error = _along(shown.data, dimension), np.sqrt(_along(shown.error**2, dimension))
+        data, error = along(shown.data, dimension) / per, np.sqrt(along(shown.error**2, dimension)) / per
         middles = (edges[1:] + edges[:-1]) / 2
-        ax.errorbar(middles, data, error, fmt="o", markersize=3, color="black", linewidth=0.8, label="data")
+        ax.errorbar(middles, data, error, label="data", **POINTS)
     else:
         ax.set_ylim(bottom=0)
     ax.set_xlim(edges[0], edges[-1])
+    ax.set_ylabel(f"events / {f'{widths[0]:.4g} {unit}' if alike else unit or '1'}".rstrip())
 
 
-def _along(events: Array, dimension: int) -> Array:
-    """Events in the bins of energy, or of time, whatever the other is."""
-    summed: Array = events.reshape(len(events), -1).sum(axis=1 - dimension)
+def along(events: Array, dimension: int) -> Array:
+    """Events in the bins of one dimension, over all bins of the others."""
+    summed: Array = np.moveaxis(events, dimension, 0).reshape(events.shape[dimension], -1).sum(axis=1)
     return summed
 
 
-def _energy_label(shown: Shown) -> str:
+def energy_label(shown: Shown) -> str:
+    """The text along the axis of energies."""
     names = {"recoil": "recoil energy", "visible": "visible energy"}
     return f"{names[shown.kind]} [{shown.unit}]" if shown.kind in names else figures.literal(shown.unit)
-
-
-def _events_label(edges: Array, unit: str) -> str:
-    """Events in each bin, of which all may have one width."""
-    widths = np.diff(edges)
-    return f"events / {widths[0]:.4g} {unit}" if np.allclose(widths, widths[0], rtol=1e-6) else "events in each bin"

@@ -14,7 +14,7 @@ from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import shown
 from fastscan.inputs.units import short
 from fastscan.interactions.parameters import AXES, M_ZPRIME, PARAMETERS, STRENGTHS
-from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
+from fastscan.limits.confidence import ASIMOV, CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
     where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
-    scaled = f", {SCALED}" if found["scaled_data"] else ""
-    click.echo(f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{scaled})")
+    click.echo(f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{_data(found)})")
     if found["expected_status"]:
         click.echo(
             "expected, from the Standard Model's prediction in place of the data: " + bound_text(found, "expected")
@@ -110,6 +109,17 @@ def print_limit(found: Record) -> None:
         click.echo("allowed: " + intervals_text(allowed, limited_axis(found)))
         if found.get("allowed_over_g_gev"):
             click.echo("allowed M_Z'/g': " + intervals_text(found["allowed_over_g_gev"], M_ZPRIME))
+
+
+def _data(record: Record) -> str:
+    """The end of the conditions of an answer: what its data are that aren't as measured, and what experiments share."""
+    data = SCALED if record["scaled_data"] else ASIMOV if record["asimov"] else ""
+    return "".join(f", {each}" for each in (data, _shared(record)) if each)
+
+
+def _shared(record: Record) -> str:
+    """The nuisances that experiments share, in words; nothing where they share none."""
+    return f"shared {' and '.join(record['shared_nuisances'])}" if record["shared_nuisances"] else ""
 
 
 def print_limits(found: Iterable[Record], cl: float, dof: int, labels: Mapping[str, str] | None = None) -> None:
@@ -154,7 +164,9 @@ def _by_kind(found: Iterable[Record]) -> dict[str, list[Record]]:
     groups: dict[str, list[Record]] = {}
     for each in found:
         sides = "Lower limits" if _is_on_mass(each) else "Limits" if "limit_low" in each else "Upper limits"
-        groups.setdefault(f"{sides} on {limited_axis(each).text}", []).append(each)
+        data = f" from {ASIMOV}" if each["asimov"] else ""
+        shared = f" with {_shared(each)}" if _shared(each) else ""
+        groups.setdefault(f"{sides} on {limited_axis(each).text}{data}{shared}", []).append(each)
     return groups or {f"Lower limits on {M_ZPRIME.text}": []}
 
 
@@ -190,7 +202,7 @@ def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
 def print_contours(plane: Record) -> None:
     """The contours of a plane, a line for each."""
     where = f"{level_text(plane['cl'], plane['dof'])}, Delta chi2 = {plane['delta_chi2']:.4g}"
-    where += f", {SCALED}" if plane["scaled_data"] else ""
+    where += _data(plane)
     group = shown(f"{plane['experiment']}/{plane['model']}")
     click.echo(f"{group} in {', '.join(plane['axes'])} ({where}):")
     for line in plane["contours"]:
@@ -211,6 +223,10 @@ def print_group(group: Record) -> None:
         click.echo(f"  {name:<11} {axis['size']:>7}  {ends}{unit}")
     click.echo(f"  points      {short(group['points']):>7}  {group['dtype']}, {short(group['bytes'], 'B')}")
     click.echo(f"  tasks       {group['tasks_done']:>7}  of {group['tasks']}, {state}")
+    if group["asimov"]:
+        click.echo(f"  data        {ASIMOV}, the Standard Model's prediction")
+    if group["shared_nuisances"]:
+        click.echo(f"  shared      {', '.join(group['shared_nuisances'])}")
     made = f"{group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}"
     click.echo(f"  made by     {shown(made)}")
 
@@ -275,11 +291,85 @@ def print_shown(found: Record) -> None:
     for what, text in [*parts, ("digest", found["digest"][:12])]:
         click.echo(_wrapped(f"  {what:<13}", shown(text)))
     click.echo("\nEvents that the Standard Model predicts" + (", and data:" if "data" in found["total"] else ":"))
-    first = found["bins"][0]
-    _print_bins(found, first["energy_unit"], "energy_low", "energy_high")
-    if first["time_low_us"] is not None:
-        click.echo()
-        _print_bins(found, "us", "time_low_us", "time_high_us")
+    _print_events(found)
+
+
+def print_fit(found: Record, parameters: Sequence[Axis]) -> None:
+    """A fit: its chi2, the nuisances, and the events of each experiment by component and in bins.
+
+    Parameters
+    ----------
+    found : dict
+        See `fastscan.answers.fits.record`.
+    parameters : sequence of Axis
+        Those of the model.
+    """
+    at = [f"{each.text} = {_at(each, found[each.column])}" for each in parameters]
+    best = ", the best fit" if found["best"] else ""
+    click.echo(shown(f"{found['experiment']}, {found['model']} at {', '.join(at)}{best}"))
+    number = "1 bin" if found["number_of_bins"] == 1 else f"{found['number_of_bins']} bins"
+    fitted = ", the strength fitted" if found["best"] else ""
+    click.echo(
+        f"chi2 = {found['chi2']:.4f}, of which {found['chi2_of_nuisances']:.4f} of nuisances, in {number}{fitted}"
+    )
+    if found["toys"] is not None:
+        toys = found["toys"]
+        click.echo(f"p = {toys['p_value']:.4g}: the part of {toys['number']} toys with at least this chi2")
+    click.echo("\nNuisances, in standard deviations of their constraints:")
+    rows = [_nuisance(each, len(found["experiments"]) > 1) for each in found["nuisances"]]
+    print_table(("nuisance", "value", "error", "amount"), rows)
+    for each in found["experiments"]:
+        _print_fitted(each)
+
+
+def _at(axis: Axis, value: float | None) -> str:
+    """A value of an axis; None is the mass at which a mediator decouples."""
+    return "inf" if value is None else axis.told(value)
+
+
+def _nuisance(each: Record, with_experiment: bool) -> tuple[str, ...]:
+    """A nuisance, and what it does to the amount that it multiplies."""
+    name = " ".join([*each["experiments"], each["name"]]) if with_experiment else each["name"]
+    relative = each["relative_error"]
+    amount = (
+        "" if relative is None else f"{100 * relative * each['value']:+.2f} +- {100 * relative * each['error']:.2f} %"
+    )
+    return shown(name), f"{each['value']:+.3f}", f"{each['error']:.3f}", amount
+
+
+def _print_fitted(found: Record) -> None:
+    """The events of an experiment in a fit, and its data or what stands for them."""
+    data = math.fsum(each["data"] for each in found["bins"])
+    told = "data" if found["is_measured"] else "of the Standard Model as data"
+    click.echo()
+    click.echo(shown(f"{found['label']}: chi2 = {found['chi2']:.4f}, {data:.6g} {told}"))
+    after = {key: each["after"] for key, each in found["components"].items()}
+    told_keys = [key for key in after if key not in _without_news(after)]
+    columns = [["events", *(shown(key.removeprefix("background_")) for key in told_keys)]]
+    for when in ("before", "after"):
+        *parts, total = (found["components"][key][when] for key in told_keys)
+        columns.append([when, *_numbers(parts, total)])
+    header, *rows = zip(*map(_right_aligned, columns), strict=True)
+    print_table(header, rows)
+    neutrinos = list(after)[: list(after).index("signal")]
+    summed = {key: each for key, each in after.items() if key not in neutrinos}
+    click.echo("\nAfter the fit, and the part of chi2 of bins:")
+    _print_events({"bins": found["bins"], "total": {**summed, "data": data, "chi2": found["chi2"]}})
+
+
+def _print_events(found: Record) -> None:
+    """The events in the bins of energy, and in those of each other quantity that has several."""
+    bins = found["bins"]
+    first = bins[0]
+    sides = [(f"bin/{first['energy_unit']}", "energy_low", "energy_high")]
+    further = [(first["factor"], "factor_low", "factor_high"), ("bin/us", "time_low_us", "time_high_us")]
+    sides += [side for side in further if len({each[side[1]] for each in bins}) > 1]
+    if len(sides) > 1:
+        click.echo(f"(each table is summed over the bins of the others; --csv has all {len(bins)})")
+    for number, side in enumerate(sides):
+        if number:
+            click.echo()
+        _print_bins(found, *side)
 
 
 def _wrapped(what: str, text: str) -> str:
@@ -289,14 +379,14 @@ def _wrapped(what: str, text: str) -> str:
     return filled.replace(NO_BREAK, " ")
 
 
-def _print_bins(found: Record, unit: str, low: str, high: str) -> None:
+def _print_bins(found: Record, heading: str, low: str, high: str) -> None:
     """The events in the bins between two keys, whatever else the bins are of; of very many, several in one line."""
     place = {edge: number for number, edge in enumerate(sorted({each[low] for each in found["bins"]}))}
     together = math.ceil(len(place) / MOST_LINES)
     lines: list[list[Record]] = [[] for _ in range(0, len(place), together)]
     for each in found["bins"]:
         lines[place[each[low]] // together].append(each)
-    columns = [[f"bin/{unit}", *(_range(line[0][low], line[-1][high]) for line in lines), "all"]]
+    columns = [[shown(heading), *(_range(line[0][low], line[-1][high]) for line in lines), "all"]]
     for key, total in found["total"].items():
         if key not in _without_news(found["total"]):
             sums = [_sum(key, [each[key] for each in line]) for line in lines]

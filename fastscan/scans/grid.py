@@ -13,14 +13,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastscan import experiments
-from fastscan.axes import SETTINGS, SIGMA_SYS, Axis, by_name
+from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, by_name
+from fastscan.experiments.data_sets import require_distinct
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.poisson import Poisson
 from fastscan.inputs import bounds
 from fastscan.inputs.spacing import SPACINGS
 from fastscan.inputs.toml import Table, check_name, expanded, read_toml
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.parameters import AXES, PARAMETERS
+from fastscan.likelihoods.settings import counted_once, is_scaled
 from fastscan.limits.doubts import about_errors, about_strengths
 from fastscan.stores.layout import DTYPES, Layout, arrays_of, chunk_shape
 from fastscan.typing import Array
@@ -77,18 +80,23 @@ class Points:
 
 @dataclass(frozen=True)
 class Combination:
-    """Experiments whose chi2 add up under a name; `sigma_sys` fixes some errors, and the others follow the axis."""
+    """Experiments whose chi2 add up under a name; `sigma_sys` fixes some errors, and the others follow the axis.
+
+    They share nuisances by name, unless they are `independent`.
+    """
 
     name: str
     experiments: tuple[Experiment, ...]
     sigma_sys: dict[str, float]
+    independent: bool = False
 
 
 @dataclass(frozen=True)
 class Grid:
     """A grid file, checked.
 
-    `axes` has the points of each axis by its name; those that the file leaves out are absent.  Sizes are in bytes.
+    `axes` has the points of each axis by its name; those that the file leaves out are absent.  With `asimov`, the
+    Standard Model's prediction replaces measured data.  Sizes are in bytes.
     """
 
     title: str
@@ -96,6 +104,7 @@ class Grid:
     combinations: tuple[Combination, ...]
     models: tuple[Interaction, ...]
     axes: dict[str, Points]
+    asimov: bool
     dtype: str
     chunk_size: int
     task_size: int
@@ -150,9 +159,12 @@ def load(source: str | Path | Grid) -> Grid:
         combinations=_combinations(table.table("combine"), alone, directory) if combined else (),
         models=models,
         axes=_axes(table, models),
+        asimov="asimov" in table and table.flag("asimov"),
         **_storage(table.table("store", default={})),
     )
     table.done()
+    if counted := _counted_elsewhere(grid):
+        raise table.table("axes").error(LUMINOSITY.name, counted_once(counted))
     groups = (len(grid.experiments) + len(grid.combinations)) * len(grid.models)
     if groups > bounds.MOST_GROUPS:
         told = f"make {groups} groups with the experiments; a store has at most {bounds.MOST_GROUPS}"
@@ -162,6 +174,15 @@ def load(source: str | Path | Grid) -> Grid:
         told = f"cuts a cube into {tasks} tasks; a larger chunk or task makes at most {bounds.MOST_TASKS}"
         raise table.error("store", told)
     return grid
+
+
+def _counted_elsewhere(grid: Grid) -> list[str]:
+    """Names of the experiments whose counted data a grid would need at another luminosity than theirs, which is 1."""
+    luminosity = grid.axes.get(LUMINOSITY.name)
+    if grid.asimov or luminosity is None or not any(map(is_scaled, luminosity.array().tolist())):
+        return []
+    measured = {each.name: each for _, group, _, _ in grid.groups() for each in group.experiments if each.is_measured}
+    return [name for name, each in measured.items() if isinstance(each.statistics, Poisson)]
 
 
 def doubts(grid: Grid) -> list[str]:
@@ -224,12 +245,14 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
         if name in {*experiments.names(), *(experiment.name for experiment in alone)}:
             raise table.error(name, "is the name of an experiment")
         members = _experiments(entry, directory)
+        entry.checked("experiments", partial(require_distinct, {each.name: each.data_set for each in members}))
         fixed = entry.table("sigma_sys", default={})
         ends = (SIGMA_SYS.low, SIGMA_SYS.high)
         sigma = {each.name: fixed.relative(each.name, *ends) for each in members if each.name in fixed}
         fixed.done(known=[each.name for each in members])
+        independent = "independent" in entry and entry.flag("independent")
         entry.done()
-        found.append(Combination(name, members, sigma))
+        found.append(Combination(name, members, sigma, independent))
     return tuple(found)
 
 

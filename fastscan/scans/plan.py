@@ -57,14 +57,16 @@ def plan(source: str | Path | Grid) -> list[Cube]:
 
 def cubes_of(source: Grid) -> list[Cube]:
     """The cubes of a grid that is checked, as `plan` returns them, without a warning."""
-    return [_cube(source, *group) for group in source.groups()]
+    cubes = [_cube(source, *group) for group in source.groups()]
+    return [cube.with_expected_data() for cube in cubes] if source.asimov else cubes
 
 
 def _cube(source: Grid, name: str, measured: Combination, model: Interaction, combined: bool) -> Cube:
     given = source.axes_of(model)
     mesh = np.meshgrid(*(given[axis.name].array() for axis in model.rows), indexing="ij")
     rows = {axis.name: each.ravel() for axis, each in zip(model.rows, mesh, strict=True)}
-    found = likelihood.build(measured.experiments, model, rows, measured.sigma_sys)
+    joint = likelihood.build(measured.experiments, model, rows, measured.sigma_sys)
+    found = joint.independent() if measured.independent else joint
     points = {
         axis.name: given[axis.name].array() if axis.name in given else _left_out(axis, found, combined)
         for axis in (*model.parameters, *SETTINGS)
@@ -80,8 +82,10 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
             "physics_version": PHYSICS_VERSION,
             "members": [each.name for each in measured.experiments],
             "experiments": {each.name: _plain(asdict(each)) for each in measured.experiments},
+            "asimov": False,
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
+            "independent": measured.independent,
             "model": model.identity(),
             "data": {name: data_files.digest(name) for name in data_files.INPUTS},
             "axes": {axis: each.described() for axis, each in given.items()},

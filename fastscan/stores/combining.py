@@ -8,6 +8,7 @@ import zarr
 
 from fastscan.axes import SETTINGS
 from fastscan.errors import LimitError, unknown
+from fastscan.experiments.data_sets import require_distinct
 from fastscan.likelihoods.likelihood import combine
 from fastscan.stores import store
 from fastscan.stores.cube import Cube
@@ -32,9 +33,10 @@ def joint_cubes(root: zarr.Group, names: Sequence[str]) -> list[Cube]:
     Raises
     ------
     LimitError
-        Where a name is unknown, no model is shared, or the cubes differ in the model or an axis.
+        Where a name is unknown, no model is shared, the cubes differ in the model or an axis, or some have measured
+        data and others an Asimov set.
     ExperimentError
-        Where an experiment would count twice.
+        Where an experiment or a data set would count twice.
     StoreError
         Where a group is damaged.
     """
@@ -66,12 +68,19 @@ def _joint(parts: Sequence[Cube]) -> Cube:
         for name in shared:
             if not np.array_equal(part.points[name], first.points[name]):
                 raise LimitError(f"{part.name} and {first.name} differ in {name}")
+    asimov = any(part.is_asimov for part in parts)
+    for part in parts:
+        if asimov and part.is_measured:
+            raise LimitError(f"{part.name} has measured data, and others of the combination have an Asimov set")
+    experiments = {name: each for part in parts for name, each in part.identity["experiments"].items()}
+    require_distinct({name: each.get("data_set", "") for name, each in experiments.items()})
     # the own values of several experiments are no single number
     own = {axis.name: np.array([np.nan]) for axis in SETTINGS if not first.has_axis(axis.name)}
     joint = {
+        "asimov": asimov,
         "combined": True,
         "members": [name for part in parts for name in part.identity["members"]],
-        "experiments": {name: each for part in parts for name, each in part.identity["experiments"].items()},
+        "experiments": experiments,
         "fixed_sigma_sys": {name: sigma for part in parts for name, sigma in part.identity["fixed_sigma_sys"].items()},
     }
     likelihood = combine([part.likelihood for part in parts])

@@ -17,8 +17,8 @@ from fastscan.axes import SETTINGS, Axis, by_name, named
 from fastscan.errors import LimitError, quoted
 from fastscan.experiments.experiment import channels_of
 from fastscan.interactions.interaction import Interaction
-from fastscan.likelihoods.likelihood import Likelihood, powers
-from fastscan.likelihoods.predictions import contact_change, terms_of
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.settings import Settings
 from fastscan.stores.layout import Layout
 from fastscan.typing import Array, Channel, IntArray
 
@@ -77,6 +77,21 @@ class Cube:
     def is_measured(self) -> bool:
         """Whether any of the data are measured, so that an observed limit differs from the expected one."""
         return self.expected is not self.likelihood
+
+    @property
+    def is_asimov(self) -> bool:
+        """Whether an Asimov set was asked for, the Standard Model's prediction in place of measured data."""
+        return self.identity.get("asimov") is True
+
+    def with_expected_data(self) -> "Cube":
+        """The cube that the same grid makes with ``asimov = true``."""
+        return replace(self, identity={**self.identity, "asimov": True}, likelihood=self.expected)
+
+    def with_independent_errors(self) -> "Cube":
+        """The cube that the same grid makes where its combination has ``independent = true``."""
+        likelihood = self.likelihood.independent()
+        expected = self.expected.independent() if self.is_measured else likelihood
+        return replace(self, identity={**self.identity, "independent": True}, likelihood=likelihood, expected=expected)
 
     @property
     def axes(self) -> dict[str, Axis]:
@@ -224,9 +239,13 @@ class Cube:
         noise, variance : array, shape (members, sigma_sys, luminosity)
             See `fastscan.likelihoods.settings.Settings.noise_and_variance`; dimensionless.
         """
+        return self.settings_at(index).noise_and_variance(self.likelihood.spread)
+
+    def settings_at(self, index: Sequence[slice]) -> Settings:
+        """Each member's settings at a part of the settings' axes, see `noise_and_variance`."""
         parts = zip(SETTINGS, index, strict=True)
         given = {axis.name: self.points[axis.name][part] for axis, part in parts if self.has_axis(axis.name)}
-        return self.likelihood.settings(crossed(given)).noise_and_variance(self.likelihood.spread)
+        return self.likelihood.settings(crossed(given))
 
     def row_numbers(self, at: Mapping[str, IntArray]) -> IntArray:
         """The number of each row in the likelihood.
@@ -281,16 +300,7 @@ class Cube:
 
     def _in_rows(self, rows: Mapping[str, Array]) -> Likelihood:
         """The likelihood at some values of the row parameters by today's formula for the model."""
-        likelihood, channels = self.likelihood, self._channels
-        if likelihood.exchanges:
-            made = zip(likelihood.exchanges, channels, strict=True)
-            totals, roots = zip(*(each.in_rows(self.interaction, own, rows) for each, own in made), strict=True)
-            change = np.stack([powers(len(each)) for each in totals])
-            return replace(likelihood, rates=np.stack(totals), roots=np.stack(roots), change=change)
-        features = likelihood.change.shape[2]
-        changes = [contact_change(terms_of(self.interaction, each, rows)) for each in channels]
-        padded = [np.pad(each, ((0, 0), (0, features - each.shape[1]), (0, 0))) for each in changes]
-        return replace(likelihood, change=np.stack(padded))
+        return self.likelihood.in_rows(self.interaction, self._channels, rows)
 
     @property
     def _channels(self) -> list[tuple[Channel, ...]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zarr.core.common import JSON
 
 DTYPES = ("float32", "float64")
-FORMAT = 5
+FORMAT = 6
 FORMAT_KEY = "fastscan_format"
 PARTS_KEY = "fastscan_parts"  # in the root, after a scan in parts: [n, group, group, ...], in the order of the grid
 JSON_TEXTS = ("references", "versions", "identity", "checksums")  # attributes of a group: netCDF can hold texts alone
@@ -66,20 +66,30 @@ CARRIED = {
     "roots": Stored(("member", "shape", "sum", "left", "right"), "1", "square roots of sums over bins, by features"),
     "change": Stored(("member", "row", "feature", "power"), "1", "changes of the features as polynomials in x"),
     "spread": Stored(("member",), "1", "part of the variance that grows with the luminosity squared, relative"),
+    "norm": Stored(("member",), "1", "sum of the squared data over their variance"),
     "sigma_sys": Stored(("member",), "1", "each experiment's own systematic error, or the one at which it is fixed"),
     "follows": Stored(("member",), "1", "1 where the axis sigma_sys replaces it, else 0"),
     "momentum_transfer": Stored(("member",), "MeV", "largest momentum transfer"),
 }
 # Beside it, in a group of its own where any data are measured: what differs with the Standard Model's prediction in
 # place of the data.
-EXPECTED = {name: CARRIED[name] for name in ("roots", "spread")}
+EXPECTED = {name: CARRIED[name] for name in ("roots", "spread", "norm")}
 # And in another group where rows have integrals of their own: what makes any row, see
-# `fastscan.likelihoods.exchanges.packed`.
+# `fastscan.likelihoods.exchanges.packed`; where data are measured, another has what differs with the prediction.
 EXCHANGES = {
     "sizes": Stored(("member", "size"), "1", "numbers of terms, nodes and bins"),
     "transfer2": Stored(("node",), "MeV2", "squared momentum transfer"),
     "events": Stored(("number",), "1", "events per unit of each term at each node in each bin"),
     "observed": Stored(("quantity", "bin"), "1", "events: the Standard Model's, data, background, and their variance"),
+}
+EXPECTED_EXCHANGES = {"observed": EXCHANGES["observed"]}
+# And in one more where members have counted events, see `fastscan.likelihoods.poisson.packed`.
+COUNTED = {
+    "sizes": Stored(("member", "size"), "1", "sizes of what each member counts, 0 for one without counted events"),
+    "rates": Stored(("number",), "1", "signal events by shape, feature, neutrino and bin of energy"),
+    "arriving": Stored(("share",), "1", "shares of them and their changes, by bins of an energy"),
+    "effects": Stored(("change",), "1", "changes of the background at one standard deviation of each nuisance"),
+    "observed": Stored(("quantity", "bin"), "1", "events: the background and the data"),
 }
 
 
@@ -100,7 +110,9 @@ def files_with(axes: Iterable[Axis]) -> re.Pattern[str]:
         rf"|chi2/{RECORD.pattern}"
         rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
         rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK})"
-        rf"|exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK}))"
+        rf"|exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK})"
+        rf"|expected_exchanges/(zarr\.json|({'|'.join(EXPECTED_EXCHANGES)})/{_CHUNK})"
+        rf"|counted/(zarr\.json|({'|'.join(COUNTED)})/{_CHUNK}))"
     )
 
 

@@ -9,6 +9,8 @@ has no events, holds, with the axes of the model in place of rows and strength,
                                                   measured data; only where any are measured
     exchanges/                                    what makes rows between the points of their axes; only where a row has
                                                   energy integrals of its own
+    expected_exchanges/                           what differs there with the Standard Model's prediction for the data
+    counted/                                      what is compared bin by bin; only where members have counted events
     chi2/done.<task>.json                         one record a task, written after its chunks
 
 A group's own zarr.json is written first and owns the name; it has a checksum of each small file of the group, which
@@ -39,15 +41,17 @@ from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, StoreError, shown, unknown
 from fastscan.inputs.files import DAMAGE, MALFORMED, readable
 from fastscan.interactions import catalogue
-from fastscan.likelihoods.exchanges import packed, unpacked
-from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods import exchanges, poisson
+from fastscan.likelihoods.likelihood import Likelihood, expected_counts
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
 from fastscan.stores.layout import (
     CARRIED,
     COMPUTED,
+    COUNTED,
     EXCHANGES,
     EXPECTED,
+    EXPECTED_EXCHANGES,
     FILES,
     JSON_TEXTS,
     LEFTOVER,
@@ -188,7 +192,11 @@ def _make(root: zarr.Group, cube: Cube) -> None:
     if cube.is_measured:
         _put_arrays(group, "expected", vars(cube.expected), EXPECTED)
     if cube.likelihood.exchanges:
-        _put_arrays(group, "exchanges", packed(cube.likelihood.exchanges), EXCHANGES)
+        _put_arrays(group, "exchanges", exchanges.packed(cube.likelihood.exchanges), EXCHANGES)
+        if cube.is_measured:
+            _put_arrays(group, "expected_exchanges", exchanges.packed(cube.expected.exchanges), EXPECTED_EXCHANGES)
+    if cube.likelihood.counted:
+        _put_arrays(group, "counted", poisson.packed(cube.likelihood.counted), COUNTED)
     attributes = {
         "Conventions": "CF-1.11",
         "title": cube.title,
@@ -273,12 +281,24 @@ def read(root: zarr.Group, name: str) -> Cube:
         points = sync(_read_arrays(aside, axes))
         layout = Layout.read(tuple(each.size for each in points.values()), identity)
         sync(_require_plain_cube(aside, layout))
-        likelihood = Likelihood(tuple(identity["members"]), **_carried(aside, "likelihood", CARRIED))
+        arrays = _carried(aside, "likelihood", CARRIED) | _common_of(identity)
+        likelihood = Likelihood(tuple(identity["members"]), **arrays)
         _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
+        if "counted/zarr.json" in attributes["checksums"]:
+            likelihood = replace(likelihood, counted=poisson.unpacked(_carried(aside, "counted", COUNTED)))
+        carried = {}
         if "exchanges/zarr.json" in attributes["checksums"]:
-            exchanges = unpacked(_carried(aside, "exchanges", EXCHANGES), likelihood.spread)
-            likelihood = replace(likelihood, exchanges=exchanges)
-        measured = "expected/zarr.json" in attributes["checksums"]
+            carried = _carried(aside, "exchanges", EXCHANGES)
+            likelihood = _with_exchanges(likelihood, carried)
+        if likelihood.counted:
+            _require_counted(likelihood)
+        expected = likelihood
+        if "expected/zarr.json" in attributes["checksums"]:
+            instead = _carried(aside, "expected", EXPECTED)
+            expected = replace(likelihood, **instead, counted=expected_counts(likelihood.counted))
+            if carried:
+                instead = _carried(aside, "expected_exchanges", EXPECTED_EXCHANGES)
+                expected = _with_exchanges(expected, carried | instead)
         return Cube(
             name=name,
             title=attributes["title"],
@@ -289,7 +309,7 @@ def read(root: zarr.Group, name: str) -> Cube:
             points=points,
             layout=layout,
             likelihood=likelihood,
-            expected=replace(likelihood, **_carried(aside, "expected", EXPECTED)) if measured else likelihood,
+            expected=expected,
         )
 
 
@@ -300,17 +320,48 @@ def _require_shapes(likelihood: Likelihood, rows: int) -> None:
     wanted = {
         "roots": (*one, shapes, 3, basis, basis),
         "change": (*one, rows, basis - 1, 3),
-        **dict.fromkeys(("spread", "sigma_sys", "follows", "momentum_transfer"), one),
+        **dict.fromkeys(("spread", "norm", "sigma_sys", "follows", "momentum_transfer"), one),
     }
     wrong = [name for name, shape in wanted.items() if getattr(likelihood, name).shape != shape]
     if wrong or members != len(likelihood.members) or shapes not in (1, rows):
         raise ValueError(f"its likelihood's arrays don't fit each other: {', '.join(wrong)}")
 
 
+def _require_counted(likelihood: Likelihood) -> None:
+    """Refuse counted events that don't fit the arrays of a likelihood, or what makes other rows."""
+    members, shapes, basis = likelihood.rates.shape
+    fitting = [
+        each is None or (each.rates.shape[0] in (1, shapes) and each.rates.shape[1] <= basis)
+        for each in likelihood.counted
+    ]
+    remade = [
+        each is None or each.rates[0, 0].size == exchange.signal.size
+        for each, exchange in zip(likelihood.counted, likelihood.exchanges, strict=False)
+    ]
+    if len(likelihood.counted) != members or not all([*fitting, *remade]):
+        raise ValueError("its counted events don't fit its likelihood's arrays")
+
+
+def _common_of(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The errors that members can have in common, which their files say."""
+    shared = [dict(identity["experiments"][member]["shared"]) for member in identity["members"]]
+    if identity["independent"]:
+        shared = [{} for _ in shared]
+    named = tuple(dict.fromkeys(name for each in shared for name in each))
+    common = np.array([[float(each.get(name, 0.0)) for name in named] for each in shared])
+    return {"named": named, "common": common.reshape(len(shared), len(named))}
+
+
 def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[str, Any]:
     """Arrays of a likelihood by their names, from the group that they are in."""
     found = sync(_read_arrays(storage, [f"{group}/{array}" for array in arrays]))
     return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
+
+
+def _with_exchanges(likelihood: Likelihood, arrays: Mapping[str, Array]) -> Likelihood:
+    """A likelihood with what makes its rows."""
+    counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
+    return replace(likelihood, exchanges=exchanges.unpacked(arrays, likelihood.spread, counted))
 
 
 def _require_words(attributes: Mapping[str, Any]) -> None:
@@ -426,7 +477,7 @@ def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
 
 
 def describe(location: Location) -> list[dict[str, Any]]:
-    """What each group of a store holds: axes, points, bytes, tasks in all and done, and what made it."""
+    """What each group of a store holds: axes, points, bytes, tasks in all and done, what made it and of which data."""
     root = read_root(location)
     described = []
     for name in group_names(root):
@@ -455,6 +506,8 @@ def describe(location: Location) -> list[dict[str, Any]]:
                 "source": attributes["source"],
                 "hash": cube.hash,
                 "references": cube.references,
+                "asimov": cube.is_asimov,
+                "shared_nuisances": cube.likelihood.shared,
             }
         )
     return described

@@ -1,0 +1,288 @@
+"""A fit: what is expected at one point of a model at the best nuisances, beside the data, and what chi2 is made of."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from fastscan.answers.shown import Shown, bin_records, columns, show
+from fastscan.errors import InputError, warn
+from fastscan.experiments.catalogue import Experiments
+from fastscan.inputs import arguments
+from fastscan.interactions.interaction import Interaction
+from fastscan.likelihoods.settings import SigmaSys
+from fastscan.limits.compared import Compared, best_nuisances, compared, errors, nuisance_names
+from fastscan.limits.points import AnyModel, doubts_about, prepare, prepare_points
+from fastscan.limits.search import best_strengths
+from fastscan.limits.toys import chi2_of_toys
+from fastscan.typing import Array, Record
+
+MOST_TOYS, LARGEST_SEED = 100_000, 2**53
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A nuisance at its best value.
+
+    Attributes
+    ----------
+    name : str
+    experiments : tuple of str
+        Whose it is: several where they share it.
+    value, error : float
+        Its best value, and the error of that, in standard deviations of its constraint.  The error is 1 where the data
+        say nothing of it, and that at a fixed strength of the model.
+    relative_error : float or None
+        The standard deviation of its constraint relative to the amount that it multiplies; None where it changes a
+        shape, or several amounts by different parts.
+    """
+
+    name: str
+    experiments: tuple[str, ...]
+    value: float
+    error: float
+    relative_error: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class FittedExperiment:
+    """One experiment in a fit.
+
+    Attributes
+    ----------
+    name : str
+    before, after : Shown
+        Events in each bin with all nuisances at 0, and at their best values; both have the data, or the prediction that
+        stands in their place.
+    chi2 : array
+        The part of chi2 of each bin, in the shape of the events.
+    """
+
+    name: str
+    before: Shown
+    after: Shown
+    chi2: Array
+
+    def components(self) -> dict[str, tuple[float, float]]:
+        """Events in all bins by component, before and after, and the sum of all as ``expected``."""
+        before, after = _components(self.before), _components(self.after)
+        return {key: (float(each.sum()), float(after[key].sum())) for key, each in before.items()}
+
+    def bins(self) -> list[Record]:
+        """A record for each bin, see `fastscan.answers.shown`; ``before`` are events with all nuisances at 0."""
+        expected, before = _components(self.after)["expected"], _components(self.before)["expected"]
+        more = {"expected": expected, "expected_before": before, "chi2": self.chi2}
+        numbers = zip(*(each.ravel().tolist() for each in more.values()), strict=True)
+        records = zip(bin_records(self.after), numbers, strict=True)
+        return [{**each, **dict(zip(more, own, strict=True))} for each, own in records]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A point of a model, and how it fits the data of experiments.
+
+    Attributes
+    ----------
+    interaction : Interaction
+    at : dict of str to float
+        The model's parameters by name, in the units of their axes.
+    is_best : bool
+        Whether the strength is the one at which chi2 is smallest.
+    nuisances : tuple of Pull
+        Those that experiments share; then those of each experiment: of the signal's normalisation, of its shapes, and
+        of the backgrounds.
+    experiments : tuple of FittedExperiment
+    toys : array, shape (toys,), or None
+        chi2 of simulated measurements, in which this point is the truth; None where there are none.
+    """
+
+    interaction: Interaction
+    at: dict[str, float]
+    is_best: bool
+    nuisances: tuple[Pull, ...]
+    experiments: tuple[FittedExperiment, ...]
+    toys: Array | None = None
+
+    @property
+    def p_value(self) -> float | None:
+        """The probability of a chi2 that is at least as large, from the toys, where there are any."""
+        return None if self.toys is None else float(1 + (self.toys >= self.chi2).sum()) / (self.toys.size + 1)
+
+    @property
+    def penalty(self) -> float:
+        """The part of chi2 of the constraints of nuisances."""
+        return sum(each.value**2 for each in self.nuisances)
+
+    @property
+    def chi2(self) -> float:
+        """chi2 of all bins and constraints."""
+        return float(sum(each.chi2.sum() for each in self.experiments)) + self.penalty
+
+    @property
+    def bins(self) -> int:
+        """The number of all bins."""
+        return sum(each.chi2.size for each in self.experiments)
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """The bins less the strength, if that is fitted; each nuisance has a constraint of its own."""
+        return self.bins - self.is_best
+
+
+def _components(shown: Shown) -> dict[str, Array]:
+    """Events of each neutrino and of each background, and of all together."""
+    parts = {key: events for key, events in columns(shown).items() if key not in ("data", "error")}
+    return {**parts, "expected": shown.signal + shown.background}
+
+
+def record(found: Fit) -> Record:
+    """All of a fit: its point, chi2, nuisances, and the events of each experiment by component and in each bin."""
+    toys = found.toys
+    return {
+        "experiment": "+".join(each.name for each in found.experiments),
+        "model": found.interaction.name,
+        **{axis.column: _finite(found.at[axis.name]) for axis in found.interaction.parameters},
+        "best": found.is_best,
+        "chi2": found.chi2,
+        "chi2_of_nuisances": found.penalty,
+        "number_of_bins": found.bins,
+        "degrees_of_freedom": found.degrees_of_freedom,
+        "toys": None if toys is None else {"number": toys.size, "mean": _finite(toys.mean()), "p_value": found.p_value},
+        "nuisances": [{**asdict(each), "experiments": list(each.experiments)} for each in found.nuisances],
+        "experiments": [
+            {
+                "name": each.name,
+                "label": each.after.experiment.label,
+                "is_measured": each.after.experiment.is_measured,
+                "chi2": float(each.chi2.sum()),
+                "components": {
+                    key: {"before": before, "after": after} for key, (before, after) in each.components().items()
+                },
+                "bins": each.bins(),
+            }
+            for each in found.experiments
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    """A number for a record, which has no infinity."""
+    return float(value) if math.isfinite(value) else None
+
+
+def fit(
+    experiments: Experiments,
+    model: AnyModel,
+    *,
+    sigma_sys: SigmaSys = None,
+    asimov: bool = False,
+    independent: bool = False,
+    best: bool = False,
+    toys: int = 0,
+    seed: int = 0,
+    **at: float | None,
+) -> Fit:
+    """A point of a model beside the data: the best nuisances, and what is expected with them in each bin.
+
+    Parameters
+    ----------
+    experiments : str, Experiment or sequence of them
+        Several are combined.
+    model : str or Model
+        Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
+    sigma_sys : float or mapping, optional
+        Relative error of the signal's normalisation, or one by experiment; left out, each experiment's own.
+    asimov : bool
+        Whether the Standard Model's prediction replaces measured data.
+    independent : bool
+        Whether experiments that are combined share no nuisance.
+    best : bool
+        Whether the strength, which is left out, is the one at which chi2 is smallest, of several the one nearest to 0.
+    toys : int
+        Number of simulated measurements, at most 100000, from which the probability of so large a chi2 follows.
+    seed : int
+        What their random numbers begin with: the same seed gives the same toys.
+    **at : float
+        The model's parameters by name, as in `events`.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    FastscanError
+        As `chi2`, for arguments that aren't scalars, and where nothing is expected in a bin that has data.
+
+    Warns
+    -----
+    FastscanWarning
+        As `chi2`.
+
+    Examples
+    --------
+    >>> found = fit("coherent-csi-2021", "nsi-ee-u", eps=0)
+    >>> {each.name: round(each.value * each.relative_error, 4) for each in found.nuisances}
+    {'signal': -0.0804, 'ss': -0.015, 'brn': -0.0916, 'nin': -0.0265}
+    >>> round(found.chi2, 4), found.bins
+    (85.8753, 99)
+    """
+    number = int(arguments.scalar("toys", toys, 0, MOST_TOYS, whole=True))
+    start = int(arguments.scalar("seed", seed, 0, LARGEST_SEED, whole=True))
+    if best:
+        rows = prepare(experiments, model, at, asimov, independent)
+        x = np.zeros(rows.index.shape)
+    else:
+        rows, x = prepare_points(experiments, model, at, asimov, independent)
+    settings = rows.likelihood.settings({"sigma_sys": sigma_sys})
+    if arguments.broadcast(at=x.shape, rows=rows.index.shape, sigma_sys=settings.shape):
+        raise InputError(f"{', '.join([*at, 'sigma_sys'])} must be scalars here; call it once per point")
+    column, _ = rows.likelihood.columns(rows.index, settings)
+    strength = rows.interaction.strength
+    if best:
+        x = best_strengths(column, strength.largest_x, strength.signed)[0]
+    warn(*doubts_about(rows, x, settings))
+    members = compared(rows, column, float(x))
+    z = best_nuisances(members, rows.likelihood, column, float(x))
+    return Fit(
+        interaction=rows.interaction,
+        at={
+            **{name: float(each[0]) for name, each in rows.values.items()},
+            strength.axis.name: float(strength.from_x(x)),
+        },
+        is_best=best,
+        nuisances=tuple(_pulls(members, rows.likelihood.shared, z)),
+        experiments=tuple(_fitted(member, z) for member in members),
+        toys=chi2_of_toys(rows, column, float(x), members, z, number, start, best) if number else None,
+    )
+
+
+def _pulls(members: Sequence[Compared], shared: Sequence[str], z: Array) -> Iterator[Pull]:
+    found = list(zip(z.tolist(), errors(members, z).tolist(), strict=True))
+    for number, name in enumerate(shared):
+        those = [each for each in members if each.common[number] > 0]
+        parts = {float(each.common[number]) for each in those}
+        relative = parts.pop() if len(parts) == 1 else None
+        yield Pull(name, tuple(each.name for each in those), *found[number], relative)
+    for member in members:
+        for name, pair in zip(nuisance_names(member.experiment), found[member.own], strict=True):
+            yield Pull(name, (member.name,), *pair, member.relative_errors.get(name))
+
+
+def _fitted(member: Compared, z: Array) -> FittedExperiment:
+    shown = show(member.experiment)
+    data, error = (each.reshape(shown.shape) for each in (member.data, member.error))
+
+    def at(nuisances: Array) -> Shown:
+        signal, backgrounds = member.signal_at(nuisances), member.backgrounds_at(nuisances)
+        return replace(
+            shown,
+            events={name: each.reshape(shown.shape) for name, each in zip(shown.events, signal, strict=True)},
+            recoiling={},
+            backgrounds={name: each.reshape(shown.shape) for name, each in backgrounds.items()},
+            data=data,
+            error=error,
+        )
+
+    return FittedExperiment(member.name, at(np.zeros_like(z)), at(z), member.chi2(z).reshape(shown.shape))

@@ -1,0 +1,158 @@
+"""Events that are counted in bins, compared with what is expected by Poisson's law and nuisances with names.
+
+Each background has a relative error of its amount, and shapes, each a nuisance of its own: expectations are linear in
+all of them.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
+
+import numpy as np
+
+from fastscan.errors import ExperimentError, InputError, quoted
+from fastscan.experiments import backgrounds
+from fastscan.experiments.backgrounds import Background, Exposed
+from fastscan.experiments.bins import Bins
+from fastscan.experiments.observations import read_sigma_sys, told_backgrounds, told_data
+from fastscan.inputs import bounds
+from fastscan.inputs.columns import Columns
+from fastscan.inputs.toml import Table
+from fastscan.typing import Array
+
+SIGNAL = "signal"  # the nuisance of the signal's normalisation
+OBSERVED = "a number, a list of numbers, a column's name, or a table with a file and a column"
+
+
+@dataclass(frozen=True, eq=False)
+class Nuisance:
+    """A parameter that is known within a Gaussian error, in units of which it is counted.
+
+    Attributes
+    ----------
+    name : str
+    background : str
+        Name of the background that it changes; the same as `name` where it is the error of its amount.
+    change : array, shape (bins,)
+        How many events more there are in each bin at one standard deviation.
+    """
+
+    name: str
+    background: str
+    change: Array
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Events counted in each bin, over backgrounds with nuisances.
+
+    Attributes
+    ----------
+    observed : tuple of float or None
+        Events in each bin; None for what the Standard Model predicts.
+    backgrounds : tuple of Background
+    sigma_sys : float
+        Relative error of the signal's normalisation.
+    """
+
+    observed: tuple[float, ...] | None
+    backgrounds: tuple[Background, ...]
+    sigma_sys: float
+
+    @classmethod
+    def read(cls, table: Table, bins: Bins) -> Self:
+        """See `Observation.read`; columns without a file of their own are those of the table's ``file``."""
+        common = bins.data(table) if "file" in table else None
+        table.refuse("error", "the variance of what is counted is that of Poisson's law")
+        observed = _read_observed(table, bins, common) if "observed" in table else None
+        found = backgrounds.read(table, bins, common, shaped=True) if "background" in table else ()
+        return cls(observed, found, read_sigma_sys(table))
+
+    def check(self, exposed: Exposed) -> None:
+        """See `Observation.check`."""
+        if self.observed is not None and len(self.observed) != exposed.bins:
+            told = f"must be as many numbers as the {exposed.bins} bins, not {len(self.observed)}"
+            raise ExperimentError(f"observed: {told}")
+        for each in self.backgrounds:
+            self._events(each, exposed)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the observed counts are measured ones."""
+        return self.observed is not None
+
+    def data(self, exposed: Exposed) -> Array | None:
+        """See `Observation.data`."""
+        return None if self.observed is None else np.array(self.observed)
+
+    def counting_errors(self, signal: Array, exposed: Exposed) -> Array | None:
+        """See `Observation.counting_errors`: the square roots of the events."""
+        data = self.data(exposed)
+        return None if data is None else np.sqrt(data)
+
+    def told(self) -> tuple[str, str]:
+        """See `Observation.told`."""
+        total = None if self.observed is None else math.fsum(self.observed)
+        return f"{told_data(total, 'events')}, by Poisson's law", told_backgrounds(self.backgrounds)
+
+    def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
+        """See `Observation.backgrounds_in`."""
+        return {each.name: self._events(each, exposed) for each in self.backgrounds}
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the backgrounds and their shapes, each of which a nuisance can have."""
+        return [name for each in self.backgrounds for name in (each.name, *(shape.name for shape in each.shapes))]
+
+    def nuisances(self, exposed: Exposed) -> list[Nuisance]:
+        """Those of the backgrounds: the amount of each that has an error, then its shapes."""
+        found = []
+        for each in self.backgrounds:
+            if each.error:
+                found.append(Nuisance(each.name, each.name, each.error * self._events(each, exposed)))
+            found += [Nuisance(shape.name, each.name, np.array(shape.change)) for shape in each.shapes]
+        return found
+
+    def expected(self) -> Self:
+        """The same measurement with the predicted signal and backgrounds for the observed counts."""
+        return replace(self, observed=None)
+
+    @staticmethod
+    def _events(background: Background, exposed: Exposed) -> Array:
+        try:
+            return background.amount.events(exposed)
+        except ExperimentError as error:
+            raise ExperimentError(f"background {quoted(background.name)}: {error}") from None
+
+
+def _read_observed(table: Table, bins: Bins, common: Columns | None) -> tuple[float, ...]:
+    """Events in each bin: one number, a list, or a column of a file."""
+    table.take("observed", (int, float, list, str, dict), OBSERVED)
+    if table.is_number("observed"):
+        observed: tuple[float, ...] = (table.number("observed", *bounds.GIVEN_EVENTS),)
+    elif table.is_list("observed"):
+        observed = table.numbers("observed", *bounds.GIVEN_EVENTS, bounds.MOST_BINS)
+    else:
+        observed = _read_column(table, bins, common)
+    table.checked("observed", partial(_check_whole, observed))
+    return observed
+
+
+def _read_column(table: Table, bins: Bins, common: Columns | None) -> tuple[float, ...]:
+    """Events in the column that ``observed`` names, of the common file, or describes with a file of its own."""
+    if table.is_text("observed"):
+        if common is None:
+            raise table.error("observed", "is a column's name: give the file that it is in")
+        return table.column("observed", common, *bounds.GIVEN_EVENTS)
+    inner = table.table("observed")
+    observed = inner.column("column", bins.data(inner, common), *bounds.GIVEN_EVENTS)
+    inner.done()
+    return observed
+
+
+def _check_whole(counts: tuple[float, ...]) -> None:
+    for number, each in enumerate(counts, 1):
+        if not each.is_integer():
+            told = f"Poisson's law is one of whole events, and bin {number} has {each:g}"
+            raise InputError(f'{told}: give the events before any subtraction, or take kind = "measured"')

@@ -1,0 +1,279 @@
+"""What each experiment of a likelihood compares at one point of a model, bin by bin, and the best nuisances.
+
+With nuisances z of all experiments, m + sum_j z_j T_j events are expected, and chi2 is a sum over bins and z^2.  Half
+of it has the Hessian 1 + sum w T_i T_j, where w is n / m^2 for n counted events, and 1 / variance for what is compared
+with one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastscan.errors import InputError
+from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.observations import Gaussian
+from fastscan.experiments.poisson import SIGNAL, Nuisance, Poisson
+from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.poisson import PoissonColumns
+from fastscan.likelihoods.predictions import signal_in_energy, standard_counts
+from fastscan.likelihoods.response import response
+from fastscan.limits.points import Rows
+from fastscan.typing import Array, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What one experiment compares at a point.
+
+    Attributes
+    ----------
+    name : str
+        That of the member of the likelihood.
+    experiment : Experiment
+    first, nuisances : int
+        The number of the first of its own nuisances among those of all experiments, and how many there are in all; the
+        first ones are those that experiments share.
+    own_error : float
+        Relative error of the signal's normalisation that is its own.
+    common : array, shape (shared,)
+        Relative errors of it with each nuisance that experiments share.
+    signal : array, shape (1 + signal shapes, neutrinos, bins)
+        Events of each neutrino, and their change at one standard deviation of each signal shape.
+    backgrounds : dict of str to array, shape (bins,)
+        Events of each background.
+    scaling : array, shape (bins,)
+        The part of the background that has the signal's normalisation.
+    varied : tuple of Nuisance
+        The nuisances of the backgrounds.
+    data : array, shape (bins,)
+        Events that were counted, or those that stand in their place.
+    variance : array, shape (bins,), or None
+        The variance of the data; None where they follow Poisson's law.
+    """
+
+    name: str
+    experiment: Experiment
+    first: int
+    nuisances: int
+    own_error: float
+    common: Array
+    signal: Array
+    backgrounds: dict[str, Array]
+    scaling: Array
+    varied: tuple[Nuisance, ...]
+    data: Array
+    variance: Array | None
+
+    @property
+    def own(self) -> slice:
+        """Where its own nuisances are among those of all experiments."""
+        return slice(self.first, self.first + len(self.signal) + len(self.varied))
+
+    @property
+    def relative_errors(self) -> dict[str, float]:
+        """Relative error of the amount that each own nuisance of an amount multiplies, by its name."""
+        statistics = self.experiment.statistics
+        backgrounds = statistics.backgrounds if isinstance(statistics, Poisson) else ()
+        return {SIGNAL: self.own_error, **{each.name: each.error for each in backgrounds}}
+
+    @property
+    def expected(self) -> Array:
+        """Events in each bin, where all nuisances are 0."""
+        events: Array = sum(self.backgrounds.values(), self.signal[0].sum(axis=0))
+        return events
+
+    @property
+    def changes(self) -> Array:
+        """How many events more there are in each bin at one standard deviation of each nuisance: (nuisances, bins)."""
+        signal, *shapes = self.signal.sum(axis=1)
+        found = np.zeros((self.nuisances, self.data.size))
+        found[: self.common.size] = self.common[:, None] * (signal + self.scaling)
+        found[self.own] = [self.own_error * (signal + self.scaling), *shapes, *(each.change for each in self.varied)]
+        return found
+
+    @property
+    def error(self) -> Array:
+        """Errors of the data in each bin: the roots of their variance, which is the events by Poisson's law."""
+        return np.sqrt(self.data if self.variance is None else self.variance)
+
+    def scale(self, z: Array) -> float:
+        """What the signal is multiplied by at nuisances z."""
+        return float(1 + self.common @ z[: self.common.size] + self.own_error * z[self.first])
+
+    def signal_at(self, z: Array) -> Array:
+        """Events of each neutrino at nuisances z, shape (neutrinos, bins)."""
+        events, shapes = self.signal[0], self.signal[1:]
+        found: Array = self.scale(z) * events + np.tensordot(z[self.own][1 : 1 + len(shapes)], shapes, axes=1)
+        return found
+
+    def backgrounds_at(self, z: Array) -> dict[str, Array]:
+        """Events of each background at nuisances z, shape (bins,)."""
+        found = {name: events + (self.scale(z) - 1) * self.scaling for name, events in self.backgrounds.items()}
+        for nuisance, own in zip(self.varied, z[self.own][len(self.signal) :], strict=True):
+            found[nuisance.background] = found[nuisance.background] + own * nuisance.change
+        return found
+
+    def expected_at(self, z: Array) -> Array:
+        """Events in each bin at nuisances z."""
+        expected: Array = self.expected + z @ self.changes
+        return expected
+
+    def chi2(self, z: Array) -> Array:
+        """The part of chi2 of each bin at nuisances z, without that of their constraints; shape (bins,)."""
+        expected = self.expected_at(z)
+        if self.variance is not None:
+            counted = self.variance > 0  # elsewhere nothing is expected, and nothing compared
+            return np.where(counted, (self.data - expected) ** 2, 0.0) / np.where(counted, self.variance, 1.0)
+        seen = self.data > 0
+        ratio = np.where(seen, expected, 1.0) / np.where(seen, self.data, 1.0)
+        return 2 * np.where(seen, self.data * ((ratio - 1) - np.log(ratio)), expected)
+
+    def weights(self, z: Array) -> Array:
+        """What a square of events in each bin adds to half of the second derivative of chi2, shape (bins,)."""
+        if self.variance is not None:
+            return np.divide(1.0, self.variance, out=np.zeros_like(self.variance), where=self.variance > 0)
+        return np.divide(self.data, self.expected_at(z) ** 2, out=np.zeros_like(self.data), where=self.data > 0)
+
+
+def nuisance_names(experiment: Experiment) -> list[str]:
+    """Names of an experiment's nuisances: of the signal's normalisation, of its shapes, and of the backgrounds.
+
+    Examples
+    --------
+    >>> from fastscan.experiments import load
+    >>> nuisance_names(load("coherent-csi-2021"))
+    ['signal', 'ss', 'brn', 'nin']
+    """
+    statistics = experiment.statistics
+    if not isinstance(statistics, Poisson):
+        return [SIGNAL]
+    return [SIGNAL, *experiment.signal_shapes, *(each.name for each in statistics.nuisances(experiment.exposed))]
+
+
+def compared(rows: Rows, columns: Columns, x: float) -> list[Compared]:
+    """What each experiment compares at a point.
+
+    Parameters
+    ----------
+    rows : Rows
+        Those of one row.
+    columns : Columns
+        One column of the same likelihood.
+    x : float
+        The strength.
+    """
+    likelihood = rows.likelihood
+    own, common = _errors(likelihood, columns)
+    places = np.cumsum([common.shape[1], *(len(nuisance_names(each)) for each in rows.experiments)]).tolist()
+    found = []
+    for number, (name, experiment) in enumerate(zip(likelihood.members, rows.experiments, strict=True)):
+        polynomials = signal_in_energy(experiment, rows.interaction, rows.values)[:, 0]
+        events = (polynomials * (x ** np.arange(3))[:, None]).sum(axis=1)  # (neutrinos, energies)
+        arriving = response(experiment).arriving
+        signal = (arriving * events[:, :, None]).reshape(*arriving.shape[:2], -1)
+        backgrounds, scaling, varied, data, variance = _observed(experiment)
+        found.append(
+            Compared(
+                name=name,
+                experiment=experiment,
+                first=places[number],
+                nuisances=places[-1],
+                own_error=float(own[number]),
+                common=common[number],
+                signal=signal,
+                backgrounds=backgrounds,
+                scaling=scaling,
+                varied=varied,
+                data=data,
+                variance=variance,
+            )
+        )
+    return found
+
+
+def _errors(likelihood: Likelihood, columns: Columns) -> tuple[Array, Array]:
+    """Relative errors of the members' signals: their own (members,), and those that they share (members, shared)."""
+    gaussian, blocks = (columns.others, columns.blocks) if isinstance(columns, PoissonColumns) else (columns, ())
+    assert isinstance(gaussian, GaussianColumns)
+    own, common = np.sqrt(gaussian.variance[:, 0]), np.zeros((len(likelihood.members), len(likelihood.shared)))
+    for members, block in zip(likelihood.blocks, blocks, strict=True):
+        own[members] = np.sqrt(block.variance[:, 0])
+        common[np.ix_(members, likelihood.shared_by(members))] = block.common[:, :, 0]
+    return own, common
+
+
+def _observed(
+    experiment: Experiment,
+) -> tuple[dict[str, Array], Array, tuple[Nuisance, ...], Array, Array | None]:
+    """Backgrounds and the part of them that scales, their nuisances, data, and the variance; see `Compared`."""
+    statistics, exposed, standard = experiment.statistics, experiment.exposed, standard_counts(experiment)
+    backgrounds = statistics.backgrounds_in(standard, exposed)
+    total = sum(backgrounds.values(), np.zeros(exposed.bins))
+    if isinstance(statistics, Poisson):
+        data, nothing = statistics.data(exposed), np.zeros(exposed.bins)
+        return (
+            backgrounds,
+            nothing,
+            tuple(statistics.nuisances(exposed)),
+            standard + total if data is None else data,
+            None,
+        )
+    assert isinstance(statistics, Gaussian)
+    counts = statistics.counts(standard, exposed)
+    data = counts.data + (total - counts.background)  # what is subtracted put back
+    return backgrounds, counts.background, (), data, counts.variance * (1 + counts.spread)
+
+
+def best_nuisances(members: Sequence[Compared], likelihood: Likelihood, columns: Columns, x: float) -> Array:
+    """The nuisances of all members at which chi2 is smallest, in standard deviations.
+
+    Parameters
+    ----------
+    members : sequence of Compared
+    likelihood : Likelihood
+        That of the same members.
+    columns : Columns
+        One of its columns.
+    x : float
+        The strength.
+
+    Returns
+    -------
+    array, shape (nuisances,)
+        Those that members share, then those of each member.
+
+    Raises
+    ------
+    InputError
+        Where nothing is expected in a bin that has data, so that chi2 is infinite.
+    """
+    z = np.zeros(members[0].nuisances)
+    if isinstance(columns, PoissonColumns):
+        for block, pulls in zip(likelihood.blocks, columns.pulls(np.zeros(1, np.intp), np.array([x])), strict=True):
+            z[in_block(members, likelihood, block)] = pulls[0]
+    if np.isnan(z).any():
+        raise InputError("nothing is expected in a bin that has data: chi2 is infinite there")
+    for member in members:
+        if member.variance is not None:  # the signal's own normalisation in closed form
+            change, weights = member.changes[member.first], member.weights(z)
+            left = (weights * change * (member.data - member.expected_at(z))).sum()
+            z[member.first] = left / (1 + (weights * change**2).sum())
+    return z
+
+
+def in_block(members: Sequence[Compared], likelihood: Likelihood, block: Sequence[int]) -> IntArray:
+    """Numbers of the nuisances of a block, in the order of `fastscan.likelihoods.poisson.PoissonColumns.pulls`."""
+    counted = [members[number] for number in block if members[number].variance is None]
+    own = [np.arange(each.own.start, each.own.stop) for each in counted]
+    return np.concatenate([np.array(likelihood.shared_by(block), np.intp), *own])
+
+
+def errors(members: Sequence[Compared], z: Array) -> Array:
+    """Errors of the best nuisances z in standard deviations of their constraints: 1 where the data say nothing."""
+    rows = [(each.changes * np.sqrt(each.weights(z))).T for each in members]
+    root = np.linalg.qr(np.vstack([np.eye(z.size), *rows]), mode="r")
+    found: Array = np.linalg.norm(np.linalg.inv(root), axis=1)  # of the Hessian R^T R, which is never formed
+    return found
