@@ -141,14 +141,14 @@ def light(write: Write, tmp_path: Path) -> str:
 def test_records_have_the_warning_before_what_their_data_are(light: str) -> None:
     large = LARGE.replace("conus", CSI)
     rows = list(csv.DictReader(io.StringIO(run("limits", light, "--sigma-sys", "axis", "--csv").stdout)))
-    assert list(rows[0])[-2:] == ["warning", "asimov"]
+    assert list(rows[0])[-3:] == ["warning", "asimov", "shared_nuisances"]
     assert [row["warning"] for row in rows] == ["", "", large]
     (cube,) = answers.cubes_of(read_root(light), ())
     found: list[Any] = []
     asked = Question(at={"sigma_sys": [0.1, 5]})
     assert said(lambda: found.extend(from_cube.profile_records(cube, asked))) == [large, MASS]
     assert [row["warning"] for row in found] == [MASS, None, None, f"{large}; {MASS}", large, large]
-    assert list(found[0])[-2:] == ["warning", "asimov"]
+    assert list(found[0])[-3:] == ["warning", "asimov", "shared_nuisances"]
 
 
 def test_the_vertices_of_contours_have_the_warning(light: str) -> None:
