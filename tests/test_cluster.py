@@ -11,9 +11,8 @@ from dask.system import CPU_COUNT as CORES
 from distributed import Client, LocalCluster
 
 import fastscan
-from fastscan.kernels import blocks
 from fastscan.scans import cluster, scanner
-from fastscan.scans.blocks import _kernel
+from fastscan.scans.blocks import _is_alone
 from fastscan.scans.plan import plan
 
 SMALL = GRID.replace("num = 37", "num = 25").replace("num = 7", "num = 3")
@@ -32,7 +31,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
 
 def twin() -> str:
     """Which of a kernel's twins a task takes here."""
-    return "parallel" if _kernel() == blocks.chi2_block.parallel else "serial"
+    return "parallel" if _is_alone() else "serial"
 
 
 def test_numbas_threads_times_workers_are_the_cores(client: Client) -> None:
