@@ -157,3 +157,47 @@ def chi2_derivatives(sums, t, noise, variance):
     slope = fma(-value * variance, s_mm[1], fma(det[1], t, s_dd[1])) * over
     curvature = fma(-variance, fma(2.0 * slope, s_mm[1], value * s_mm[2]), fma(det[2], t, s_dd[2])) * over
     return value, slope, curvature
+
+
+@jit
+def parabola(sums, norm, noise, variance):
+    """chi2 of a Gaussian member as a parabola in u = e - 1, where e scales its signal, with derivatives in x.
+
+    With the sums of `fastscan.kernels.gaussian`, S_dm = (norm - S_dd - S_mm) / 2 because d + m are the data, and
+    D doesn't depend on u:
+
+        chi2 = (S_dd + D t - 2 u S_dm + u^2 S_mm) / (noise + S_mm variance),  t = variance / noise
+
+    Parameters
+    ----------
+    sums : what `fastscan.kernels.gaussian.sums_derivatives` returns
+    norm : float64
+        Sum of the squared data over their variance.
+    noise, variance : float64
+        1 / lam_e, and sigma^2 of the member's own normalisation.
+
+    Returns
+    -------
+    tuple of 3 tuples of 3 float64
+        The coefficients of 1, u and u^2, and their first and second derivatives in x.
+    """
+    s_dd, det, s_mm = sums
+    t, over = variance / noise, 1.0 / (noise + s_mm[0] * variance)
+    top = (
+        (s_dd[0] + det[0] * t, s_dd[0] + s_mm[0] - norm, s_mm[0]),
+        (s_dd[1] + det[1] * t, s_dd[1] + s_mm[1], s_mm[1]),
+        (s_dd[2] + det[2] * t, s_dd[2] + s_mm[2], s_mm[2]),
+    )
+    down1, down2 = s_mm[1] * variance, s_mm[2] * variance
+    value = (top[0][0] * over, top[0][1] * over, top[0][2] * over)
+    first = (
+        (top[1][0] - value[0] * down1) * over,
+        (top[1][1] - value[1] * down1) * over,
+        (top[1][2] - value[2] * down1) * over,
+    )
+    second = (
+        (top[2][0] - 2.0 * first[0] * down1 - value[0] * down2) * over,
+        (top[2][1] - 2.0 * first[1] * down1 - value[1] * down2) * over,
+        (top[2][2] - 2.0 * first[2] * down1 - value[2] * down2) * over,
+    )
+    return value, first, second

@@ -5,13 +5,13 @@ among the bins of time and of a further factor; so a row costs its bins of energ
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastscan.errors import warn
-from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE, profiles
+from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE, columns_for, profiles
 from fastscan.likelihoods.columns import turning_of
 from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
@@ -136,9 +136,9 @@ class Block:
             (self.sums, self.norm),
             row,
             np.ascontiguousarray(x),
-            *settings,
-            given.centres,
+            tuple(settings),
             given.data,
+            given.centres,
             given.chosen,
             out,
         )
@@ -150,20 +150,41 @@ class Block:
         return np.concatenate([np.empty(0), *(each.data for each in self.counts)])
 
     @functools.cached_property
-    def _counted(self) -> tuple[IntArray, Array, Array, Array, Array]:
+    def _counted(self) -> tuple[IntArray, Array, Array, Array, Array, Array]:
         """The arrays of all members as the kernel takes them."""
 
-        def joined(name: str) -> Array:
-            return np.concatenate([np.empty(0), *(getattr(each, name).ravel() for each in self.counts)])
+        def joined(arrays: Iterable[Array]) -> Array:
+            return np.concatenate([np.empty(0), *(each.ravel() for each in arrays)])
 
         sizes = np.array([_sizes(each) for each in self.counts], np.intp).reshape(len(self.counts), len(SIZES) - 1)
-        return sizes, joined("rates"), joined("arriving"), joined("effects"), joined("background")
+        return (
+            sizes,
+            joined(each.rates for each in self.counts),
+            joined(each.arriving for each in self.counts),
+            joined(_table(each.effects) for each in self.counts),
+            joined(_table(_products(each.effects)) for each in self.counts),
+            joined(each.background for each in self.counts),
+        )
 
     @property
     def nuisances(self) -> int:
         """How many there are: those in common, then each member's own, see `PoissonColumns.pulls`."""
         own = [len(each.arriving) + len(each.effects) for each in self.counts]
         return len(self.common[0]) + sum(own)
+
+
+def _products(effects: Array) -> Array:
+    """The products of the effects of each nuisance and of all up to it, shape (pairs, bins)."""
+    one, other = np.tril_indices(len(effects))
+    found: Array = effects[one] * effects[other]
+    return found
+
+
+def _table(lines: Array) -> Array:
+    """Lines of numbers side by side, shape (bins, columns), with columns of zeros after them as kernels ask for it."""
+    table = np.zeros((lines.shape[1], columns_for(len(lines))))
+    table[:, : len(lines)] = lines.T
+    return table
 
 
 @dataclass(frozen=True, eq=False)
