@@ -1,14 +1,16 @@
 """Small systems of linear equations, one in each lane."""
 
-from fastscan.kernels.jit import jit
-from fastscan.kernels.lanes import lanes_of, put_lanes, root, where_above
+from fastscan.kernels.jit import inner
+from fastscan.kernels.lanes import lanes_of, put_lanes, root, spread, where_above
 
 LEFT = 1e-15  # of a diagonal element, at least: rounding can take the place of what others leave of it
 
 
-@jit
+@inner
 def factorise(matrix, size):
-    """Replace symmetric matrices, which are positive definite but for rounding, by their Cholesky factors.
+    """Replace symmetric matrices, which are positive definite but for rounding, by their Cholesky factors L.
+
+    On the diagonal stands 1 / L_jj.
 
     Parameters
     ----------
@@ -17,18 +19,17 @@ def factorise(matrix, size):
     size : int
     """
     for j in range(size):
-        least = LEFT * lanes_of(matrix, j * size + j)
+        least, over = LEFT * lanes_of(matrix, j * size + j), spread(0.0)
         for i in range(j, size):
             total = lanes_of(matrix, i * size + j)
             for k in range(j):
                 total -= lanes_of(matrix, i * size + k) * lanes_of(matrix, j * size + k)
             if i == j:
-                put_lanes(matrix, i * size + j, root(where_above(total, least, total, least)))
-            else:
-                put_lanes(matrix, i * size + j, total / lanes_of(matrix, j * size + j))
+                over = 1.0 / root(where_above(total, least, total, least))
+            put_lanes(matrix, i * size + j, over if i == j else total * over)
 
 
-@jit
+@inner
 def put_forward(factor, right, out):
     """Solve L y = right with the Cholesky factors L, see `factorise`.
 
@@ -43,10 +44,10 @@ def put_forward(factor, right, out):
         total = lanes_of(right, i)
         for k in range(i):
             total -= lanes_of(factor, i * size + k) * lanes_of(out, k)
-        put_lanes(out, i, total / lanes_of(factor, i * size + i))
+        put_lanes(out, i, total * lanes_of(factor, i * size + i))
 
 
-@jit
+@inner
 def put_solution(factor, right, out):
     """Solve L L^T y = right with the Cholesky factors L; arguments as of `put_forward`."""
     size = right.shape[0]
@@ -55,4 +56,4 @@ def put_solution(factor, right, out):
         total = lanes_of(out, i)
         for k in range(i + 1, size):
             total -= lanes_of(factor, k * size + i) * lanes_of(out, k)
-        put_lanes(out, i, total / lanes_of(factor, i * size + i))
+        put_lanes(out, i, total * lanes_of(factor, i * size + i))

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 SERIAL_POINTS = 65536  # up to this many points, to wake threads costs more time than they save
 
 
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+
+
 def digest_of_sources() -> str:
     """SHA-256 of every source file of this wing, shortened to 16 hexadecimal digits."""
     digest = hashlib.sha256()
@@ -52,6 +55,10 @@ def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         _warn_that_nothing_is_kept()
         compiled = njit(**options)(function)
     return compiled
+
+
+def inner(function):
+    return jit(function, **INNER)
 
 
 @functools.cache

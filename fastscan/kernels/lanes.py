@@ -225,17 +225,25 @@ def _mantissa(context, x):
     return lanes_type(x), generate
 
 
-overload(lanes_of, inline="always")(lambda array, line: lambda array, line: _lanes_of(array, line))
-overload(put_lanes, inline="always")(lambda array, line, value: lambda array, line, value: _put_lanes(array, line, value))
-overload(spread, inline="always")(lambda number: lambda number: _spread_number(number))
-overload(root, inline="always")(lambda x: lambda x: _root(x))
-overload(where_above, inline="always")(
+overload(lanes_of)(lambda array, line: lambda array, line: _lanes_of(array, line))
+overload(put_lanes)(lambda array, line, value: lambda array, line, value: _put_lanes(array, line, value))
+overload(spread)(lambda number: lambda number: _spread_number(number))
+overload(root)(lambda x: lambda x: _root(x))
+overload(where_above)(
     lambda x, y, one, other: lambda x, y, one, other: _where_above(x, y, one, other)
 )
-overload(largest, inline="always")(lambda x: lambda x: _largest(x))
-overload(lane_of, inline="always")(lambda x, lane: lambda x, lane: _lane_of(x, lane))
-overload(exponent, inline="always")(lambda x: lambda x: _exponent(x))
-overload(mantissa, inline="always")(lambda x: lambda x: _mantissa(x))
+overload(largest)(lambda x: lambda x: _largest(x))
+overload(lane_of)(lambda x, lane: lambda x, lane: _lane_of(x, lane))
+overload(exponent)(lambda x: lambda x: _exponent(x))
+overload(mantissa)(lambda x: lambda x: _mantissa(x))
+
+
+@jit
+def empty_lanes(lines):
+    """An array of shape (lines, LANES), each line of which lies in as few lines of the processor's cache as it can."""
+    numbers = np.empty((lines + 1) * LANES)
+    first = -(numbers.ctypes.data // 8) % LANES
+    return numbers[first : first + lines * LANES].reshape((lines, LANES))
 
 
 @jit

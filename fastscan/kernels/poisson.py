@@ -26,10 +26,7 @@ from numba import prange
 from fastscan.kernels.cholesky import factorise, put_forward, put_solution
 from fastscan.kernels.counted import (
     TOGETHER,
-    all_possible,
-    changes_of,
     chi2_of,
-    less_than_nothing,
     put_energies,
     put_expected,
     put_local,
@@ -38,8 +35,8 @@ from fastscan.kernels.counted import (
     put_weights,
 )
 from fastscan.kernels.gaussian import parabola, registers, sums_derivatives
-from fastscan.kernels.jit import Kernel, jit
-from fastscan.kernels.lanes import LANES, lane_of, largest, lanes_of, put_lanes, root, spread, where_above
+from fastscan.kernels.jit import Kernel, inner, jit
+from fastscan.kernels.lanes import LANES, empty_lanes, lane_of, lanes_of, largest, put_lanes, root, spread, where_above
 from fastscan.typing import Array
 
 SHARE = 8 * LANES  # neighbouring points that share a thread's scratch memory
@@ -83,8 +80,11 @@ class Point(NamedTuple):
 class Memory(NamedTuple):
     """What is computed of points, float64 (any, LANES); of all members, one after the other."""
 
+    polynomial: Array
     events: Array
     signals: Array
+    slopes: Array
+    bends: Array
     data: Array
     expected: Array
     inverse: Array
@@ -141,88 +141,71 @@ def places_of(sizes, common):
 
 
 @jit
-def memory_for(members):
-    """The memory of points of some members."""
+def memory_for(members, orders):
+    """The memory of points of some members, for chi2 alone where orders is 1, and for its derivatives where it is 3."""
     at, sizes = members.at, members.sizes
     number = sizes.shape[0]
-    last = at[number]
-    bins, total, most, widest, sums = last[AT_BINS], last[AT_NUISANCES], 0, 0, TOGETHER
+    bins, total, most, widest, sums, terms = at[number, AT_BINS], at[number, AT_NUISANCES], 0, 0, TOGETHER, 0
+    signals = at[number, AT_SIGNALS]
+    derivatives = signals if orders > 1 else 0
     for m in range(number):
         most = max(most, at[m + 1, AT_NUISANCES] - at[m, AT_NUISANCES])
         widest = max(widest, at[m + 1, AT_BINS] - at[m, AT_BINS])
-        effects = sizes[m, EFFECTS]
-        sums = max(sums, columns_for(effects * (effects + 1) // 2))
+        sums = max(sums, columns_for(sizes[m, EFFECTS] * (sizes[m, EFFECTS] + 1) // 2))
+        terms = max(terms, sizes[m, TERMS])
     return Memory(
-        events=np.empty((last[AT_EVENTS], LANES)),
-        signals=np.empty((last[AT_SIGNALS], LANES)),
-        data=np.empty((bins, LANES)),
-        expected=np.empty((bins, LANES)),
-        inverse=np.empty((bins, LANES)),
-        excess=np.empty((bins, LANES)),
-        weight=np.empty((bins, LANES)),
-        weighted=np.empty((widest, LANES)),
-        sums=np.empty((sums, LANES)),
-        z=np.empty((total, LANES)),
-        scale=np.empty((number, LANES)),
-        step=np.empty((total, LANES)),
-        scale_step=np.empty((number, LANES)),
-        next_z=np.empty((total, LANES)),
-        next_scale=np.empty((number, LANES)),
-        gradient=np.empty((total, LANES)),
-        hessian=np.empty((total * total, LANES)),
-        local_gradient=np.empty((most, LANES)),
-        local_hessian=np.empty((most * most, LANES)),
+        polynomial=np.empty(terms),
+        events=empty_lanes(at[number, AT_EVENTS]),
+        signals=empty_lanes(signals),
+        slopes=empty_lanes(derivatives),
+        bends=empty_lanes(derivatives),
+        data=empty_lanes(bins),
+        expected=empty_lanes(bins),
+        inverse=empty_lanes(bins),
+        excess=empty_lanes(bins),
+        weight=empty_lanes(bins),
+        weighted=empty_lanes(widest),
+        sums=empty_lanes(sums),
+        z=empty_lanes(total),
+        scale=empty_lanes(number),
+        step=empty_lanes(total),
+        scale_step=empty_lanes(number),
+        next_z=empty_lanes(total),
+        next_scale=empty_lanes(number),
+        gradient=empty_lanes(total),
+        hessian=empty_lanes(total * total),
+        local_gradient=empty_lanes(most),
+        local_hessian=empty_lanes(most * most),
     )
 
 
-@jit
-def signals_of(members, memory, m):
-    """The signals of a member, (1 + shapes, bins, LANES)."""
-    at, sizes = members.at, members.sizes
-    bins = sizes[m, ENERGIES] * sizes[m, OTHERS]
-    return memory.signals[at[m, AT_SIGNALS] : at[m + 1, AT_SIGNALS]].reshape((sizes[m, ARRIVALS], bins, LANES))
-
-
-@jit
-def arriving_of(members, m):
-    """What arrives of a member's signals, see `put_signals`."""
-    at, sizes = members.at, members.sizes
-    shape = sizes[m, ARRIVALS], sizes[m, NEUTRINOS], sizes[m, ENERGIES], sizes[m, OTHERS]
-    return members.arriving[at[m, AT_ARRIVING] : at[m + 1, AT_ARRIVING]].reshape(shape)
-
-
-@jit
-def events_of(members, memory, m):
-    """The events of a member in bins of energy, with their derivatives, see `put_energies`."""
-    at, sizes = members.at, members.sizes
-    shape = 3, sizes[m, NEUTRINOS] * sizes[m, ENERGIES], LANES
-    return memory.events[at[m, AT_EVENTS] : at[m + 1, AT_EVENTS]].reshape(shape)
-
-
-@jit
+@inner
 def effects_of(members, m):
-    """The changes of a member's background with its nuisances, and their products: float64 (bins, columns)."""
-    at, bins = members.at, members.sizes[m, ENERGIES] * members.sizes[m, OTHERS]
-    effects = members.effects[at[m, AT_EFFECTS] : at[m + 1, AT_EFFECTS]]
-    products = members.products[at[m, AT_PRODUCTS] : at[m + 1, AT_PRODUCTS]]
-    return effects.reshape((bins, effects.size // bins)), products.reshape((bins, products.size // bins))
+    """The changes of a member's background with its nuisances, all columns of a bin one after the other."""
+    return slice(members.at[m, AT_EFFECTS], members.at[m + 1, AT_EFFECTS])
 
 
-@jit
+@inner
 def bins_of(members, m):
     """Where the bins of a member are in arrays of all members."""
     return slice(members.at[m, AT_BINS], members.at[m + 1, AT_BINS])
 
 
-@jit
+@inner
+def signals_of(members, m):
+    """Where the signals of a member are in arrays of all members."""
+    return slice(members.at[m, AT_SIGNALS], members.at[m + 1, AT_SIGNALS])
+
+
+@inner
 def own_of(members, m):
     """Where a member's own nuisances are."""
     return slice(members.at[m, AT_NUISANCES], members.at[m + 1, AT_NUISANCES])
 
 
-@jit
-def put_all_signals(members, change, row, x, first, memory):
-    """The events and the signals of all members at points from the first on.
+@inner
+def put_all_signals(members, change, row, x, first, orders, memory):
+    """The signals of all members at points from the first on, and where orders is 3 their derivatives in x.
 
     Parameters
     ----------
@@ -230,35 +213,51 @@ def put_all_signals(members, change, row, x, first, memory):
     change : float64 (members, rows, features, 3)
     row, x : (points,)
         Where points are fewer than lanes, the last one is in all lanes that are left.
-    first : int
+    first, orders : int
     memory : Memory
-        Its events and signals are overwritten.
+        Its events, signals, slopes and bends are overwritten.
     """
     at, sizes = members.at, members.sizes
     for m in range(sizes.shape[0]):
-        energies = sizes[m, NEUTRINOS] * sizes[m, ENERGIES]
-        rates = members.rates[at[m, AT_RATES] : at[m + 1, AT_RATES]].reshape((sizes[m, SHAPES], sizes[m, TERMS], energies))
-        events = events_of(members, memory, m)
+        terms, energies = sizes[m, TERMS], sizes[m, NEUTRINOS] * sizes[m, ENERGIES]
+        rates = members.rates[at[m, AT_RATES] : at[m + 1, AT_RATES]].reshape((sizes[m, SHAPES], terms, energies))
+        events = memory.events[at[m, AT_EVENTS] : at[m + 1, AT_EVENTS]]
         for lane in range(LANES):
             p = min(first + lane, x.size - 1)
-            put_energies(rates[row[p] if sizes[m, SHAPES] > 1 else 0], change[m, row[p]], x[p], lane, events)
-        put_signals(events[0], arriving_of(members, m), signals_of(members, memory, m))
+            own = rates[row[p] if sizes[m, SHAPES] > 1 else 0]
+            put_energies(own, change[m, row[p]], x[p], lane, orders, memory.polynomial, events)
+        signals = signals_of(members, m)
+        shape = sizes[m, ARRIVALS], sizes[m, NEUTRINOS], sizes[m, ENERGIES], sizes[m, OTHERS]
+        arriving = members.arriving[at[m, AT_ARRIVING] : at[m + 1, AT_ARRIVING]].reshape(shape)
+        put_signals(events, 0, arriving, memory.signals[signals])
+        if orders > 1:
+            put_signals(events, energies, arriving, memory.slopes[signals])
+            put_signals(events, 2 * energies, arriving, memory.bends[signals])
 
 
-@jit
+@inner
 def put_all_expected(members, z, scale, memory):
-    """What all members expect, and whether that is something in every bin that has data, as 1 or 0 in each lane."""
-    possible = spread(1.0)
+    """What all members expect; what is returned is that of `put_expected`, of all members together."""
+    possible, fall, change = spread(1.0), spread(0.0), spread(0.0)
     for m in range(members.sizes.shape[0]):
         bins = bins_of(members, m)
-        signals, (effects, _) = signals_of(members, memory, m), effects_of(members, m)
-        expected = memory.expected[bins]
-        put_expected(signals, members.background[bins], effects, scale[m : m + 1], z[own_of(members, m)], expected)
-        possible = all_possible(expected, memory.data[bins], possible)
-    return possible
+        there, down, moved = put_expected(
+            memory.signals[signals_of(members, m)],
+            members.sizes[m, ARRIVALS],
+            members.background[bins],
+            members.effects[effects_of(members, m)],
+            lanes_of(scale, m),
+            z[own_of(members, m)],
+            memory.data[bins],
+            memory.inverse[bins],
+            memory.expected[bins],
+        )
+        possible = possible * there
+        fall, change = where_above(down, fall, down, fall), where_above(moved, change, moved, change)
+    return possible, fall, change
 
 
-@jit
+@inner
 def first_scale(signal, background, data, width):
     """The scale of the signal that is best if all bins are one and it is the only nuisance.
 
@@ -281,7 +280,7 @@ def first_scale(signal, background, data, width):
     return where_above(width, 0.0, found, 1.0)
 
 
-@jit
+@inner
 def start(members, point, memory):
     """Put the nuisances where the search begins: all at 0 but those of the signals' normalisations.
 
@@ -293,23 +292,26 @@ def start(members, point, memory):
     for j in range(memory.z.shape[0]):
         put_lanes(memory.z, j, 0.0)
     for m in range(members.sizes.shape[0]):
-        sigma, bins = lanes_of(point.sigma, m), bins_of(members, m)
-        signals, signal, counted = signals_of(members, memory, m), spread(0.0), spread(0.0)
-        background = spread(members.background[bins].sum())
-        for b in range(signals.shape[1]):
-            signal += lanes_of(signals[0], b)
-            counted += lanes_of(memory.data[bins], b)
-        scale = first_scale(signal, background, counted, lanes_of(point.luminosity, m) * sigma * sigma)
+        sigma, bins, signals = lanes_of(point.sigma, m), bins_of(members, m), memory.signals[signals_of(members, m)]
+        signal, background, counted, data = spread(0.0), 0.0, spread(0.0), memory.data[bins]
+        for b in range(data.shape[0]):
+            signal += lanes_of(signals, b)
+            background += members.background[bins.start + b]
+            counted += lanes_of(data, b)
+        scale = first_scale(signal, spread(background), counted, lanes_of(point.luminosity, m) * sigma * sigma)
         put_lanes(memory.scale, m, scale)
-    possible = put_all_expected(members, memory.z, memory.scale, memory)
+    possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
+    if largest(1.0 - possible) > 0.0:
+        for m in range(members.sizes.shape[0]):
+            put_lanes(memory.scale, m, where_above(possible, 0.0, lanes_of(memory.scale, m), 1.0))
+        possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
     for m in range(members.sizes.shape[0]):
-        scale, sigma = where_above(possible, 0.0, lanes_of(memory.scale, m), 1.0), lanes_of(point.sigma, m)
-        put_lanes(memory.scale, m, scale)
+        scale, sigma = lanes_of(memory.scale, m), lanes_of(point.sigma, m)
         put_lanes(memory.z, members.at[m, AT_NUISANCES], where_above(sigma, 0.0, (scale - 1.0) / sigma, 0.0))
-    return put_all_expected(members, memory.z, memory.scale, memory)
+    return possible
 
 
-@jit
+@inner
 def add_local(m, members, point, memory):
     """Add a member's gradient and Hessian to those in all parameters.
 
@@ -346,7 +348,7 @@ def add_local(m, members, point, memory):
             put_lanes(hessian, (first + j) * total + f, mixed)
 
 
-@jit
+@inner
 def scale_of_gaussian(n, members, point, z):
     """u = e - 1 of a Gaussian member's signal."""
     shared, u = members.at[0, AT_NUISANCES], spread(0.0)
@@ -355,7 +357,7 @@ def scale_of_gaussian(n, members, point, z):
     return u
 
 
-@jit
+@inner
 def put_newton(members, point, memory):
     """Gradient and Hessian of half of chi2 in all parameters, where the nuisances are; their arrays are overwritten."""
     total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
@@ -364,13 +366,22 @@ def put_newton(members, point, memory):
         for k in range(j + 1):
             put_lanes(memory.hessian, j * total + k, 1.0 if j == k else 0.0)
     for m in range(members.sizes.shape[0]):
-        bins, (effects, products) = bins_of(members, m), effects_of(members, m)
+        bins, products = bins_of(members, m), slice(members.at[m, AT_PRODUCTS], members.at[m + 1, AT_PRODUCTS])
         inverse, excess, weight = memory.inverse[bins], memory.excess[bins], memory.weight[bins]
         put_weights(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m), inverse, excess, weight)
-        scratch = memory.weighted, memory.sums
-        signals, number = signals_of(members, memory, m), members.sizes[m, EFFECTS]
-        local, bend = memory.local_gradient, memory.local_hessian
-        put_local(signals, effects, products, number, excess, weight, scratch, local, bend)
+        put_local(
+            memory.signals[signals_of(members, m)],
+            members.sizes[m, ARRIVALS],
+            members.effects[effects_of(members, m)],
+            members.products[products],
+            members.sizes[m, EFFECTS],
+            excess,
+            weight,
+            memory.weighted[: bins.stop - bins.start],
+            memory.sums,
+            memory.local_gradient,
+            memory.local_hessian,
+        )
         add_local(m, members, point, memory)
     for n in range(point.parabolas.shape[0] // PARABOLA):
         u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
@@ -384,7 +395,7 @@ def put_newton(members, point, memory):
                 put_lanes(memory.hessian, f * total + g, lanes_of(memory.hessian, f * total + g) + both)
 
 
-@jit
+@inner
 def put_step(members, point, memory):
     """Newton's step of all nuisances and scales; the Hessian is replaced by its Cholesky factor.
 
@@ -410,9 +421,9 @@ def put_step(members, point, memory):
     return decrement
 
 
-@jit
+@inner
 def put_next(members, memory, length):
-    """Go a length of the step, in lanes where it is above 0, and say where that is possible, as `put_all_expected`."""
+    """Go a length of the step, in lanes where it is above 0; what is returned is that of `put_all_expected`."""
     for j in range(memory.z.shape[0]):
         z = lanes_of(memory.z, j)
         put_lanes(memory.next_z, j, where_above(length, 0.0, z + length * lanes_of(memory.step, j), z))
@@ -423,7 +434,7 @@ def put_next(members, memory, length):
     return put_all_expected(members, memory.next_z, memory.next_scale, memory)
 
 
-@jit
+@inner
 def move(members, memory, moving):
     """Go along the step, less far where that would take away much of what is expected in a bin.
 
@@ -442,26 +453,24 @@ def move(members, memory, moving):
         By how much of itself what is expected in a bin would change with the whole step, at most; and how much of it
         was gone.
     """
-    put_next(members, memory, moving)
-    fall, change = spread(0.0), spread(0.0)
-    for m in range(members.sizes.shape[0]):
-        bins = bins_of(members, m)
-        fall, change = changes_of(memory.expected[bins], memory.inverse[bins], memory.data[bins], fall, change)
+    possible, fall, change = put_next(members, memory, moving)
     length = moving
     if largest(fall) > SHORT:
         length = where_above(fall, SHORT, moving / (1.0 + fall), moving)
         shortest = SHORTEST * length
-        possible = put_next(members, memory, length)
+        possible, _, _ = put_next(members, memory, length)
         while largest(where_above(possible, 0.0, 0.0, length)) > 0.0:
             length = where_above(possible, 0.0, length, 0.25 * length)
             length = where_above(length, shortest, length, 0.0)
-            possible = put_next(members, memory, length)
-    memory.z[:] = memory.next_z
-    memory.scale[:] = memory.next_scale
+            possible, _, _ = put_next(members, memory, length)
+    for j in range(memory.z.shape[0]):
+        put_lanes(memory.z, j, lanes_of(memory.next_z, j))
+    for m in range(members.sizes.shape[0]):
+        put_lanes(memory.scale, m, lanes_of(memory.next_scale, m))
     return change, length
 
 
-@jit
+@inner
 def minimise(members, point, memory):
     """Find the nuisances at which chi2 is smallest.
 
@@ -482,24 +491,25 @@ def minimise(members, point, memory):
     return possible
 
 
-@jit
+@inner
 def chi2_at(members, point, memory):
-    """chi2 where the nuisances are."""
-    chi2 = spread(0.0)
+    """chi2 where the nuisances are, and whether it is the likelihood's end, see `chi2_of`."""
+    chi2, negative = spread(0.0), spread(0.0)
     for j in range(memory.z.shape[0]):
         pull = lanes_of(memory.z, j) - lanes_of(point.centre, j)
         chi2 += pull * pull
     for m in range(members.sizes.shape[0]):
         bins = bins_of(members, m)
-        chi2 += chi2_of(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m))
+        own, less = chi2_of(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m))
+        chi2, negative = chi2 + own, negative + less
     for n in range(point.parabolas.shape[0] // PARABOLA):
         u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
         constant, linear = lanes_of(point.parabolas, at), lanes_of(point.parabolas, at + 1)
         chi2 += constant + u * (linear + u * lanes_of(point.parabolas, at + 2))
-    return chi2
+    return chi2, negative
 
 
-@jit
+@inner
 def derivatives_at(members, point, memory):
     """First and second derivative of chi2 in x, along which the nuisances follow their best values.
 
@@ -520,17 +530,19 @@ def derivatives_at(members, point, memory):
     for m in range(members.sizes.shape[0]):
         bins, own, sigma = bins_of(members, m), own_of(members, m), lanes_of(point.sigma, m)
         at, local = members.at[m, AT_NUISANCES], memory.local_gradient[: own.stop - own.start]
-        effects, _ = effects_of(members, m)
+        signals = signals_of(members, m)
         one, two = put_slopes(
-            events_of(members, memory, m),
-            arriving_of(members, m),
-            signals_of(members, memory, m),
-            effects,
-            memory.scale[m : m + 1],
+            memory.slopes[signals],
+            memory.bends[signals],
+            memory.signals[signals],
+            members.sizes[m, ARRIVALS],
+            members.effects[effects_of(members, m)],
+            lanes_of(memory.scale, m),
             memory.z[own],
             memory.excess[bins],
             memory.weight[bins],
-            (memory.weighted, memory.sums),
+            memory.weighted[: bins.stop - bins.start],
+            memory.sums,
             local,
         )
         first, second = first + one, second + two
@@ -571,9 +583,9 @@ def derivatives_at(members, point, memory):
     return 2.0 * first, 2.0 * (second - followed)
 
 
-@jit
-def put_point(settings, others, row, x, data, centre, chosen, first, point, memory):
-    """Put the settings and the data of points from the first on side by side; parameters are those of `profiles`."""
+@inner
+def put_point(settings, others, row, x, centre, chosen, first, point):
+    """Put the settings of points from the first on side by side; parameters are those of `profiles`."""
     noise, variance, common = settings
     sums, norm = others
     gaussian = sums.shape[0]
@@ -593,8 +605,15 @@ def put_point(settings, others, row, x, data, centre, chosen, first, point, memo
                     point.parabolas[n * PARABOLA + 3 * order + power, lane] = curve[order][power]
         for j in range(centre.shape[1]):
             point.centre[j, lane] = centre[chosen[p], j]
-        for b in range(data.shape[1]):
-            memory.data[b, lane] = data[chosen[p], b]
+
+
+@inner
+def put_data(data, chosen, first, memory):
+    """Put the data of points from the first on side by side; parameters are those of `profiles`."""
+    for lane in range(LANES):
+        own = data[chosen[min(first + lane, chosen.size - 1)]]
+        for b in range(own.size):
+            memory.data[b, lane] = own[b]
 
 
 @Kernel
@@ -642,37 +661,36 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, ou
     points, gaussian, shared, width = x.size, others[0].shape[0], settings[2].shape[1], out.shape[1]
     members = Members(sizes, places_of(sizes, shared), rates, arriving, effects, products, background)
     number, total = sizes.shape[0], members.at[sizes.shape[0], AT_NUISANCES]
-    negative = 0
+    orders, negative = min(width, NUISANCES), 0
     for share in prange((points + SHARE - 1) // SHARE):
-        memory = memory_for(members)
+        memory = memory_for(members, orders)
         point = Point(
-            sigma=np.empty((number, LANES)),
-            luminosity=np.empty((number, LANES)),
-            common=np.empty(((number + gaussian) * shared, LANES)),
-            parabolas=np.empty((gaussian * PARABOLA, LANES)),
-            centre=np.empty((total, LANES)),
+            sigma=empty_lanes(number),
+            luminosity=empty_lanes(number),
+            common=empty_lanes((number + gaussian) * shared),
+            parabolas=empty_lanes(gaussian * PARABOLA),
+            centre=empty_lanes(total),
         )
-        found = np.empty((3, LANES))
+        found = empty_lanes(3)
         for first in range(share * SHARE, min((share + 1) * SHARE, points), LANES):
-            put_point(settings, others, row, x, data, centre, chosen, first, point, memory)
-            put_all_signals(members, change, row, x, first, memory)
+            put_point(settings, others, row, x, centre, chosen, first, point)
+            if first == share * SHARE or data.shape[0] > 1:
+                put_data(data, chosen, first, memory)
+            put_all_signals(members, change, row, x, first, orders, memory)
             possible = minimise(members, point, memory)
-            put_lanes(found, 0, chi2_at(members, point, memory))
-            less = spread(0.0)
-            for m in range(number):
-                bins = bins_of(members, m)
-                less = less_than_nothing(memory.expected[bins], memory.data[bins], less)
-            if width > 1:
+            chi2, less = chi2_at(members, point, memory)
+            put_lanes(found, CHI2, chi2)
+            if orders > 1:
                 slope, curvature = derivatives_at(members, point, memory)
-                put_lanes(found, 1, slope)
-                put_lanes(found, 2, curvature)
+                put_lanes(found, SLOPE, slope)
+                put_lanes(found, CURVATURE, curvature)
             for lane in range(min(LANES, points - first)):
                 p = first + lane
                 if not lane_of(possible, lane) > 0.0:
                     out[p] = np.nan
                     out[p, CHI2] = np.inf
                     continue
-                for k in range(min(width, NUISANCES)):
+                for k in range(orders):
                     out[p, k] = found[k, lane]
                 for j in range(width - NUISANCES):
                     out[p, NUISANCES + j] = memory.z[j, lane]
