@@ -96,10 +96,13 @@ class Wings:
         return [sys.executable, "-P", "-c", f"from {self.cli} import main; main()"]
 
     def kernel(self) -> Kernel:
-        """The parallel kernel, a function of coefficients, x, noise, variance and of the block that it fills."""
-        from fastscan.kernels.blocks import TILE_POINTS, chi2_block
+        """The kernel on all threads, a function of coefficients, x, noise, variance and of the block that it fills."""
+        from fastscan.kernels import blocks
 
-        return lambda *given: chi2_block.parallel(*given[:4], TILE_POINTS, given[4])
+        fill = blocks.chi2_block
+        if hasattr(fill, "parallel"):  # until commit b8bee19
+            return lambda *given: fill.parallel(*given[:4], blocks.TILE_POINTS, given[4])
+        return lambda *given: fill.run(given[4][..., 0].size, given[4].size, True, *given)
 
     def kernel_inputs(
         self, names: Sequence[str], beta: Array, m_zprime: Array, sigma_sys: Array, luminosity: Array

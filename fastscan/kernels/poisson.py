@@ -18,13 +18,12 @@ Lectures on Convex Optimization, section 5.1.
 """
 
 import numpy as np
-from numba import prange
 
 from fastscan.kernels.arithmetic import wide_vectors
 from fastscan.kernels.gaussian import registers, sums_derivatives
 from fastscan.kernels.jit import Kernel, jit
 
-SHARE = 16  # neighbouring points that share a thread's scratch memory
+SHARE = 16  # neighbouring points that share scratch memory
 DECREMENT = 1e-12  # of chi2 by a step that is the last: what is left is about the square of it
 LEFT = 1e-15  # of a diagonal element, at least: rounding can take the place of what others leave of it
 SHORTEST = 1e-9  # part of a step, below which a point stays where it is: rounding empties a bin
@@ -638,7 +637,7 @@ def put_result(at, sizes, templates, slopes, curvatures, data, sigma, common, lu
 
 
 @Kernel
-def profiles(counted, change, others, row, x, noise, variance, common, centre, data, chosen, out):
+def profiles(counted, change, others, row, x, noise, variance, common, centre, data, chosen, out, first, last):
     """Fill an array with chi2 of members that are fitted together, at points with a row, strength and setting each.
 
     Parameters
@@ -670,22 +669,24 @@ def profiles(counted, change, others, row, x, noise, variance, common, centre, d
     out : float64 (points, 1 or 3 or 3 + nuisances)
         Receives chi2, its first and second derivative in x, and the nuisances.  chi2 is infinite, and all else nan,
         where nothing is expected in a bin that has data.
+    first, last : int
+        The range of points.
 
     Returns
     -------
     int
-        Number of points at which less than nothing is expected in a bin that has none.
+        Number of points in the range at which less than nothing is expected in a bin that has none.
     """
     sizes, rates, arriving, effects, background = counted
     sums, norm = others
-    points, members, gaussian, width = x.size, sizes.shape[0], sums.shape[0], out.shape[1]
+    members, gaussian, width = sizes.shape[0], sums.shape[0], out.shape[1]
     at = places_of(sizes, common.shape[1])
     total, most, most_events = at[members, AT_NUISANCES], max(members, 1), 1
     for m in range(members):
         most = max(most, at[m + 1, AT_NUISANCES] - at[m, AT_NUISANCES])
         most_events = max(most_events, 3 * sizes[m, NEUTRINOS] * sizes[m, ENERGIES])
     negative = 0
-    for share in prange((points + SHARE - 1) // SHARE):
+    for share in range(first, last, SHARE):
         wide_vectors()
         events, templates = np.empty(most_events), np.empty(at[members, AT_TEMPLATES])
         room = at[members, AT_SLOPES] if width > 1 else 0
@@ -703,7 +704,7 @@ def profiles(counted, change, others, row, x, noise, variance, common, centre, d
             for j in range(sizes[m, EFFECTS]):
                 for b in range(bins):
                     mine[b, arrivals + j] = effects[at[m, AT_EFFECTS] + j * bins + b]
-        for p in range(share * SHARE, min((share + 1) * SHARE, points)):
+        for p in range(share, min(share + SHARE, last)):
             for m in range(members):
                 sigma[m], luminosity[m] = np.sqrt(variance[m, p]), 1.0 / noise[m, p]
             for m in range(members + gaussian):
