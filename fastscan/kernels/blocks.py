@@ -1,12 +1,11 @@
 """chi2 at many points: `chi2_block` fills a block of a grid, `chi2_columns` computes columns one by one.
 
-Each grid point is computed by one thread, by the same operations wherever its block begins or ends.  Results depend
-neither on threads nor on blocks, to the last bit, and both kernels give the same bits at the same point.
-`column_derivatives` computes the derivatives of chi2 as well, at single points of columns.
+Each grid point is computed by the same operations wherever its block begins or ends.  Results depend neither on
+threads nor on blocks, to the last bit, and both kernels give the same bits at the same point.  `column_derivatives`
+computes the derivatives of chi2 as well, at single points of columns.
 """
 
 import numpy as np
-from numba import prange
 
 from fastscan.kernels.arithmetic import wide_vectors
 from fastscan.kernels.gaussian import (
@@ -19,12 +18,12 @@ from fastscan.kernels.gaussian import (
 )
 from fastscan.kernels.jit import Kernel
 
-TILE_POINTS = 16384  # grid points that a thread computes in one go: 128 KiB of float64, which stay in its cache
-
 
 @Kernel
-def chi2_block(coefficients, x, noise, variance, tile, out):
+def chi2_block(coefficients, x, noise, variance, out, first, last):
     """Fill a block of a grid with chi2: every row at every x and every setting.
+
+    A piece is a line: all settings at one x of one row.
 
     Parameters
     ----------
@@ -34,41 +33,37 @@ def chi2_block(coefficients, x, noise, variance, tile, out):
         Strengths, of either sign.
     noise, variance : float64 (members, settings)
         1 / lam_e (inverse effective luminosity) and sigma^2 (squared relative systematic error) at each setting.
-    tile : int
-        Number of grid points that a thread computes in one go.  The result does not depend on it.
     out : float64 or float32 (rows, points, settings)
         Receives chi2, which is computed in float64 in either case.
+    first, last : int
+        The range of lines, in the order in which they lie in memory.
 
     References
     ----------
     Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
     """
-    members, rows = coefficients.shape[:2]
-    points, settings = x.size, noise.shape[1]
-    lines = rows * points  # a line is all settings at one x of one row
-    height = max(1, tile // settings)
+    wide_vectors()
+    members, points, settings = coefficients.shape[0], x.size, noise.shape[1]
     t, noise, variance = settings_of(noise, variance, np.arange(settings))
-    for tile_number in prange((lines + height - 1) // height):
-        wide_vectors()
-        # The last member writes its sum with the others straight to the block, which saves one pass over the block.
-        total = np.zeros(settings)
-        for line in range(tile_number * height, min((tile_number + 1) * height, lines)):
-            r, p = line // points, line % points
-            if members > 1:
-                total[:] = 0.0
-            for n in range(members - 1):
-                s_dd, det, s_mm = column_sums(coefficients[n, r], x[p])
-                for k in range(settings):
-                    total[k] = chi2_point(s_dd, det, s_mm, t[n, k], noise[n, k], variance[n, k], total[k])
-            n = members - 1
+    # The last member writes its sum with the others straight to the block, which saves one pass over the block.
+    total = np.zeros(settings)
+    for line in range(first, last):
+        r, p = line // points, line % points
+        if members > 1:
+            total[:] = 0.0
+        for n in range(members - 1):
             s_dd, det, s_mm = column_sums(coefficients[n, r], x[p])
             for k in range(settings):
-                out[r, p, k] = chi2_point(s_dd, det, s_mm, t[n, k], noise[n, k], variance[n, k], total[k])
+                total[k] = chi2_point(s_dd, det, s_mm, t[n, k], noise[n, k], variance[n, k], total[k])
+        n = members - 1
+        s_dd, det, s_mm = column_sums(coefficients[n, r], x[p])
+        for k in range(settings):
+            out[r, p, k] = chi2_point(s_dd, det, s_mm, t[n, k], noise[n, k], variance[n, k], total[k])
 
 
 @Kernel
-def chi2_columns(coefficients, row, x, noise, variance):
-    """chi2 along columns, each with its own row, setting and strengths.
+def chi2_columns(coefficients, row, x, noise, variance, out, first, last):
+    """Fill an array with chi2 along columns, the pieces, each with its own row, setting and strengths.
 
     Parameters
     ----------
@@ -80,32 +75,30 @@ def chi2_columns(coefficients, row, x, noise, variance):
         Strengths, of either sign.
     noise, variance : float64 (members, columns)
         1 / lam_e (inverse effective luminosity) and sigma^2 (squared relative systematic error) of each column.
-
-    Returns
-    -------
-    float64 (columns, points)
+    out : float64 (columns, points)
+        Receives chi2.
+    first, last : int
+        The range of columns.
 
     References
     ----------
     Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
     """
-    columns, points = x.shape
-    out = np.zeros((columns, points))
-    for i in prange(columns):
-        wide_vectors()
+    wide_vectors()
+    for i in range(first, last):
+        out[i] = 0.0
         for n in range(coefficients.shape[0]):
             own = registers(coefficients[n, row[i]])
             own_noise, own_variance = noise[n, i], variance[n, i]
             t = own_variance / own_noise
-            for p in range(points):
+            for p in range(x.shape[1]):
                 s_dd, det, s_mm = column_sums(own, x[i, p])
                 out[i, p] = chi2_point(s_dd, det, s_mm, t, own_noise, own_variance, out[i, p])
-    return out
 
 
 @Kernel
-def column_derivatives(coefficients, row, noise, variance, column, x):
-    """chi2 and its first and second derivative in x, at points that each lie in a column of their own.
+def column_derivatives(coefficients, row, noise, variance, column, x, out, first, last):
+    """Fill an array with chi2 and its derivatives in x at points, the pieces, that each lie in a column of their own.
 
     Parameters
     ----------
@@ -119,23 +112,21 @@ def column_derivatives(coefficients, row, noise, variance, column, x):
         Index of each point's column.
     x : float64 (points,)
         Strengths, of either sign.
-
-    Returns
-    -------
-    chi2, slope, curvature : float64 (points,)
+    out : float64 (3, points)
+        Receives chi2, its first and its second derivative.
+    first, last : int
+        The range of points.
 
     References
     ----------
     Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
     """
-    chi2, slope, curvature = np.zeros(x.size), np.zeros(x.size), np.zeros(x.size)
-    for i in prange(x.size):
+    for i in range(first, last):
         k = column[i]
+        chi2, slope, curvature = 0.0, 0.0, 0.0
         for n in range(coefficients.shape[0]):
             sums = sums_derivatives(registers(coefficients[n, row[k]]), x[i])
             t = variance[n, k] / noise[n, k]
-            value, first, second = chi2_derivatives(sums, t, noise[n, k], variance[n, k])
-            chi2[i] += value
-            slope[i] += first
-            curvature[i] += second
-    return chi2, slope, curvature
+            value, one, two = chi2_derivatives(sums, t, noise[n, k], variance[n, k])
+            chi2, slope, curvature = chi2 + value, slope + one, curvature + two
+        out[0, i], out[1, i], out[2, i] = chi2, slope, curvature

@@ -21,7 +21,6 @@ Lectures on Convex Optimization, section 5.1.
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
 from fastscan.kernels.cholesky import factorise, put_forward, put_solution
 from fastscan.kernels.counted import (
@@ -39,7 +38,6 @@ from fastscan.kernels.jit import Kernel, inner, jit
 from fastscan.kernels.lanes import LANES, empty_lanes, lane_of, lanes_of, largest, put_lanes, root, spread, where_above
 from fastscan.typing import Array
 
-SHARE = 8 * LANES  # neighbouring points that share a thread's scratch memory
 TOLERANCE = 1e-14  # of decrement times change squared: about what is left of chi2 after a step
 SHORT = 0.125  # fall of what is expected in a bin, up to which a step of Newton's method can be taken as it is
 SHORTEST = 1e-9  # part of a step, below which a point stays where it is: rounding empties a bin
@@ -102,6 +100,11 @@ class Memory(NamedTuple):
     hessian: Array
     local_gradient: Array
     local_hessian: Array
+
+
+def pieces_of(points):
+    """Number of pieces that `profiles` makes of points."""
+    return (points + LANES - 1) // LANES
 
 
 @jit
@@ -617,8 +620,10 @@ def put_data(data, chosen, first, memory):
 
 
 @Kernel
-def profiles(counted, change, others, row, x, settings, data, centre, chosen, out):
+def profiles(counted, change, others, row, x, settings, data, centre, chosen, out, start, stop):
     """Fill an array with chi2 of members that are fitted together, at points with a row, strength and setting each.
+
+    A piece is as many points as there are lanes.
 
     Parameters
     ----------
@@ -651,48 +656,50 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, ou
     out : float64 (points, 1 or 3 or 3 + nuisances)
         Receives chi2, its first and second derivative in x, and the nuisances.  chi2 is infinite, and all else nan,
         where nothing is expected in a bin that has data.
+    start, stop : int
+        The range of pieces.
 
     Returns
     -------
     int
-        Number of points at which less than nothing is expected in a bin that has none.
+        Number of points of the pieces at which less than nothing is expected in a bin that has none.
     """
     sizes, rates, arriving, effects, products, background = counted
-    points, gaussian, shared, width = x.size, others[0].shape[0], settings[2].shape[1], out.shape[1]
+    gaussian, shared, width = others[0].shape[0], settings[2].shape[1], out.shape[1]
     members = Members(sizes, places_of(sizes, shared), rates, arriving, effects, products, background)
     number, total = sizes.shape[0], members.at[sizes.shape[0], AT_NUISANCES]
     orders, negative = min(width, NUISANCES), 0
-    for share in prange((points + SHARE - 1) // SHARE):
-        memory = memory_for(members, orders)
-        point = Point(
-            sigma=empty_lanes(number),
-            luminosity=empty_lanes(number),
-            common=empty_lanes((number + gaussian) * shared),
-            parabolas=empty_lanes(gaussian * PARABOLA),
-            centre=empty_lanes(total),
-        )
-        found = empty_lanes(3)
-        for first in range(share * SHARE, min((share + 1) * SHARE, points), LANES):
-            put_point(settings, others, row, x, centre, chosen, first, point)
-            if first == share * SHARE or data.shape[0] > 1:
-                put_data(data, chosen, first, memory)
-            put_all_signals(members, change, row, x, first, orders, memory)
-            possible = minimise(members, point, memory)
-            chi2, less = chi2_at(members, point, memory)
-            put_lanes(found, CHI2, chi2)
-            if orders > 1:
-                slope, curvature = derivatives_at(members, point, memory)
-                put_lanes(found, SLOPE, slope)
-                put_lanes(found, CURVATURE, curvature)
-            for lane in range(min(LANES, points - first)):
-                p = first + lane
-                if not lane_of(possible, lane) > 0.0:
-                    out[p] = np.nan
-                    out[p, CHI2] = np.inf
-                    continue
-                for k in range(orders):
-                    out[p, k] = found[k, lane]
-                for j in range(width - NUISANCES):
-                    out[p, NUISANCES + j] = memory.z[j, lane]
-                negative += lane_of(less, lane) > 0.0
+    memory = memory_for(members, orders)
+    point = Point(
+        sigma=empty_lanes(number),
+        luminosity=empty_lanes(number),
+        common=empty_lanes((number + gaussian) * shared),
+        parabolas=empty_lanes(gaussian * PARABOLA),
+        centre=empty_lanes(total),
+    )
+    found = empty_lanes(NUISANCES)
+    for piece in range(start, stop):
+        first = piece * LANES
+        put_point(settings, others, row, x, centre, chosen, first, point)
+        if piece == start or data.shape[0] > 1:
+            put_data(data, chosen, first, memory)
+        put_all_signals(members, change, row, x, first, orders, memory)
+        possible = minimise(members, point, memory)
+        chi2, less = chi2_at(members, point, memory)
+        put_lanes(found, CHI2, chi2)
+        if orders > 1:
+            slope, curvature = derivatives_at(members, point, memory)
+            put_lanes(found, SLOPE, slope)
+            put_lanes(found, CURVATURE, curvature)
+        for lane in range(min(LANES, x.size - first)):
+            p = first + lane
+            if not lane_of(possible, lane) > 0.0:
+                out[p] = np.nan
+                out[p, CHI2] = np.inf
+                continue
+            for k in range(orders):
+                out[p, k] = found[k, lane]
+            for j in range(width - NUISANCES):
+                out[p, NUISANCES + j] = memory.z[j, lane]
+            negative += lane_of(less, lane) > 0.0
     return negative

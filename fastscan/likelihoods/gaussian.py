@@ -135,23 +135,27 @@ class GaussianColumns:
         x : array, shape (points,) or (columns, points)
             Strengths, those of all columns or of each.
         in_parallel : bool, optional
-            Whether to spread the columns over numba's threads; left out, where there are many points.
+            Whether to spread the columns over threads; left out, where there are many points.
 
         Returns
         -------
         array, shape (columns, points)
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1])).copy()
-        kernel = blocks.chi2_columns.chosen(each.size, in_parallel)
-        result: Array = kernel(self.sums, self.row, each, self.noise, self.variance)
-        return result
+        out = np.empty(each.shape)
+        blocks.chi2_columns.run(
+            len(each), each.size, in_parallel, self.sums, self.row, each, self.noise, self.variance, out
+        )
+        return out
 
     def derivatives(self, column: IntArray, x: Array) -> tuple[Array, Array, Array]:
         """See `fastscan.likelihoods.columns.Columns`."""
-        found: tuple[Array, Array, Array] = blocks.column_derivatives.of_size(x.size)(
-            self.sums, self.row, self.noise, self.variance, column, x
+        out = np.empty((3, x.size))
+        blocks.column_derivatives.run(
+            x.size, x.size, None, self.sums, self.row, self.noise, self.variance, column, x, out
         )
-        return found
+        chi2, slope, curvature = out
+        return chi2, slope, curvature
 
     def turning(self) -> Array:
         """See `fastscan.likelihoods.columns.Columns`: where a member's S_dd does."""

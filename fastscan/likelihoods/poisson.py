@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastscan.errors import warn
-from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE, columns_for, profiles
+from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE, columns_for, pieces_of, profiles
 from fastscan.likelihoods.columns import turning_of
 from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
@@ -129,8 +129,10 @@ class Block:
         given = sets or PseudoData(self.data[None], np.zeros((1, self.nuisances)), np.zeros(x.size, np.intp))
         out = np.empty((x.size, width))
         settings = (np.ascontiguousarray(each[..., column]) for each in (self.noise, self.variance, self.common))
-        kernel = profiles.chosen(x.size * max(self.data.size, 1), in_parallel)
-        negative: int = kernel(
+        negative = profiles.run(
+            pieces_of(x.size),
+            x.size * max(self.data.size, 1),
+            in_parallel,
             self._counted,
             self.change,
             (self.sums, self.norm),
@@ -142,7 +144,7 @@ class Block:
             given.chosen,
             out,
         )
-        return out, negative
+        return out, sum(negative)
 
     @functools.cached_property
     def data(self) -> Array:
@@ -224,7 +226,7 @@ class PoissonColumns:
         x : array, shape (points,) or (columns, points)
             Strengths, those of all columns or of each.
         in_parallel : bool, optional
-            Whether to spread the points over numba's threads; left out, where there are many.
+            Whether to spread the points over threads; left out, where there are many.
 
         Returns
         -------

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscan.kernels import crossings as kernel
-from fastscan.kernels.jit import threads
+from fastscan.kernels.crossings import crossings
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns, between_extrema
 from fastscan.limits.search import Found, search
@@ -119,7 +118,12 @@ def _found(columns: Columns, delta: float, largest_x: float, signed: bool, most:
     others = between_extrema(columns.sums, columns.scale, signed)
     if signed:  # the kernel itself has the largest x as a rung
         others = np.column_stack([others, np.full(len(others), -largest_x)])
-    find = kernel.crossings.of_size(columns.row.size * ladder.size)
+    size = columns.row.size
+    lowest, at_zero = np.empty((2, size))
+    flat, number, ascending = np.empty(size, bool), np.empty(size, np.intp), np.empty((size, most))
     settings = columns.row, columns.noise, columns.variance
-    asked = float(delta), largest_x, most, threads()
-    return Found(*find(columns.sums, ladder, columns.scale, others, *settings, *asked))
+    answer = lowest, at_zero, flat, number, ascending
+    asked = ladder, columns.scale, others, *settings, float(delta), largest_x
+    crossings.run(size, size * ladder.size, None, columns.sums, *asked, *answer)
+    there = np.arange(most)[::-1] < number[:, None]
+    return Found(lowest, at_zero, flat, number, ascending[:, ::-1][there])
