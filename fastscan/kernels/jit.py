@@ -1,6 +1,7 @@
 """How kernels are compiled, and how one is spread over cores.
 
-`jit` compiles a scalar formula or a helper, `Kernel` a loop over grid points that other wings call.
+`jit` compiles a scalar formula or a helper, `inner` one that only compiled code calls, `Kernel` a loop over grid points
+that other wings call.
 
 numba keeps compiled code on disk until the file of that function changes, whatever becomes of the other files whose
 functions are compiled into it.  It names what it keeps after the function's qualified name.  So `jit` writes a digest
@@ -27,9 +28,6 @@ from fastscan.errors import warn
 log = logging.getLogger(__name__)
 SERIAL_POINTS = 65536  # up to this many points, to wake threads costs more time than they save
 SHARES = 8  # of the work for each thread: some cost more than others, and who is done first takes the next
-
-
-INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
 
 
 def digest_of_sources() -> str:
@@ -60,8 +58,13 @@ def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     return compiled
 
 
-def inner(function):
-    return jit(function, **INNER)
+def inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile what only compiled code calls, and what makes no array: not to be called from Python.
+
+    numba then counts no references to the arrays, which costs more than the arithmetic where functions are short, and
+    writes no code that takes Python's objects apart, which takes most of the time to compile.
+    """
+    return jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 
 
 @functools.cache

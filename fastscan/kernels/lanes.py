@@ -1,9 +1,10 @@
 """Lanes: several float64 numbers side by side in one vector register, one of each of as many points.
 
-`lanes_of` reads them from a line of an array and `put_lanes` writes them back; + - * / and `root`, `where_above`
-and `logarithm` work on all at once, each as on a single number, so that no lane depends on the others.
-A plain number beside lanes stands for as many equal ones.  Compilers vectorise loops where they see that they may;
-kernels that say it themselves keep their sums in registers.  Where numba is switched off, lanes are arrays.
+`lanes_of` reads them from a line of an array and `put_lanes` writes them back; + - * / and `root`, `where_above` and
+`logarithm` work on all at once, each as on a single number, so that no lane depends on the others.  A plain number
+beside lanes stands for as many equal ones.  A compiler turns a loop into vectors where it sees that it may, and then
+keeps sums in memory; a kernel that says it itself keeps them in registers.  Where numba is switched off, lanes are
+arrays.
 """
 
 import math
@@ -34,6 +35,7 @@ class Lanes(types.Type):
 
 
 lanes_type = Lanes()
+OPERANDS = Lanes, types.Number
 
 
 @register_model(Lanes)
@@ -54,7 +56,7 @@ def _constant(number):
 
 
 def _as_vector(context, builder, value, kind):
-    if kind is lanes_type:
+    if isinstance(kind, Lanes):
         return value
     return _spread(builder, context.cast(builder, value, kind, types.float64))
 
@@ -65,7 +67,7 @@ def _operate(symbol, instruction):
     @infer_global(symbol)
     class Template(AbstractTemplate):
         def generic(self, args, kws):
-            if lanes_type in args and all(kind is lanes_type or isinstance(kind, types.Number) for kind in args):
+            if any(isinstance(kind, Lanes) for kind in args) and all(isinstance(kind, OPERANDS) for kind in args):
                 return signature(lanes_type, *args)
 
     def lower(context, builder, signed, arguments):
@@ -229,9 +231,7 @@ overload(lanes_of)(lambda array, line: lambda array, line: _lanes_of(array, line
 overload(put_lanes)(lambda array, line, value: lambda array, line, value: _put_lanes(array, line, value))
 overload(spread)(lambda number: lambda number: _spread_number(number))
 overload(root)(lambda x: lambda x: _root(x))
-overload(where_above)(
-    lambda x, y, one, other: lambda x, y, one, other: _where_above(x, y, one, other)
-)
+overload(where_above)(lambda x, y, one, other: lambda x, y, one, other: _where_above(x, y, one, other))
 overload(largest)(lambda x: lambda x: _largest(x))
 overload(lane_of)(lambda x, lane: lambda x, lane: _lane_of(x, lane))
 overload(exponent)(lambda x: lambda x: _exponent(x))

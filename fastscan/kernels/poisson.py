@@ -36,7 +36,6 @@ from fastscan.kernels.counted import (
 from fastscan.kernels.gaussian import parabola, registers, sums_derivatives
 from fastscan.kernels.jit import Kernel, inner, jit
 from fastscan.kernels.lanes import LANES, empty_lanes, lane_of, lanes_of, largest, put_lanes, root, spread, where_above
-from fastscan.typing import Array
 
 TOLERANCE = 1e-14  # of decrement times change squared: about what is left of chi2 after a step
 SHORT = 0.125  # fall of what is expected in a bin, up to which a step of Newton's method can be taken as it is
@@ -52,13 +51,13 @@ AT_RATES, AT_ARRIVING, AT_EFFECTS, AT_PRODUCTS, AT_BINS, AT_EVENTS, AT_SIGNALS, 
 class Members(NamedTuple):
     """What members with counted events are made of; see `profiles`, and `places_of` for at."""
 
-    sizes: Array
-    at: Array
-    rates: Array
-    arriving: Array
-    effects: Array
-    products: Array
-    background: Array
+    sizes: np.ndarray
+    at: np.ndarray
+    rates: np.ndarray
+    arriving: np.ndarray
+    effects: np.ndarray
+    products: np.ndarray
+    background: np.ndarray
 
 
 class Point(NamedTuple):
@@ -68,41 +67,41 @@ class Point(NamedTuple):
     Gaussian members follow; of each Gaussian member there are the numbers of a parabola; centre is of each nuisance.
     """
 
-    sigma: Array
-    luminosity: Array
-    common: Array
-    parabolas: Array
-    centre: Array
+    sigma: np.ndarray
+    luminosity: np.ndarray
+    common: np.ndarray
+    parabolas: np.ndarray
+    centre: np.ndarray
 
 
 class Memory(NamedTuple):
     """What is computed of points, float64 (any, LANES); of all members, one after the other."""
 
-    polynomial: Array
-    events: Array
-    signals: Array
-    slopes: Array
-    bends: Array
-    data: Array
-    expected: Array
-    inverse: Array
-    excess: Array
-    weight: Array
-    weighted: Array
-    sums: Array
-    z: Array
-    scale: Array
-    step: Array
-    scale_step: Array
-    next_z: Array
-    next_scale: Array
-    gradient: Array
-    hessian: Array
-    local_gradient: Array
-    local_hessian: Array
+    polynomial: np.ndarray
+    events: np.ndarray
+    signals: np.ndarray
+    slopes: np.ndarray
+    bends: np.ndarray
+    data: np.ndarray
+    expected: np.ndarray
+    inverse: np.ndarray
+    excess: np.ndarray
+    weight: np.ndarray
+    weighted: np.ndarray
+    sums: np.ndarray
+    z: np.ndarray
+    scale: np.ndarray
+    step: np.ndarray
+    scale_step: np.ndarray
+    next_z: np.ndarray
+    next_scale: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray
+    local_gradient: np.ndarray
+    local_hessian: np.ndarray
 
 
-def pieces_of(points):
+def pieces_of(points: int) -> int:
     """Number of pieces that `profiles` makes of points."""
     return (points + LANES - 1) // LANES
 
