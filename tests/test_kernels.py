@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
+from test_wings import shown
 
-import fastscan
 from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import contact
 from fastscan.interactions.catalogue import load
@@ -197,8 +197,7 @@ def imported(room: str) -> list[str]:
 
 
 def test_kernels_import_numba_and_numpy_only_and_rooms_those_above_them() -> None:
-    (line,) = [line for line in (fastscan.__doc__ or "").splitlines() if line.startswith("    kernels ")]
-    _, *rooms = line.split()
+    rooms = [room.removeprefix("kernels.") for room in shown() if room.startswith("kernels.")]
     assert sorted(rooms) == sorted(path.stem for path in WING.glob("[!_]*.py"))
     for number, room in enumerate(rooms):
         inside = {"fastscan.errors", *(f"fastscan.kernels.{above}" for above in rooms[:number])}
