@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastscan.errors import warn
-from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE, profiles
 from fastscan.likelihoods.columns import turning_of
 from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
@@ -126,6 +125,8 @@ class Block:
         sets: PseudoData | None = None,
     ) -> tuple[Array, int]:
         """What `fastscan.kernels.poisson.profiles` fills at points of some columns, (points, width), and returns."""
+        from fastscan.kernels.poisson import profiles  # imported here, because other members do without a compiler
+
         given = sets or PseudoData(self.data[None], np.zeros((1, self.nuisances)), np.zeros(x.size, np.intp))
         out = np.empty((x.size, width))
         settings = (np.ascontiguousarray(each[..., column]) for each in (self.noise, self.variance, self.common))
@@ -218,7 +219,9 @@ class PoissonColumns:
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1]))
         column = np.repeat(np.arange(self.row.size), each.shape[1])
-        total = self.others.chi2(x, in_parallel)
+        total = self.others.derivatives(column, each.ravel())[0].reshape(
+            each.shape
+        )  # next to nothing beside the blocks
         for block in self.blocks:
             found, negative = block.filled(self.row[column], each.ravel(), column, 1, in_parallel)
             if negative:
@@ -239,6 +242,8 @@ class PoissonColumns:
         chi2, slope, curvature : array, shape (points,)
             chi2 is infinite, and the others nan, where nothing is expected in a bin that has data.
         """
+        from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE
+
         chi2, slope, curvature = self.others.derivatives(column, x)
         for block in self.blocks:
             found, _ = block.filled(self.row[column], x, column, NUISANCES)
@@ -254,6 +259,8 @@ class PoissonColumns:
             Those in common first; then, of each member, that of the signal's normalisation, those of its shapes, and
             those of the background.
         """
+        from fastscan.kernels.poisson import NUISANCES
+
         row = self.row[column]
         found = (block.filled(row, x, column, NUISANCES + block.nuisances)[0] for block in self.blocks)
         return [each[:, NUISANCES:] for each in found]
