@@ -44,7 +44,7 @@ def combined() -> Iterator[tuple[list[str], str]]:
     for number, model in enumerate(MODELS):
         yield [EXPERIMENTS[number % len(EXPERIMENTS)]], model
     yield from ((["coherent-csi", "conus", "texono"], model) for model in ("e6", "b-l", "nsi-ee", "s2w"))
-    yield from ((["cr51-lxe-c"], model) for model in ("e6", "magnetic-e"))
+    yield from ((["cr51-lxe-c"], model) for model in ("e6", "s2w"))
 
 
 @pytest.mark.parametrize(("experiments", "model"), [*combined()])
