@@ -450,12 +450,12 @@ def test_names_are_known_before_they_are_loaded() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_one_limit_imports_neither_storage_nor_scheduler() -> None:
+def test_one_limit_imports_neither_storage_nor_scheduler_nor_compiler() -> None:
     program = """
 import sys
 from fastscan.commands import cli
 cli.cli.main(["limit", "coherent-csi", "chi"], standalone_mode=False)
-heavy = {"zarr", "dask", "distributed", "xarray"} & set(sys.modules)
+heavy = {"zarr", "dask", "distributed", "xarray", "numba", "scipy.special"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -19,7 +19,7 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import contact
 from fastscan.interactions.catalogue import load
 from fastscan.interactions.standard_model import couplings, features
-from fastscan.kernels import arithmetic, blocks, jit, polynomials
+from fastscan.kernels import arithmetic, blocks, jit, polynomials, squares
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.gaussian import between_extrema
@@ -65,16 +65,15 @@ def test_columns_and_blocks_agree_to_the_last_bit() -> None:
 
 
 def test_derivatives_at_points_of_columns() -> None:
-    """Threads change no bit, chi2 is that of `chi2_columns`, and differences over a small step are the others."""
+    """chi2 is that of `chi2_columns`, and differences over a small step are the others."""
     one = likelihood.build([experiments.load(name) for name in ("conus", "coherent-csi")], load("e6"), {"beta": BETA})
     columns, _ = one.columns(np.arange(BETA.size)[:, None], {"sigma_sys": np.array([0.0, 0.1, 0.3])})
     column, x = (index.ravel() for index in np.meshgrid(np.arange(columns.row.size), GAMMA))
-    shared = columns.sums, columns.row, columns.noise, columns.variance, column
     chi2, slope, curvature = columns.derivatives(column, x)
-    out = np.full((3, x.size), np.nan)
-    blocks.column_derivatives.run(x.size, x.size, True, *shared, x, out)
-    assert out.tobytes() == np.stack([chi2, slope, curvature]).tobytes()
-    assert chi2 == pytest.approx(columns.chi2(GAMMA).T.ravel(), rel=1e-14, abs=1e-14)
+    each, out = np.tile(GAMMA, (columns.row.size, 1)), np.empty((columns.row.size, GAMMA.size))
+    settings = columns.noise, columns.variance
+    blocks.chi2_columns.run(columns.row.size, 1, False, columns.sums, columns.row, each, *settings, out)
+    assert chi2 == pytest.approx(out.T.ravel(), rel=1e-14, abs=1e-14)
     step = 1e-4 * x
     (above, slope_above, _), (below, slope_below, _) = (columns.derivatives(column, x + h) for h in (step, -step))
     assert slope * x == pytest.approx((above - below) / (2 * step) * x, rel=1e-5, abs=1e-5)
@@ -161,8 +160,8 @@ def test_polynomials_of_any_basis_are_sums_of_squares(features: int) -> None:
     rng = np.random.default_rng(features)
     roots = np.triu(rng.normal(size=(2, 3, 1 + features, 1 + features)))
     change = rng.normal(size=(2, 5, features, 3))
-    coefficients = polynomials.polynomials(roots[:, None], change)
-    assert coefficients.shape == (2, 5, 3, polynomials.SQUARES)
+    coefficients = squares.polynomials(roots[:, None], change)
+    assert coefficients.shape == (2, 5, 3, squares.SQUARES)
     u = np.concatenate([np.broadcast_to([1.0, 0.0, 0.0], (2, 5, 1, 3)), change], axis=2)
     v = np.einsum("msij,mrjp->mrsip", roots, u)
     for index in np.ndindex(2, 5, 3):
@@ -174,13 +173,30 @@ def test_polynomials_of_any_basis_are_sums_of_squares(features: int) -> None:
             assert polynomials.sum_of_squares(coefficients[index], x) == value
             assert slope == pytest.approx(quartic.deriv()(x), rel=1e-10)
             assert curvature == pytest.approx(quartic.deriv(2)(x), rel=1e-10)
+            without_compiler = squares.derivatives(coefficients[index], np.array(x))
+            assert without_compiler == pytest.approx((value, slope, curvature), rel=1e-10)
+
+
+@given(st.integers(1, 4), st.integers(1, 12), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=50)
+def test_no_bit_of_a_row_s_squares_depends_on_other_rows(sums: int, features: int, shared: bool, seed: int) -> None:
+    """Some features are nowhere, as flavours that a source lacks; and in some rows nothing changes."""
+    rng = np.random.default_rng(seed)
+    rows, basis = squares.ROWS + 3, 1 + features
+    roots = np.triu(rng.normal(size=(2, 1 if shared else rows, sums, basis, basis)))
+    roots[..., rng.random(basis) < 0.3] = 0.0
+    change = rng.normal(size=(2, rows, features, 3)) * (rng.random((rows, 1, 1)) < 0.9)
+    together = squares.polynomials(roots, change)
+    for row in (0, 1, squares.ROWS - 1, squares.ROWS, rows - 1):
+        own = roots if shared else roots[:, [row]]
+        assert squares.polynomials(own, change[:, [row]]).tobytes() == together[:, [row]].tobytes()
 
 
 def test_counts_that_cancel_keep_their_digits() -> None:
     """(1 - x)^2 near x = 1, where the quartic of its square has none left."""
     roots, change = np.array([[[[1.0, 0.0], [0.0, 0.0]]]]), np.zeros((1, 1, 1, 3))
     roots[0, 0, 0, 1], change[0, 0, 0] = 1.0, (0.0, -2.0, 1.0)
-    (((coefficients,),),) = polynomials.polynomials(roots[:, None], change)
+    (((coefficients,),),) = squares.polynomials(roots[:, None], change)
     x = 1 + 1e-5
     assert polynomials.sum_of_squares(coefficients, x) == pytest.approx((x - 1) ** 4, rel=1e-5)
 

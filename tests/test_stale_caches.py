@@ -16,7 +16,7 @@ PROGRAM = """
 import numpy as np
 
 from fastscan.kernels.blocks import chi2_columns
-from fastscan.kernels.polynomials import SQUARES
+from fastscan.kernels.squares import SQUARES
 
 coefficients, one = np.zeros((1, 1, 3, SQUARES)), np.ones((1, 1))
 coefficients[0, 0, 0, 0] = 7.0

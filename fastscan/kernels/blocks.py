@@ -1,20 +1,17 @@
 """chi2 at many points: `chi2_block` fills a block of a grid, `chi2_columns` computes columns one by one.
 
 Each grid point is computed by the same operations wherever its block begins or ends.  Results depend neither on
-threads nor on blocks, to the last bit, and both kernels give the same bits at the same point.  `column_derivatives`
-computes the derivatives of chi2 as well, at single points of columns.
+threads nor on blocks, to the last bit, and both kernels give the same bits at the same point.
 """
 
 import numpy as np
 
 from fastscan.kernels.arithmetic import wide_vectors
 from fastscan.kernels.gaussian import (
-    chi2_derivatives,
     chi2_point,
     column_sums,
     registers,
     settings_of,
-    sums_derivatives,
 )
 from fastscan.kernels.jit import Kernel
 
@@ -28,7 +25,7 @@ def chi2_block(coefficients, x, noise, variance, out, first, last):
     Parameters
     ----------
     coefficients : float64 (members, rows, 3, SQUARES)
-        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.squares`.  Dimensionless, as all else here.
     x : float64 (points,)
         Strengths, of either sign.
     noise, variance : float64 (members, settings)
@@ -68,7 +65,7 @@ def chi2_columns(coefficients, row, x, noise, variance, out, first, last):
     Parameters
     ----------
     coefficients : float64 (members, rows, 3, SQUARES)
-        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.squares`.  Dimensionless, as all else here.
     row : intp (columns,)
         Index of each column's row.
     x : float64 (columns, points)
@@ -94,39 +91,3 @@ def chi2_columns(coefficients, row, x, noise, variance, out, first, last):
             for p in range(x.shape[1]):
                 s_dd, det, s_mm = column_sums(own, x[i, p])
                 out[i, p] = chi2_point(s_dd, det, s_mm, t, own_noise, own_variance, out[i, p])
-
-
-@Kernel
-def column_derivatives(coefficients, row, noise, variance, column, x, out, first, last):
-    """Fill an array with chi2 and its derivatives in x at points, the pieces, that each lie in a column of their own.
-
-    Parameters
-    ----------
-    coefficients : float64 (members, rows, 3, SQUARES)
-        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
-    row : intp (columns,)
-        Index of each column's row.
-    noise, variance : float64 (members, columns)
-        1 / lam_e (inverse effective luminosity) and sigma^2 (squared relative systematic error) of each column.
-    column : intp (points,)
-        Index of each point's column.
-    x : float64 (points,)
-        Strengths, of either sign.
-    out : float64 (3, points)
-        Receives chi2, its first and its second derivative.
-    first, last : int
-        The range of points.
-
-    References
-    ----------
-    Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
-    """
-    for i in range(first, last):
-        k = column[i]
-        chi2, slope, curvature = 0.0, 0.0, 0.0
-        for n in range(coefficients.shape[0]):
-            sums = sums_derivatives(registers(coefficients[n, row[k]]), x[i])
-            t = variance[n, k] / noise[n, k]
-            value, one, two = chi2_derivatives(sums, t, noise[n, k], variance[n, k])
-            chi2, slope, curvature = chi2 + value, slope + one, curvature + two
-        out[0, i], out[1, i], out[2, i] = chi2, slope, curvature

@@ -27,7 +27,7 @@ def extrema_of(x, fall, own, noise, variance):
     fall : float64 (rungs, columns)
         Minus the slope of chi2.
     own : float64 (members, 3, SQUARES)
-        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm of the row, see `fastscan.kernels.squares`.
     noise, variance : float64 (members, columns)
         1 / lam_e and sigma^2 of each column.
 
@@ -160,7 +160,7 @@ def crossings(
     Parameters
     ----------
     coefficients : float64 (members, rows, 3, SQUARES)
-        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.squares`.  Dimensionless, as all else here.
     ladder : float64 (rungs,)
         x in units of each row's scale, ascending, so fine that no two extrema of a column lie between neighbours; below
         0 too where x can be.

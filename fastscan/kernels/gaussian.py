@@ -90,7 +90,7 @@ def registers(coefficients):
     Parameters
     ----------
     coefficients : float64 (3, SQUARES)
-        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.squares`.
 
     Returns
     -------

@@ -636,7 +636,7 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, ou
     change : float64 (members, rows, features, 3)
         Change of each feature from its Standard Model value as a polynomial in x.
     others : tuple
-        Of the Gaussian members: their sums, float64 (members, rows, 3, SQUARES), see `fastscan.kernels.polynomials`,
+        Of the Gaussian members: their sums, float64 (members, rows, 3, SQUARES), see `fastscan.kernels.squares`,
         and the sums of their squared data over the variance, float64 (members, rows).
     row : intp (points,)
     x : float64 (points,)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastscan.errors import warn
-from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE, columns_for, pieces_of, profiles
 from fastscan.likelihoods.columns import turning_of
 from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
@@ -126,6 +125,8 @@ class Block:
         sets: PseudoData | None = None,
     ) -> tuple[Array, int]:
         """What `fastscan.kernels.poisson.profiles` fills at points of some columns, (points, width), and returns."""
+        from fastscan.kernels.poisson import pieces_of, profiles  # imported here: other members need no compiler
+
         given = sets or PseudoData(self.data[None], np.zeros((1, self.nuisances)), np.zeros(x.size, np.intp))
         out = np.empty((x.size, width))
         settings = (np.ascontiguousarray(each[..., column]) for each in (self.noise, self.variance, self.common))
@@ -184,6 +185,8 @@ def _products(effects: Array) -> Array:
 
 def _table(lines: Array) -> Array:
     """Lines of numbers side by side, shape (bins, columns), with columns of zeros after them as kernels ask for it."""
+    from fastscan.kernels.poisson import columns_for
+
     table = np.zeros((lines.shape[1], columns_for(len(lines))))
     table[:, : len(lines)] = lines.T
     return table
@@ -239,7 +242,9 @@ class PoissonColumns:
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1]))
         column = np.repeat(np.arange(self.row.size), each.shape[1])
-        total = self.others.chi2(x, in_parallel)
+        total = self.others.derivatives(column, each.ravel())[0].reshape(
+            each.shape
+        )  # next to nothing beside the blocks
         for block in self.blocks:
             found, negative = block.filled(self.row[column], each.ravel(), column, 1, in_parallel)
             if negative:
@@ -260,6 +265,8 @@ class PoissonColumns:
         chi2, slope, curvature : array, shape (points,)
             chi2 is infinite, and the others nan, where nothing is expected in a bin that has data.
         """
+        from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE
+
         chi2, slope, curvature = self.others.derivatives(column, x)
         for block in self.blocks:
             found, _ = block.filled(self.row[column], x, column, NUISANCES)
@@ -275,6 +282,8 @@ class PoissonColumns:
             Those in common first; then, of each member, that of the signal's normalisation, those of its shapes, and
             those of the background.
         """
+        from fastscan.kernels.poisson import NUISANCES
+
         row = self.row[column]
         found = (block.filled(row, x, column, NUISANCES + block.nuisances)[0] for block in self.blocks)
         return [each[:, NUISANCES:] for each in found]
