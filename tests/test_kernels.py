@@ -3,7 +3,6 @@
 import ast
 import itertools
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import llvmlite.binding
@@ -19,7 +18,7 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import contact
 from fastscan.interactions.catalogue import load
 from fastscan.interactions.standard_model import couplings, features
-from fastscan.kernels import arithmetic, blocks, jit, polynomials, squares
+from fastscan.kernels import blocks, jit, polynomials, squares
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.gaussian import between_extrema
@@ -115,12 +114,6 @@ def test_a_crossing_does_not_depend_on_the_columns_beside_it() -> None:
     for column in range(0, 2400, 7):
         alone = found(np.array([column]))
         assert [values.tobytes() for values in alone] == [values[[column]].tobytes() for values in together]
-
-
-@given(st.floats(1e-300, 1e300))
-def test_reciprocal(x: float) -> None:
-    error = Fraction(arithmetic.reciprocal(x)) * Fraction(x) - 1
-    assert abs(error) < 4e-16
 
 
 @needs_compiler

@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastscan
+from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.cholesky import factorise, put_solution
 from fastscan.kernels.counted import put_sums
 from fastscan.kernels.jit import jit
@@ -24,6 +26,7 @@ from fastscan.kernels.lanes import (
     put_lanes,
     root,
     where_above,
+    write_lanes,
 )
 from fastscan.typing import Array
 
@@ -41,7 +44,13 @@ def put_all(x, y, number, out):
     put_lanes(out, 5, where_above(a, b, a, number))
     put_lanes(out, 6, number / a)
     put_lanes(out, 7, number)
+    put_lanes(out, 8, fma(a, number, b))
     return largest(a), lane_of(b, 3)
+
+
+@jit
+def write(x, first, out):
+    write_lanes(out, first, lanes_of(x, 0))
 
 
 @jit
@@ -63,11 +72,12 @@ def sums(weights, table, out):
 
 @given(eights, eights, st.floats(-1e6, 1e6))
 def test_each_lane_is_a_number(x: Array, y: Array, number: float) -> None:
-    out = np.empty((8, LANES))
+    out = np.empty((9, LANES))
     found = put_all(x[None], y[None], number, out)
     with np.errstate(all="ignore"):
         expected = [x + y, x - number, number * y, x / y, np.sqrt(x * x), np.where(x > y, x, number), number / x]
-    np.testing.assert_array_equal(out, [*expected, np.full(LANES, number)])
+        fused = [float(Fraction(one) * Fraction(number) + Fraction(other)) for one, other in zip(x, y, strict=True)]
+    np.testing.assert_array_equal(out, [*expected, np.full(LANES, number), fused])
     assert found == (x.max(), y[3])
 
 
@@ -80,10 +90,17 @@ def test_logarithms(large: list[float], near: float) -> None:
     assert out == pytest.approx(expected, rel=4.5e-16, abs=0)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_lanes_are_written_anywhere(dtype: str) -> None:
+    x, out = np.linspace(0, 1, LANES)[None] / 3, np.zeros(LANES + 5, dtype)
+    write(x, 3, out)
+    np.testing.assert_array_equal(out, [0, 0, 0, *x[0].astype(dtype), 0, 0])
+
+
 def test_a_lane_that_is_not_a_number_counts_for_nothing() -> None:
     x = np.full((1, LANES), np.nan)
     x[0, 2] = -5.0
-    assert put_all(x, x, 1.0, np.empty((8, LANES)))[0] == -5.0
+    assert put_all(x, x, 1.0, np.empty((9, LANES)))[0] == -5.0
 
 
 @pytest.mark.parametrize("size", [1, 4, 9])

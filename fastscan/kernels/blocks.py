@@ -7,20 +7,57 @@ threads nor on blocks, to the last bit, and both kernels give the same bits at t
 import numpy as np
 
 from fastscan.kernels.arithmetic import wide_vectors
-from fastscan.kernels.gaussian import (
-    chi2_point,
-    column_sums,
-    registers,
-    settings_of,
-)
-from fastscan.kernels.jit import Kernel
+from fastscan.kernels.gaussian import column_sums, fraction, registers
+from fastscan.kernels.jit import Kernel, inner, jit
+from fastscan.kernels.lanes import LANES, empty_lanes, lane_of, lanes_of, spread, write_lanes
+
+TOGETHER = 4  # lines of a block that are computed together
+
+
+@jit
+def side_by_side(settings):
+    """Settings of members (members, settings) as lines of lanes; the last one is in all lanes that are left."""
+    members, number = settings.shape
+    lines = (number + LANES - 1) // LANES
+    out = empty_lanes(members * lines)
+    for n in range(members):
+        for k in range(lines * LANES):
+            out[n * lines + k // LANES, k % LANES] = settings[n, min(k, number - 1)]
+    return out
+
+
+@inner
+def put_sums_of_lines(coefficients, x, line, last, out):
+    """S_dd, D and S_mm of each member on four lines, (members, 4, 3); the last line stands for those beyond it."""
+    for n in range(coefficients.shape[0]):
+        for i in range(TOGETHER):
+            own = min(line + i, last - 1)
+            out[n, i] = column_sums(coefficients[n, own // x.size], x[own % x.size])
+
+
+@inner
+def chi2_of(sums, t, noise, variance):
+    """chi2 of a member at settings side by side, from its sums on a line; see `fraction`."""
+    excess, total = fraction(sums[0], sums[1], sums[2], t, noise, variance)
+    return excess / total
+
+
+@inner
+def write_line(out, first, count, value):
+    """Write as many lanes to a block as there are settings left."""
+    if count >= LANES:
+        write_lanes(out, first, value)
+    else:
+        for lane in range(count):
+            out[first + lane] = lane_of(value, lane)
 
 
 @Kernel
 def chi2_block(coefficients, x, noise, variance, out, first, last):
     """Fill a block of a grid with chi2: every row at every x and every setting.
 
-    A piece is a line: all settings at one x of one row.
+    A piece is a line: all settings at one x of one row.  Four lines are computed together, so that settings, of which
+    there are more than arithmetic, are read once for all of them.
 
     Parameters
     ----------
@@ -39,23 +76,26 @@ def chi2_block(coefficients, x, noise, variance, out, first, last):
     ----------
     Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
     """
-    wide_vectors()
-    members, points, settings = coefficients.shape[0], x.size, noise.shape[1]
-    t, noise, variance = settings_of(noise, variance, np.arange(settings))
-    # The last member writes its sum with the others straight to the block, which saves one pass over the block.
-    total = np.zeros(settings)
-    for line in range(first, last):
-        r, p = line // points, line % points
-        if members > 1:
-            total[:] = 0.0
-        for n in range(members - 1):
-            s_dd, det, s_mm = column_sums(coefficients[n, r], x[p])
-            for k in range(settings):
-                total[k] = chi2_point(s_dd, det, s_mm, t[n, k], noise[n, k], variance[n, k], total[k])
-        n = members - 1
-        s_dd, det, s_mm = column_sums(coefficients[n, r], x[p])
-        for k in range(settings):
-            out[r, p, k] = chi2_point(s_dd, det, s_mm, t[n, k], noise[n, k], variance[n, k], total[k])
+    members, settings = noise.shape
+    t, noise, variance = side_by_side(variance / noise), side_by_side(noise), side_by_side(variance)
+    groups, sums, flat = t.shape[0] // members, np.empty((members, TOGETHER, 3)), out.reshape(-1)
+    for line in range(first, last, TOGETHER):
+        put_sums_of_lines(coefficients, x, line, last, sums)
+        places = line, min(line + 1, last - 1), min(line + 2, last - 1), min(line + 3, last - 1)
+        for group in range(groups):
+            one, two, three, four = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+            for n in range(members):
+                at = n * groups + group
+                setting = lanes_of(t, at), lanes_of(noise, at), lanes_of(variance, at)
+                one += chi2_of(sums[n, 0], *setting)
+                two += chi2_of(sums[n, 1], *setting)
+                three += chi2_of(sums[n, 2], *setting)
+                four += chi2_of(sums[n, 3], *setting)
+            start = group * LANES
+            write_line(flat, places[0] * settings + start, settings - start, one)
+            write_line(flat, places[1] * settings + start, settings - start, two)
+            write_line(flat, places[2] * settings + start, settings - start, three)
+            write_line(flat, places[3] * settings + start, settings - start, four)
 
 
 @Kernel
@@ -90,4 +130,5 @@ def chi2_columns(coefficients, row, x, noise, variance, out, first, last):
             t = own_variance / own_noise
             for p in range(x.shape[1]):
                 s_dd, det, s_mm = column_sums(own, x[i, p])
-                out[i, p] = chi2_point(s_dd, det, s_mm, t, own_noise, own_variance, out[i, p])
+                excess, total = fraction(s_dd, det, s_mm, t, own_noise, own_variance)
+                out[i, p] += excess / total

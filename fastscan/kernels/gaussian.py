@@ -15,14 +15,14 @@ with the nuisance minimised out; there it reads chi2 = S_dd - sigma^2 (sum d m)^
 
 import numpy as np
 
-from fastscan.kernels.arithmetic import fma, reciprocal
+from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import jit
 from fastscan.kernels.polynomials import derivatives, sum_of_squares, with_slope
 
 
 @jit
-def chi2_factors(s_dd, det, s_mm, t, noise, variance):
-    """The two factors whose product is chi2.
+def fraction(s_dd, det, s_mm, t, noise, variance):
+    """chi2 of one member as a fraction.
 
     Every term is at least zero, and sigma = 0 is a regular point.
 
@@ -30,30 +30,23 @@ def chi2_factors(s_dd, det, s_mm, t, noise, variance):
     ----------
     s_dd, det, s_mm : float64
         The sums S_dd, D and S_mm.
-    t : float64
+    t : float64 or lanes
         variance / noise.
-    noise : float64
+    noise : float64 or lanes
         1 / lam_e, the inverse of the effective luminosity.
-    variance : float64
+    variance : float64 or lanes
         sigma^2, the square of the relative systematic error.
 
     Returns
     -------
-    excess, over : float64
-        S_dd + D t, and 1 / (noise + S_mm variance).
+    excess, total : float64 or lanes
+        S_dd + D t, and noise + S_mm variance.
 
     References
     ----------
     Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
     """
-    return fma(det, t, s_dd), reciprocal(fma(s_mm, variance, noise))
-
-
-@jit
-def chi2_point(s_dd, det, s_mm, t, noise, variance, others):
-    """chi2 of one member, added to that of the others; arguments as of `chi2_factors`."""
-    excess, over = chi2_factors(s_dd, det, s_mm, t, noise, variance)
-    return fma(excess, over, others)
+    return fma(det, t, s_dd), fma(s_mm, variance, noise)
 
 
 @jit
@@ -152,7 +145,8 @@ def chi2_derivatives(sums, t, noise, variance):
     value, slope, curvature : float64
     """
     s_dd, det, s_mm = sums
-    excess, over = chi2_factors(s_dd[0], det[0], s_mm[0], t, noise, variance)
+    excess, total = fraction(s_dd[0], det[0], s_mm[0], t, noise, variance)
+    over = 1.0 / total
     value = excess * over
     slope = fma(-value * variance, s_mm[1], fma(det[1], t, s_dd[1])) * over
     curvature = fma(-variance, fma(2.0 * slope, s_mm[1], value * s_mm[2]), fma(det[2], t, s_dd[2])) * over

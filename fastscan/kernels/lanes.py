@@ -1,7 +1,7 @@
 """Lanes: several float64 numbers side by side in one vector register, one of each of as many points.
 
-`lanes_of` reads them from a line of an array and `put_lanes` writes them back; + - * / and `root`, `where_above` and
-`logarithm` work on all at once, each as on a single number, so that no lane depends on the others.  A plain number
+`lanes_of` reads them from a line of an array and `put_lanes` writes them back; + - * / and `fma`, `root`, `where_above`
+and `logarithm` work on all at once, each as on a single number, so that no lane depends on the others.  A plain number
 beside lanes stands for as many equal ones.  A compiler turns a loop into vectors where it sees that it may, and then
 keeps sums in memory; a kernel that says it itself keeps them in registers.  Where numba is switched off, lanes are
 arrays.
@@ -17,6 +17,7 @@ from numba.core.cgutils import get_or_insert_function
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, overload, register_model
 
+from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import jit
 
 LANES = 8  # float64 in a register of AVX-512, or two of AVX2
@@ -101,6 +102,11 @@ def put_lanes(array, line, value):
     array[line] = value
 
 
+def write_lanes(array, first, value):
+    """Write lanes to an array of shape (any,) of float64 or float32, from a first number on."""
+    array[first : first + LANES] = value
+
+
 def spread(number):
     """Lanes that are all equal to a number."""
     return np.full(LANES, number)
@@ -164,6 +170,19 @@ def _put_lanes(context, array, line, value):
 
 
 @intrinsic
+def _write_lanes(context, array, first, value):
+    def generate(target, builder, signed, arguments):
+        data = target.make_array(signed.args[0])(target, builder, arguments[0]).data
+        place, number = builder.gep(data, [arguments[1]]), arguments[2]
+        if signed.args[0].dtype == types.float32:
+            number = builder.fptrunc(number, ir.VectorType(ir.FloatType(), LANES))
+        builder.store(number, builder.bitcast(place, number.type.as_pointer()), align=4)
+        return target.get_dummy_value()
+
+    return types.none(array, types.intp, value), generate
+
+
+@intrinsic
 def _spread_number(context, number):
     return lanes_type(number), lambda target, builder, signed, arguments: _as_vector(
         target, builder, arguments[0], signed.args[0]
@@ -178,6 +197,16 @@ def _root(context, x):
         return builder.call(function, arguments)
 
     return lanes_type(x), generate
+
+
+@intrinsic
+def _fma(context, a, b, c):
+    def generate(target, builder, signed, arguments):
+        each = [_as_vector(target, builder, *both) for both in zip(arguments, signed.args, strict=True)]
+        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+        return builder.call(get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f64"), each)
+
+    return lanes_type(a, b, c), generate
 
 
 @intrinsic
@@ -229,7 +258,16 @@ def _mantissa(context, x):
 
 overload(lanes_of)(lambda array, line: lambda array, line: _lanes_of(array, line))
 overload(put_lanes)(lambda array, line, value: lambda array, line, value: _put_lanes(array, line, value))
+overload(write_lanes)(lambda array, first, value: lambda array, first, value: _write_lanes(array, first, value))
 overload(spread)(lambda number: lambda number: _spread_number(number))
+
+
+@overload(fma)
+def _fma_of_lanes(a, b, c):
+    if any(isinstance(kind, Lanes) for kind in (a, b, c)):
+        return lambda a, b, c: _fma(a, b, c)
+
+
 overload(root)(lambda x: lambda x: _root(x))
 overload(where_above)(lambda x, y, one, other: lambda x, y, one, other: _where_above(x, y, one, other))
 overload(largest)(lambda x: lambda x: _largest(x))
