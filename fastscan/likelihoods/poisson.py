@@ -242,9 +242,8 @@ class PoissonColumns:
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1]))
         column = np.repeat(np.arange(self.row.size), each.shape[1])
-        total = self.others.derivatives(column, each.ravel())[0].reshape(
-            each.shape
-        )  # next to nothing beside the blocks
+        others, _, _ = self.others.derivatives(column, each.ravel())  # next to nothing beside the blocks
+        total = others.reshape(each.shape)
         for block in self.blocks:
             found, negative = block.filled(self.row[column], each.ravel(), column, 1, in_parallel)
             if negative:
