@@ -88,7 +88,8 @@ def roots(function: Function, brackets: Brackets, *, extrema: bool) -> Roots:
             found[:, moving] = value, slope, curvature
             moving = moving[~done]
         value, slope, curvature = found
-        return Roots(place, value + step * (slope + 0.5 * step * curvature), curvature)
+        change = step * (slope + 0.5 * step * curvature)
+        return Roots(place, value + np.where(np.isfinite(change), change, 0.0), curvature)
 
 
 def _to_crossing(at: Array, width: Array, found: Derivatives, rises: BoolArray) -> tuple[Array, BoolArray]:

@@ -24,7 +24,7 @@ from fastscan.likelihoods.columns import Columns
 from fastscan.limits.brackets import EVEN, Brackets, Derivatives, Roots, roots
 from fastscan.typing import Array, BoolArray, IntArray
 
-LADDER = np.geomspace(1e-9, 1e6, 24)  # x in units of a row's scale: 3 rungs for a factor of a hundred
+LADDER = np.geomspace(1e-9, 1e6, 16)  # x in units of a row's scale: a rung for every factor of ten
 TOGETHER = 2**17  # rungs of so many are computed at once, which bounds the memory
 SHALLOWEST = 1e-6  # of a pair of extrema that is looked for between rungs, in chi2
 MOST_HALVINGS = 20  # of the way from one rung to the next; the columns of the package need up to 5
@@ -63,7 +63,7 @@ class _Points(NamedTuple):
     curvature: Array
 
     def at(self, chosen: IntArray | slice) -> "_Points":
-        return _Points(*(each[chosen] for each in self))
+        return _Points(self.column[chosen], *(each[chosen] for each in self[1:]))
 
     def rises_after(self) -> BoolArray:
         """Whether chi2 rises after each point; from infinity it falls."""
@@ -75,14 +75,30 @@ class _Points(NamedTuple):
         rises: BoolArray = (self.slope > 0) | ((self.slope == 0) & (self.curvature < 0)) | np.isinf(self.chi2)
         return rises
 
+    def lowest(self) -> Array:
+        """The smallest chi2 of each column."""
+        lowest: Array = np.minimum.reduceat(self.chi2, self.first())
+        return lowest
+
+    def highest(self) -> Array:
+        """The largest chi2 of each column."""
+        highest: Array = np.maximum.reduceat(self.chi2, self.first())
+        return highest
+
+    def first(self) -> IntArray:
+        """The first point of each column; every column has one at 0."""
+        return np.flatnonzero(np.diff(self.column, prepend=-1))
+
+    def within(self, farthest: Array) -> "_Points":
+        """The points of each column on either side of 0 up to some u of its own."""
+        return self.at(np.flatnonzero(np.abs(self.u) <= farthest[self.column]))
+
     def gaps(self) -> "_Gaps":
         """The gaps between neighbours, from the last point of a column to the first of the next too."""
         return _Gaps(self.at(slice(None, -1)), self.at(slice(1, None)))
 
-    def with_others(self, others: "_Points", after: IntArray) -> "_Points":
+    def among(self, others: "_Points", after: IntArray) -> "_Points":
         """Points, and others which each come after one of them, those after the same one in their own order."""
-        if not after.size:
-            return self
         order = np.insert(np.arange(self.u.size), after + 1, self.u.size + np.arange(after.size))
         return _joined(self, others).at(order)
 
@@ -120,6 +136,11 @@ class _Gaps(NamedTuple):
         on_ladder: BoolArray = self.in_column() & (self.low.u >= -END) & (self.high.u <= END)
         return on_ladder
 
+    def is_infinite(self) -> BoolArray:
+        """Whether chi2 is infinite at an end; how it turns on the way there no polynomial says."""
+        is_infinite: BoolArray = np.isinf(self.low.chi2) | np.isinf(self.high.chi2)
+        return is_infinite
+
     def polynomial(self) -> Array:
         """The polynomial of degree 5 that shares chi2 and two derivatives with both points, from t = 0 to t = 1.
 
@@ -149,10 +170,8 @@ class _Gaps(NamedTuple):
         low, high, width = self.low, self.high, self.width()
         with np.errstate(invalid="ignore"):
             first, last = 0.2 * width * low.slope, 0.2 * width * high.slope
-            second, fourth = (
-                first + 0.05 * width * width * low.curvature,
-                last - 0.05 * width * width * high.curvature,
-            )
+            second = first + 0.05 * width * width * low.curvature
+            fourth = last - 0.05 * width * width * high.curvature
             third = high.chi2 - low.chi2 - (first + second + fourth + last)
             slopes = np.stack([first, second, third, fourth, last])
             turns = np.count_nonzero((slopes[1:] > 0) != (slopes[:-1] > 0), axis=0)
@@ -184,22 +203,16 @@ def _found(columns: Columns, turning: Array, delta: float, largest_x: float, sig
     """As `search`, of columns that are computed at once."""
     scale = columns.scale[columns.row]
     farthest = np.arcsinh(largest_x / scale)
-    points = _with_minima(columns, _explored(columns, turning, farthest, signed))
-    near = np.abs(points.u) <= farthest[points.column]
-    first = np.searchsorted(points.column, np.arange(columns.row.size))
-    lowest = np.minimum.reduceat(points.chi2, first)
-    deepest = np.minimum.reduceat(np.where(near, points.chi2, np.inf), first)
-    at_zero = points.chi2[points.u == 0]
+    explored = _explored(columns, turning, farthest, signed)
+    points = _with_minima(columns, explored)
+    lowest, deepest = points.lowest(), points.within(farthest).lowest()
     points = _with_maxima(columns, points, deepest + delta)
-    near = np.abs(points.u) <= farthest[points.column]
-    first = np.searchsorted(points.column, np.arange(columns.row.size))
-    highest = np.maximum.reduceat(np.where(near, points.chi2, -np.inf), first)
     column, u = _crossings(columns, points, lowest + delta)
     return Found(
         lowest,
-        at_zero,
-        highest <= deepest + delta,
-        np.bincount(column, minlength=columns.row.size),
+        explored.chi2[explored.u == 0],
+        (points.within(farthest).highest() <= deepest + delta) & (deepest < np.inf),
+        np.bincount(column, minlength=scale.size),
         scale[column] * np.sinh(u[np.lexsort((-u, column))]),
     )
 
@@ -213,9 +226,10 @@ def best_strengths(columns: Columns, largest_x: float, signed: bool) -> Array:
         As in `search`.  Where chi2 falls towards ever larger x, the largest that is looked at is the best.
     """
     scale = columns.scale[columns.row]
-    points = _with_minima(columns, _explored(columns, columns.turning(), np.arcsinh(largest_x / scale), signed))
+    explored = _explored(columns, columns.turning(), np.arcsinh(largest_x / scale), signed)
+    points = _with_minima(columns, explored)
     order = np.lexsort((np.abs(points.u), points.chi2, points.column))
-    best: Array = scale * np.sinh(points.u[order[np.searchsorted(points.column, np.arange(columns.row.size))]])
+    best: Array = scale * np.sinh(points.u[order[points.first()]])
     return best
 
 
@@ -237,20 +251,24 @@ def _rungs(columns: Columns, turning: Array, farthest: Array, signed: bool) -> t
 
 
 def _looked_at(columns: Columns, column: IntArray, u: Array) -> _Points:
-    """Points of columns, with derivatives in u = arsinh(x / scale): dx/du = sqrt(scale^2 + x^2), and d2x/du2 = x."""
+    """Points of columns, with derivatives in u = arsinh(x / scale): dx/du = sqrt(scale^2 + x^2), and d2x/du2 = x.
+
+    Where chi2 is an extremum but for rounding, its slope is 0: a rung often is the extremum itself.
+    """
     scale = columns.scale[columns.row[column]]
     x = scale * np.sinh(u)
     square = scale * scale + x * x
     chi2, slope, curvature = columns.derivatives(column, x)
-    return _Points(column, u, chi2, slope * np.sqrt(square), curvature * square + slope * x)
+    slope, curvature = slope * np.sqrt(square), curvature * square + slope * x
+    return _Points(column, u, chi2, np.where(slope * slope <= EVEN * np.abs(curvature), 0.0, slope), curvature)
 
 
 def _with_middles(columns: Columns, points: _Points) -> _Points:
     """Points, and so many between them that between neighbours chi2 turns at most once."""
     gaps = points.gaps()
-    after = np.flatnonzero(gaps.may_turn_often() & gaps.on_ladder())
+    after = np.flatnonzero((gaps.may_turn_often() | gaps.is_infinite()) & gaps.on_ladder())
     gaps = gaps.at(after)
-    middles, places = [], []
+    middles, places = [points.at(slice(0))], [after[:0]]
     for _ in range(MOST_HALVINGS):
         if not after.size:
             break
@@ -259,11 +277,9 @@ def _with_middles(columns: Columns, points: _Points) -> _Points:
         gaps = gaps.halves(middles[-1])
         doubtful = np.flatnonzero(gaps.may_turn_often())
         gaps, after = gaps.at(doubtful), np.tile(after, 2)[doubtful]
-    if not middles:
-        return points
     others, after = _joined(*middles), np.concatenate(places)
     order = np.lexsort((others.u, after))
-    return points.with_others(others.at(order), after[order])
+    return points.among(others.at(order), after[order])
 
 
 def _with_minima(columns: Columns, points: _Points) -> _Points:
@@ -290,7 +306,7 @@ def _with_extrema(columns: Columns, points: _Points, after: IntArray) -> _Points
     uneven = np.flatnonzero(~(change <= EVEN))  # it is nan where chi2 is infinite
     gaps, none = gaps.at(uneven), np.zeros(uneven.size)
     found = _roots(columns, gaps, none, gaps.high.rises_before(), extrema=True)
-    return points.with_others(_Points(gaps.low.column, found.place, found.value, none, found.curvature), after[uneven])
+    return points.among(_Points(gaps.low.column, found.place, found.value, none, found.curvature), after[uneven])
 
 
 def _crossings(columns: Columns, points: _Points, level: Array) -> tuple[IntArray, Array]:
