@@ -83,7 +83,8 @@ def roots(function: Function, brackets: Brackets, *, extrema: bool) -> Roots:
             a, b = np.where(beyond, low[moving], at), np.where(beyond, at, high[moving])
             following, done = towards(at, b - a, (value, slope, curvature), rises)
             safe = (a <= following) & (following <= b) & (np.abs(following - at) <= 0.5 * np.abs(step[moving]))
-            following = np.where(safe, following, np.where(done, np.fmax(a, np.fmin(following, b)), 0.5 * (a + b)))
+            last = np.fmax(a, np.fmin(following, b))  # beyond an end of its bracket a root is by rounding only
+            following = np.where(safe, following, np.where(done, last, 0.5 * (a + b)))
             low[moving], high[moving], place[moving], step[moving] = a, b, following, following - at
             found[:, moving] = value, slope, curvature
             moving = moving[~done]

@@ -287,7 +287,7 @@ def _with_minima(columns: Columns, points: _Points) -> _Points:
     gaps = points.gaps()
     turns = ~gaps.low.rises_after() & gaps.high.rises_before()
     finite = np.minimum(gaps.low.chi2, gaps.high.chi2) < np.inf
-    return _with_extrema(columns, points, np.flatnonzero(turns & finite & gaps.on_ladder()))
+    return _with_extrema(columns, points, np.flatnonzero(turns & finite & gaps.in_column()))
 
 
 def _with_maxima(columns: Columns, points: _Points, level: Array) -> _Points:
@@ -296,7 +296,7 @@ def _with_maxima(columns: Columns, points: _Points, level: Array) -> _Points:
     turns = gaps.low.rises_after() & ~gaps.high.rises_before()
     own = level[gaps.low.column]
     below = (np.maximum(gaps.low.chi2, gaps.high.chi2) <= own) & (own < np.inf)
-    return _with_extrema(columns, points, np.flatnonzero(turns & below & gaps.on_ladder()))
+    return _with_extrema(columns, points, np.flatnonzero(turns & below & gaps.in_column()))
 
 
 def _with_extrema(columns: Columns, points: _Points, after: IntArray) -> _Points:
