@@ -67,8 +67,8 @@ class OfAnotherKind:
     def some(self, chosen: IntArray) -> Self:
         return replace(self, gaussian=self.gaussian.some(chosen))
 
-    def chi2(self, x: Array) -> Array:
-        return self.gaussian.chi2(x)
+    def chi2(self, x: Array, in_parallel: bool | None = None) -> Array:
+        return self.gaussian.chi2(x, in_parallel)
 
     def derivatives(self, column: IntArray, x: Array) -> Derivatives:
         self.points.append(x.size)
@@ -162,7 +162,7 @@ class Synthetic:
     def some(self, chosen: IntArray) -> Self:
         return replace(self, functions=tuple(self.functions[number] for number in chosen))
 
-    def chi2(self, x: Array) -> Array:
+    def chi2(self, x: Array, in_parallel: bool | None = None) -> Array:
         return np.stack([function(x)[0] for function in self.functions])
 
     def derivatives(self, column: IntArray, x: Array) -> Derivatives:
