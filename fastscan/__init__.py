@@ -29,7 +29,7 @@ stands above it:
                   reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
                   form_factors  targets  experiment  data_sets  reading  catalogue
     likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  likelihood
-    limits        confidence  doubts  points  search  crossings  limits  compared  toys
+    limits        confidence  doubts  points  brackets  search  crossings  limits  compared  toys
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown  fits

@@ -149,6 +149,7 @@ def test_planes_show_what_is_stored(stored: zarr.Group) -> None:
         assert plane.values.min() >= 0
 
 
+@pytest.mark.parametrize("stored", ["b-l"], indirect=True)  # commands take seconds, whatever the model
 def test_verify_computes_every_chunk_again_and_sees_damage(stored: zarr.Group, tmp_path: Path) -> None:
     place = tmp_path / "copy.zarr"
     shutil.copytree(str(stored.store.root), place)  # type: ignore[attr-defined]
@@ -165,6 +166,7 @@ def test_verify_computes_every_chunk_again_and_sees_damage(stored: zarr.Group, t
     assert chunks(place) == before
 
 
+@pytest.mark.parametrize("stored", ["b-l"], indirect=True)  # commands take seconds, whatever the model
 def test_pieces_threads_and_processes_change_nothing(stored: zarr.Group, tmp_path: Path) -> None:
     whole = chunks(Path(str(stored.store.root)))  # type: ignore[attr-defined]
     grid = tmp_path / "grid.toml"
@@ -180,7 +182,7 @@ def test_pieces_threads_and_processes_change_nothing(stored: zarr.Group, tmp_pat
 def test_a_scan_that_is_killed_is_continued(tmp_path: Path) -> None:
     grid, places = tmp_path / "grid.toml", (tmp_path / "killed.zarr", tmp_path / "whole.zarr")
     text = (
-        grid_of("b-l").replace("num = 5", "num = 60").replace('"coherent-lar-2020", "coherent-ge"]', '"coherent-ge"]')
+        grid_of("b-l").replace("num = 5", "num = 30").replace('"coherent-lar-2020", "coherent-ge"]', '"coherent-ge"]')
     )
     text = text.replace('[combine.both]\nexperiments = ["coherent-csi-2021", "coherent-lar-2020"]\n', "")
     grid.write_text(f'{text}\n[store]\nchunk = "1 KiB"\n')
@@ -232,6 +234,7 @@ def test_counted_events_that_do_not_fit_are_refused(stored: zarr.Group) -> None:
             store._require_counted(wrong)
 
 
+@pytest.mark.parametrize("stored", ["b-l"], indirect=True)  # commands take seconds, whatever the model
 def test_a_store_whose_counted_events_are_damaged_is_told(stored: zarr.Group, tmp_path: Path) -> None:
     place = tmp_path / "copy.zarr"
     shutil.copytree(str(stored.store.root), place)  # type: ignore[attr-defined]

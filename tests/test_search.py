@@ -11,12 +11,14 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
 
+import fastscan
 from fastscan import experiments
 from fastscan.errors import ExperimentError
 from fastscan.experiments.poisson import Poisson
 from fastscan.interactions.catalogue import load
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.poisson import PoissonColumns
 from fastscan.limits import search as searching
 from fastscan.limits.crossings import find_crossings, infimum
 from fastscan.limits.search import LADDER, Found, search
@@ -65,8 +67,8 @@ class OfAnotherKind:
     def some(self, chosen: IntArray) -> Self:
         return replace(self, gaussian=self.gaussian.some(chosen))
 
-    def chi2(self, x: Array) -> Array:
-        return self.gaussian.chi2(x)
+    def chi2(self, x: Array, in_parallel: bool | None = None) -> Array:
+        return self.gaussian.chi2(x, in_parallel)
 
     def derivatives(self, column: IntArray, x: Array) -> Derivatives:
         self.points.append(x.size)
@@ -104,7 +106,22 @@ def test_gaussian_columns_of_every_experiment(name: str) -> None:
             continue
         require_what_the_kernel_finds(searched, model)
         points, columns = points + sum(searched.points), columns + 2 * searched.row.size
-    assert 30 * columns < points < 110 * columns  # of which the rungs are 32, or 64 where x has either sign
+    assert 15 * columns < points < 60 * columns  # of which the rungs are 18, or 35 where x has either sign
+
+
+@pytest.mark.parametrize("model", ["universal", "b-l"])
+def test_few_points_of_counted_events_are_computed(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed, derivatives = [], PoissonColumns.derivatives
+
+    def counting(self: PoissonColumns, column: IntArray, x: Array) -> Derivatives:
+        computed.append(x.size)
+        return derivatives(self, column, x)
+
+    monkeypatch.setattr(PoissonColumns, "derivatives", counting)
+    masses = np.geomspace(1e-3, 1.0, 40)  # GeV
+    _, status = fastscan.limit("coherent-csi-2021", model, m_zprime=masses, with_status=True)
+    assert (status != "no_sensitivity").all()
+    assert sum(computed) <= 45 * masses.size
 
 
 @pytest.mark.parametrize("model", ["e6", "universal", "le-ltau", "nsi-ee", "nsi-mumu"])
@@ -145,7 +162,7 @@ class Synthetic:
     def some(self, chosen: IntArray) -> Self:
         return replace(self, functions=tuple(self.functions[number] for number in chosen))
 
-    def chi2(self, x: Array) -> Array:
+    def chi2(self, x: Array, in_parallel: bool | None = None) -> Array:
         return np.stack([function(x)[0] for function in self.functions])
 
     def derivatives(self, column: IntArray, x: Array) -> Derivatives:
@@ -236,10 +253,11 @@ def test_three_crossings() -> None:
 
 @pytest.mark.parametrize("size", [1e-4, 1.0, 1e8])
 def test_a_dip_between_two_rungs(size: float) -> None:
-    """chi2 rises at both rungs, and turns twice between them; its slope is (x - 1.5) (x - 2.2)."""
-    assert not ((LADDER > 1.01) & (LADDER < 3.1)).any()
-    powers = size * np.array([0.0, 3.3, -1.85, 1 / 3])
-    top, bottom = (np.polynomial.polynomial.polyval(x, powers) for x in (1.5, 2.2))
+    """chi2 rises at both rungs, and turns twice between them; its slope is (x - turns[0]) (x - turns[1])."""
+    low, high = LADDER[np.searchsorted(LADDER, 0.5) :][:2]
+    turns = low + np.array([0.3, 0.6]) * (high - low)
+    powers = size * np.array([0.0, turns.prod(), -turns.sum() / 2, 1 / 3])
+    top, bottom = (np.polynomial.polynomial.polyval(x, powers) for x in turns)
     delta = (top + bottom) / 2
     found = one(polynomial(*powers), delta)
     expected = np.sort(np.roots([*powers[:0:-1], -delta]))[::-1]
@@ -265,6 +283,13 @@ def test_chi2_that_becomes_infinite() -> None:
     assert (found.lowest[0], found.flat[0]) == (pytest.approx(0.0, abs=1e-12), False)
 
 
+def test_chi2_that_falls_until_it_becomes_infinite() -> None:
+    """So few events that at no number below x = 1 more are seen than expected, and from there on it is impossible."""
+    found = one(counted(np.array([1e-30]), np.array([1.0]), np.array([-1.0])), delta=1.0)
+    assert found.x == pytest.approx([1.0, 0.5], rel=1e-9)
+    assert found.lowest[0] == pytest.approx(0.0, abs=1e-12)
+
+
 def test_chi2_that_is_infinite_at_first() -> None:
     """Events of which the Standard Model expects none; new physics makes as many at x = 2."""
     chi2 = counted(np.array([10.0]), np.array([-10.0]), np.array([10.0]))
@@ -277,7 +302,7 @@ def test_chi2_that_is_infinite_at_first() -> None:
 
 def test_chi2_that_is_infinite_everywhere() -> None:
     found = find_crossings(Synthetic((counted(np.array([10.0]), np.array([0.0])),)), DELTA, LARGEST, signed=True)
-    assert (found.x.size, found.flat[0], found.sm_allowed[0]) == (0, True, True)
+    assert (found.x.size, found.flat[0], found.sm_allowed[0]) == (0, False, False)
 
 
 def test_chi2_that_is_infinite_between_two_valleys() -> None:
@@ -305,6 +330,11 @@ bins_of = st.lists(
 @given(bins_of, st.booleans(), st.one_of(st.just(0.0), st.floats(-2.0, 2.0)), st.floats(0.7, 1.3))
 @example([(100.0, -2.0, 0.0, 0.0)], False, 0.0, 1.0)  # an island around the strength at which the sign is turned
 @example([(100.0, 2.0, 0.0, 1000.0), (100.0, -1.0, 0.0, 0.0)], True, 0.5, 1.0)
+@example([(13.0, 2.0, 1.0, 3.0)], True, 0.0, 1.0)  # the barrier between two valleys is a rung, but for rounding
+@example([(1.5, -0.5, 0.5, 0.0)], False, 0.0, 1.0)  # or exactly
+@example([(136.9160595065896, 0.9375, 1.0, 0.0)], True, 0.0, 0.75)
+@example([(555.0, -1.0, 0.0, 0.0), (13.0, -2.5, 0.0, 0.0)], False, 1.07, 0.83)  # a valley between two infinite rungs
+@example([(2372.0, -2.5, 1.0, 1000.0), (1.5, -1.036, 0.0, 0.0)], False, 0.0, 1.145)  # behind a barrier, and before one
 @settings(max_examples=60)
 def test_counted_events_are_what_a_scan_finds(bins: Bins, signed: bool, true: float, factor: float) -> None:
     s, k, m, b = np.array(bins).T

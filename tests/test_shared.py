@@ -132,7 +132,7 @@ def test_csi_and_argon_are_a_joint_fit(independent: bool) -> None:
     joint, rng = built(found, "nsi-mumu-u"), np.random.default_rng(0)
     assert joint.shared == ("flux-sns",)
     joint = joint.independent() if independent else joint
-    for _ in range(20):
+    for _ in range(8):
         x, sigma = rng.normal() * 10 ** rng.uniform(-1, 1) * joint.scale[0], rng.uniform(0.02, 0.3)
         ours = joint.chi2(np.array([x]), np.zeros(1, int), {"sigma_sys": sigma})[0]
         flux = [0.0, 0.0] if independent else [FLUX, FLUX]

@@ -69,7 +69,8 @@ def find_crossings(columns: Columns, delta: float, largest_x: float, signed: boo
         found = _found(columns, delta, largest_x, signed, int(found.number.max()))
     column = np.repeat(np.arange(found.number.size), found.number)
     real = np.abs(found.x) <= largest_x
-    return Crossings(column[real], found.x[real], found.at_zero <= found.lowest + delta, found.flat)
+    sm_allowed = (found.at_zero <= found.lowest + delta) & (found.lowest < np.inf)  # nothing is, where all is infinite
+    return Crossings(column[real], found.x[real], sm_allowed, found.flat)
 
 
 def infimum(columns: Columns, largest_x: float, signed: bool = False) -> Array:

@@ -1,30 +1,34 @@
 """The search for crossings along columns of any kind, such as those of counted events.
 
 The chi2 of counted events is a minimisation at every point, so columns are computed at few.  They begin with the rungs
-of a coarse ladder and with the strengths at which a column may turn.  Where the polynomial of degree 5 that shares chi2
-and two derivatives with neighbouring points turns more than once between them, a point is added in the middle.  After
-that every change of the slope's sign is one extremum, which is refined, and becomes a point.  Between points chi2 is
-monotonic, so each crossing has a bracket, and is refined there.
+of a coarse ladder and with the strengths at which a column may turn.  Between neighbouring points chi2 is taken for the
+polynomial of degree 5 that shares its value and two derivatives with both.  Where that may turn more than once, a point
+is added in the middle.  After that every change of the slope's sign is one extremum.  Minima are refined, and become
+points; so are maxima that may rise above the level from below it.  Now each crossing has a bracket, and is refined
+there.
+
+All this is done along u = arsinh(x / scale), with the scale of a row: it is x in units of the scale where x is smaller,
+and a logarithm where x is larger.  Along u chi2 changes its shape over a distance of about 1, however small or large x
+is, so that the polynomials say nearly where to look.
 
 Points of many columns are computed together, but no number depends on the columns beside it, to the last bit: all is
 done element by element, and each bracket stands still once it is done.  Where chi2 is infinite, because something is
 observed where nothing is predicted, it is above every level, and falls from there and rises to there.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from fastscan.likelihoods.columns import Columns
+from fastscan.limits.brackets import EVEN, Brackets, Derivatives, Roots, roots
 from fastscan.typing import Array, BoolArray, IntArray
 
-LAST_STEP = 1e-8  # relative to x: the error after a Newton step is about the step's square, here below rounding
-LADDER = np.geomspace(1e-9, 1e6, 31)  # x in units of a row's scale: 2 rungs for a factor of ten
+LADDER = np.geomspace(1e-9, 1e6, 16)  # x in units of a row's scale: a rung for every factor of ten
 TOGETHER = 2**17  # rungs of so many are computed at once, which bounds the memory
 SHALLOWEST = 1e-6  # of a pair of extrema that is looked for between rungs, in chi2
 MOST_HALVINGS = 20  # of the way from one rung to the next; the columns of the package need up to 5
-SAMPLES = np.linspace(0.125, 0.875, 7)  # of the way from one point to the next
+END = np.arcsinh(LADDER[-1])  # beyond it chi2 grows with a power of x, or stays
 
 
 class Found(NamedTuple):
@@ -50,41 +54,129 @@ class Found(NamedTuple):
 
 
 class _Points(NamedTuple):
-    """Points of columns, by column and then by x, with chi2 and its derivatives."""
+    """Points of columns, by column and then by u, with chi2 and its derivatives in u."""
 
     column: IntArray
-    x: Array
+    u: Array
     chi2: Array
     slope: Array
     curvature: Array
 
-    def at(self, chosen: IntArray) -> "_Points":
+    def at(self, chosen: IntArray | slice) -> "_Points":
         return _Points(self.column[chosen], *(each[chosen] for each in self[1:]))
 
     def rises_after(self) -> BoolArray:
-        """Whether chi2 rises with x after each point; from infinity it falls."""
+        """Whether chi2 rises after each point; from infinity it falls."""
         rises: BoolArray = (self.slope > 0) | ((self.slope == 0) & (self.curvature > 0))
         return rises
 
     def rises_before(self) -> BoolArray:
-        """Whether chi2 rises with x before each point; to infinity it does."""
+        """Whether chi2 rises before each point; to infinity it does."""
         rises: BoolArray = (self.slope > 0) | ((self.slope == 0) & (self.curvature < 0)) | np.isinf(self.chi2)
         return rises
 
-    def neighbours(self) -> tuple["_Points", "_Points"]:
-        """Every point that has another above it in its column, and that other one."""
-        lower = np.flatnonzero(self.column[1:] == self.column[:-1])
-        return self.at(lower), self.at(lower + 1)
+    def lowest(self) -> Array:
+        """The smallest chi2 of each column."""
+        lowest: Array = np.minimum.reduceat(self.chi2, self.first())
+        return lowest
+
+    def highest(self) -> Array:
+        """The largest chi2 of each column."""
+        highest: Array = np.maximum.reduceat(self.chi2, self.first())
+        return highest
+
+    def first(self) -> IntArray:
+        """The first point of each column; every column has one at 0."""
+        return np.flatnonzero(np.diff(self.column, prepend=-1))
+
+    def within(self, farthest: Array) -> "_Points":
+        """The points of each column on either side of 0 up to some u of its own."""
+        return self.at(np.flatnonzero(np.abs(self.u) <= farthest[self.column]))
+
+    def gaps(self) -> "_Gaps":
+        """The gaps between neighbours, from the last point of a column to the first of the next too."""
+        return _Gaps(self.at(slice(None, -1)), self.at(slice(1, None)))
+
+    def among(self, others: "_Points", after: IntArray) -> "_Points":
+        """Points, and others which each come after one of them, those after the same one in their own order."""
+        order = np.insert(np.arange(self.u.size), after + 1, self.u.size + np.arange(after.size))
+        return _joined(self, others).at(order)
 
 
-class _Brackets(NamedTuple):
-    """Brackets around a root of a function each: their ends, where to start, and whether it rises through its root."""
+def _joined(*parts: _Points) -> _Points:
+    return _Points(*map(np.concatenate, zip(*parts, strict=True)))
 
-    column: IntArray
-    low: Array
-    high: Array
-    start: Array
-    rises: BoolArray
+
+class _Gaps(NamedTuple):
+    """Gaps between points."""
+
+    low: _Points
+    high: _Points
+
+    def at(self, chosen: IntArray) -> "_Gaps":
+        return _Gaps(self.low.at(chosen), self.high.at(chosen))
+
+    def width(self) -> Array:
+        return self.high.u - self.low.u
+
+    def middle(self) -> Array:
+        middle: Array = 0.5 * (self.low.u + self.high.u)
+        return middle
+
+    def halves(self, middles: _Points) -> "_Gaps":
+        """The lower half of each gap, then the upper half of each."""
+        return _Gaps(_joined(self.low, middles), _joined(middles, self.high))
+
+    def in_column(self) -> BoolArray:
+        in_column: BoolArray = self.low.column == self.high.column
+        return in_column
+
+    def on_ladder(self) -> BoolArray:
+        """Whether both points are of one column, and of its ladder."""
+        on_ladder: BoolArray = self.in_column() & (self.low.u >= -END) & (self.high.u <= END)
+        return on_ladder
+
+    def is_infinite(self) -> BoolArray:
+        """Whether chi2 is infinite at an end; how it turns on the way there no polynomial says."""
+        is_infinite: BoolArray = np.isinf(self.low.chi2) | np.isinf(self.high.chi2)
+        return is_infinite
+
+    def polynomial(self) -> Array:
+        """The polynomial of degree 5 that shares chi2 and two derivatives with both points, from t = 0 to t = 1.
+
+        Returns
+        -------
+        array, shape (6, gaps)
+            Its coefficients, that of the lowest power first; nan where chi2 is infinite.
+        """
+        low, high, width = self.low, self.high, self.width()
+        with np.errstate(invalid="ignore"):
+            slope, curvature = low.slope * width, low.curvature * width * width
+            rise = high.chi2 - low.chi2 - slope - 0.5 * curvature  # all three: what power 3 and higher add at t = 1
+            steeper = high.slope * width - slope - curvature
+            rounder = high.curvature * width * width - curvature
+            third = 10.0 * rise - 4.0 * steeper + 0.5 * rounder
+            fourth = -15.0 * rise + 7.0 * steeper - rounder
+            fifth = 6.0 * rise - 3.0 * steeper + 0.5 * rounder
+        return np.stack([low.chi2, slope, 0.5 * curvature, third, fourth, fifth])
+
+    def may_turn_often(self) -> BoolArray:
+        """Whether chi2 may turn more than once, as the polynomial does.
+
+        The slope of the polynomial is a mean of five numbers, weighted from the first to the last on the way from one
+        point to the other, and has no more roots than they have changes of sign: they are its coefficients in Bernstein
+        polynomials.  Where chi2 is infinite they are nan, and nothing is seen.
+        """
+        low, high, width = self.low, self.high, self.width()
+        with np.errstate(invalid="ignore"):
+            first, last = 0.2 * width * low.slope, 0.2 * width * high.slope
+            second = first + 0.05 * width * width * low.curvature
+            fourth = last - 0.05 * width * width * high.curvature
+            third = high.chi2 - low.chi2 - (first + second + fourth + last)
+            slopes = np.stack([first, second, third, fourth, last])
+            turns = np.count_nonzero((slopes[1:] > 0) != (slopes[:-1] > 0), axis=0)
+            often: BoolArray = (turns > 1) & (slopes.min(axis=0) < -SHALLOWEST) & (slopes.max(axis=0) > SHALLOWEST)
+        return often
 
 
 def search(columns: Columns, delta: float, largest_x: float, signed: bool) -> Found:
@@ -109,19 +201,19 @@ def search(columns: Columns, delta: float, largest_x: float, signed: bool) -> Fo
 
 def _found(columns: Columns, turning: Array, delta: float, largest_x: float, signed: bool) -> Found:
     """As `search`, of columns that are computed at once."""
-    rungs, points = _explored(columns, turning, largest_x, signed)
-    first = np.searchsorted(points.column, np.arange(columns.row.size))
-    level = np.minimum.reduceat(points.chi2, first) + delta
-    column, x = _crossings(columns, points, level)
-    near = np.abs(points.x) <= largest_x
-    deepest = np.minimum.reduceat(np.where(near, points.chi2, np.inf), first)
-    highest = np.maximum.reduceat(np.where(near, points.chi2, -np.inf), first)
+    scale = columns.scale[columns.row]
+    farthest = np.arcsinh(largest_x / scale)
+    explored = _explored(columns, turning, farthest, signed)
+    points = _with_minima(columns, explored)
+    lowest, deepest = points.lowest(), points.within(farthest).lowest()
+    points = _with_maxima(columns, points, deepest + delta)
+    column, u = _crossings(columns, points, lowest + delta)
     return Found(
-        np.minimum.reduceat(points.chi2, first),
-        rungs.chi2[rungs.x == 0],
-        highest <= deepest + delta,
-        np.bincount(column, minlength=columns.row.size),
-        x[np.lexsort((-x, column))],
+        lowest,
+        explored.chi2[explored.u == 0],
+        (points.within(farthest).highest() <= deepest + delta) & (deepest < np.inf),
+        np.bincount(column, minlength=scale.size),
+        scale[column] * np.sinh(u[np.lexsort((-u, column))]),
     )
 
 
@@ -133,153 +225,128 @@ def best_strengths(columns: Columns, largest_x: float, signed: bool) -> Array:
     columns, largest_x, signed
         As in `search`.  Where chi2 falls towards ever larger x, the largest that is looked at is the best.
     """
-    _, points = _explored(columns, columns.turning(), largest_x, signed)
-    order = np.lexsort((np.abs(points.x), points.chi2, points.column))
-    best: Array = points.x[order[np.searchsorted(points.column, np.arange(columns.row.size))]]
+    scale = columns.scale[columns.row]
+    explored = _explored(columns, columns.turning(), np.arcsinh(largest_x / scale), signed)
+    points = _with_minima(columns, explored)
+    order = np.lexsort((np.abs(points.u), points.chi2, points.column))
+    best: Array = scale * np.sinh(points.u[order[points.first()]])
     return best
 
 
-def _explored(columns: Columns, turning: Array, largest_x: float, signed: bool) -> tuple[_Points, _Points]:
-    """The rungs of columns; and all points, so many that between neighbours chi2 is monotonic."""
-    rungs = _looked_at(columns, *_rungs(columns, turning, largest_x, signed))
-    return rungs, _with_extrema(columns, _with_middles(columns, rungs))
+def _explored(columns: Columns, turning: Array, farthest: Array, signed: bool) -> _Points:
+    """Points of columns, so many that between neighbours chi2 turns at most once."""
+    return _with_middles(columns, _looked_at(columns, *_rungs(columns, turning, farthest, signed)))
 
 
-def _rungs(columns: Columns, turning: Array, largest_x: float, signed: bool) -> tuple[IntArray, Array]:
-    """Column and x of every rung, by column and then by x, each once."""
-    size = columns.row.size
-    above = columns.scale[columns.row, None] * LADDER
-    each = [np.zeros((size, 1)), above, np.full((size, 1), largest_x), turning if signed else np.maximum(turning, 0.0)]
+def _rungs(columns: Columns, turning: Array, farthest: Array, signed: bool) -> tuple[IntArray, Array]:
+    """Column and u of every rung, by column and then by u, each once."""
+    above = np.tile(np.arcsinh(LADDER), (farthest.size, 1))
+    turns = np.arcsinh((turning if signed else np.maximum(turning, 0.0)) / columns.scale[columns.row][:, None])
+    each = [np.zeros((farthest.size, 1)), above, farthest[:, None], turns]
     if signed:
-        each += [-above, np.full((size, 1), -largest_x)]
+        each += [-above, -farthest[:, None]]
     rungs = np.sort(np.concatenate(each, axis=1), axis=1)
     new = np.diff(rungs, axis=1, prepend=-np.inf) > 0
     return np.nonzero(new)[0], rungs[new]
 
 
-def _looked_at(columns: Columns, column: IntArray, x: Array) -> _Points:
-    return _Points(column, x, *columns.derivatives(column, x))
+def _looked_at(columns: Columns, column: IntArray, u: Array) -> _Points:
+    """Points of columns, with derivatives in u = arsinh(x / scale): dx/du = sqrt(scale^2 + x^2), and d2x/du2 = x.
 
-
-def _with(columns: Columns, points: _Points, column: IntArray, x: Array) -> _Points:
-    """Points, and others in their places among them."""
-    both = zip(points[1:], _looked_at(columns, column, x)[1:], strict=True)
-    together = _Points(np.concatenate([points.column, column]), *map(np.concatenate, both))
-    return together.at(np.lexsort((together.x, together.column)))
+    Where chi2 is an extremum but for rounding, its slope is 0: a rung often is the extremum itself.
+    """
+    scale = columns.scale[columns.row[column]]
+    x = scale * np.sinh(u)
+    square = scale * scale + x * x
+    chi2, slope, curvature = columns.derivatives(column, x)
+    slope, curvature = slope * np.sqrt(square), curvature * square + slope * x
+    return _Points(column, u, chi2, np.where(slope * slope <= EVEN * np.abs(curvature), 0.0, slope), curvature)
 
 
 def _with_middles(columns: Columns, points: _Points) -> _Points:
     """Points, and so many between them that between neighbours chi2 turns at most once."""
-    end = LADDER[-1] * columns.scale[columns.row]  # beyond it chi2 grows with a power of x, or stays
+    gaps = points.gaps()
+    after = np.flatnonzero((gaps.may_turn_often() | gaps.is_infinite()) & gaps.on_ladder())
+    gaps = gaps.at(after)
+    middles, places = [points.at(slice(0))], [after[:0]]
     for _ in range(MOST_HALVINGS):
-        low, high = points.neighbours()
-        on_ladder = np.maximum(np.abs(low.x), np.abs(high.x)) <= end[low.column]
-        doubtful = on_ladder & _turns_often(low, high)
-        if not doubtful.any():
+        if not after.size:
             break
-        points = _with(columns, points, low.column[doubtful], 0.5 * (low.x + high.x)[doubtful])
-    return points
+        middles.append(_looked_at(columns, gaps.low.column, gaps.middle()))
+        places.append(after)
+        gaps = gaps.halves(middles[-1])
+        doubtful = np.flatnonzero(gaps.may_turn_often())
+        gaps, after = gaps.at(doubtful), np.tile(after, 2)[doubtful]
+    others, after = _joined(*middles), np.concatenate(places)
+    order = np.lexsort((others.u, after))
+    return points.among(others.at(order), after[order])
 
 
-def _turns_often(low: _Points, high: _Points) -> BoolArray:
-    """Whether chi2 seems to turn more than once between points, by the polynomial of degree 5 through both.
-
-    With t from 0 to 1 the polynomial is chi2 + slope t + curvature t^2 / 2 + a t^3 + b t^4 + c t^5.  Its slope is
-    sampled; where chi2 is infinite it is nan, and nothing is seen.
-    """
-    width = high.x - low.x
-    with np.errstate(invalid="ignore"):
-        slope, curvature = low.slope * width, low.curvature * width * width
-        rise = high.chi2 - low.chi2 - slope - 0.5 * curvature  # all three: what power 3 and higher add at t = 1
-        steeper = high.slope * width - slope - curvature
-        rounder = high.curvature * width * width - curvature
-        a = 10.0 * rise - 4.0 * steeper + 0.5 * rounder
-        b = -15.0 * rise + 7.0 * steeper - rounder
-        c = 6.0 * rise - 3.0 * steeper + 0.5 * rounder
-        t = SAMPLES[:, None]
-        between = slope + t * (curvature + t * (3.0 * a + t * (4.0 * b + t * (5.0 * c))))
-        sampled = np.concatenate([slope[None], between, (high.slope * width)[None]])
-        rises = np.concatenate([low.rises_after()[None], between > 0, high.rises_before()[None]])
-        turns = np.count_nonzero(rises[1:] != rises[:-1], axis=0)
-        often: BoolArray = (turns > 1) & (sampled.min(axis=0) < -SHALLOWEST) & (sampled.max(axis=0) > SHALLOWEST)
-    return often
+def _with_minima(columns: Columns, points: _Points) -> _Points:
+    """Points, and every minimum between them."""
+    gaps = points.gaps()
+    turns = ~gaps.low.rises_after() & gaps.high.rises_before()
+    finite = np.minimum(gaps.low.chi2, gaps.high.chi2) < np.inf
+    return _with_extrema(columns, points, np.flatnonzero(turns & finite & gaps.in_column()))
 
 
-def _with_extrema(columns: Columns, points: _Points) -> _Points:
-    """Points, and every extremum between them."""
-    low, high = points.neighbours()
-    somewhere_finite = np.minimum(low.chi2, high.chi2) < np.inf
-    turns = np.flatnonzero((low.rises_after() != high.rises_before()) & somewhere_finite)
-    low, high = low.at(turns), high.at(turns)
-    at_infinity = np.where(np.isinf(low.chi2), -np.inf, np.inf)  # the slope there, on the side of the infinite end
+def _with_maxima(columns: Columns, points: _Points, level: Array) -> _Points:
+    """Points, and every maximum between two that are not above their column's level."""
+    gaps = points.gaps()
+    turns = gaps.low.rises_after() & ~gaps.high.rises_before()
+    own = level[gaps.low.column]
+    below = (np.maximum(gaps.low.chi2, gaps.high.chi2) <= own) & (own < np.inf)
+    return _with_extrema(columns, points, np.flatnonzero(turns & below & gaps.in_column()))
 
-    def slope(bracket: IntArray, x: Array) -> tuple[Array, Array]:
-        chi2, slope, curvature = columns.derivatives(low.column[bracket], x)
-        return np.where(np.isinf(chi2), at_infinity[bracket], slope), curvature
 
-    start = _secant(low.x, high.x, low.slope, high.slope)
-    brackets = _Brackets(low.column, low.x, high.x, start, high.rises_before())
-    return _with(columns, points, low.column, _refined(slope, brackets, columns))
+def _with_extrema(columns: Columns, points: _Points, after: IntArray) -> _Points:
+    """Points, and the extremum after each of some of them, but for those that rounding makes."""
+    gaps = points.gaps().at(after)
+    change = np.maximum(np.abs(gaps.low.slope), np.abs(gaps.high.slope)) * gaps.width()
+    uneven = np.flatnonzero(~(change <= EVEN))  # it is nan where chi2 is infinite
+    gaps, none = gaps.at(uneven), np.zeros(uneven.size)
+    found = _roots(columns, gaps, none, gaps.high.rises_before(), extrema=True)
+    return points.among(_Points(gaps.low.column, found.place, found.value, none, found.curvature), after[uneven])
 
 
 def _crossings(columns: Columns, points: _Points, level: Array) -> tuple[IntArray, Array]:
-    """Column and x of every crossing of each column's level."""
-    low, high = points.neighbours()
-    crosses = np.flatnonzero((low.chi2 > level[low.column]) != (high.chi2 > level[low.column]))
-    low, high = low.at(crosses), high.at(crosses)
-    own = level[low.column]
-    start = _secant(low.x, high.x, low.chi2 - own, high.chi2 - own)
-    brackets = _Brackets(low.column, low.x, high.x, start, high.chi2 > own)
-
-    def excess(bracket: IntArray, x: Array) -> tuple[Array, Array]:
-        chi2, slope, _ = columns.derivatives(low.column[bracket], x)
-        return chi2 - own[bracket], slope
-
-    return low.column, _refined(excess, brackets, columns)
+    """Column and u of every crossing of each column's level."""
+    above = points.chi2 > level[points.column]
+    gaps = points.gaps()
+    crosses = np.flatnonzero((above[1:] != above[:-1]) & gaps.in_column())
+    gaps, column = gaps.at(crosses), points.column[crosses]
+    return column, _roots(columns, gaps, level[column], above[crosses + 1], extrema=False).place
 
 
-def _secant(low: Array, high: Array, at_low: Array, at_high: Array) -> Array:
-    """Where the straight line from one end of a bracket to the other is zero, or the middle if that is an end or none.
+def _roots(columns: Columns, gaps: _Gaps, level: Array, rises: BoolArray, *, extrema: bool) -> Roots:
+    """Where chi2 crosses a level in each gap, or has an extremum there; the search begins where the polynomial does."""
+    slope_at_infinity = np.where(np.isinf(gaps.low.chi2), -np.inf, np.inf)
 
-    An end at which a slope is zero is another extremum, such as the maximum before a minimum: not to be begun at.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        zero = low + (high - low) * at_low / (at_low - at_high)
-    return np.where((low < zero) & (zero < high), zero, 0.5 * (low + high))
+    def above_level(gap: IntArray, u: Array) -> Derivatives:
+        found = _looked_at(columns, gaps.low.column[gap], u)
+        slope = np.where(np.isinf(found.chi2), slope_at_infinity[gap], found.slope)
+        return found.chi2 - level[gap], slope, found.curvature
+
+    start = _start(gaps, level, rises, extrema=extrema)
+    return roots(above_level, Brackets(gaps.low.u, gaps.high.u, start, rises), extrema=extrema)
 
 
-def _refined(
-    function: Callable[[IntArray, Array], tuple[Array, Array]], brackets: _Brackets, columns: Columns
-) -> Array:
-    """The root of a function in each bracket, as `fastscan.kernels.roots.refined` finds it.
+def _start(gaps: _Gaps, level: Array, rises: BoolArray, *, extrema: bool) -> Array:
+    """Where the polynomial of a gap crosses a level or has an extremum; the middle of the gap where there is none."""
+    powers = gaps.polynomial()
+    powers[0] -= level
+    there = np.flatnonzero(np.isfinite(powers).all(axis=0))
+    c = powers[:, there]
 
-    Newton's method in all brackets at once.  A step that leaves its bracket, or is longer than half the step before,
-    is replaced by halving the bracket.
+    def polynomial(gap: IntArray, t: Array) -> Derivatives:
+        c0, c1, c2, c3, c4, c5 = c[:, gap]
+        value = c0 + t * (c1 + t * (c2 + t * (c3 + t * (c4 + t * c5))))
+        slope = c1 + t * (2.0 * c2 + t * (3.0 * c3 + t * (4.0 * c4 + t * (5.0 * c5))))
+        return value, slope, 2.0 * c2 + t * (6.0 * c3 + t * (12.0 * c4 + t * (20.0 * c5)))
 
-    Parameters
-    ----------
-    function : callable
-        Function from indices of brackets and an x in each to its values and slopes.
-    brackets : _Brackets
-    columns : Columns
-        Those of the brackets; a step that is small beside the first rung of a column is small enough.
-
-    Returns
-    -------
-    array, shape (brackets,)
-    """
-    low, high, x = brackets.low.copy(), brackets.high.copy(), brackets.start.copy()
-    smallest = LADDER[0] * columns.scale[columns.row[brackets.column]]
-    step, moving = high - low, np.arange(x.size)
-    while moving.size:
-        at = x[moving]
-        value, slope = function(moving, at)
-        beyond = (value > 0) == brackets.rises[moving]
-        a, b = np.where(beyond, low[moving], at), np.where(beyond, at, high[moving])
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            newton = at - value / slope
-        safe = (a <= newton) & (newton <= b) & (np.abs(newton - at) <= 0.5 * np.abs(step[moving]))
-        following = np.where(safe, newton, 0.5 * (a + b))
-        low[moving], high[moving], step[moving], x[moving] = a, b, following - at, following
-        moving = moving[np.abs(following - at) > LAST_STEP * np.maximum(np.abs(following), smallest[moving])]
-    return x
+    low, one = np.zeros(there.size), np.ones(there.size)
+    t = np.full(level.size, 0.5)
+    t[there] = roots(polynomial, Brackets(low, one, 0.5 * one, rises[there]), extrema=extrema).place
+    start = gaps.low.u + t * gaps.width()
+    inside = (gaps.low.u < start) & (start < gaps.high.u)
+    return np.where(inside, start, gaps.middle())
