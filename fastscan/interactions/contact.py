@@ -23,7 +23,7 @@ from fastscan.errors import ModelError, quoted
 from fastscan.inputs.bounds import G_PRIME, LARGEST_CHARGE
 from fastscan.inputs.toml import Table, check_name, name_of
 from fastscan.interactions import standard_model
-from fastscan.interactions.interaction import Interaction, Strength, Term
+from fastscan.interactions.interaction import Interaction, RowShifts, Strength, Term
 from fastscan.interactions.parameters import BETA, M_ZPRIME
 from fastscan.interactions.standard_model import Chiral
 from fastscan.physics.constants import G_FERMI, M_Z_GEV, RHO_ELECTRON, RHO_QUARK
@@ -73,6 +73,8 @@ HEAVY = Strength(
     bound="lower",
     lowest=lightest_contact,
     form_ends="the contact form ends at ten times the largest momentum transfer",
+    unit=M_Z_GEV,
+    power=-2,
 )
 
 
@@ -134,8 +136,28 @@ class E6(Contact):
         cos_beta, sin_beta = self.direction
         return e6_shifts(np.array([[cos_beta]]), np.array([[sin_beta]]))
 
+    def row_shifts(self, channel: Channel) -> RowShifts | None:
+        """Those of beta, of which every shift is a quadratic form in its cosine and sine."""
+        first, both, last = (
+            standard_model.channel_pair(e6_shifts(np.array(cos_beta), np.array(sin_beta)), channel)
+            for cos_beta, sin_beta in ((1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+        )
+        growth = np.stack([first, both - first - last, last])[:, None, None] * np.eye(len(FLAVOURS))[..., None]
+        return RowShifts(products, slopes_of_products, np.zeros_like(growth), growth)
+
     def identity(self) -> dict[str, Any]:
         return {"kind": "e6", "direction": self.direction and list(self.direction)}
+
+
+def products(beta: float) -> Array:
+    """The squares and the product of cos(beta) and sin(beta), shape (3,): cos^2, cos sin and sin^2."""
+    cos_beta, sin_beta = math.cos(beta), math.sin(beta)
+    return np.array([cos_beta * cos_beta, cos_beta * sin_beta, sin_beta * sin_beta])
+
+
+def slopes_of_products(beta: float) -> Array:
+    """The derivatives of `products`, shape (3,)."""
+    return np.array([-math.sin(2 * beta), math.cos(2 * beta), math.sin(2 * beta)])
 
 
 def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:

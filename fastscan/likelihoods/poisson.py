@@ -131,7 +131,7 @@ class Block:
         settings = (np.ascontiguousarray(each[..., column]) for each in (self.noise, self.variance, self.common))
         kernel = profiles.chosen(x.size * max(self.data.size, 1), in_parallel)
         negative: int = kernel(
-            self._counted,
+            self.counted,
             self.change,
             (self.sums, self.norm),
             row,
@@ -150,8 +150,8 @@ class Block:
         return np.concatenate([np.empty(0), *(each.data for each in self.counts)])
 
     @functools.cached_property
-    def _counted(self) -> tuple[IntArray, Array, Array, Array, Array]:
-        """The arrays of all members as the kernel takes them."""
+    def counted(self) -> tuple[IntArray, Array, Array, Array, Array]:
+        """Sizes, rates, arriving, effects and background of all members as the kernel takes them."""
 
         def joined(name: str) -> Array:
             return np.concatenate([np.empty(0), *(getattr(each, name).ravel() for each in self.counts)])
