@@ -29,7 +29,7 @@ stands above it:
                   reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
                   form_factors  targets  experiment  data_sets  reading  catalogue
     likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  likelihood
-                  pointwise
+                  signals  pointwise
     limits        confidence  doubts  points  search  crossings  limits  compared  toys  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify

@@ -22,8 +22,9 @@ from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.light import MASSLESS
 from fastscan.likelihoods.likelihood import Likelihood
-from fastscan.likelihoods.pointwise import MEV, Pointwise, compiled, pointwise
+from fastscan.likelihoods.pointwise import Pointwise, pointwise
 from fastscan.likelihoods.settings import SigmaSys
+from fastscan.likelihoods.signals import MEV, compiled
 from fastscan.limits import doubts
 from fastscan.limits.compared import best_nuisances, compared, nuisance_names
 from fastscan.limits.points import AnyModel, Rows, rows_of
@@ -187,21 +188,20 @@ class PreparedLikelihood:
         """
         inner, unit, power = self._prepared.compiled(), self._unit, float(self._power)
         lightest = LIGHTEST if self._has_free_mass else -math.inf
-        fixed_row, fixed_strength = self._row or ANY_ROW, self._strength or 0.0
+        fixed_row, fixed_strength = self._row or 0.0, self._strength or 0.0
 
-        def chi2(row: float, strength: float) -> float:
+        def of_both(row: float, strength: float) -> float:
             found: float = inner(float(row), (strength / unit) ** power) if row >= lightest else math.nan
             return found
 
-        of_both = compiled(chi2)
-        match self._row is None, self._strength is None:
-            case True, True:
-                return of_both
-            case True, False:
-                return compiled(lambda row: of_both(row, fixed_strength))
-            case False, True:
-                return compiled(lambda strength: of_both(fixed_row, strength))
-        return compiled(lambda: of_both(fixed_row, fixed_strength))
+        both = compiled(of_both)
+        by_free: dict[tuple[bool, bool], Callable[..., float]] = {
+            (True, True): lambda row, strength: both(row, strength),
+            (True, False): lambda row: both(row, fixed_strength),
+            (False, True): lambda strength: both(fixed_row, strength),
+            (False, False): lambda: both(fixed_row, fixed_strength),
+        }
+        return compiled(by_free[self._row is None, self._strength is None], inline="never")
 
     # What is asked for
 
