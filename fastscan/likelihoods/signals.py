@@ -21,10 +21,11 @@ from fastscan.interactions.interaction import Interaction, RowShifts
 from fastscan.interactions.light import propagator
 from fastscan.likelihoods.likelihood import Likelihood, in_bins
 from fastscan.likelihoods.predictions import terms_of
-from fastscan.typing import Array, Channel, IntArray
+from fastscan.typing import Array, Channel
 
 MEV = 1e3  # per GeV, the unit of a row parameter that is a mass
 Compiled = Callable[..., Any]
+Places = tuple[tuple[int, int, int, int], ...]
 
 
 def compiled(function: Callable[..., Any], inline: Literal["always", "never"] = "always") -> Compiled:
@@ -260,23 +261,23 @@ def propagated(row: float, transfer2: Array) -> Array:
 
 
 def contracted(
-    linear: Array, square: Array, places: IntArray, of_linear: tuple[Array, ...], of_square: tuple[Array, ...]
+    linear: Array, square: Array, places: Places, of_linear: tuple[Array, ...], of_square: tuple[Array, ...]
 ) -> Array:
     """Events in all bins, one member after the other, from what multiplies them at the nodes of each.
 
     Parameters
     ----------
     linear, square : array, shape (nodes of all members,)
-    places : array of int, shape (2, members + 1)
-        The number of the first node and of the first bin of each member, and of all nodes and bins.
+    places : tuple of 4 int
+        Of each member, the numbers of its first node, of the one after its last, and of its bins likewise.
     of_linear, of_square : tuple of array, shape (nodes, bins)
         Of each member.
     """
-    nodes, bins = places
-    found = np.empty(bins[-1])
-    for member in range(len(of_linear)):
-        own = slice(nodes[member], nodes[member + 1])
-        found[bins[member] : bins[member + 1]] = linear[own] @ of_linear[member] + square[own] @ of_square[member]
+    found = np.empty(places[-1][3])
+    for member in range(len(places)):
+        node, last_node, first, last = places[member]
+        of_one = linear[node:last_node] @ of_linear[member]
+        found[first:last] = of_one + square[node:last_node] @ of_square[member]
     return found
 
 
@@ -293,7 +294,7 @@ class Exchanged:
     """
 
     transfer2: Array
-    places: IntArray
+    places: Places
     of_linear: tuple[Array, ...]
     of_square: tuple[Array, ...]
 
@@ -339,10 +340,13 @@ def _exchanged(
             found[term.power] += rest[0, :, None] * events
         for power, each in found.items():
             by_power[power].append(each)
-    sizes = [[each.transfer2.size for each in members], [each.standard.size for each in members]]
+    nodes, bins = (
+        itertools.pairwise(np.cumsum([0, *(getattr(each, name).size for each in members)]).tolist())
+        for name in ("transfer2", "standard")
+    )
     return Exchanged(
         transfer2=np.concatenate([each.transfer2 for each in members]),
-        places=np.cumsum(np.insert(sizes, 0, 0, axis=1), axis=1),
+        places=tuple((*node, *place) for node, place in zip(nodes, bins, strict=True)),
         of_linear=tuple(by_power[1]),
         of_square=tuple(by_power[2]),
     )

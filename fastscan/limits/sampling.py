@@ -63,6 +63,7 @@ class PreparedLikelihood:
         self.fixed = dict(fixed)
         self._free = [axis for axis in interaction.parameters if axis.name not in fixed]
         self.parameters = tuple(axis.name for axis in self._free)
+        self._names = frozenset(self.parameters)
         strength = interaction.strength
         self._unit, self._power = strength.unit, strength.power
         self._strength = fixed.get(strength.axis.name)
@@ -207,6 +208,8 @@ class PreparedLikelihood:
 
     def _in_order(self, values: tuple[ArrayLike, ...], named: Mapping[str, ArrayLike]) -> tuple[ArrayLike, ...]:
         """The values of the free parameters in their order."""
+        if not values and named.keys() == self._names:
+            return tuple([named[name] for name in self.parameters])
         order = ", ".join(self.parameters)
         if len(values) > len(self.parameters):
             raise InputError(f"the free parameters are {order or 'none'}, not {len(values)} values")
