@@ -33,6 +33,7 @@ from fastscan.typing import FLAVOURS, Array, Channel
 CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
 # Charges of Table 1, sqrt(40) Y_chi and sqrt(24) Y_psi; right-handed f carries minus the charge of f^c.
 E6_CHARGES = {"Q": (-1, 1), "u^c": (-1, 1), "e^c": (-1, 1), "d^c": (3, 1), "l": (3, 1)}
+NEUTRINO = (E6_CHARGES["l"][0] / math.sqrt(40), E6_CHARGES["l"][1] / math.sqrt(24))  # at beta = 0 and 90 degrees
 RHO = {"u": RHO_QUARK, "d": RHO_QUARK, "e": RHO_ELECTRON}
 FERMIONS = ("u", "d", "e")
 A_CHARGE = "a charge such as -1 or '1/3'"
@@ -137,27 +138,34 @@ class E6(Contact):
         return e6_shifts(np.array([[cos_beta]]), np.array([[sin_beta]]))
 
     def row_shifts(self, channel: Channel) -> RowShifts | None:
-        """Those of beta, of which every shift is a quadratic form in its cosine and sine."""
-        first, both, last = (
-            standard_model.channel_pair(e6_shifts(np.array(cos_beta), np.array(sin_beta)), channel)
-            for cos_beta, sin_beta in ((1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-        )
-        growth = np.stack([first, both - first - last, last])[:, None, None] * np.eye(len(FLAVOURS))[..., None]
-        return RowShifts(products, slopes_of_products, np.zeros_like(growth), growth)
+        """Those of beta, which are linear in the functions of `charges_of_beta`."""
+        growth = [
+            standard_model.channel_pair(e6_shifts(np.array(cos_beta), np.array(sin_beta)), channel) / charge
+            for cos_beta, sin_beta, charge in ((1.0, 0.0, NEUTRINO[0]), (0.0, 1.0, NEUTRINO[1]))
+        ]
+        same = np.eye(len(FLAVOURS))[..., None] * np.stack(growth)[:, None, None]
+        return RowShifts(charges_of_beta, slopes_of_charges, np.zeros_like(same), same)
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "e6", "direction": self.direction and list(self.direction)}
 
 
-def products(beta: float) -> Array:
-    """The squares and the product of cos(beta) and sin(beta), shape (3,): cos^2, cos sin and sin^2."""
+def charges_of_beta(beta: float) -> Array:
+    """The charge Y_nu of the neutrino times cos(beta), and times sin(beta), shape (2,).
+
+    Every shift is a sum of both, and where Y_nu is zero it is zero to the last digit.
+    """
     cos_beta, sin_beta = math.cos(beta), math.sin(beta)
-    return np.array([cos_beta * cos_beta, cos_beta * sin_beta, sin_beta * sin_beta])
+    neutrino = NEUTRINO[0] * cos_beta + NEUTRINO[1] * sin_beta
+    return np.array([neutrino * cos_beta, neutrino * sin_beta])
 
 
-def slopes_of_products(beta: float) -> Array:
-    """The derivatives of `products`, shape (3,)."""
-    return np.array([-math.sin(2 * beta), math.cos(2 * beta), math.sin(2 * beta)])
+def slopes_of_charges(beta: float) -> Array:
+    """The derivatives of `charges_of_beta`, shape (2,)."""
+    cos_beta, sin_beta = math.cos(beta), math.sin(beta)
+    neutrino = NEUTRINO[0] * cos_beta + NEUTRINO[1] * sin_beta
+    slope = NEUTRINO[1] * cos_beta - NEUTRINO[0] * sin_beta
+    return np.array([slope * cos_beta - neutrino * sin_beta, slope * sin_beta + neutrino * cos_beta])
 
 
 def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:

@@ -67,7 +67,7 @@ class PreparedLikelihood:
         strength = interaction.strength
         self._unit, self._power = strength.unit, strength.power
         self._strength = fixed.get(strength.axis.name)
-        (self._row,) = [fixed.get(axis.name) for axis in interaction.rows] or [ANY_ROW]
+        (self._row,) = [fixed.get(axis.name) for axis in interaction.rows] or [ANY_ROW]  # None where it is free
         rows = self._rows(ANY_ROW if self._row is None else self._row)
         self._settings = rows.likelihood.settings(settings)
         if self._settings.shape:
@@ -121,8 +121,8 @@ class PreparedLikelihood:
             return self._prepared.chi2(*point)
         checked = self._checked(values)
         if any(each.shape for each in checked):
-            return self._chi2_of_arrays(*self._rows_and_x(checked))
-        row, x = map(float, self._rows_and_x(checked))
+            return self._chi2_of_arrays(checked)
+        row, x = self._row_and_x([float(each) for each in checked])
         return self._at(row).chi2(row, x)
 
     def logl(self, *values: ArrayLike, **named: ArrayLike) -> Any:
@@ -149,10 +149,10 @@ class PreparedLikelihood:
         FastscanError
             As a call.
         """
-        ordered = self._in_order(values, named)
+        ordered: tuple[Any, ...] = self._in_order(values, named)
         if self._point(ordered) is None:
-            return self._each(self._checked(ordered), len(self.parameters), self._gradient)
-        return np.array(self._gradient(*map(float, ordered)))  # type: ignore[arg-type]
+            return self._each(ordered, len(self.parameters), self._gradient)
+        return np.array(self._gradient([float(value) for value in ordered]))
 
     def pulls(self, *values: ArrayLike, **named: ArrayLike) -> dict[str, Any]:
         """The best nuisances, in standard deviations of their constraints.
@@ -177,7 +177,7 @@ class PreparedLikelihood:
         for each in self._experiments:
             prefix = f"{each.name}: " if len(self._experiments) > 1 else ""
             names += [prefix + name for name in nuisance_names(each)]
-        found = self._each(self._checked(self._in_order(values, named)), len(names), self._best_nuisances)
+        found = self._each(self._in_order(values, named), len(names), self._best_nuisances)
         return {name: found[..., number][()] for number, name in enumerate(names)}
 
     @functools.cached_property
@@ -233,16 +233,14 @@ class PreparedLikelihood:
     def _has_free_mass(self) -> bool:
         return self._row is None and self._interaction.mediator is not None
 
-    def _point(self, values: tuple[ArrayLike, ...]) -> tuple[float, float] | None:
+    def _point(self, values: tuple[Any, ...]) -> tuple[float, float] | None:
         """The row parameter and x of plain numbers, of which nothing is to be said; None for anything else."""
         if len(values) != len(self._plain):
             return None
         for value, (low, high) in zip(values, self._plain, strict=True):
             if not (isinstance(value, float) and low <= value <= high):
                 return None
-        strength: Any = values[-1] if self._strength is None else self._strength
-        row: Any = values[0] if self._row is None else self._row
-        return float(row), (float(strength) / self._unit) ** self._power
+        return self._row_and_x([float(value) for value in values])  # NumPy's own floats compute slowly
 
     def _checked(self, values: tuple[ArrayLike, ...]) -> list[Array]:
         """Values of the free parameters that these can have, as arrays; with warnings of those in doubt."""
@@ -256,17 +254,17 @@ class PreparedLikelihood:
     def _doubts(self, strengths: Array) -> list[str]:
         return [self._doubt] if (strengths < self._end).any() else []
 
-    def _rows_and_x(self, checked: Sequence[Array]) -> tuple[Array, Array]:
-        """Values of the row parameter, and x."""
-        row = checked[0] if self._row is None else np.array(self._row)
-        strength = checked[-1] if self._strength is None else np.array(self._strength)
-        return row, self._interaction.strength.to_x(strength)
+    def _row_and_x(self, values: Sequence[float]) -> tuple[float, float]:
+        """The row parameter and x at a point."""
+        strength = values[-1] if self._strength is None else self._strength
+        return values[0] if self._row is None else self._row, (strength / self._unit) ** self._power
 
-    def _each(self, checked: Sequence[Array], number: int, function: Callable[..., Any]) -> Array:
-        """Some numbers at each point, shape (..., numbers)."""
+    def _each(self, values: tuple[ArrayLike, ...], number: int, function: Callable[..., Any]) -> Array:
+        """Some numbers at each point, shape (..., numbers), from a function of the values there."""
+        checked = self._checked(values)
         shape = np.broadcast_shapes(*(each.shape for each in checked))
-        points = zip(*(np.broadcast_to(each, shape).ravel().tolist() for each in checked), strict=True)
-        found = [function(*point) for point in points] if checked else [function()]
+        points = np.array([np.broadcast_to(each, shape) for each in checked]).reshape(len(checked), math.prod(shape)).T
+        found = [function(point) for point in points.tolist()]
         return np.array(found).reshape(*shape, number)
 
     # What is computed
@@ -297,22 +295,27 @@ class PreparedLikelihood:
         rows = self._rows(0.0)
         return rows.likelihood, self._pointwise(rows)
 
-    def _chi2_of_arrays(self, row: Array, x: Array) -> Array:
-        found = self._massless[0] if self._has_free_mass and (row < LIGHTEST).any() else self._likelihood
+    def _chi2_of_arrays(self, checked: Sequence[Array]) -> Array:
+        strength = checked[-1] if self._strength is None else np.array(self._strength)
+        x, row = self._interaction.strength.to_x(strength), np.zeros((), np.intp)
+        found = self._likelihood
         if self._row is None:
+            values = checked[0]
+            row = np.arange(values.size).reshape(values.shape)
+            found = self._massless[0] if self._has_free_mass and (values < LIGHTEST).any() else found
             channels = [each.channels for each in self._experiments]
-            found = found.in_rows(self._interaction, channels, {self.parameters[0]: row.ravel()})
-        return found.chi2(x, np.arange(row.size).reshape(row.shape), self._settings)
+            found = found.in_rows(self._interaction, channels, {self.parameters[0]: values.ravel()})
+        return found.chi2(x, row, self._settings)
 
-    def _gradient(self, *values: float) -> list[float]:
-        row, x = map(float, self._rows_and_x([np.array(each) for each in values]))
+    def _gradient(self, values: Sequence[float]) -> list[float]:
+        row, x = self._row_and_x(values)
         along_row, along_x = self._at(row).slopes(row, x)
         strength = values[-1] if self._strength is None else self._strength
         per_strength = self._power * (strength / self._unit) ** (self._power - 1) / self._unit
         return [along_row] * (self._row is None) + [along_x * per_strength] * (self._strength is None)
 
-    def _best_nuisances(self, *values: float) -> Array:
-        row, x = map(float, self._rows_and_x([np.array(each) for each in values]))
+    def _best_nuisances(self, values: Sequence[float]) -> Array:
+        row, x = self._row_and_x(values)
         rows = self._rows(row)
         columns, _ = rows.likelihood.columns(rows.index, self._settings)
         return best_nuisances(compared(rows, columns, x), rows.likelihood, columns, x)
