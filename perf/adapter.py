@@ -95,11 +95,15 @@ class Wings:
         """
         return [sys.executable, "-P", "-c", f"from {self.cli} import main; main()"]
 
-    def kernel(self) -> Kernel:
-        """The parallel kernel, a function of coefficients, x, noise, variance and of the block that it fills."""
-        from fastscan.kernels.blocks import TILE_POINTS, chi2_block
+    def kernel(self, in_parallel: bool = True) -> Kernel:
+        """The kernel on all threads or on one: a function of coefficients, x, noise, variance and of what it fills."""
+        from fastscan.kernels import blocks
 
-        return lambda *given: chi2_block.parallel(*given[:4], TILE_POINTS, given[4])
+        fill = blocks.chi2_block
+        if hasattr(fill, "run"):
+            return lambda *given: fill.run(given[4][..., 0].size, given[4].size, in_parallel, *given)
+        twin = fill.parallel if in_parallel else fill.serial  # until commit b8bee19
+        return lambda *given: twin(*given[:4], blocks.TILE_POINTS, given[4])
 
     def kernel_inputs(
         self, names: Sequence[str], beta: Array, m_zprime: Array, sigma_sys: Array, luminosity: Array
@@ -175,10 +179,11 @@ class Flat(Wings):
     name = "flat"
     cli = "fastscan.cli"
 
-    def kernel(self) -> Kernel:
+    def kernel(self, in_parallel: bool = True) -> Kernel:
         from fastscan.kernels import TILE_POINTS, chi2_block
 
-        return lambda *given: chi2_block.parallel(*given[:4], TILE_POINTS, given[4])
+        twin = chi2_block.parallel if in_parallel else chi2_block.serial
+        return lambda *given: twin(*given[:4], TILE_POINTS, given[4])
 
     def kernel_inputs(
         self, names: Sequence[str], beta: Array, m_zprime: Array, sigma_sys: Array, luminosity: Array

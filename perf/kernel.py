@@ -6,18 +6,19 @@ float64, which no processor's cache holds.
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from adapter import layout
 from measure import Calls, pair
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 from scipy import optimize
 
 BETAS, MASSES, SIGMAS, LUMINOSITIES = 640, 500, 40, 10
 POINTS = BETAS * MASSES * SIGMAS * LUMINOSITIES
-BLOCK_BETAS = 2  # 400,000 points: 0.8 MB of float32 for each of two threads, which stays in cache
+BLOCK_BETAS = 1  # 200,000 points: 0.8 MB of float32 for each thread, which stays in its cache
 TWELVE = [f"coherent-{target}" for target in ("csi", "ge", "lar", "nai")] + [
     *("conus", "connie", "miner", "texono", "red100", "ricochet", "nucleus"),
     "cr51-lxe-c",
@@ -40,13 +41,13 @@ def fill(out, value):
 class Plane:
     """E6 in experiments over the grid, as the kernel is given it."""
 
-    def __init__(self, names: list[str], betas: int = BETAS) -> None:
+    def __init__(self, names: list[str], betas: int = BETAS, in_parallel: bool = True) -> None:
         self.beta = np.linspace(0, np.pi, betas)
         self.sigma = np.linspace(0.0, 0.3, SIGMAS)[:, None]
         self.luminosity = np.geomspace(1, 1000, LUMINOSITIES)[None]
         masses = np.geomspace(10, 5000, MASSES)
         self.inputs = layout.kernel_inputs(names, self.beta, masses, self.sigma, self.luminosity)
-        self.kernel = layout.kernel()
+        self.kernel = layout.kernel(in_parallel)
 
     def chi2(self, out: Array, betas: slice = slice(None)) -> None:
         """Fill an array with chi2 at some of the betas."""
@@ -66,14 +67,19 @@ def existing_array(place: Path) -> Iterator[Calls]:
 
 
 class Blocks:
-    """A plane computed as a scan does it: block after block, in float32, into memory that stays in cache."""
+    """A plane computed as a scan does it: by threads with a block each, in float32, in memory that stays in cache."""
 
     def __init__(self, names: list[str]) -> None:
-        self.plane, self.block = Plane(names), cube("f4", BLOCK_BETAS)
+        self.plane = Plane(names, in_parallel=False)
+        self.blocks = [cube("f4", BLOCK_BETAS) for _ in range(get_num_threads())]
+        self.threads = ThreadPoolExecutor(len(self.blocks))
 
     def chi2(self) -> None:
-        for beta in range(0, BETAS, BLOCK_BETAS):
-            self.plane.chi2(self.block, slice(beta, beta + BLOCK_BETAS))
+        list(self.threads.map(self._part, range(len(self.blocks))))
+
+    def _part(self, thread: int) -> None:
+        for beta in range(thread * BLOCK_BETAS, BETAS, len(self.blocks) * BLOCK_BETAS):
+            self.plane.chi2(self.blocks[thread], slice(beta, beta + BLOCK_BETAS))
 
 
 @pair("kernel into reused cache-sized blocks of float32 / parallel fill of the cube", at_least=1.5)
@@ -156,7 +162,7 @@ def scipy_quad(place: Path) -> Iterator[Calls]:
 
     def point() -> float:
         """What a program does that keeps nothing from one point to the next."""
-        naive.electron_rates.cache_clear()
+        naive.electron_rates_in.cache_clear()
         couplings = naive.couplings(row.channel, "e6", 200.0, 0.5)
         data = luminosity * naive.events_per_bin(BINNED, standard_couplings)
         model = luminosity * naive.events_per_bin(BINNED, couplings)

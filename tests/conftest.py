@@ -63,7 +63,7 @@ angles = st.one_of(st.just(0.0), st.floats(1e-30, math.pi))  # as files can have
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile both twins of each kernel once, before workers and commands would each do so."""
+    """Compile each kernel once, before workers and commands would each do so."""
     if hasattr(config, "workerinput"):
         return
     for number in (1, 2, 100_000):  # a single number, few, and enough for all cores
@@ -72,8 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings, masses = np.ones((2, 1, 1)), np.ones(1)
     coefficients = points.prepare("coherent-csi", "chi", {}).likelihood.sums
     for dtype in ("float32", "float64"):
-        for fill in (blocks.chi2_block.serial, blocks.chi2_block.parallel):
-            fill(coefficients, masses, *settings, blocks.TILE_POINTS, np.empty((1, 1, 1), dtype))
+        blocks.chi2_block.run(1, 1, False, coefficients, masses, *settings, np.empty((1, 1, 1), dtype))
 
 
 def with_store(grid: str, **settings: str) -> str:

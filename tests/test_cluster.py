@@ -1,4 +1,4 @@
-"""The clusters of the command line: how many threads each worker has, and which of a kernel's twins it runs."""
+"""The clusters of the command line: how many threads each worker has, and whether a kernel uses all of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +11,8 @@ from dask.system import CPU_COUNT as CORES
 from distributed import Client, LocalCluster
 
 import fastscan
-from fastscan.kernels import blocks
 from fastscan.scans import cluster, scanner
-from fastscan.scans.blocks import _kernel
+from fastscan.scans.blocks import _is_alone
 from fastscan.scans.plan import plan
 
 SMALL = GRID.replace("num = 37", "num = 25").replace("num = 7", "num = 3")
@@ -30,34 +29,29 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
             yield started
 
 
-def twin() -> str:
-    """Which of a kernel's twins a task takes here."""
-    return "parallel" if _kernel() == blocks.chi2_block.parallel else "serial"
-
-
 def test_numbas_threads_times_workers_are_the_cores(client: Client) -> None:
     threads = client.run(numba.get_num_threads)
     assert set(threads.values()) == {CORES // len(threads)}
 
 
-def test_a_worker_that_has_one_task_at_a_time_takes_the_parallel_kernel(client: Client) -> None:
-    assert client.submit(twin, pure=False).result() == "parallel"
+def test_a_kernel_has_all_threads_of_a_worker_that_has_one_task_at_a_time(client: Client) -> None:
+    assert client.submit(_is_alone, pure=False).result()
 
 
-def test_a_worker_that_has_several_takes_the_serial_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one of a user's own cluster, whose threads would enter the parallel kernel side by side."""
+def test_a_kernel_has_one_thread_in_a_worker_that_has_several_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of a user's own cluster, whose threads compute tasks side by side."""
     monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
     settings = {"n_workers": 1, "dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}
     with (
         LocalCluster(threads_per_worker=2, **settings) as local,
         Client(local) as client,
     ):
-        assert client.submit(twin, pure=False).result() == "serial"
+        assert not client.submit(_is_alone, pure=False).result()
 
 
-def test_threads_of_this_process_take_the_serial_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_has_one_thread_where_tasks_run_in_threads_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_NUM_THREADS", str(CORES))
-    assert dask.threaded.get({"task": (twin,)}, "task") == "serial"
+    assert not dask.threaded.get({"task": (_is_alone,)}, "task")
 
 
 @pytest.mark.parametrize("client", [1], indirect=True)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict
+from decimal import Decimal, localcontext
 
 import naive
 import numpy as np
@@ -15,6 +16,7 @@ from fastscan.experiments import Fermi, Helm, KleinNystrand, Target
 from fastscan.experiments import catalogue as experiments
 from fastscan.experiments.form_factors import FORM_FACTORS, FormFactor
 from fastscan.physics import cross_sections, form_factors, nuclei
+from fastscan.physics.constants import HBARC_MEV_FM
 
 (CAESIUM,) = nuclei.elements()["Cs"]
 LINE = 'compound = "CsI"\n'
@@ -27,6 +29,37 @@ def test_the_symmetrised_fermi_form_factor_equals_the_textbook_form(momentum: fl
     lost = 1e-15 / (momentum * mass_number ** (1 / 3) / naive.HBAR_C) ** 2
     ours = float(form_factors.fermi(np.array(momentum), mass_number))
     assert ours == pytest.approx(naive.form_factor(momentum, mass_number), rel=1e-12, abs=10 * lost)
+
+
+def waves(x: Decimal) -> tuple[Decimal, Decimal]:
+    """sin(x) and cos(x) with fifty digits, as sums of their series."""
+    terms = [Decimal(1)]
+    while abs(terms[-1]) > Decimal("1e-60") or len(terms) < x:
+        terms.append(terms[-1] * x / len(terms))
+    return sum(terms[1::4]) - sum(terms[3::4]), sum(terms[0::4]) - sum(terms[2::4])
+
+
+@pytest.mark.parametrize("mass_number", [4, 40, 133])
+def test_no_digits_are_lost_where_the_textbook_forms_cancel(mass_number: int) -> None:
+    """The textbook forms with fifty digits; where a form factor is small, rounding is that of its terms."""
+    radius = form_factors.half_density_radius(mass_number)
+    momenta = np.geomspace(1e-4, 300, 60)
+    fermi, helm = form_factors.fermi(momenta, mass_number), form_factors.helm(momenta, radius, 0.9)
+    for q, one, other in zip((momenta / HBARC_MEV_FM).tolist(), fermi.tolist(), helm.tolist(), strict=True):
+        with localcontext() as context:
+            context.prec = 50
+            x, y = Decimal(math.pi * form_factors.SURFACE * q), Decimal(radius * q)
+            sine, cosine = waves(y)
+            high, low = x.exp(), (-x).exp()
+            bracket = x * sine * (high + low) / (high - low) - y * cosine
+            expected = 6 / (y * (x * x + y * y)) * x / (high - low) * bracket
+            sphere = float(3 * (sine - y * cosine) / y**3) * math.exp(-((q * 0.9) ** 2) / 2)
+        assert one == pytest.approx(float(expected), rel=1e-15, abs=1e-16)
+        assert other == pytest.approx(sphere, rel=2e-15, abs=1e-16)
+
+
+def test_at_any_momentum_a_form_factor_is_a_number() -> None:
+    assert np.abs(form_factors.fermi(np.array([1e5, 1e9]), 133)).max() < 1e-12
 
 
 @pytest.mark.parametrize("kind", [Fermi(), Helm(), KleinNystrand()])

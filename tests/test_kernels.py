@@ -1,8 +1,8 @@
 """The same numbers, to the last bit, whatever runs them."""
 
 import ast
+import itertools
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import llvmlite.binding
@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
+from test_wings import shown
 
-import fastscan
 from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import contact
 from fastscan.interactions.catalogue import load
 from fastscan.interactions.standard_model import couplings, features
-from fastscan.kernels import arithmetic, blocks, jit, polynomials
+from fastscan.kernels import blocks, jit, polynomials, squares
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.gaussian import between_extrema
@@ -38,59 +38,48 @@ def prepared(members: int = 1):
     )
 
 
-def block(tile: int, dtype: str = "float64", parallel: bool = False, members: int = 1) -> np.ndarray:
+def block(cuts: list[int] | None = None, dtype: str = "float64", members: int = 1) -> np.ndarray:
+    """chi2 in a block, whose lines are computed in ranges between some cuts."""
     coefficients, noise, variance = prepared(members)
     out = np.full((BETA.size, GAMMA.size, noise.shape[1]), np.nan, dtype)
-    fill = blocks.chi2_block.parallel if parallel else blocks.chi2_block.serial
-    fill(coefficients, GAMMA, noise, variance, tile, out)
+    edges = [0, *sorted(cuts or []), BETA.size * GAMMA.size]
+    for first, last in itertools.pairwise(edges):
+        blocks.chi2_block.compiled(coefficients, GAMMA, noise, variance, out, first, last)
     return out
 
 
-@given(st.integers(1, 5000), st.booleans())
+@given(st.lists(st.integers(0, BETA.size * GAMMA.size), max_size=5))
 @settings(max_examples=30)
-def test_tile_and_twin_change_no_bit(tile: int, parallel: bool) -> None:
-    assert block(tile, parallel=parallel).tobytes() == block(10**9).tobytes()
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_threads_change_no_bit(threads: int) -> None:
-    if threads > numba.config.NUMBA_NUM_THREADS:
-        pytest.skip("this machine has one core")
-    before = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
-        assert block(64, parallel=True).tobytes() == block(10**9).tobytes()
-    finally:
-        numba.set_num_threads(before)
+def test_ranges_change_no_bit(cuts: list[int]) -> None:
+    assert block(cuts).tobytes() == block().tobytes()
 
 
 def test_columns_and_blocks_agree_to_the_last_bit() -> None:
     coefficients, noise, variance = prepared()
     b, k = (index.ravel() for index in np.indices((BETA.size, noise.shape[1])))
     gamma = np.tile(GAMMA, (b.size, 1))
-    arguments = coefficients, b, gamma, noise[:, k].copy(), variance[:, k].copy()
-    expected = np.moveaxis(block(64), 1, 2).reshape(b.size, GAMMA.size)
-    assert blocks.chi2_columns.serial(*arguments).tobytes() == expected.tobytes()
-    assert blocks.chi2_columns.parallel(*arguments).tobytes() == expected.tobytes()
+    expected, found = np.moveaxis(block(), 1, 2).reshape(b.size, GAMMA.size), np.full(gamma.shape, np.nan)
+    blocks.chi2_columns.compiled(coefficients, b, gamma, noise[:, k].copy(), variance[:, k].copy(), found, 0, b.size)
+    assert found.tobytes() == expected.tobytes()
 
 
 def test_derivatives_at_points_of_columns() -> None:
-    """The twin has the same bits, chi2 is that of `chi2_columns`, and differences over a small step are the others."""
+    """chi2 is that of `chi2_columns`, and differences over a small step are the others."""
     one = likelihood.build([experiments.load(name) for name in ("conus", "coherent-csi")], load("e6"), {"beta": BETA})
     columns, _ = one.columns(np.arange(BETA.size)[:, None], {"sigma_sys": np.array([0.0, 0.1, 0.3])})
     column, x = (index.ravel() for index in np.meshgrid(np.arange(columns.row.size), GAMMA))
-    shared = columns.sums, columns.row, columns.noise, columns.variance, column
     chi2, slope, curvature = columns.derivatives(column, x)
-    for own, other in zip((chi2, slope, curvature), blocks.column_derivatives.parallel(*shared, x), strict=True):
-        assert own.tobytes() == other.tobytes()
-    assert chi2 == pytest.approx(columns.chi2(GAMMA).T.ravel(), rel=1e-14, abs=1e-14)
+    each, out = np.tile(GAMMA, (columns.row.size, 1)), np.empty((columns.row.size, GAMMA.size))
+    settings = columns.noise, columns.variance
+    blocks.chi2_columns.run(columns.row.size, 1, False, columns.sums, columns.row, each, *settings, out)
+    assert chi2 == pytest.approx(out.T.ravel(), rel=1e-14, abs=1e-14)
     step = 1e-4 * x
     (above, slope_above, _), (below, slope_below, _) = (columns.derivatives(column, x + h) for h in (step, -step))
     assert slope * x == pytest.approx((above - below) / (2 * step) * x, rel=1e-5, abs=1e-5)
     assert curvature * x**2 == pytest.approx((slope_above - slope_below) / (2 * step) * x**2, rel=1e-5, abs=1e-5)
 
 
-def found(order: np.ndarray, kernel: str = "serial", workers: int = 1) -> list[np.ndarray]:
+def found(order: np.ndarray, in_parallel: bool = False) -> list[np.ndarray]:
     """What `crossings` finds in some columns with islands, by the columns' order; gamma padded with NaN."""
     beta = np.radians([100.0, 20.0, 105.0])
     loaded = [experiments.load(name) for name in ("conus", "coherent-csi")]
@@ -99,22 +88,22 @@ def found(order: np.ndarray, kernel: str = "serial", workers: int = 1) -> list[n
     columns = both.columns(np.arange(3), given)[0].some(order)
     b, others = columns.row, between_extrema(columns.sums, columns.scale)
     shared = columns.sums, crossings.LADDER, columns.scale, others, b, columns.noise, columns.variance
-    *each, count, gamma = getattr(finder, kernel)(*shared, 2.7, float(contact.gamma(1.0)), 4, workers)
-    rows = np.full((b.size, 4), np.nan)
-    rows[np.arange(4) < count[:, None]] = gamma
+    lowest, at_zero, flat, count = np.empty(b.size), np.empty(b.size), np.empty(b.size, bool), np.empty(b.size, np.intp)
+    answer = lowest, at_zero, flat, count, np.full((b.size, 4), np.nan)
+    finder.run(b.size, b.size, in_parallel, *shared, 2.7, float(contact.gamma(1.0)), *answer)
     back = np.argsort(order)
-    return [values[back] for values in (*each, count, rows)]
+    return [values[back] for values in answer]
 
 
 @needs_compiler
-@pytest.mark.parametrize(("kernel", "workers"), [("serial", 3), ("parallel", 1), ("parallel", 2)])
-def test_order_and_threads_change_no_bit_of_a_crossing(kernel: str, workers: int) -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_order_and_threads_change_no_bit_of_a_crossing(in_parallel: bool) -> None:
     """Columns of the same beta are computed together, as many as come one after the other."""
     alone, shuffled = np.arange(2400), np.random.default_rng(0).permutation(2400)
     together = np.argsort(np.tile(np.arange(3), 800), kind="stable")
     expected = [values.tobytes() for values in found(alone)]
     for order in (together, shuffled):
-        assert [values.tobytes() for values in found(order, kernel, workers)] == expected
+        assert [values.tobytes() for values in found(order, in_parallel)] == expected
     assert {1, 3, 4} <= set(found(alone)[3].tolist())
 
 
@@ -127,28 +116,22 @@ def test_a_crossing_does_not_depend_on_the_columns_beside_it() -> None:
         assert [values.tobytes() for values in alone] == [values[[column]].tobytes() for values in together]
 
 
-@given(st.floats(1e-300, 1e300))
-def test_reciprocal(x: float) -> None:
-    error = Fraction(arithmetic.reciprocal(x)) * Fraction(x) - 1
-    assert abs(error) < 4e-16
-
-
 @needs_compiler
 def test_blocks_are_computed_in_the_widest_vectors() -> None:
     if not llvmlite.binding.get_host_cpu_features().get("avx512f"):
         pytest.skip("this processor has no AVX-512")
-    serial = numba.njit(nogil=True, error_model="numpy")(blocks.chi2_block.serial.py_func)
+    serial = numba.njit(nogil=True, error_model="numpy")(blocks.chi2_block.compiled.py_func)
     coefficients, noise, variance = prepared()
-    serial(coefficients, GAMMA, noise, variance, 64, np.empty((BETA.size, GAMMA.size, noise.shape[1])))
+    serial(coefficients, GAMMA, noise, variance, np.empty((BETA.size, GAMMA.size, noise.shape[1])), 0, 1)
     assert all("zmm" in text for text in serial.inspect_asm().values())
 
 
 def test_float32_is_the_rounded_float64() -> None:
-    assert block(64, "float32").tobytes() == block(64).astype("float32").tobytes()
+    assert block(dtype="float32").tobytes() == block().astype("float32").tobytes()
 
 
 def test_members_add_up() -> None:
-    assert block(64, members=3) == pytest.approx(3 * block(64), rel=1e-15)
+    assert block(members=3) == pytest.approx(3 * block(), rel=1e-15)
 
 
 def test_polynomials_are_the_sums() -> None:
@@ -170,8 +153,8 @@ def test_polynomials_of_any_basis_are_sums_of_squares(features: int) -> None:
     rng = np.random.default_rng(features)
     roots = np.triu(rng.normal(size=(2, 3, 1 + features, 1 + features)))
     change = rng.normal(size=(2, 5, features, 3))
-    coefficients = polynomials.polynomials(roots[:, None], change)
-    assert coefficients.shape == (2, 5, 3, polynomials.SQUARES)
+    coefficients = squares.polynomials(roots[:, None], change)
+    assert coefficients.shape == (2, 5, 3, squares.SQUARES)
     u = np.concatenate([np.broadcast_to([1.0, 0.0, 0.0], (2, 5, 1, 3)), change], axis=2)
     v = np.einsum("msij,mrjp->mrsip", roots, u)
     for index in np.ndindex(2, 5, 3):
@@ -183,13 +166,30 @@ def test_polynomials_of_any_basis_are_sums_of_squares(features: int) -> None:
             assert polynomials.sum_of_squares(coefficients[index], x) == value
             assert slope == pytest.approx(quartic.deriv()(x), rel=1e-10)
             assert curvature == pytest.approx(quartic.deriv(2)(x), rel=1e-10)
+            without_compiler = squares.derivatives(coefficients[index], np.array(x))
+            assert without_compiler == pytest.approx((value, slope, curvature), rel=1e-10)
+
+
+@given(st.integers(1, 4), st.integers(1, 12), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=50)
+def test_no_bit_of_a_row_s_squares_depends_on_other_rows(sums: int, features: int, shared: bool, seed: int) -> None:
+    """Some features are nowhere, as flavours that a source lacks; and in some rows nothing changes."""
+    rng = np.random.default_rng(seed)
+    rows, basis = squares.ROWS + 3, 1 + features
+    roots = np.triu(rng.normal(size=(2, 1 if shared else rows, sums, basis, basis)))
+    roots[..., rng.random(basis) < 0.3] = 0.0
+    change = rng.normal(size=(2, rows, features, 3)) * (rng.random((rows, 1, 1)) < 0.9)
+    together = squares.polynomials(roots, change)
+    for row in (0, 1, squares.ROWS - 1, squares.ROWS, rows - 1):
+        own = roots if shared else roots[:, [row]]
+        assert squares.polynomials(own, change[:, [row]]).tobytes() == together[:, [row]].tobytes()
 
 
 def test_counts_that_cancel_keep_their_digits() -> None:
     """(1 - x)^2 near x = 1, where the quartic of its square has none left."""
     roots, change = np.array([[[[1.0, 0.0], [0.0, 0.0]]]]), np.zeros((1, 1, 1, 3))
     roots[0, 0, 0, 1], change[0, 0, 0] = 1.0, (0.0, -2.0, 1.0)
-    (((coefficients,),),) = polynomials.polynomials(roots[:, None], change)
+    (((coefficients,),),) = squares.polynomials(roots[:, None], change)
     x = 1 + 1e-5
     assert polynomials.sum_of_squares(coefficients, x) == pytest.approx((x - 1) ** 4, rel=1e-5)
 
@@ -206,8 +206,7 @@ def imported(room: str) -> list[str]:
 
 
 def test_kernels_import_numba_and_numpy_only_and_rooms_those_above_them() -> None:
-    (line,) = [line for line in (fastscan.__doc__ or "").splitlines() if line.startswith("    kernels ")]
-    _, *rooms = line.split()
+    rooms = [room.removeprefix("kernels.") for room in shown() if room.startswith("kernels.")]
     assert sorted(rooms) == sorted(path.stem for path in WING.glob("[!_]*.py"))
     for number, room in enumerate(rooms):
         inside = {"fastscan.errors", *(f"fastscan.kernels.{above}" for above in rooms[:number])}

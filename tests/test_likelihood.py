@@ -95,7 +95,8 @@ def user_copy(tmp_path: Path, name: str, **replaced: str) -> str:
 
 
 def test_a_combination_is_the_sum_each_with_its_own_nuisances(tmp_path: Path) -> None:
-    other = user_copy(tmp_path, "other", **{"observed = 142": "observed = 155", "sigma_sys = 0.28": "sigma_sys = 0.1"})
+    changes = {"observed = 142": "observed = 155", "sigma_sys = 0.28": "sigma_sys = 0.1", "data_set": "# data_set"}
+    other = user_copy(tmp_path, "other", **changes)
     mass = np.geomspace(20, 2000, 7)
     both = fastscan.chi2([CSI, other], "eta", m_zprime=mass)
     assert both == pytest.approx(
@@ -288,7 +289,7 @@ def test_a_row_costs_the_same_whatever_the_bins() -> None:
         arrays = [
             getattr(model, field.name)
             for field in fields(model)
-            if field.name not in ("members", "exchanges", "counted")
+            if field.name not in ("members", "exchanges", "counted", "named")
         ]
         columns, _ = model.columns(np.arange(50), {"sigma_sys": 0.1})
         arrays += [model.sums, model.counts, model.scale, *(getattr(columns, field.name) for field in fields(columns))]

@@ -73,14 +73,16 @@ def test_chunk_task_and_threads_change_no_bit(
 
 
 @pytest.mark.parametrize("model", ["b-l", "nsi-ee"])
-@pytest.mark.parametrize("tile", [1, 100, 10**6])
-def test_tiles_change_no_bit(tile: int, model: str, of_models: dict[str, Arrays], write: Write, tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_threads_of_a_kernel_change_no_bit(
+    in_parallel: bool, model: str, of_models: dict[str, Arrays], write: Write, tmp_path: Path
+) -> None:
     cube = next(each for each in plan(write("g.toml", GRIDS[model])) if each.model == model)
     noise, variance = (each.reshape(1, -1) for each in cube.noise_and_variance([slice(None)] * 2))
-    for fill in (blocks.chi2_block.serial, blocks.chi2_block.parallel):
-        out = np.empty((len(cube.likelihood.scale), cube.x.size, noise.shape[1]), "float32")
-        fill(cube.likelihood.sums, cube.x, noise, variance, tile, out)
-        assert out.tobytes() == of_models[model][f"{cube.name}/chi2"][1]
+    out = np.empty((len(cube.likelihood.scale), cube.x.size, noise.shape[1]), "float32")
+    lines = out.shape[0] * out.shape[1]
+    blocks.chi2_block.run(lines, out.size, in_parallel, cube.likelihood.sums, cube.x, noise, variance, out)
+    assert out.tobytes() == of_models[model][f"{cube.name}/chi2"][1]
 
 
 @pytest.mark.parametrize(("threads_per_worker", "model"), [(1, "e6"), (2, "e6"), (1, "b-l"), (2, "nsi-ee")])

@@ -20,7 +20,7 @@ from fastscan.experiments.observations import Counts
 from fastscan.interactions.contact import HEAVY
 from fastscan.interactions.interaction import Strength
 from fastscan.interactions.parameters import EPS, MU
-from fastscan.kernels.polynomials import polynomials
+from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.limits import bounds_of, limits_of

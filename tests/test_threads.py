@@ -1,60 +1,85 @@
-"""Kernels that several threads of a process enter at once, with the threading layer that allows none of it."""
+"""Kernels on several threads: the same bits, whoever calls them and from where."""
 
 import os
 import subprocess
 import sys
-
-PROGRAM = """
-from threading import Barrier, Thread
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
+import pytest
 
-from fastscan.limits import crossings, points
-from fastscan.kernels.blocks import chi2_columns
-from fastscan.kernels.crossings import crossings as finder
-from fastscan.interactions import contact
-from fastscan.likelihoods.gaussian import between_extrema
-
-rows = points.prepare("coherent-csi", "e6", {"beta": np.linspace(0, np.pi, 9)})
-columns, _ = rows.likelihood.columns(rows.index[:, None], {"sigma_sys": np.linspace(0, 0.3, 40)})
-x = np.tile(contact.gamma(np.geomspace(5, 3000, 23)), (columns.row.size, 1))
-one = columns.sums, columns.row, x, columns.noise, columns.variance
-others = between_extrema(columns.sums, columns.scale)
-other = columns.sums, crossings.LADDER, columns.scale, others, columns.row, *one[3:]
-other += 2.7, 8315.0, 8, 2
-KERNELS = [(chi2_columns, one), (finder, other)]
+from fastscan.kernels import jit
+from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.limits import points
+from fastscan.limits.crossings import find_crossings
 
 
-def found(answer):
-    return b"".join(np.asarray(each).tobytes() for each in (answer if isinstance(answer, tuple) else [answer]))
+@pytest.fixture(scope="module")
+def columns() -> GaussianColumns:
+    rows = points.prepare("coherent-csi", "e6", {"beta": np.linspace(0, np.pi, 9)})
+    found, _ = rows.likelihood.columns(rows.index[:, None], {"sigma_sys": np.linspace(0, 0.3, 40)})
+    assert isinstance(found, GaussianColumns)
+    return found
 
 
-expected = [found(kernel.serial(*arguments)) for kernel, arguments in KERNELS]
-compiled = [found(kernel.parallel(*arguments)) for kernel, arguments in KERNELS]
-together, wrong = Barrier(2), []
+def bits(columns: GaussianColumns, in_parallel: bool | None = None) -> tuple[bytes, bytes]:
+    """chi2 at points of some columns, spread over threads or not, and crossings of columns that are many."""
+    chi2, found = columns.chi2(np.geomspace(1e-6, 10, 23), in_parallel), find_crossings(columns, 2.7, 8315.0)
+    return chi2.tobytes(), found.x.tobytes()
 
 
-def enter(number):
-    kernel, arguments = KERNELS[number]
-    together.wait()
-    wrong.extend(number for _ in range(300) if found(kernel.parallel(*arguments)) != expected[number])
+@pytest.mark.parametrize("threads", [2, 3, 200])
+def test_no_bit_depends_on_threads_even_where_two_call_at_once(
+    threads: int, columns: GaussianColumns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jit, "threads", lambda: 1)
+    expected = bits(columns)
+    monkeypatch.setattr(jit, "threads", lambda: threads)
+    with ThreadPoolExecutor(2) as callers:
+        assert {*callers.map(bits, [columns] * 20, [True] * 20)} == {expected}
 
 
-threads = [Thread(target=enter, args=(number,)) for number in range(2)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-print(numba.threading_layer(), compiled == expected, len(wrong))
+def test_an_error_in_any_thread_is_the_caller_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(first: int, last: int) -> None:
+        raise ZeroDivisionError
+
+    kernel = jit.Kernel.__new__(jit.Kernel)
+    kernel.compiled = fails
+    monkeypatch.setattr(jit, "threads", lambda: 3)
+    with pytest.raises(ZeroDivisionError):
+        kernel.run(10, 10, True)
+
+
+def test_a_process_that_is_forked_has_threads_of_its_own() -> None:
+    """As those of emcee's examples; the threads of the process before are not in it."""
+    program = """
+import os
+import numpy as np
+import fastscan
+masses = np.linspace(100, 200, 100_000)
+before = fastscan.chi2("conus", "chi", m_zprime=masses)
+child = os.fork()
+if child == 0:
+    os._exit(0 if (fastscan.chi2("conus", "chi", m_zprime=masses) == before).all() else 1)
+print(os.waitpid(child, 0)[1])
 """
-
-
-def test_two_threads_may_call_kernels_at_once() -> None:
-    """numba's workqueue, where it has nothing else, aborts the process that enters it twice."""
-    settings = os.environ | {"NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2"}
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=settings, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-W", "ignore", "-c", program],
+        env=os.environ | {"NUMBA_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == "workqueue True 0\n"
+    assert ended.stdout == "0\n"
+
+
+def test_threads_are_those_that_numba_is_told() -> None:
+    most = numba.config.NUMBA_NUM_THREADS
+    assert jit.threads() == most
+    numba.set_num_threads(1)
+    try:
+        assert jit.threads() == 1
+    finally:
+        numba.set_num_threads(most)

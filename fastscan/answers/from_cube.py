@@ -22,7 +22,7 @@ from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import Settings, is_scaled
 from fastscan.limits.confidence import OUTSIDE_AXIS
-from fastscan.limits.crossings import Crossings, find_crossings, gathered, infimum
+from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Status, bounds_of, limits_of, require_standard_model, threshold
 from fastscan.stores import chunks
@@ -141,7 +141,9 @@ class Selection:
         StoreError
             Where the stored chi2 is damaged, not complete, or not the likelihood's.
         """
-        return crossings_along(self.cube, self.columns, delta) if root is None else self._stored_crossings(root, delta)
+        if root is not None:
+            self._require_stored(root)
+        return crossings_along(self.cube, self.columns, delta)
 
     def profiles(self, root: zarr.Group | None = None) -> Array:
         """Delta chi2 at the points of the strength's axis.
@@ -172,8 +174,8 @@ class Selection:
             chosen = chosen[(slice(None),) * axis + (index,)]
         return chosen
 
-    def _stored_crossings(self, root: zarr.Group, delta: float) -> Crossings:
-        """As `crossings`; dask reads the cube chunk by chunk, so memory holds one chunk and the answer."""
+    def _require_stored(self, root: zarr.Group) -> None:
+        """Refuse a stored chi2 that isn't the likelihood's; dask reads it chunk by chunk, so memory holds one chunk."""
         import dask.array  # imported here, because it takes longer than most questions take to answer
         from dask.base import compute
         from dask.delayed import delayed
@@ -184,20 +186,17 @@ class Selection:
         number = np.arange(columns.row.size).reshape(stored.shape[:-1])
         numbers = dask.array.from_array(number, chunks=stored.chunks[:-1])  # type: ignore[no-untyped-call]
 
-        def block_crossings(block: Array, own: IntArray) -> tuple[IntArray, Crossings]:
+        def require(block: Array, own: IntArray) -> None:
             chunks.require_values(cube, block)
-            part = columns.some(own.ravel())
-            chunks.require_same(cube, block.reshape(own.size, -1), part.chi2(cube.x))
-            return own.ravel(), crossings_along(cube, part, delta)
+            chunks.require_same(cube, block.reshape(own.size, -1), columns.some(own.ravel()).chi2(cube.x))
 
         tasks = [
-            delayed(block_crossings)(block, own)
+            delayed(require)(block, own)
             for block, own in zip(stored.to_delayed().ravel(), numbers.to_delayed().ravel(), strict=True)
         ]
         with readable(f"group {cube.name}"):
             # blocks run one after the other, because the columns of a block are spread over the cores already
-            parts = compute(*tasks, scheduler="synchronous")  # type: ignore[no-untyped-call]
-            return gathered(parts, number.size)
+            compute(*tasks, scheduler="synchronous")  # type: ignore[no-untyped-call]
 
 
 def crossings_along(cube: Cube, columns: Columns, delta: float) -> Crossings:

@@ -608,10 +608,6 @@ def main() -> None:
         sys.stdout.flush()
     except (FastscanError, click.ClickException) as error:
         _end(2, error.format_message() if isinstance(error, click.ClickException) else _in_options(str(error)))
-    except ValueError as error:  # numba's error for a threading layer that it doesn't have
-        if "hreading layer" not in str(error):
-            raise
-        _end(2, f"NUMBA_THREADING_LAYER: {str(error).partition(chr(10))[0]}")
     except (SystemExit, BrokenPipeError):  # click exits on a broken pipe: the reader, head or less, has what it wanted
         _end(0)
     except OSError as error:

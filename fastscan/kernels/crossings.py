@@ -2,12 +2,11 @@
 
 In each row, columns are computed at the rungs of a ladder; changes of the slope's sign give every extremum, which is
 refined.  Between neighbouring extrema chi2 is monotonic, so every crossing has a bracket of its own, and is refined
-there.  Each crossing is computed by one thread, by the same operations whatever columns are computed beside it:
-results depend neither on threads nor on the order of columns, to the last bit.
+there.  Each crossing is computed by the same operations whatever columns are computed beside it: results depend neither
+on threads nor on the order of columns, to the last bit.
 """
 
 import numpy as np
-from numba import prange
 
 from fastscan.kernels.arithmetic import wide_vectors
 from fastscan.kernels.gaussian import settings_of
@@ -15,7 +14,6 @@ from fastscan.kernels.jit import Kernel, jit
 from fastscan.kernels.ladders import inserted, rungs_of
 from fastscan.kernels.roots import chi2_and_fall, level_changes, put_derivatives, refined
 
-SHARE = 4096  # neighbouring columns that a worker gets at a time
 BATCH = 256  # columns of one row that are computed together: their chi2 at two dozen rungs stay in cache
 
 
@@ -29,7 +27,7 @@ def extrema_of(x, fall, own, noise, variance):
     fall : float64 (rungs, columns)
         Minus the slope of chi2.
     own : float64 (members, 3, SQUARES)
-        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm of the row, see `fastscan.kernels.squares`.
     noise, variance : float64 (members, columns)
         1 / lam_e and sigma^2 of each column.
 
@@ -136,35 +134,33 @@ def range_of(x, chi2, column, turning, extreme, zero, largest):
     return lowest, highest
 
 
-@jit
-def joined(table, lengths):
-    """The first `lengths[i]` numbers of each line i of a table, reversed, one line after the other.
-
-    Parameters
-    ----------
-    table : float64 (lines, any)
-    lengths : intp (lines,)
-
-    Returns
-    -------
-    float64 (sum of lengths,)
-    """
-    out, first = np.empty(lengths.sum()), 0
-    for i in range(lengths.size):
-        for j in range(lengths[i]):
-            out[first + j] = table[i, lengths[i] - 1 - j]
-        first += lengths[i]
-    return out
-
-
 @Kernel
-def crossings(coefficients, ladder, scale, others, row, noise, variance, delta, largest, most, workers):
+def crossings(
+    coefficients,
+    ladder,
+    scale,
+    others,
+    row,
+    noise,
+    variance,
+    delta,
+    largest,
+    lowest,
+    at_zero,
+    flat,
+    count,
+    crossing,
+    first,
+    last,
+):
     """Where chi2 along columns crosses its infimum + delta, and what else a limit needs to know of each column.
+
+    A piece is a column.
 
     Parameters
     ----------
     coefficients : float64 (members, rows, 3, SQUARES)
-        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.  Dimensionless, as all else here.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.squares`.  Dimensionless, as all else here.
     ladder : float64 (rungs,)
         x in units of each row's scale, ascending, so fine that no two extrema of a column lie between neighbours; below
         0 too where x can be.
@@ -179,54 +175,43 @@ def crossings(coefficients, ladder, scale, others, row, noise, variance, delta, 
         chi2 above the infimum; infinity finds no crossing.
     largest : float64
         A column is flat if chi2 changes by no more than delta up to this x, of either sign where x can be below 0.
-    most : int
-        Number of crossings of a column for which there is memory.
-    workers : int
-        Number of work units.  Columns go to them round-robin, because some rows cost more; the result does not depend
-        on it.
-
-    Returns
-    -------
     lowest, at_zero : float64 (columns,)
-        The infimum of chi2 over all x, or over x >= 0 where the ladder has no other; and chi2 at x = 0.
+        Receive the infimum of chi2 over all x, or over x >= 0 where the ladder has no other; and chi2 at x = 0.
     flat : bool (columns,)
+        Overwritten.
     count : intp (columns,)
-        Number of crossings.  Where one is above `most`, call again with more memory.
-    crossing : float64 (sum of min(count, most),)
-        x of the crossings, column after column, descending in each.
+        Receives the number of crossings.  Where one is above `most`, call again with more memory.
+    crossing : float64 (columns, most)
+        Receives x of the crossings, ascending; what is beyond their number stays as it is.
+    first, last : int
+        The range of columns.
 
     References
     ----------
     Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
     """
-    columns = row.size
-    lowest, at_zero, flat = np.empty(columns), np.empty(columns), np.empty(columns, np.bool_)
-    count, crossing = np.zeros(columns, np.intp), np.empty((columns, most))
-    for worker in prange(workers):
-        scratch = np.empty((2, (1 + ladder.size + others.shape[1] + 1) * BATCH))
-        for share in range(worker * SHARE, columns, workers * SHARE):
-            start, end = share, min(share + SHARE, columns)
-            while start < end:
-                r, stop = row[start], start + 1
-                while stop < min(end, start + BATCH) and row[stop] == r:
-                    stop += 1
-                own = coefficients[:, r]
-                x = rungs_of(own, ladder, scale[r], others[r], largest)
-                settings = settings_of(noise, variance, np.arange(start, stop))
-                chi2, fall = chi2_and_fall(x, own, *settings, scratch)
-                rung, at, turning, extreme = extrema_of(x, fall, own, *settings[1:])
-                # Between rungs and extrema chi2 is monotonic, so they hold its lowest and highest values.
-                zero = np.searchsorted(x, 0.0)
-                smallest, _ = range_of(x, chi2, at, turning, extreme, zero, np.inf)
-                deepest, highest = range_of(x, chi2, at, turning, extreme, zero, largest)
-                level = np.empty(stop - start)
-                for k in range(stop - start):
-                    lowest[start + k], at_zero[start + k], level[k] = smallest[k], chi2[zero, k], smallest[k] + delta
-                    flat[start + k] = highest[k] - deepest[k] <= delta
-                at, bracket = brackets_of(x, chi2, level, rung, at, turning, extreme)
-                root = refined(False, bracket, level, at, own, *settings[1:])
-                for i in range(root.size):
-                    k = start + at[i]
-                    count[k] = inserted(crossing[k], count[k], root[i])
-                start = stop
-    return lowest, at_zero, flat, count, joined(crossing, np.minimum(count, most))
+    scratch = np.empty((2, (1 + ladder.size + others.shape[1] + 1) * BATCH))
+    start = first
+    while start < last:
+        r, stop = row[start], start + 1
+        while stop < min(last, start + BATCH) and row[stop] == r:
+            stop += 1
+        own = coefficients[:, r]
+        x = rungs_of(own, ladder, scale[r], others[r], largest)
+        settings = settings_of(noise, variance, np.arange(start, stop))
+        chi2, fall = chi2_and_fall(x, own, *settings, scratch)
+        rung, at, turning, extreme = extrema_of(x, fall, own, *settings[1:])
+        # Between rungs and extrema chi2 is monotonic, so they hold its lowest and highest values.
+        zero = np.searchsorted(x, 0.0)
+        smallest, _ = range_of(x, chi2, at, turning, extreme, zero, np.inf)
+        deepest, highest = range_of(x, chi2, at, turning, extreme, zero, largest)
+        level = np.empty(stop - start)
+        for k in range(stop - start):
+            lowest[start + k], at_zero[start + k], level[k] = smallest[k], chi2[zero, k], smallest[k] + delta
+            flat[start + k], count[start + k] = highest[k] - deepest[k] <= delta, 0
+        at, bracket = brackets_of(x, chi2, level, rung, at, turning, extreme)
+        root = refined(False, bracket, level, at, own, *settings[1:])
+        for i in range(root.size):
+            k = start + at[i]
+            count[k] = inserted(crossing[k], count[k], root[i])
+        start = stop

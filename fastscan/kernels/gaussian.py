@@ -15,14 +15,14 @@ with the nuisance minimised out; there it reads chi2 = S_dd - sigma^2 (sum d m)^
 
 import numpy as np
 
-from fastscan.kernels.arithmetic import fma, reciprocal
+from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import jit
 from fastscan.kernels.polynomials import derivatives, sum_of_squares, with_slope
 
 
 @jit
-def chi2_factors(s_dd, det, s_mm, t, noise, variance):
-    """The two factors whose product is chi2.
+def fraction(s_dd, det, s_mm, t, noise, variance):
+    """chi2 of one member as a fraction.
 
     Every term is at least zero, and sigma = 0 is a regular point.
 
@@ -30,30 +30,23 @@ def chi2_factors(s_dd, det, s_mm, t, noise, variance):
     ----------
     s_dd, det, s_mm : float64
         The sums S_dd, D and S_mm.
-    t : float64
+    t : float64 or lanes
         variance / noise.
-    noise : float64
+    noise : float64 or lanes
         1 / lam_e, the inverse of the effective luminosity.
-    variance : float64
+    variance : float64 or lanes
         sigma^2, the square of the relative systematic error.
 
     Returns
     -------
-    excess, over : float64
-        S_dd + D t, and 1 / (noise + S_mm variance).
+    excess, total : float64 or lanes
+        S_dd + D t, and noise + S_mm variance.
 
     References
     ----------
     Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
     """
-    return fma(det, t, s_dd), reciprocal(fma(s_mm, variance, noise))
-
-
-@jit
-def chi2_point(s_dd, det, s_mm, t, noise, variance, others):
-    """chi2 of one member, added to that of the others; arguments as of `chi2_factors`."""
-    excess, over = chi2_factors(s_dd, det, s_mm, t, noise, variance)
-    return fma(excess, over, others)
+    return fma(det, t, s_dd), fma(s_mm, variance, noise)
 
 
 @jit
@@ -90,7 +83,7 @@ def registers(coefficients):
     Parameters
     ----------
     coefficients : float64 (3, SQUARES)
-        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm as sums of squares, see `fastscan.kernels.squares`.
 
     Returns
     -------
@@ -152,8 +145,53 @@ def chi2_derivatives(sums, t, noise, variance):
     value, slope, curvature : float64
     """
     s_dd, det, s_mm = sums
-    excess, over = chi2_factors(s_dd[0], det[0], s_mm[0], t, noise, variance)
+    excess, total = fraction(s_dd[0], det[0], s_mm[0], t, noise, variance)
+    over = 1.0 / total
     value = excess * over
     slope = fma(-value * variance, s_mm[1], fma(det[1], t, s_dd[1])) * over
     curvature = fma(-variance, fma(2.0 * slope, s_mm[1], value * s_mm[2]), fma(det[2], t, s_dd[2])) * over
     return value, slope, curvature
+
+
+@jit
+def parabola(sums, norm, noise, variance):
+    """chi2 of a Gaussian member as a parabola in u = e - 1, where e scales its signal, with derivatives in x.
+
+    With the sums of `fastscan.kernels.gaussian`, S_dm = (norm - S_dd - S_mm) / 2 because d + m are the data, and
+    D doesn't depend on u:
+
+        chi2 = (S_dd + D t - 2 u S_dm + u^2 S_mm) / (noise + S_mm variance),  t = variance / noise
+
+    Parameters
+    ----------
+    sums : what `fastscan.kernels.gaussian.sums_derivatives` returns
+    norm : float64
+        Sum of the squared data over their variance.
+    noise, variance : float64
+        1 / lam_e, and sigma^2 of the member's own normalisation.
+
+    Returns
+    -------
+    tuple of 3 tuples of 3 float64
+        The coefficients of 1, u and u^2, and their first and second derivatives in x.
+    """
+    s_dd, det, s_mm = sums
+    t, over = variance / noise, 1.0 / (noise + s_mm[0] * variance)
+    top = (
+        (s_dd[0] + det[0] * t, s_dd[0] + s_mm[0] - norm, s_mm[0]),
+        (s_dd[1] + det[1] * t, s_dd[1] + s_mm[1], s_mm[1]),
+        (s_dd[2] + det[2] * t, s_dd[2] + s_mm[2], s_mm[2]),
+    )
+    down1, down2 = s_mm[1] * variance, s_mm[2] * variance
+    value = (top[0][0] * over, top[0][1] * over, top[0][2] * over)
+    first = (
+        (top[1][0] - value[0] * down1) * over,
+        (top[1][1] - value[1] * down1) * over,
+        (top[1][2] - value[2] * down1) * over,
+    )
+    second = (
+        (top[2][0] - 2.0 * first[0] * down1 - value[0] * down2) * over,
+        (top[2][1] - 2.0 * first[1] * down1 - value[1] * down2) * over,
+        (top[2][2] - 2.0 * first[2] * down1 - value[2] * down2) * over,
+    )
+    return value, first, second

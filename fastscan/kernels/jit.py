@@ -1,6 +1,7 @@
-"""How kernels are compiled: the options that all of them share, and one source compiled twice.
+"""How kernels are compiled, and how one is spread over cores.
 
-`jit` compiles a scalar formula or a helper, `Kernel` a loop over grid points that other wings call.
+`jit` compiles a scalar formula or a helper, `inner` one that only compiled code calls, `Kernel` a loop over grid points
+that other wings call.
 
 numba keeps compiled code on disk until the file of that function changes, whatever becomes of the other files whose
 functions are compiled into it.  It names what it keeps after the function's qualified name.  So `jit` writes a digest
@@ -10,20 +11,23 @@ of all sources of this wing into that name: after any edit numba finds nothing o
 import functools
 import hashlib
 import logging
-import threading
+import os
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import parent_process
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
-from numba import get_num_threads, njit
+from numba import config, get_num_threads, njit
 from numba.core.event import Event, Listener, register
+from numba.np.ufunc import threading_layer
 
 from fastscan.errors import warn
 
 log = logging.getLogger(__name__)
 SERIAL_POINTS = 65536  # up to this many points, to wake threads costs more time than they save
+SHARES = 8  # of the work for each thread: some cost more than others, and who is done first takes the next
 
 
 def digest_of_sources() -> str:
@@ -54,6 +58,15 @@ def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     return compiled
 
 
+def inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile what only compiled code calls, and what makes no array: not to be called from Python.
+
+    numba then counts no references to the arrays, which costs more than the arithmetic where functions are short, and
+    writes no code that takes Python's objects apart, which takes most of the time to compile.
+    """
+    return jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+
+
 @functools.cache
 def _warn_that_nothing_is_kept() -> None:
     """Warn once that numba finds no directory for what it compiles; a worker's parent has done so already."""
@@ -82,40 +95,81 @@ register("numba:compile", _Compilations())
 
 
 class Kernel:
-    """One source, compiled twice: a decorator.
+    """A loop over numbered pieces of work, such as columns, that threads share: a decorator.
 
-    `serial` releases the GIL and is for processes that run several tasks in threads.  `parallel` spreads over numba's
-    threads and is for processes that do one thing at a time.  Both give the same numbers to the last bit.  The lock is
-    there because numba's workqueue layer, the only one that every platform has, aborts the process when two threads
-    enter it.
+    The last two arguments of the loop are the number of the first piece and that of the one after the last; what it
+    finds it writes to arrays that the caller gives it.  It is compiled once.  As compiled code holds no lock of
+    Python's, Python's own threads spread it over cores.  A piece is computed by the same operations whoever computes
+    it, so that results depend neither on threads nor on shares, to the last bit.
+
+    Attributes
+    ----------
+    compiled : callable
+        The compiled loop.
     """
-
-    _lock = threading.Lock()
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.__doc__ = function.__doc__
-        twin = FunctionType(function.__code__, function.__globals__, f"{function.__name__}_parallel")
-        twin.__qualname__ = twin.__name__  # otherwise numba would keep both under one name
-        self.serial = jit(function)
-        self._parallel = jit(twin, parallel=True)
+        self.compiled = jit(function)
 
-    def parallel(self, *arguments: Any) -> Any:
-        """Run on numba's threads; a second thread that calls this waits."""
-        with self._lock:
-            return self._parallel(*arguments)
+    def run(self, pieces: int, points: int, in_parallel: bool | None, *arguments: Any) -> list[Any]:
+        """Compute all pieces.
 
-    def of_size(self, points: int) -> Callable[..., Any]:
-        """The faster of both for this number of points."""
-        return self.parallel if points > SERIAL_POINTS else self.serial
+        Parameters
+        ----------
+        pieces : int
+            How many there are.
+        points : int
+            Number of grid points in all of them.
+        in_parallel : bool or None
+            Whether to spread the pieces over threads; None for where there are many points.
+        *arguments
+            What the loop takes before its range.
 
-    def chosen(self, points: int, in_parallel: bool | None) -> Callable[..., Any]:
-        """The one that is asked for, or else the faster of both."""
+        Returns
+        -------
+        list
+            What the loop returned for each share of the pieces, in any order.
+        """
         if in_parallel is None:
-            return self.of_size(points)
-        return self.parallel if in_parallel else self.serial
+            in_parallel = points > SERIAL_POINTS
+        number = threads() if in_parallel else 1
+        if number == 1:
+            return [self.compiled(*arguments, 0, pieces)]
+        shares = min(pieces, number * SHARES)
+        left = deque((pieces * share // shares, pieces * (share + 1) // shares) for share in range(shares))
+        found: list[Any] = []
+
+        def work() -> None:
+            while True:
+                try:
+                    share = left.popleft()
+                except IndexError:  # nothing is left
+                    return
+                found.append(self.compiled(*arguments, *share))
+
+        helpers = [_pool(number - 1).submit(work) for _ in range(number - 1)]
+        work()
+        for helper in helpers:
+            helper.result()
+        return found
+
+
+@functools.cache
+def _pool(helpers: int) -> ThreadPoolExecutor:
+    """Threads that help whoever calls a kernel; they wait from one call to the next."""
+    return ThreadPoolExecutor(helpers, "fastscan-kernel")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # the threads are not there in a process that is forked
 
 
 def threads() -> int:
-    """Number of threads that a parallel kernel has."""
-    count: int = get_num_threads()
-    return count
+    """Number of threads that a kernel may have: that of NUMBA_NUM_THREADS, or of `numba.set_num_threads`."""
+    try:
+        threading_layer()
+    except ValueError:  # numba's own threads were never started, so that no other number was set, and aren't needed
+        most: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+        return most
+    chosen: int = get_num_threads()
+    return chosen

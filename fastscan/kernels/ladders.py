@@ -26,7 +26,7 @@ def rises_or_falls(own, ladder, scale):
     Parameters
     ----------
     own : float64 (members, 3, SQUARES)
-        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm of the row, see `fastscan.kernels.squares`.
     ladder : float64 (rungs,)
         x in units of scale, ascending.
     scale : float64
@@ -80,7 +80,7 @@ def rungs_of(own, ladder, scale, others, largest):
     Parameters
     ----------
     own : float64 (members, 3, SQUARES)
-        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm of the row, see `fastscan.kernels.squares`.
     ladder : float64 (any,)
         x in units of scale, ascending; below 0 too where x can be.
     scale : float64

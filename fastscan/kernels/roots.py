@@ -22,7 +22,7 @@ def chi2_and_fall(x, own, t, noise, variance, scratch):
     ----------
     x : float64 (rungs,)
     own : float64 (members, 3, SQUARES)
-        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm of the row, see `fastscan.kernels.squares`.
     t, noise, variance : float64 (members, columns)
         variance / noise, 1 / lam_e and sigma^2 of each column.
     scratch : float64 (2, any)
@@ -90,7 +90,7 @@ def put_derivatives(x, own, t, noise, variance, chi2, slope, curvature):
     ----------
     x : float64 (points,)
     own : float64 (members, 3, SQUARES)
-        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm of the row, see `fastscan.kernels.squares`.
     t, noise, variance : float64 (members, points)
         variance / noise, 1 / lam_e and sigma^2.
     chi2, slope, curvature : float64 (points,)
@@ -144,7 +144,7 @@ def refined(extrema, bracket, level, column, own, noise, variance):
     column : intp (brackets,)
         Index of each bracket's column.
     own : float64 (members, 3, SQUARES)
-        S_dd, D and S_mm of the row, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm of the row, see `fastscan.kernels.squares`.
     noise, variance : float64 (members, columns)
         1 / lam_e and sigma^2 of each column.
 

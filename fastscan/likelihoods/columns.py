@@ -39,7 +39,7 @@ class Columns(Protocol):
         x : array, shape (points,) or (columns, points)
             Strengths, those of all columns or of each.
         in_parallel : bool, optional
-            Whether to spread the work over numba's threads; left out, where there is much of it.
+            Whether to spread the work over threads; left out, where there is much of it.
 
         Returns
         -------

@@ -6,7 +6,7 @@ With d = data - m and m = N + background, each over the square root of the varia
 
 Counts are linear in the features of the couplings, so each of the three is |root e|^2 of e = (1, changes of the
 features from their Standard Model values), and a sum of squares in the strength x of a row, see
-`fastscan.kernels.polynomials`.  The cost of the roots grows with the number of bins; that of a row does not.
+`fastscan.kernels.squares`.  The cost of the roots grows with the number of bins; that of a row does not.
 """
 
 from dataclasses import dataclass, replace
@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastscan.experiments.observations import Counts
-from fastscan.kernels import blocks
+from fastscan.kernels import squares
 from fastscan.likelihoods.columns import by_row, middles, stationary, turning_of
 from fastscan.typing import Array, IntArray
+
+FEW_POINTS = 4096  # are computed by NumPy: in less time than it takes to import the compiler
 
 
 def square_roots(rates: Array, signal: Array, counts: Counts) -> Array:
@@ -87,7 +89,7 @@ def between_extrema(sums: Array, scale: Array, signed: bool = False) -> Array:
     Parameters
     ----------
     sums : array, shape (members, rows, 3, SQUARES)
-        Sums of squares, see `fastscan.kernels.polynomials`.
+        Sums of squares, see `fastscan.kernels.squares`.
     scale : array, shape (rows,)
         See `GaussianColumns`.
     signed : bool
@@ -107,7 +109,7 @@ class GaussianColumns:
     Attributes
     ----------
     sums : array, shape (members, rows, 3, SQUARES)
-        S_dd, D and S_mm of each member as sums of three squares, see `fastscan.kernels.polynomials`.
+        S_dd, D and S_mm of each member as sums of three squares, see `fastscan.kernels.squares`.
     scale : array, shape (rows,)
         The x at which the terms in x^2 are as many events as the Standard Model's: the scale on which chi2 changes.
     row : array of int, shape (columns,)
@@ -135,23 +137,43 @@ class GaussianColumns:
         x : array, shape (points,) or (columns, points)
             Strengths, those of all columns or of each.
         in_parallel : bool, optional
-            Whether to spread the columns over numba's threads; left out, where there are many points.
+            Whether to spread the columns over threads; left out, where there are many points.
 
         Returns
         -------
         array, shape (columns, points)
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1])).copy()
-        kernel = blocks.chi2_columns.chosen(each.size, in_parallel)
-        result: Array = kernel(self.sums, self.row, each, self.noise, self.variance)
-        return result
+        if each.size <= FEW_POINTS:
+            return self.derivatives(np.repeat(np.arange(len(each)), each.shape[1]), each.ravel())[0].reshape(each.shape)
+        from fastscan.kernels.blocks import chi2_columns  # imported here, because few points do without a compiler
+
+        out = np.empty(each.shape)
+        chi2_columns.run(len(each), each.size, in_parallel, self.sums, self.row, each, self.noise, self.variance, out)
+        return out
 
     def derivatives(self, column: IntArray, x: Array) -> tuple[Array, Array, Array]:
-        """See `fastscan.likelihoods.columns.Columns`."""
-        found: tuple[Array, Array, Array] = blocks.column_derivatives.of_size(x.size)(
-            self.sums, self.row, self.noise, self.variance, column, x
-        )
-        return found
+        """See `fastscan.likelihoods.columns.Columns`; Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
+
+        With ' for the derivative in x, chi2 N = E is differentiated once and twice, where E = S_dd + D t,
+        N = noise + S_mm variance and t = variance / noise.
+        """
+        chi2, slope, curvature = np.zeros((3, x.size))
+        row = self.row[column]
+        for sums, noise, variance in zip(self.sums, self.noise[:, column], self.variance[:, column], strict=True):
+            if not sums.any():  # a member that is fitted elsewhere
+                continue
+            s_dd, det, s_mm = (squares.derivatives(sums[row, number], x) for number in range(3))
+            t = variance / noise
+            excess = [of_s_dd + of_det * t for of_s_dd, of_det in zip(s_dd, det, strict=True)]
+            total = noise + s_mm[0] * variance
+            own = excess[0] / total
+            own_slope = (excess[1] - own * variance * s_mm[1]) / total
+            bend = 2.0 * own_slope * s_mm[1] + own * s_mm[2]
+            chi2 += own
+            slope += own_slope
+            curvature += (excess[2] - variance * bend) / total
+        return chi2, slope, curvature
 
     def turning(self) -> Array:
         """See `fastscan.likelihoods.columns.Columns`: where a member's S_dd does."""

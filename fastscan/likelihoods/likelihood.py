@@ -18,7 +18,7 @@ from fastscan.experiments.poisson import Poisson
 from fastscan.inputs import arguments
 from fastscan.inputs.bounds import NUMBER
 from fastscan.interactions.interaction import Interaction
-from fastscan.kernels.polynomials import polynomials
+from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
@@ -103,9 +103,8 @@ class Likelihood:
 
     @functools.cached_property
     def sums(self) -> Array:
-        """S_dd, D and S_mm of each member and row, see `fastscan.kernels.polynomials`: (members, rows, 3, SQUARES)."""
-        coefficients: Array = polynomials(self.roots, np.ascontiguousarray(self.change))
-        return coefficients
+        """S_dd, D and S_mm of each member and row, see `fastscan.kernels.squares`: (members, rows, 3, SQUARES)."""
+        return polynomials(self.roots, self.change)
 
     @functools.cached_property
     def counts(self) -> Array:

@@ -15,6 +15,7 @@ import numpy as np
 from fastscan.errors import warn
 from fastscan.experiments.experiment import Experiment
 from fastscan.interactions.interaction import Interaction
+from fastscan.kernels.squares import SQUARES
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.poisson import NEGATIVE, Block, PoissonColumns
@@ -22,7 +23,6 @@ from fastscan.likelihoods.settings import Settings
 from fastscan.likelihoods.signals import Compiled, Signal, bins_of, compiled, signal_of
 from fastscan.typing import Array, IntArray
 
-SQUARES = 6  # coefficients of a sum of squares, see `fastscan.kernels.polynomials`, which imports numba
 UPPER = np.tri(3, dtype=bool).T  # elements of a matrix
 LINE = np.array([0.0, 1.0, 0.0])  # y as a polynomial in y
 
@@ -58,16 +58,17 @@ def _kernel() -> Any:
     """The compiled kernel of counted events, on one thread; numba is imported when this is first called."""
     from fastscan.kernels.poisson import profiles
 
-    return profiles.serial
+    return profiles.compiled
 
 
 def kernel_arguments(
     constants: tuple[Array, ...], sizes: IntArray, rates: Array, change: Array, sums: Array, x: float, out: Array
 ) -> tuple[Any, ...]:
     """What `fastscan.kernels.poisson.profiles` takes at one point of one row; all but the constants is as there."""
-    arriving, effects, background, norm, noise, variance, common, centres, data = constants
-    counted, row = (sizes, rates, arriving, effects, background), np.zeros(1, np.intp)
-    return counted, change, (sums, norm), row, np.full(1, x), noise, variance, common, centres, data, row, out
+    arriving, effects, products, background, norm, noise, variance, common, data, centres = constants
+    counted, row = (sizes, rates, arriving, effects, products, background), np.zeros(1, np.intp)
+    settings = noise, variance, common
+    return counted, change, (sums, norm), row, np.full(1, x), settings, data, centres, row, out, 0, 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +80,8 @@ class Profile:
     sizes : array of int, shape (members, 7)
         See the kernel.
     constants : tuple of array
-        Arriving, effects and background of the members with counted events, and the norms of the Gaussian ones; noise,
-        variance and common; centres and data.
+        Arriving, effects, products and background of the members with counted events, and the norms of the Gaussian
+        ones; noise, variance and common; data and centres.
     """
 
     sizes: IntArray
@@ -89,9 +90,9 @@ class Profile:
     @classmethod
     def of(cls, block: Block) -> "Profile":
         """That of a block of one column and one row."""
-        sizes, _, arriving, effects, background = block.counted
-        centres, settings = np.zeros((1, block.nuisances)), (block.noise, block.variance, block.common)
-        return cls(sizes, (arriving, effects, background, block.norm, *settings, centres, block.data[None]))
+        sizes, _, *counted = block.counted
+        settings, centres = (block.noise, block.variance, block.common), np.zeros((1, block.nuisances))
+        return cls(sizes, (*counted, block.norm, *settings, block.data[None], centres))
 
     def of_terms(self, terms: int) -> "Profile":
         """The same, where the signal of each member has so many terms."""
@@ -115,8 +116,8 @@ class Profile:
 
         def chi2(rates: Array, change: Array, sums: Array, x: float) -> float:
             # Compiled code takes arrays from outside for constants, and the kernel's are none.
-            a, b, c, d, e, f, g, h, i = constants
-            own = a.copy(), b.copy(), c.copy(), d.copy(), e.copy(), f.copy(), g.copy(), h.copy(), i.copy()
+            a, b, c, d, e, f, g, h, i, j = constants
+            own = a.copy(), b.copy(), c.copy(), d.copy(), e.copy(), f.copy(), g.copy(), h.copy(), i.copy(), j.copy()
             out = np.empty((1, 1))
             run(*every(own, sizes.copy(), rates, change, sums, x, out))
             found: float = out[0, 0]
@@ -157,7 +158,7 @@ def quotients(coefficients: Sequence[Sequence[float]], x: float) -> float:
     Parameters
     ----------
     coefficients : sequence of 13 floats
-        Of each member c0 to c5 of u, see `fastscan.kernels.polynomials`, those of w, and the noise.
+        Of each member c0 to c5 of u, see `fastscan.kernels.squares`, those of w, and the noise.
     x : float
     """
     total = 0.0
@@ -181,7 +182,7 @@ def slope_of_quotients(coefficients: Sequence[Sequence[float]], x: float) -> flo
 
 
 def square_and_slope(c: Sequence[float], x: float) -> tuple[float, float]:
-    """A sum of squares and its derivative in x, see `fastscan.kernels.polynomials`.
+    """A sum of squares and its derivative in x, see `fastscan.kernels.squares`, in plain numbers.
 
     >>> square_and_slope((1.0, 2.0, 0.0, 1.0, 0.0, 0.0), 2.0)  # (1 + 2 x)^2 + x^2
     (29.0, 24.0)
@@ -337,7 +338,7 @@ def gaussian_chi2(sums: Array, noise: Array, variance: Array) -> Array:
 
 def squares(values: Array) -> Array:
     """Numbers, shape (members, 3), as sums of squares that are constant, shape (members, 1, 3, SQUARES)."""
-    found = np.zeros((len(values), 1, 3, 6))
+    found = np.zeros((len(values), 1, 3, SQUARES))
     found[:, 0, :, 0] = np.sqrt(values)
     return found
 

@@ -5,13 +5,12 @@ among the bins of time and of a further factor; so a row costs its bins of energ
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastscan.errors import warn
-from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE, profiles
 from fastscan.likelihoods.columns import turning_of
 from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
@@ -126,23 +125,27 @@ class Block:
         sets: PseudoData | None = None,
     ) -> tuple[Array, int]:
         """What `fastscan.kernels.poisson.profiles` fills at points of some columns, (points, width), and returns."""
+        from fastscan.kernels.poisson import pieces_of, profiles  # imported here: other members need no compiler
+
         given = sets or PseudoData(self.data[None], np.zeros((1, self.nuisances)), np.zeros(x.size, np.intp))
         out = np.empty((x.size, width))
         settings = (np.ascontiguousarray(each[..., column]) for each in (self.noise, self.variance, self.common))
-        kernel = profiles.chosen(x.size * max(self.data.size, 1), in_parallel)
-        negative: int = kernel(
+        negative = profiles.run(
+            pieces_of(x.size),
+            x.size * max(self.data.size, 1),
+            in_parallel,
             self.counted,
             self.change,
             (self.sums, self.norm),
             row,
             np.ascontiguousarray(x),
-            *settings,
-            given.centres,
+            tuple(settings),
             given.data,
+            given.centres,
             given.chosen,
             out,
         )
-        return out, negative
+        return out, sum(negative)
 
     @functools.cached_property
     def data(self) -> Array:
@@ -150,20 +153,43 @@ class Block:
         return np.concatenate([np.empty(0), *(each.data for each in self.counts)])
 
     @functools.cached_property
-    def counted(self) -> tuple[IntArray, Array, Array, Array, Array]:
-        """Sizes, rates, arriving, effects and background of all members as the kernel takes them."""
+    def counted(self) -> tuple[IntArray, Array, Array, Array, Array, Array]:
+        """Sizes, rates, arriving, effects, products and background of all members as the kernel takes them."""
 
-        def joined(name: str) -> Array:
-            return np.concatenate([np.empty(0), *(getattr(each, name).ravel() for each in self.counts)])
+        def joined(arrays: Iterable[Array]) -> Array:
+            return np.concatenate([np.empty(0), *(each.ravel() for each in arrays)])
 
         sizes = np.array([_sizes(each) for each in self.counts], np.intp).reshape(len(self.counts), len(SIZES) - 1)
-        return sizes, joined("rates"), joined("arriving"), joined("effects"), joined("background")
+        return (
+            sizes,
+            joined(each.rates for each in self.counts),
+            joined(each.arriving for each in self.counts),
+            joined(_table(each.effects) for each in self.counts),
+            joined(_table(_products(each.effects)) for each in self.counts),
+            joined(each.background for each in self.counts),
+        )
 
     @property
     def nuisances(self) -> int:
         """How many there are: those in common, then each member's own, see `PoissonColumns.pulls`."""
         own = [len(each.arriving) + len(each.effects) for each in self.counts]
         return len(self.common[0]) + sum(own)
+
+
+def _products(effects: Array) -> Array:
+    """The products of the effects of each nuisance and of all up to it, shape (pairs, bins)."""
+    one, other = np.tril_indices(len(effects))
+    found: Array = effects[one] * effects[other]
+    return found
+
+
+def _table(lines: Array) -> Array:
+    """Lines of numbers side by side, shape (bins, columns), with columns of zeros after them as kernels ask for it."""
+    from fastscan.kernels.poisson import columns_for
+
+    table = np.zeros((lines.shape[1], columns_for(len(lines))))
+    table[:, : len(lines)] = lines.T
+    return table
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +229,7 @@ class PoissonColumns:
         x : array, shape (points,) or (columns, points)
             Strengths, those of all columns or of each.
         in_parallel : bool, optional
-            Whether to spread the points over numba's threads; left out, where there are many.
+            Whether to spread the points over threads; left out, where there are many.
 
         Returns
         -------
@@ -216,7 +242,9 @@ class PoissonColumns:
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1]))
         column = np.repeat(np.arange(self.row.size), each.shape[1])
-        total = self.others.chi2(x, in_parallel)
+        total = self.others.derivatives(column, each.ravel())[0].reshape(
+            each.shape
+        )  # next to nothing beside the blocks
         for block in self.blocks:
             found, negative = block.filled(self.row[column], each.ravel(), column, 1, in_parallel)
             if negative:
@@ -237,6 +265,8 @@ class PoissonColumns:
         chi2, slope, curvature : array, shape (points,)
             chi2 is infinite, and the others nan, where nothing is expected in a bin that has data.
         """
+        from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE
+
         chi2, slope, curvature = self.others.derivatives(column, x)
         for block in self.blocks:
             found, _ = block.filled(self.row[column], x, column, NUISANCES)
@@ -252,6 +282,8 @@ class PoissonColumns:
             Those in common first; then, of each member, that of the signal's normalisation, those of its shapes, and
             those of the background.
         """
+        from fastscan.kernels.poisson import NUISANCES
+
         row = self.row[column]
         found = (block.filled(row, x, column, NUISANCES + block.nuisances)[0] for block in self.blocks)
         return [each[:, NUISANCES:] for each in found]

@@ -5,18 +5,15 @@ chi2 is monotonic, so each crossing has a bracket, and is refined there.  The la
 counts, not a grid: no answer depends on the grid that a store was scanned on.  Where a member's S_dd turns, extrema can
 lie closer together than any ladder: it has rungs of its own between them.
 
-Gaussian columns, whose points cost nothing, have a kernel for all of it; columns of any other kind are searched by
-`fastscan.limits.search`, which computes few points.
+Many Gaussian columns, whose points cost nothing, have a kernel for all of it.  Columns of any other kind are searched
+by `fastscan.limits.search`, which computes few points, and so are a few Gaussian ones, which then need no compiler.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscan.kernels import crossings as kernel
-from fastscan.kernels.jit import threads
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns, between_extrema
 from fastscan.limits.search import Found, search
@@ -24,6 +21,7 @@ from fastscan.typing import Array, IntArray
 
 LADDER = np.geomspace(1e-9, 1e6, 481)  # x in units of a row's scale: 32 rungs for a factor of ten
 SIGNED_LADDER = np.concatenate([-LADDER[::-1], LADDER])
+FEW_COLUMNS = 512  # are searched by NumPy, in less time than it takes to import the compiler; toys come in fewer
 MOST = 4  # crossings of a column for which there is room at first
 
 
@@ -91,35 +89,22 @@ def infimum(columns: Columns, largest_x: float, signed: bool = False) -> Array:
     return _found(columns, np.inf, largest_x, signed, 0).lowest
 
 
-def gathered(parts: Iterable[tuple[IntArray, Crossings]], columns: int) -> Crossings:
-    """The crossings of all columns, put together from those of parts.
-
-    Parameters
-    ----------
-    parts : iterable of (array of int, Crossings)
-        The indices of the columns of each part, and their crossings.  Each column is in one part.
-    columns : int
-        Number of all columns.
-    """
-    column, x = [np.empty(0, np.intp)], [np.empty(0)]
-    sm_allowed, flat = np.empty((2, columns), bool)
-    for number, part in parts:
-        column.append(number[part.column])
-        x.append(part.x)
-        sm_allowed[number], flat[number] = part.sm_allowed, part.flat
-    order = np.argsort(np.concatenate(column), kind="stable")
-    return Crossings(np.concatenate(column)[order], np.concatenate(x)[order], sm_allowed, flat)
-
-
 def _found(columns: Columns, delta: float, largest_x: float, signed: bool, most: int) -> Found:
     """The crossings of some columns, of Gaussian ones with memory for at most so many in each."""
-    if not isinstance(columns, GaussianColumns):
+    if not isinstance(columns, GaussianColumns) or columns.row.size <= FEW_COLUMNS:
         return search(columns, delta, largest_x, signed)
+    from fastscan.kernels.crossings import crossings  # imported here, because few columns do without a compiler
+
     ladder = SIGNED_LADDER if signed else LADDER
     others = between_extrema(columns.sums, columns.scale, signed)
     if signed:  # the kernel itself has the largest x as a rung
         others = np.column_stack([others, np.full(len(others), -largest_x)])
-    find = kernel.crossings.of_size(columns.row.size * ladder.size)
+    size = columns.row.size
+    lowest, at_zero = np.empty((2, size))
+    flat, number, ascending = np.empty(size, bool), np.empty(size, np.intp), np.empty((size, most))
     settings = columns.row, columns.noise, columns.variance
-    asked = float(delta), largest_x, most, threads()
-    return Found(*find(columns.sums, ladder, columns.scale, others, *settings, *asked))
+    answer = lowest, at_zero, flat, number, ascending
+    asked = ladder, columns.scale, others, *settings, float(delta), largest_x
+    crossings.run(size, size * ladder.size, None, columns.sums, *asked, *answer)
+    there = np.arange(most)[::-1] < number[:, None]
+    return Found(lowest, at_zero, flat, number, ascending[:, ::-1][there])

@@ -4,12 +4,13 @@ A limit is about one column: Delta chi2 is chi2 above its infimum over that colu
 quantile of chi2.
 """
 
+import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtri  # inverse of the chi2 distribution's survival function
 
 from fastscan.axes import SETTINGS
 from fastscan.errors import InputError, LimitError, quoted, warn
@@ -157,10 +158,21 @@ def threshold(cl: float, dof: int) -> float:
     (2.705543, 4.60517)
     """
     probability = arguments.scalar("cl", cl, 0, 1)
-    delta = float(chdtri(arguments.scalar("dof", dof, 1, 1000, whole=True), 1 - probability))
+    delta = _quantile(arguments.scalar("dof", dof, 1, 1000, whole=True), 1 - probability)
     if delta < SMALLEST_DELTA:
         raise InputError(f"cl = {probability:g} is too small: its Delta chi2, {delta:.3g}, is lost in rounding")
     return delta
+
+
+def _quantile(dof: float, above: float) -> float:
+    """The quantile of the chi2 distribution above which lies a probability; the usual ones have a closed form."""
+    if dof == 1:
+        return NormalDist().inv_cdf(above / 2) ** 2
+    if dof == 2:
+        return -2 * math.log(above)
+    from scipy.special import chdtri  # imported here, because it takes longer than a limit
+
+    return float(chdtri(dof, above))
 
 
 @overload

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastscan.kernels.roots import LAST_STEP
 from fastscan.likelihoods.columns import Columns
 from fastscan.typing import Array, BoolArray, IntArray
 
+LAST_STEP = 1e-8  # relative to x: the error after a Newton step is about the step's square, here below rounding
 LADDER = np.geomspace(1e-9, 1e6, 31)  # x in units of a row's scale: 2 rungs for a factor of ten
 TOGETHER = 2**17  # rungs of so many are computed at once, which bounds the memory
 SHALLOWEST = 1e-6  # of a pair of extrema that is looked for between rungs, in chi2

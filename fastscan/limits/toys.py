@@ -12,7 +12,7 @@ import numpy as np
 
 from fastscan.errors import InputError
 from fastscan.experiments.observations import Counts
-from fastscan.kernels.polynomials import polynomials
+from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
 from fastscan.likelihoods.likelihood import norm_of, powers

@@ -6,12 +6,13 @@ Momenta are in MeV, lengths in fm; arrays broadcast.
 import math
 
 import numpy as np
-import scipy  # its parts load at first use: a list of experiments needs none of them
 
 from fastscan.physics.constants import HBARC_MEV_FM
 from fastscan.typing import Array
 
 SURFACE = 0.52  # fm, the parameter a of a Fermi distribution
+# j1(y) / y = sum_k c_k (-y^2)^k and i1(x) / x = sum_k c_k (x^2)^k; up to 1 these terms leave less than rounding does.
+SERIES = 1 / (3 * np.cumprod([1.0, *(2 * k * (2 * k + 3) for k in range(1, 10))]))
 
 
 def half_density_radius(A: int) -> float:
@@ -41,9 +42,9 @@ def fermi(momentum_mev: Array, A: int) -> Array:
 
         F = 3 / (y (y^2 + x^2)) * x / sinh(x) * (x sin(y) / tanh(x) - y cos(y))
 
-    whose last bracket loses all digits as Q -> 0.  Spherical Bessel functions i, j hold its two small
-    differences: x / tanh(x) - 1 = x i1(x) / i0(x), sin(y) / y - cos(y) = y j1(y).  Reference: D. W. L. Sprung
-    and J. Martorell, J. Phys. A 30 (1997) 6525.
+    whose last bracket loses all digits as Q -> 0.  It is y [x / tanh(x) - 1] sin(y) / y + y [sin(y) / y - cos(y)], and
+    its two small differences are x i1(x) / i0(x) and y j1(y), with i0(x) = sinh(x) / x and spherical Bessel functions
+    i1 and j1 that have series.  Reference: D. W. L. Sprung and J. Martorell, J. Phys. A 30 (1997) 6525.
 
     Examples
     --------
@@ -53,11 +54,19 @@ def fermi(momentum_mev: Array, A: int) -> Array:
     q = np.asarray(momentum_mev, float) / HBARC_MEV_FM
     x = math.pi * SURFACE * q
     y = half_density_radius(A) * q
-    i0, i1 = scipy.special.spherical_in(0, x), scipy.special.spherical_in(1, x)
-    j0, j1 = scipy.special.spherical_jn(0, y), scipy.special.spherical_jn(1, y)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = 3 / (y**2 + x**2) * (x * i1 / i0 * j0 + y * j1) / i0
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        over_i0 = x / np.sinh(x)
+        small = x**2 * np.polyval(SERIES[::-1], np.minimum(x, 1.0) ** 2) * over_i0
+        difference = np.where(x < 1, small, x / np.tanh(x) - 1)
+        factor = 3 / (y**2 + x**2) * over_i0 * (difference * np.sin(y) / y + y**2 * _j1_over(y))
     return np.where(q == 0, 1.0, factor)
+
+
+def _j1_over(y: Array) -> Array:
+    """j1(y) / y with the spherical Bessel function j1(y) = sin(y) / y^2 - cos(y) / y, which cancels at small y."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        large = (np.sin(y) / y - np.cos(y)) / y**2
+    return np.where(y < 1, np.polyval(SERIES[::-1], -(np.minimum(y, 1.0) ** 2)), large)
 
 
 def helm(momentum_mev: Array, radius_fm: float, skin_fm: float) -> Array:
@@ -126,8 +135,7 @@ def klein_nystrand(momentum_mev: Array, radius_fm: float, range_fm: float) -> Ar
 
 def _sphere(x: Array) -> Array:
     """Form factor 3 j1(x) / x of a uniform sphere, x = Q R."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(x == 0, 1.0, 3 * scipy.special.spherical_jn(1, x) / x)
+    return 3 * _j1_over(x)
 
 
 def sphere_squared(rms_fm: float, smearing_fm2: float) -> float:

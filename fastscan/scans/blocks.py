@@ -41,13 +41,14 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
     members = len(noise)
     assert noise[0].size == math.prod(shape[len(rows) + 1 :]), "the settings don't fill the block"
     out = _buffer(math.prod(shape), cube.layout.dtype).reshape(numbers.size, x.size, -1)
-    kernel = blocks.chi2_block.chosen(out.size, in_parallel=_is_alone())
-    kernel(
+    blocks.chi2_block.run(
+        numbers.size * x.size,
+        out.size,
+        _is_alone(),
         np.ascontiguousarray(cube.likelihood.sums[:, numbers]),
         x,
         noise.reshape(members, -1),
         variance.reshape(members, -1),
-        blocks.TILE_POINTS,
         out,
     )
     return out.reshape(shape)

@@ -1,0 +1,302 @@
+"""Lanes: several float64 numbers side by side in one vector register, one of each of as many points.
+
+`lanes_of` reads them from a line of an array and `put_lanes` writes them back; + - * / and `fma`, `root`, `where_above`
+and `logarithm` work on all at once, each as on a single number, so that no lane depends on the others.  A plain number
+beside lanes stands for as many equal ones.  A compiler turns a loop into vectors where it sees that it may, and then
+keeps sums in memory; a kernel that says it itself keeps them in registers.  Where numba is switched off, lanes are
+arrays.
+"""
+
+import math
+import operator
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.cgutils import get_or_insert_function
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, overload, register_model
+
+from fastscan.kernels.arithmetic import fma
+from fastscan.kernels.jit import jit
+
+LANES = 8  # float64 in a register of AVX-512, or two of AVX2
+VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+INTEGERS = ir.VectorType(ir.IntType(64), LANES)
+MANTISSA, EXPONENT_OF_ONE, MANTISSA_BITS = 0x000FFFFFFFFFFFFF, 1023, 52
+LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 32 bits, and a sum all
+SQRT_2 = 1.4142135623730951
+
+
+class Lanes(types.Type):
+    """numba's type of lanes."""
+
+    def __init__(self) -> None:
+        super().__init__(name=f"Lanes({LANES})")
+
+
+lanes_type = Lanes()
+OPERANDS = Lanes, types.Number
+
+
+@register_model(Lanes)
+class _Model(models.PrimitiveModel):
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, VECTOR)
+
+
+def _spread(builder, number):
+    """A vector of equal numbers."""
+    one = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.IntType(32)(0))
+    nowhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(one, one, nowhere)
+
+
+def _constant(number):
+    return ir.Constant(INTEGERS, [number] * LANES)
+
+
+def _as_vector(context, builder, value, kind):
+    if isinstance(kind, Lanes):
+        return value
+    return _spread(builder, context.cast(builder, value, kind, types.float64))
+
+
+def _operate(symbol, instruction):
+    """Let an operator of Python work on lanes, and on lanes and numbers, by an instruction of LLVM."""
+
+    @infer_global(symbol)
+    class Template(AbstractTemplate):
+        def generic(self, args, kws):
+            if any(isinstance(kind, Lanes) for kind in args) and all(isinstance(kind, OPERANDS) for kind in args):
+                return signature(lanes_type, *args)
+
+    def lower(context, builder, signed, arguments):
+        one, other = (_as_vector(context, builder, *each) for each in zip(arguments, signed.args, strict=True))
+        return getattr(builder, instruction)(one, other)
+
+    for kinds in ((Lanes, Lanes), (Lanes, types.Number), (types.Number, Lanes)):
+        lower_builtin(symbol, *kinds)(lower)
+    return Template
+
+
+for _symbol, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+    (operator.iadd, "fadd"),
+    (operator.isub, "fsub"),
+    (operator.imul, "fmul"),
+):
+    _operate(_symbol, _instruction)
+
+
+def lanes_of(array, line):
+    """The lanes that stand in a line of an array of shape (lines, LANES)."""
+    return array[line].copy()
+
+
+def put_lanes(array, line, value):
+    """Write lanes to a line of an array of shape (lines, LANES)."""
+    array[line] = value
+
+
+def write_lanes(array, first, value):
+    """Write lanes to an array of shape (any,) of float64 or float32, from a first number on."""
+    array[first : first + LANES] = value
+
+
+def spread(number):
+    """Lanes that are all equal to a number."""
+    return np.full(LANES, number)
+
+
+def root(x):
+    """Square root."""
+    return np.sqrt(x)
+
+
+def where_above(x, y, one, other):
+    """Each lane of one where that of x is above that of y, and of the other where it isn't."""
+    return np.where(x > y, one, other)
+
+
+def largest(x):
+    """The largest of all lanes, as a number; nan counts for nothing."""
+    return max(x)
+
+
+def lane_of(x, lane):
+    """One of the lanes, as a number."""
+    return x[lane]
+
+
+def exponent(x):
+    """The exponents of positive numbers m 2^e with 1 <= m < 2."""
+    return np.frexp(x)[1] - 1.0
+
+
+def mantissa(x):
+    """The m of positive numbers m 2^e with 1 <= m < 2."""
+    return 2.0 * np.frexp(x)[0]
+
+
+def _place(context, builder, kind, array, line):
+    """Pointer to a line of an array."""
+    data = context.make_array(kind)(context, builder, array).data
+    first = builder.mul(line, ir.IntType(64)(LANES))
+    return builder.bitcast(builder.gep(data, [first]), VECTOR.as_pointer())
+
+
+@intrinsic
+def _lanes_of(context, array, line):
+    def generate(target, builder, signed, arguments):
+        index = target.cast(builder, arguments[1], signed.args[1], types.intp)
+        return builder.load(_place(target, builder, signed.args[0], arguments[0], index), align=8)
+
+    return lanes_type(array, line), generate
+
+
+@intrinsic
+def _put_lanes(context, array, line, value):
+    def generate(target, builder, signed, arguments):
+        index = target.cast(builder, arguments[1], signed.args[1], types.intp)
+        vector = _as_vector(target, builder, arguments[2], signed.args[2])
+        builder.store(vector, _place(target, builder, signed.args[0], arguments[0], index), align=8)
+        return target.get_dummy_value()
+
+    return types.none(array, line, value), generate
+
+
+@intrinsic
+def _write_lanes(context, array, first, value):
+    def generate(target, builder, signed, arguments):
+        data = target.make_array(signed.args[0])(target, builder, arguments[0]).data
+        place, number = builder.gep(data, [arguments[1]]), arguments[2]
+        if signed.args[0].dtype == types.float32:
+            number = builder.fptrunc(number, ir.VectorType(ir.FloatType(), LANES))
+        builder.store(number, builder.bitcast(place, number.type.as_pointer()), align=4)
+        return target.get_dummy_value()
+
+    return types.none(array, types.intp, value), generate
+
+
+@intrinsic
+def _spread_number(context, number):
+    return lanes_type(number), lambda target, builder, signed, arguments: _as_vector(
+        target, builder, arguments[0], signed.args[0]
+    )
+
+
+@intrinsic
+def _root(context, x):
+    def generate(target, builder, signed, arguments):
+        name = f"llvm.sqrt.v{LANES}f64"
+        function = get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR]), name)
+        return builder.call(function, arguments)
+
+    return lanes_type(x), generate
+
+
+@intrinsic
+def _fma(context, a, b, c):
+    def generate(target, builder, signed, arguments):
+        each = [_as_vector(target, builder, *both) for both in zip(arguments, signed.args, strict=True)]
+        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+        return builder.call(get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f64"), each)
+
+    return lanes_type(a, b, c), generate
+
+
+@intrinsic
+def _where_above(context, x, y, one, other):
+    def generate(target, builder, signed, arguments):
+        x, y, one, other = (_as_vector(target, builder, *each) for each in zip(arguments, signed.args, strict=True))
+        return builder.select(builder.fcmp_ordered(">", x, y), one, other)
+
+    return lanes_type(x, y, one, other), generate
+
+
+@intrinsic
+def _largest(context, x):
+    def generate(target, builder, signed, arguments):
+        lanes = [builder.extract_element(arguments[0], ir.IntType(32)(lane)) for lane in range(LANES)]
+        found = ir.DoubleType()(-math.inf)
+        for each in lanes:
+            found = builder.select(builder.fcmp_ordered(">", each, found), each, found)
+        return found
+
+    return types.float64(x), generate
+
+
+@intrinsic
+def _lane_of(context, x, lane):
+    def generate(target, builder, signed, arguments):
+        return builder.extract_element(arguments[0], target.cast(builder, arguments[1], signed.args[1], types.int32))
+
+    return types.float64(x, lane), generate
+
+
+@intrinsic
+def _exponent(context, x):
+    def generate(target, builder, signed, arguments):
+        shifted = builder.lshr(builder.bitcast(arguments[0], INTEGERS), _constant(MANTISSA_BITS))
+        return builder.sitofp(builder.sub(shifted, _constant(EXPONENT_OF_ONE)), VECTOR)
+
+    return lanes_type(x), generate
+
+
+@intrinsic
+def _mantissa(context, x):
+    def generate(target, builder, signed, arguments):
+        bits = builder.and_(builder.bitcast(arguments[0], INTEGERS), _constant(MANTISSA))
+        return builder.bitcast(builder.or_(bits, _constant(EXPONENT_OF_ONE << MANTISSA_BITS)), VECTOR)
+
+    return lanes_type(x), generate
+
+
+overload(lanes_of)(lambda array, line: lambda array, line: _lanes_of(array, line))
+overload(put_lanes)(lambda array, line, value: lambda array, line, value: _put_lanes(array, line, value))
+overload(write_lanes)(lambda array, first, value: lambda array, first, value: _write_lanes(array, first, value))
+overload(spread)(lambda number: lambda number: _spread_number(number))
+
+
+@overload(fma)
+def _fma_of_lanes(a, b, c):
+    if any(isinstance(kind, Lanes) for kind in (a, b, c)):
+        return lambda a, b, c: _fma(a, b, c)
+
+
+overload(root)(lambda x: lambda x: _root(x))
+overload(where_above)(lambda x, y, one, other: lambda x, y, one, other: _where_above(x, y, one, other))
+overload(largest)(lambda x: lambda x: _largest(x))
+overload(lane_of)(lambda x, lane: lambda x, lane: _lane_of(x, lane))
+overload(exponent)(lambda x: lambda x: _exponent(x))
+overload(mantissa)(lambda x: lambda x: _mantissa(x))
+
+
+@jit
+def empty_lanes(lines):
+    """An array of shape (lines, LANES), each line of which lies in as few lines of the processor's cache as it can."""
+    numbers = np.empty((lines + 1) * LANES)
+    first = -(numbers.ctypes.data // 8) % LANES
+    return numbers[first : first + lines * LANES].reshape((lines, LANES))
+
+
+@jit
+def logarithm(x):
+    """The natural logarithm of positive numbers that are not subnormal, to a relative 4e-16.
+
+    With x = m 2^e and m within a factor sqrt 2 of 1, ln m = 2 atanh(s) of s = (m - 1) / (m + 1), |s| < 0.172, whose
+    series ends where its terms are below rounding.
+    """
+    e, m = exponent(x), mantissa(x)
+    e, m = where_above(m, SQRT_2, e + 1.0, e), where_above(m, SQRT_2, 0.5 * m, m)
+    s = (m - 1.0) / (m + 1.0)
+    square = s * s
+    series = square * (2.0 / 21.0 + square * (2.0 / 23.0))
+    series = square * (2.0 / 15.0 + square * (2.0 / 17.0 + square * (2.0 / 19.0 + series)))
+    series = square * (2.0 / 9.0 + square * (2.0 / 11.0 + square * (2.0 / 13.0 + series)))
+    series = square * (2.0 / 3.0 + square * (2.0 / 5.0 + square * (2.0 / 7.0 + series)))
+    return e * LOG_2_HIGH + (2.0 * s + (s * series + e * LOG_2_LOW))
