@@ -17,7 +17,7 @@ import naive_poisson
 import numba
 import numpy as np
 import pytest
-from test_ways_in import blocks
+from test_ways_in import blocks, python
 
 import fastscan
 from fastscan import experiments, models
@@ -206,6 +206,17 @@ def test_a_likelihood_whose_code_was_compiled_can_be_pickled() -> None:
     again = pickle.loads(pickle.dumps(like))
     assert again.njit(300.0) == like.njit(300.0)
     assert again.parameters == ("m_zprime",)
+
+
+def test_gaussian_counts_need_no_compiler() -> None:
+    """Nor do their gradient and pulls, of one point or of a few."""
+    program = (
+        "import sys, fastscan\n"
+        "like = fastscan.likelihood(['conus', 'coherent-csi'], 'b-l')\n"
+        "like(0.01, 1e-5), like([0.01, 0.02], 1e-5), like.gradient(0.01, 1e-5), like.pulls(0.01, 1e-5)\n"
+        "print('numba' in sys.modules)"
+    )
+    assert python(program) == "False\n"
 
 
 COMPILED = [

@@ -24,6 +24,7 @@ from fastscan.likelihoods.signals import Compiled, Signal, bins_of, compiled, si
 from fastscan.typing import Array, IntArray
 
 UPPER = np.tri(3, dtype=bool).T  # elements of a matrix
+NO_OTHERS = np.empty((0, 1, 3, SQUARES))
 LINE = np.array([0.0, 1.0, 0.0])  # y as a polynomial in y
 
 
@@ -408,7 +409,7 @@ class FittedBins:
 
     def chi2(self, added: Array) -> float:
         rates = self.standard + added[self.places[0] : self.places[-1]]
-        others = squares(gaussian_sums(added, *self.compared))
+        others = squares(gaussian_sums(added, *self.compared)) if len(self.compared[0]) else NO_OTHERS
         return float(self.value.filled(rates, np.empty((len(self.places) - 1, 1, 0, 3)), others, 0.0, 1)[0])
 
     def slope(self, added: Array, along: Array) -> float:
