@@ -153,7 +153,7 @@ class E6(Contact):
 def charges_of_beta(beta: float) -> Array:
     """The charge Y_nu of the neutrino times cos(beta), and times sin(beta), shape (2,).
 
-    Every shift is a sum of both, and where Y_nu is zero it is zero to the last digit.
+    Every shift is a sum of both, in which Y_nu is a factor, so that no digits cancel where it is small.
     """
     cos_beta, sin_beta = math.cos(beta), math.sin(beta)
     neutrino = NEUTRINO[0] * cos_beta + NEUTRINO[1] * sin_beta

@@ -363,12 +363,12 @@ class GaussianBins:
     def chi2(self, added: Array) -> float:
         return float(gaussian_chi2(gaussian_sums(added, *self.compared), self.noise, self.variance).sum())
 
-    def slope(self, added: Array, along: Array) -> float:
-        """The derivative along a change of what is added."""
-        sums, slopes = gaussian_sums(added, *self.compared), slopes_of_sums(added, along, *self.compared)
-        chi2 = gaussian_chi2(sums, self.noise, self.variance)
-        rises = slopes[:, 0] + slopes[:, 1] * (self.variance / self.noise) - chi2 * self.variance * slopes[:, 2]
-        return float((rises / (self.noise + sums[:, 2] * self.variance)).sum())
+    def slopes(self, added: Array, directions: Sequence[Array]) -> list[float]:
+        """The derivatives of chi2 along changes of what is added."""
+        sums = gaussian_sums(added, *self.compared)
+        chi2, over = gaussian_chi2(sums, self.noise, self.variance), 1 / (self.noise + sums[:, 2] * self.variance)
+        weights = np.stack([over, over * self.variance / self.noise, -chi2 * over * self.variance], axis=-1)
+        return [float((weights * slopes_of_sums(added, each, *self.compared)).sum()) for each in directions]
 
     def compiled(self) -> Compiled:
         sums, of_sums, noise, variance = compiled(gaussian_sums), compiled(gaussian_chi2), self.noise, self.variance
@@ -412,17 +412,19 @@ class FittedBins:
         others = squares(gaussian_sums(added, *self.compared)) if len(self.compared[0]) else NO_OTHERS
         return float(self.value.filled(rates, np.empty((len(self.places) - 1, 1, 0, 3)), others, 0.0, 1)[0])
 
-    def slope(self, added: Array, along: Array) -> float:
-        """The derivative along a change of what is added."""
-        events, first = self.standard + added[self.places[0] : self.places[-1]], self.places[0]
-        rates = [np.empty(0)]
-        for start, stop in itertools.pairwise(self.places):
-            rates += [events[start - first : stop - first], along[start:stop]]
-        others = squares(gaussian_sums(added, *self.compared))
-        half = slopes_of_sums(added, along, *self.compared)[:, None] / 2
-        np.divide(half, others[..., 0], out=others[..., 1], where=others[..., 0] > 0)
+    def slopes(self, added: Array, directions: Sequence[Array]) -> list[float]:
+        """The derivatives of chi2 along changes of what is added."""
+        events, sums = self.standard + added[self.places[0] : self.places[-1]], gaussian_sums(added, *self.compared)
         change = np.broadcast_to(LINE, (len(self.places) - 1, 1, 1, 3)).copy()
-        return float(self.line.filled(np.concatenate(rates), change, others, 0.0, 3)[1])
+        found = []
+        for along in directions:
+            rates, others = [np.empty(0)], squares(sums)
+            for first, last in itertools.pairwise(self.places):
+                rates += [events[first - self.places[0] : last - self.places[0]], along[first:last]]
+            half = slopes_of_sums(added, along, *self.compared)[:, None] / 2
+            np.divide(half, others[..., 0], out=others[..., 1], where=others[..., 0] > 0)
+            found.append(float(self.line.filled(np.concatenate(rates), change, others, 0.0, 3)[1]))
+        return found
 
     def compiled(self) -> Compiled:
         inner, sums, as_squares = self.value.compiled(), compiled(gaussian_sums), compiled(squares)
@@ -456,11 +458,9 @@ class FreeRow:
         return sum(part.chi2(added) for part in self.parts)
 
     def slopes(self, row: float, x: float) -> tuple[float, float]:
-        added = self.signal.added(row, x)
-        along_row, along_x = self.signal.slopes(row, x)
-        return sum(part.slope(added, along_row) for part in self.parts), sum(
-            part.slope(added, along_x) for part in self.parts
-        )
+        added, directions = self.signal.added(row, x), self.signal.slopes(row, x)
+        along_row, along_x = map(sum, zip(*(part.slopes(added, directions) for part in self.parts), strict=True))
+        return along_row, along_x
 
     def compiled(self) -> Compiled:
         events, of_events = self.signal.compiled(), functools.reduce(_sum, (part.compiled() for part in self.parts))
