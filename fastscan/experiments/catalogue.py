@@ -31,7 +31,8 @@ def names() -> list[str]:
 
 @functools.cache
 def _names() -> tuple[str, ...]:
-    return tuple(sorted(entry.name[:-5] for entry in BUILT_IN.iterdir() if entry.name.endswith(".toml")))
+    found = [entry.name for entry in BUILT_IN.iterdir() if entry.name.endswith(".toml")]
+    return tuple(sorted(name.removesuffix(".toml") for name in found))
 
 
 def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None = None) -> Experiment:
