@@ -54,11 +54,14 @@ class Poisson:
     backgrounds : tuple of Background
     sigma_sys : float
         Relative error of the signal's normalisation.
+    merge : bool
+        Whether bins that hold nothing but one background are compared as one bin.
     """
 
     observed: tuple[float, ...] | None
     backgrounds: tuple[Background, ...]
     sigma_sys: float
+    merge: bool = False
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> Self:
@@ -67,7 +70,7 @@ class Poisson:
         table.refuse("error", "the variance of what is counted is that of Poisson's law")
         observed = _read_observed(table, bins, common) if "observed" in table else None
         found = backgrounds.read(table, bins, common, shaped=True) if "background" in table else ()
-        return cls(observed, found, read_sigma_sys(table))
+        return cls(observed, found, read_sigma_sys(table), "merge" in table and table.flag("merge"))
 
     def check(self, exposed: Exposed) -> None:
         """See `Observation.check`."""
@@ -94,7 +97,8 @@ class Poisson:
     def told(self) -> tuple[str, str]:
         """See `Observation.told`."""
         total = None if self.observed is None else math.fsum(self.observed)
-        return f"{told_data(total, 'events')}, by Poisson's law", told_backgrounds(self.backgrounds)
+        merged = ", bins of nothing but one background merged" if self.merge else ""
+        return f"{told_data(total, 'events')}, by Poisson's law{merged}", told_backgrounds(self.backgrounds)
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
         """See `Observation.backgrounds_in`."""

@@ -54,7 +54,7 @@ def put_energies(rates, change, x, lane, orders, polynomial, out):
 
 
 @inner
-def put_signals(events, first, arriving, shape, out):
+def put_signals(events, first, arriving, bin_of, shape, out):
     """The signal, and its change with each of its shapes, in all bins.
 
     Parameters
@@ -65,20 +65,26 @@ def put_signals(events, first, arriving, shape, out):
         Where the events begin, or their derivatives.
     arriving : float64 (any,)
         See `fastscan.experiments.experiment.Experiment.arriving`, of which the shape is
+    bin_of : intp (energies * others,)
+        The number of the bin in which each is counted; several can be counted in one.
     shape : tuple of 4 int
         1 + shapes, neutrinos, energies and others.
     out : float64 ((1 + shapes) * bins, LANES)
         Overwritten.
     """
     shapes, neutrinos, energies, others = shape
+    bins = out.shape[0] // shapes
+    for b in range(out.shape[0]):
+        put_lanes(out, b, 0.0)
     for s in range(shapes):
         for i in range(energies):
             for k in range(others):
-                total = spread(0.0)
+                place = s * bins + bin_of[i * others + k]
+                total = lanes_of(out, place)
                 for n in range(neutrinos):
                     at = ((s * neutrinos + n) * energies + i) * others + k
                     total = fma(lanes_of(events, first + n * energies + i), number_at(arriving, at), total)
-                put_lanes(out, (s * energies + i) * others + k, total)
+                put_lanes(out, place, total)
 
 
 @inner

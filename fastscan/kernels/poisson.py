@@ -44,8 +44,8 @@ MOST_STEPS = 500  # of Newton's method; some ten are enough but where couplings 
 CHI2, SLOPE, CURVATURE, NUISANCES = 0, 1, 2, 3  # columns of what is filled
 PARABOLA = 9  # numbers of a parabola: three coefficients, and their first and second derivatives in x
 # Columns of the sizes of a member, and of the places where its numbers begin in arrays of all members.
-SHAPES, TERMS, NEUTRINOS, ENERGIES, OTHERS, ARRIVALS, EFFECTS = range(7)
-AT_RATES, AT_ARRIVING, AT_EFFECTS, AT_PRODUCTS, AT_BINS, AT_EVENTS, AT_SIGNALS, AT_NUISANCES = range(8)
+SHAPES, TERMS, NEUTRINOS, ENERGIES, OTHERS, ARRIVALS, EFFECTS, BINS = range(8)
+AT_RATES, AT_ARRIVING, AT_BIN_OF, AT_EFFECTS, AT_PRODUCTS, AT_BINS, AT_EVENTS, AT_SIGNALS, AT_NUISANCES = range(9)
 
 
 class Members(NamedTuple):
@@ -55,6 +55,7 @@ class Members(NamedTuple):
     at: np.ndarray
     rates: np.ndarray
     arriving: np.ndarray
+    bin_of: np.ndarray
     effects: np.ndarray
     products: np.ndarray
     background: np.ndarray
@@ -118,21 +119,21 @@ def places_of(sizes, common):
 
     Parameters
     ----------
-    sizes : intp (members, 7)
+    sizes : intp (members, 8)
     common : int
         Number of nuisances that members have in common, which come before their own.
 
     Returns
     -------
-    intp (members + 1, 8)
+    intp (members + 1, 9)
     """
-    at = np.zeros((sizes.shape[0] + 1, 8), np.intp)
+    at = np.zeros((sizes.shape[0] + 1, 9), np.intp)
     at[0, AT_NUISANCES] = common
     for m in range(sizes.shape[0]):
-        energies, effects = sizes[m, NEUTRINOS] * sizes[m, ENERGIES], sizes[m, EFFECTS]
-        bins = sizes[m, ENERGIES] * sizes[m, OTHERS]
+        energies, effects, bins = sizes[m, NEUTRINOS] * sizes[m, ENERGIES], sizes[m, EFFECTS], sizes[m, BINS]
         at[m + 1, AT_RATES] = at[m, AT_RATES] + sizes[m, SHAPES] * sizes[m, TERMS] * energies
         at[m + 1, AT_ARRIVING] = at[m, AT_ARRIVING] + sizes[m, ARRIVALS] * energies * sizes[m, OTHERS]
+        at[m + 1, AT_BIN_OF] = at[m, AT_BIN_OF] + sizes[m, ENERGIES] * sizes[m, OTHERS]
         at[m + 1, AT_EFFECTS] = at[m, AT_EFFECTS] + bins * columns_for(effects)
         at[m + 1, AT_PRODUCTS] = at[m, AT_PRODUCTS] + bins * columns_for(effects * (effects + 1) // 2)
         at[m + 1, AT_BINS] = at[m, AT_BINS] + bins
@@ -231,10 +232,11 @@ def put_all_signals(members, change, row, x, first, orders, memory):
         signals = signals_of(members, m)
         shape = sizes[m, ARRIVALS], sizes[m, NEUTRINOS], sizes[m, ENERGIES], sizes[m, OTHERS]
         arriving = members.arriving[at[m, AT_ARRIVING] : at[m + 1, AT_ARRIVING]]
-        put_signals(events, 0, arriving, shape, memory.signals[signals])
+        bin_of = members.bin_of[at[m, AT_BIN_OF] : at[m + 1, AT_BIN_OF]]
+        put_signals(events, 0, arriving, bin_of, shape, memory.signals[signals])
         if orders > 1:
-            put_signals(events, energies, arriving, shape, memory.slopes[signals])
-            put_signals(events, 2 * energies, arriving, shape, memory.bends[signals])
+            put_signals(events, energies, arriving, bin_of, shape, memory.slopes[signals])
+            put_signals(events, 2 * energies, arriving, bin_of, shape, memory.bends[signals])
 
 
 @inner
@@ -627,12 +629,12 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, ou
     Parameters
     ----------
     counted : tuple
-        Of the members with counted events: ``sizes`` intp (members, 7), the numbers of shapes (1, or of rows), of
-        1 + features, neutrinos, bins of energy, others in a bin of energy, 1 + signal shapes, and nuisances of the
-        background; then arrays in which one member's numbers follow the other's, see
-        `fastscan.likelihoods.poisson.PoissonCounts`: ``rates``, ``arriving``, ``effects``, ``products``, which are
-        those of each effect and all up to it, and ``background``.  Effects and products are (bins, columns), of as
-        many columns as `columns_for` says.
+        Of the members with counted events: ``sizes`` intp (members, 8), the numbers of shapes (1, or of rows), of
+        1 + features, neutrinos, bins of energy, others in a bin of energy, 1 + signal shapes, nuisances of the
+        background, and bins that are compared; then arrays in which one member's numbers follow the other's, see
+        `fastscan.likelihoods.poisson.PoissonCounts`: ``rates``, ``arriving``, ``bin_of``, ``effects``, ``products``,
+        which are those of each effect and all up to it, and ``background``.  Effects and products are (bins, columns),
+        of as many columns as `columns_for` says.
     change : float64 (members, rows, features, 3)
         Change of each feature from its Standard Model value as a polynomial in x.
     others : tuple
@@ -663,9 +665,9 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, ou
     int
         Number of points of the pieces at which less than nothing is expected in a bin that has none.
     """
-    sizes, rates, arriving, effects, products, background = counted
+    sizes, rates, arriving, bin_of, effects, products, background = counted
     gaussian, shared, width = others[0].shape[0], settings[2].shape[1], out.shape[1]
-    members = Members(sizes, places_of(sizes, shared), rates, arriving, effects, products, background)
+    members = Members(sizes, places_of(sizes, shared), rates, arriving, bin_of, effects, products, background)
     number, total = sizes.shape[0], members.at[sizes.shape[0], AT_NUISANCES]
     orders, negative = min(width, NUISANCES), 0
     memory = memory_for(members, orders)

@@ -22,6 +22,7 @@ from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
+from fastscan.likelihoods.merging import merged_bins
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts
 from fastscan.likelihoods.predictions import (
     contact_change,
@@ -549,15 +550,17 @@ def counted_events(experiment: Experiment) -> PoissonCounts:
     assert isinstance(statistics, Poisson)
     rates = np.concatenate([standard_energies(experiment)[None], weak_energies(experiment)])[None]
     signal, data = standard_counts(experiment), statistics.data(exposed)
-    backgrounds = statistics.backgrounds_in(signal, exposed).values()
-    effects = [nuisance.change for nuisance in statistics.nuisances(exposed)]
+    backgrounds, nuisances = statistics.backgrounds_in(signal, exposed), statistics.nuisances(exposed)
+    effects = [nuisance.change for nuisance in nuisances]
+    arriving = response(experiment).arriving
     found = PoissonCounts(
         rates=rates,
-        arriving=response(experiment).arriving,
-        background=sum(backgrounds, np.zeros(exposed.bins)),
+        arriving=arriving,
+        background=sum(backgrounds.values(), np.zeros(exposed.bins)),
         data=np.zeros(exposed.bins) if data is None else data,
         effects=np.array(effects).reshape(len(effects), exposed.bins),
         is_measured=statistics.is_measured,
+        bin_of=merged_bins(rates[0, 0], arriving, backgrounds, nuisances) if statistics.merge else None,
     )
     return found.expected() if data is None else found
 

@@ -66,8 +66,8 @@ def kernel_arguments(
     constants: tuple[Array, ...], sizes: IntArray, rates: Array, change: Array, sums: Array, x: float, out: Array
 ) -> tuple[Any, ...]:
     """What `fastscan.kernels.poisson.profiles` takes at one point of one row; all but the constants is as there."""
-    arriving, effects, products, background, norm, noise, variance, common, data, centres = constants
-    counted, row = (sizes, rates, arriving, effects, products, background), np.zeros(1, np.intp)
+    arriving, bin_of, effects, products, background, norm, noise, variance, common, data, centres = constants
+    counted, row = (sizes, rates, arriving, bin_of, effects, products, background), np.zeros(1, np.intp)
     settings = noise, variance, common
     return counted, change, (sums, norm), row, np.full(1, x), settings, data, centres, row, out, 0, 1
 
@@ -78,22 +78,25 @@ class Profile:
 
     Attributes
     ----------
-    sizes : array of int, shape (members, 7)
+    sizes : array of int, shape (members, 8)
         See the kernel.
     constants : tuple of array
-        Arriving, effects, products and background of the members with counted events, and the norms of the Gaussian
-        ones; noise, variance and common; data and centres.
+        Arriving, bin_of, effects, products and background of the members with counted events, and the norms of the
+        Gaussian ones; noise, variance and common; data and centres.
+    lost : float
+        See `Block.lost`.
     """
 
     sizes: IntArray
-    constants: tuple[Array, ...]
+    constants: tuple[Any, ...]
+    lost: float
 
     @classmethod
     def of(cls, block: Block) -> "Profile":
         """That of a block of one column and one row."""
         sizes, _, *counted = block.counted
         settings, centres = (block.noise, block.variance, block.common), np.zeros((1, block.nuisances))
-        return cls(sizes, (*counted, block.norm, *settings, block.data[None], centres))
+        return cls(sizes, (*counted, block.norm, *settings, block.data[None], centres), block.lost.item())
 
     def of_terms(self, terms: int) -> "Profile":
         """The same, where the signal of each member has so many terms."""
@@ -106,22 +109,24 @@ class Profile:
         out = np.empty((1, width))
         if _kernel()(*kernel_arguments(self.constants, self.sizes, rates, change, sums, x, out)):
             warn(NEGATIVE)
+        out[0, 0] += self.lost
         found: Array = out[0]
         return found
 
     def compiled(self) -> Compiled:
         """The first number of `filled` as a function of rates, change, sums and x for compiled code."""
-        every, constants, sizes = compiled(kernel_arguments), self.constants, self.sizes
+        every, constants, sizes, lost = compiled(kernel_arguments), self.constants, self.sizes, self.lost
         numbers = np.empty(1), np.empty((1, 1, 1, 3)), np.empty((1, 1, 3, SQUARES))
         run = _by_address(_kernel(), kernel_arguments(constants, sizes, *numbers, 0.0, np.empty((1, 1))))
 
         def chi2(rates: Array, change: Array, sums: Array, x: float) -> float:
             # Compiled code takes arrays from outside for constants, and the kernel's are none.
-            a, b, c, d, e, f, g, h, i, j = constants
-            own = a.copy(), b.copy(), c.copy(), d.copy(), e.copy(), f.copy(), g.copy(), h.copy(), i.copy(), j.copy()
+            a, b, c, d, e, f, g, h, i, j, k = constants
+            first, second = (a.copy(), b.copy(), c.copy(), d.copy(), e.copy()), (f.copy(), g.copy(), h.copy())
+            own = (*first, *second, i.copy(), j.copy(), k.copy())
             out = np.empty((1, 1))
             run(*every(own, sizes.copy(), rates, change, sums, x, out))
-            found: float = out[0, 0]
+            found: float = out[0, 0] + lost
             return found
 
         return compiled(chi2)

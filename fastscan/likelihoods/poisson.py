@@ -35,6 +35,9 @@ class PoissonCounts:
         Change of the background at one standard deviation of each of its nuisances.
     is_measured : bool
         Whether the data are measured ones.
+    bin_of : array of int, shape (energy bins * others,), optional
+        Which of the bins that are compared each is counted in, see `fastscan.likelihoods.merging`; left out, each is
+        one of them.
     """
 
     rates: Array
@@ -43,6 +46,7 @@ class PoissonCounts:
     data: Array
     effects: Array
     is_measured: bool
+    bin_of: IntArray | None = None
 
     @property
     def totals(self) -> Array:
@@ -58,8 +62,40 @@ class PoissonCounts:
         return events
 
     @property
-    def bins(self) -> int:
-        return self.data.size
+    def places(self) -> IntArray:
+        """`bin_of`, whether or not it is left out."""
+        return np.arange(self.data.size) if self.bin_of is None else self.bin_of
+
+    def merged(self, events: Array) -> Array:
+        """Events in the bins that are compared, (..., bins), from those in all, (..., energy bins * others)."""
+        if self.bin_of is None:
+            return events
+        found = np.zeros((*events.shape[:-1], self.bin_of.max() + 1))
+        np.add.at(found.T, self.bin_of, events.T)
+        return found
+
+    def lost(self, data: Array) -> Array:
+        """By how much chi2 of the bins that are compared is below that of all bins.
+
+        Where bins b are merged, of whose events there are shares q_b in the Standard Model, it is the sum of
+        2 n_b ln(n_b / (q_b sum n)): a constant, and exactly 0 for data that are the prediction.
+
+        Parameters
+        ----------
+        data : array, shape (..., energy bins * others)
+
+        Returns
+        -------
+        array, shape (...)
+        """
+        if self.bin_of is None:
+            return np.zeros(data.shape[:-1])
+        logarithms = []
+        for events in (data, self.standard + self.background):
+            share = np.divide(events, self.merged(events)[..., self.bin_of], out=np.ones_like(events), where=events > 0)
+            logarithms.append(np.log(share))
+        lost: Array = 2 * (data * (logarithms[0] - logarithms[1])).sum(axis=-1)
+        return lost
 
     def expected(self) -> "PoissonCounts":
         """The same with the predicted signal and background for the data."""
@@ -73,6 +109,9 @@ class PseudoData:
     Attributes
     ----------
     data : array, shape (sets, bins)
+        In the bins that are compared.
+    lost : array, shape (sets,)
+        See `PoissonCounts.lost`, of all members.
     centres : array, shape (sets, nuisances)
         In the order of `PoissonColumns.pulls`.
     chosen : array of int, shape (points,)
@@ -80,6 +119,7 @@ class PseudoData:
     """
 
     data: Array
+    lost: Array
     centres: Array
     chosen: IntArray
 
@@ -125,9 +165,9 @@ class Block:
         sets: PseudoData | None = None,
     ) -> tuple[Array, int]:
         """What `fastscan.kernels.poisson.profiles` fills at points of some columns, (points, width), and returns."""
-        from fastscan.kernels.poisson import pieces_of, profiles  # imported here: other members need no compiler
+        from fastscan.kernels.poisson import CHI2, pieces_of, profiles  # imported here: other members need no compiler
 
-        given = sets or PseudoData(self.data[None], np.zeros((1, self.nuisances)), np.zeros(x.size, np.intp))
+        given = sets or PseudoData(self.data[None], self.lost, np.zeros((1, self.nuisances)), np.zeros(x.size, np.intp))
         out = np.empty((x.size, width))
         settings = (np.ascontiguousarray(each[..., column]) for each in (self.noise, self.variance, self.common))
         negative = profiles.run(
@@ -145,28 +185,37 @@ class Block:
             given.chosen,
             out,
         )
+        out[:, CHI2] += given.lost[given.chosen]
         return out, sum(negative)
 
     @functools.cached_property
     def data(self) -> Array:
-        """Counted events of all members, one after the other."""
-        return np.concatenate([np.empty(0), *(each.data for each in self.counts)])
+        """Counted events of all members in the bins that are compared, one after the other."""
+        return np.concatenate([np.empty(0), *(each.merged(each.data) for each in self.counts)])
 
     @functools.cached_property
-    def counted(self) -> tuple[IntArray, Array, Array, Array, Array, Array]:
-        """Sizes, rates, arriving, effects, products and background of all members as the kernel takes them."""
+    def lost(self) -> Array:
+        """See `PoissonCounts.lost`, of all members, shape (1,); it is 0 where a luminosity scales chi2."""
+        return sum((each.lost(each.data[None]) for each in self.counts), np.zeros(1))
+
+    @functools.cached_property
+    def counted(self) -> tuple[IntArray, Array, Array, IntArray, Array, Array, Array]:
+        """Sizes, rates, arriving, bin_of, effects, products and background of all members as the kernel takes them."""
 
         def joined(arrays: Iterable[Array]) -> Array:
             return np.concatenate([np.empty(0), *(each.ravel() for each in arrays)])
 
-        sizes = np.array([_sizes(each) for each in self.counts], np.intp).reshape(len(self.counts), len(SIZES) - 1)
+        backgrounds = [each.merged(each.background) for each in self.counts]
+        effects = [each.merged(each.effects) for each in self.counts]
+        sizes = [[*_sizes(each), background.size] for each, background in zip(self.counts, backgrounds, strict=True)]
         return (
-            sizes,
+            np.array(sizes, np.intp).reshape(len(sizes), len(SIZES)),  # those of `SIZES` but the last, and the bins
             joined(each.rates for each in self.counts),
             joined(each.arriving for each in self.counts),
-            joined(_table(each.effects) for each in self.counts),
-            joined(_table(_products(each.effects)) for each in self.counts),
-            joined(each.background for each in self.counts),
+            np.concatenate([np.empty(0, np.intp), *(each.places for each in self.counts)]),
+            joined(map(_table, effects)),
+            joined(_table(_products(each)) for each in effects),
+            joined(backgrounds),
         )
 
     @property
@@ -322,15 +371,18 @@ def packed(counts: Sequence[PoissonCounts | None]) -> dict[str, Array]:
     -------
     dict of str to array
         ``sizes`` (members, `SIZES`), which are 0 for a member without counted events; and of all members ``rates``,
-        ``arriving`` and ``effects`` (numbers,), and ``observed`` (2, bins), which is the background and the data.
+        ``arriving`` and ``effects`` (numbers,), and ``observed`` (2, bins), which is the background and the data; where
+        bins are merged, its third line is `PoissonCounts.bin_of`.
     """
     there = [each for each in counts if each is not None]
+    lines = 2 if all(each.bin_of is None for each in there) else 3
+    observed = [(each.background, each.data, each.places)[:lines] for each in there]
     return {
         "sizes": np.array([_stored_sizes(each) for each in counts], float),
         "rates": np.concatenate([each.rates.ravel() for each in there]),
         "arriving": np.concatenate([each.arriving.ravel() for each in there]),
         "effects": np.concatenate([each.effects.ravel() for each in there]),
-        "observed": np.concatenate([(each.background, each.data) for each in there], axis=1),
+        "observed": np.concatenate(observed, axis=1),
     }
 
 
@@ -363,7 +415,7 @@ def unpacked(arrays: Mapping[str, Array]) -> tuple[PoissonCounts | None, ...]:
             continue
         bins = energies * others
         rates, arriving = (shapes, terms, neutrinos, energies), (arrivals, neutrinos, energies, others)
-        background, data = taken("observed", bins)
+        background, data, *bin_of = taken("observed", bins)
         found.append(
             PoissonCounts(
                 rates=taken("rates", *rates).reshape(rates),
@@ -372,8 +424,19 @@ def unpacked(arrays: Mapping[str, Array]) -> tuple[PoissonCounts | None, ...]:
                 data=data,
                 effects=taken("effects", nuisances, bins).reshape(nuisances, bins),
                 is_measured=bool(measured),
+                bin_of=_bin_of(*bin_of),
             )
         )
     if any(places[name] != arrays[name].shape[-1] for name in places):
         raise ValueError("its counted events have other sizes than it says")
     return tuple(found)
+
+
+def _bin_of(stored: Array | None = None) -> IntArray | None:
+    """`PoissonCounts.bin_of` as a store has it; None where no two bins are merged."""
+    if stored is None:
+        return None
+    numbers = np.unique(stored)
+    if not np.array_equal(numbers, np.arange(numbers.size)):  # kernels trust it
+        raise ValueError("its counted events are merged in bins that are none")
+    return None if numbers.size == stored.size else stored.astype(np.intp)

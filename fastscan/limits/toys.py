@@ -46,9 +46,10 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class DrawnBlock(Block):
-    """A block in which each row has data and centres of its own, arrays of shape (rows, bins) and (rows, nuisances)."""
+    """A block in which each row has data and centres of its own, as those of `PseudoData`."""
 
     drawn: Array
+    drawn_lost: Array
     centres: Array
 
     def filled(
@@ -61,7 +62,9 @@ class DrawnBlock(Block):
         sets: PseudoData | None = None,
     ) -> tuple[Array, int]:
         """See `Block.filled`."""
-        return super().filled(row, x, column, width, in_parallel, sets or PseudoData(self.drawn, self.centres, row))
+        return super().filled(
+            row, x, column, width, in_parallel, sets or PseudoData(self.drawn, self.drawn_lost, self.centres, row)
+        )
 
 
 def chi2_of_toys(
@@ -144,6 +147,7 @@ def _columns(rows: Rows, columns: Columns, members: Sequence[Compared], toys: Dr
     for numbers, block in zip(rows.likelihood.blocks, blocks, strict=True):
         counted = numbers[: len(block.counts)]
         others = numbers[len(counted) :]
+        drawn = [(each, toys.data[member]) for member, each in zip(counted, block.counts, strict=True)]
         found.append(
             DrawnBlock(
                 counts=block.counts,
@@ -153,7 +157,8 @@ def _columns(rows: Rows, columns: Columns, members: Sequence[Compared], toys: Dr
                 noise=np.ones((len(numbers), number)),
                 variance=block.variance / scale[numbers] ** 2,
                 common=block.common / scale[numbers][:, None],
-                drawn=np.concatenate([np.empty((number, 0)), *(toys.data[each] for each in counted)], axis=1),
+                drawn=np.concatenate([np.empty((number, 0)), *(each.merged(data) for each, data in drawn)], axis=1),
+                drawn_lost=sum((each.lost(data) for each, data in drawn), np.zeros(number)),
                 centres=toys.centres[:, in_block(members, rows.likelihood, numbers)],
             )
         )
