@@ -29,8 +29,8 @@ stands above it:
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
                   form_factors  targets  experiment  data_sets  reading  catalogue
-    likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  likelihood
-                  signals  pointwise
+    likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  merging
+                  likelihood  signals  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  limits  compared  toys  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify

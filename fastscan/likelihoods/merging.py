@@ -12,7 +12,7 @@ import numpy as np
 from fastscan.experiments.poisson import Nuisance
 from fastscan.typing import Array, IntArray
 
-NOTHING = 1e-6  # of a background: all else that a bin holds, or a standard deviation adds, up to which it is alone
+NOTHING = 1e-7  # of a background: all else that a bin holds, or a standard deviation adds, up to which it is alone
 
 
 def merged_bins(

@@ -89,7 +89,7 @@ COUNTED = {
     "rates": Stored(("number",), "1", "signal events by shape, feature, neutrino and bin of energy"),
     "arriving": Stored(("share",), "1", "shares of them and their changes, by bins of an energy"),
     "effects": Stored(("change",), "1", "changes of the background at one standard deviation of each nuisance"),
-    "observed": Stored(("quantity", "bin"), "1", "events: the background and the data"),
+    "observed": Stored(("quantity", "bin"), "1", "events: the background and the data, then which bins are merged"),
 }
 
 
