@@ -83,6 +83,7 @@ class Memory(NamedTuple):
     slopes: np.ndarray
     bends: np.ndarray
     data: np.ndarray
+    over_data: np.ndarray
     expected: np.ndarray
     inverse: np.ndarray
     excess: np.ndarray
@@ -162,6 +163,7 @@ def memory_for(members, orders):
         slopes=empty_lanes(derivatives),
         bends=empty_lanes(derivatives),
         data=empty_lanes(bins),
+        over_data=empty_lanes(bins),
         expected=empty_lanes(bins),
         inverse=empty_lanes(bins),
         excess=empty_lanes(bins),
@@ -283,27 +285,35 @@ def first_scale(signal, background, data, width):
 
 
 @inner
-def start(members, point, memory):
-    """Put the nuisances where the search begins: all at 0 but those of the signals' normalisations.
+def start(members, point, origin, memory):
+    """Put the nuisances where the search begins: at the origin, and the signals' normalisations where one bin is best.
+
+    Where something is expected in too few bins there, it begins at 0.
 
     Returns
     -------
     lanes
         1 where something is expected in every bin that has data, else 0.
     """
-    for j in range(memory.z.shape[0]):
-        put_lanes(memory.z, j, 0.0)
+    for j in range(origin.size):
+        put_lanes(memory.z, j, origin[j])
+    for m in range(members.sizes.shape[0]):
+        put_lanes(memory.scale, m, 0.0)
+    put_all_expected(members, memory.z, memory.scale, memory)
     for m in range(members.sizes.shape[0]):
         sigma, bins, signals = lanes_of(point.sigma, m), bins_of(members, m), memory.signals[signals_of(members, m)]
-        signal, background, counted, data = spread(0.0), 0.0, spread(0.0), memory.data[bins]
+        signal, background, counted = spread(0.0), spread(0.0), spread(0.0)
+        expected, data = memory.expected[bins], memory.data[bins]
         for b in range(data.shape[0]):
             signal += lanes_of(signals, b)
-            background += members.background[bins.start + b]
+            background += lanes_of(expected, b)
             counted += lanes_of(data, b)
-        scale = first_scale(signal, spread(background), counted, lanes_of(point.luminosity, m) * sigma * sigma)
+        scale = first_scale(signal, background, counted, lanes_of(point.luminosity, m) * sigma * sigma)
         put_lanes(memory.scale, m, scale)
     possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
     if largest(1.0 - possible) > 0.0:
+        for j in range(origin.size):
+            put_lanes(memory.z, j, where_above(possible, 0.0, lanes_of(memory.z, j), 0.0))
         for m in range(members.sizes.shape[0]):
             put_lanes(memory.scale, m, where_above(possible, 0.0, lanes_of(memory.scale, m), 1.0))
         possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
@@ -473,15 +483,15 @@ def move(members, memory, moving):
 
 
 @inner
-def minimise(members, point, memory):
-    """Find the nuisances at which chi2 is smallest.
+def minimise(members, point, origin, memory):
+    """Find the nuisances at which chi2 is smallest, from the origin on.
 
     Returns
     -------
     lanes
         1 where there are such nuisances; 0 where nothing is expected in a bin that has data.
     """
-    possible = start(members, point, memory)
+    possible = start(members, point, origin, memory)
     moving = possible
     for _ in range(MOST_STEPS):
         if not largest(moving) > 0.0:
@@ -502,7 +512,8 @@ def chi2_at(members, point, memory):
         chi2 += pull * pull
     for m in range(members.sizes.shape[0]):
         bins = bins_of(members, m)
-        own, less = chi2_of(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m))
+        luminosity = lanes_of(point.luminosity, m)
+        own, less = chi2_of(memory.expected[bins], memory.data[bins], memory.over_data[bins], luminosity)
         chi2, negative = chi2 + own, negative + less
     for n in range(point.parabolas.shape[0] // PARABOLA):
         u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
@@ -595,7 +606,7 @@ def put_point(settings, others, row, x, centre, chosen, first, point):
     for lane in range(LANES):
         p = min(first + lane, x.size - 1)
         for m in range(members):
-            point.sigma[m, lane], point.luminosity[m, lane] = np.sqrt(variance[m, p]), 1.0 / noise[m, p]
+            point.sigma[m, lane], point.luminosity[m, lane] = variance[m, p], noise[m, p]
         for m in range(members + gaussian):
             for f in range(common.shape[1]):
                 point.common[m * common.shape[1] + f, lane] = common[m, f, p]
@@ -607,6 +618,9 @@ def put_point(settings, others, row, x, centre, chosen, first, point):
                     point.parabolas[n * PARABOLA + 3 * order + power, lane] = curve[order][power]
         for j in range(centre.shape[1]):
             point.centre[j, lane] = centre[chosen[p], j]
+    for m in range(members):
+        put_lanes(point.sigma, m, root(lanes_of(point.sigma, m)))
+        put_lanes(point.luminosity, m, 1.0 / lanes_of(point.luminosity, m))
 
 
 @inner
@@ -616,10 +630,13 @@ def put_data(data, chosen, first, memory):
         own = data[chosen[min(first + lane, chosen.size - 1)]]
         for b in range(own.size):
             memory.data[b, lane] = own[b]
+    for b in range(data.shape[1]):
+        counted = lanes_of(memory.data, b)
+        put_lanes(memory.over_data, b, 1.0 / where_above(counted, 0.0, counted, 1.0))
 
 
 @Kernel
-def profiles(counted, change, others, row, x, settings, data, centre, chosen, out, start, stop):
+def profiles(counted, change, others, row, x, settings, data, centre, chosen, origin, out, start, stop):
     """Fill an array with chi2 of members that are fitted together, at points with a row, strength and setting each.
 
     A piece is as many points as there are lanes.
@@ -652,6 +669,8 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, ou
         of its shapes, and those of the background.
     chosen : intp (points,)
         Which set of data and centres each point is compared with.
+    origin : float64 (nuisances,)
+        Where the search for the best nuisances begins; those of the signals' normalisations are not used.
     out : float64 (points, 1 or 3 or 3 + nuisances)
         Receives chi2, its first and second derivative in x, and the nuisances.  chi2 is infinite, and all else nan,
         where nothing is expected in a bin that has data.
@@ -683,7 +702,7 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, ou
         if piece == start or data.shape[0] > 1:
             put_data(data, chosen, first, memory)
         put_all_signals(members, change, row, x, first, orders, memory)
-        possible = minimise(members, point, memory)
+        possible = minimise(members, point, origin, memory)
         chi2, less = chi2_at(members, point, memory)
         put_lanes(found, CHI2, chi2)
         if orders > 1:

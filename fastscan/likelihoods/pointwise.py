@@ -66,10 +66,10 @@ def kernel_arguments(
     constants: tuple[Array, ...], sizes: IntArray, rates: Array, change: Array, sums: Array, x: float, out: Array
 ) -> tuple[Any, ...]:
     """What `fastscan.kernels.poisson.profiles` takes at one point of one row; all but the constants is as there."""
-    arriving, effects, products, background, norm, noise, variance, common, data, centres = constants
+    arriving, effects, products, background, norm, noise, variance, common, data, centres, origin = constants
     counted, row = (sizes, rates, arriving, effects, products, background), np.zeros(1, np.intp)
     settings = noise, variance, common
-    return counted, change, (sums, norm), row, np.full(1, x), settings, data, centres, row, out, 0, 1
+    return counted, change, (sums, norm), row, np.full(1, x), settings, data, centres, row, origin, out, 0, 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class Profile:
         See the kernel.
     constants : tuple of array
         Arriving, effects, products and background of the members with counted events, and the norms of the Gaussian
-        ones; noise, variance and common; data and centres.
+        ones; noise, variance and common; data, centres and origin.
     """
 
     sizes: IntArray
@@ -93,7 +93,7 @@ class Profile:
         """That of a block of one column and one row."""
         sizes, _, *counted = block.counted
         settings, centres = (block.noise, block.variance, block.common), np.zeros((1, block.nuisances))
-        return cls(sizes, (*counted, block.norm, *settings, block.data[None], centres))
+        return cls(sizes, (*counted, block.norm, *settings, block.data[None], centres, block.origin))
 
     def of_terms(self, terms: int) -> "Profile":
         """The same, where the signal of each member has so many terms."""
@@ -117,8 +117,9 @@ class Profile:
 
         def chi2(rates: Array, change: Array, sums: Array, x: float) -> float:
             # Compiled code takes arrays from outside for constants, and the kernel's are none.
-            a, b, c, d, e, f, g, h, i, j = constants
-            own = a.copy(), b.copy(), c.copy(), d.copy(), e.copy(), f.copy(), g.copy(), h.copy(), i.copy(), j.copy()
+            a, b, c, d, e, f, g, h, i, j, k = constants
+            first = a.copy(), b.copy(), c.copy(), d.copy(), e.copy(), f.copy()
+            own = (*first, g.copy(), h.copy(), i.copy(), j.copy(), k.copy())
             out = np.empty((1, 1))
             run(*every(own, sizes.copy(), rates, change, sums, x, out))
             found: float = out[0, 0]
