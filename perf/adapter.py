@@ -66,6 +66,31 @@ class BinCounts:
     kappa: Array
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Points at which counted events are compared with what an experiment of one data set expects.
+
+    Attributes
+    ----------
+    signals : array, shape (points, bins)
+        Signal events at each point.
+    background, data : array, shape (bins,)
+    effects : array, shape (nuisances, bins)
+        Change of the background at one standard deviation of each nuisance.
+    sigma : float
+        Relative error of the signal's normalisation.
+    chi2 : callable
+        A function of whether to use threads, which computes chi2 at all points, shape (points,).
+    """
+
+    signals: Array
+    background: Array
+    data: Array
+    effects: Array
+    sigma: float
+    chi2: Callable[[bool], Array]
+
+
 def expanded(squares: Array) -> Array:
     """Sums of squares of `fastscan.kernels.polynomials`, shape (..., 6), as quartics, shape (..., 5)."""
     c0, c1, c2, c3, c4, c5 = np.moveaxis(squares, -1, 0)
@@ -117,6 +142,32 @@ class Wings:
         settings = found.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
         noise, variance = (each.reshape(len(names), -1) for each in settings.noise_and_variance(found.spread))
         return KernelInputs(found.sums, expanded(found.sums), MODELS["e6"].strength.to_x(m_zprime), noise, variance)
+
+    def counted(self, name: str, model: str, masses: Array, strengths: Array) -> Counted:
+        """An experiment with a light mediator, at strengths in units of each row's scale; see `Counted`."""
+        from fastscan.experiments import catalogue
+        from fastscan.interactions.catalogue import load
+        from fastscan.likelihoods import likelihood
+
+        experiment = catalogue.load(name)
+        found = likelihood.build([experiment], load(model), {"m_zprime": masses})
+        columns, _ = found.columns(np.arange(masses.size), {})
+        ((block,), (counts,), change) = columns.blocks, found.counted, found.change[0]
+        column = np.repeat(np.arange(masses.size), strengths.size)
+        x = (found.scale[:, None] * strengths).ravel()
+        powers = x[:, None] ** np.arange(3)
+        signals = []
+        for row, at in zip(column, powers, strict=True):
+            events = counts.rates[row, 0] + np.tensordot(change[row] @ at, counts.rates[row, 1:], 1)
+            signals.append((events[:, :, None] * counts.arriving[0]).sum(axis=0).ravel())
+        return Counted(
+            np.array(signals),
+            counts.background,
+            counts.data,
+            counts.effects,
+            experiment.statistics.sigma_sys,
+            lambda in_parallel: block.filled(column, x, column, 1, in_parallel)[0][:, 0],
+        )
 
     def bin_counts(self, name: str, beta: float) -> BinCounts:
         """See `BinCounts`."""

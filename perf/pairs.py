@@ -11,6 +11,7 @@ import bins  # noqa: F401
 import commands  # noqa: F401
 import kernel  # noqa: F401
 import masses  # noqa: F401
+import profiles  # noqa: F401
 import queries  # noqa: F401
 import scans  # noqa: F401
 from adapter import layout

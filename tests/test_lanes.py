@@ -23,6 +23,7 @@ from fastscan.kernels.lanes import (
     lanes_of,
     largest,
     logarithm,
+    number_at,
     put_lanes,
     root,
     where_above,
@@ -45,7 +46,7 @@ def put_all(x, y, number, out):
     put_lanes(out, 6, number / a)
     put_lanes(out, 7, number)
     put_lanes(out, 8, fma(a, number, b))
-    return largest(a), lane_of(b, 3)
+    return largest(a), lane_of(b, 3), number_at(out.reshape(-1), 60)
 
 
 @jit
@@ -78,7 +79,7 @@ def test_each_lane_is_a_number(x: Array, y: Array, number: float) -> None:
         expected = [x + y, x - number, number * y, x / y, np.sqrt(x * x), np.where(x > y, x, number), number / x]
         fused = [float(Fraction(one) * Fraction(number) + Fraction(other)) for one, other in zip(x, y, strict=True)]
     np.testing.assert_array_equal(out, [*expected, np.full(LANES, number), fused])
-    assert found == (x.max(), y[3])
+    assert found == (x.max(), y[3], number)
 
 
 @given(st.lists(st.floats(1e-300, 1e300), min_size=LANES, max_size=LANES), st.floats(-1e-3, 1e-3))

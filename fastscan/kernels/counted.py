@@ -11,8 +11,9 @@ so that half of chi2 has the gradient sum lam (1 - n / N) d and the Hessian sum 
 d of N: S_0, S_s and E_j.
 """
 
+from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import inner
-from fastscan.kernels.lanes import lanes_of, logarithm, put_lanes, spread, where_above
+from fastscan.kernels.lanes import lanes_of, logarithm, number_at, put_lanes, spread, where_above
 
 TOGETHER = 4  # sums that `put_sums` has in registers at once; tables have as many columns, or a multiple
 
@@ -53,7 +54,7 @@ def put_energies(rates, change, x, lane, orders, polynomial, out):
 
 
 @inner
-def put_signals(events, first, arriving, out):
+def put_signals(events, first, arriving, shape, out):
     """The signal, and its change with each of its shapes, in all bins.
 
     Parameters
@@ -62,18 +63,21 @@ def put_signals(events, first, arriving, out):
         See `put_energies`.
     first : int
         Where the events begin, or their derivatives.
-    arriving : float64 (1 + shapes, neutrinos, energies, others)
-        See `fastscan.experiments.experiment.Experiment.arriving`.
+    arriving : float64 (any,)
+        See `fastscan.experiments.experiment.Experiment.arriving`, of which the shape is
+    shape : tuple of 4 int
+        1 + shapes, neutrinos, energies and others.
     out : float64 ((1 + shapes) * bins, LANES)
         Overwritten.
     """
-    shapes, neutrinos, energies, others = arriving.shape
+    shapes, neutrinos, energies, others = shape
     for s in range(shapes):
         for i in range(energies):
             for k in range(others):
                 total = spread(0.0)
                 for n in range(neutrinos):
-                    total += lanes_of(events, first + n * energies + i) * arriving[s, n, i, k]
+                    at = ((s * neutrinos + n) * energies + i) * others + k
+                    total = fma(lanes_of(events, first + n * energies + i), number_at(arriving, at), total)
                 put_lanes(out, (s * energies + i) * others + k, total)
 
 
@@ -94,10 +98,10 @@ def put_sums(weights, table, out):
         first, second, third, fourth = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
         for b in range(weights.shape[0]):
             weight, at = lanes_of(weights, b), b * columns + k
-            first += weight * table[at]
-            second += weight * table[at + 1]
-            third += weight * table[at + 2]
-            fourth += weight * table[at + 3]
+            first = fma(weight, number_at(table, at), first)
+            second = fma(weight, number_at(table, at + 1), second)
+            third = fma(weight, number_at(table, at + 2), third)
+            fourth = fma(weight, number_at(table, at + 3), fourth)
         put_lanes(out, k, first)
         put_lanes(out, k + 1, second)
         put_lanes(out, k + 2, third)
@@ -135,11 +139,11 @@ def put_expected(signals, shapes, background, effects, scale, z, data, inverse, 
     possible, fall, change, bins = spread(1.0), spread(0.0), spread(0.0), background.size
     columns = effects.size // bins
     for b in range(bins):
-        total = lanes_of(signals, b) * scale + background[b]
+        total = fma(lanes_of(signals, b), scale, number_at(background, b))
         for s in range(1, shapes):
-            total += lanes_of(signals, s * bins + b) * lanes_of(z, s)
+            total = fma(lanes_of(signals, s * bins + b), lanes_of(z, s), total)
         for j in range(z.shape[0] - shapes):
-            total += lanes_of(z, shapes + j) * effects[b * columns + j]
+            total = fma(lanes_of(z, shapes + j), number_at(effects, b * columns + j), total)
         put_lanes(out, b, total)
         counted = lanes_of(data, b)
         possible = where_above(total, 0.0, possible, where_above(counted, 0.0, 0.0, possible))
@@ -207,8 +211,7 @@ def put_local(signals, shapes, effects, products, nuisances, excess, weight, wei
         for b in range(bins):
             signal = lanes_of(signals, s * bins + b)
             product = lanes_of(weight, b) * signal
-            slope += lanes_of(excess, b) * signal
-            bend += product * signal
+            slope, bend = fma(lanes_of(excess, b), signal, slope), fma(product, signal, bend)
             put_lanes(weighted, b, product)
         put_lanes(gradient, s, slope)
         put_lanes(hessian, s * own + s, bend)
@@ -224,7 +227,7 @@ def product_of(one, other, first):
     """The sum of products of all lines of one array with as many of another one, from a first on."""
     total = spread(0.0)
     for b in range(one.shape[0]):
-        total += lanes_of(one, b) * lanes_of(other, first + b)
+        total = fma(lanes_of(one, b), lanes_of(other, first + b), total)
     return total
 
 
@@ -269,11 +272,10 @@ def put_slopes(slopes, bends, signals, shapes, effects, scale, z, excess, weight
     for b in range(bins):
         change, bend = scale * lanes_of(slopes, b), scale * lanes_of(bends, b)
         for s in range(1, shapes):
-            change += lanes_of(z, s) * lanes_of(slopes, s * bins + b)
-            bend += lanes_of(z, s) * lanes_of(bends, s * bins + b)
+            change = fma(lanes_of(z, s), lanes_of(slopes, s * bins + b), change)
+            bend = fma(lanes_of(z, s), lanes_of(bends, s * bins + b), bend)
         left, pulled = lanes_of(excess, b), lanes_of(weight, b) * change
-        first += left * change
-        second += left * bend + pulled * change
+        first, second = fma(left, change, first), fma(pulled, change, fma(left, bend, second))
         put_lanes(weighted, b, pulled)
     for s in range(shapes):
         put_lanes(mixed, s, product_of(excess, slopes, s * bins) + product_of(weighted, signals, s * bins))

@@ -102,6 +102,11 @@ def put_lanes(array, line, value):
     array[line] = value
 
 
+def number_at(array, place):
+    """A number of an array of shape (any,); places from 0 on alone, so that compiled code needs not look for others."""
+    return array[place]
+
+
 def write_lanes(array, first, value):
     """Write lanes to an array of shape (any,) of float64 or float32, from a first number on."""
     array[first : first + LANES] = value
@@ -167,6 +172,15 @@ def _put_lanes(context, array, line, value):
         return target.get_dummy_value()
 
     return types.none(array, line, value), generate
+
+
+@intrinsic
+def _number_at(context, array, place):
+    def generate(target, builder, signed, arguments):
+        data = target.make_array(signed.args[0])(target, builder, arguments[0]).data
+        return builder.load(builder.gep(data, [target.cast(builder, arguments[1], signed.args[1], types.intp)]))
+
+    return types.float64(array, place), generate
 
 
 @intrinsic
@@ -258,6 +272,7 @@ def _mantissa(context, x):
 
 overload(lanes_of)(lambda array, line: lambda array, line: _lanes_of(array, line))
 overload(put_lanes)(lambda array, line, value: lambda array, line, value: _put_lanes(array, line, value))
+overload(number_at)(lambda array, place: lambda array, place: _number_at(array, place))
 overload(write_lanes)(lambda array, first, value: lambda array, first, value: _write_lanes(array, first, value))
 overload(spread)(lambda number: lambda number: _spread_number(number))
 
@@ -295,8 +310,7 @@ def logarithm(x):
     e, m = where_above(m, SQRT_2, e + 1.0, e), where_above(m, SQRT_2, 0.5 * m, m)
     s = (m - 1.0) / (m + 1.0)
     square = s * s
-    series = square * (2.0 / 21.0 + square * (2.0 / 23.0))
-    series = square * (2.0 / 15.0 + square * (2.0 / 17.0 + square * (2.0 / 19.0 + series)))
-    series = square * (2.0 / 9.0 + square * (2.0 / 11.0 + square * (2.0 / 13.0 + series)))
-    series = square * (2.0 / 3.0 + square * (2.0 / 5.0 + square * (2.0 / 7.0 + series)))
-    return e * LOG_2_HIGH + (2.0 * s + (s * series + e * LOG_2_LOW))
+    series = fma(square, 2.0 / 23.0, 2.0 / 21.0)
+    for term in (19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
+        series = fma(square, series, 2.0 / term)
+    return fma(e, LOG_2_HIGH, fma(2.0, s, fma(s * square, series, e * LOG_2_LOW)))

@@ -37,7 +37,7 @@ from fastscan.kernels.gaussian import parabola, registers, sums_derivatives
 from fastscan.kernels.jit import Kernel, inner, jit
 from fastscan.kernels.lanes import LANES, empty_lanes, lane_of, lanes_of, largest, put_lanes, root, spread, where_above
 
-TOLERANCE = 1e-14  # of decrement times change squared: about what is left of chi2 after a step
+TOLERANCE = 1e-11  # of decrement times change squared, which is twice what is left of chi2 after a step, or more
 SHORT = 0.125  # fall of what is expected in a bin, up to which a step of Newton's method can be taken as it is
 SHORTEST = 1e-9  # part of a step, below which a point stays where it is: rounding empties a bin
 MOST_STEPS = 500  # of Newton's method; some ten are enough but where couplings are extreme
@@ -230,11 +230,11 @@ def put_all_signals(members, change, row, x, first, orders, memory):
             put_energies(own, change[m, row[p]], x[p], lane, orders, memory.polynomial, events)
         signals = signals_of(members, m)
         shape = sizes[m, ARRIVALS], sizes[m, NEUTRINOS], sizes[m, ENERGIES], sizes[m, OTHERS]
-        arriving = members.arriving[at[m, AT_ARRIVING] : at[m + 1, AT_ARRIVING]].reshape(shape)
-        put_signals(events, 0, arriving, memory.signals[signals])
+        arriving = members.arriving[at[m, AT_ARRIVING] : at[m + 1, AT_ARRIVING]]
+        put_signals(events, 0, arriving, shape, memory.signals[signals])
         if orders > 1:
-            put_signals(events, energies, arriving, memory.slopes[signals])
-            put_signals(events, 2 * energies, arriving, memory.bends[signals])
+            put_signals(events, energies, arriving, shape, memory.slopes[signals])
+            put_signals(events, 2 * energies, arriving, shape, memory.bends[signals])
 
 
 @inner
