@@ -5,6 +5,7 @@
     fit                    a point of a model beside the data, with the best nuisances
     limit, intervals       limits on the strength of a model, and every allowed interval
     delta_chi2             chi2 above its infimum over all strengths
+    likelihood             chi2 prepared for samplers and minimisers
     scan, open             fill a store over a grid file, and read it as xarray
     experiments, models    what there is, and the words to make more of it; grid reads grid files
 
@@ -29,7 +30,8 @@ stands above it:
                   reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
                   form_factors  targets  experiment  data_sets  reading  catalogue
     likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  likelihood
-    limits        confidence  doubts  points  brackets  search  crossings  limits  compared  toys
+                  signals  pointwise
+    limits        confidence  doubts  points  brackets  search  crossings  limits  compared  toys  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown  fits
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from fastscan.interactions import catalogue as models
     from fastscan.limits.limits import delta_chi2, intervals, limit
     from fastscan.limits.points import chi2, events
+    from fastscan.limits.sampling import likelihood
     from fastscan.scans import grid
     from fastscan.scans.scanner import scan
     from fastscan.stores.store import open
@@ -66,6 +69,7 @@ __all__ = [
     "fit",
     "grid",
     "intervals",
+    "likelihood",
     "limit",
     "models",
     "open",
@@ -81,6 +85,7 @@ _HOMES = {
     "delta_chi2": "limits.limits",
     "limit": "limits.limits",
     "intervals": "limits.limits",
+    "likelihood": "limits.sampling",
     "scan": "scans.scanner",
     "open": "stores.store",
     "show": "answers.shown",

@@ -13,44 +13,8 @@ from measure import Calls, pair
 from grids import grid
 
 FASTSCAN = layout.command
-LIMIT = [*FASTSCAN, "limit", "coherent-csi", "chi"]
+LIMIT = [*FASTSCAN, "limit", "conus", "chi"]
 HUGE = grid(1000, 1000, 100, 100)  # 10^10 points
-
-
-# Functions of the kind that fastscan compiles: scalar formulas, and loops that call them and end by a condition.
-COMPILE = """
-import numpy as np
-from numba import njit
-
-@njit
-def quartic(c, x):
-    return (((c[4] * x + c[3]) * x + c[2]) * x + c[1]) * x + c[0]
-
-@njit
-def bisected(c, low, high):
-    while high - low > 1e-9 * high:
-        middle = 0.5 * (low + high)
-        if (quartic(c, low) < 0) == (quartic(c, middle) < 0):
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)
-
-@njit
-def roots(coefficients, ladder):
-    found = np.full((len(coefficients), 4), np.nan)
-    for row in range(len(coefficients)):
-        c = coefficients[row]
-        number = 0
-        for i in range(ladder.size - 1):
-            if number < 4 and (quartic(c, ladder[i]) < 0) != (quartic(c, ladder[i + 1]) < 0):
-                found[row, number] = bisected(c, ladder[i], ladder[i + 1])
-                number += 1
-        found[row] = np.sort(found[row])
-    return found
-
-roots(np.array([[-1.0, 0.0, 0.0, 0.0, 2.0]]), np.linspace(0.0, 2.0, 9))
-"""
 
 
 def run(*command: str, accepted: tuple[int, ...] = (0,), **environment: str) -> None:
@@ -76,14 +40,14 @@ def dry_run(place: Path) -> Iterator[Calls]:
     yield lambda: run(*scan, accepted=(0, 2)), lambda: run(*FASTSCAN, "--help")
 
 
-@pair("2.5 x import numba, scipy.special / fastscan limit coherent-csi chi, warm", at_least=1, work=2.5)
-def first_limit(place: Path) -> Iterator[Calls]:
-    yield lambda: run(*LIMIT), lambda: python("import numba, scipy.special")
+@pair("2 x import numba / fastscan limit conus chi, warm", at_least=1, work=2, rounds=15)
+def warm_limit(place: Path) -> Iterator[Calls]:
+    yield lambda: run(*LIMIT), lambda: python("import numba")
 
 
-@pair("3 x compiling three functions / fastscan limit coherent-csi chi, nothing compiled", at_least=1, work=3, rounds=3)
+@pair("3 x fastscan limit conus chi, warm / the same with nothing compiled", at_least=1, work=3)
 def limit_after_install(place: Path) -> Iterator[Calls]:
-    yield lambda: run(*LIMIT, NUMBA_CACHE_DIR=tempfile.mkdtemp(dir=place)), lambda: python(COMPILE)
+    yield lambda: run(*LIMIT, NUMBA_CACHE_DIR=tempfile.mkdtemp(dir=place)), lambda: run(*LIMIT)
 
 
 @pair("3 x import numba, zarr, dask.array / fastscan paper without figures, warm", at_least=1, work=3, rounds=5)

@@ -15,6 +15,7 @@ from fastscan.errors import ExperimentError, unknown
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.reading import parse
 from fastscan.inputs.bounds import MOST_LISTED
+from fastscan.inputs.files import kept
 from fastscan.inputs.toml import VARIANT, Table, name_of, name_or_path, read_toml
 
 BUILT_IN: Traversable = files("fastscan") / "data" / "experiments"
@@ -25,7 +26,13 @@ Experiments = str | PathLike[str] | Experiment | Sequence[str | PathLike[str] | 
 
 def names() -> list[str]:
     """Names of the experiments in the package."""
-    return sorted(entry.name.removesuffix(".toml") for entry in BUILT_IN.iterdir() if entry.name.endswith(".toml"))
+    return [*_names()]
+
+
+@functools.cache
+def _names() -> tuple[str, ...]:
+    found = [entry.name for entry in BUILT_IN.iterdir() if entry.name.endswith(".toml")]
+    return tuple(sorted(name.removesuffix(".toml") for name in found))
 
 
 def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None = None) -> Experiment:
@@ -49,9 +56,12 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
     >>> load("coherent-ge").targets
     (Target(compound='Ge', mass_kg=15.0, molar_mass=None, abundances=(), dopants=(), form_factor=Fermi()),)
     """
-    if isinstance(experiment, Experiment):
-        return experiment
-    path = _path_of(experiment, relative_to)
+    return experiment if isinstance(experiment, Experiment) else _load(_path_of(experiment, relative_to))
+
+
+@kept
+def _load(path: Path) -> Experiment:
+    """The experiment of a file."""
     table = _read(path)
     name = name_of(table, path)
     if name in names() and path.resolve().parent != Path(str(BUILT_IN)).resolve():

@@ -1,13 +1,20 @@
-"""Reading and writing files: an error is one line, and a file is replaced whole or not at all."""
+"""Reading and writing files: an error is one line, and a file is replaced whole or not at all.
+
+What is made of files that people write is kept until one of them changes on disk.
+"""
 
 import errno
 import math
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
 from os import PathLike
 from pathlib import Path
+from typing import TypeVar
 
 from fastscan.errors import FastscanError, OutputError, StoreError, shown_path
 
@@ -17,6 +24,48 @@ LONGEST_PROBLEM = 160  # characters of what a library says is wrong
 PLACES = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 NUMBERS = (ArithmeticError, LookupError, MemoryError)  # of sizes that no scan makes
 DAMAGE = (*MALFORMED, *PLACES, *NUMBERS, AttributeError)
+
+Loaded = TypeVar("Loaded")
+Stamps = dict[str, tuple[int, int, int]]  # of files by their absolute paths: times of contents and of status, and size
+SETTLED = 2_000_000_000  # ns: file systems tell times to 2 s or better, so that a younger file can change unseen
+_reading: ContextVar[Stamps | None] = ContextVar("_reading", default=None)  # of the files that are being loaded
+
+
+def kept(load: Callable[[Path], Loaded]) -> Callable[[Path], Loaded]:
+    """A function that loads a file, but returns what it last made of the file while nothing has changed on disk.
+
+    This is so while all files that it read by `read_regular` have the same times and sizes as before.
+    """
+    found: dict[tuple[Path, str], tuple[Stamps, Loaded]] = {}
+
+    @wraps(load)
+    def from_before(path: Path) -> Loaded:
+        key = (path, os.path.abspath(path))  # messages name the path as it is given
+        stamps, loaded = found.get(key, ({}, None))
+        if loaded is not None and _are_unchanged(stamps):
+            return loaded
+        stamps, began = {}, time.time_ns()
+        token = _reading.set(stamps)
+        try:
+            fresh = load(path)
+        finally:
+            _reading.reset(token)
+        if all(began - max(modified, changed) > SETTLED for modified, changed, _ in stamps.values()):
+            found[key] = (stamps, fresh)
+        return fresh
+
+    return from_before
+
+
+def _are_unchanged(stamps: Stamps) -> bool:
+    try:
+        return all(_stamp(os.stat(path)) == stamp for path, stamp in stamps.items())
+    except OSError:
+        return False
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def read_regular(path: str | PathLike[str], most: int) -> bytes:
@@ -28,8 +77,12 @@ def read_regular(path: str | PathLike[str], most: int) -> bytes:
         Where it can't be read, is larger, or is something else: a pipe could keep its reader waiting for ever, and a
         device has no end.  `strerror` says which.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
+    reading = _reading.get()
+    if reading is not None:
+        reading[os.path.abspath(path)] = _stamp(status)
     with open(path, "rb") as file:
         content = file.read(most + 1)
     if len(content) > most:

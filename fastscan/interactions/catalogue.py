@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastscan.errors import ModelError, shown_path, unknown
+from fastscan.inputs.files import kept
 from fastscan.inputs.toml import name_or_path, read_toml
 from fastscan.interactions.contact import E6, Charges, LeftRight
 from fastscan.interactions.interaction import Interaction
@@ -145,14 +146,20 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
         return model
     found = name_or_path(model, "a model", relative_to)
     if isinstance(found, Path):
-        table = read_toml(found, "a model")
-        own = FILE_KINDS[table.choice("kind", FILE_KINDS, default="contact")].read(table, found)
-        if own.name in MODELS:
-            raise ModelError(f"{shown_path(found)}: {own.name!r} is a built-in model; give the file another name")
-        return own
+        return _load(found)
     if found not in MODELS:
         raise unknown("model", found, MODELS, ModelError)
     return MODELS[found]
+
+
+@kept
+def _load(path: Path) -> Interaction:
+    """The interaction of a file."""
+    table = read_toml(path, "a model")
+    own = FILE_KINDS[table.choice("kind", FILE_KINDS, default="contact")].read(table, path)
+    if own.name in MODELS:
+        raise ModelError(f"{shown_path(path)}: {own.name!r} is a built-in model; give the file another name")
+    return own
 
 
 def of_identity(name: str, identity: Mapping[str, Any], references: tuple[str, ...]) -> Interaction:

@@ -23,7 +23,7 @@ from fastscan.errors import ModelError, quoted
 from fastscan.inputs.bounds import G_PRIME, LARGEST_CHARGE
 from fastscan.inputs.toml import Table, check_name, name_of
 from fastscan.interactions import standard_model
-from fastscan.interactions.interaction import Interaction, Strength, Term
+from fastscan.interactions.interaction import Interaction, RowShifts, Strength, Term
 from fastscan.interactions.parameters import BETA, M_ZPRIME
 from fastscan.interactions.standard_model import Chiral
 from fastscan.physics.constants import G_FERMI, M_Z_GEV, RHO_ELECTRON, RHO_QUARK
@@ -33,6 +33,7 @@ from fastscan.typing import FLAVOURS, Array, Channel
 CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
 # Charges of Table 1, sqrt(40) Y_chi and sqrt(24) Y_psi; right-handed f carries minus the charge of f^c.
 E6_CHARGES = {"Q": (-1, 1), "u^c": (-1, 1), "e^c": (-1, 1), "d^c": (3, 1), "l": (3, 1)}
+NEUTRINO = (E6_CHARGES["l"][0] / math.sqrt(40), E6_CHARGES["l"][1] / math.sqrt(24))  # at beta = 0 and 90 degrees
 RHO = {"u": RHO_QUARK, "d": RHO_QUARK, "e": RHO_ELECTRON}
 FERMIONS = ("u", "d", "e")
 A_CHARGE = "a charge such as -1 or '1/3'"
@@ -73,6 +74,8 @@ HEAVY = Strength(
     bound="lower",
     lowest=lightest_contact,
     form_ends="the contact form ends at ten times the largest momentum transfer",
+    unit=M_Z_GEV,
+    power=-2,
 )
 
 
@@ -134,8 +137,35 @@ class E6(Contact):
         cos_beta, sin_beta = self.direction
         return e6_shifts(np.array([[cos_beta]]), np.array([[sin_beta]]))
 
+    def row_shifts(self, channel: Channel) -> RowShifts | None:
+        """Those of beta, which are linear in the functions of `charges_of_beta`."""
+        growth = [
+            standard_model.channel_pair(e6_shifts(np.array(cos_beta), np.array(sin_beta)), channel) / charge
+            for cos_beta, sin_beta, charge in ((1.0, 0.0, NEUTRINO[0]), (0.0, 1.0, NEUTRINO[1]))
+        ]
+        same = np.eye(len(FLAVOURS))[..., None] * np.stack(growth)[:, None, None]
+        return RowShifts(charges_of_beta, slopes_of_charges, np.zeros_like(same), same)
+
     def identity(self) -> dict[str, Any]:
         return {"kind": "e6", "direction": self.direction and list(self.direction)}
+
+
+def charges_of_beta(beta: float) -> Array:
+    """The charge Y_nu of the neutrino times cos(beta), and times sin(beta), shape (2,).
+
+    Every shift is a sum of both, in which Y_nu is a factor, so that no digits cancel where it is small.
+    """
+    cos_beta, sin_beta = math.cos(beta), math.sin(beta)
+    neutrino = NEUTRINO[0] * cos_beta + NEUTRINO[1] * sin_beta
+    return np.array([neutrino * cos_beta, neutrino * sin_beta])
+
+
+def slopes_of_charges(beta: float) -> Array:
+    """The derivatives of `charges_of_beta`, shape (2,)."""
+    cos_beta, sin_beta = math.cos(beta), math.sin(beta)
+    neutrino = NEUTRINO[0] * cos_beta + NEUTRINO[1] * sin_beta
+    slope = NEUTRINO[1] * cos_beta - NEUTRINO[0] * sin_beta
+    return np.array([slope * cos_beta - neutrino * sin_beta, slope * sin_beta + neutrino * cos_beta])
 
 
 def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:

@@ -38,6 +38,8 @@ class Strength:
         ends; None where it never ends.
     form_ends : str
         In words, which form ends there.
+    unit, power : float and int
+        x is (value on the axis / unit)^power, as `to_x` computes it for arrays.
     perturbative : float
         The largest value on the axis that a coupling can have; beyond it data limit only the row's mass over it.
     """
@@ -49,6 +51,8 @@ class Strength:
     bound: Literal["lower", "upper", "two-sided"]
     lowest: Callable[[float], float] | None = None
     form_ends: str = ""
+    unit: float = 1.0
+    power: int = 1
     perturbative: float = math.inf
 
     @classmethod
@@ -108,6 +112,25 @@ class Term:
         return np.ones((1, transfer2.size)) if self.factor is None else self.factor(transfer2)
 
 
+@dataclass(frozen=True, eq=False)
+class RowShifts:
+    """How a row parameter r shifts the weak couplings of a channel: by sum_j f_j(r) (start_j + x growth_j).
+
+    Attributes
+    ----------
+    functions, derivatives : callable
+        From r to the values of all f_j, and to their derivatives, each of shape (functions,); functions of a module
+        that numba can compile.
+    start, growth : array, shape (functions, final flavours, incoming flavours, 2)
+        Shifts of the pair of couplings that the channel sees.
+    """
+
+    functions: Callable[[float], Array]
+    derivatives: Callable[[float], Array]
+    start: Array
+    growth: Array
+
+
 class Interaction(ABC):
     """What scatters neutrinos beside the Standard Model.
 
@@ -144,6 +167,18 @@ class Interaction(ABC):
     def changes_flavour(self) -> bool:
         """Whether neutrinos can leave with another flavour than theirs."""
         return False
+
+    @property
+    def mediator(self) -> Axis | None:
+        """The row parameter that is the mass in GeV of what is exchanged, where all that depends on it are propagators.
+
+        A term in x^n then has the propagator 1 / (q^2 + M^2) to the power n.
+        """
+        return None
+
+    def row_shifts(self, channel: Channel) -> RowShifts | None:
+        """How the row parameter shifts the couplings, where that is all that it does."""
+        return None
 
     @abstractmethod
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:

@@ -41,7 +41,7 @@ def _square(g: Array) -> Array:
 
 
 COUPLING = Strength(
-    G, to_x=_square, from_x=np.sqrt, largest_x=G.high**2, bound="upper", perturbative=math.sqrt(4 * math.pi)
+    G, to_x=_square, from_x=np.sqrt, largest_x=G.high**2, bound="upper", power=2, perturbative=math.sqrt(4 * math.pi)
 )
 
 
@@ -100,7 +100,11 @@ class Vector(Interaction):
 
     @property
     def rows(self) -> tuple[Axis, ...]:
-        return (MEDIATOR,)
+        return (self.mediator,)
+
+    @property
+    def mediator(self) -> Axis:
+        return MEDIATOR
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
         """The features of g + x sum_k f_k kappa_k less those of g, expanded in x."""
@@ -305,7 +309,11 @@ class Scalar(Interaction):
 
     @property
     def rows(self) -> tuple[Axis, ...]:
-        return (M_PHI,)
+        return (self.mediator,)
+
+    @property
+    def mediator(self) -> Axis:
+        return M_PHI
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
         """The squares of the couplings, all of x^2."""

@@ -27,7 +27,7 @@ from fastscan.errors import ModelError, quoted, unknown
 from fastscan.inputs.bounds import EPSILON
 from fastscan.inputs.toml import Table, check_name, name_of
 from fastscan.interactions import standard_model
-from fastscan.interactions.interaction import Interaction, Strength, Term
+from fastscan.interactions.interaction import Interaction, RowShifts, Strength, Term
 from fastscan.interactions.parameters import ELECTROMAGNETIC_PROPERTIES, EPS, EPS_D, EPS_U, RADIUS, SHIFT
 from fastscan.interactions.standard_model import ELECTRIC_CHARGE
 from fastscan.physics.constants import (
@@ -172,6 +172,16 @@ def _epsilons(table: Table) -> dict[str, float]:
     return found
 
 
+def one_and(epsilon: float) -> Array:
+    """1 and epsilon, shape (2,)."""
+    return np.array([1.0, epsilon])
+
+
+def slopes_of_one_and(epsilon: float) -> Array:
+    """The derivatives of `one_and`, shape (2,)."""
+    return np.array([0.0, 1.0])
+
+
 @dataclass(frozen=True, eq=False)
 class Plane(Shifts):
     """Non-standard interactions of a pair of flavours with u and with d: a row is an epsilon of d, x that of u.
@@ -194,6 +204,12 @@ class Plane(Shifts):
 
     def start(self, channel: Channel, rows: Mapping[str, Array]) -> Array:
         return rows[EPS_D.name][:, None, None, None] * matrix({self.pair: {"d": 1.0}}, channel)
+
+    def row_shifts(self, channel: Channel) -> RowShifts:
+        """Those of the epsilon of d, in proportion to which the couplings are shifted at x = 0."""
+        start, growth = matrix({self.pair: {"d": 1.0}}, channel), matrix(self.direction, channel)
+        nothing = np.zeros_like(start)
+        return RowShifts(one_and, slopes_of_one_and, np.stack([nothing, start]), np.stack([growth, nothing]))
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "nsi-plane", "pair": self.pair}

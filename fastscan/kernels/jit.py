@@ -149,7 +149,10 @@ class Kernel:
                 found.append(self.compiled(*arguments, *share))
 
         helpers = [_pool(number - 1).submit(work) for _ in range(number - 1)]
-        work()
+        try:
+            work()
+        finally:
+            left.clear()  # a caller that is interrupted doesn't wait for the rest
         for helper in helpers:
             helper.result()
         return found

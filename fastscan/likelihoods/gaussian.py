@@ -155,8 +155,7 @@ class GaussianColumns:
     def derivatives(self, column: IntArray, x: Array) -> tuple[Array, Array, Array]:
         """See `fastscan.likelihoods.columns.Columns`; Eq. 21 of arXiv:2002.01482, with the nuisance minimised out.
 
-        With ' for the derivative in x, chi2 N = E is differentiated once and twice, where E = S_dd + D t,
-        N = noise + S_mm variance and t = variance / noise.
+        With E = S_dd + D t, N = noise + S_mm variance and t = variance / noise, chi2 N = E is differentiated twice.
         """
         chi2, slope, curvature = np.zeros((3, x.size))
         row = self.row[column]

@@ -585,11 +585,26 @@ def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, f
     spread, norm : float
         See `Likelihood`.
     """
-    signal, rates = standard_counts(experiment), weak_rates(experiment)[None]
+    signal, rates, counts = in_bins(experiment, observed)
+    return square_roots(rates[None], signal, counts), counts.spread, norm_of(counts)
+
+
+def in_bins(experiment: Experiment, observed: Experiment) -> tuple[Array, Array, Counts]:
+    """What a Gaussian chi2 compares in each bin that has a variance; the arguments are those of `contact_sums`.
+
+    Returns
+    -------
+    array, shape (bins,)
+        Events that the Standard Model predicts.
+    array, shape (features, bins)
+        Events per unit of each weak feature of every flavour.
+    Counts
+        The data and their variance.
+    """
+    signal, rates = standard_counts(experiment), weak_rates(experiment)
     counts = _counts(signal, observed)
     counted = counts.variance > 0
-    seen = counts.some(counted)
-    return square_roots(rates[..., counted], signal[counted], seen), counts.spread, norm_of(seen)
+    return signal[counted], rates[:, counted], counts.some(counted)
 
 
 def norm_of(counts: Counts) -> float:

@@ -134,7 +134,7 @@ class Block:
             pieces_of(x.size),
             x.size * max(self.data.size, 1),
             in_parallel,
-            self._counted,
+            self.counted,
             self.change,
             (self.sums, self.norm),
             row,
@@ -153,8 +153,8 @@ class Block:
         return np.concatenate([np.empty(0), *(each.data for each in self.counts)])
 
     @functools.cached_property
-    def _counted(self) -> tuple[IntArray, Array, Array, Array, Array, Array]:
-        """The arrays of all members as the kernel takes them."""
+    def counted(self) -> tuple[IntArray, Array, Array, Array, Array, Array]:
+        """Sizes, rates, arriving, effects, products and background of all members as the kernel takes them."""
 
         def joined(arrays: Iterable[Array]) -> Array:
             return np.concatenate([np.empty(0), *(each.ravel() for each in arrays)])
@@ -242,9 +242,8 @@ class PoissonColumns:
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1]))
         column = np.repeat(np.arange(self.row.size), each.shape[1])
-        total = self.others.derivatives(column, each.ravel())[0].reshape(
-            each.shape
-        )  # next to nothing beside the blocks
+        others, _, _ = self.others.derivatives(column, each.ravel())  # next to nothing beside the blocks
+        total = others.reshape(each.shape)
         for block in self.blocks:
             found, negative = block.filled(self.row[column], each.ravel(), column, 1, in_parallel)
             if negative:

@@ -166,7 +166,7 @@ def compared(rows: Rows, columns: Columns, x: float) -> list[Compared]:
         The strength.
     """
     likelihood = rows.likelihood
-    own, common = _errors(likelihood, columns)
+    own, common, noise = _errors(likelihood, columns)
     places = np.cumsum([common.shape[1], *(len(nuisance_names(each)) for each in rows.experiments)]).tolist()
     found = []
     for number, (name, experiment) in enumerate(zip(likelihood.members, rows.experiments, strict=True)):
@@ -174,7 +174,7 @@ def compared(rows: Rows, columns: Columns, x: float) -> list[Compared]:
         events = (polynomials * (x ** np.arange(3))[:, None]).sum(axis=1)  # (neutrinos, energies)
         arriving = response(experiment).arriving
         signal = (arriving * events[:, :, None]).reshape(*arriving.shape[:2], -1)
-        backgrounds, scaling, varied, data, variance = _observed(experiment)
+        backgrounds, scaling, varied, data, variance = _observed(experiment, float(noise[number]))
         found.append(
             Compared(
                 name=name,
@@ -194,19 +194,20 @@ def compared(rows: Rows, columns: Columns, x: float) -> list[Compared]:
     return found
 
 
-def _errors(likelihood: Likelihood, columns: Columns) -> tuple[Array, Array]:
-    """Relative errors of the members' signals: their own (members,), and those that they share (members, shared)."""
+def _errors(likelihood: Likelihood, columns: Columns) -> tuple[Array, Array, Array]:
+    """Relative errors of the members' signals, their own (members,) and shared (members, shared); and their noise."""
     gaussian, blocks = (columns.others, columns.blocks) if isinstance(columns, PoissonColumns) else (columns, ())
     assert isinstance(gaussian, GaussianColumns)
     own, common = np.sqrt(gaussian.variance[:, 0]), np.zeros((len(likelihood.members), len(likelihood.shared)))
+    noise = gaussian.noise[:, 0]
     for members, block in zip(likelihood.blocks, blocks, strict=True):
         own[members] = np.sqrt(block.variance[:, 0])
         common[np.ix_(members, likelihood.shared_by(members))] = block.common[:, :, 0]
-    return own, common
+    return own, common, noise
 
 
 def _observed(
-    experiment: Experiment,
+    experiment: Experiment, noise: float
 ) -> tuple[dict[str, Array], Array, tuple[Nuisance, ...], Array, Array | None]:
     """Backgrounds and the part of them that scales, their nuisances, data, and the variance; see `Compared`."""
     statistics, exposed, standard = experiment.statistics, experiment.exposed, standard_counts(experiment)
@@ -224,7 +225,7 @@ def _observed(
     assert isinstance(statistics, Gaussian)
     counts = statistics.counts(standard, exposed)
     data = counts.data + (total - counts.background)  # what is subtracted put back
-    return backgrounds, counts.background, (), data, counts.variance * (1 + counts.spread)
+    return backgrounds, counts.background, (), data, counts.variance * noise
 
 
 def best_nuisances(members: Sequence[Compared], likelihood: Likelihood, columns: Columns, x: float) -> Array:

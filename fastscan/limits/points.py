@@ -91,17 +91,17 @@ def prepare(
     """
     interaction = catalogue.load(model)
     values = _checked(interaction, at, interaction.rows)
-    return _rows(load_all(experiments), interaction, values, asimov, independent)
+    return rows_of(load_all(experiments), interaction, values, asimov, independent)
 
 
-def _rows(
+def rows_of(
     experiments: Sequence[Experiment],
     interaction: Interaction,
     values: Mapping[str, Array],
     asimov: bool,
     independent: bool,
 ) -> Rows:
-    """The rows at checked values of the row parameters, which broadcast."""
+    """The rows at checked values of the row parameters, which broadcast; all else is as in `prepare`."""
     shape = arguments.broadcast(**{name: each.shape for name, each in values.items()})
     rows = {name: np.broadcast_to(each, shape).ravel() for name, each in values.items()}
     found = likelihood.build(experiments, interaction, rows)
@@ -141,7 +141,7 @@ def prepare_points(
     values = _checked(interaction, at, interaction.parameters)
     arguments.broadcast(**{name: each.shape for name, each in values.items()})
     strength = values.pop(interaction.strength.axis.name)
-    rows = _rows(load_all(experiments), interaction, values, asimov, independent)
+    rows = rows_of(load_all(experiments), interaction, values, asimov, independent)
     return rows, interaction.strength.to_x(strength)
 
 

@@ -1,6 +1,6 @@
 """Dask clusters for the command line: processes on this machine, or a cluster that is running already.
 
-Each worker computes one task at a time, and numba's threads times the workers never exceed the cores.
+Each worker computes one task at a time, and the threads of a kernel times the workers never exceed the cores.
 """
 
 import signal

@@ -19,6 +19,7 @@ every reading checks.
 
 import asyncio
 import errno
+import functools
 import json
 import math
 import platform
@@ -203,15 +204,21 @@ def _make(root: zarr.Group, cube: Cube) -> None:
         "label": cube.label,
         "source": f"fastscan {version('fastscan')}",
         "references": cube.references,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
-        },
+        "versions": _versions(),
         "identity": cube.identity,
         "hash": cube.hash,
         "checksums": _checksums(root, cube.name),
     }
     group.update_attributes(attributes | {key: json.dumps(attributes[key]) for key in JSON_TEXTS})
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Versions of what computes a group; they are looked up once, because that takes milliseconds."""
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
+    }
 
 
 def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
