@@ -13,6 +13,7 @@ import kernel  # noqa: F401
 import masses  # noqa: F401
 import profiles  # noqa: F401
 import queries  # noqa: F401
+import samplers  # noqa: F401
 import scans  # noqa: F401
 from adapter import layout
 from measure import PAIRS, measure

@@ -244,3 +244,13 @@ def test_what_members_share_survives_a_combination_of_combinations() -> None:
     parts = [built([sharing(name, ("flux", FLUX))]) for name in ("coherent-ge", CSI)]
     assert combine(parts).shared == ("flux",)
     assert combine([combine(parts), built([experiments.load("conus")])]).shared == ("flux",)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.1, 0.12])
+def test_a_huge_signal_whose_error_is_all_in_common(sigma: float) -> None:
+    """Its scale follows from the flux alone where the whole error is shared, and is as small as the signal is huge."""
+    members = [CSI, sharing("coherent-lar-2020-summed", ("flux-sns", 0.1))]
+    g = np.geomspace(1e-3, 1e5, 501)
+    chi2 = fastscan.chi2(members, "b-l", m_zprime=1e-3, g=g, sigma_sys=sigma)
+    assert np.isfinite(chi2).all()
+    assert chi2[-200:] == pytest.approx(chi2[-1], rel=1e-6)  # whatever the signal, the flux makes up for it

@@ -238,15 +238,15 @@ def product_of(one, other, first):
 
 
 @inner
-def chi2_of(expected, data, luminosity):
+def chi2_of(expected, data, over_data, luminosity):
     """chi2 without the nuisances' own, and 1 where less than nothing is expected in a bin without data, else 0.
 
-    No large numbers are subtracted.
+    No large numbers are subtracted.  over_data are 1 / n, or 1 where nothing is counted.
     """
     total, negative = spread(0.0), spread(0.0)
     for b in range(data.shape[0]):
         counted, here = lanes_of(data, b), lanes_of(expected, b)
-        ratio = where_above(counted, 0.0, here, 1.0) / where_above(counted, 0.0, counted, 1.0)
+        ratio = where_above(counted, 0.0, here * lanes_of(over_data, b), 1.0)
         missing = counted * ((ratio - 1.0) - logarithm(ratio))
         total += where_above(counted, 0.0, missing, here)
         negative = where_above(counted, 0.0, negative, where_above(0.0, here, 1.0, negative))

@@ -26,6 +26,7 @@ from fastscan.kernels.cholesky import factorise, put_forward, put_solution
 from fastscan.kernels.counted import (
     TOGETHER,
     chi2_of,
+    product_of,
     put_energies,
     put_expected,
     put_local,
@@ -84,6 +85,7 @@ class Memory(NamedTuple):
     slopes: np.ndarray
     bends: np.ndarray
     data: np.ndarray
+    over_data: np.ndarray
     expected: np.ndarray
     inverse: np.ndarray
     excess: np.ndarray
@@ -163,6 +165,7 @@ def memory_for(members, orders):
         slopes=empty_lanes(derivatives),
         bends=empty_lanes(derivatives),
         data=empty_lanes(bins),
+        over_data=empty_lanes(bins),
         expected=empty_lanes(bins),
         inverse=empty_lanes(bins),
         excess=empty_lanes(bins),
@@ -285,34 +288,77 @@ def first_scale(signal, background, data, width):
 
 
 @inner
-def start(members, point, memory):
-    """Put the nuisances where the search begins: all at 0 but those of the signals' normalisations.
+def start(members, point, origin, memory):
+    """Put the nuisances where the search begins: at the origin, and the signals' normalisations where one bin is best.
+
+    Where something is expected in too few bins there, it begins at 0.
 
     Returns
     -------
     lanes
         1 where something is expected in every bin that has data, else 0.
     """
-    for j in range(memory.z.shape[0]):
-        put_lanes(memory.z, j, 0.0)
+    shared = members.at[0, AT_NUISANCES]
+    for j in range(origin.size):
+        put_lanes(memory.z, j, origin[j])
+    for m in range(members.sizes.shape[0]):
+        put_lanes(memory.scale, m, 0.0)
+    put_all_expected(members, memory.z, memory.scale, memory)
     for m in range(members.sizes.shape[0]):
         sigma, bins, signals = lanes_of(point.sigma, m), bins_of(members, m), memory.signals[signals_of(members, m)]
-        signal, background, counted, data = spread(0.0), 0.0, spread(0.0), memory.data[bins]
+        signal, background, counted, variance = spread(0.0), spread(0.0), spread(0.0), sigma * sigma
+        expected, data = memory.expected[bins], memory.data[bins]
+        for f in range(shared):
+            variance += lanes_of(point.common, m * shared + f) * lanes_of(point.common, m * shared + f)
         for b in range(data.shape[0]):
             signal += lanes_of(signals, b)
-            background += members.background[bins.start + b]
+            background += lanes_of(expected, b)
             counted += lanes_of(data, b)
-        scale = first_scale(signal, spread(background), counted, lanes_of(point.luminosity, m) * sigma * sigma)
+        scale = first_scale(signal, background, counted, lanes_of(point.luminosity, m) * variance)
         put_lanes(memory.scale, m, scale)
+    if shared > 0:
+        put_common(members, point, memory)
     possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
     if largest(1.0 - possible) > 0.0:
+        for j in range(origin.size):
+            put_lanes(memory.z, j, where_above(possible, 0.0, lanes_of(memory.z, j), 0.0))
         for m in range(members.sizes.shape[0]):
             put_lanes(memory.scale, m, where_above(possible, 0.0, lanes_of(memory.scale, m), 1.0))
         possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
     for m in range(members.sizes.shape[0]):
-        scale, sigma = lanes_of(memory.scale, m), lanes_of(point.sigma, m)
-        put_lanes(memory.z, members.at[m, AT_NUISANCES], where_above(sigma, 0.0, (scale - 1.0) / sigma, 0.0))
+        own, sigma = lanes_of(memory.scale, m) - 1.0, lanes_of(point.sigma, m)
+        for f in range(shared):
+            own -= lanes_of(point.common, m * shared + f) * lanes_of(memory.z, f)
+        put_lanes(memory.z, members.at[m, AT_NUISANCES], where_above(sigma, 0.0, own / sigma, 0.0))
     return possible
+
+
+@inner
+def put_common(members, point, memory):
+    """Put the nuisances in common where the smallest scale is that of a signal which has no nuisance of its own.
+
+    Those of other such signals follow: 1 + r (e - 1) of the smallest scale e, whose digits are left where r is 1.
+    """
+    shared, smallest, square, leading = members.at[0, AT_NUISANCES], spread(np.inf), spread(1.0), memory.next_z
+    for f in range(shared):
+        put_lanes(leading, f, 0.0)
+    for m in range(members.sizes.shape[0]):
+        scale, total = (
+            lanes_of(memory.scale, m),
+            product_of(point.common[m * shared : (m + 1) * shared], point.common, m * shared),
+        )
+        smaller = where_above(lanes_of(point.sigma, m), 0.0, 0.0, where_above(total, 0.0, smallest - scale, 0.0))
+        smallest, square = where_above(smaller, 0.0, scale, smallest), where_above(smaller, 0.0, total, square)
+        for f in range(shared):
+            change = lanes_of(point.common, m * shared + f)
+            put_lanes(leading, f, where_above(smaller, 0.0, change, lanes_of(leading, f)))
+    for f in range(shared):
+        there = (smallest - 1.0) * lanes_of(leading, f) / square
+        put_lanes(memory.z, f, where_above(lanes_of(leading, f), 0.0, there, 0.0))
+    for m in range(members.sizes.shape[0]):
+        r = product_of(point.common[m * shared : (m + 1) * shared], leading, 0) / square
+        linked = where_above(r, 0.0, (1.0 - r) + r * smallest, 1.0)
+        put_lanes(memory.scale, m, where_above(lanes_of(point.sigma, m), 0.0, lanes_of(memory.scale, m), linked))
 
 
 @inner
@@ -362,25 +408,33 @@ def scale_of_gaussian(n, members, point, z):
 
 
 @inner
+def put_all_weights(members, point, memory):
+    """What half of chi2 weighs each bin with, where the nuisances are; see `put_weights`."""
+    for m in range(members.sizes.shape[0]):
+        bins = bins_of(members, m)
+        inverse, excess, weight = memory.inverse[bins], memory.excess[bins], memory.weight[bins]
+        put_weights(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m), inverse, excess, weight)
+
+
+@inner
 def put_newton(members, point, memory):
     """Gradient and Hessian of half of chi2 in all parameters, where the nuisances are; their arrays are overwritten."""
     total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
+    put_all_weights(members, point, memory)
     for j in range(total):
         put_lanes(memory.gradient, j, lanes_of(memory.z, j) - lanes_of(point.centre, j))
         for k in range(j + 1):
             put_lanes(memory.hessian, j * total + k, 1.0 if j == k else 0.0)
     for m in range(members.sizes.shape[0]):
         bins, products = bins_of(members, m), slice(members.at[m, AT_PRODUCTS], members.at[m + 1, AT_PRODUCTS])
-        inverse, excess, weight = memory.inverse[bins], memory.excess[bins], memory.weight[bins]
-        put_weights(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m), inverse, excess, weight)
         put_local(
             memory.signals[signals_of(members, m)],
             members.sizes[m, ARRIVALS],
             members.effects[effects_of(members, m)],
             members.products[products],
             members.sizes[m, EFFECTS],
-            excess,
-            weight,
+            memory.excess[bins],
+            memory.weight[bins],
             memory.weighted[: bins.stop - bins.start],
             memory.sums,
             memory.local_gradient,
@@ -475,15 +529,15 @@ def move(members, memory, moving):
 
 
 @inner
-def minimise(members, point, memory):
-    """Find the nuisances at which chi2 is smallest.
+def minimise(members, point, origin, memory):
+    """Find the nuisances at which chi2 is smallest, from the origin on.
 
     Returns
     -------
     lanes
         1 where there are such nuisances; 0 where nothing is expected in a bin that has data.
     """
-    possible = start(members, point, memory)
+    possible = start(members, point, origin, memory)
     moving = possible
     for _ in range(MOST_STEPS):
         if not largest(moving) > 0.0:
@@ -504,7 +558,8 @@ def chi2_at(members, point, memory):
         chi2 += pull * pull
     for m in range(members.sizes.shape[0]):
         bins = bins_of(members, m)
-        own, less = chi2_of(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m))
+        luminosity = lanes_of(point.luminosity, m)
+        own, less = chi2_of(memory.expected[bins], memory.data[bins], memory.over_data[bins], luminosity)
         chi2, negative = chi2 + own, negative + less
     for n in range(point.parabolas.shape[0] // PARABOLA):
         u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
@@ -514,12 +569,12 @@ def chi2_at(members, point, memory):
 
 
 @inner
-def derivatives_at(members, point, memory):
+def derivatives_at(members, point, possible, memory):
     """First and second derivative of chi2 in x, along which the nuisances follow their best values.
 
     The first derivative is that at fixed nuisances; from the second theirs is subtracted, |L^-1 m|^2 = m H^-1 m with
-    the Cholesky factor L of the Hessian and the mixed derivatives m.  What is left of Newton's step is added to the
-    nuisances and, times m, to the slope, which is linear in it.
+    the Cholesky factor L of the Hessian and the mixed derivatives m.  A last step of Newton's method comes before,
+    because both derivatives feel how far the nuisances are from their best values, and chi2 only its square.
 
     Returns
     -------
@@ -527,6 +582,8 @@ def derivatives_at(members, point, memory):
     """
     put_newton(members, point, memory)
     put_step(members, point, memory)
+    move(members, memory, possible)
+    put_all_weights(members, point, memory)
     total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
     mixed, first, second = memory.next_z, spread(0.0), spread(0.0)
     for j in range(total):
@@ -557,12 +614,8 @@ def derivatives_at(members, point, memory):
         put_lanes(mixed, at, where_above(sigma, 0.0, by_scale, 0.0))
         for j in range(1, local.shape[0]):
             put_lanes(mixed, at + j, lanes_of(local, j))
-        first += by_scale * lanes_of(memory.scale_step, m)
-        for j in range(1, local.shape[0]):
-            first += lanes_of(local, j) * lanes_of(memory.step, at + j)
     for n in range(point.parabolas.shape[0] // PARABOLA):
         u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
-        left = scale_of_gaussian(n, members, point, memory.step)
         slope0, slope1, slope2 = (
             lanes_of(point.parabolas, at + 3),
             lanes_of(point.parabolas, at + 4),
@@ -574,7 +627,7 @@ def derivatives_at(members, point, memory):
             lanes_of(point.parabolas, at + 8),
         )
         by_u = 0.5 * slope1 + u * slope2
-        first += 0.5 * (slope0 + u * (slope1 + u * slope2)) + by_u * left
+        first += 0.5 * (slope0 + u * (slope1 + u * slope2))
         second += 0.5 * (bend0 + u * (bend1 + u * bend2))
         for f in range(shared):
             change = lanes_of(point.common, (members.sizes.shape[0] + n) * shared + f)
@@ -583,7 +636,6 @@ def derivatives_at(members, point, memory):
     followed = spread(0.0)
     for j in range(total):
         followed += lanes_of(mixed, j) * lanes_of(mixed, j)
-        put_lanes(memory.z, j, lanes_of(memory.z, j) + lanes_of(memory.step, j))
     return 2.0 * first, 2.0 * (second - followed)
 
 
@@ -597,7 +649,7 @@ def put_point(settings, others, row, x, centre, chosen, first, point):
     for lane in range(LANES):
         p = min(first + lane, x.size - 1)
         for m in range(members):
-            point.sigma[m, lane], point.luminosity[m, lane] = np.sqrt(variance[m, p]), 1.0 / noise[m, p]
+            point.sigma[m, lane], point.luminosity[m, lane] = variance[m, p], noise[m, p]
         for m in range(members + gaussian):
             for f in range(common.shape[1]):
                 point.common[m * common.shape[1] + f, lane] = common[m, f, p]
@@ -609,6 +661,9 @@ def put_point(settings, others, row, x, centre, chosen, first, point):
                     point.parabolas[n * PARABOLA + 3 * order + power, lane] = curve[order][power]
         for j in range(centre.shape[1]):
             point.centre[j, lane] = centre[chosen[p], j]
+    for m in range(members):
+        put_lanes(point.sigma, m, root(lanes_of(point.sigma, m)))
+        put_lanes(point.luminosity, m, 1.0 / lanes_of(point.luminosity, m))
 
 
 @inner
@@ -618,10 +673,13 @@ def put_data(data, chosen, first, memory):
         own = data[chosen[min(first + lane, chosen.size - 1)]]
         for b in range(own.size):
             memory.data[b, lane] = own[b]
+    for b in range(data.shape[1]):
+        counted = lanes_of(memory.data, b)
+        put_lanes(memory.over_data, b, 1.0 / where_above(counted, 0.0, counted, 1.0))
 
 
 @Kernel
-def profiles(counted, change, others, row, x, settings, data, centre, chosen, out, start, stop):
+def profiles(counted, change, others, row, x, settings, data, centre, chosen, origin, out, start, stop):
     """Fill an array with chi2 of members that are fitted together, at points with a row, strength and setting each.
 
     A piece is as many points as there are lanes.
@@ -654,6 +712,8 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, ou
         of its shapes, and those of the background.
     chosen : intp (points,)
         Which set of data and centres each point is compared with.
+    origin : float64 (nuisances,)
+        Where the search for the best nuisances begins; those of the signals' normalisations are not used.
     out : float64 (points, 1 or 3 or 3 + nuisances)
         Receives chi2, its first and second derivative in x, and the nuisances.  chi2 is infinite, and all else nan,
         where nothing is expected in a bin that has data.
@@ -685,11 +745,11 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, ou
         if piece == start or data.shape[0] > 1:
             put_data(data, chosen, first, memory)
         put_all_signals(members, change, row, x, first, orders, memory)
-        possible = minimise(members, point, memory)
+        possible = minimise(members, point, origin, memory)
         chi2, less = chi2_at(members, point, memory)
         put_lanes(found, CHI2, chi2)
         if orders > 1:
-            slope, curvature = derivatives_at(members, point, memory)
+            slope, curvature = derivatives_at(members, point, possible, memory)
             put_lanes(found, SLOPE, slope)
             put_lanes(found, CURVATURE, curvature)
         for lane in range(min(LANES, x.size - first)):

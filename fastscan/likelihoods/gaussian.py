@@ -166,12 +166,12 @@ class GaussianColumns:
             t = variance / noise
             excess = [of_s_dd + of_det * t for of_s_dd, of_det in zip(s_dd, det, strict=True)]
             total = noise + s_mm[0] * variance
+            growth, bend = (variance * of_s_mm / total for of_s_mm in s_mm[1:])  # at huge x no product overflows
             own = excess[0] / total
-            own_slope = (excess[1] - own * variance * s_mm[1]) / total
-            bend = 2.0 * own_slope * s_mm[1] + own * s_mm[2]
+            own_slope = excess[1] / total - own * growth
             chi2 += own
             slope += own_slope
-            curvature += (excess[2] - variance * bend) / total
+            curvature += excess[2] / total - 2.0 * own_slope * growth - own * bend
         return chi2, slope, curvature
 
     def turning(self) -> Array:

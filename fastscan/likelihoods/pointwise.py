@@ -66,10 +66,10 @@ def kernel_arguments(
     constants: tuple[Array, ...], sizes: IntArray, rates: Array, change: Array, sums: Array, x: float, out: Array
 ) -> tuple[Any, ...]:
     """What `fastscan.kernels.poisson.profiles` takes at one point of one row; all but the constants is as there."""
-    arriving, bin_of, effects, products, background, norm, noise, variance, common, data, centres = constants
+    arriving, bin_of, effects, products, background, norm, noise, variance, common, data, centres, origin = constants
     counted, row = (sizes, rates, arriving, bin_of, effects, products, background), np.zeros(1, np.intp)
     settings = noise, variance, common
-    return counted, change, (sums, norm), row, np.full(1, x), settings, data, centres, row, out, 0, 1
+    return counted, change, (sums, norm), row, np.full(1, x), settings, data, centres, row, origin, out, 0, 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class Profile:
         See the kernel.
     constants : tuple of array
         Arriving, bin_of, effects, products and background of the members with counted events, and the norms of the
-        Gaussian ones; noise, variance and common; data and centres.
+        Gaussian ones; noise, variance and common; data, centres and origin.
     lost : float
         See `Block.lost`.
     """
@@ -96,7 +96,8 @@ class Profile:
         """That of a block of one column and one row."""
         sizes, _, *counted = block.counted
         settings, centres = (block.noise, block.variance, block.common), np.zeros((1, block.nuisances))
-        return cls(sizes, (*counted, block.norm, *settings, block.data[None], centres), block.lost.item())
+        constants = (*counted, block.norm, *settings, block.data[None], centres, block.origin)
+        return cls(sizes, constants, block.lost.item())
 
     def of_terms(self, terms: int) -> "Profile":
         """The same, where the signal of each member has so many terms."""
@@ -121,9 +122,9 @@ class Profile:
 
         def chi2(rates: Array, change: Array, sums: Array, x: float) -> float:
             # Compiled code takes arrays from outside for constants, and the kernel's are none.
-            a, b, c, d, e, f, g, h, i, j, k = constants
-            first, second = (a.copy(), b.copy(), c.copy(), d.copy(), e.copy()), (f.copy(), g.copy(), h.copy())
-            own = (*first, *second, i.copy(), j.copy(), k.copy())
+            a, b, c, d, e, f, g, h, i, j, k, m = constants
+            first = a.copy(), b.copy(), c.copy(), d.copy(), e.copy(), f.copy()
+            own = (*first, g.copy(), h.copy(), i.copy(), j.copy(), k.copy(), m.copy())
             out = np.empty((1, 1))
             run(*every(own, sizes.copy(), rates, change, sums, x, out))
             found: float = out[0, 0] + lost

@@ -16,6 +16,7 @@ from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
 
 MOST = 2**31  # of each size that a store can say
+STEPS = 6  # of Newton's method, which are more than enough for two digits of most nuisances
 NEGATIVE = "less than nothing is expected in a bin without events, where the likelihood ends"
 
 
@@ -60,6 +61,23 @@ class PoissonCounts:
         """Signal events that the Standard Model predicts in each bin."""
         events: Array = (self.rates[0, 0, :, :, None] * self.arriving[0]).sum(axis=0).ravel()
         return events
+
+    @functools.cached_property
+    def likely(self) -> Array:
+        """About the best nuisances of the background, shape (nuisances,), where the signal is the Standard Model's.
+
+        A search that begins there takes a step less.  They are rounded, so that no machine begins elsewhere.
+        """
+        z, some = np.zeros(len(self.effects)), self.data > 0
+        effects, data, rest = self.effects[:, some], self.data[some], (self.standard + self.background)[some]
+        for _ in range(STEPS):
+            expected = rest + z @ effects
+            if not (expected > 0).all():
+                return np.zeros(len(z))
+            slope = z + self.effects.sum(axis=1) - effects @ (data / expected)
+            step = np.linalg.solve(np.eye(len(z)) + (effects * (data / expected**2)) @ effects.T, -slope)
+            z += step / (1 + max(0.0, (-(step @ effects) / expected).max(initial=0.0)))
+        return np.round(z, 2)
 
     @property
     def places(self) -> IntArray:
@@ -183,6 +201,7 @@ class Block:
             given.data,
             given.centres,
             given.chosen,
+            self.origin,
             out,
         )
         out[:, CHI2] += given.lost[given.chosen]
@@ -217,6 +236,12 @@ class Block:
             joined(_table(_products(each)) for each in effects),
             joined(backgrounds),
         )
+
+    @functools.cached_property
+    def origin(self) -> Array:
+        """Where the kernel begins to look for the best nuisances, in the order of `PoissonColumns.pulls`."""
+        own = [np.concatenate([np.zeros(len(each.arriving)), each.likely]) for each in self.counts]
+        return np.concatenate([np.zeros(len(self.common[0])), *own])
 
     @property
     def nuisances(self) -> int:

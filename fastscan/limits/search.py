@@ -260,7 +260,8 @@ def _looked_at(columns: Columns, column: IntArray, u: Array) -> _Points:
     square = scale * scale + x * x
     chi2, slope, curvature = columns.derivatives(column, x)
     slope, curvature = slope * np.sqrt(square), curvature * square + slope * x
-    return _Points(column, u, chi2, np.where(slope * slope <= EVEN * np.abs(curvature), 0.0, slope), curvature)
+    still = np.abs(slope) <= np.sqrt(EVEN * np.abs(curvature))
+    return _Points(column, u, chi2, np.where(still, 0.0, slope), curvature)
 
 
 def _with_middles(columns: Columns, points: _Points) -> _Points:
