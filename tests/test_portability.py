@@ -122,23 +122,19 @@ WARNING = (
 )
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        [FASTSCAN, "limit", "coherent-csi", "chi"],
-        [sys.executable, "-c", "import fastscan; print(fastscan.limit('coherent-csi', 'chi'))"],
-    ],
-    ids=["command", "python"],
-)
+MANY = "import fastscan, numpy; print(fastscan.chi2('conus', 'chi', m_zprime=numpy.geomspace(10, 1e4, 9999)).max())"
+
+
+@pytest.mark.parametrize("command", [[FASTSCAN, "scan", "-o", "out.zarr"], [sys.executable, "-c", MANY]])
 def test_where_nothing_that_is_compiled_can_be_kept_it_is_compiled_each_time(
-    command: list[str], nothing_kept: dict[str, str], tmp_path: Path
+    command: list[str], nothing_kept: dict[str, str], grid_file: Path, tmp_path: Path
 ) -> None:
     """As in a container of a user without a home."""
+    asked = [*command, *([str(grid_file)] if FASTSCAN in command else [])]
     ended = subprocess.run(
-        command, cwd=tmp_path, env=nothing_kept, capture_output=True, text=True, check=False, timeout=120
+        asked, cwd=tmp_path, env=nothing_kept, capture_output=True, text=True, check=False, timeout=120
     )
     assert ended.returncode == 0, ended.stderr
-    assert "195.2" in ended.stdout or "195.3" in ended.stdout
     assert warnings_in(ended.stderr) == [WARNING]
     assert ended.stderr.startswith(("fastscan: warning: ", "<string>:1: "))  # in Python, at the user's own line
 
