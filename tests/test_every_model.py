@@ -134,7 +134,7 @@ def of_its_neutrinos(*asked: str, **at: Any) -> np.ndarray:
     st.lists(st.floats(-6, 4), min_size=2, max_size=6),
     st.floats(-7, -2),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_row_does_not_depend_on_the_others(experiment: str, model: str, decades: list[float], power: float) -> None:
     """To the last bit, whatever the number of masses and their order."""
     masses, row = 10.0 ** np.array(decades), mass_of(model)

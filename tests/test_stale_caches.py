@@ -62,7 +62,7 @@ def test_an_edit_of_an_imported_room_is_compiled_and_nothing_else_is(copied: Pat
     assert computed(copied) == (value, kept)
     inner = copied / "kernels" / "gaussian.py"
     text = inner.read_text()
-    formula = "return fma(excess, over, others)"
+    formula = "return fma(det, t, s_dd), fma(s_mm, variance, noise)"
     assert text.count(formula) == 1
-    inner.write_text(text.replace(formula, "return fma(2.0 * excess, over, others)"))
+    inner.write_text(text.replace(formula, "return 2.0 * fma(det, t, s_dd), fma(s_mm, variance, noise)"))
     assert computed(copied)[0] == 98.0
