@@ -186,27 +186,9 @@ def memory_for(members, orders):
 
 
 @inner
-def effects_of(members, m):
-    """The changes of a member's background with its nuisances, all columns of a bin one after the other."""
-    return slice(members.at[m, AT_EFFECTS], members.at[m + 1, AT_EFFECTS])
-
-
-@inner
-def bins_of(members, m):
-    """Where the bins of a member are in arrays of all members."""
-    return slice(members.at[m, AT_BINS], members.at[m + 1, AT_BINS])
-
-
-@inner
-def signals_of(members, m):
-    """Where the signals of a member are in arrays of all members."""
-    return slice(members.at[m, AT_SIGNALS], members.at[m + 1, AT_SIGNALS])
-
-
-@inner
-def own_of(members, m):
-    """Where a member's own nuisances are."""
-    return slice(members.at[m, AT_NUISANCES], members.at[m + 1, AT_NUISANCES])
+def part_of(members, m, which):
+    """Where the numbers of a member are in arrays of all members, of the kind that a column of `places_of` is about."""
+    return slice(members.at[m, which], members.at[m + 1, which])
 
 
 @inner
@@ -223,19 +205,19 @@ def put_all_signals(members, change, row, x, first, orders, memory):
     memory : Memory
         Its events, signals, slopes and bends are overwritten.
     """
-    at, sizes = members.at, members.sizes
+    sizes = members.sizes
     for m in range(sizes.shape[0]):
         terms, energies = sizes[m, TERMS], sizes[m, NEUTRINOS] * sizes[m, ENERGIES]
-        rates = members.rates[at[m, AT_RATES] : at[m + 1, AT_RATES]].reshape((sizes[m, SHAPES], terms, energies))
-        events = memory.events[at[m, AT_EVENTS] : at[m + 1, AT_EVENTS]]
+        rates = members.rates[part_of(members, m, AT_RATES)].reshape((sizes[m, SHAPES], terms, energies))
+        events = memory.events[part_of(members, m, AT_EVENTS)]
         for lane in range(LANES):
             p = min(first + lane, x.size - 1)
             own = rates[row[p] if sizes[m, SHAPES] > 1 else 0]
             put_energies(own, change[m, row[p]], x[p], lane, orders, memory.polynomial, events)
-        signals = signals_of(members, m)
+        signals = part_of(members, m, AT_SIGNALS)
         shape = sizes[m, ARRIVALS], sizes[m, NEUTRINOS], sizes[m, ENERGIES], sizes[m, OTHERS]
-        arriving = members.arriving[at[m, AT_ARRIVING] : at[m + 1, AT_ARRIVING]]
-        bin_of = members.bin_of[at[m, AT_BIN_OF] : at[m + 1, AT_BIN_OF]]
+        arriving = members.arriving[part_of(members, m, AT_ARRIVING)]
+        bin_of = members.bin_of[part_of(members, m, AT_BIN_OF)]
         put_signals(events, 0, arriving, bin_of, shape, memory.signals[signals])
         if orders > 1:
             put_signals(events, energies, arriving, bin_of, shape, memory.slopes[signals])
@@ -247,14 +229,14 @@ def put_all_expected(members, z, scale, memory):
     """What all members expect; what is returned is that of `put_expected`, of all members together."""
     possible, fall, change = spread(1.0), spread(0.0), spread(0.0)
     for m in range(members.sizes.shape[0]):
-        bins = bins_of(members, m)
+        bins = part_of(members, m, AT_BINS)
         there, down, moved = put_expected(
-            memory.signals[signals_of(members, m)],
+            memory.signals[part_of(members, m, AT_SIGNALS)],
             members.sizes[m, ARRIVALS],
             members.background[bins],
-            members.effects[effects_of(members, m)],
+            members.effects[part_of(members, m, AT_EFFECTS)],
             lanes_of(scale, m),
-            z[own_of(members, m)],
+            z[part_of(members, m, AT_NUISANCES)],
             memory.data[bins],
             memory.inverse[bins],
             memory.expected[bins],
@@ -305,7 +287,8 @@ def start(members, point, origin, memory):
         put_lanes(memory.scale, m, 0.0)
     put_all_expected(members, memory.z, memory.scale, memory)
     for m in range(members.sizes.shape[0]):
-        sigma, bins, signals = lanes_of(point.sigma, m), bins_of(members, m), memory.signals[signals_of(members, m)]
+        sigma, bins = lanes_of(point.sigma, m), part_of(members, m, AT_BINS)
+        signals = memory.signals[part_of(members, m, AT_SIGNALS)]
         signal, background, counted, variance = spread(0.0), spread(0.0), spread(0.0), sigma * sigma
         expected, data = memory.expected[bins], memory.data[bins]
         for f in range(shared):
@@ -411,7 +394,7 @@ def scale_of_gaussian(n, members, point, z):
 def put_all_weights(members, point, memory):
     """What half of chi2 weighs each bin with, where the nuisances are; see `put_weights`."""
     for m in range(members.sizes.shape[0]):
-        bins = bins_of(members, m)
+        bins = part_of(members, m, AT_BINS)
         inverse, excess, weight = memory.inverse[bins], memory.excess[bins], memory.weight[bins]
         put_weights(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m), inverse, excess, weight)
 
@@ -426,11 +409,11 @@ def put_newton(members, point, memory):
         for k in range(j + 1):
             put_lanes(memory.hessian, j * total + k, 1.0 if j == k else 0.0)
     for m in range(members.sizes.shape[0]):
-        bins, products = bins_of(members, m), slice(members.at[m, AT_PRODUCTS], members.at[m + 1, AT_PRODUCTS])
+        bins, products = part_of(members, m, AT_BINS), part_of(members, m, AT_PRODUCTS)
         put_local(
-            memory.signals[signals_of(members, m)],
+            memory.signals[part_of(members, m, AT_SIGNALS)],
             members.sizes[m, ARRIVALS],
-            members.effects[effects_of(members, m)],
+            members.effects[part_of(members, m, AT_EFFECTS)],
             members.products[products],
             members.sizes[m, EFFECTS],
             memory.excess[bins],
@@ -557,7 +540,7 @@ def chi2_at(members, point, memory):
         pull = lanes_of(memory.z, j) - lanes_of(point.centre, j)
         chi2 += pull * pull
     for m in range(members.sizes.shape[0]):
-        bins = bins_of(members, m)
+        bins = part_of(members, m, AT_BINS)
         luminosity = lanes_of(point.luminosity, m)
         own, less = chi2_of(memory.expected[bins], memory.data[bins], memory.over_data[bins], luminosity)
         chi2, negative = chi2 + own, negative + less
@@ -589,15 +572,15 @@ def derivatives_at(members, point, possible, memory):
     for j in range(total):
         put_lanes(mixed, j, 0.0)
     for m in range(members.sizes.shape[0]):
-        bins, own, sigma = bins_of(members, m), own_of(members, m), lanes_of(point.sigma, m)
+        bins, own, sigma = part_of(members, m, AT_BINS), part_of(members, m, AT_NUISANCES), lanes_of(point.sigma, m)
         at, local = members.at[m, AT_NUISANCES], memory.local_gradient[: own.stop - own.start]
-        signals = signals_of(members, m)
+        signals = part_of(members, m, AT_SIGNALS)
         one, two = put_slopes(
             memory.slopes[signals],
             memory.bends[signals],
             memory.signals[signals],
             members.sizes[m, ARRIVALS],
-            members.effects[effects_of(members, m)],
+            members.effects[part_of(members, m, AT_EFFECTS)],
             lanes_of(memory.scale, m),
             memory.z[own],
             memory.excess[bins],

@@ -130,19 +130,7 @@ class GaussianColumns:
         return replace(self, row=self.row[chosen], noise=noise, variance=variance)
 
     def chi2(self, x: Array, in_parallel: bool | None = None) -> Array:
-        """chi2 of each column at its own strengths.
-
-        Parameters
-        ----------
-        x : array, shape (points,) or (columns, points)
-            Strengths, those of all columns or of each.
-        in_parallel : bool, optional
-            Whether to spread the columns over threads; left out, where there are many points.
-
-        Returns
-        -------
-        array, shape (columns, points)
-        """
+        """See `fastscan.likelihoods.columns.Columns`; a few points are computed without the compiler."""
         each = np.broadcast_to(x, (self.row.size, x.shape[-1])).copy()
         if each.size <= FEW_POINTS:
             return self.derivatives(np.repeat(np.arange(len(each)), each.shape[1]), each.ravel())[0].reshape(each.shape)

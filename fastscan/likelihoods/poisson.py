@@ -296,18 +296,7 @@ class PoissonColumns:
         return PoissonColumns(self.others.some(chosen), tuple(block.some(chosen) for block in self.blocks))
 
     def chi2(self, x: Array, in_parallel: bool | None = None) -> Array:
-        """chi2 of each column at its own strengths.
-
-        Parameters
-        ----------
-        x : array, shape (points,) or (columns, points)
-            Strengths, those of all columns or of each.
-        in_parallel : bool, optional
-            Whether to spread the points over threads; left out, where there are many.
-
-        Returns
-        -------
-        array, shape (columns, points)
+        """See `fastscan.likelihoods.columns.Columns`.
 
         Warns
         -----
