@@ -4,6 +4,7 @@
     show                   an experiment, and what the Standard Model predicts in each of its bins
     fit                    a point of a model beside the data, with the best nuisances
     limit, intervals       limits on the strength of a model, and every allowed interval
+    expected               the limit that is expected, with bands of 1 and 2 standard deviations
     delta_chi2             chi2 above its infimum over all strengths
     likelihood             chi2 prepared for samplers and minimisers
     scan, open             fill a store over a grid file, and read it as xarray
@@ -31,7 +32,8 @@ stands above it:
                   form_factors  targets  experiment  data_sets  reading  catalogue
     likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  merging
                   likelihood  signals  pointwise
-    limits        confidence  doubts  points  brackets  search  crossings  limits  compared  toys  sampling
+    limits        confidence  doubts  points  brackets  search  crossings  limits  compared  toys  expected
+                  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown  fits
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from fastscan.answers.shown import show
     from fastscan.errors import FastscanError, FastscanWarning
     from fastscan.interactions import catalogue as models
+    from fastscan.limits.expected import expected
     from fastscan.limits.limits import delta_chi2, intervals, limit
     from fastscan.limits.points import chi2, events
     from fastscan.limits.sampling import likelihood
@@ -65,6 +68,7 @@ __all__ = [
     "chi2",
     "delta_chi2",
     "events",
+    "expected",
     "experiments",
     "fit",
     "grid",
@@ -85,6 +89,7 @@ _HOMES = {
     "delta_chi2": "limits.limits",
     "limit": "limits.limits",
     "intervals": "limits.limits",
+    "expected": "limits.expected",
     "likelihood": "limits.sampling",
     "scan": "scans.scanner",
     "open": "stores.store",
