@@ -19,7 +19,7 @@ from fastscan.scans.progress import Progress
 from fastscan.stores.location import local
 
 if TYPE_CHECKING:
-    from fastscan.paper.paper_figures import Finding
+    from fastscan.outputs.page import Finding
 
 TABLE_STORE = "table3.zarr"
 FILES = ("table3.md", "table3.csv", "table3.json", TABLE_STORE)

@@ -27,6 +27,7 @@ from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, level_text
 from fastscan.limits.limits import limit, threshold
 from fastscan.outputs import figures
 from fastscan.outputs.figures import grouped
+from fastscan.outputs.page import Finding
 from fastscan.scans import grid as grids
 from fastscan.scans.plan import plan
 from fastscan.stores.cube import Cube
@@ -54,16 +55,6 @@ INSENSITIVE = (
     math.pi / 2,
     math.pi - math.atan(9 / math.sqrt(15)),
 )  # where kappa_p = kappa_n = 0: psi, and Y_l = 0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A statement of the paper, or one that must be true; whether our numbers agree; what they say; and the numbers."""
-
-    statement: str
-    holds: bool
-    conclusion: str
-    numbers: str = ""
 
 
 @dataclass(frozen=True, eq=False)
