@@ -39,6 +39,7 @@ stands above it:
     answers       question  records  point  from_cube  planes  contours  answers  shown  fits
     outputs       page  figures  guides  overlays  plots  spectrum  fitted  terminal  citations
     paper         table3  paper_figures  report  paper
+    survey        recipe  limits  published
     commands      signals  completion  options  cli
     __main__
 """

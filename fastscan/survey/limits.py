@@ -1,0 +1,81 @@
+"""Limits of the cubes of a grid as records, each with the bands that are expected."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from fastscan.answers.from_cube import has_limits, limit_records
+from fastscan.answers.records import limit_keys
+from fastscan.experiments.catalogue import load
+from fastscan.interactions.interaction import Interaction, Strength
+from fastscan.likelihoods.settings import Settings
+from fastscan.limits.confidence import CL, DOF
+from fastscan.limits.expected import bands
+from fastscan.limits.limits import threshold
+from fastscan.limits.points import Rows
+from fastscan.stores.cube import Cube
+from fastscan.typing import Array, Record
+
+Bands = Callable[[Rows, Settings, float], Array]  # what is expected: rows, settings and a threshold, to `bands`
+EDGES = ("minus_2", "minus_1", "plus_1", "plus_2")  # keys of the edges of bands, in standard deviations
+PLACES = (0, 1, 3, 4)  # of the edges among the quantiles; that of the median is 2
+
+
+def asimov_bands(rows: Rows, settings: Settings, delta: float) -> Array:
+    """Bands of sets of data that lie some standard deviations from the Standard Model."""
+    return bands(rows, settings, delta)[0]
+
+
+def sides(strength: Strength) -> tuple[str, ...]:
+    """What follows the names of keys of each side of a limit."""
+    if strength.bound == "lower":
+        return (f"_{strength.axis.unit.lower()}",)
+    return ("_low", "_high") if strength.signed else ("",)
+
+
+def keys(model: Interaction) -> tuple[str, ...]:
+    """The keys of a record: those of a limit, then ``expected_minus_2`` and the like for each side."""
+    return (*limit_keys(model), *(f"expected{side}_{edge}" for side in sides(model.strength) for edge in EDGES))
+
+
+def records_of(cube: Cube, expected: Bands = asimov_bands) -> Iterator[Record]:
+    """The limits in every row of a cube, at each experiment's own errors, with what is expected.
+
+    Parameters
+    ----------
+    cube : Cube
+    expected : callable, optional
+        What gives the bands, and with them the median; left out, `fastscan.limits.expected.bands`.
+
+    Returns
+    -------
+    iterator of dict
+        Records with the `keys` of the model; none where x = 0 isn't the Standard Model in the rows.
+    """
+    if not has_limits(cube):
+        return
+    rows = rows_of_cube(cube)
+    found = expected(rows, rows.likelihood.settings({}), threshold(CL, DOF))
+    names = sides(cube.interaction.strength)
+    for record, row in zip(limit_records(cube), found.reshape(len(found), len(names), -1), strict=True):
+        told = dict(record)
+        for side, quantiles in zip(names, row.tolist(), strict=True):
+            finite = [value if np.isfinite(value) else None for value in quantiles]
+            told[f"expected{side}"] = finite[2]
+            told |= {f"expected{side}_{edge}": finite[place] for edge, place in zip(EDGES, PLACES, strict=True)}
+        yield told
+
+
+def rows_of_cube(cube: Cube) -> Rows:
+    """The rows of a cube with the Standard Model's prediction for data."""
+    members = [load(name).expected() for name in cube.identity["members"]]
+    mesh = np.meshgrid(*(cube.points[name] for name in cube.rows), indexing="ij")
+    values = {name: each.ravel() for name, each in zip(cube.rows, mesh, strict=True)}
+    number = np.arange(cube.expected.change.shape[1])
+    return Rows(members, cube.interaction, values, cube.expected, number)
+
+
+def all_records(cubes: Sequence[Cube], expected: Bands = asimov_bands) -> list[Record]:
+    """The records of several cubes, one after the other."""
+    return list(itertools.chain.from_iterable(records_of(cube, expected) for cube in cubes))
