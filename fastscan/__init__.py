@@ -39,7 +39,7 @@ stands above it:
     answers       question  records  point  from_cube  planes  contours  answers  shown  fits
     outputs       page  figures  guides  overlays  plots  spectrum  fitted  terminal  citations
     paper         table3  paper_figures  report  paper
-    survey        recipe  limits  published
+    survey        recipe  limits  published  survey_figures
     commands      signals  completion  options  cli
     __main__
 """

@@ -43,58 +43,29 @@ class Question:
         return self.grids / f"{self.name}.toml"
 
 
-TEXTS = {
-    "vectors": (
-        "Light vector mediators",
-        (
-            "Upper limits on the coupling g of a vector of mass M. Where its exchange interferes destructively, larger "
-            "couplings are allowed again: such islands are hatched. A vector without charges of quarks couples to them by "
-            "a loop of leptons."
-        ),
-    ),
-    "scalars": (
-        "Light scalar mediators",
-        (
-            "Upper limits on the coupling g of a scalar of mass M, in three conventions of its couplings to nuclei. It "
-            "doesn't interfere."
-        ),
-    ),
-    "nsi": (
-        "Non-standard interactions, one at a time",
-        (
-            "Allowed intervals of one epsilon, in units of G_F, with all others 0. Two intervals with a gap between them "
-            "are two solutions: in the further one, the exchange outweighs the Standard Model's and has its opposite sign."
-        ),
-    ),
-    "planes": (
-        "Non-standard interactions with u and d quarks",
-        (
-            "Allowed regions of epsilons of u and d quarks, with 2 dof. One nucleus constrains one combination of the two, "
-            "nuclei with other ratios of neutrons and protons another one."
-        ),
-    ),
-    "properties": (
-        "Electromagnetic properties and the weak mixing angle",
-        (
-            "Magnetic moments, electric charges and charge radii of neutrinos of a flavour, and the shift of sin^2 theta_W "
-            "at low energies from 0.23122."
-        ),
-    ),
-    "heavy": (
-        "Heavy Z' bosons",
-        "Lower limits on the mass of a Z' of E6, or of a left-right symmetric model.",
-    ),
-    "e6": (
-        "E6 over the mixing angle",
-        "Regions in the plane of beta and M_Z', with 2 dof; what lies below a line is excluded, but for islands.",
-    ),
-    "variants": (
-        "What results hang on",
-        (
-            "The same limits with another form factor, with other arrival times, with electrons that recoil beside nuclei, "
-            "and in other bins."
-        ),
-    ),
+TEXTS = {  # by the name of the question: its title, and its text
+    "vectors": """Light vector mediators
+Upper limits on the coupling g of a vector of mass M. Where its exchange interferes destructively, larger couplings are
+allowed again: such islands are hatched. A vector without charges of quarks couples to them by a loop of leptons.""",
+    "scalars": """Light scalar mediators
+Upper limits on the coupling g of a scalar of mass M, in three conventions of its couplings to nuclei. It doesn't
+interfere.""",
+    "nsi": """Non-standard interactions, one at a time
+Allowed intervals of one epsilon, in units of G_F, with all others 0. Two intervals with a gap between them are two
+solutions: in the further one, the exchange outweighs the Standard Model's and has the opposite sign.""",
+    "planes": """Non-standard interactions with u and d quarks
+Allowed regions of epsilons of u and d quarks, with 2 dof. One nucleus constrains one combination of the two, nuclei
+with other ratios of neutrons and protons another one.""",
+    "properties": """Electromagnetic properties and the weak mixing angle
+Magnetic moments, electric charges and charge radii of neutrinos of a flavour, and the shift of sin^2 theta_W at low
+energies from 0.23122.""",
+    "heavy": """Heavy Z' bosons
+Lower limits on the mass of a Z' of E6, or of a left-right symmetric model.""",
+    "e6": """E6 over the mixing angle
+Regions in the plane of beta and M_Z', with 2 dof. What lies below a line is excluded, but for islands.""",
+    "variants": """What results hang on
+The same limits with another form factor, with other arrival times, with electrons that recoil beside nuclei, and in
+other bins.""",
 }
 
 
@@ -112,7 +83,8 @@ def questions(grids: Path | None = None) -> list[Question]:
     ['vectors', 'scalars']
     """
     place = grids or Path(str(GRIDS))
-    found = [Question(name, *texts, place) for name, texts in TEXTS.items()]
+    told = ((name, *text.split("\n", 1)) for name, text in TEXTS.items())
+    found = [Question(name, title, text.replace("\n", " "), place) for name, title, text in told]
     return [each for each in found if each.grid.exists()]
 
 

@@ -1,0 +1,557 @@
+"""The pictures of the survey: for each question the data behind it, and how they are drawn.
+
+A colour stands for the events that are counted: data sets of the same events share it, and those that are not in the
+combination are thin and broken.  The combination is black, in front of the bands that are expected of it.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastscan.answers import contours as lines
+from fastscan.answers.answers import contours_of_cubes
+from fastscan.answers.contours import bounded
+from fastscan.answers.planes import Plane
+from fastscan.answers.question import PlaneAxes
+from fastscan.answers.question import Question as Asked
+from fastscan.answers.records import contour_keys, csv_text
+from fastscan.axes import View
+from fastscan.inputs import data_files
+from fastscan.interactions.catalogue import MODELS
+from fastscan.interactions.interaction import Interaction
+from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, level_text
+from fastscan.outputs import figures
+from fastscan.outputs.figures import COLOURS, DASHES, grouped
+from fastscan.stores.cube import Cube
+from fastscan.survey.limits import keys, sides
+from fastscan.survey.published import Entry
+from fastscan.survey.recipe import COMBINED, COMBINED_LABEL, Question, data_sets
+from fastscan.typing import Record
+
+if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+LEVEL, PLANE_DOF = level_text(CL, DOF), 2
+PLANE_LEVEL = level_text(CL, PLANE_DOF)
+METHOD = "Delta chi2"
+MEV = 1e-3  # GeV
+INNER, OUTER = "0.72", "0.88"  # greys of the bands of 1 and 2 standard deviations
+OTHERS = "0.45"  # grey of what others have published
+ISLAND = {"hatch": "//////", "facecolor": "none", "linewidth": 0.5}
+MASS = View("mass", "mass_mev", "$M$ [MeV]", "log")
+BEYOND = 50.0  # times the lower end of an interval is drawn of one that is open
+JUMP = 2.0  # factor by which the ends of an island change at most from one mass to the next
+
+
+@dataclass(frozen=True, eq=False)
+class SurveyFigure:
+    """A picture: its name, what it shows, the rows behind it by table (its keys and its records), how it is drawn."""
+
+    name: str
+    title: str
+    alt: str
+    caption: str
+    tables: dict[str, tuple[Sequence[str], list[Record]]]
+    drawing: "Callable[[], Figure]"
+
+    @functools.cached_property
+    def csv(self) -> dict[str, tuple[str, int]]:
+        """Each table as CSV and the number of its rows, by the name of its file."""
+        return {name: (csv_text(keys, rows), len(rows)) for name, (keys, rows) in self.tables.items()}
+
+    def draw(self) -> "Figure":
+        """The figure."""
+        with figures.look():
+            return figures.laid_out(self.drawing())
+
+
+def look_of(experiment: str) -> dict[str, Any]:
+    """How a data set is drawn, or the combination."""
+    if experiment == COMBINED:
+        return {"color": "black", "linestyle": "-", "linewidth": 1.7, "zorder": 3}
+    sets = {each.experiment: each for each in data_sets()}
+    own = sets[experiment]
+    events = list(dict.fromkeys(each.events for each in sets.values()))
+    colour = COLOURS[events.index(own.events) % len(COLOURS)]
+    if own.combined:
+        return {"color": colour, "linestyle": "-", "linewidth": 1.2}
+    beside = [each.experiment for each in sets.values() if each.events == own.events and not each.combined]
+    return {"color": colour, "linestyle": DASHES[1 + beside.index(experiment)], "linewidth": 0.8}
+
+
+def label_of(experiment: str) -> str:
+    """A data set in a legend."""
+    if experiment == COMBINED:
+        return COMBINED_LABEL
+    sets = {each.experiment: each for each in data_sets()}
+    return figures.literal(sets[experiment].label)
+
+
+def drawn(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Records by their data set, those of the combination last; those of no data set of the survey are left out."""
+    known = [*(each.experiment for each in data_sets()), COMBINED]
+    groups = grouped(records, lambda row: row["experiment"])
+    return {name: groups[name] for name in known if name in groups}
+
+
+def couplings(question: Question, cubes: Sequence[Cube], records: Sequence[Record]) -> SurveyFigure:
+    """Upper limits on a coupling against the mass of a mediator, a panel for each model."""
+    models = [each.interaction for each in _firsts(cubes)]
+    rows = [{**row, "mass_mev": row[_mass(row)] / MEV} for row in records]
+
+    def draw() -> "Figure":
+        columns = 2 if len(models) > 3 else len(models)
+        figure, axes = figures.canvas(
+            -(-len(models) // columns), columns, height=1.1 + 2.1 * -(-len(models) // columns)
+        )
+        for ax, model in zip(axes.flat, models, strict=True):
+            own = [row for row in rows if row["model"] == model.name]
+            _coupling_panel(ax, own, model)
+            _others_curves(ax, model)
+        return _with_legend(
+            figure, axes, lines=[*_set_lines(rows), *_band_patches(), _island_patch(), *_others_lines(models)]
+        )
+
+    return SurveyFigure(
+        name=question.name,
+        title=question.title,
+        alt=f"{question.title}: limits on g against the mass, a panel for each of {len(models)} models",
+        caption=f"Upper limits on g at {LEVEL}, by {METHOD}, of each data set and of their combination, with the bands of "
+        "1 and 2 standard deviations that are expected of the combination. Hatched: allowed again, in the colour of the "
+        "data set. Where the data exclude the Standard Model, all that is allowed is hatched.",
+        tables={question.name: (keys(models[0]), list(records))},
+        drawing=draw,
+    )
+
+
+def _mass(row: Record) -> str:
+    return "m_zprime_gev" if "m_zprime_gev" in row else "m_phi_gev"
+
+
+def _coupling_panel(ax: "Axes", rows: Sequence[Record], model: Interaction) -> None:
+    for experiment, own in drawn(rows).items():
+        look = look_of(experiment)
+        masses = [row["mass_mev"] for row in own]
+        if experiment == COMBINED:
+            _band(ax, own, masses)
+        ax.plot(masses, [math.nan if row["limit"] is None else row["limit"] for row in own], **look)
+        for at, low, high in islands(own):
+            ax.fill_between(at, low, high, edgecolor=look["color"], **ISLAND)
+    found = [row["limit"] for row in rows if row["limit"] is not None]
+    ax.set_title(figures.symbol(model.name))
+    figures.describe(ax, MASS, figures.QUANTITIES["g"])
+    ax.set(xlim=(min(row["mass_mev"] for row in rows), max(row["mass_mev"] for row in rows)))
+    ax.set(ylim=(min(found) / 3, max(found) * 3))
+    figures.number_axes(ax)
+    ax.xaxis.set_major_formatter(lambda value, _: figures.power_of_ten(value))
+
+
+def islands(rows: Sequence[Record]) -> Iterator[tuple[list[float], list[float], list[float]]]:
+    """Allowed intervals that don't hold the Standard Model, along neighbouring masses: masses, lower and upper ends.
+
+    They are counted from the largest coupling on.  Where one merges with another, or with the Standard Model's, a
+    piece ends.
+    """
+    apart = [[ends for ends in reversed(row["allowed"]) if ends[0]] for row in rows]
+    for number in range(max(map(len, apart), default=0)):
+        piece: list[tuple[float, float, float]] = []
+        for row, ends in zip(rows, apart, strict=True):
+            low, high = ends[number] if len(ends) > number else (math.nan, math.nan)
+            own = (row["mass_mev"], low, BEYOND * low if high is None else high)
+            if piece and not _continues(piece[-1], own):
+                yield _columns(piece)
+                piece = []
+            if not math.isnan(low):
+                piece.append(own)
+        if piece:
+            yield _columns(piece)
+
+
+def _continues(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two intervals at neighbouring masses are of one island: their ends differ no more than they would."""
+    return all(1 / JUMP < before / after < JUMP for before, after in zip(one, other, strict=True))
+
+
+def _columns(piece: Sequence[tuple[float, float, float]]) -> tuple[list[float], list[float], list[float]]:
+    at, low, high = (list(each) for each in zip(*piece, strict=True))
+    return at, low, high
+
+
+def _band(ax: "Axes", rows: Sequence[Record], at: Sequence[float]) -> None:
+    for number, colour in ((2, OUTER), (1, INNER)):
+        low, high = ([_or_nan(row[f"expected_{sign}_{number}"]) for row in rows] for sign in ("minus", "plus"))
+        ax.fill_between(at, low, high, color=colour, linewidth=0, zorder=0)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _others_curves(ax: "Axes", model: Interaction) -> None:
+    """The curves of others that the package has, which are of COHERENT's count of 2017."""
+    kind = {"universal": "vector", "scalar-q14": "scalar"}.get(model.name)
+    rows = [row for row in data_files.rows("published_mediators.csv") if row["mediator"] == kind]
+    for number, (_, own) in enumerate(_edges(rows).items()):
+        points = [(float(row["mass_mev"]), float(row["g"])) for row in own]
+        ax.plot(*zip(*points, strict=True), scalex=False, scaley=False, **_others_look(number))
+
+
+def _edges(rows: Sequence[Mapping[str, str]]) -> dict[tuple[str, int], list[Mapping[str, str]]]:
+    """Rows of a curve by its edge: the limit, and the two ends of an island above it."""
+    found: dict[tuple[str, int], list[Mapping[str, str]]] = {}
+    for _, at in itertools.groupby(rows, key=lambda row: row["mass_mev"]):
+        for number, row in enumerate(at):
+            found.setdefault((row["edge"], number), []).append(row)
+    return found
+
+
+def _others_look(number: int) -> dict[str, Any]:
+    return {"color": OTHERS, "linestyle": DASHES[2], "linewidth": 1.0, "zorder": 4}
+
+
+def _others_lines(models: Sequence[Interaction]) -> "list[Line2D]":
+    from matplotlib.lines import Line2D
+
+    shown = any(model.name in ("universal", "scalar-q14") for model in models)
+    return [Line2D([], [], label="Kavanagh, CsI one bin", **_others_look(0))] if shown else []
+
+
+def _set_lines(rows: Iterable[Record]) -> "list[Line2D]":
+    from matplotlib.lines import Line2D
+
+    return [Line2D([], [], label=label_of(name), **look_of(name)) for name in drawn(rows)]
+
+
+def _band_patches() -> list[Any]:
+    from matplotlib.patches import Patch
+
+    told = ((INNER, r"expected, $\pm1\sigma$"), (OUTER, r"expected, $\pm2\sigma$"))
+    return [Patch(facecolor=colour, label=label) for colour, label in told]
+
+
+def _island_patch() -> Any:
+    from matplotlib.patches import Patch
+
+    return Patch(edgecolor="0.2", label="allowed again", **ISLAND)
+
+
+def _with_legend(figure: "Figure", axes: Any, lines: Sequence[Any]) -> "Figure":
+    """A figure with the names of what is drawn below its panels."""
+    figure.legend(
+        handles=list(lines), loc="outside lower center", ncols=4, handlelength=2.2, columnspacing=1.0, fontsize=7
+    )
+    return figure
+
+
+def _firsts(cubes: Sequence[Cube]) -> list[Cube]:
+    """A cube of each model."""
+    return list({cube.model: cube for cube in reversed(cubes)}.values())[::-1]
+
+
+def intervals(
+    question: Question, cubes: Sequence[Cube], records: Sequence[Record], others: Sequence[Entry]
+) -> SurveyFigure:
+    """Allowed intervals as bars, a row for each model and data set."""
+    models = {cube.model: cube.interaction for cube in _firsts(cubes)}
+    panels = _panels(question.name, models)
+
+    def draw() -> "Figure":
+        heights = [max(sum(_height(records, name, others) for name in names) for _, names in row) for row in panels]
+        figure = figures.sheet(height=1.3 + 0.085 * sum(heights) + 0.35 * len(panels))
+        grid = figure.subplot_mosaic(
+            [[f"{r}-{c}" for c in range(len(row))] for r, row in enumerate(panels)], height_ratios=heights
+        )
+        for r, row in enumerate(panels):
+            for c, (axis, names) in enumerate(row):
+                _interval_panel(grid[f"{r}-{c}"], axis, names, records, others, models)
+        told = [*_set_lines(records), *_band_patches(), _published_line()]
+        return _with_legend(figure, None, lines=told)
+
+    tables = {}
+    for model_keys, own in grouped(records, lambda row: tuple(row)).items():
+        tables[f"{question.name}{'-' + own[0]['limit_on'] if len({tuple(row) for row in records}) > 1 else ''}"] = (
+            model_keys,
+            own,
+        )
+    return SurveyFigure(
+        name=question.name,
+        title=question.title,
+        alt=f"{question.title}: bars of allowed values for {len(models)} models and each data set",
+        caption=f"Allowed at {LEVEL}, by {METHOD}; a bar for each data set, the thick one for their combination. Grey boxes "
+        "are where the ends of the combination's interval are expected, within 1 and 2 standard deviations. Grey bars are "
+        "published intervals, of the data that are named.",
+        tables=tables,
+        drawing=draw,
+    )
+
+
+PANELS: dict[str, Any] = {
+    "nsi": [[("eps", "-u"), ("eps", "-d")]],
+    "properties": [[("mu", "magnetic"), ("q", "millicharge")], [("r2", "radius"), ("shift", "s2w")]],
+    "heavy": [[("m_zprime", "")]],
+}
+RANGES: dict[str, tuple[float, float]] = {
+    "eps": (-0.65, 0.65),
+    "r2": (-90, 40),
+    "shift": (-0.75, 0.2),
+    "q": (-1e6, 1e6),
+    "mu": (0.7, 2000),
+    "m_zprime": (50, 700),
+}
+
+
+def _panels(name: str, models: Mapping[str, Interaction]) -> list[list[tuple[str, list[str]]]]:
+    """Rows of panels, each the axis that it shows and its models."""
+    return [
+        [(axis, [model for model in models if _belongs(model, part)]) for axis, part in row] for row in PANELS[name]
+    ]
+
+
+def _belongs(model: str, part: str) -> bool:
+    return model.endswith(part) if part.startswith("-") else model.startswith(part)
+
+
+GAP = 2.0  # between models, in bars
+ROOM = 0.62  # part of a panel up to which the name of a bar fits beside its end
+LINEAR = 100.0  # up to which an axis of charges is linear, in its unit
+
+
+def _height(records: Sequence[Record], name: str, others: Sequence[Entry]) -> float:
+    return len([row for row in records if row["model"] == name]) + len(_of_model(others, name)) + GAP
+
+
+def _of_model(others: Sequence[Entry], name: str) -> list[Entry]:
+    return [each for each in others if each.model.removesuffix(".toml") == name and not each.at]
+
+
+def _interval_panel(
+    ax: "Axes",
+    axis: str,
+    names: Sequence[str],
+    records: Sequence[Record],
+    others: Sequence[Entry],
+    models: Mapping[str, Interaction],
+) -> None:
+    view = models[names[0]].strength.axis.own_view
+    figures.describe(ax, view, View("y", "y", ""))
+    ax.set(xlim=RANGES[axis], ylabel="")
+    figures.number_axes(ax)
+    if axis == "q":  # of either sign, over many powers of ten
+        ax.set_xscale("symlog", linthresh=LINEAR)
+        ax.set_xticks([sign * 10.0**power for sign in (-1, 1) for power in (2, 4, 6)] + [0.0])
+    at, ticks = 0.0, []
+    for name in names:
+        strength, begin = models[name].strength, at
+        for experiment, (row,) in drawn(row for row in records if row["model"] == name).items():
+            if experiment == COMBINED:
+                _boxes(ax, row, at, sides(strength))
+            for low, high in row["allowed_gev"] if "allowed_gev" in row else row["allowed"]:
+                if row["status"] != NO_SENSITIVITY:
+                    _bar(ax, low, high, at, **look_of(experiment))
+            at -= 1.0
+        for each in _of_model(others, name):
+            start = strength.axis.unshifted if strength.axis.whole else 0.0
+            low, high = (None if end is None else end - start for end in (each.published_low, each.published_high))
+            _bar(ax, low, high, at, color=OTHERS, linestyle="-", linewidth=1.2)
+            told = f"{each.data}" + (f" ({100 * each.cl:.0f} %)" if each.cl != CL else "")
+            _beside(ax, told, low, high, at)
+            at -= 1.0
+        ticks.append(((begin + at + 1.0) / 2, figures.symbol(name)))
+        at -= GAP
+        ax.axhline(at + GAP / 2 + 0.5, color="0.8", linewidth=0.4)
+    ax.set(ylim=(at + GAP / 2 + 0.5, 1.0))
+    ax.set_yticks([place for place, _ in ticks], [text for _, text in ticks])
+    ax.tick_params(axis="y", length=0)
+    if strength.signed:
+        ax.axvline(0, color="0.6", linewidth=0.5, zorder=0.5)
+
+
+def _bar(ax: "Axes", low: float | None, high: float | None, at: float, **look: Any) -> None:
+    """An interval; an open end reaches beyond the picture."""
+    left, right = ax.get_xlim()
+    ends = [left if low is None else max(low, left), right if high is None else min(high, right)]
+    if ends[0] < ends[1]:
+        ax.plot(ends, [at, at], solid_capstyle="butt", scalex=False, **{**look, "linewidth": 2.2 * look["linewidth"]})
+
+
+def _beside(ax: "Axes", text: str, low: float | None, high: float | None, at: float) -> None:
+    """What a bar is, on the side of it where there is room."""
+    left, right = ax.get_xlim()
+    style: dict[str, Any] = {"fontsize": 5, "color": OTHERS, "va": "center_baseline", "textcoords": "offset points"}
+    end = right if high is None else min(high, right)
+    share = ax.transAxes.inverted().transform(ax.transData.transform((end, at)))[0]
+    if share < ROOM:
+        ax.annotate(figures.literal(text), (end, at), (3, 0), ha="left", **style)
+    else:
+        ax.annotate(figures.literal(text), (left if low is None else max(low, left), at), (-3, 0), ha="right", **style)
+
+
+def _boxes(ax: "Axes", row: Record, at: float, names: Sequence[str]) -> None:
+    """Where the ends of the combination's interval are expected."""
+    left, right = ax.get_xlim()
+    for side in names:
+        for number, colour in ((2, OUTER), (1, INNER)):
+            low, high = (row[f"expected{side}_{sign}_{number}"] for sign in ("minus", "plus"))
+            low, high = left if low is None else max(low, left), right if high is None else min(high, right)
+            ax.fill_between([low, high], at - 0.5, at + 0.5, color=colour, linewidth=0, zorder=0)
+
+
+def _published_line() -> "Line2D":
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=OTHERS, linewidth=2.6, label="published")
+
+
+def planes(question: Question, cubes: Sequence[Cube]) -> SurveyFigure:
+    """Contours in a plane, a panel for each model."""
+    axes_shown = PlaneAxes(("cos_beta", "m_zprime") if question.name == "e6" else ("eps_d", "eps_u"))
+    found = list(contours_of_cubes(cubes, Asked(cl=CL, dof=PLANE_DOF), axes_shown))
+    rows = [row for plane, each in found for row in lines.contour_records(plane, each)]
+
+    def draw() -> "Figure":
+        models = list(dict.fromkeys(plane.cube.model for plane, _ in found))
+        columns = min(3, len(models))
+        figure, axes = figures.canvas(
+            -(-len(models) // columns), columns, height=1.0 + 2.3 * -(-len(models) // columns)
+        )
+        for ax in axes.flat[len(models) :]:
+            ax.set_axis_off()
+        for ax, model in zip(axes.flat, models, strict=False):
+            _plane_panel(ax, [(plane, each) for plane, each in found if plane.cube.model == model])
+        return _with_legend(figure, axes, lines=[*_set_lines(rows), _allowed_patch()])
+
+    return SurveyFigure(
+        name=question.name,
+        title=question.title,
+        alt=f"{question.title}: contours of each data set",
+        caption=f"Contours at {PLANE_LEVEL}, by {METHOD} above the minimum over the plane, of each data set; shaded is what "
+        "the combination allows.",
+        tables={question.name: (contour_keys(cubes[0].interaction), rows)},
+        drawing=draw,
+    )
+
+
+def _plane_panel(ax: "Axes", found: Sequence[tuple[Plane, Sequence[lines.Contour]]]) -> None:
+    plane = found[0][0]
+    figures.describe(ax, plane.x.view, plane.y.view)
+    for each, contours in found:
+        look = look_of(each.cube.experiment)
+        for line in contours:
+            ax.plot(each.x.viewed(line.x), each.y.viewed(line.y), **look)
+        if each.cube.experiment == COMBINED:
+            sides_ = [[float(value) for value in side.viewed(side.points)] for side in (each.x, each.y)]
+            ax.contourf(*sides_, bounded(each.values, each.delta), levels=[-1, 0.5], colors=[INNER], zorder=0)
+    x, y = (side.viewed(side.points) for side in (plane.x, plane.y))
+    ax.set(xlim=(min(x), max(x)), ylim=(min(y), max(y)), title=figures.symbol(plane.cube.model))
+    if plane.y.view.scale == "log":
+        figures.number_axes(ax)
+    else:
+        ax.plot(0, 0, "P", color="black", markersize=5, markeredgecolor="white", markeredgewidth=0.6)
+        ax.set_box_aspect(1)
+
+
+def _allowed_patch() -> Any:
+    from matplotlib.patches import Patch
+
+    return Patch(facecolor=INNER, label="combined, allowed")
+
+
+def summary(records: Mapping[str, Sequence[Record]]) -> SurveyFigure:
+    """All couplings of the combination in one picture, and each of its limits over the one that is expected."""
+    light = [row for name in ("vectors", "scalars") for row in records.get(name, ()) if row["experiment"] == COMBINED]
+    single = [
+        row for name in ("nsi", "properties", "heavy") for row in records.get(name, ()) if row["experiment"] == COMBINED
+    ]
+    ratios = [each for row in single for each in _ratios(row)]
+
+    def draw() -> "Figure":
+        figure, axes = figures.canvas(1, 2, height=1.0 + 0.13 * max(len(ratios), 24))
+        left, right = axes[0]
+        _all_couplings(left, light)
+        _all_ratios(right, ratios)
+        return figure
+
+    return SurveyFigure(
+        name="summary",
+        title="All limits of the combination",
+        alt="Left: limits on the couplings of all light mediators against the mass; right: each other limit over its median",
+        caption=f"Limits at {LEVEL}, by {METHOD}, of the combination. Left: couplings of light mediators. Right: each other "
+        "limit over the median of what is expected, with the bands of 1 and 2 standard deviations; a limit on the mass of a "
+        "heavy Z' is turned over, so that all that is left of 1 is stronger than expected.",
+        tables={"summary": (tuple(ratios[0]) if ratios else (), ratios)},
+        drawing=draw,
+    )
+
+
+def _ratios(row: Record) -> Iterator[Record]:
+    """Each side of a limit over its median."""
+    strength = MODELS[row["model"]].strength if row["model"] in MODELS else None
+    if strength is None:
+        return
+    for side in sides(strength):
+        limit, median = row[f"limit{side}"], row[f"expected{side}"]
+        if not median:
+            continue
+        turn = strength.bound == "lower"
+        values = [limit, *(row[f"expected{side}_{edge}"] for edge in ("minus_2", "minus_1", "plus_1", "plus_2"))]
+        over = [
+            None if value is None or (turn and not value) else (median / value if turn else value / median)
+            for value in values
+        ]
+        edges = over[1:] if not turn and median > 0 else over[:0:-1]
+        yield {
+            "experiment": row["experiment"],
+            "model": row["model"],
+            "side": side.strip("_"),
+            "limit": limit,
+            "expected": median,
+            "limit_over_expected": over[0],
+            **dict(zip(("minus_2", "minus_1", "plus_1", "plus_2"), edges, strict=True)),
+            "status": row["status"],
+            "cl": row["cl"],
+            "dof": row["dof"],
+        }
+
+
+def _all_couplings(ax: "Axes", rows: Sequence[Record]) -> None:
+    models = grouped(rows, lambda row: row["model"])
+    for number, (model, own) in enumerate(models.items()):
+        look = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number // len(COLOURS)], "linewidth": 1.2}
+        at = [row[_mass(row)] / MEV for row in own]
+        ax.plot(at, [_or_nan(row["limit"]) for row in own], label=figures.symbol(model), **look)
+    figures.describe(ax, MASS, figures.QUANTITIES["g"])
+    ax.margins(x=0)
+    figures.number_axes(ax)
+    ax.xaxis.set_major_formatter(lambda value, _: figures.power_of_ten(value))
+    ax.legend(fontsize=6.5, loc="upper left", handlelength=2.6)
+    ax.set_title(f"couplings, {LEVEL}")
+
+
+def _all_ratios(ax: "Axes", ratios: Sequence[Record]) -> None:
+    left, right = -1.0, 3.5
+    for number, row in enumerate(ratios):
+        for low, high, colour in (("minus_2", "plus_2", OUTER), ("minus_1", "plus_1", INNER)):
+            ends = [left if row[low] is None else row[low], right if row[high] is None else row[high]]
+            ax.fill_between(np.clip(ends, left, right), -number - 0.45, -number + 0.45, color=colour, linewidth=0)
+        value = row["limit_over_expected"]
+        if value is not None:
+            ax.plot(min(value, right), -number, "k|", markersize=6, markeredgewidth=1.6)
+        else:
+            ax.plot(left + 0.1, -number, "kx", markersize=3)
+    names = [f"{figures.symbol(row['model'])}{_side_told(row)}" for row in ratios]
+    ax.set_yticks([-n for n in range(len(ratios))], names, fontsize=6.5)
+    ax.axvline(1, color="0.3", linewidth=0.6)
+    ax.set(xlim=(left, right), ylim=(-len(ratios) + 0.4, 0.6), xlabel="limit / median expected")
+    ax.tick_params(axis="y", length=0)
+    ax.set_title(f"all others, {LEVEL}")
+
+
+def _side_told(row: Record) -> str:
+    return {"low": ", lower", "high": ", upper"}.get(row["side"], "")
