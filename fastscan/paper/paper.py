@@ -74,7 +74,7 @@ def run(
         written.append(name)
     tell(f"{REPORT}: all of it on one page")
     command = f"fastscan paper -o {place.name}"
-    _write(place / REPORT, report.page(entries, shown, command=command, made=datetime.now(UTC)))
+    _write(place / REPORT, report.page(entries, shown, report.adjustable(), command=command, made=datetime.now(UTC)))
     return entries, findings, [REPORT, *written]
 
 
