@@ -37,7 +37,8 @@ stands above it:
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown  fits
-    outputs       page  figures  guides  overlays  plots  spectrum  fitted  terminal  citations
+    outputs       page  sliders  hepdata  figures  guides  overlays  plots  spectrum  fitted  terminal
+                  citations
     paper         table3  paper_figures  report  paper
     survey        recipe  limits  published  survey_figures
     commands      signals  completion  options  cli

@@ -26,6 +26,7 @@ from fastscan.paper.paper_figures import PaperFigure
 from fastscan.paper.table3 import Entry
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.scans.plan import plan
+from fastscan.stores import store
 
 GRID = """
 title = "A part of Table 3"
@@ -112,7 +113,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         large = replace(figure, number=1, title="<b>A</b>", findings=(HOSTILE,), tables={"": (keys, rows * 3)})
         svg = figures.as_svg(figure.draw())
         shown = [report.Shown(figure, svg), report.Shown(large, b"<svg/>")]
-        html = report.page(entries, shown, command=COMMAND, made=MADE)
+        cubes = [cube for cube in report.adjustable() if cube.experiment in ("miner", "fig6")]
+        html = report.page(entries, shown, cubes, command=COMMAND, made=MADE)
         yield Made(entries, figure, large, html, Reader(html), place)
 
 
@@ -123,7 +125,7 @@ def test_a_hostile_title_of_an_experiment_stays_text(title: str, made: Made, tmp
     kept = [line for line in lines if not line.startswith(("title", "references"))]
     own.write_text("\n".join([f"title = '''{title}'''", f"references = ['''{title}''']", *kept]))
     entries = [replace(each, experiment=str(own)) for each in made.entries if each.experiment == "coherent-csi"]
-    read = Reader(report.page(entries, [], command=COMMAND, made=MADE))
+    read = Reader(report.page(entries, [], [], command=COMMAND, made=MADE))
     assert read.text.count(title) == 2
     assert [element for element, _ in read.elements].count("script") == 2
     assert "onload" not in {name for _, attributes in read.elements for name in attributes}
@@ -180,7 +182,19 @@ def test_only_the_package_s_own_script_may_run(made: Made) -> None:
         "style-src 'unsafe-inline'",
         f"script-src 'sha256-{digest}'",
     ]
-    assert json.loads(data) == []
+    assert [each["label"] for each in json.loads(data)] == ["MINER", "COHERENT CsI + CONNIE + 51Cr (C)"]
+
+
+def test_a_section_has_its_sliders_and_its_likelihood_s_numbers(made: Made) -> None:
+    assert made.read.all("data-likelihood") == ["0", "1"]
+    assert {"sliders-miner", "sliders-fig6"} <= set(made.read.all("id"))
+    assert "51Cr (C) keeps its 0.0025." in plain(made.read.text)
+    assert "MINER: own sigma_sys 0.2" in made.read.text
+
+
+def test_digests_are_those_of_the_store(made: Made) -> None:
+    for group in store.describe(str(made.place / "out" / "table3.zarr")):
+        assert f"<dt>{group['group']}</dt><dd>{group['hash']}</dd>" in made.html
 
 
 def test_links_inside_the_page_have_an_end(made: Made) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
+from importlib.resources import files
 
 from markupsafe import Markup
 
@@ -14,17 +15,21 @@ from fastscan.experiments.catalogue import label_of, load
 from fastscan.experiments.experiment import Experiment
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.limits.limits import threshold
+from fastscan.outputs import sliders
 from fastscan.outputs.page import MINUS, Column, Page, Picture, Run, Section, Table, cited, download, html
+from fastscan.outputs.sliders import MEASURED, PREDICTED
 from fastscan.paper import paper_figures, table3
 from fastscan.paper.paper_figures import PaperFigure
 from fastscan.paper.table3 import Entry
+from fastscan.scans.plan import plan
+from fastscan.stores.cube import Cube
 from fastscan.typing import Record
 
+GRID = files("fastscan") / "grids" / "paper" / "sliders.toml"
 TITLE = "Limits on new gauge bosons from low-energy neutrino experiments"
 PAPER = "arXiv:2002.01482"
 METHOD = "Delta chi2 above its infimum over all M_Z', compared with the quantile of chi2"
 LEVEL, THRESHOLD = level_text(CL, DOF), threshold(CL, DOF)
-MEASURED, PREDICTED = "measured", "SM prediction"
 CITED = Markup(
     "The reproduction by fastscan of {}: O.\N{NO-BREAK SPACE}G.\N{NO-BREAK SPACE}Miranda, "
     "D.\N{NO-BREAK SPACE}K.\N{NO-BREAK SPACE}Papoulias, M.\N{NO-BREAK SPACE}Tórtola, "
@@ -50,6 +55,10 @@ The calculation is that of {PAPER}; cite it, with the references above of the ex
 ON_FIGURES = """\
 Each figure as it comes out here, what the paper says of its own or what must hold, and whether our numbers agree. The
 data are inside this page, and their links save them, also offline. PNG and PDF files lie in the same folder."""
+ON_SLIDERS = """\
+The likelihood of each experiment is a few numbers, which are inside this page. From them it computes limits at other
+sigma_sys, CL, degrees of freedom and luminosities, as fastscan does, with every island that is allowed. Each begins at
+its own sigma_sys, and e6 is the model U(1)_beta at the chosen beta."""
 KEY = """\
 \N{EN DASH}: no sensitivity, or no limit in the paper. Models chi, eta and psi are of the E6 family U(1)_beta, lr is
 left-right symmetric, lr-nc the same with W exchange left alone. SM: the Standard Model. Deviations are shaded from
@@ -75,7 +84,14 @@ class Shown:
     svg: bytes
 
 
-def page(entries: Sequence[Entry], figures: Sequence[Shown], *, command: str, made: datetime) -> str:
+def adjustable() -> list[Cube]:
+    """The cubes whose limits the page's sliders compute: each experiment's and the combination's."""
+    return plan(str(GRID))
+
+
+def page(
+    entries: Sequence[Entry], figures: Sequence[Shown], cubes: Sequence[Cube], *, command: str, made: datetime
+) -> str:
     """The report as HTML, to be written as UTF-8.
 
     Parameters
@@ -84,19 +100,22 @@ def page(entries: Sequence[Entry], figures: Sequence[Shown], *, command: str, ma
         Table 3.
     figures : sequence of Shown
         The figures, in their order; the page links to ``figure<number>.png`` and ``.pdf`` in its own folder.
+    cubes : sequence of Cube
+        What has sliders, see `adjustable`.
     command : str
         The command that was run, without paths or names of one machine.
     made : datetime
         The time of the report, which is shown in UTC.
     """
     experiments = {entry.experiment: load(entry.experiment) for entry in entries}
-    sections = (_summary(entries, figures), _table3(entries, experiments), _figures(figures))
+    sections = (_summary(entries, figures), _table3(entries, experiments), _figures(figures), _settings(cubes))
     grids = [("Table 3", table3.GRID)]
     grids += [(f"Figure {n}", paper_figures.grid(n)) for n in (shown.figure.number for shown in figures)]
     run = Run(
         command=command,
         made=made,
         text=CONVENTIONS.split("\n\n"),
+        digests={cube.name: cube.hash for cube in plan(str(table3.GRID))},
         configuration={f"{title}, grid file {grid.name}": grid.read_text("utf-8") for title, grid in grids},
     )
     return html(Page(TITLE, [CITED, ABOUT], sections, run, _references(experiments), [CITE], BIBTEX))
@@ -201,6 +220,31 @@ def _figure(shown: Shown) -> Section:
     )
     title = f"Figure {figure.number}: {figure.title}"
     return Section(f"figure-{figure.number}", title, pictures=[picture], findings=figure.findings)
+
+
+def _settings(cubes: Sequence[Cube]) -> Section:
+    """A part with sliders for each experiment, and for the combination."""
+    by_experiment: dict[str, list[Cube]] = {}
+    for cube in cubes:
+        by_experiment.setdefault(cube.experiment, []).append(cube)
+    parts = [_sliders(each) for each in by_experiment.values()]
+    return Section("sliders", "Limits at other settings", text=[ON_SLIDERS], parts=parts)
+
+
+def _sliders(cubes: Sequence[Cube]) -> Section:
+    found = sliders.numbers(cubes)
+    labels = [member["label"] for member in found["members"]]
+    fixed = [each for each in found["members"] if not each["follows"]]
+    if len(labels) > 1:
+        found["label"] = " + ".join(labels)
+    kept = "; ".join(f"{each['label']} keeps its {each['sigma_sys']:g}" for each in fixed)
+    return Section(
+        id=f"sliders-{cubes[0].experiment}",
+        title=found["label"],
+        text=[f"The slider of sigma_sys is that of the others; {kept}."] if fixed else [],
+        likelihoods=[found],
+        more={"The likelihood in numbers": sliders.told(found)},
+    )
 
 
 def _references(experiments: dict[str, Experiment]) -> dict[str, list[str]]:
