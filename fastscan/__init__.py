@@ -31,7 +31,8 @@ stands above it:
                   form_factors  targets  experiment  data_sets  reading  catalogue
     likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  merging
                   likelihood  signals  pointwise
-    limits        confidence  doubts  points  brackets  search  crossings  limits  compared  toys  sampling
+    limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
+                  compared  toys  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown  fits

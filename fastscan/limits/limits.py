@@ -19,10 +19,12 @@ from fastscan.inputs import arguments
 from fastscan.interactions.contact import CONTACT_GEV
 from fastscan.interactions.interaction import Interaction, Strength
 from fastscan.interactions.parameters import M_ZPRIME
-from fastscan.likelihoods.settings import SigmaSys
+from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.settings import Settings, SigmaSys
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, SM_DISFAVOURED
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
-from fastscan.limits.points import AnyModel, doubts_about, prepare, prepare_points
+from fastscan.limits.drawn import Truth
+from fastscan.limits.points import AnyModel, Rows, doubts_about, prepare, prepare_points
 from fastscan.typing import Array, BoolArray
 
 SMALLEST_DELTA = 1e-9  # of a Delta chi2 that a crossing can be found of
@@ -175,6 +177,51 @@ def _quantile(dof: float, above: float) -> float:
     return float(chdtri(dof, above))
 
 
+def toy_limits(
+    rows: Rows, settings: Settings, toys: int, seed: int, *, cl: float = CL, dof: int = DOF
+) -> tuple[Array, Status]:
+    """The asymptotic limits of toys in which the Standard Model is the truth, with all nuisances at 0.
+
+    The centres of the nuisances' constraints fluctuate, as the counts do.  Each column has the same toys; those of
+    several bins with a variance are the same in law.
+
+    Parameters
+    ----------
+    rows : Rows
+        As `fastscan.limits.points.prepare` returns them.
+    settings : Settings
+        Of the likelihood of the rows, with which they broadcast.
+    toys, seed : int
+        How many, and what their random numbers begin with.
+    cl, dof
+        As in `limit`.
+
+    Returns
+    -------
+    bounds, status : array, shape (columns, toys) or (columns, toys, 2), and (columns, toys)
+        As those of `Limits`, in the units of the strength's axis; nan where a toy has no limit.
+
+    Raises
+    ------
+    LimitError
+        Where x = 0 is not the Standard Model in some row.
+    """
+    delta, strength, likelihood = threshold(cl, dof), rows.interaction.strength, rows.likelihood
+    require_standard_model(rows.interaction, likelihood.departs)
+    columns, _ = likelihood.columns(rows.index, settings)
+    found = []
+    for number in range(columns.row.size):
+        truth = Truth.unmoved(likelihood, columns.some(np.array([number])), 0.0)
+        those = truth.columns_of(truth.streams(seed).draw(toys))
+        found.append(bounds_of(_crossings(those, delta, strength), strength))
+    bounds, status = zip(*found, strict=True)
+    return np.stack(bounds), np.stack(status)
+
+
+def _crossings(columns: Columns, delta: float, strength: Strength) -> Crossings:
+    return find_crossings(columns, delta, strength.largest_x, strength.signed)
+
+
 @overload
 def limit(
     experiments: Experiments,
@@ -290,7 +337,7 @@ def limit(
     columns, shape = rows.likelihood.columns(rows.index, settings)
     delta, strength = threshold(cl, dof), rows.interaction.strength
     require_standard_model(rows.interaction, rows.likelihood.departs)
-    found = find_crossings(columns, delta, strength.largest_x, strength.signed)
+    found = _crossings(columns, delta, strength)
     warn(*doubts_about(rows, found.x, settings))
     bounds, status = bounds_of(found, strength)
     limits: Array = bounds.reshape((*shape, *bounds.shape[1:]))[()]
@@ -353,7 +400,7 @@ def intervals(
     if shape:
         *others, last = (axis.name for axis in (*rows.interaction.rows, *SETTINGS))
         raise InputError(f"{', '.join(others)} and {last} must be scalars here; call it once per point")
-    crossings = find_crossings(columns, delta, strength.largest_x, strength.signed)
+    crossings = _crossings(columns, delta, strength)
     warn(*doubts_about(rows, crossings.x, settings))
     (found,) = limits_of(crossings, strength).intervals
     clipped = ((max(low, lowest), high if high == np.inf else min(high, highest)) for low, high in found)
