@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastscan.errors import LimitError
-from fastscan.limits.confidence import CL, DOF
+from fastscan.limits.confidence import CL, DOF, Toys
 
 if TYPE_CHECKING:  # commands ask questions before anything numerical is imported
     from fastscan.stores.cube import Cube
@@ -34,6 +34,8 @@ class Question:
         Whether the Standard Model's prediction replaces measured data.
     independent : bool
         Whether experiments that are combined share no nuisance.
+    toys : Toys or None
+        The toys that say what is allowed; None for the quantile of chi2.
     """
 
     groups: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Question:
     stored: bool = False
     asimov: bool = False
     independent: bool = False
+    toys: Toys | None = None
 
     @property
     def column_dof(self) -> int:

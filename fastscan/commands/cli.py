@@ -68,6 +68,9 @@ def cli(context: click.Context) -> None:
         "where several of one go together with those of another; left out, each experiment's own.",
     ),
     options.several_values(LUMINOSITY, stored=False),
+    options.method,
+    options.toys,
+    options.seed,
     dof=options.dof,
 )
 @options.as_json
@@ -79,10 +82,12 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
     sign. One for every combination of the values. EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML
     file, or several of them separated by commas, which are combined. MODEL is a name of `fastscan models` or a path to
     a TOML file of one. Measured data at a luminosity other than 1 are scaled, with their deficit or
-    excess; what is then expected stands beside it.
+    excess; what is then expected stands beside it. With --method toys the construction of Feldman and Cousins says
+    what is allowed, with the error that so many toys leave; what the quantile of chi2 says stands beside it.
 
     \b
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
+              fastscan limit coherent-csi chi --method toys --toys 40000
               fastscan limit coherent-csi e6 --beta 0deg,45deg --sigma-sys 1%,20% --luminosity 1,10
               fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
               fastscan limit conus b-l --m-zprime 1MeV,10MeV,1GeV

@@ -12,7 +12,6 @@ Sources: Feldman and Cousins, arXiv:physics/9711021; nuisances as in Sen, Walker
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +23,15 @@ from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.drawn import Drawn, Truth
+from fastscan.limits.search import minima
 from fastscan.typing import Array, BoolArray, IntArray
 
 AT_ONCE = 2000  # toys that are fitted together: this bounds the memory
 FEWEST_ABOVE = 4  # toys above the quantile, without which its error is none
+ROUNDING = 1e-12  # of a number of toys that is to be whole
 MOST_NEGATIVE = 1e-3  # part of the toys whose normalisation can be centred below 0 without a word
-HOPELESS = 3.0  # of the data's t over the largest level: a point is rejected there without toys
+LEVELS = (0.5, 0.8, 1.0, 1.3)  # of the asymptotic t_c, among which t_c mostly is
+HOPELESS = 4.0  # of the same: a point with so large a t is rejected without toys
 ROUNDS = 3  # of toys in each bracket around a limit
 ADDED = 2  # rounds in which rungs are added where a limit may hide between two
 NEAREST = 1e-3  # distance of rungs along u = arsinh(x / scale), below which one is enough
@@ -84,14 +86,14 @@ def critical(toys: Array, cl: float) -> tuple[Array, Array]:
     [9000.0, 30.0]
     """
     number = toys.shape[-1]
-    k, spread = math.ceil(number * cl * (1 - 1e-12)), round(math.sqrt(number * cl * (1 - cl)))
+    k, spread = math.ceil(number * cl * (1 - ROUNDING)), round(math.sqrt(number * cl * (1 - cl)))
     low, high = (toys[..., min(max(each, 1), number) - 1] for each in (k - spread, k + spread))
     return toys[..., k - 1], (high - low) / 2
 
 
 def require_enough(toys: int, cl: float) -> None:
     """Refuse so few toys that hardly any are above the quantile."""
-    fewest = math.ceil(FEWEST_ABOVE / (1 - cl))
+    fewest = math.ceil(FEWEST_ABOVE / (1 - cl) * (1 - ROUNDING))
     if toys < fewest:
         raise InputError(f"toys must be at least {fewest} for cl = {cl:g}, not {toys}")
 
@@ -181,7 +183,8 @@ def negative(truth: Truth, drawn: Drawn) -> BoolArray:
 def tell_of_negative(below: int, toys: int) -> None:
     """Warn of `negative` toys, where there are more than a few."""
     if below > MOST_NEGATIVE * toys:
-        warn(f"the systematic error is large: {100 * MOST_NEGATIVE:g} % of the toys or more expect less than no signal")
+        told = f"in more than {100 * MOST_NEGATIVE:g} % of the toys a signal is expected to be negative"
+        warn(f"{told}: its systematic error is large, and Gauss's law for it is doubtful")
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +207,7 @@ def find_toy_crossings(
     columns: Columns,
     strength: Strength,
     cl: float,
-    levels: Sequence[float],
+    asymptotic: float,
     toys: int,
     seed: int,
 ) -> ToyCrossings:
@@ -218,20 +221,24 @@ def find_toy_crossings(
     strength : Strength
     cl : float
         Confidence level, a probability.
-    levels : sequence of float
-        Values of t among which t_c is looked for: toys are thrown first where the data's t crosses one of them.
+    asymptotic : float
+        The asymptotic t_c, in whose neighbourhood toys are thrown first.
     toys, seed : int
         How many toys at each point, and what their random numbers begin with.
     """
     require_enough(toys, cl)
-    flat = find_crossings(columns, levels[-1], strength.largest_x, strength.signed).flat
+    flat = _crossings(columns, asymptotic, strength).flat
     found = [
-        _Search(likelihood, columns.some(np.array([number])), strength, cl, levels, (toys, seed, number)).ends()
+        _Search(likelihood, columns.some(np.array([number])), strength, cl, asymptotic, (toys, seed, number)).ends()
         for number in range(columns.row.size)
     ]
     column = np.repeat(np.arange(len(found)), [each[0].size for each in found])
     x, error, at_zero = zip(*found, strict=True)
     return ToyCrossings(Crossings(column, np.concatenate(x), np.array(at_zero), flat), np.concatenate(error))
+
+
+def _crossings(columns: Columns, level: float, strength: Strength) -> Crossings:
+    return find_crossings(columns, level, strength.largest_x, strength.signed)
 
 
 class _Search:
@@ -243,10 +250,11 @@ class _Search:
         column: Columns,
         strength: Strength,
         cl: float,
-        levels: Sequence[float],
+        asymptotic: float,
         throw: tuple[int, int, int],
     ) -> None:
-        self.likelihood, self.column, self.strength, self.cl, self.levels = likelihood, column, strength, cl, levels
+        self.likelihood, self.column, self.strength, self.cl = likelihood, column, strength, cl
+        self.asymptotic = asymptotic
         self.toys, self.seed, self.place = throw
         self.scale = column.scale[column.row][0]
         self.lowest = lowest_of(column, strength)[0]
@@ -261,7 +269,7 @@ class _Search:
     def t_c(self, u: Array) -> tuple[Array, Array]:
         """t_c and its error; where no toys are needed, because nothing accepts a t so large, it is 0."""
         found = np.zeros((2, u.size))
-        for number in np.flatnonzero(self.t(u) <= HOPELESS * self.levels[-1]):
+        for number in np.flatnonzero(self.t(u) <= HOPELESS * self.asymptotic):
             truth = Truth.of_data(self.likelihood, self.column, float(self.scale * np.sinh(u[number])))
             toys = thrown_at(truth, self.strength, self.toys, self.seed, self.place, self.thrown)
             found[:, number] = critical(np.sort(toys), self.cl)
@@ -269,10 +277,11 @@ class _Search:
         return found[0], found[1]
 
     def rungs(self) -> Array:
-        """Where toys are thrown first: at 0, where the data's t crosses levels, where counts turn, and at the end."""
-        strength = self.strength
-        crossed = [find_crossings(self.column, each, strength.largest_x, strength.signed).x for each in self.levels]
-        x = np.concatenate([[0.0, strength.largest_x, -strength.largest_x], self.column.turning()[0], *crossed])
+        """Where toys are thrown first: at both ends; where the data's t crosses levels or turns; where counts turn."""
+        strength, column = self.strength, self.column
+        crossed = [_crossings(column, each * self.asymptotic, strength).x for each in LEVELS]
+        turns = minima(column, strength.largest_x, strength.signed), column.turning()[0]
+        x = np.concatenate([[0.0, strength.largest_x, -strength.largest_x], *turns, *crossed])
         x = x[(np.abs(x) <= strength.largest_x) & (strength.signed | (x >= 0))]
         u = np.unique(np.arcsinh(x / self.scale))
         apart = np.abs(u) > NEAREST

@@ -14,7 +14,17 @@ from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import shown
 from fastscan.inputs.units import short
 from fastscan.interactions.parameters import AXES, M_ZPRIME, PARAMETERS, STRENGTHS
-from fastscan.limits.confidence import ASIMOV, CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
+from fastscan.limits.confidence import (
+    ASIMOV,
+    BY_TOYS,
+    CL,
+    DOF,
+    NO_SENSITIVITY,
+    OUTSIDE_AXIS,
+    SCALED,
+    SM_DISFAVOURED,
+    level_text,
+)
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
@@ -99,7 +109,10 @@ def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
     where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
-    click.echo(f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{_data(found)})")
+    limit = f"{_relation(found)}{bound_text(found, 'limit')}{error_text(found)}"
+    click.echo(f"{where}: {limit}  ({conditions(found)}{_data(found)})")
+    if _by_toys(found):
+        click.echo(f"from {toys_text(found)} at each strength; asymptotic: {bound_text(found, 'asymptotic')}")
     if found["expected_status"]:
         click.echo(
             "expected, from the Standard Model's prediction in place of the data: " + bound_text(found, "expected")
@@ -140,13 +153,25 @@ def _print_limits(limits: Sequence[Record], labels: Mapping[str, str]) -> None:
             *("" if each.get(axis.column) is None else f"{axis.shown(each[axis.column]):.6g}" for axis in axes),
             *(setting_text(each[axis.column]) for axis in SETTINGS),
             limit_text(each),
+            *((bound_text(each, "asymptotic"),) if _by_toys(each) else ()),
             *((bound_text(each, "expected"),) if scaled else ()),
         )
         for each in limits
     ]
     headings = (axis.heading for axis in (*axes, *SETTINGS))
-    columns = ("experiment", "model", *headings, "limit", *(("expected",) if scaled else ()))
+    columns = ["experiment", "model", *headings, "limit"]
+    columns += ["asymptotic"] * any(map(_by_toys, limits)) + ["expected"] * scaled
     print_labelled(columns, rows, labels)
+
+
+def _by_toys(record: Record) -> bool:
+    """Whether toys say what is allowed."""
+    return record.get("method") == BY_TOYS
+
+
+def toys_text(record: Record) -> str:
+    """The toys of a record, in words."""
+    return f"{record['toys']} toys of seed {record['seed']}"
 
 
 def _is_on_mass(record: Record) -> bool:
@@ -165,6 +190,7 @@ def _by_kind(found: Iterable[Record]) -> dict[str, list[Record]]:
     for each in found:
         sides = "Lower limits" if _is_on_mass(each) else "Limits" if "limit_low" in each else "Upper limits"
         data = f" from {ASIMOV}" if each["asimov"] else ""
+        data += f" from {toys_text(each)} at each strength" if _by_toys(each) else ""
         shared = f" with {_shared(each)}" if _shared(each) else ""
         groups.setdefault(f"{sides} on {limited_axis(each).text}{data}{shared}", []).append(each)
     return groups or {f"Lower limits on {M_ZPRIME.text}": []}
@@ -429,18 +455,25 @@ def _right_aligned(cells: Sequence[str]) -> list[str]:
 
 
 def limit_text(record: Record) -> str:
-    """A limit as a table shows it, marked where it is from scaled data."""
-    return bound_text(record, "limit") + (f" ({SCALED})" if record["scaled_data"] else "")
+    """A limit as a table shows it, with its error, and marked where it is from scaled data."""
+    return bound_text(record, "limit") + error_text(record) + (f" ({SCALED})" if record["scaled_data"] else "")
 
 
-def bound_text(record: Record, which: Literal["limit", "expected"]) -> str:
-    """The limit of a record or its expected one, or why there is none; empty where nothing is measured."""
-    status = record["status" if which == "limit" else "expected_status"]
+def error_text(record: Record) -> str:
+    """The Monte-Carlo error of a limit in brackets; empty where there is none."""
+    keys = ("error_gev", "error", "error_low", "error_high")
+    told = [f"{record[key]:.2g}" for key in keys if record.get(key) is not None]
+    return f" (+- {', '.join(told)})" if told else ""
+
+
+def bound_text(record: Record, which: Literal["limit", "expected", "asymptotic"]) -> str:
+    """The limit of a record or another one beside it, or why there is none; empty where nothing is measured."""
+    status = record["status" if which == "limit" else f"{which}_status"]
     if status is None or status in NO_LIMIT:
         return "" if status is None else NO_LIMIT[status]
     outside = " (outside the axis)" if status == OUTSIDE_AXIS else ""
     if _is_on_mass(record):
-        return mass_text(record[f"{which}_gev"], record[f"{which}_over_g_gev"]) + outside
+        return mass_text(record[f"{which}_gev"], record.get(f"{which}_over_g_gev")) + outside
     axis = limited_axis(record)
     if which in record:
         ratio = record.get("limit_over_g_gev") if which == "limit" else None
