@@ -112,6 +112,68 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
 
 
 @cli.command()
+@click.argument("experiments", shell_complete=completion.experiments)
+@click.argument("model", shell_complete=completion.models)
+@click.option(
+    "--at",
+    "points",
+    type=options.At(),
+    multiple=True,
+    required=True,
+    metavar="NAME=VALUE,...",
+    help="A point of the model that is the truth: m_zprime=10MeV,g=3e-5. Repeatable.",
+)
+@click.option(
+    "--nuisance",
+    "nuisances",
+    type=options.Nuisance(),
+    multiple=True,
+    metavar="[EXPERIMENT/]NAME=VALUE",
+    help="A nuisance that truly isn't 0, in standard deviations, by its name in `fastscan show --model`. Repeatable.",
+)
+@options.one_value(SIGMA_SYS)
+@options.one_value(LUMINOSITY)
+@options.asimov
+@options.independent
+@options.cl
+@options.dof
+@options.toys
+@options.seed
+@options.as_json
+@options.as_csv
+def coverage(
+    experiments: str,
+    model: str,
+    points: tuple[dict[str, float], ...],
+    nuisances: tuple[tuple[str, float], ...],
+    as_json: bool,
+    as_csv: bool,
+    **asked: Any,
+) -> None:
+    """How often limits hold what is true.
+
+    Experiments are done again in toys, of which each has counts around what is expected at a point, and centres of
+    the nuisances' constraints around the true nuisances. The answer is the part of them whose asymptotic interval
+    holds the point, with the error that so many toys leave.
+
+    \b
+    Examples: fastscan coverage coherent-csi chi --at m_zprime=inf --at m_zprime=300GeV
+              fastscan coverage coherent-csi-2021 nsi-ee-u --at eps=0.1 --nuisance signal=1 --toys 2000
+    """
+    options.only_one(json=as_json, csv=as_csv)
+    from fastscan.answers import covered, records
+
+    given = {name: value for name, value in asked.items() if value is not None}
+    found = covered.coverage_records(experiments.split(","), model, points, nuisances=dict(nuisances), **given)
+    if as_csv:
+        records.write_csv(sys.stdout, list(found[0]), found)
+    elif as_json:
+        terminal.print_json(found if len(found) > 1 else found[0])
+    else:
+        terminal.print_coverage(found)
+
+
+@cli.command()
 @options.as_json
 def experiments(as_json: bool) -> None:
     """The experiments in the package.

@@ -155,6 +155,18 @@ class At(click.ParamType):  # type: ignore[type-arg]
         return found
 
 
+class Nuisance(click.ParamType):  # type: ignore[type-arg]
+    """NAME=VALUE: the name of a nuisance and a number."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name, equals, number = value.rpartition("=")
+        if not (equals and name):
+            self.fail(f"{quoted(value)} is not of the form signal=1", param, ctx)
+        return name, FLOAT.convert(number, param, ctx)
+
+
 def _of_axis(axis: Axis, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
     """A value of an axis, with its unit or as Python has it."""
     try:

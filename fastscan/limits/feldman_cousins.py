@@ -38,32 +38,6 @@ NEAREST = 1e-3  # distance of rungs along u = arsinh(x / scale), below which one
 HALVINGS = 50  # of a bracket along u
 
 
-@dataclass(frozen=True, eq=False)
-class Thrown:
-    """Toys of a point beside the data.
-
-    Attributes
-    ----------
-    data : float
-        t of the data.
-    toys : array, shape (toys,)
-        t of each toy, ascending.
-    """
-
-    data: float
-    toys: Array
-
-    def critical(self, cl: float) -> tuple[float, float]:
-        """t_c at a confidence level, a probability, and its Monte-Carlo error; see `critical`."""
-        value, error = critical(self.toys, cl)
-        return float(value), float(error)
-
-    @property
-    def p_value(self) -> float:
-        """The probability of a t that is at least as large, where this point is the truth."""
-        return float(1 + (self.toys >= self.data).sum()) / (self.toys.size + 1)
-
-
 def critical(toys: Array, cl: float) -> tuple[Array, Array]:
     """The quantile of toys at a confidence level, and its Monte-Carlo error.
 

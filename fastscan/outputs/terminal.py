@@ -126,7 +126,7 @@ def print_limit(found: Record) -> None:
 
 def _data(record: Record) -> str:
     """The end of the conditions of an answer: what its data are that aren't as measured, and what experiments share."""
-    data = SCALED if record["scaled_data"] else ASIMOV if record["asimov"] else ""
+    data = SCALED if record.get("scaled_data") else ASIMOV if record["asimov"] else ""
     return "".join(f", {each}" for each in (data, _shared(record)) if each)
 
 
@@ -223,6 +223,26 @@ def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
         click.echo(f"{kind} at {', '.join([level_text(CL, DOF), *defaults])}:")
         rows = [(*key, limits_text(each)) for key, each in groups.items()]
         print_labelled(("experiment", "model", *(axis.heading for axis in own), "limit"), rows, labels)
+
+
+def print_coverage(found: Sequence[Record]) -> None:
+    """How often intervals hold what is true, a row for each point."""
+    first = found[0]
+    axes = [axis for axis in PARAMETERS if axis.column in first]
+    moved = [f"{shown(name)} {value:+g}" for name, value in first["nuisances"].items()]
+    truth = f", true nuisances {', '.join(moved)}" if moved else ""
+    where = shown(f"{first['experiment']}, {first['model']}")
+    toys = f"{toys_text(first)} at each point"
+    click.echo(f"{where}: coverage of intervals at {conditions(first)}{_data(first)}{truth}, from {toys}:")
+    rows = [
+        (
+            *(f"{axis.shown(math.inf if each[axis.column] is None else each[axis.column]):.6g}" for axis in axes),
+            f"{100 * each['coverage']:.2f} %",
+            f"{100 * each['error']:.2g} %",
+        )
+        for each in found
+    ]
+    print_table((*(axis.heading for axis in axes), "coverage", "error"), rows)
 
 
 def print_contours(plane: Record) -> None:
