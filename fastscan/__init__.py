@@ -35,7 +35,7 @@ stands above it:
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
                   compared  toys  coverage  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
-    scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
+    scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
     outputs       figures  guides  overlays  plots  spectrum  fitted  terminal  citations
     paper         table3  paper_figures  report  paper

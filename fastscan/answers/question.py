@@ -64,9 +64,16 @@ class Question:
         Raises
         ------
         LimitError
-            Where this chi2 is that of measured data, and what is expected is asked for; or that of shared nuisances,
-            and independent ones are asked for.
+            Where this chi2, or what toys are compared with, is that of measured data, and what is expected is asked
+            for; or that of shared nuisances, and independent ones are asked for.  Where toys are asked for, and there
+            are none.
         """
+        if self.toys is not None:
+            if cube.toys is None:
+                raise LimitError(f"{cube.name} stores no toys; a grid with toys = {{ number = 10000 }} throws them")
+            if self.dof not in (None, cube.toys.dof):
+                raise LimitError(f"{cube.name} stores toys of {cube.toys.dof} dof, not of {self.dof}")
+            stored = True
         if self.independent:
             if stored and cube.likelihood.shared:
                 raise LimitError(

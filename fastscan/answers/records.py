@@ -48,6 +48,7 @@ from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Limits
 from fastscan.typing import Array, Record
 
+TOY_KEYS = ("delta_chi2", "method", "toys", "seed", "delta_chi2_error")  # of a vertex where toys say what is allowed
 LAST = ("scaled_data", "warning", "asimov", "shared_nuisances")  # keys at the end of every record
 
 

@@ -495,6 +495,7 @@ def verify(store: str, everything: bool, as_json: bool) -> None:
     *(options.several_values(axis, f"{options.on_axis(axis)}, or all of the axis") for axis in ROWS),
     *(options.several_values(axis) for axis in SETTINGS),
     options.from_cube,
+    options.method,
     dof=options.dof,
 )
 @options.as_json
@@ -533,6 +534,7 @@ def limits(store: str, combine: str | None, question: Question, as_json: bool, a
     options.group,
     *(options.one_value(axis, options.on_axis(axis) + options.not_shown(axis)) for axis in AXES),
     options.from_cube,
+    options.method,
     dof=options.plane_dof,
 )
 @options.as_json
@@ -565,6 +567,7 @@ def contours(
     if as_csv:
         rows = (row for plane, lines in found for row in contour_records(plane, lines))
         keys = dict.fromkeys(key for plane, _ in found for key in records.contour_keys(plane.cube.interaction))
+        keys |= dict.fromkeys(records.TOY_KEYS if question.toys else ())
         records.write_csv(sys.stdout, list(keys), rows)
         return
     summaries = [contour_summary(plane, lines) for plane, lines in found]

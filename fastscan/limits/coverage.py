@@ -13,7 +13,7 @@ from fastscan.likelihoods.settings import Settings, SigmaSys
 from fastscan.limits.compared import nuisance_names
 from fastscan.limits.confidence import CL, DOF, Toys
 from fastscan.limits.drawn import Truth
-from fastscan.limits.feldman_cousins import thrown_at
+from fastscan.limits.feldman_cousins import tell_of_doubts, thrown_at
 from fastscan.limits.limits import checked, threshold
 from fastscan.limits.points import AnyModel, Rows, doubts_about, prepare_points
 from fastscan.typing import Array
@@ -108,6 +108,7 @@ def coverage(
     shape = arguments.broadcast(at=x.shape, rows=rows.index.shape, settings=settings.shape)
     warn(*doubts_about(rows, x, settings))
     truths = _truths(rows, np.broadcast_to(x, shape).ravel(), settings, shape, nuisances or {})
+    tell_of_doubts(truths)
     strength = rows.interaction.strength
     held = [
         np.count_nonzero(thrown_at(each, strength, asked.number, asked.seed, place) <= delta)

@@ -11,19 +11,22 @@ reason.
 """
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastscan.errors import InputError
+from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.squares import derivatives, of_vectors, vectors
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts, PseudoData
-from fastscan.typing import Array, IntArray
+from fastscan.typing import Array, Channel, IntArray
 
+FEW = 3.09  # standard deviations, beyond which a thousandth of a Gaussian distribution is on one side
 MOST_EXPECTED = 1e15  # events in a bin that Poisson's law is drawn for
 
 
@@ -119,22 +122,27 @@ class Truth:
         The strength.
     nuisances : array, shape (nuisances,)
         What the nuisances are, in standard deviations; their order is that of `Drawn.centres`.
+    frame : sequence of array, shape (rows, coordinates, 3), optional
+        See `frames`, where toys are fitted in other rows too; left out, each member has the plane of its own row.
     """
 
     likelihood: Likelihood
     columns: Columns
     x: float
     nuisances: Array
+    frame: Sequence[Array] | None = None
 
     @classmethod
-    def unmoved(cls, likelihood: Likelihood, columns: Columns, x: float) -> "Truth":
+    def unmoved(
+        cls, likelihood: Likelihood, columns: Columns, x: float, frame: Sequence[Array] | None = None
+    ) -> "Truth":
         """A point with all nuisances at 0."""
-        return cls(likelihood, columns, x, np.zeros(first_nuisances(likelihood)[-1]))
+        return cls(likelihood, columns, x, np.zeros(first_nuisances(likelihood)[-1]), frame)
 
-    @classmethod
-    def of_data(cls, likelihood: Likelihood, columns: Columns, x: float) -> "Truth":
-        """A point with the nuisances at which chi2 of the data is smallest there."""
-        return cls(likelihood, columns, x, cls.unmoved(likelihood, columns, x)._best_nuisances())
+    def of_data(self, x: float) -> "Truth":
+        """A point of the same column, with the nuisances at which chi2 of the data is smallest there."""
+        there = replace(self, x=x, nuisances=np.zeros_like(self.nuisances))
+        return replace(there, nuisances=there._best_nuisances())
 
     @property
     def row(self) -> int:
@@ -179,9 +187,12 @@ class Truth:
     @functools.cached_property
     def models(self) -> list[Array]:
         """The prediction of each member with a variance along the column, see `vectors`; of the others nothing."""
+        members = range(len(self.likelihood.members))
+        if self.frame is not None:
+            return [self.frame[member][self.row] for member in members]
         return [
             vectors(self.likelihood.sums[member, self.row, 2]) if self.counted(member) is None else np.empty((0, 3))
-            for member in range(len(self.likelihood.members))
+            for member in members
         ]
 
     @functools.cached_property
@@ -201,9 +212,28 @@ class Truth:
         events: Array = scale * signal + counts.merged(counts.background) + moved
         return events
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether toys can be drawn here: something is expected wherever there are data, and not too much."""
+        return bool(np.isfinite(self.nuisances).all()) and not self._expects_too_much
+
+    @property
+    def _expects_too_much(self) -> bool:
+        return any(events.max(initial=0.0) > MOST_EXPECTED for events in self.expected)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether more than a few toys centre the normalisation of a signal below 0."""
+        own, common, _ = self.errors
+        for member in range(len(self.likelihood.members)):
+            error = math.hypot(own[member], *common[member])
+            if float(self.scale(member, self.nuisances)) < FEW * error:
+                return True
+        return False
+
     def streams(self, seed: int, *place: int) -> "Streams":
         """The random numbers of this point's toys, which begin with a seed and whole numbers of the place."""
-        if any(events.max(initial=0.0) > MOST_EXPECTED for events in self.expected):
+        if self._expects_too_much:
             raise InputError(f"toys need at most {MOST_EXPECTED:g} events in a bin")
         return Streams(self, seed, place)
 
@@ -219,6 +249,46 @@ class Truth:
                 scale[member] += own[member] * toys.centres[:, firsts[member]]
                 sums[member], norm[member] = _sums(toys.data[member], scale[member], model)
         return columns_of_toys(self.likelihood, self.columns, toys, sums, norm, scale, noise)
+
+
+def frames(
+    likelihood: Likelihood, interaction: Interaction, channels: Sequence[Sequence[Channel]], rows: Mapping[str, Array]
+) -> list[Array]:
+    """The prediction of each member with a variance in coordinates that all rows have in common.
+
+    Where rows share their energy integrals, these are the features' own; else the bins, over the roots of variances.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    interaction : Interaction
+        That of the likelihood.
+    channels : sequence of sequence of str
+        Those of each member.
+    rows : mapping of str to array, shape (rows,)
+        The row parameters by name, in the units of their axes.
+
+    Returns
+    -------
+    list of array, shape (rows, coordinates, 3)
+        As polynomials in the strength; members with counted events have no coordinates.
+    """
+    found, number = [], likelihood.change.shape[1]
+    for member, own in enumerate(channels):
+        exchange = likelihood.exchanges[member] if likelihood.exchanges else None
+        if likelihood.counts_are_kept(member):
+            model = np.empty((number, 0, 3))
+        elif exchange is not None and exchange.counts is not None:
+            templates = np.concatenate(list(exchange.in_rows(interaction, tuple(own), rows)))
+            templates[:, 0] += exchange.signal + exchange.counts.background
+            seen = exchange.counts.variance > 0
+            model = np.swapaxes(templates[..., seen] / np.sqrt(exchange.counts.variance[seen]), 1, 2)
+        else:
+            features = np.insert(likelihood.change[member], 0, np.eye(3)[0], axis=1)  # the first one is 1
+            root = likelihood.roots[member, 0, 2]
+            model = root[root.any(axis=1)] @ features
+        found.append(model)
+    return found
 
 
 class Streams:

@@ -12,7 +12,9 @@ Sources: Feldman and Cousins, arXiv:physics/9711021; nuisances as in Sen, Walker
 """
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -21,17 +23,17 @@ from fastscan.interactions.interaction import Strength
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.limits.confidence import Toys
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
-from fastscan.limits.drawn import Drawn, Truth
+from fastscan.limits.drawn import Truth
 from fastscan.limits.search import minima
 from fastscan.typing import Array, BoolArray, IntArray
 
 AT_ONCE = 2000  # toys that are fitted together: this bounds the memory
 FEWEST_ABOVE = 4  # toys above the quantile, without which its error is none
 ROUNDING = 1e-12  # of a number of toys that is to be whole
-MOST_NEGATIVE = 1e-3  # part of the toys whose normalisation can be centred below 0 without a word
 LEVELS = (0.5, 0.8, 1.0, 1.3)  # of the asymptotic t_c, among which t_c mostly is
-HOPELESS = 4.0  # of the same: a point with so large a t is rejected without toys
+HOPELESS = 4.0  # of the same: a point with a larger t is rejected without toys
 ROUNDS = 3  # of toys in each bracket around a limit
 ADDED = 2  # rounds in which rungs are added where a limit may hide between two
 NEAREST = 1e-3  # distance of rungs along u = arsinh(x / scale), below which one is enough
@@ -51,18 +53,28 @@ def critical(toys: Array, cl: float) -> tuple[Array, Array]:
     Returns
     -------
     t_c, error : array, shape (...)
-        The k-th smallest t, k = ceil(cl N), and half the distance of those that are a standard deviation of the number
-        of toys below it, sqrt(N cl (1 - cl)), before and after.
+        The k-th smallest t, k = ceil(CL N), and half the distance of those that are a standard deviation of the number
+        of toys below it, sqrt(N CL (1 - CL)), before and after.
 
     Examples
     --------
     >>> [float(each) for each in critical(np.arange(1.0, 10001.0), 0.9)]
     [9000.0, 30.0]
     """
-    number = toys.shape[-1]
+    return critical_of_three(toys[..., places_of(toys.shape[-1], cl)])
+
+
+def places_of(number: int, cl: float) -> list[int]:
+    """The places, from 0 on, of the toys from which t_c and its error follow, among so many that ascend."""
     k, spread = math.ceil(number * cl * (1 - ROUNDING)), round(math.sqrt(number * cl * (1 - cl)))
-    low, high = (toys[..., min(max(each, 1), number) - 1] for each in (k - spread, k + spread))
-    return toys[..., k - 1], (high - low) / 2
+    return [min(max(each, 1), number) - 1 for each in (k - spread, k, k + spread)]
+
+
+def critical_of_three(three: Array) -> tuple[Array, Array]:
+    """t_c and its error from t of the three toys of `places_of`, shape (..., 3)."""
+    low, middle, high = np.moveaxis(three, -1, 0)
+    width = np.where(np.isfinite(low), high, 0.0) - np.where(np.isfinite(low), low, 0.0)
+    return middle, width / 2
 
 
 def require_enough(toys: int, cl: float) -> None:
@@ -107,15 +119,7 @@ def _lowest_of_one_bin(columns: GaussianColumns, member: int, signed: bool) -> A
     return np.where(least * most < 0, 0.0, np.min(values, axis=0))
 
 
-def t_of(columns: Columns, x: Array, strength: Strength) -> Array:
-    """t of columns, each at a strength of its own; x and t have shape (columns,)."""
-    chi2, _, _ = columns.derivatives(np.arange(columns.row.size), x)
-    lowest = lowest_of(columns, strength)
-    with np.errstate(invalid="ignore"):
-        return np.where(chi2 < np.inf, np.maximum(chi2 - lowest, 0.0), np.inf)  # x is one of the strengths
-
-
-def thrown_at(truth: Truth, strength: Strength, toys: int, seed: int, *place: int) -> Array:
+def thrown_at(truth: Truth, strength: Strength, toys: int, seed: int, *place: int, rows: Sequence[Truth] = ()) -> Array:
     """t of the toys of a point, in the order in which they are drawn.
 
     Parameters
@@ -126,38 +130,33 @@ def thrown_at(truth: Truth, strength: Strength, toys: int, seed: int, *place: in
         How many.
     seed, *place : int
         What their random numbers begin with: each place has its own.
+    rows : sequence of Truth
+        A point in each of the other rows that are fitted too; they and the point have a frame in common.
 
     Returns
     -------
     array, shape (toys,)
-
-    Warns
-    -----
-    FastscanWarning
-        Where the normalisation of a signal is centred below 0 in more than a few toys.
     """
-    found, below = [], 0
-    streams = truth.streams(seed, *place)
+    found, streams = [], truth.streams(seed, *place)
     for first in range(0, toys, AT_ONCE):
         drawn = streams.draw(min(AT_ONCE, toys - first))
         columns = truth.columns_of(drawn)
-        found.append(t_of(columns, np.full(len(drawn.centres), truth.x), strength))
-        below += negative(truth, drawn).sum()
-    tell_of_negative(below, toys)
+        lowest = [lowest_of(each, strength) for each in (columns, *(row.columns_of(drawn) for row in rows))]
+        chi2, _, _ = columns.derivatives(np.arange(len(drawn.centres)), np.full(len(drawn.centres), truth.x))
+        found.append(above(chi2, np.min(lowest, axis=0)))
     return np.concatenate(found)
 
 
-def negative(truth: Truth, drawn: Drawn) -> BoolArray:
-    """Whether the normalisation of any signal is centred at or below 0, of each toy."""
-    scales = [truth.scale(member, drawn.centres) for member in range(len(truth.models))]
-    below: BoolArray = np.min(scales, axis=0) <= 0
-    return below
+def above(chi2: Array, lowest: Array) -> Array:
+    """t, which is chi2 above its infimum; rounding puts no strength below the infimum over all of them."""
+    with np.errstate(invalid="ignore"):
+        return np.where(chi2 < np.inf, np.maximum(chi2 - lowest, 0.0), np.inf)
 
 
-def tell_of_negative(below: int, toys: int) -> None:
-    """Warn of `negative` toys, where there are more than a few."""
-    if below > MOST_NEGATIVE * toys:
-        told = f"in more than {100 * MOST_NEGATIVE:g} % of the toys a signal is expected to be negative"
+def tell_of_doubts(truths: Iterable[Truth]) -> None:
+    """Warn where the normalisation of a signal is centred below 0 in more than a few of the toys of some points."""
+    if any(each.is_doubtful for each in truths):
+        told = "in more than 0.1 % of the toys a signal is expected to be negative"
         warn(f"{told}: its systematic error is large, and Gauss's law for it is doubtful")
 
 
@@ -176,39 +175,114 @@ class ToyCrossings:
     error: Array
 
 
+class Critical(Protocol):
+    """t_c of the points of one column."""
+
+    @property
+    def known(self) -> Array:
+        """Strengths x at which it has been computed already, ascending."""
+
+    def at(self, x: Array, t: Array) -> tuple[Array, Array]:
+        """t_c at strengths x at which the data have some t, and its error; t_c is 0 where nothing accepts the t."""
+
+
+class Thrower:
+    """t_c from toys that are thrown at each strength that is asked for; a kind of `Critical`.
+
+    The random numbers of the toys at the n-th strength begin with the seed, the place and n.
+    """
+
+    known = np.empty(0)
+
+    def __init__(self, column: Truth, strength: Strength, cl: float, toys: Toys, place: int, most: float) -> None:
+        self.column, self.strength, self.cl, self.toys, self.place, self.most = column, strength, cl, toys, place, most
+        self.truths: list[Truth] = []
+
+    def at(self, x: Array, t: Array) -> tuple[Array, Array]:
+        """See `Critical`; no toys are thrown where t is above the most that anything accepts."""
+        found = np.zeros((2, x.size))
+        for number in np.flatnonzero(t <= self.most):
+            truth = self.column.of_data(float(x[number]))
+            place = self.place, len(self.truths)
+            toys = thrown_at(truth, self.strength, self.toys.number, self.toys.seed, *place)
+            found[:, number] = critical(np.sort(toys), self.cl)
+            self.truths.append(truth)
+        return found[0], found[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Interpolated:
+    """t_c between strengths at which it is known; a kind of `Critical`.
+
+    Attributes
+    ----------
+    known, t_c, error : array, shape (strengths,)
+        Ascending strengths x, and t_c there with its error; t_c is -inf where nothing is accepted.
+    scale : float
+        The x on whose scale t_c changes: it is a straight line between neighbours along arsinh(x / scale).
+    """
+
+    known: Array
+    t_c: Array
+    error: Array
+    scale: float
+
+    def at(self, x: Array, t: Array) -> tuple[Array, Array]:
+        """See `Critical`; beyond the ends it is what it is there."""
+        u, known = np.arcsinh(x / self.scale), np.arcsinh(self.known / self.scale)
+        t_c, error = (np.interp(u, known, np.maximum(values, 0.0)) for values in (self.t_c, self.error))
+        return t_c, error
+
+
 def find_toy_crossings(
-    likelihood: Likelihood,
-    columns: Columns,
-    strength: Strength,
-    cl: float,
-    asymptotic: float,
-    toys: int,
-    seed: int,
+    columns: Columns, strength: Strength, asymptotic: float, critical_of: Callable[[int], Critical]
 ) -> ToyCrossings:
     """Where the toys of each point begin or cease to accept it, along some columns.
 
     Parameters
     ----------
-    likelihood : Likelihood
     columns : Columns
-        Of the likelihood.
     strength : Strength
-    cl : float
-        Confidence level, a probability.
     asymptotic : float
-        The asymptotic t_c, in whose neighbourhood toys are thrown first.
-    toys, seed : int
-        How many toys at each point, and what their random numbers begin with.
+        The asymptotic t_c, in whose neighbourhood t_c is looked for first.
+    critical_of : callable
+        Function from the number of a column to its t_c.
     """
-    require_enough(toys, cl)
     flat = _crossings(columns, asymptotic, strength).flat
     found = [
-        _Search(likelihood, columns.some(np.array([number])), strength, cl, asymptotic, (toys, seed, number)).ends()
+        _Search(columns.some(np.array([number])), strength, asymptotic, critical_of(number)).ends()
         for number in range(columns.row.size)
     ]
     column = np.repeat(np.arange(len(found)), [each[0].size for each in found])
     x, error, at_zero = zip(*found, strict=True)
     return ToyCrossings(Crossings(column, np.concatenate(x), np.array(at_zero), flat), np.concatenate(error))
+
+
+def throw_crossings(
+    likelihood: Likelihood, columns: Columns, strength: Strength, cl: float, asymptotic: float, toys: Toys
+) -> ToyCrossings:
+    """As `find_toy_crossings`, with toys that are thrown at each strength; columns are those of the likelihood.
+
+    Warns
+    -----
+    FastscanWarning
+        See `tell_of_doubts`.
+    """
+    require_enough(toys.number, cl)
+    throwers = [
+        Thrower(
+            Truth.unmoved(likelihood, columns.some(np.array([place])), 0.0),
+            strength,
+            cl,
+            toys,
+            place,
+            HOPELESS * asymptotic,
+        )
+        for place in range(columns.row.size)
+    ]
+    found = find_toy_crossings(columns, strength, asymptotic, throwers.__getitem__)
+    tell_of_doubts(truth for each in throwers for truth in each.truths)
+    return found
 
 
 def _crossings(columns: Columns, level: float, strength: Strength) -> Crossings:
@@ -218,44 +292,26 @@ def _crossings(columns: Columns, level: float, strength: Strength) -> Crossings:
 class _Search:
     """The search for the ends of the accepted intervals of one column, along u = arsinh(x / scale)."""
 
-    def __init__(
-        self,
-        likelihood: Likelihood,
-        column: Columns,
-        strength: Strength,
-        cl: float,
-        asymptotic: float,
-        throw: tuple[int, int, int],
-    ) -> None:
-        self.likelihood, self.column, self.strength, self.cl = likelihood, column, strength, cl
-        self.asymptotic = asymptotic
-        self.toys, self.seed, self.place = throw
+    def __init__(self, column: Columns, strength: Strength, asymptotic: float, critical: Critical) -> None:
+        self.column, self.strength, self.asymptotic, self.critical = column, strength, asymptotic, critical
         self.scale = column.scale[column.row][0]
         self.lowest = lowest_of(column, strength)[0]
-        self.thrown = 0
 
     def t(self, u: Array) -> Array:
         """t of the data."""
         chi2, _, _ = self.column.derivatives(np.zeros(u.size, np.intp), self.scale * np.sinh(u))
-        t: Array = np.maximum(chi2 - self.lowest, 0.0)
-        return t
+        return above(chi2, self.lowest)
 
     def t_c(self, u: Array) -> tuple[Array, Array]:
-        """t_c and its error; where no toys are needed, because nothing accepts a t so large, it is 0."""
-        found = np.zeros((2, u.size))
-        for number in np.flatnonzero(self.t(u) <= HOPELESS * self.asymptotic):
-            truth = Truth.of_data(self.likelihood, self.column, float(self.scale * np.sinh(u[number])))
-            toys = thrown_at(truth, self.strength, self.toys, self.seed, self.place, self.thrown)
-            found[:, number] = critical(np.sort(toys), self.cl)
-            self.thrown += 1
-        return found[0], found[1]
+        """t_c and its error."""
+        return self.critical.at(self.scale * np.sinh(u), self.t(u))
 
     def rungs(self) -> Array:
         """Where toys are thrown first: at both ends; where the data's t crosses levels or turns; where counts turn."""
         strength, column = self.strength, self.column
         crossed = [_crossings(column, each * self.asymptotic, strength).x for each in LEVELS]
         turns = minima(column, strength.largest_x, strength.signed), column.turning()[0]
-        x = np.concatenate([[0.0, strength.largest_x, -strength.largest_x], *turns, *crossed])
+        x = np.concatenate([[0.0, strength.largest_x, -strength.largest_x], *turns, *crossed, self.critical.known])
         x = x[(np.abs(x) <= strength.largest_x) & (strength.signed | (x >= 0))]
         u = np.unique(np.arcsinh(x / self.scale))
         apart = np.abs(u) > NEAREST

@@ -25,7 +25,7 @@ from fastscan.likelihoods.settings import Settings, SigmaSys
 from fastscan.limits.confidence import ASYMPTOTIC, BY_TOYS, CL, DOF, METHODS, NO_SENSITIVITY, OK, SM_DISFAVOURED, Toys
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.drawn import Truth
-from fastscan.limits.feldman_cousins import ToyCrossings, find_toy_crossings
+from fastscan.limits.feldman_cousins import ToyCrossings, throw_crossings
 from fastscan.limits.points import AnyModel, Rows, doubts_about, prepare, prepare_points
 from fastscan.typing import Array, BoolArray
 
@@ -107,10 +107,14 @@ def limits_in(
         return asymptotic, limits_of(asymptotic, strength)
     if dof != DOF:
         raise InputError(f"with toys dof must be {DOF}: t of a column has one, and toys give its quantile themselves")
-    toys = checked(toys)
-    found = find_toy_crossings(likelihood, columns, strength, cl, delta, toys.number, toys.seed)
-    errors, without = _errors(found, strength), limits_of(asymptotic, strength)
-    return found.crossings, replace(limits_of(found.crossings, strength), errors=errors, asymptotic=without)
+    found = throw_crossings(likelihood, columns, strength, cl, delta, checked(toys))
+    return found.crossings, toy_limits_of(found, asymptotic, strength)
+
+
+def toy_limits_of(found: ToyCrossings, asymptotic: Crossings, strength: Strength) -> Limits:
+    """As `limits_of`, with errors, and with the limits without toys."""
+    limits, without = limits_of(found.crossings, strength), limits_of(asymptotic, strength)
+    return replace(limits, errors=_errors(found, strength), asymptotic=without)
 
 
 def _errors(found: ToyCrossings, strength: Strength) -> Limits:

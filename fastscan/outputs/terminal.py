@@ -247,7 +247,10 @@ def print_coverage(found: Sequence[Record]) -> None:
 
 def print_contours(plane: Record) -> None:
     """The contours of a plane, a line for each."""
-    where = f"{level_text(plane['cl'], plane['dof'])}, Delta chi2 = {plane['delta_chi2']:.4g}"
+    level = "" if _by_toys(plane) else f"Delta chi2 = {plane['delta_chi2']:.4g}"
+    if _by_toys(plane):
+        level = f"{toys_text(plane)} at each point, whose quantiles have errors up to {plane['largest_error']:.2g}"
+    where = f"{level_text(plane['cl'], plane['dof'])}, {level}"
     where += _data(plane)
     group = shown(f"{plane['experiment']}/{plane['model']}")
     click.echo(f"{group} in {', '.join(plane['axes'])} ({where}):")
