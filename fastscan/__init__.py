@@ -6,6 +6,7 @@
     limit, intervals       limits on the strength of a model, and every allowed interval
     expected               the limit that is expected, with bands of 1 and 2 standard deviations
     delta_chi2             chi2 above its infimum over all strengths
+    coverage               how often limits hold what is true
     likelihood             chi2 prepared for samplers and minimisers
     scan, open             fill a store over a grid file, and read it as xarray
     experiments, models    what there is, and the words to make more of it; grid reads grid files
@@ -32,11 +33,11 @@ stands above it:
                   form_factors  targets  experiment  data_sets  reading  catalogue
     likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  merging
                   likelihood  signals  pointwise
-    limits        confidence  doubts  points  brackets  search  crossings  limits  compared  toys  expected
-                  sampling
+    limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
+                  compared  toys  expected  coverage  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
-    scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
-    answers       question  records  point  from_cube  planes  contours  answers  shown  fits
+    scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
+    answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
     outputs       page  sliders  hepdata  figures  guides  overlays  plots  spectrum  fitted  terminal
                   citations
     paper         table3  paper_figures  report  paper
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from fastscan.answers.shown import show
     from fastscan.errors import FastscanError, FastscanWarning
     from fastscan.interactions import catalogue as models
+    from fastscan.limits.coverage import coverage
     from fastscan.limits.expected import expected
     from fastscan.limits.limits import delta_chi2, intervals, limit
     from fastscan.limits.points import chi2, events
@@ -68,6 +70,7 @@ __all__ = [
     "FastscanError",
     "FastscanWarning",
     "chi2",
+    "coverage",
     "delta_chi2",
     "events",
     "expected",
@@ -92,6 +95,7 @@ _HOMES = {
     "limit": "limits.limits",
     "intervals": "limits.limits",
     "expected": "limits.expected",
+    "coverage": "limits.coverage",
     "likelihood": "limits.sampling",
     "scan": "scans.scanner",
     "open": "stores.store",

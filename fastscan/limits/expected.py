@@ -27,6 +27,7 @@ is an approximation of what toys give, whose fluctuations across the line change
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,14 +43,15 @@ from fastscan.likelihoods.poisson import PoissonColumns, PoissonCounts
 from fastscan.likelihoods.predictions import signal_in_energy
 from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Settings, SigmaSys
-from fastscan.limits.compared import Compared, compared, in_block
+from fastscan.limits.compared import Compared, compared
 from fastscan.limits.confidence import CL, DOF, SM_DISFAVOURED
 from fastscan.limits.crossings import find_crossings
+from fastscan.limits.drawn import Drawn, DrawnBlock, Truth, in_block
 from fastscan.limits.limits import Interval, bounds_of, limits_of, require_standard_model, threshold
 from fastscan.limits.points import AnyModel, Rows, prepare
-from fastscan.limits.toys import Drawn, DrawnBlock
 from fastscan.typing import Array, IntArray
 
+QUANTILES = [NormalDist().cdf(each) for each in (-2, -1, 0, 1, 2)]
 SHIFTS = np.array([-2.0, -1.0, 1.0, 2.0])  # standard deviations from the Asimov set to the edges of the bands
 
 
@@ -130,6 +132,32 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
             ends = _ends(rows, columns.some(chosen), x, delta, is_low)
             found[chosen, side] = _band(by_side[chosen, side], ends)
     return found.reshape(*median.shape, -1), shape
+
+
+def toy_bands(rows: Rows, settings: Settings, delta: float, toys: int, seed: int) -> tuple[Array, tuple[int, ...]]:
+    """As `bands`, from toys: the quantiles of their limits, the median among them.
+
+    The limit of a toy that excludes the Standard Model is the end of the allowed interval nearest to it.
+
+    Parameters
+    ----------
+    rows, settings, delta
+        As in `bands`.
+    toys, seed : int
+        How many toys of the Standard Model each column has, with all nuisances at 0 and fluctuating centres, and what
+        their random numbers begin with.
+    """
+    columns, shape = rows.likelihood.columns(rows.index, settings)
+    strength, found = rows.interaction.strength, []
+    for number in range(columns.row.size):
+        truth = Truth.unmoved(rows.likelihood, columns.some(np.array([number])), 0.0)
+        those = truth.columns_of(truth.streams(seed).draw(toys))
+        limits = limits_of(find_crossings(those, delta, strength.largest_x, strength.signed), strength)
+        lows = (True, False) if strength.signed else (strength.bound == "lower",)
+        ends = np.array([[_end(each, strength, low, toward=False) for low in lows] for each in limits.intervals])
+        found.append(np.quantile(ends, QUANTILES, axis=0, method="lower").T)
+    bands_of_columns = np.stack(found)
+    return (bands_of_columns if strength.signed else bands_of_columns[:, 0]), shape
 
 
 def _band(median: Array, ends: Array) -> Array:
@@ -244,7 +272,7 @@ def _beside(
                 common=block.common[:, :, column] / scale[numbers][:, None],
                 drawn=np.concatenate([np.empty((number, 0)), *(each.merged(own) for each, own in data)], axis=1),
                 drawn_lost=sum((each.lost(own) for each, own in data), np.zeros(number)),
-                centres=sets.centres[:, in_block(members, rows.likelihood, numbers)],
+                centres=sets.centres[:, in_block(rows.likelihood, numbers)],
             )
         )
         sums[others] = 0.0
