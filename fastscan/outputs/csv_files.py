@@ -4,7 +4,7 @@ A file that has lost its folder still names its CL, dof, method, data and units,
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 
 from fastscan.answers import records
@@ -37,7 +37,7 @@ def text(title: str, keys: Sequence[str], rows: Sequence[Record]) -> str:
         For ``pandas.read_csv(file, comment="#")``.
     """
     body = records.csv_text(keys, ({key: row.get(key) for key in keys} for row in rows))
-    lines = [*title.splitlines(), _level(rows), f"data: {_data(rows)}", _units(keys)]
+    lines = [*title.splitlines(), _level(rows), f"data: {data_of(rows)}", _units(keys)]
     lines.append(f"written by fastscan {version('fastscan')}, version {PHYSICS_VERSION} of its physics")
     lines.append(f"SHA-256 of the lines below: {hashlib.sha256(body.encode()).hexdigest()}")
     skipped = len(lines) + 1  # this one too
@@ -58,11 +58,16 @@ def _level(rows: Sequence[Record]) -> str:
     return f"{told}; method: {' and '.join(methods)}"
 
 
-def _data(rows: Sequence[Record]) -> str:
-    """The experiments by the kind of their data."""
+def data_of(rows: Iterable[Record], told: Callable[[str], str] = str) -> str:
+    """The experiments of some records by the kind of their data; `told` says how one is called.
+
+    >>> from fastscan.experiments.catalogue import label_of
+    >>> data_of([{"experiment": "coherent-csi"}, {"experiment": "conus"}], label_of)
+    'measured: COHERENT CsI; prediction of the Standard Model: CONUS'
+    """
     kinds: dict[str, list[str]] = {}
     for name, asimov in dict.fromkeys((name, row.get("asimov", False)) for row in rows for name in _members(row)):
-        kinds.setdefault(MEASURED if load(name).is_measured and not asimov else PREDICTED, []).append(name)
+        kinds.setdefault(MEASURED if load(name).is_measured and not asimov else PREDICTED, []).append(told(name))
     return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
 
 
