@@ -36,12 +36,16 @@ stands above it:
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
                   compared  toys  expected  coverage  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
+    limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
+                  compared  toys  expected  coverage  sampling
+    stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
-    outputs       page  sliders  hepdata  figures  guides  overlays  plots  spectrum  fitted  terminal
+    outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted
+                  terminal  citations
                   citations
     paper         table3  paper_figures  report  paper
-    survey        recipe  limits  published  survey_figures
+    survey        recipe  limits  published  tables  survey_figures  report  survey
     commands      signals  completion  options  cli
     __main__
 """

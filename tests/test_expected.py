@@ -90,7 +90,7 @@ def test_no_number_depends_on_what_is_asked_beside_it() -> None:
     ],
 )
 def test_toys_of_the_standard_model_have_these_bands(experiments: Any, model: str, at: dict[str, float]) -> None:
-    """Within a tenth of the median at the edges of 1 standard deviation, and a fifth at those of 2: there toys are few."""
+    """Within a tenth of the median at the edges of 1 standard deviation, and a fifth at those of 2."""
     rows = prepare(experiments, model, at, asimov=True)
     by_toys, shape = toy_bands(rows, rows.likelihood.settings({}), DELTA, 1000, 1)
     found = expected(experiments, model, **at)

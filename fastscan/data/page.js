@@ -520,9 +520,21 @@ function makeEnlargeable(button, dialog) {
   });
 }
 
+/** The entry of the contents whose section is read is marked: that of the last one that has begun. */
+function followReading(links) {
+  const places = links.map((link) => document.getElementById(link.hash.slice(1)));
+  const mark = () => {
+    const begun = places.findLastIndex((place) => place.getBoundingClientRect().top < 80);
+    links.forEach((link, n) => (n === begun ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
+  };
+  document.addEventListener("scroll", mark, { passive: true });
+  mark();
+}
+
 if (typeof document !== "undefined") {
   const dialog = document.querySelector("dialog");
   dialog.addEventListener("click", (event) => event.target.closest("form") || dialog.close());
+  followReading(Array.from(document.querySelectorAll("nav a")));
   document.querySelectorAll("table.sorted").forEach(makeSortable);
   const likelihoods = JSON.parse(document.getElementById("likelihoods").textContent);
   for (const place of document.querySelectorAll(".sliders")) fillSliders(place, likelihoods[Number(place.dataset.likelihood)]);

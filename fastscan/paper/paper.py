@@ -61,39 +61,45 @@ def run(
         As `write_table3`, and where matplotlib or hepdata_lib is missing.
     """
     place = local(directory)
+    if with_figures:
+        from fastscan.outputs import figures  # noqa: F401 - says at once that matplotlib is missing
     if with_hepdata:
         from fastscan.outputs import hepdata
 
         hepdata.require_own(place / HEPDATA)
-    if not with_figures:
-        entries = write_table3(directory, tell)
-        if with_hepdata:
-            _write_hepdata(place, [], tell)
-        return entries, [], [*FILES, HEPDATA][: len(FILES) + with_hepdata]
+    entries = write_table3(directory, tell)
+    shown: list[PaperFigure] = []
+    written = list(FILES)
+    if with_figures:
+        command = f"fastscan paper -o {place.name}{' --hepdata' if with_hepdata else ''}"
+        shown = _write_figures(place, entries, command, tell)
+        written = [REPORT, *FILES, *(f"figure{each.number}" for each in shown)]
+    if with_hepdata:
+        _write_hepdata(place, shown, tell)
+        written.append(HEPDATA)
+    return entries, [(each.number, finding) for each in shown for finding in each.findings], written
+
+
+def _write_figures(
+    place: Path, entries: Sequence[Entry], command: str, tell: Callable[[str], object]
+) -> "list[PaperFigure]":
+    """The figures, each as PNG, PDF and CSV, and the report."""
     from fastscan.outputs import figures
     from fastscan.paper import paper_figures, report
 
-    entries = write_table3(directory, tell)
-    written, findings, shown = list(FILES), [], []
+    shown = []
     for number in paper_figures.RECIPES:
         tell(paper_figures.title_of(number))
         figure = paper_figures.figure(number)
-        name = f"figure{number}"
         picture = figure.draw()
         for suffix in ("png", "pdf"):
-            figures.save(picture, place / f"{name}.{suffix}")
+            figures.save(picture, place / f"figure{number}.{suffix}")
         for table, (text, _) in figure.csv.items():
             _write(place / f"{table}.csv", text)
         shown.append(report.Shown(figure, figures.as_svg(picture)))
-        findings += [(number, finding) for finding in figure.findings]
-        written.append(name)
     tell(f"{REPORT}: all of it on one page")
-    command = f"fastscan paper -o {place.name}"
     _write(place / REPORT, report.page(entries, shown, report.adjustable(), command=command, made=datetime.now(UTC)))
-    if with_hepdata:
-        _write_hepdata(place, [each.figure for each in shown], tell)
-        written.append(HEPDATA)
-    return entries, findings, [REPORT, *written]
+    return [each.figure for each in shown]
 
 
 def _write_hepdata(place: Path, figures: "Sequence[PaperFigure]", tell: Callable[[str], object]) -> None:

@@ -15,7 +15,7 @@ from fastscan.experiments.catalogue import label_of, load
 from fastscan.experiments.experiment import Experiment
 from fastscan.limits.confidence import CL, DOF, level_text
 from fastscan.limits.limits import threshold
-from fastscan.outputs import sliders
+from fastscan.outputs import csv_files, sliders
 from fastscan.outputs.page import MINUS, Column, Page, Picture, Run, Section, Table, cited, download, html
 from fastscan.outputs.sliders import MEASURED, PREDICTED
 from fastscan.paper import paper_figures, table3
@@ -146,6 +146,7 @@ def _summary(entries: Sequence[Entry], figures: Sequence[Shown]) -> Section:
     return Section(
         id="summary",
         title="Summary",
+        text=[f"Lower limits on M_Z' at {LEVEL}, by {METHOD}; each experiment at its own sigma_sys."],
         numbers=numbers,
         findings=[
             replace(each, statement=f"Fig. {number}: {each.statement}", conclusion="", numbers="")
@@ -210,7 +211,8 @@ def _figures(figures: Sequence[Shown]) -> Section:
 
 def _figure(shown: Shown) -> Section:
     figure = shown.figure
-    level = f"{LEVEL}: Delta chi2 = {THRESHOLD:.4f}, above its infimum over all M_Z'."
+    data = csv_files.data_of((row for _, rows in figure.tables.values() for row in rows), label_of)
+    level = f"{LEVEL}; method: {METHOD}, {THRESHOLD:.4f}. Data: {data}."
     picture = Picture(
         svg=shown.svg,
         alt=f"Figure {figure.number}. {figure.title}. {figure.caption}",

@@ -11,7 +11,7 @@ from fastscan.experiments.catalogue import load
 from fastscan.interactions.interaction import Interaction, Strength
 from fastscan.likelihoods.settings import Settings
 from fastscan.limits.confidence import CL, DOF
-from fastscan.limits.expected import bands
+from fastscan.limits.expected import bands, toy_bands
 from fastscan.limits.limits import threshold
 from fastscan.limits.points import Rows
 from fastscan.stores.cube import Cube
@@ -25,6 +25,11 @@ PLACES = (0, 1, 3, 4)  # of the edges among the quantiles; that of the median is
 def asimov_bands(rows: Rows, settings: Settings, delta: float) -> Array:
     """Bands of sets of data that lie some standard deviations from the Standard Model."""
     return bands(rows, settings, delta)[0]
+
+
+def bands_of_toys(rows: Rows, settings: Settings, delta: float, toys: int, seed: int) -> Array:
+    """Bands of so many toys of the Standard Model."""
+    return toy_bands(rows, settings, delta, toys, seed)[0]
 
 
 def sides(strength: Strength) -> tuple[str, ...]:

@@ -19,16 +19,16 @@ from fastscan.answers.contours import bounded
 from fastscan.answers.planes import Plane
 from fastscan.answers.question import PlaneAxes
 from fastscan.answers.question import Question as Asked
-from fastscan.answers.records import contour_keys, csv_text
+from fastscan.answers.records import contour_keys
 from fastscan.axes import View
 from fastscan.inputs import data_files
 from fastscan.interactions.catalogue import MODELS
 from fastscan.interactions.interaction import Interaction
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, level_text
-from fastscan.outputs import figures
+from fastscan.outputs import csv_files, figures
 from fastscan.outputs.figures import COLOURS, DASHES, grouped
 from fastscan.stores.cube import Cube
-from fastscan.survey.limits import keys, sides
+from fastscan.survey.limits import EDGES, sides
 from fastscan.survey.published import Entry
 from fastscan.survey.recipe import COMBINED, COMBINED_LABEL, Question, data_sets
 from fastscan.typing import Record
@@ -42,9 +42,26 @@ LEVEL, PLANE_DOF = level_text(CL, DOF), 2
 PLANE_LEVEL = level_text(CL, PLANE_DOF)
 METHOD = "Delta chi2"
 MEV = 1e-3  # GeV
+ON_COUPLINGS = f"""\
+Upper limits on g at {LEVEL}, by {METHOD}, of each data set and of their combination, with the bands of 1 and 2 standard
+deviations that are expected of the combination. Hatched: allowed again, in the colour of the data set. Where the data
+exclude the Standard Model, all that is allowed is hatched, and there is no limit. A band that reaches down to the frame
+has data in it that exclude the Standard Model and all couplings up to its upper edge."""
+ON_INTERVALS = f"""\
+Allowed at {LEVEL}, by {METHOD}; a bar for each data set, the thick one for their combination. Data sets without a bar
+have no sensitivity. Grey boxes are where the ends of the combination's interval are expected, within 1 and 2 standard
+deviations. Grey bars are published intervals, of the data that are named, at the same CL unless another one is said."""
+ON_PLANES = f"""\
+Contours at {PLANE_LEVEL}, by {METHOD} above the minimum over the plane, of each data set; shaded is what the combination
+allows. The cross is the Standard Model."""
+ON_SUMMARY = f"""\
+Limits at {LEVEL}, by {METHOD}, of the combination. Left: couplings of light mediators; a curve ends where the data exclude
+the Standard Model. Right: each other limit over the median of what is expected, with the bands of 1 and 2 standard
+deviations; a limit on the mass of a heavy Z' is turned over, so that all that is left of 1 is stronger than expected. A
+cross stands for data that exclude the Standard Model, so that there is no limit."""
 INNER, OUTER = "0.72", "0.88"  # greys of the bands of 1 and 2 standard deviations
 OTHERS = "0.45"  # grey of what others have published
-ISLAND = {"hatch": "//////", "facecolor": "none", "linewidth": 0.5}
+ISLAND: dict[str, Any] = {"hatch": "//////", "facecolor": "none", "linewidth": 0.5}
 MASS = View("mass", "mass_mev", "$M$ [MeV]", "log")
 BEYOND = 50.0  # times the lower end of an interval is drawn of one that is open
 JUMP = 2.0  # factor by which the ends of an island change at most from one mass to the next
@@ -64,12 +81,30 @@ class SurveyFigure:
     @functools.cached_property
     def csv(self) -> dict[str, tuple[str, int]]:
         """Each table as CSV and the number of its rows, by the name of its file."""
-        return {name: (csv_text(keys, rows), len(rows)) for name, (keys, rows) in self.tables.items()}
+        return {name: (csv_files.text(self.title, keys, rows), len(rows)) for name, (keys, rows) in self.tables.items()}
 
     def draw(self) -> "Figure":
         """The figure."""
         with figures.look():
             return figures.laid_out(self.drawing())
+
+
+def all_figures(
+    asked: Sequence[Question],
+    cubes: Mapping[str, Sequence[Cube]],
+    records: Mapping[str, Sequence[Record]],
+    others: Sequence[Entry],
+) -> Iterator[SurveyFigure]:
+    """The pictures of some questions, the summary first."""
+    yield summary(records)
+    for each in asked:
+        own = cubes[each.name]
+        if each.name in ("vectors", "scalars"):
+            yield couplings(each, own, records[each.name])
+        elif each.name in ("planes", "e6"):
+            yield planes(each, own)
+        elif each.name in PANELS:
+            yield intervals(each, own, records[each.name], others)
 
 
 def look_of(experiment: str) -> dict[str, Any]:
@@ -115,18 +150,15 @@ def couplings(question: Question, cubes: Sequence[Cube], records: Sequence[Recor
             own = [row for row in rows if row["model"] == model.name]
             _coupling_panel(ax, own, model)
             _others_curves(ax, model)
-        return _with_legend(
-            figure, axes, lines=[*_set_lines(rows), *_band_patches(), _island_patch(), *_others_lines(models)]
-        )
+        told = [*_set_lines(rows), *_band_patches(), _island_patch(), *_others_lines(models)]
+        return _with_legend(figure, told)
 
     return SurveyFigure(
         name=question.name,
         title=question.title,
         alt=f"{question.title}: limits on g against the mass, a panel for each of {len(models)} models",
-        caption=f"Upper limits on g at {LEVEL}, by {METHOD}, of each data set and of their combination, with the bands of "
-        "1 and 2 standard deviations that are expected of the combination. Hatched: allowed again, in the colour of the "
-        "data set. Where the data exclude the Standard Model, all that is allowed is hatched.",
-        tables={question.name: (keys(models[0]), list(records))},
+        caption=" ".join(ON_COUPLINGS.split()),
+        tables={},
         drawing=draw,
     )
 
@@ -242,10 +274,10 @@ def _island_patch() -> Any:
     return Patch(edgecolor="0.2", label="allowed again", **ISLAND)
 
 
-def _with_legend(figure: "Figure", axes: Any, lines: Sequence[Any]) -> "Figure":
+def _with_legend(figure: "Figure", told: Sequence[Any]) -> "Figure":
     """A figure with the names of what is drawn below its panels."""
     figure.legend(
-        handles=list(lines), loc="outside lower center", ncols=4, handlelength=2.2, columnspacing=1.0, fontsize=7
+        handles=list(told), loc="outside lower center", ncols=4, handlelength=2.2, columnspacing=1.0, fontsize=7
     )
     return figure
 
@@ -272,22 +304,14 @@ def intervals(
             for c, (axis, names) in enumerate(row):
                 _interval_panel(grid[f"{r}-{c}"], axis, names, records, others, models)
         told = [*_set_lines(records), *_band_patches(), _published_line()]
-        return _with_legend(figure, None, lines=told)
+        return _with_legend(figure, told)
 
-    tables = {}
-    for model_keys, own in grouped(records, lambda row: tuple(row)).items():
-        tables[f"{question.name}{'-' + own[0]['limit_on'] if len({tuple(row) for row in records}) > 1 else ''}"] = (
-            model_keys,
-            own,
-        )
     return SurveyFigure(
         name=question.name,
         title=question.title,
         alt=f"{question.title}: bars of allowed values for {len(models)} models and each data set",
-        caption=f"Allowed at {LEVEL}, by {METHOD}; a bar for each data set, the thick one for their combination. Grey boxes "
-        "are where the ends of the combination's interval are expected, within 1 and 2 standard deviations. Grey bars are "
-        "published intervals, of the data that are named.",
-        tables=tables,
+        caption=" ".join(ON_INTERVALS.split()),
+        tables={},
         drawing=draw,
     )
 
@@ -425,15 +449,14 @@ def planes(question: Question, cubes: Sequence[Cube]) -> SurveyFigure:
             ax.set_axis_off()
         for ax, model in zip(axes.flat, models, strict=False):
             _plane_panel(ax, [(plane, each) for plane, each in found if plane.cube.model == model])
-        return _with_legend(figure, axes, lines=[*_set_lines(rows), _allowed_patch()])
+        return _with_legend(figure, [*_set_lines(rows), _allowed_patch()])
 
     return SurveyFigure(
         name=question.name,
         title=question.title,
         alt=f"{question.title}: contours of each data set",
-        caption=f"Contours at {PLANE_LEVEL}, by {METHOD} above the minimum over the plane, of each data set; shaded is what "
-        "the combination allows.",
-        tables={question.name: (contour_keys(cubes[0].interaction), rows)},
+        caption=" ".join(ON_PLANES.split()),
+        tables={f"{question.name}-contours": (contour_keys(cubes[0].interaction), rows)},
         drawing=draw,
     )
 
@@ -481,10 +504,8 @@ def summary(records: Mapping[str, Sequence[Record]]) -> SurveyFigure:
     return SurveyFigure(
         name="summary",
         title="All limits of the combination",
-        alt="Left: limits on the couplings of all light mediators against the mass; right: each other limit over its median",
-        caption=f"Limits at {LEVEL}, by {METHOD}, of the combination. Left: couplings of light mediators. Right: each other "
-        "limit over the median of what is expected, with the bands of 1 and 2 standard deviations; a limit on the mass of a "
-        "heavy Z' is turned over, so that all that is left of 1 is stronger than expected.",
+        alt="Left: couplings of all light mediators against the mass; right: each other limit over its median",
+        caption=" ".join(ON_SUMMARY.split()),
         tables={"summary": (tuple(ratios[0]) if ratios else (), ratios)},
         drawing=draw,
     )
@@ -500,7 +521,7 @@ def _ratios(row: Record) -> Iterator[Record]:
         if not median:
             continue
         turn = strength.bound == "lower"
-        values = [limit, *(row[f"expected{side}_{edge}"] for edge in ("minus_2", "minus_1", "plus_1", "plus_2"))]
+        values = [limit, *(row[f"expected{side}_{edge}"] for edge in EDGES)]
         over = [
             None if value is None or (turn and not value) else (median / value if turn else value / median)
             for value in values
@@ -513,7 +534,7 @@ def _ratios(row: Record) -> Iterator[Record]:
             "limit": limit,
             "expected": median,
             "limit_over_expected": over[0],
-            **dict(zip(("minus_2", "minus_1", "plus_1", "plus_2"), edges, strict=True)),
+            **dict(zip(EDGES, edges, strict=True)),
             "status": row["status"],
             "cl": row["cl"],
             "dof": row["dof"],
