@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from fastscan.answers.from_cube import has_limits, limit_records
+from fastscan.answers.from_cube import limit_records
 from fastscan.answers.records import limit_keys
 from fastscan.experiments.catalogue import load
 from fastscan.interactions.interaction import Interaction, Strength
+from fastscan.interactions.parameters import EPS_D
 from fastscan.likelihoods.settings import Settings
 from fastscan.limits.confidence import CL, DOF
 from fastscan.limits.expected import bands, toy_bands
@@ -56,9 +57,9 @@ def records_of(cube: Cube, expected: Bands = asimov_bands) -> Iterator[Record]:
     Returns
     -------
     iterator of dict
-        Records with the `keys` of the model; none where x = 0 isn't the Standard Model in the rows.
+        Records with the `keys` of the model; none of a plane, whose rows aren't the Standard Model at x = 0.
     """
-    if not has_limits(cube):
+    if any(axis.name == EPS_D.name for axis in cube.interaction.rows):
         return
     rows = rows_of_cube(cube)
     found = expected(rows, rows.likelihood.settings({}), threshold(CL, DOF))

@@ -52,11 +52,11 @@ Allowed at {LEVEL}, by {METHOD}; a bar for each data set, the thick one for thei
 have no sensitivity. Grey boxes are where the ends of the combination's interval are expected, within 1 and 2 standard
 deviations. Grey bars are published intervals, of the data that are named, at the same CL unless another one is said."""
 ON_PLANES = f"""\
-Contours at {PLANE_LEVEL}, by {METHOD} above the minimum over the plane, of each data set; shaded is what the combination
-allows. The cross is the Standard Model."""
+Contours at {PLANE_LEVEL}, by {METHOD} above the minimum over the plane, of each data set; shaded is what the
+combination allows. The cross is the Standard Model."""
 ON_SUMMARY = f"""\
-Limits at {LEVEL}, by {METHOD}, of the combination. Left: couplings of light mediators; a curve ends where the data exclude
-the Standard Model. Right: each other limit over the median of what is expected, with the bands of 1 and 2 standard
+Limits at {LEVEL}, by {METHOD}, of the combination. Left: couplings of light mediators; a curve ends where the data
+exclude the Standard Model. Right: each other limit over the median of what is expected, with the bands of 1 and 2 standard
 deviations; a limit on the mass of a heavy Z' is turned over, so that all that is left of 1 is stronger than expected. A
 cross stands for data that exclude the Standard Model, so that there is no limit."""
 INNER, OUTER = "0.72", "0.88"  # greys of the bands of 1 and 2 standard deviations
@@ -536,6 +536,7 @@ def _ratios(row: Record) -> Iterator[Record]:
             "limit_over_expected": over[0],
             **dict(zip(EDGES, edges, strict=True)),
             "status": row["status"],
+            "sigma_sys": row["sigma_sys"],
             "cl": row["cl"],
             "dof": row["dof"],
         }
