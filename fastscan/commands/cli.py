@@ -726,7 +726,7 @@ def survey(directory: str, no_figures: bool, hepdata: bool, method: str, toys: i
         directory, not no_figures, tell=partial(click.echo, err=True), toys=asked, with_hepdata=hepdata
     )
     click.echo("Published limits beside computed ones:")
-    terminal.print_table(list(tables.PUBLISHED_HEADER[:6]), [tables.short_row(each) for each in entries])
+    terminal.print_table(list(tables.PUBLISHED_HEADER[: tables.SHORT]), [tables.short_row(each) for each in entries])
     click.echo(f"written to {directory}: " + ", ".join(written))
 
 

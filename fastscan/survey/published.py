@@ -14,7 +14,7 @@ from fastscan.answers.question import Question
 from fastscan.inputs import data_files
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
-from fastscan.limits.confidence import CL, DOF, OK, level_text
+from fastscan.limits.confidence import CL, DOF, OK
 from fastscan.survey.recipe import COMBINED, GRIDS, data_sets
 from fastscan.typing import Record
 
@@ -83,7 +83,7 @@ def _entry(row: dict[str, str]) -> Entry:
     low, high = (float(row[key]) if row[key] else None for key in ("low", "high"))
     computed, status = _computed(row, cl, dof)
     same = row["same"] == "yes"
-    told = level_text(float(row["cl"]), int(row["dof"])) if row["cl"] and row["dof"] else ""
+    told = f"{100 * float(row['cl']):.3g} % CL, {row['dof']} dof" if row["cl"] and row["dof"] else ""
     return Entry(
         quantity=row["quantity"],
         model=row["model"],
@@ -99,7 +99,8 @@ def _entry(row: dict[str, str]) -> Entry:
         cl=cl,
         dof=dof,
         method=METHOD,
-        published_level=told or (f"{100 * float(row['cl']):g} % CL, dof not stated" if row["cl"] else "not stated"),
+        published_level=told
+        or (f"{100 * float(row['cl']):.3g} % CL, dof not stated" if row["cl"] else "level not stated"),
         published_method=row["method"],
         data=row["data"],
         source=row["source"],

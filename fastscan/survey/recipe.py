@@ -51,13 +51,13 @@ allowed again: such islands are hatched. A vector without charges of quarks coup
 Upper limits on the coupling g of a scalar of mass M, in three conventions of its couplings to nuclei. It doesn't
 interfere.""",
     "nsi": """Non-standard interactions, one at a time
-Allowed intervals of one epsilon, in units of G_F, with all others 0. Two intervals with a gap between them are two
-solutions: in the further one, the exchange outweighs the Standard Model's and has the opposite sign.""",
+Allowed intervals of one epsilon, in units of Fermi's constant, with all others 0. Two intervals with a gap between them
+are two solutions: in the further one, the exchange outweighs the Standard Model's and has the opposite sign.""",
     "planes": """Non-standard interactions with u and d quarks
 Allowed regions of epsilons of u and d quarks, with 2 dof. One nucleus constrains one combination of the two, nuclei
 with other ratios of neutrons and protons another one.""",
     "properties": """Electromagnetic properties and the weak mixing angle
-Magnetic moments, electric charges and charge radii of neutrinos of a flavour, and the shift of sin^2 theta_W at low
+Magnetic moments, electric charges and charge radii of neutrinos of a flavour, and the shift of sin2 theta_W at low
 energies from 0.23122.""",
     "heavy": """Heavy Z' bosons
 Lower limits on the mass of a Z' of E6, or of a left-right symmetric model.""",

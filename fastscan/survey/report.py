@@ -120,7 +120,8 @@ def _picture(shown: Shown) -> Picture:
 
 
 def _question(asked: Question, records: Sequence[Record], shown: Shown | None) -> Section:
-    found = tables.shown(records)
+    models = list(dict.fromkeys(each["model"] for each in records))
+    found = sorted(tables.shown(records), key=lambda each: models.index(each["model"]))
     own = [
         Table(_caption(asked.title), _columns(), [_row(each) for each in found], downloads=_download(asked, records))
     ]

@@ -56,9 +56,9 @@ Contours at {PLANE_LEVEL}, by {METHOD} above the minimum over the plane, of each
 combination allows. The cross is the Standard Model."""
 ON_SUMMARY = f"""\
 Limits at {LEVEL}, by {METHOD}, of the combination. Left: couplings of light mediators; a curve ends where the data
-exclude the Standard Model. Right: each other limit over the median of what is expected, with the bands of 1 and 2 standard
-deviations; a limit on the mass of a heavy Z' is turned over, so that all that is left of 1 is stronger than expected. A
-cross stands for data that exclude the Standard Model, so that there is no limit."""
+exclude the Standard Model. Right: each other limit over the median of what is expected, with the bands of 1 and 2
+standard deviations; a limit on the mass of a heavy Z' is turned over, so that all that is left of 1 is stronger than
+expected. A cross stands for data that exclude the Standard Model, so that there is no limit."""
 INNER, OUTER = "0.72", "0.88"  # greys of the bands of 1 and 2 standard deviations
 OTHERS = "0.45"  # grey of what others have published
 ISLAND: dict[str, Any] = {"hatch": "//////", "facecolor": "none", "linewidth": 0.5}
@@ -175,7 +175,8 @@ def _coupling_panel(ax: "Axes", rows: Sequence[Record], model: Interaction) -> N
             _band(ax, own, masses)
         ax.plot(masses, [math.nan if row["limit"] is None else row["limit"] for row in own], **look)
         for at, low, high in islands(own):
-            ax.fill_between(at, low, high, edgecolor=look["color"], **ISLAND)
+            if len(at) > 1:  # one point has no width
+                ax.fill_between(at, low, high, edgecolor=look["color"], **ISLAND)
     found = [row["limit"] for row in rows if row["limit"] is not None]
     ax.set_title(figures.symbol(model.name))
     figures.describe(ax, MASS, figures.QUANTITIES["g"])
@@ -343,7 +344,7 @@ def _belongs(model: str, part: str) -> bool:
 
 
 GAP = 2.0  # between models, in bars
-ROOM = 0.62  # part of a panel up to which the name of a bar fits beside its end
+ROOM = 0.7  # part of a panel up to which the name of a bar fits beside its end
 LINEAR = 100.0  # up to which an axis of charges is linear, in its unit
 
 

@@ -33,17 +33,8 @@ LATEX = {  # what TeX takes for something else, and what this package's plain te
     "+-": r"$\pm$",
 }
 HEADER = ("model", "at", "data", "allowed", "expected", "1 sigma", "2 sigma", "unit", "status")
-PUBLISHED_HEADER = (
-    "quantity",
-    "data",
-    "computed",
-    "level",
-    "published",
-    "published level",
-    "source",
-    "how read",
-    "why different",
-)
+PUBLISHED_HEADER = ("quantity", "data set", "computed", "published", "source", "why different")
+SHORT = 4  # columns of it in a terminal and in a paper
 
 
 def shown(records: Iterable[Record]) -> list[Record]:
@@ -110,24 +101,20 @@ def _interval(low: float | None, high: float | None) -> str:
 def published_row(entry: Entry) -> list[str]:
     """A published limit beside ours as a row of text, see `PUBLISHED_HEADER`."""
     off = "" if entry.deviation is None else f" ({100 * entry.deviation:+.1f} %)"
-    unit = "" if not entry.unit else f" {entry.unit}"
+    unit = f" {entry.unit}" if entry.unit else ""
     return [
-        entry.quantity + (f" ({entry.at.replace('=', ' ')} GeV)" if entry.at else ""),
+        entry.quantity,
         label(entry.experiment),
-        intervals(entry.computed) + unit + off,
-        f"{100 * entry.cl:.3g} % CL, {entry.dof} dof, {entry.method}",
-        entry.published + unit,
-        f"{entry.published_level}, {entry.published_method}",
-        f"{entry.data}; {entry.source}",
-        HOW[entry.how],
+        f"{intervals(entry.computed)}{unit}{off}; {100 * entry.cl:.3g} % CL, {entry.dof} dof, {entry.method}",
+        f"{entry.published}{unit}; {entry.published_level}, {entry.published_method}",
+        f"{entry.data}: {entry.source}, {HOW[entry.how]}",
         entry.why,
     ]
 
 
 def short_row(entry: Entry) -> list[str]:
-    """As `published_row`, in the first columns alone: for a terminal."""
-    quantity, data, computed, level, published, theirs, *_ = published_row(entry)
-    return [quantity, data, computed, level, published, theirs]
+    """As `published_row`, in so many columns as a terminal and a paper have."""
+    return published_row(entry)[:SHORT]
 
 
 def data_set_rows() -> list[list[str]]:
@@ -165,7 +152,7 @@ def latex(records: Mapping[str, Sequence[Record]], entries: Sequence[Entry]) -> 
         _latex(HEADER, limits, caption)
         + "\n"
         + _latex(
-            PUBLISHED_HEADER[:6], [short_row(each) for each in entries], "Limits computed here and published ones."
+            PUBLISHED_HEADER[:SHORT], [short_row(each) for each in entries], "Limits computed here and published ones."
         )
     )
 
