@@ -27,18 +27,20 @@ from fastscan.kernels.counted import (
     TOGETHER,
     chi2_of,
     product_of,
+    total_of,
     put_energies,
     put_expected,
-    put_local,
+    put_gradient,
+    put_hessian,
+    put_polynomials,
     put_signals,
     put_slopes,
-    put_weights,
 )
 from fastscan.kernels.gaussian import parabola, registers, sums_derivatives
 from fastscan.kernels.jit import Kernel, inner, jit
 from fastscan.kernels.lanes import LANES, empty_lanes, lane_of, lanes_of, largest, put_lanes, root, spread, where_above
 
-TOLERANCE = 1e-11  # of decrement times change squared, which is twice what is left of chi2 after a step, or more
+TOLERANCE = 1e-11  # of chi2: what is left of it, times the change of what is expected with the last step
 SHORT = 0.125  # fall of what is expected in a bin, up to which a step of Newton's method can be taken as it is
 SHORTEST = 1e-9  # part of a step, below which a point stays where it is: rounding empties a bin
 MOST_STEPS = 500  # of Newton's method; some ten are enough but where couplings are extreme
@@ -79,7 +81,8 @@ class Point(NamedTuple):
 class Memory(NamedTuple):
     """What is computed of points, float64 (any, LANES); of all members, one after the other."""
 
-    polynomial: np.ndarray
+    rows: np.ndarray
+    polynomials: np.ndarray
     events: np.ndarray
     signals: np.ndarray
     slopes: np.ndarray
@@ -88,6 +91,8 @@ class Memory(NamedTuple):
     over_data: np.ndarray
     expected: np.ndarray
     inverse: np.ndarray
+    beside: np.ndarray
+    counted: np.ndarray
     excess: np.ndarray
     weight: np.ndarray
     weighted: np.ndarray
@@ -100,7 +105,7 @@ class Memory(NamedTuple):
     next_scale: np.ndarray
     gradient: np.ndarray
     hessian: np.ndarray
-    local_gradient: np.ndarray
+    local: np.ndarray
     local_hessian: np.ndarray
 
 
@@ -159,7 +164,8 @@ def memory_for(members, orders):
         sums = max(sums, columns_for(sizes[m, EFFECTS] * (sizes[m, EFFECTS] + 1) // 2))
         terms = max(terms, sizes[m, TERMS])
     return Memory(
-        polynomial=np.empty(terms),
+        rows=np.empty(LANES, np.intp),
+        polynomials=empty_lanes(terms),
         events=empty_lanes(at[number, AT_EVENTS]),
         signals=empty_lanes(signals),
         slopes=empty_lanes(derivatives),
@@ -168,6 +174,8 @@ def memory_for(members, orders):
         over_data=empty_lanes(bins),
         expected=empty_lanes(bins),
         inverse=empty_lanes(bins),
+        beside=np.empty(number),
+        counted=empty_lanes(number),
         excess=empty_lanes(bins),
         weight=empty_lanes(bins),
         weighted=empty_lanes(widest),
@@ -180,7 +188,7 @@ def memory_for(members, orders):
         next_scale=empty_lanes(number),
         gradient=empty_lanes(total),
         hessian=empty_lanes(total * total),
-        local_gradient=empty_lanes(most),
+        local=empty_lanes(most),
         local_hessian=empty_lanes(most * most),
     )
 
@@ -210,10 +218,12 @@ def put_all_signals(members, change, row, x, first, orders, memory):
         terms, energies = sizes[m, TERMS], sizes[m, NEUTRINOS] * sizes[m, ENERGIES]
         rates = members.rates[part_of(members, m, AT_RATES)].reshape((sizes[m, SHAPES], terms, energies))
         events = memory.events[part_of(members, m, AT_EVENTS)]
-        for lane in range(LANES):
-            p = min(first + lane, x.size - 1)
-            own = rates[row[p] if sizes[m, SHAPES] > 1 else 0]
-            put_energies(own, change[m, row[p]], x[p], lane, orders, memory.polynomial, events)
+        for order in range(orders):
+            for lane in range(LANES):
+                p = min(first + lane, x.size - 1)
+                memory.rows[lane] = row[p] if sizes[m, SHAPES] > 1 else 0
+                put_polynomials(change[m, row[p], : terms - 1], x[p], lane, order, memory.polynomials)
+            put_energies(rates, memory.rows, memory.polynomials, order, events[order * energies : (order + 1) * energies])
         signals = part_of(members, m, AT_SIGNALS)
         shape = sizes[m, ARRIVALS], sizes[m, NEUTRINOS], sizes[m, ENERGIES], sizes[m, OTHERS]
         arriving = members.arriving[part_of(members, m, AT_ARRIVING)]
@@ -226,11 +236,18 @@ def put_all_signals(members, change, row, x, first, orders, memory):
 
 @inner
 def put_all_expected(members, z, scale, memory):
-    """What all members expect; what is returned is that of `put_expected`, of all members together."""
-    possible, fall, change = spread(1.0), spread(0.0), spread(0.0)
+    """What all members expect, see `put_expected`.
+
+    Returns
+    -------
+    fall, change : lanes
+        By how much of itself what was expected before in a bin that has data falls at most, and changes at most; a fall
+        of 1 or more means that nothing is expected in such a bin.
+    """
+    least, most = spread(1.0), spread(1.0)
     for m in range(members.sizes.shape[0]):
         bins = part_of(members, m, AT_BINS)
-        there, down, moved = put_expected(
+        low, high = put_expected(
             memory.signals[part_of(members, m, AT_SIGNALS)],
             members.sizes[m, ARRIVALS],
             members.background[bins],
@@ -239,11 +256,21 @@ def put_all_expected(members, z, scale, memory):
             z[part_of(members, m, AT_NUISANCES)],
             memory.data[bins],
             memory.inverse[bins],
+            memory.excess[bins],
+            memory.weight[bins],
             memory.expected[bins],
         )
-        possible = possible * there
-        fall, change = where_above(down, fall, down, fall), where_above(moved, change, moved, change)
-    return possible, fall, change
+        least, most = where_above(least, low, low, least), where_above(high, most, high, most)
+    return least, most
+
+
+@inner
+def is_possible(members, memory):
+    """1 where something is expected in every bin that has data, else 0; what was expected before is forgotten."""
+    for b in range(memory.inverse.shape[0]):
+        put_lanes(memory.inverse, b, 1.0)
+    least, _ = put_all_expected(members, memory.z, memory.scale, memory)
+    return where_above(least, 0.0, spread(1.0), 0.0)
 
 
 @inner
@@ -284,30 +311,27 @@ def start(members, point, origin, memory):
     for j in range(origin.size):
         put_lanes(memory.z, j, origin[j])
     for m in range(members.sizes.shape[0]):
-        put_lanes(memory.scale, m, 0.0)
-    put_all_expected(members, memory.z, memory.scale, memory)
-    for m in range(members.sizes.shape[0]):
         sigma, bins = lanes_of(point.sigma, m), part_of(members, m, AT_BINS)
-        signals = memory.signals[part_of(members, m, AT_SIGNALS)]
-        signal, background, counted, variance = spread(0.0), spread(0.0), spread(0.0), sigma * sigma
-        expected, data = memory.expected[bins], memory.data[bins]
+        variance = sigma * sigma
         for f in range(shared):
             variance += lanes_of(point.common, m * shared + f) * lanes_of(point.common, m * shared + f)
-        for b in range(data.shape[0]):
-            signal += lanes_of(signals, b)
-            background += lanes_of(expected, b)
-            counted += lanes_of(data, b)
-        scale = first_scale(signal, background, counted, lanes_of(point.luminosity, m) * variance)
+        signals, beside = part_of(members, m, AT_SIGNALS), spread(memory.beside[m])
+        signal, counted = total_of(memory.signals, signals.start, bins.stop - bins.start), lanes_of(memory.counted, m)
+        for shape in range(1, members.sizes[m, ARRIVALS]):
+            at = signals.start + shape * (bins.stop - bins.start)
+            change = total_of(memory.signals, at, bins.stop - bins.start)
+            beside += origin[members.at[m, AT_NUISANCES] + shape] * change
+        scale = first_scale(signal, beside, counted, lanes_of(point.luminosity, m) * variance)
         put_lanes(memory.scale, m, scale)
     if shared > 0:
         put_common(members, point, memory)
-    possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
+    possible = is_possible(members, memory)
     if largest(1.0 - possible) > 0.0:
         for j in range(origin.size):
             put_lanes(memory.z, j, where_above(possible, 0.0, lanes_of(memory.z, j), 0.0))
         for m in range(members.sizes.shape[0]):
             put_lanes(memory.scale, m, where_above(possible, 0.0, lanes_of(memory.scale, m), 1.0))
-        possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
+        possible = is_possible(members, memory)
     for m in range(members.sizes.shape[0]):
         own, sigma = lanes_of(memory.scale, m) - 1.0, lanes_of(point.sigma, m)
         for f in range(shared):
@@ -345,39 +369,50 @@ def put_common(members, point, memory):
 
 
 @inner
-def add_local(m, members, point, memory):
-    """Add a member's gradient and Hessian to those in all parameters.
+def add_gradient(m, members, point, memory):
+    """Add a member's gradient to that in all parameters.
 
     The parameter of its normalisation is the scale e of its signal itself, from which z_0 = (e - 1 - sum sigma_f z_f) /
     sigma follows: so nothing cancels where the signal is huge and e tiny.  At sigma = 0 the scale follows from what
     members have in common.
     """
-    gradient, hessian, total = memory.gradient, memory.hessian, memory.z.shape[0]
-    local, bend = memory.local_gradient, memory.local_hessian
-    first, last = members.at[m, AT_NUISANCES], members.at[m + 1, AT_NUISANCES]
-    own, shared = last - first, members.at[0, AT_NUISANCES]
-    sigma = lanes_of(point.sigma, m)
+    gradient, local, first, sigma = memory.gradient, memory.local, members.at[m, AT_NUISANCES], lanes_of(point.sigma, m)
     over = where_above(sigma, 0.0, 1.0 / sigma, 0.0)
-    weight, slope, pull = over * over, lanes_of(local, 0), lanes_of(memory.z, first) - lanes_of(point.centre, first)
-    bend_of_scale = lanes_of(bend, 0)
+    luminosity = lanes_of(point.luminosity, m)
+    slope, pull = luminosity * lanes_of(local, 0), lanes_of(memory.z, first) - lanes_of(point.centre, first)
     put_lanes(gradient, first, where_above(sigma, 0.0, over * pull + slope, pull))
-    put_lanes(hessian, first * total + first, where_above(sigma, 0.0, weight + bend_of_scale, 1.0))
-    for j in range(1, own):
-        line = (first + j) * total + first
-        put_lanes(gradient, first + j, lanes_of(gradient, first + j) + lanes_of(local, j))
-        put_lanes(hessian, line, where_above(sigma, 0.0, lanes_of(bend, j * own), 0.0))
-        for k in range(1, j + 1):
-            put_lanes(hessian, line + k, lanes_of(hessian, line + k) + lanes_of(bend, j * own + k))
+    for j in range(1, members.at[m + 1, AT_NUISANCES] - first):
+        put_lanes(gradient, first + j, lanes_of(gradient, first + j) + luminosity * lanes_of(local, j))
+    shared = members.at[0, AT_NUISANCES]
     for f in range(shared):
         change = lanes_of(point.common, m * shared + f)
         in_common = where_above(sigma, 0.0, 0.0 - change * over * pull, change * slope)
         put_lanes(gradient, f, lanes_of(gradient, f) + in_common)
+
+
+@inner
+def add_hessian(m, members, point, memory):
+    """Add a member's Hessian to that in all parameters, see `add_gradient`."""
+    hessian, total, bend = memory.hessian, memory.z.shape[0], memory.local_hessian
+    first, last = members.at[m, AT_NUISANCES], members.at[m + 1, AT_NUISANCES]
+    own, shared, sigma = last - first, members.at[0, AT_NUISANCES], lanes_of(point.sigma, m)
+    over = where_above(sigma, 0.0, 1.0 / sigma, 0.0)
+    weight, luminosity = over * over, lanes_of(point.luminosity, m)
+    bend_of_scale = luminosity * lanes_of(bend, 0)
+    put_lanes(hessian, first * total + first, where_above(sigma, 0.0, weight + bend_of_scale, 1.0))
+    for j in range(1, own):
+        line = (first + j) * total + first
+        put_lanes(hessian, line, where_above(sigma, 0.0, luminosity * lanes_of(bend, j * own), 0.0))
+        for k in range(1, j + 1):
+            put_lanes(hessian, line + k, lanes_of(hessian, line + k) + luminosity * lanes_of(bend, j * own + k))
+    for f in range(shared):
+        change = lanes_of(point.common, m * shared + f)
         for g in range(f + 1):
             both = change * lanes_of(point.common, m * shared + g) * where_above(sigma, 0.0, weight, bend_of_scale)
             put_lanes(hessian, f * total + g, lanes_of(hessian, f * total + g) + both)
         put_lanes(hessian, first * total + f, where_above(sigma, 0.0, 0.0 - change * weight, 0.0))
         for j in range(1, own):
-            mixed = where_above(sigma, 0.0, 0.0, change * lanes_of(bend, j * own))
+            mixed = where_above(sigma, 0.0, 0.0, change * (luminosity * lanes_of(bend, j * own)))
             put_lanes(hessian, (first + j) * total + f, mixed)
 
 
@@ -391,66 +426,67 @@ def scale_of_gaussian(n, members, point, z):
 
 
 @inner
-def put_all_weights(members, point, memory):
-    """What half of chi2 weighs each bin with, where the nuisances are; see `put_weights`."""
-    for m in range(members.sizes.shape[0]):
-        bins = part_of(members, m, AT_BINS)
-        inverse, excess, weight = memory.inverse[bins], memory.excess[bins], memory.weight[bins]
-        put_weights(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m), inverse, excess, weight)
-
-
-@inner
-def put_newton(members, point, memory):
-    """Gradient and Hessian of half of chi2 in all parameters, where the nuisances are; their arrays are overwritten."""
-    total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
-    put_all_weights(members, point, memory)
-    for j in range(total):
+def put_all_gradients(members, point, memory):
+    """Gradient of half of chi2 in all parameters, where the nuisances are."""
+    shared = members.at[0, AT_NUISANCES]
+    for j in range(memory.z.shape[0]):
         put_lanes(memory.gradient, j, lanes_of(memory.z, j) - lanes_of(point.centre, j))
-        for k in range(j + 1):
-            put_lanes(memory.hessian, j * total + k, 1.0 if j == k else 0.0)
     for m in range(members.sizes.shape[0]):
-        bins, products = part_of(members, m, AT_BINS), part_of(members, m, AT_PRODUCTS)
-        put_local(
+        put_gradient(
             memory.signals[part_of(members, m, AT_SIGNALS)],
             members.sizes[m, ARRIVALS],
             members.effects[part_of(members, m, AT_EFFECTS)],
-            members.products[products],
             members.sizes[m, EFFECTS],
-            memory.excess[bins],
+            memory.excess[part_of(members, m, AT_BINS)],
+            memory.sums,
+            memory.local,
+        )
+        add_gradient(m, members, point, memory)
+    for n in range(point.parabolas.shape[0] // PARABOLA):
+        u, at, first = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA, members.sizes.shape[0] + n
+        by_u = 0.5 * lanes_of(point.parabolas, at + 1) + u * lanes_of(point.parabolas, at + 2)
+        for f in range(shared):
+            change = lanes_of(point.common, first * shared + f)
+            put_lanes(memory.gradient, f, lanes_of(memory.gradient, f) + change * by_u)
+
+
+@inner
+def put_all_hessians(members, point, memory):
+    """Hessian of half of chi2 in all parameters, where the nuisances are."""
+    total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
+    for j in range(total):
+        for k in range(j + 1):
+            put_lanes(memory.hessian, j * total + k, 1.0 if j == k else 0.0)
+    for m in range(members.sizes.shape[0]):
+        bins = part_of(members, m, AT_BINS)
+        put_hessian(
+            memory.signals[part_of(members, m, AT_SIGNALS)],
+            members.sizes[m, ARRIVALS],
+            members.effects[part_of(members, m, AT_EFFECTS)],
+            members.products[part_of(members, m, AT_PRODUCTS)],
+            members.sizes[m, EFFECTS],
             memory.weight[bins],
             memory.weighted[: bins.stop - bins.start],
             memory.sums,
-            memory.local_gradient,
             memory.local_hessian,
         )
-        add_local(m, members, point, memory)
+        add_hessian(m, members, point, memory)
     for n in range(point.parabolas.shape[0] // PARABOLA):
-        u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
-        linear, square = lanes_of(point.parabolas, at + 1), lanes_of(point.parabolas, at + 2)
+        square, first = lanes_of(point.parabolas, n * PARABOLA + 2), members.sizes.shape[0] + n
         for f in range(shared):
-            first = (members.sizes.shape[0] + n) * shared
-            change = lanes_of(point.common, first + f)
-            put_lanes(memory.gradient, f, lanes_of(memory.gradient, f) + change * (0.5 * linear + u * square))
+            change = lanes_of(point.common, first * shared + f)
             for g in range(f + 1):
-                both = change * lanes_of(point.common, first + g) * square
+                both = change * lanes_of(point.common, first * shared + g) * square
                 put_lanes(memory.hessian, f * total + g, lanes_of(memory.hessian, f * total + g) + both)
 
 
 @inner
 def put_step(members, point, memory):
-    """Newton's step of all nuisances and scales; the Hessian is replaced by its Cholesky factor.
-
-    Returns
-    -------
-    lanes
-        The decrement: by how much half of chi2 would fall, twice, if it were a parabola.
-    """
+    """Newton's step of all nuisances and scales; the Hessian is replaced by its Cholesky factor."""
     total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
     factorise(memory.hessian, total)
     put_solution(memory.hessian, memory.gradient, memory.step)
-    decrement = spread(0.0)
     for j in range(total):
-        decrement += lanes_of(memory.step, j) * lanes_of(memory.gradient, j)
         put_lanes(memory.step, j, 0.0 - lanes_of(memory.step, j))
     for m in range(members.sizes.shape[0]):
         first, sigma, in_common = members.at[m, AT_NUISANCES], lanes_of(point.sigma, m), spread(0.0)
@@ -459,7 +495,13 @@ def put_step(members, point, memory):
         by_scale = lanes_of(memory.step, first)
         put_lanes(memory.scale_step, m, where_above(sigma, 0.0, by_scale, in_common))
         put_lanes(memory.step, first, where_above(sigma, 0.0, (by_scale - in_common) / sigma, by_scale))
-    return decrement
+
+
+@inner
+def square_by_hessian(factor, right, out):
+    """right H^-1 right of lanes, with the Cholesky factors of H; out, of the length of right, is overwritten."""
+    put_forward(factor, right, out)
+    return product_of(out, out, 0)
 
 
 @inner
@@ -494,42 +536,52 @@ def move(members, memory, moving):
         By how much of itself what is expected in a bin would change with the whole step, at most; and how much of it
         was gone.
     """
-    possible, fall, change = put_next(members, memory, moving)
-    length = moving
+    least, most = put_next(members, memory, moving)
+    fall, rise, length = 1.0 - least, most - 1.0, moving
     if largest(fall) > SHORT:
         length = where_above(fall, SHORT, moving / (1.0 + fall), moving)
         shortest = SHORTEST * length
-        possible, _, _ = put_next(members, memory, length)
-        while largest(where_above(possible, 0.0, 0.0, length)) > 0.0:
-            length = where_above(possible, 0.0, length, 0.25 * length)
+        least, _ = put_next(members, memory, length)
+        while largest(where_above(least, 0.0, 0.0, length)) > 0.0:
+            length = where_above(least, 0.0, length, 0.25 * length)
             length = where_above(length, shortest, length, 0.0)
-            possible, _, _ = put_next(members, memory, length)
+            least, _ = put_next(members, memory, length)
     for j in range(memory.z.shape[0]):
         put_lanes(memory.z, j, lanes_of(memory.next_z, j))
     for m in range(members.sizes.shape[0]):
         put_lanes(memory.scale, m, lanes_of(memory.next_scale, m))
-    return change, length
+    return where_above(fall, rise, fall, rise), length
 
 
 @inner
 def minimise(members, point, origin, memory):
     """Find the nuisances at which chi2 is smallest, from the origin on.
 
+    After each step chi2 is above its minimum by the gradient's square, measured by the Hessian's inverse.  The Hessian
+    is that before the step, so this is known up to the part by which the step changed what is expected.  The search
+    ends where that is little enough, and where the nuisances are is told by chi2's own size.
+
     Returns
     -------
-    lanes
+    possible : lanes
         1 where there are such nuisances; 0 where nothing is expected in a bin that has data.
+    left : lanes
+        By how much chi2 is above its minimum where the search ends.
     """
-    possible = start(members, point, origin, memory)
+    possible, left = start(members, point, origin, memory), spread(0.0)
+    put_all_gradients(members, point, memory)
     moving = possible
     for _ in range(MOST_STEPS):
         if not largest(moving) > 0.0:
             break
-        put_newton(members, point, memory)
-        decrement = put_step(members, point, memory)
+        put_all_hessians(members, point, memory)
+        put_step(members, point, memory)
         change, length = move(members, memory, moving)
-        moving = where_above(decrement * change * change, TOLERANCE, where_above(length, 0.0, moving, 0.0), 0.0)
-    return possible
+        put_all_gradients(members, point, memory)
+        above = square_by_hessian(memory.hessian, memory.gradient, memory.next_z)
+        left = where_above(moving, 0.0, where_above(length, 0.0, above, 0.0), left)
+        moving = where_above(left * change, TOLERANCE, where_above(length, 0.0, moving, 0.0), 0.0)
+    return possible, left
 
 
 @inner
@@ -563,17 +615,16 @@ def derivatives_at(members, point, possible, memory):
     -------
     slope, curvature : lanes
     """
-    put_newton(members, point, memory)
+    put_all_hessians(members, point, memory)
     put_step(members, point, memory)
     move(members, memory, possible)
-    put_all_weights(members, point, memory)
     total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
     mixed, first, second = memory.next_z, spread(0.0), spread(0.0)
     for j in range(total):
         put_lanes(mixed, j, 0.0)
     for m in range(members.sizes.shape[0]):
         bins, own, sigma = part_of(members, m, AT_BINS), part_of(members, m, AT_NUISANCES), lanes_of(point.sigma, m)
-        at, local = members.at[m, AT_NUISANCES], memory.local_gradient[: own.stop - own.start]
+        at, local = members.at[m, AT_NUISANCES], memory.local[: own.stop - own.start]
         signals = part_of(members, m, AT_SIGNALS)
         one, two = put_slopes(
             memory.slopes[signals],
@@ -589,14 +640,15 @@ def derivatives_at(members, point, possible, memory):
             memory.sums,
             local,
         )
-        first, second = first + one, second + two
-        by_scale = lanes_of(local, 0)
+        luminosity = lanes_of(point.luminosity, m)
+        first, second = first + luminosity * one, second + luminosity * two
+        by_scale = luminosity * lanes_of(local, 0)
         for f in range(shared):
             in_common = where_above(sigma, 0.0, 0.0, lanes_of(point.common, m * shared + f) * by_scale)
             put_lanes(mixed, f, lanes_of(mixed, f) + in_common)
         put_lanes(mixed, at, where_above(sigma, 0.0, by_scale, 0.0))
         for j in range(1, local.shape[0]):
-            put_lanes(mixed, at + j, lanes_of(local, j))
+            put_lanes(mixed, at + j, luminosity * lanes_of(local, j))
     for n in range(point.parabolas.shape[0] // PARABOLA):
         u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
         slope0, slope1, slope2 = (
@@ -615,11 +667,7 @@ def derivatives_at(members, point, possible, memory):
         for f in range(shared):
             change = lanes_of(point.common, (members.sizes.shape[0] + n) * shared + f)
             put_lanes(mixed, f, lanes_of(mixed, f) + change * by_u)
-    put_forward(memory.hessian, mixed, mixed)
-    followed = spread(0.0)
-    for j in range(total):
-        followed += lanes_of(mixed, j) * lanes_of(mixed, j)
-    return 2.0 * first, 2.0 * (second - followed)
+    return 2.0 * first, 2.0 * (second - square_by_hessian(memory.hessian, mixed, mixed))
 
 
 @inner
@@ -650,7 +698,7 @@ def put_point(settings, others, row, x, centre, chosen, first, point):
 
 
 @inner
-def put_data(data, chosen, first, memory):
+def put_data(members, data, chosen, first, memory):
     """Put the data of points from the first on side by side; parameters are those of `profiles`."""
     for lane in range(LANES):
         own = data[chosen[min(first + lane, chosen.size - 1)]]
@@ -659,6 +707,23 @@ def put_data(data, chosen, first, memory):
     for b in range(data.shape[1]):
         counted = lanes_of(memory.data, b)
         put_lanes(memory.over_data, b, 1.0 / where_above(counted, 0.0, counted, 1.0))
+    for m in range(members.sizes.shape[0]):
+        bins = part_of(members, m, AT_BINS)
+        put_lanes(memory.counted, m, total_of(memory.data, bins.start, bins.stop - bins.start))
+
+
+@inner
+def put_beside(members, origin, memory):
+    """Put the events of each member that are expected beside its signal and its shapes, at the origin."""
+    for m in range(members.sizes.shape[0]):
+        bins, effects = part_of(members, m, AT_BINS), members.effects[part_of(members, m, AT_EFFECTS)]
+        first, total = members.at[m, AT_NUISANCES] + members.sizes[m, ARRIVALS], 0.0
+        columns = columns_for(members.sizes[m, EFFECTS])
+        for b in range(bins.stop - bins.start):
+            total += members.background[bins.start + b]
+            for j in range(members.sizes[m, EFFECTS]):
+                total += origin[first + j] * effects[b * columns + j]
+        memory.beside[m] = total
 
 
 @Kernel
@@ -722,15 +787,16 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, or
         centre=empty_lanes(total),
     )
     found = empty_lanes(NUISANCES)
+    put_beside(members, origin, memory)
     for piece in range(start, stop):
         first = piece * LANES
         put_point(settings, others, row, x, centre, chosen, first, point)
         if piece == start or data.shape[0] > 1:
-            put_data(data, chosen, first, memory)
+            put_data(members, data, chosen, first, memory)
         put_all_signals(members, change, row, x, first, orders, memory)
-        possible = minimise(members, point, origin, memory)
+        possible, left = minimise(members, point, origin, memory)
         chi2, less = chi2_at(members, point, memory)
-        put_lanes(found, CHI2, chi2)
+        put_lanes(found, CHI2, chi2 - left)
         if orders > 1:
             slope, curvature = derivatives_at(members, point, possible, memory)
             put_lanes(found, SLOPE, slope)
