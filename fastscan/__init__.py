@@ -19,8 +19,8 @@ stands above it:
 
     errors
     typing
-    kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  poisson
-                  blocks  ladders  roots  crossings
+    kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  members
+                  newton  poisson  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra

@@ -153,21 +153,21 @@ class Points:
 def general(place: Path) -> Iterator[Calls]:
     points = Points.along_columns()
     some = points.counted.signals[:FEW]
-    pass #pass #pass #points.check(np.array([points.by(minimised, signal) for signal in some]))
+    points.check(np.array([points.by(minimised, signal) for signal in some]))
     yield lambda: points.counted.chi2(False), lambda: [points.by(minimised, signal) for signal in some]
 
 
 @pair("the same / NumPy, batched Newton", at_least=8, since="wings")
 def in_numpy(place: Path) -> Iterator[Calls]:
     points = Points.along_columns()
-    pass #pass #pass #points.check(points.by(batched, points.counted.signals))
+    points.check(points.by(batched, points.counted.signals))
     yield lambda: points.counted.chi2(False), lambda: points.by(batched, points.counted.signals)
 
 
 @pair("the same / plain numba, point by point", at_least=6, since="wings")
 def point_by_point(place: Path) -> Iterator[Calls]:
     points = Points.along_columns()
-    pass #pass #pass #points.check(points.by(newton_everywhere, points.counted.signals))
+    points.check(points.by(newton_everywhere, points.counted.signals))
     yield lambda: points.counted.chi2(False), lambda: points.by(newton_everywhere, points.counted.signals)
 
 

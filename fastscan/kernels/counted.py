@@ -19,64 +19,60 @@ TOGETHER = 3  # sums that `put_sums` has in registers at once, or twice as many;
 
 
 @inner
-def put_polynomials(change, x, lane, order, out):
-    """Change of each feature from its Standard Model value at a strength, or a derivative of it in x, in a lane.
-
-    Parameters
-    ----------
-    change : float64 (features, 3)
-        As a polynomial in x, lowest power first.
-    x : float64
-    lane : int
-    order : int
-        Of the derivative: 0, 1 or 2.
-    out : float64 (features or more, LANES)
-        Its lane is overwritten.
-    """
-    for f in range(change.shape[0]):
-        c1, c2 = change[f, 1], change[f, 2]
-        if order == 0:
-            out[f, lane] = change[f, 0] + x * (c1 + x * c2)
-        else:
-            out[f, lane] = c1 + 2.0 * x * c2 if order == 1 else 2.0 * c2
+def derivative(change, f, x, order):
+    """Change of a feature, a polynomial in x, or its first or second derivative; x is lanes or a number."""
+    if order == 0:
+        return change[f, 0] + x * (change[f, 1] + x * change[f, 2])
+    if order == 1:
+        return change[f, 1] + 2.0 * x * change[f, 2]
+    return 0.0 * x + 2.0 * change[f, 2]
 
 
 @inner
-def put_energies(rates, rows, polynomials, order, out):
+def put_energies(rates, change, rows, x, order, polynomials, out):
     """Signal events of each neutrino in each bin of energy, or a derivative of them in x.
 
-    Where all lanes have the same row, which is read once, nothing but the time differs.
+    Where all lanes have the same row, it is read once for all of them, and the same is computed.
 
     Parameters
     ----------
-    rates : float64 (rows, 1 + features, energies of all neutrinos)
+    rates : float64 (1 or rows, 1 + features, energies of all neutrinos)
         The Standard Model's events, then those per unit of each feature.
+    change : float64 (rows, features or more, 3)
+        Change of each feature from its Standard Model value as a polynomial in x, lowest power first.
     rows : intp (LANES,)
         The row of each lane.
-    polynomials : float64 (features or more, LANES)
-        See `put_polynomials`.
+    x : float64 (1, LANES)
     order : int
-        Of the derivative, of which the Standard Model has none.
+        Of the derivative: 0, 1 or 2.
+    polynomials : float64 (features, LANES)
+        Scratch memory.
     out : float64 (energies of all neutrinos, LANES)
         Overwritten.
     """
-    _, terms, energies = rates.shape
-    same, flat, row = True, rates.reshape(-1), rows[0]
-    for lane in range(LANES):
-        same = same and rows[lane] == row
-    for i in range(energies):
-        if same:
-            at = row * terms * energies + i
-            total = spread(number_at(flat, at) if order == 0 else 0.0)
+    shapes, terms, energies = rates.shape
+    same, flat = True, rates.reshape(-1)
+    for lane in range(1, LANES):
+        same = same and rows[lane] == rows[0]
+    if same:
+        own, at = change[rows[0]], rows[0] * terms * energies if shapes > 1 else 0
+        for f in range(terms - 1):
+            put_lanes(polynomials, f, derivative(own, f, lanes_of(x, 0), order))
+        for i in range(energies):
+            total = spread(number_at(flat, at + i) if order == 0 else 0.0)
             for f in range(terms - 1):
-                total += number_at(flat, at + (1 + f) * energies) * lanes_of(polynomials, f)
+                total += number_at(flat, at + (1 + f) * energies + i) * lanes_of(polynomials, f)
             put_lanes(out, i, total)
-        else:
-            for lane in range(LANES):
-                own = rates[rows[lane], 0, i] if order == 0 else 0.0
-                for f in range(terms - 1):
-                    own += rates[rows[lane], 1 + f, i] * polynomials[f, lane]
-                out[i, lane] = own
+        return
+    for lane in range(LANES):
+        own, at = change[rows[lane]], rows[lane] * terms * energies if shapes > 1 else 0
+        for f in range(terms - 1):
+            polynomials[f, lane] = derivative(own, f, x[0, lane], order)
+        for i in range(energies):
+            total = number_at(flat, at + i) if order == 0 else 0.0
+            for f in range(terms - 1):
+                total += number_at(flat, at + (1 + f) * energies + i) * polynomials[f, lane]
+            out[i, lane] = total
 
 
 @inner
@@ -116,14 +112,8 @@ def put_pairs_of_groups(weights, table, columns, out):
     """`put_sums` of as many columns as are pairs of groups, the number of which is returned."""
     paired = columns // (2 * TOGETHER) * (2 * TOGETHER)
     for k in range(0, paired, 2 * TOGETHER):
-        one, two, three, four, five, six = (
-            spread(0.0),
-            spread(0.0),
-            spread(0.0),
-            spread(0.0),
-            spread(0.0),
-            spread(0.0),
-        )
+        one, two, three = spread(0.0), spread(0.0), spread(0.0)
+        four, five, six = spread(0.0), spread(0.0), spread(0.0)
         for b in range(weights.shape[0]):
             weight, at = lanes_of(weights, b), b * columns + k
             one = fma(weight, number_at(table, at), one)
@@ -293,6 +283,15 @@ def product_of(one, other, first):
 
 
 @inner
+def total_of(lines, first, number):
+    """The sum of some lines, from a first on."""
+    total = spread(0.0)
+    for b in range(first, first + number):
+        total += lanes_of(lines, b)
+    return total
+
+
+@inner
 def chi2_of(expected, data, over_data, luminosity):
     """chi2 without the nuisances' own, and 1 where less than nothing is expected in a bin without data, else 0.
 
@@ -344,12 +343,3 @@ def put_slopes(slopes, bends, signals, shapes, effects, scale, z, excess, weight
     for j in range(mixed.shape[0] - shapes):
         put_lanes(mixed, shapes + j, lanes_of(sums, j))
     return first, second
-
-
-@inner
-def total_of(lines, first, number):
-    """The sum of some lines, from a first on."""
-    total = spread(0.0)
-    for b in range(first, first + number):
-        total += lanes_of(lines, b)
-    return total
