@@ -35,7 +35,8 @@ stands above it:
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  from_cube  planes  contours  answers  shown  fits
-    outputs       figures  guides  overlays  plots  spectrum  fitted  terminal  citations
+    outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  terminal
+                  citations
     paper         table3  paper_figures  report  paper
     commands      signals  completion  options  cli
     __main__

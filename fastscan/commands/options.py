@@ -289,6 +289,7 @@ plane_dof = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+hepdata = click.option("--hepdata", type=click.Path(), metavar="DIR", help="Also write a submission to HEPData there.")
 group = click.option(
     "--group",
     "groups",
