@@ -21,8 +21,8 @@ stands above it:
 
     errors
     typing
-    kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  poisson
-                  blocks  ladders  roots  crossings
+    kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  members
+                  newton  poisson  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
@@ -41,8 +41,7 @@ stands above it:
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
-    outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted
-                  terminal  citations
+    outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  terminal
                   citations
     paper         table3  paper_figures  report  paper
     survey        recipe  limits  published  tables  survey_figures  report  survey

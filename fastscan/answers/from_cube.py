@@ -322,7 +322,7 @@ def _found_limits(
     """The record of each column, once the crossings are found."""
     cube = selection.cube
     strength = cube.interaction.strength
-    crossings = selection.crossings(delta, stored_in if asked.stored else None)
+    crossings = selection.crossings(delta, None if asked.toys and not asked.stored else stored_in)
     asymptotic, found = crossings, limits_of(crossings, strength)
     if asked.toys is not None and stored_in is not None:
         by_toys = selection.toy_crossings(delta, asked.cl, stored_in)

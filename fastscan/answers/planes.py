@@ -398,7 +398,9 @@ def plane_of(
             raise LimitError(f"{cube.name}: say at which {axis.name}, or minimise over it")
     dof = dof_of(cube, shown, cube.toys.dof if asked.toys and cube.toys else asked.dof)
     over_rows = set(cube.rows) & set(axes.minimise) or (set(cube.rows) & set(shown) and dof > 1)
-    plane = Plane(cube, x, y, held, bool(over_rows), asked.cl, dof, stored_in if asked.stored else None)
+    plane = Plane(
+        cube, x, y, held, bool(over_rows), asked.cl, dof, None if asked.toys and not asked.stored else stored_in
+    )
     return plane.with_toys(stored_in) if asked.toys and stored_in is not None else plane
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from fastscan.errors import InputError, warn
 from fastscan.interactions.interaction import Strength
+from fastscan.kernels.squares import derivatives
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
@@ -36,6 +37,7 @@ LEVELS = (0.5, 0.8, 1.0, 1.3)  # of the asymptotic t_c, among which t_c mostly i
 HOPELESS = 4.0  # of the same: a point with a larger t is rejected without toys
 ROUNDS = 3  # of toys in each bracket around a limit
 ADDED = 2  # rounds in which rungs are added where a limit may hide between two
+CERTAIN = 3.0  # errors of t_c by which t must differ from it, for a rung to be an end of a bracket
 NEAREST = 1e-3  # distance of rungs along u = arsinh(x / scale), below which one is enough
 HALVINGS = 50  # of a bracket along u
 
@@ -89,7 +91,8 @@ def lowest_of(columns: Columns, strength: Strength) -> Array:
     if isinstance(columns, GaussianColumns):
         seen = [number for number, sums in enumerate(columns.sums) if sums.any()]
         if len(seen) == 1 and not columns.sums[seen[0], :, 1].any():
-            return _lowest_of_one_bin(columns, seen[0], strength.signed)
+            with np.errstate(divide="ignore", invalid="ignore"):  # at infinity, where nothing grows or errs
+                return _lowest_of_one_bin(columns, seen[0], strength.signed)
     return infimum(columns, strength.largest_x, strength.signed)
 
 
@@ -99,24 +102,28 @@ def _lowest_of_one_bin(columns: GaussianColumns, member: int, signed: bool) -> A
     Along m it falls to 0 at n and rises from there, until it falls once more on the other side of 0.  So the infimum is
     0 where d changes its sign, and else where the range of m ends: where the parabola turns, at x = 0, at infinity.
     """
-    of_d, of_m = (columns.sums[member, columns.row, which, :3] for which in (0, 2))
+    sums = columns.sums[member, columns.row]
+    c0, c1, c2 = sums[:, 0, :3].T  # d, but for its sign
     noise, variance = columns.noise[member], columns.variance[member]
-    curved = of_d[:, 2] != 0
-    vertex = np.where(curved, -of_d[:, 1], 0.0) / np.where(curved, 2 * of_d[:, 2], 1.0)
-    ends = [vertex] if signed else [np.zeros(len(of_d)), np.maximum(vertex, 0.0)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        leading = np.where(curved, of_d[:, 2], of_d[:, 1])
-        last = np.where(curved, of_m[:, 2], of_m[:, 1])
-        values, signs = [np.where(leading != 0, leading**2 / (variance * last**2), np.inf)], [np.sign(leading)]
-        if signed:  # a straight line goes to both sides
-            signs.append(np.where(curved, signs[0], -signs[0]))
-    for x in ends:
-        d, m = ((own * np.stack([np.ones_like(x), x, x * x], axis=1)).sum(axis=1) for own in (of_d, of_m))
-        values.append(d * d / (noise + variance * m * m))
-        signs.append(np.sign(d))
-    signs = [np.where(each == 0, 0.0, each) for each in signs]
-    least, most = np.min(signs, axis=0), np.max(signs, axis=0)
-    return np.where(least * most < 0, 0.0, np.min(values, axis=0))
+    curved = c2 != 0
+    vertex = np.where(curved, -c1, 0.0) / np.where(curved, 2 * c2, 1.0)
+    leading = np.where(curved, c2, c1)
+    values, signs = [_at_infinity(sums[:, 0], curved) / (variance * _at_infinity(sums[:, 2], curved))], [leading]
+    if signed:  # a straight line goes to both sides
+        signs.append(np.where(curved, leading, -leading))
+    for x in [vertex] if signed else [np.zeros_like(vertex), np.maximum(vertex, 0.0)]:
+        s_dd, s_mm = (derivatives(sums[:, which], x)[0] for which in (0, 2))
+        values.append(s_dd / (noise + variance * s_mm))
+        signs.append(c0 + x * (c1 + x * c2))
+    changes = (np.min(signs, axis=0) < 0) & (np.max(signs, axis=0) > 0)
+    return np.where(changes, 0.0, np.fmin.reduce(values))
+
+
+def _at_infinity(sums: Array, curved: BoolArray) -> Array:
+    """The coefficients of x^4 in sums of squares, or those of x^2 where there are none."""
+    _, c1, c2, c3, c4, c5 = sums.T
+    found: Array = np.where(curved, c2**2 + c4**2 + c5, c1**2 + c3**2)
+    return found
 
 
 def thrown_at(truth: Truth, strength: Strength, toys: int, seed: int, *place: int, rows: Sequence[Truth] = ()) -> Array:
@@ -333,7 +340,11 @@ class _Search:
                 for pair in ((u, more), (t, self.t(more)), (t_c, found[0]), (error, found[1]))
             )
         accepted = t <= t_c
-        at_zero = bool(accepted[np.searchsorted(u, 0.0)])
+        zero = int(np.searchsorted(u, 0.0))
+        at_zero = bool(accepted[zero])
+        certain = np.abs(t - t_c) > CERTAIN * error
+        certain[[0, zero, u.size - 1]] = True
+        u, t_c, accepted = u[certain], t_c[certain], accepted[certain]
         low = np.flatnonzero(accepted[1:] != accepted[:-1])
         place, errors = self._refined(u, t_c, low, accepted)
         order = np.argsort(-place)

@@ -31,6 +31,7 @@ from fastscan.typing import Array, BoolArray
 
 MOST_TOYS, LARGEST_SEED = 10_000_000, 2**53
 SHIFT = 1e-3  # of a Monte-Carlo error, over which its effect on what a bound is quoted on is taken as linear
+SAME = 1e-9  # relative difference of a crossing and of the bound that it is
 SMALLEST_DELTA = 1e-9  # of a Delta chi2 that a crossing can be found of
 HEAVIEST_GEV = 20000.0  # the default upper end of the masses that `intervals` searches
 Status = NDArray[np.str_]
@@ -114,24 +115,26 @@ def limits_in(
 def toy_limits_of(found: ToyCrossings, asymptotic: Crossings, strength: Strength) -> Limits:
     """As `limits_of`, with errors, and with the limits without toys."""
     limits, without = limits_of(found.crossings, strength), limits_of(asymptotic, strength)
-    return replace(limits, errors=_errors(found, strength), asymptotic=without)
+    return replace(limits, errors=_errors(found, limits, strength), asymptotic=without)
 
 
-def _errors(found: ToyCrossings, strength: Strength) -> Limits:
-    """The Monte-Carlo errors of limits, in their own places."""
-    crossings = found.crossings
-    low, high = (
-        limits_of(replace(crossings, x=crossings.x + shift * found.error), strength) for shift in (-SHIFT, SHIFT)
-    )
+def _errors(found: ToyCrossings, limits: Limits, strength: Strength) -> Limits:
+    """The Monte-Carlo errors of limits, in their own places; nan of an end that is none of the crossings."""
+    x, column = found.crossings.x, found.crossings.column
+    values = strength.from_x(x)
+    errors = np.abs(strength.from_x(x + SHIFT * found.error) - values) / SHIFT
 
-    def between(one: ArrayLike, other: ArrayLike) -> Array:
-        with np.errstate(invalid="ignore"):  # of open ends
-            error: Array = np.abs(np.subtract(one, other)) / (2 * SHIFT)
-        return np.where(np.isfinite(one), error, np.nan)
+    def of(ends: ArrayLike, number: int) -> Array:
+        own = column == number
+        near = np.abs(np.atleast_1d(ends)[:, None] - values[own]) <= SAME * np.abs(values[own])
+        return np.array([errors[own][each][0] if each.any() else np.nan for each in near])
 
-    pairs = zip(low.intervals, high.intervals, strict=True)
-    ends = [[tuple(between(*each).tolist()) for each in zip(one, other, strict=True)] for one, other in pairs]
-    return Limits(between(low.bounds, high.bounds), low.status, ends)
+    intervals = [
+        [(low, high) for low, high in (of(each, number).tolist() for each in own)]
+        for number, own in enumerate(limits.intervals)
+    ]
+    bounds = [of(each, number) for number, each in enumerate(limits.bounds)]
+    return Limits(np.array(bounds).reshape(limits.bounds.shape), limits.status, intervals)
 
 
 def toys_of(method: str, toys: int | None, seed: int | None) -> Toys | None:
