@@ -36,9 +36,6 @@ stands above it:
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
                   compared  toys  expected  coverage  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
-    limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
-                  compared  toys  expected  coverage  sampling
-    stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
     outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  terminal
