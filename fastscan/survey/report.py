@@ -137,7 +137,7 @@ def _question(asked: Question, records: Sequence[Record], shown: Shown | None) -
 def _download(asked: Question, records: Sequence[Record]) -> list[Download]:
     return [
         download(name, csv_files.text(asked.title, keys, rows), len(rows))
-        for name, (keys, rows) in tables.by_keys(asked.name, records).items()
+        for name, (keys, rows) in tables.by_strength(asked.name, records).items()
     ]
 
 

@@ -112,13 +112,14 @@ def run(
 
 def _require_own(place: Path, asked: Sequence[Question]) -> None:
     """Refuse a directory with files of the survey's names that the survey hasn't written."""
-    pictures = [
-        f"{name}.{end}" for name in ("summary", *(each.name for each in asked)) for end in ("png", "pdf", "csv")
-    ]
-    for name in (*TEXTS, REPORT, *pictures):
-        with writable(place, OutputError):
-            alone = (place / name).exists() and not (place / STORE).exists()
-        if alone:
+    with writable(place, OutputError):
+        if not place.exists() or (place / STORE).exists():
+            return
+        there = sorted(path.name for path in place.iterdir())
+    own = ("summary", *(each.name for each in asked))
+    for name in there:
+        stem, _, end = name.rpartition(".")
+        if name in (*TEXTS, REPORT) or (end in ("png", "pdf", "csv") and stem.startswith(own)):
             raise OutputError(f"{place / name} is there without {STORE}; it is left as it is")
 
 
@@ -137,13 +138,13 @@ def _limits(place: Path, asked: Question, cubes: Sequence[Cube], expected: Bands
     """The limits of a question, which are written as CSV too."""
     tell(f"{asked.title}: limits")
     records = all_records(cubes, expected)
-    for name, (keys, rows) in tables.by_keys(asked.name, records).items():
+    for name, (keys, rows) in tables.by_strength(asked.name, records).items():
         _write(place / f"{name}.csv", csv_files.text(asked.title, keys, rows))
     return records
 
 
 def _csv_names(asked: Question, records: Sequence[Record]) -> list[str]:
-    return [f"{name}.csv" for name in tables.by_keys(asked.name, records)]
+    return [f"{name}.csv" for name in tables.by_strength(asked.name, records)]
 
 
 def _draw(

@@ -64,7 +64,7 @@ OTHERS = "0.45"  # grey of what others have published
 ISLAND: dict[str, Any] = {"hatch": "//////", "facecolor": "none", "linewidth": 0.5}
 MASS = View("mass", "mass_mev", "$M$ [MeV]", "log")
 BEYOND = 50.0  # times the lower end of an interval is drawn of one that is open
-JUMP = 2.0  # factor by which the ends of an island change at most from one mass to the next
+JUMP = 1.5  # factor by which the ends of an island change more than the mass at most, from one mass to the next
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,8 +208,10 @@ def islands(rows: Sequence[Record]) -> Iterator[tuple[list[float], list[float], 
 
 
 def _continues(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two intervals at neighbouring masses are of one island: their ends differ no more than they would."""
-    return all(1 / JUMP < before / after < JUMP for before, after in zip(one, other, strict=True))
+    """Whether two intervals at neighbouring masses are of one island: its ends change no more than the mass does."""
+    (before, *ends), (after, *others) = one, other
+    most = JUMP * after / before
+    return all(1 / most < low / high < most for low, high in zip(ends, others, strict=True))
 
 
 def _columns(piece: Sequence[tuple[float, float, float]]) -> tuple[list[float], list[float], list[float]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from fastscan.answers.records import csv_text
+from fastscan.interactions.parameters import M_ZPRIME
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, level_text
 from fastscan.survey.published import HOW, METHOD, Entry
 from fastscan.survey.recipe import COMBINED, data_sets, label
@@ -205,10 +206,10 @@ def as_json(records: Mapping[str, Sequence[Record]], entries: Sequence[Entry]) -
     return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
-def by_keys(name: str, records: Sequence[Record]) -> dict[str, tuple[list[str], list[Record]]]:
-    """Records by the name of the file that has all records of the same keys: limits on one thing each."""
-    groups: dict[tuple[str, ...], list[Record]] = {}
+def by_strength(name: str, records: Sequence[Record]) -> dict[str, tuple[list[str], list[Record]]]:
+    """The keys and the records of the limits on each strength, by the name of their file."""
+    groups: dict[str, list[Record]] = {}
     for record in records:
-        groups.setdefault(tuple(record), []).append(record)
-    names = [name if len(groups) == 1 else f"{name}-{rows[0].get('limit_on', 'm_zprime')}" for rows in groups.values()]
-    return {each: (list(keys), rows) for each, (keys, rows) in zip(names, groups.items(), strict=True)}
+        groups.setdefault(record.get("limit_on", M_ZPRIME.name), []).append(record)
+    names = [name if len(groups) == 1 else f"{name}-{strength}" for strength in groups]
+    return {each: (list(rows[0]), rows) for each, rows in zip(names, groups.values(), strict=True)}
