@@ -41,7 +41,7 @@ stands above it:
     outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  terminal
                   citations
     paper         table3  paper_figures  report  paper
-    survey        recipe  limits  published  tables  survey_figures  report  survey
+    survey        recipe  limits  published  tables  looks  bars  survey_figures  report  survey
     commands      signals  completion  options  cli
     __main__
 """

@@ -30,7 +30,7 @@ from fastscan.errors import (
 )
 from fastscan.inputs.files import open_files
 from fastscan.interactions.parameters import AXES, ROWS, STRENGTHS
-from fastscan.limits.confidence import ASYMPTOTIC, METHODS
+from fastscan.limits.confidence import ASYMPTOTIC, BY_TOYS, METHODS
 from fastscan.outputs import terminal
 
 FEWEST_FILES = 16  # open files that any command needs, the standard streams among them
@@ -702,7 +702,7 @@ def paper(directory: str, no_figures: bool, hepdata: bool) -> None:
     show_default=True,
     help="What is expected: from Asimov sets, or from toys, which takes long.",
 )
-@options.toys
+@click.option("--toys", type=options.INTEGER, help="Toys at each point, with --method toys; left out, 1000.")
 @options.seed
 def survey(directory: str, no_figures: bool, hepdata: bool, method: str, toys: int | None, seed: int | None) -> None:
     """Limits of today's published data on every model, beside what others have published.
@@ -720,7 +720,7 @@ def survey(directory: str, no_figures: bool, hepdata: bool, method: str, toys: i
     from fastscan.survey import survey as results
     from fastscan.survey import tables
 
-    asked = toys_of(method, toys, seed)
+    asked = toys_of(method, results.TOYS if toys is None and method == BY_TOYS else toys, seed)
     signals.say_at_end("the same command continues")
     entries, written = results.run(
         directory, not no_figures, tell=partial(click.echo, err=True), toys=asked, with_hepdata=hepdata

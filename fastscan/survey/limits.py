@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from fastscan.answers.from_cube import limit_records
-from fastscan.answers.records import limit_keys
 from fastscan.experiments.catalogue import load
-from fastscan.interactions.interaction import Interaction, Strength
+from fastscan.interactions.interaction import Strength
 from fastscan.interactions.parameters import EPS_D
 from fastscan.likelihoods.settings import Settings
 from fastscan.limits.confidence import CL, DOF
@@ -40,11 +39,6 @@ def sides(strength: Strength) -> tuple[str, ...]:
     return ("_low", "_high") if strength.signed else ("",)
 
 
-def keys(model: Interaction) -> tuple[str, ...]:
-    """The keys of a record: those of a limit, then ``expected_minus_2`` and the like for each side."""
-    return (*limit_keys(model), *(f"expected{side}_{edge}" for side in sides(model.strength) for edge in EDGES))
-
-
 def records_of(cube: Cube, expected: Bands = asimov_bands) -> Iterator[Record]:
     """The limits in every row of a cube, at each experiment's own errors, with what is expected.
 
@@ -57,7 +51,8 @@ def records_of(cube: Cube, expected: Bands = asimov_bands) -> Iterator[Record]:
     Returns
     -------
     iterator of dict
-        Records with the `keys` of the model; none of a plane, whose rows aren't the Standard Model at x = 0.
+        Records of limits with ``expected_minus_2`` and the like after their own keys, for each side; none of a plane,
+        whose rows aren't the Standard Model at x = 0.
     """
     if any(axis.name == EPS_D.name for axis in cube.interaction.rows):
         return

@@ -9,9 +9,9 @@ from fastscan.experiments.catalogue import load
 from fastscan.outputs import csv_files
 from fastscan.outputs.page import Column, Download, Page, Picture, Run, Section, Table, download, html
 from fastscan.survey import tables
+from fastscan.survey.looks import SurveyFigure
 from fastscan.survey.published import HOW, METHOD, Entry
 from fastscan.survey.recipe import Question, data_sets
-from fastscan.survey.survey_figures import SurveyFigure
 from fastscan.survey.tables import LEVEL, PUBLISHED_HEADER
 from fastscan.typing import Record
 

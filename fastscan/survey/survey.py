@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 STORE = "survey.zarr"
 TEXTS = ("survey.md", "survey.tex", "survey.json", "published.csv")
 REPORT, HEPDATA = "report.html", "hepdata"
+TOYS = 1000  # at each point, unless another number is asked for
 Tell = Callable[[str], object]
 
 

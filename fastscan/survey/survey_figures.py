@@ -1,14 +1,8 @@
-"""The pictures of the survey: for each question the data behind it, and how they are drawn.
+"""The pictures of the survey: for each question the data behind it, and how they are drawn."""
 
-A colour stands for the events that are counted: data sets of the same events share it, and those that are not in the
-combination are thin and broken.  The combination is black, in front of the bands that are expected of it.
-"""
-
-import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,13 +18,28 @@ from fastscan.axes import View
 from fastscan.inputs import data_files
 from fastscan.interactions.catalogue import MODELS
 from fastscan.interactions.interaction import Interaction
-from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, level_text
-from fastscan.outputs import csv_files, figures
+from fastscan.limits.confidence import CL, level_text
+from fastscan.outputs import figures
 from fastscan.outputs.figures import COLOURS, DASHES, grouped
 from fastscan.stores.cube import Cube
+from fastscan.survey import bars
 from fastscan.survey.limits import EDGES, sides
+from fastscan.survey.looks import (
+    INNER,
+    LEVEL,
+    METHOD,
+    OTHERS,
+    OUTER,
+    SurveyFigure,
+    band_patches,
+    drawn,
+    look_of,
+    one_of_each_model,
+    set_lines,
+    with_legend,
+)
 from fastscan.survey.published import Entry
-from fastscan.survey.recipe import COMBINED, COMBINED_LABEL, Question, data_sets
+from fastscan.survey.recipe import COMBINED, Question
 from fastscan.typing import Record
 
 if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
@@ -38,19 +47,14 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-LEVEL, PLANE_DOF = level_text(CL, DOF), 2
+PLANE_DOF = 2
 PLANE_LEVEL = level_text(CL, PLANE_DOF)
-METHOD = "Delta chi2"
 MEV = 1e-3  # GeV
 ON_COUPLINGS = f"""\
 Upper limits on g at {LEVEL}, by {METHOD}, of each data set and of their combination, with the bands of 1 and 2 standard
 deviations that are expected of the combination. Hatched: allowed again, in the colour of the data set. Where the data
 exclude the Standard Model, all that is allowed is hatched, and there is no limit. A band that reaches down to the frame
 has data in it that exclude the Standard Model and all couplings up to its upper edge."""
-ON_INTERVALS = f"""\
-Allowed at {LEVEL}, by {METHOD}; a bar for each data set, the thick one for their combination. Data sets without a bar
-have no sensitivity. Grey boxes are where the ends of the combination's interval are expected, within 1 and 2 standard
-deviations. Grey bars are published intervals, of the data that are named, at the same CL unless another one is said."""
 ON_PLANES = f"""\
 Contours at {PLANE_LEVEL}, by {METHOD} above the minimum over the plane, of each data set; shaded is what the
 combination allows. The cross is the Standard Model."""
@@ -59,34 +63,10 @@ Limits at {LEVEL}, by {METHOD}, of the combination. Left: couplings of light med
 exclude the Standard Model. Right: each other limit over the median of what is expected, with the bands of 1 and 2
 standard deviations; a limit on the mass of a heavy Z' is turned over, so that all that is left of 1 is stronger than
 expected. A cross stands for data that exclude the Standard Model, so that there is no limit."""
-INNER, OUTER = "0.72", "0.88"  # greys of the bands of 1 and 2 standard deviations
-OTHERS = "0.45"  # grey of what others have published
 ISLAND: dict[str, Any] = {"hatch": "//////", "facecolor": "none", "linewidth": 0.5}
 MASS = View("mass", "mass_mev", "$M$ [MeV]", "log")
 BEYOND = 50.0  # times the lower end of an interval is drawn of one that is open
 JUMP = 1.5  # factor by which the ends of an island change more than the mass at most, from one mass to the next
-
-
-@dataclass(frozen=True, eq=False)
-class SurveyFigure:
-    """A picture: its name, what it shows, the rows behind it by table (its keys and its records), how it is drawn."""
-
-    name: str
-    title: str
-    alt: str
-    caption: str
-    tables: dict[str, tuple[Sequence[str], list[Record]]]
-    drawing: "Callable[[], Figure]"
-
-    @functools.cached_property
-    def csv(self) -> dict[str, tuple[str, int]]:
-        """Each table as CSV and the number of its rows, by the name of its file."""
-        return {name: (csv_files.text(self.title, keys, rows), len(rows)) for name, (keys, rows) in self.tables.items()}
-
-    def draw(self) -> "Figure":
-        """The figure."""
-        with figures.look():
-            return figures.laid_out(self.drawing())
 
 
 def all_figures(
@@ -103,42 +83,13 @@ def all_figures(
             yield couplings(each, own, records[each.name])
         elif each.name in ("planes", "e6"):
             yield planes(each, own)
-        elif each.name in PANELS:
-            yield intervals(each, own, records[each.name], others)
-
-
-def look_of(experiment: str) -> dict[str, Any]:
-    """How a data set is drawn, or the combination."""
-    if experiment == COMBINED:
-        return {"color": "black", "linestyle": "-", "linewidth": 1.7, "zorder": 3}
-    sets = {each.experiment: each for each in data_sets()}
-    own = sets[experiment]
-    events = list(dict.fromkeys(each.events for each in sets.values()))
-    colour = COLOURS[events.index(own.events) % len(COLOURS)]
-    if own.combined:
-        return {"color": colour, "linestyle": "-", "linewidth": 1.2}
-    beside = [each.experiment for each in sets.values() if each.events == own.events and not each.combined]
-    return {"color": colour, "linestyle": DASHES[1 + beside.index(experiment)], "linewidth": 0.8}
-
-
-def label_of(experiment: str) -> str:
-    """A data set in a legend."""
-    if experiment == COMBINED:
-        return COMBINED_LABEL
-    sets = {each.experiment: each for each in data_sets()}
-    return figures.literal(sets[experiment].label)
-
-
-def drawn(records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Records by their data set, those of the combination last; those of no data set of the survey are left out."""
-    known = [*(each.experiment for each in data_sets()), COMBINED]
-    groups = grouped(records, lambda row: row["experiment"])
-    return {name: groups[name] for name in known if name in groups}
+        elif each.name in bars.PANELS:
+            yield bars.intervals(each, own, records[each.name], others)
 
 
 def couplings(question: Question, cubes: Sequence[Cube], records: Sequence[Record]) -> SurveyFigure:
     """Upper limits on a coupling against the mass of a mediator, a panel for each model."""
-    models = [each.interaction for each in _firsts(cubes)]
+    models = [each.interaction for each in one_of_each_model(cubes)]
     rows = [{**row, "mass_mev": row[_mass(row)] / MEV} for row in records]
 
     def draw() -> "Figure":
@@ -150,8 +101,8 @@ def couplings(question: Question, cubes: Sequence[Cube], records: Sequence[Recor
             own = [row for row in rows if row["model"] == model.name]
             _coupling_panel(ax, own, model)
             _others_curves(ax, model)
-        told = [*_set_lines(rows), *_band_patches(), _island_patch(), *_others_lines(models)]
-        return _with_legend(figure, told)
+        told = [*set_lines(rows), *band_patches(), _island_patch(), *_others_lines(models)]
+        return with_legend(figure, told)
 
     return SurveyFigure(
         name=question.name,
@@ -258,182 +209,10 @@ def _others_lines(models: Sequence[Interaction]) -> "list[Line2D]":
     return [Line2D([], [], label="Kavanagh, CsI one bin", **_others_look(0))] if shown else []
 
 
-def _set_lines(rows: Iterable[Record]) -> "list[Line2D]":
-    from matplotlib.lines import Line2D
-
-    return [Line2D([], [], label=label_of(name), **look_of(name)) for name in drawn(rows)]
-
-
-def _band_patches() -> list[Any]:
-    from matplotlib.patches import Patch
-
-    told = ((INNER, r"expected, $\pm1\sigma$"), (OUTER, r"expected, $\pm2\sigma$"))
-    return [Patch(facecolor=colour, label=label) for colour, label in told]
-
-
 def _island_patch() -> Any:
     from matplotlib.patches import Patch
 
     return Patch(edgecolor="0.2", label="allowed again", **ISLAND)
-
-
-def _with_legend(figure: "Figure", told: Sequence[Any]) -> "Figure":
-    """A figure with the names of what is drawn below its panels."""
-    figure.legend(
-        handles=list(told), loc="outside lower center", ncols=4, handlelength=2.2, columnspacing=1.0, fontsize=7
-    )
-    return figure
-
-
-def _firsts(cubes: Sequence[Cube]) -> list[Cube]:
-    """A cube of each model."""
-    return list({cube.model: cube for cube in reversed(cubes)}.values())[::-1]
-
-
-def intervals(
-    question: Question, cubes: Sequence[Cube], records: Sequence[Record], others: Sequence[Entry]
-) -> SurveyFigure:
-    """Allowed intervals as bars, a row for each model and data set."""
-    models = {cube.model: cube.interaction for cube in _firsts(cubes)}
-    panels = _panels(question.name, models)
-
-    def draw() -> "Figure":
-        heights = [max(sum(_height(records, name, others) for name in names) for _, names in row) for row in panels]
-        figure = figures.sheet(height=1.3 + 0.085 * sum(heights) + 0.35 * len(panels))
-        grid = figure.subplot_mosaic(
-            [[f"{r}-{c}" for c in range(len(row))] for r, row in enumerate(panels)], height_ratios=heights
-        )
-        for r, row in enumerate(panels):
-            for c, (axis, names) in enumerate(row):
-                _interval_panel(grid[f"{r}-{c}"], axis, names, records, others, models)
-        told = [*_set_lines(records), *_band_patches(), _published_line()]
-        return _with_legend(figure, told)
-
-    return SurveyFigure(
-        name=question.name,
-        title=question.title,
-        alt=f"{question.title}: bars of allowed values for {len(models)} models and each data set",
-        caption=" ".join(ON_INTERVALS.split()),
-        tables={},
-        drawing=draw,
-    )
-
-
-PANELS: dict[str, Any] = {
-    "nsi": [[("eps", "-u"), ("eps", "-d")]],
-    "properties": [[("mu", "magnetic"), ("q", "millicharge")], [("r2", "radius"), ("shift", "s2w")]],
-    "heavy": [[("m_zprime", "")]],
-}
-RANGES: dict[str, tuple[float, float]] = {
-    "eps": (-0.65, 0.65),
-    "r2": (-90, 40),
-    "shift": (-0.75, 0.2),
-    "q": (-1e6, 1e6),
-    "mu": (0.7, 2000),
-    "m_zprime": (50, 700),
-}
-
-
-def _panels(name: str, models: Mapping[str, Interaction]) -> list[list[tuple[str, list[str]]]]:
-    """Rows of panels, each the axis that it shows and its models."""
-    return [
-        [(axis, [model for model in models if _belongs(model, part)]) for axis, part in row] for row in PANELS[name]
-    ]
-
-
-def _belongs(model: str, part: str) -> bool:
-    return model.endswith(part) if part.startswith("-") else model.startswith(part)
-
-
-GAP = 2.0  # between models, in bars
-ROOM = 0.7  # part of a panel up to which the name of a bar fits beside its end
-LINEAR = 100.0  # up to which an axis of charges is linear, in its unit
-
-
-def _height(records: Sequence[Record], name: str, others: Sequence[Entry]) -> float:
-    return len([row for row in records if row["model"] == name]) + len(_of_model(others, name)) + GAP
-
-
-def _of_model(others: Sequence[Entry], name: str) -> list[Entry]:
-    return [each for each in others if each.model.removesuffix(".toml") == name and not each.at]
-
-
-def _interval_panel(
-    ax: "Axes",
-    axis: str,
-    names: Sequence[str],
-    records: Sequence[Record],
-    others: Sequence[Entry],
-    models: Mapping[str, Interaction],
-) -> None:
-    view = models[names[0]].strength.axis.own_view
-    figures.describe(ax, view, View("y", "y", ""))
-    ax.set(xlim=RANGES[axis], ylabel="")
-    figures.number_axes(ax)
-    if axis == "q":  # of either sign, over many powers of ten
-        ax.set_xscale("symlog", linthresh=LINEAR)
-        ax.set_xticks([sign * 10.0**power for sign in (-1, 1) for power in (2, 4, 6)] + [0.0])
-    at, ticks = 0.0, []
-    for name in names:
-        strength, begin = models[name].strength, at
-        for experiment, (row,) in drawn(row for row in records if row["model"] == name).items():
-            if experiment == COMBINED:
-                _boxes(ax, row, at, sides(strength))
-            for low, high in row["allowed_gev"] if "allowed_gev" in row else row["allowed"]:
-                if row["status"] != NO_SENSITIVITY:
-                    _bar(ax, low, high, at, **look_of(experiment))
-            at -= 1.0
-        for each in _of_model(others, name):
-            start = strength.axis.unshifted if strength.axis.whole else 0.0
-            low, high = (None if end is None else end - start for end in (each.published_low, each.published_high))
-            _bar(ax, low, high, at, color=OTHERS, linestyle="-", linewidth=1.2)
-            told = f"{each.data}" + (f" ({100 * each.cl:.0f} %)" if each.cl != CL else "")
-            _beside(ax, told, low, high, at)
-            at -= 1.0
-        ticks.append(((begin + at + 1.0) / 2, figures.symbol(name)))
-        at -= GAP
-        ax.axhline(at + GAP / 2 + 0.5, color="0.8", linewidth=0.4)
-    ax.set(ylim=(at + GAP / 2 + 0.5, 1.0))
-    ax.set_yticks([place for place, _ in ticks], [text for _, text in ticks])
-    ax.tick_params(axis="y", length=0)
-    if strength.signed:
-        ax.axvline(0, color="0.6", linewidth=0.5, zorder=0.5)
-
-
-def _bar(ax: "Axes", low: float | None, high: float | None, at: float, **look: Any) -> None:
-    """An interval; an open end reaches beyond the picture."""
-    left, right = ax.get_xlim()
-    ends = [left if low is None else max(low, left), right if high is None else min(high, right)]
-    if ends[0] < ends[1]:
-        ax.plot(ends, [at, at], solid_capstyle="butt", scalex=False, **{**look, "linewidth": 2.2 * look["linewidth"]})
-
-
-def _beside(ax: "Axes", text: str, low: float | None, high: float | None, at: float) -> None:
-    """What a bar is, on the side of it where there is room."""
-    left, right = ax.get_xlim()
-    style: dict[str, Any] = {"fontsize": 5, "color": OTHERS, "va": "center_baseline", "textcoords": "offset points"}
-    end = right if high is None else min(high, right)
-    share = ax.transAxes.inverted().transform(ax.transData.transform((end, at)))[0]
-    if share < ROOM:
-        ax.annotate(figures.literal(text), (end, at), (3, 0), ha="left", **style)
-    else:
-        ax.annotate(figures.literal(text), (left if low is None else max(low, left), at), (-3, 0), ha="right", **style)
-
-
-def _boxes(ax: "Axes", row: Record, at: float, names: Sequence[str]) -> None:
-    """Where the ends of the combination's interval are expected."""
-    left, right = ax.get_xlim()
-    for side in names:
-        for number, colour in ((2, OUTER), (1, INNER)):
-            low, high = (row[f"expected{side}_{sign}_{number}"] for sign in ("minus", "plus"))
-            low, high = left if low is None else max(low, left), right if high is None else min(high, right)
-            ax.fill_between([low, high], at - 0.5, at + 0.5, color=colour, linewidth=0, zorder=0)
-
-
-def _published_line() -> "Line2D":
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=OTHERS, linewidth=2.6, label="published")
 
 
 def planes(question: Question, cubes: Sequence[Cube]) -> SurveyFigure:
@@ -452,7 +231,7 @@ def planes(question: Question, cubes: Sequence[Cube]) -> SurveyFigure:
             ax.set_axis_off()
         for ax, model in zip(axes.flat, models, strict=False):
             _plane_panel(ax, [(plane, each) for plane, each in found if plane.cube.model == model])
-        return _with_legend(figure, [*_set_lines(rows), _allowed_patch()])
+        return with_legend(figure, [*set_lines(rows), _allowed_patch()])
 
     return SurveyFigure(
         name=question.name,
