@@ -164,7 +164,10 @@ def _bar(ax: "Axes", low: float | None, high: float | None, at: float, **look: A
     left, right = ax.get_xlim()
     ends = [left if low is None else max(low, left), right if high is None else min(high, right)]
     if ends[0] < ends[1]:
-        ax.plot(ends, [at, at], solid_capstyle="butt", scalex=False, **{**look, "linewidth": 2.2 * look["linewidth"]})
+        width = 2.2 * look["linewidth"]
+        ax.plot(ends, [at, at], solid_capstyle="butt", scalex=False, **{**look, "linewidth": width})
+        caps = {"marker": "|", "markersize": 2 * width, "linestyle": "none", "color": look["color"]}
+        ax.plot(ends, [at, at], scalex=False, **caps)  # dashes can end before the interval does
 
 
 def _beside(ax: "Axes", text: str, low: float | None, high: float | None, at: float) -> None:

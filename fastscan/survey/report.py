@@ -84,7 +84,10 @@ def page(
     how = ON_EXPECTED if toys is None else ON_TOYS.format(number=toys[0], seed=toys[1])
     sections = [
         _summary(records, figures["summary"]),
-        *(_question(each, records[each.name], figures.get(each.name)) for each in asked),
+        *(
+            _question(each, records[each.name], tables.rows_for(each.name, records), figures.get(each.name))
+            for each in asked
+        ),
         _published(entries),
         _data(),
     ]
@@ -119,18 +122,15 @@ def _picture(shown: Shown) -> Picture:
     )
 
 
-def _question(asked: Question, records: Sequence[Record], shown: Shown | None) -> Section:
-    models = list(dict.fromkeys(each["model"] for each in records))
-    found = sorted(tables.shown(records), key=lambda each: models.index(each["model"]))
-    own = [
-        Table(_caption(asked.title), _columns(), [_row(each) for each in found], downloads=_download(asked, records))
-    ]
+def _question(asked: Question, records: Sequence[Record], rows: Sequence[Record], shown: Shown | None) -> Section:
+    """A question with its picture and a table of some rows of all its records."""
+    table = Table(_caption(asked.title), _columns(), [_row(each) for each in rows], downloads=_download(asked, records))
     return Section(
         id=asked.name,
         title=asked.title,
         text=[asked.text],
         pictures=[] if shown is None else [_picture(shown)],
-        tables=own if found else [],
+        tables=[table] if rows else [],
     )
 
 

@@ -12,7 +12,7 @@ from fastscan.answers.records import csv_text
 from fastscan.interactions.parameters import M_ZPRIME
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, level_text
 from fastscan.survey.published import HOW, METHOD, Entry
-from fastscan.survey.recipe import COMBINED, data_sets, label
+from fastscan.survey.recipe import COMBINED, DataSet, data_sets, label
 from fastscan.typing import Record
 
 LEVEL = level_text(CL, DOF)
@@ -43,6 +43,22 @@ def shown(records: Iterable[Record]) -> list[Record]:
     return [
         row for row in records if _mass(row) is None or any(math.isclose(_mass(row) or 0.0, at) for at in SHOWN_MASSES)
     ]
+
+
+def rows_for(name: str, records: Mapping[str, Sequence[Record]]) -> list[Record]:
+    """What the table of a question shows, by model and mass; of variants, what they are variants of too."""
+    found = shown(records[name])
+    if name == "variants":
+        asked = {(row["model"], _mass(row)) for row in found}
+        names = {each.experiment for each in data_sets() if any(_is_variant(row, each) for row in found)}
+        others = (row for other, own in records.items() if other != name for row in shown(own))
+        found += [row for row in others if row["experiment"] in names and (row["model"], _mass(row)) in asked]
+    models = list(dict.fromkeys(row["model"] for row in found))
+    return sorted(found, key=lambda row: (models.index(row["model"]), _mass(row) or 0.0))
+
+
+def _is_variant(row: Record, of: DataSet) -> bool:
+    return str(row["experiment"]).startswith(f"{of.experiment}-")
 
 
 def _mass(row: Record) -> float | None:
@@ -132,7 +148,8 @@ def markdown(records: Mapping[str, Sequence[Record]], entries: Sequence[Entry], 
         "",
     ]
     for name, title in titles.items():
-        rows = [row_of(each) for each in shown(records[name]) if name == "variants" or each["experiment"] == COMBINED]
+        found = rows_for(name, records)
+        rows = [row_of(each) for each in found if name == "variants" or each["experiment"] == COMBINED]
         if rows:
             parts += [f"## {title}", "", *_markdown(HEADER, rows), ""]
     parts += ["## Published limits beside these", "", *_markdown(PUBLISHED_HEADER, map(published_row, entries)), ""]
