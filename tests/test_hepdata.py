@@ -15,6 +15,7 @@ from fastscan.answers.contours import contour_records
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
 from fastscan.outputs import hepdata
+from fastscan.paper import paper, table3
 from fastscan.scans.scanner import scan
 
 GRID = """
@@ -27,6 +28,13 @@ m_zprime  = { values = [10, 20, 40, 90, 200, 600], unit = "GeV" }
 g         = { start = 1e-6, stop = 1, num = 7, spacing = "log" }
 eps       = { start = -1, stop = 1, num = 5 }
 sigma_sys = { values = [0.05, 0.28] }
+"""
+PART = """
+experiments = ["coherent-csi", "miner"]
+models = ["chi", "psi"]
+
+[axes]
+m_zprime = { start = 20, stop = 2000, num = 3, spacing = "log", unit = "GeV" }
 """
 Numbers = list[dict[str, Any]]
 
@@ -185,3 +193,23 @@ def test_without_the_library_one_line_says_how_to_install_it(store: Path, tmp_pa
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["fastscan: HEPData files need hepdata_lib: pip install 'fastscan[hepdata]'"]
     assert not (tmp_path / "out").exists()
+
+
+def test_the_paper_s_limits_are_written_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "part.toml").write_text(PART)
+    monkeypatch.setattr(table3, "GRID", tmp_path / "part.toml")
+    entries, _, written = paper.run(tmp_path / "out", False, with_hepdata=True)
+    assert written[-1] == "hepdata"
+    require_valid(tmp_path / "out" / "hepdata")
+    found = tables(tmp_path / "out" / "hepdata")
+    assert list(found) == ["Table 3 limits m_zprime chi", "Table 3 limits m_zprime psi"]
+    chi = {row["EXPERIMENT"]: row for row in rows(found["Table 3 limits m_zprime chi"])}
+    for entry in entries[::2]:
+        row = chi[entry.experiment]
+        assert row["lower limit on $M_{Z'}$"] == pytest.approx(entry.computed_gev, rel=1e-12)
+        assert row["DATA"] == ("measured" if entry.expected_gev else hepdata.PREDICTED)
+        assert row["expected lower limit on $M_{Z'}$"] == pytest.approx(entry.expected_gev or hepdata.MISSING)
+    assert {row["lower limit on $M_{Z'}$"] for row in rows(found["Table 3 limits m_zprime psi"])} == {hepdata.MISSING}
+    (tmp_path / "out" / "hepdata" / "mine.txt").write_text("mine")
+    with pytest.raises(FastscanError, match="holds something else"):
+        paper.run(tmp_path / "out", False, with_hepdata=True)
