@@ -5,6 +5,7 @@
     fit                    a point of a model beside the data, with the best nuisances
     limit, intervals       limits on the strength of a model, and every allowed interval
     delta_chi2             chi2 above its infimum over all strengths
+    coverage               how often limits hold what is true
     likelihood             chi2 prepared for samplers and minimisers
     scan, open             fill a store over a grid file, and read it as xarray
     experiments, models    what there is, and the words to make more of it; grid reads grid files
@@ -19,8 +20,8 @@ stands above it:
 
     errors
     typing
-    kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  poisson
-                  blocks  ladders  roots  crossings
+    kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  members
+                  newton  poisson  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
@@ -31,10 +32,11 @@ stands above it:
                   form_factors  targets  experiment  data_sets  reading  catalogue
     likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  merging
                   likelihood  signals  pointwise
-    limits        confidence  doubts  points  brackets  search  crossings  limits  compared  toys  sampling
+    limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
+                  compared  toys  coverage  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
-    scans         grid  plan  costs  blocks  progress  scanner  cluster  verify
-    answers       question  records  point  from_cube  planes  contours  answers  shown  fits
+    scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
+    answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
     outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  terminal
                   citations
     paper         table3  paper_figures  report  paper
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from fastscan.answers.shown import show
     from fastscan.errors import FastscanError, FastscanWarning
     from fastscan.interactions import catalogue as models
+    from fastscan.limits.coverage import coverage
     from fastscan.limits.limits import delta_chi2, intervals, limit
     from fastscan.limits.points import chi2, events
     from fastscan.limits.sampling import likelihood
@@ -64,6 +67,7 @@ __all__ = [
     "FastscanError",
     "FastscanWarning",
     "chi2",
+    "coverage",
     "delta_chi2",
     "events",
     "experiments",
@@ -86,6 +90,7 @@ _HOMES = {
     "delta_chi2": "limits.limits",
     "limit": "limits.limits",
     "intervals": "limits.limits",
+    "coverage": "limits.coverage",
     "likelihood": "limits.sampling",
     "scan": "scans.scanner",
     "open": "stores.store",

@@ -12,8 +12,8 @@ from distributed import Client, LocalCluster
 
 import fastscan
 from fastscan.scans import cluster, scanner
-from fastscan.scans.blocks import _is_alone
 from fastscan.scans.plan import plan
+from fastscan.scans.threads import is_alone
 
 SMALL = GRID.replace("num = 37", "num = 25").replace("num = 7", "num = 3")
 
@@ -35,7 +35,7 @@ def test_numbas_threads_times_workers_are_the_cores(client: Client) -> None:
 
 
 def test_a_kernel_has_all_threads_of_a_worker_that_has_one_task_at_a_time(client: Client) -> None:
-    assert client.submit(_is_alone, pure=False).result()
+    assert client.submit(is_alone, pure=False).result()
 
 
 def test_a_kernel_has_one_thread_in_a_worker_that_has_several_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,12 +46,12 @@ def test_a_kernel_has_one_thread_in_a_worker_that_has_several_tasks(monkeypatch:
         LocalCluster(threads_per_worker=2, **settings) as local,
         Client(local) as client,
     ):
-        assert not client.submit(_is_alone, pure=False).result()
+        assert not client.submit(is_alone, pure=False).result()
 
 
 def test_a_kernel_has_one_thread_where_tasks_run_in_threads_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_NUM_THREADS", str(CORES))
-    assert not dask.threaded.get({"task": (_is_alone,)}, "task")
+    assert not dask.threaded.get({"task": (is_alone,)}, "task")
 
 
 @pytest.mark.parametrize("client", [1], indirect=True)

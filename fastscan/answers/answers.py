@@ -9,7 +9,7 @@ from fastscan.answers.contours import Contour, contours, doubts_of_contours
 from fastscan.answers.from_cube import has_limits, limit_records
 from fastscan.answers.planes import Plane, can_show, plane_of
 from fastscan.answers.question import PlaneAxes, Question
-from fastscan.answers.records import limit_keys
+from fastscan.answers.records import limit_keys, toy_keys
 from fastscan.axes import by_name
 from fastscan.errors import LimitError, warn
 from fastscan.interactions.parameters import PARAMETERS
@@ -34,16 +34,17 @@ def limits_with_keys(
 ) -> tuple[Iterator[Record], list[str]]:
     """As `limits_of_store`, with every key that any of the records has."""
     root = read_root(location)
-    if combined and question.stored:
+    if combined and (question.stored or question.toys):
         raise LimitError("the sum of several groups is no stored cube; a grid file's [combine.NAME] stores one")
     cubes = joint_cubes(root, combined) if combined else cubes_of(root, question.groups)
     require_parameters(cubes, question)
     if not question.groups:  # where none has a limit, one says why
         cubes = [cube for cube in cubes if has_limits(cube, question)] or cubes[:1]
-    stored_in = root if question.stored else None
+    stored_in = root if question.stored or question.toys else None
     # every group checks its question before the first group answers
     found = [limit_records(cube, question, stored_in) for cube in cubes]
     keys = dict.fromkeys(key for cube in cubes for key in limit_keys(cube.interaction))
+    keys |= dict.fromkeys(key for cube in cubes for key in toy_keys(cube.interaction) if question.toys)
     return itertools.chain.from_iterable(found), list(keys)
 
 
@@ -77,7 +78,7 @@ def contours_of_store(
     require_parameters(cubes, question)
     able = [cube for cube in cubes if can_show(cube, shown, tuple(question.at))]
     chosen = cubes if question.groups else able or cubes[:1]  # one that can't be drawn says why
-    yield from contours_of_cubes(chosen, question, shown, root if question.stored else None)
+    yield from contours_of_cubes(chosen, question, shown, root if question.stored or question.toys else None)
 
 
 def contours_of_cubes(

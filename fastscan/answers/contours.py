@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike
 from scipy.optimize import elementwise
 
 from fastscan.answers.planes import SCALES, Plane, Side
-from fastscan.answers.records import contour_keys, warning_of
+from fastscan.answers.records import TOY_KEYS, contour_keys, warning_of
 from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis
 from fastscan.likelihoods.settings import is_scaled
+from fastscan.limits.confidence import BY_TOYS
 from fastscan.limits.doubts import about_errors, about_strengths
+from fastscan.limits.limits import SMALLEST_DELTA
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array, Record
 
@@ -65,7 +67,7 @@ def contours(plane: Plane) -> list[Contour]:
     Fig. 5 of arXiv:2002.01482.
     """
     plane = plane.resolved
-    generator = contourpy.contour_generator(plane.x.drawn, plane.y.drawn, bounded(plane.values, plane.delta))
+    generator = contourpy.contour_generator(plane.x.drawn, plane.y.drawn, bounded(plane.values, plane.thresholds))
     lines = [np.asarray(line, float) for line in generator.lines(0.5)]
     vertices = _refined(plane, np.concatenate([np.empty((0, 2)), *lines]))
     x, y = (_back(side, drawn) for side, drawn in zip((plane.x, plane.y), vertices.T, strict=True))
@@ -74,12 +76,13 @@ def contours(plane: Plane) -> list[Contour]:
     return [Contour(*each) for each in zip(np.split(x, ends), np.split(y, ends), closed, strict=True)] if lines else []
 
 
-def bounded(values: Array, delta: float) -> Array:
-    """Delta chi2, of any shape, as a number below 1 that is 0.5 at the threshold `delta`.
+def bounded(values: Array, delta: ArrayLike) -> Array:
+    """Delta chi2, of any shape, as a number below 1 that is 0.5 at the threshold `delta`, which broadcasts.
 
     Unlike Delta chi2 itself, this number is never too large to interpolate.
     """
-    return values / (np.abs(values) + delta)
+    found: Array = values / (np.abs(values) + np.maximum(delta, SMALLEST_DELTA))
+    return found
 
 
 def _refined(plane: Plane, vertices: Array) -> Array:
@@ -113,7 +116,7 @@ def _refined(plane: Plane, vertices: Array) -> Array:
         ) -> Array:
             x, y = (moved, other) if axis == 0 else (other, moved)
             known = None if rows is None else (rows[0], row.astype(np.intp))
-            return plane.chi2(x, y, known) - (plane.lowest(x, y) if changes else lowest) - plane.delta
+            return plane.chi2(x, y, known) - (plane.lowest(x, y) if changes else lowest) - plane.threshold(x, y)
 
         bracket = (side.drawn[cell], side.drawn[cell + 1])
         row = np.zeros(own.size) if rows is None else rows[1].astype(float)
@@ -152,7 +155,7 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
     """
     cube = plane.cube
     axes = (*cube.interaction.family_rows, cube.interaction.strength.axis)
-    keys, level = contour_keys(cube.interaction), (plane.cl, plane.dof, plane.delta)
+    keys, level = contour_keys(cube.interaction), (plane.cl, plane.dof, None if plane.toys else plane.delta)
     for number, line in enumerate(lines):
         names = (cube.experiment, cube.model, number, line.closed)
         at = _at(plane, line.x, line.y)
@@ -160,11 +163,23 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
         warnings: list[str | None] = [None] * line.x.size
         if doubts(plane, line.x, line.y):
             warnings = [warning_of(doubts(plane, *vertex)) for vertex in zip(line.x, line.y, strict=True)]
+        toys = None if plane.toys is None else _toy_records(plane, line)
         for *values, settings, warning in zip(*place, _settings_at(cube, at, line.x.size), warnings, strict=True):
             luminosity = settings[LUMINOSITY.name]
             scaled = plane.scales_data if luminosity is None else cube.is_measured and is_scaled(luminosity)
             last = (scaled, warning, cube.is_asimov, list(cube.likelihood.shared))
-            yield dict(zip(keys, (*names, *values, *settings.values(), *level, *last), strict=True))
+            found = dict(zip(keys, (*names, *values, *settings.values(), *level, *last), strict=True))
+            yield found | ({} if toys is None else next(toys))
+
+
+def _toy_records(plane: Plane, line: Contour) -> Iterator[Record]:
+    """What the record of each vertex has beside or in place of others, where toys say what is allowed."""
+    run, found = plane.cube.toys, plane.toys
+    assert run is not None, "a plane with toys is that of a cube with toys"
+    assert found is not None, "and has t_c"
+    t_c, error = found.at(plane.x.to_scale(line.x), plane.y.to_scale(line.y))
+    for pair in zip(t_c.tolist(), error.tolist(), strict=True):
+        yield dict(zip(TOY_KEYS, (pair[0], BY_TOYS, run.number, run.seed, pair[1]), strict=True))
 
 
 def doubts(plane: Plane, x: ArrayLike, y: ArrayLike) -> list[str]:
@@ -242,13 +257,23 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
         "held": held,
         "cl": plane.cl,
         "dof": plane.dof,
-        "delta_chi2": plane.delta,
+        "delta_chi2": None if plane.toys else plane.delta,
         "scaled_data": plane.scales_data,
         "contours": [{"closed": line.closed, "vertices": _vertices(plane, line)} for line in lines],
         "warning": warning_of(doubts_of_contours(plane, lines)),
         "asimov": cube.is_asimov,
         "shared_nuisances": list(cube.likelihood.shared),
+        **_told_toys(plane),
     }
+
+
+def _told_toys(plane: Plane) -> Record:
+    """What the record of a plane's contours says of toys, where they say what is allowed: t_c along all contours."""
+    run, found = plane.cube.toys, plane.toys
+    if run is None or found is None:
+        return {}
+    told = {"method": BY_TOYS, "toys": run.number, "seed": run.seed}
+    return told | {"largest_error": float(found.error.max())}
 
 
 def _vertices(plane: Plane, line: Contour) -> dict[str, list[float]]:

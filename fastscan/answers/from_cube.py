@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 
 from fastscan.answers.question import Question
-from fastscan.answers.records import doubts_of_limits, limit_record, profile_keys, warning_of
+from fastscan.answers.records import doubts_of_limits, limit_record, profile_keys, toy_record, warning_of
 from fastscan.axes import LUMINOSITY, SETTINGS, by_name, named
 from fastscan.errors import LimitError, warn
 from fastscan.inputs.files import readable
@@ -21,10 +21,18 @@ from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import Settings, is_scaled
-from fastscan.limits.confidence import OUTSIDE_AXIS
+from fastscan.limits.confidence import OUTSIDE_AXIS, Toys
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.doubts import about_errors, end_of_form
-from fastscan.limits.limits import Status, bounds_of, limits_of, require_standard_model, threshold
+from fastscan.limits.feldman_cousins import (
+    Interpolated,
+    ToyCrossings,
+    critical_of_three,
+    find_toy_crossings,
+    places_of,
+    require_enough,
+)
+from fastscan.limits.limits import Status, bounds_of, limits_of, require_standard_model, threshold, toy_limits_of
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube, crossed
 from fastscan.typing import Array, IntArray, Record
@@ -164,11 +172,12 @@ class Selection:
         delta: Array = chi2 - infimum(self.columns, strength.largest_x, strength.signed)[:, None]
         return delta
 
-    def _stored(self, root: zarr.Group) -> Any:
-        """The stored chi2 of the columns as a dask array, whose dimensions are rows, settings and points."""
+    def _stored(self, root: zarr.Group, name: str = "chi2") -> Any:
+        """The stored chi2 of the columns as a dask array, whose dimensions are rows, settings and points; or toys."""
         strength = len(self.rows)
-        stored = chunks.chi2_array(root, self.cube)
-        order = [*(axis for axis in range(stored.ndim) if axis != strength), strength]
+        stored = chunks.stored_array(root, self.cube, name)
+        order = [*(axis for axis in range(len(self.cube.points)) if axis != strength), strength]
+        order += range(len(self.cube.points), stored.ndim)
         chosen = stored.transpose(order)  # type: ignore[no-untyped-call]
         for axis, index in enumerate((*self.rows.values(), *self.stored_settings)):
             chosen = chosen[(slice(None),) * axis + (index,)]
@@ -198,6 +207,45 @@ class Selection:
             # blocks run one after the other, because the columns of a block are spread over the cores already
             compute(*tasks, scheduler="synchronous")  # type: ignore[no-untyped-call]
 
+    def toy_crossings(self, delta: float, cl: float, root: zarr.Group) -> ToyCrossings:
+        """Where stored toys begin or cease to accept strengths along the columns; see `find_toy_crossings`.
+
+        Between the points of the strength's axis t_c is interpolated, and t of the data is the likelihood's.
+
+        Parameters
+        ----------
+        delta : float
+            The asymptotic t_c.
+        cl : float
+            Confidence level, a probability.
+        root : zarr.Group
+            Root of the cube's store.
+
+        Raises
+        ------
+        LimitError
+            Where a setting is not on its axis.
+        StoreError
+            Where the stored toys are damaged or not complete.
+        """
+        cube, columns = self.cube, self.columns
+        order = np.argsort(cube.x)
+        t_c, error = (each[:, order] for each in self._critical(root, cl))
+
+        def critical_of(number: int) -> Interpolated:
+            scale = float(columns.scale[columns.row[number]])
+            return Interpolated(cube.x[order], t_c[number], error[number], scale)
+
+        return find_toy_crossings(columns, cube.interaction.strength, delta, critical_of)
+
+    def _critical(self, root: zarr.Group, cl: float) -> tuple[Array, Array]:
+        """t_c of the stored toys at the points of the strength's axis, and its error: both (columns, points)."""
+        run, cube = self.cube.toys, self.cube
+        assert run is not None, "a question about toys is refused where there are none"
+        stored = self._stored(root, "toys")[..., places_of(run.number, cl)]
+        three = chunks.computed(cube, stored, "toys").reshape(self.columns.row.size, cube.x.size, 3)
+        return critical_of_three(three)
+
 
 def crossings_along(cube: Cube, columns: Columns, delta: float) -> Crossings:
     """Crossings of columns along the strength of a cube's model."""
@@ -226,14 +274,14 @@ def limit_records(
         Row parameters must be on the group's axes.
     stored_in : zarr.Group, optional
         Root of the group's store, to insist on the stored chi2.  Each must then be the likelihood's, and settings must
-        be on the axes too.
+        be on the axes too.  Stored toys need the root, where the question asks for them.
 
     Returns
     -------
     iterator of dict
         The records of `fastscan.answers.records`.  A limit outside the group's axis of the strength is given, and its
         status says so.  Where data are measured, the expected limit comes from the likelihood that the group carries,
-        whatever `stored_in`: no chi2 of it is stored.
+        whatever `stored_in`: no chi2 of it is stored.  Beside limits from toys there is none.
 
     Raises
     ------
@@ -261,6 +309,10 @@ def limit_records(
     require_standard_model(cube.interaction, cube.likelihood.departs[selection.numbers])
     if stored_in is not None:
         _ = selection.stored_settings  # settings that are not on the axes are refused here, before the first record
+    if asked.toys is not None and cube.toys is not None:
+        if cube.toys.dof != asked.column_dof:
+            raise LimitError(f"{cube.name} stores toys of {cube.toys.dof} dof, and limits are about columns")
+        require_enough(cube.toys.number, asked.cl)
     return _found_limits(selection, asked, delta, stored_in)
 
 
@@ -270,21 +322,28 @@ def _found_limits(
     """The record of each column, once the crossings are found."""
     cube = selection.cube
     strength = cube.interaction.strength
-    crossings = selection.crossings(delta, stored_in)
+    crossings = selection.crossings(delta, None if asked.toys and not asked.stored else stored_in)
+    asymptotic, found = crossings, limits_of(crossings, strength)
+    if asked.toys is not None and stored_in is not None:
+        by_toys = selection.toy_crossings(delta, asked.cl, stored_in)
+        crossings, found = by_toys.crossings, toy_limits_of(by_toys, asymptotic, strength)
     doubts = doubts_of_limits(crossings, cube.likelihood, strength, selection.resolved)
     warn(*itertools.chain(*doubts))
-    found = limits_of(crossings, strength)
     marked = replace(found, status=_marked(cube, found.bounds, found.status))
     expected: Iterable[tuple[Array, str] | None] = itertools.repeat(None)
-    if cube.is_measured:
+    if cube.is_measured and asked.toys is None:  # what is expected has toys of its own, which aren't stored
         bounds, status = bounds_of(crossings_along(cube, selection.expected_columns, delta), strength)
         expected = zip(bounds, _marked(cube, bounds, status), strict=True)
     names, level = (cube.experiment, cube.model), (asked.cl, asked.column_dof)
     for number, (point, instead) in enumerate(zip(selection.points(), expected, strict=False)):
-        yield limit_record(
+        record = limit_record(
             *(names, point, level, marked, number, cube.interaction, instead, doubts[number]),
             *(cube.is_asimov, cube.likelihood.shared),
         )
+        if asked.toys is not None and cube.toys is not None:
+            record["scaled_data"] = cube.is_measured and is_scaled(point[LUMINOSITY.column])
+            record |= toy_record(Toys(cube.toys.number, cube.toys.seed), marked, number, cube.interaction)
+        yield record
 
 
 def _marked(cube: Cube, bounds: Array, status: Status) -> Status:

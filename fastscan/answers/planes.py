@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import zarr
@@ -20,6 +21,7 @@ from fastscan.interactions.parameters import AXES
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import is_scaled
 from fastscan.limits.crossings import infimum
+from fastscan.limits.feldman_cousins import critical_of_three, places_of, require_enough
 from fastscan.limits.limits import threshold
 from fastscan.stores import chunks
 from fastscan.stores.cube import Cube
@@ -73,6 +75,32 @@ class Side:
 
 
 @dataclass(frozen=True, eq=False)
+class CriticalPlane:
+    """t_c of the toys at the points of a plane, which is interpolated between them.
+
+    Attributes
+    ----------
+    x, y : array, shape (points,)
+        The points as they are drawn.
+    t_c, error : array, shape (y, x)
+        t_c, which is 0 where nothing is accepted, and its Monte-Carlo error.
+    """
+
+    x: Array
+    y: Array
+    t_c: Array
+    error: Array
+
+    def at(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """t_c and its error at points of the plane, which are given as they are drawn and broadcast."""
+        from scipy.interpolate import RegularGridInterpolator  # imported here: other planes do without
+
+        points = np.stack(np.broadcast_arrays(y, x), axis=-1)
+        t_c, error = (RegularGridInterpolator((self.y, self.x), each)(points) for each in (self.t_c, self.error))
+        return t_c, error
+
+
+@dataclass(frozen=True, eq=False)
 class Plane:
     """Two axes of a cube, and what is done with the others.
 
@@ -92,6 +120,8 @@ class Plane:
         The level of its contours.
     stored_in : zarr.Group, optional
         Root of the store whose chi2 is shown on the grid; left out, the chi2 of the likelihood is shown.
+    toys : CriticalPlane, optional
+        What toys say of the Delta chi2 of its contours.
     """
 
     cube: Cube
@@ -102,11 +132,23 @@ class Plane:
     cl: float
     dof: int
     stored_in: zarr.Group | None = None
+    toys: "CriticalPlane | None" = None
 
     @property
     def delta(self) -> float:
-        """The Delta chi2 of its contours."""
+        """The Delta chi2 of its contours, where no toys say what it is."""
         return threshold(self.cl, self.dof)
+
+    def threshold(self, x: Array, y: Array) -> Array:
+        """The Delta chi2 of its contours at points given as they are drawn, which broadcast."""
+        if self.toys is None:
+            return np.broadcast_to(self.delta, np.broadcast_shapes(x.shape, y.shape))
+        return self.toys.at(x, y)[0]
+
+    @cached_property
+    def thresholds(self) -> Array:
+        """The Delta chi2 of its contours on the grid, shape (y, x)."""
+        return self.threshold(self.x.drawn[None, :], self.y.drawn[:, None])
 
     @property
     def scales_data(self) -> bool:
@@ -204,8 +246,9 @@ class Plane:
             _ = self.values  # an error where it is not the likelihood's
         upright = self.y.axis.name == self.cube.strength
         strengths, others = (self.y, self.x) if upright else (self.x, self.y)
-        values = self._with_sides(strengths.finer(LOOK), others).values
-        allowed = (values.T if upright else values) <= self.delta  # (others, strengths)
+        finer = self._with_sides(strengths.finer(LOOK), others)
+        allowed = finer.values <= finer.thresholds
+        allowed = allowed.T if upright else allowed  # (others, strengths)
         needed = _steps_needed([np.flatnonzero(row[1:] != row[:-1]) / LOOK for row in allowed])
         along, across = _affordable(needed, points)
         return self if along == across == 1 else self._with_sides(strengths.finer(along), others.finer(across))
@@ -222,20 +265,45 @@ class Plane:
         x, y = np.meshgrid(*own)
         return self.lowest(x.ravel(), y.ravel()).reshape(x.shape)
 
+    def with_toys(self, root: zarr.Group) -> "Plane":
+        """The plane with what the stored toys say of its contours, from the root of the cube's store.
+
+        Raises
+        ------
+        LimitError
+            Where the toys are of other degrees of freedom, chi2 is minimised over an axis, or one is held off its axis.
+        """
+        run, cube = self.cube.toys, self.cube
+        assert run is not None, "a question about toys is refused where there are none"
+        if run.dof != self.dof or (run.dof > 1) != self.fits_rows:
+            raise LimitError(f"{cube.name} stores toys of {run.dof} dof, which are those of no such plane")
+        if any(points.size > 1 for points in self.held.values()):
+            raise LimitError(f"{cube.name} stores toys of single points: chi2 can't be minimised over an axis")
+        require_enough(run.number, self.cl)
+        stored = self._chosen(chunks.stored_array(root, cube, "toys")[..., places_of(run.number, self.cl)])
+        t_c, error = critical_of_three(chunks.computed(cube, stored, "toys").reshape(*stored.shape[:2], 3))
+        return replace(self, toys=CriticalPlane(self.x.drawn, self.y.drawn, np.maximum(t_c, 0.0), error))
+
     def _stored(self, root: zarr.Group) -> Array:
+        values = chunks.computed(self.cube, self._chosen(chunks.stored_array(root, self.cube, "chi2")))
+        return values.reshape(values.shape[:2])
+
+    def _chosen(self, stored: Any) -> Any:
+        """A stored array on the grid, read by dask: its dimensions are (y, x) and those that have one point left.
+
+        Where an axis is held at several points, the smallest number is chosen.
+        """
         cube, axes = self.cube, list(reversed(self.shown))
         dimensions = list(cube.points)
-        chi2 = chunks.chi2_array(root, cube)
         for number, name in enumerate(dimensions):
             if name in axes:
                 continue
             held = self.held.get(name)
             chosen = cube.stored_setting(name, None) if held is None else cube.on_axis(name, held)
-            chi2 = chi2[(slice(None),) * number + (chosen,)].min(axis=number, keepdims=True)
+            stored = stored[(slice(None),) * number + (chosen,)].min(axis=number, keepdims=True)
         order = [dimensions.index(name) for name in axes]
-        order += [number for number in range(len(dimensions)) if number not in order]
-        values = chunks.computed(cube, chi2.transpose(order))  # type: ignore[no-untyped-call]
-        return values.reshape(values.shape[:2])
+        order += [number for number in range(stored.ndim) if number not in order]
+        return stored.transpose(order)
 
 
 def _steps_needed(ends: Sequence[Array]) -> tuple[int, int]:
@@ -287,7 +355,8 @@ def plane_of(
         are each experiment's own, or their default.  With 1 degree of freedom each row is a model of its own, with 2
         the row parameters are fitted too.
     stored_in : zarr.Group
-        Root of the cube's store, to insist on the stored chi2: other axes are then held at their points only.
+        Root of the cube's store, to insist on the stored chi2: other axes are then held at their points only.  Stored
+        toys need the root, where the question asks for them.
 
     Raises
     ------
@@ -327,9 +396,12 @@ def plane_of(
     for axis in cube.interaction.parameters:
         if axis.name not in (*shown, *held):
             raise LimitError(f"{cube.name}: say at which {axis.name}, or minimise over it")
-    dof = dof_of(cube, shown, asked.dof)
+    dof = dof_of(cube, shown, cube.toys.dof if asked.toys and cube.toys else asked.dof)
     over_rows = set(cube.rows) & set(axes.minimise) or (set(cube.rows) & set(shown) and dof > 1)
-    return Plane(cube, x, y, held, bool(over_rows), asked.cl, dof, stored_in)
+    plane = Plane(
+        cube, x, y, held, bool(over_rows), asked.cl, dof, None if asked.toys and not asked.stored else stored_in
+    )
+    return plane.with_toys(stored_in) if asked.toys and stored_in is not None else plane
 
 
 def _is_foreign(cube: Cube, name: str) -> bool:

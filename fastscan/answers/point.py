@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastscan.answers.question import Question
-from fastscan.answers.records import doubts_of_limits, limit_record
+from fastscan.answers.records import doubts_of_limits, limit_record, toy_record
 from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import warn
 from fastscan.experiments.catalogue import load_all
@@ -14,7 +14,8 @@ from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.settings import Settings
 from fastscan.limits import limits, points
-from fastscan.limits.crossings import Crossings, find_crossings
+from fastscan.limits.crossings import Crossings
+from fastscan.limits.limits import Limits
 from fastscan.limits.points import Rows
 from fastscan.typing import Array, Record
 
@@ -25,27 +26,26 @@ def limits_at_points(names: Sequence[str | Experiment], model: str, question: Qu
     Values of sigma_sys that are given by experiment go together, the first with the first.
     """
     experiments, interaction = load_all(names), catalogue.load(model)
-    delta = limits.threshold(question.cl, question.column_dof)
     given = _crossed(question.at, (*interaction.rows, *SETTINGS))
     at = {name: values for name, values in given.items() if name not in by_name(SETTINGS)}
     rows = points.prepare(experiments, interaction, at, question.asimov, question.independent)
     limits.require_standard_model(interaction, rows.likelihood.departs)
     settings = rows.likelihood.settings(given)
-    crossings = _crossings(rows, settings, delta)
+    crossings, found = _limits(rows, settings, question)
     doubts = doubts_of_limits(crossings, rows.likelihood, interaction.strength, settings)
     warn(*itertools.chain(*doubts))
-    found = limits.limits_of(crossings, interaction.strength)
     expected: Iterable[tuple[Array, str] | None] = itertools.repeat(None)
     projected = rows.expected()
     if projected is not rows:
-        instead = _crossings(projected, settings, delta)
-        expected = zip(*limits.bounds_of(instead, interaction.strength), strict=True)
+        _, instead = _limits(projected, settings, question)
+        expected = zip(instead.bounds, instead.status, strict=True)
     told = ("+".join(each.name for each in experiments), interaction.name)
     level = (question.cl, question.column_dof)
     columns = zip(_points(interaction, at, settings), expected, doubts, strict=False)
     shared = rows.likelihood.shared
     return [
         limit_record(told, point, level, found, number, interaction, bound, doubt, question.asimov, shared)
+        | (toy_record(question.toys, found, number, interaction) if question.toys else {})
         for number, (point, bound, doubt) in enumerate(columns)
     ]
 
@@ -65,10 +65,10 @@ def _crossed(at: Mapping[str, Any], axes: Sequence[Axis]) -> dict[str, Any]:
     return {name: along(name, values) for name, values in at.items()}
 
 
-def _crossings(rows: Rows, settings: Settings, delta: float) -> Crossings:
-    strength = rows.interaction.strength
+def _limits(rows: Rows, settings: Settings, question: Question) -> tuple[Crossings, Limits]:
     columns, _ = rows.likelihood.columns(rows.index, settings)
-    return find_crossings(columns, delta, strength.largest_x, strength.signed)
+    strength, level = rows.interaction.strength, (question.cl, question.column_dof)
+    return limits.limits_in(rows.likelihood, columns, strength, *level, question.toys)
 
 
 def _points(interaction: Interaction, at: Mapping[str, Any], settings: Settings) -> Iterator[dict[str, Any]]:

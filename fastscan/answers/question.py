@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastscan.errors import LimitError
-from fastscan.limits.confidence import CL, DOF
+from fastscan.limits.confidence import CL, DOF, Toys
 
 if TYPE_CHECKING:  # commands ask questions before anything numerical is imported
     from fastscan.stores.cube import Cube
@@ -34,6 +34,8 @@ class Question:
         Whether the Standard Model's prediction replaces measured data.
     independent : bool
         Whether experiments that are combined share no nuisance.
+    toys : Toys or None
+        The toys that say what is allowed; None for the quantile of chi2.
     """
 
     groups: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Question:
     stored: bool = False
     asimov: bool = False
     independent: bool = False
+    toys: Toys | None = None
 
     @property
     def column_dof(self) -> int:
@@ -61,9 +64,16 @@ class Question:
         Raises
         ------
         LimitError
-            Where this chi2 is that of measured data, and what is expected is asked for; or that of shared nuisances,
-            and independent ones are asked for.
+            Where this chi2, or what toys are compared with, is that of measured data, and what is expected is asked
+            for; or that of shared nuisances, and independent ones are asked for.  Where toys are asked for, and there
+            are none.
         """
+        if self.toys is not None:
+            if cube.toys is None:
+                raise LimitError(f"{cube.name} stores no toys; a grid with toys = {{ number = 10000 }} throws them")
+            if self.dof not in (None, cube.toys.dof):
+                raise LimitError(f"{cube.name} stores toys of {cube.toys.dof} dof, not of {self.dof}")
+            stored = True
         if self.independent:
             if stored and cube.likelihood.shared:
                 raise LimitError(

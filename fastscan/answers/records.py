@@ -19,6 +19,11 @@ The record of a limit on another strength has a key for each row parameter of th
 (``sin2_theta_w_low``, ``sin2_theta_w_high``).  Of a mediator, ``limit_over_g_gev`` is the lower limit on its mass over
 its coupling where that of the coupling alone is above sqrt(4 pi), else None.
 
+Where toys say what is allowed, keys at the end say so: ``method``, which is "toys", ``toys`` and ``seed``; the
+Monte-Carlo errors of the limit and of the ends of intervals, ``error_gev`` and ``allowed_errors_gev``; and what the
+quantile of chi2 says instead, ``asymptotic_gev``, ``asymptotic_status`` and ``asymptotic_allowed_gev``.  Where the
+limit is none on a mass, ``_gev`` is missing, and there are ``error_low`` and ``error_high`` of two sides.
+
 Profiles and contours have records too, one for each point, with the same four keys at their end.  Which
 cubes and planes are asked is the business of `fastscan.answers.answers`.
 """
@@ -37,11 +42,13 @@ from fastscan.axes import LUMINOSITY, SETTINGS, Axis
 from fastscan.interactions.interaction import Interaction, Strength
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import Settings, is_scaled
+from fastscan.limits.confidence import BY_TOYS, Toys
 from fastscan.limits.crossings import Crossings
 from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Limits
 from fastscan.typing import Array, Record
 
+TOY_KEYS = ("delta_chi2", "method", "toys", "seed", "delta_chi2_error")  # of a vertex where toys say what is allowed
 LAST = ("scaled_data", "warning", "asimov", "shared_nuisances")  # keys at the end of every record
 
 
@@ -159,6 +166,26 @@ def limit_record(
         answer = (*limit, axis.unit, *beside, status, allowed, *level, *instead, instead_status)
         values = (*place, axis.name, *answer, *last)
     return dict(zip(limit_keys(model), values, strict=True))
+
+
+def toy_keys(model: Interaction) -> tuple[str, ...]:
+    """The keys that follow those of a limit's record where toys say what is allowed."""
+    on_mass, strength = model.strength.bound == "lower", model.strength
+    unit = f"_{strength.axis.unit.lower()}" if on_mass else ""
+    error, asymptotic = (tuple(f"{key}{unit}" for key in _sides(which, strength)) for which in ("error", "asymptotic"))
+    errors = (*error, f"allowed_errors{unit}")
+    return ("method", "toys", "seed", *errors, *asymptotic, "asymptotic_status", f"asymptotic_allowed{unit}")
+
+
+def toy_record(toys: Toys, found: Limits, number: int, model: Interaction) -> Record:
+    """What a limit's record has beside the keys of all, where toys say what is allowed; see `limit_record`."""
+    errors, asymptotic = found.errors, found.asymptotic
+    assert errors is not None, "limits from toys have errors"
+    assert asymptotic is not None, "and are beside those without toys"
+    ends, allowed = ([tuple(_finite(each)) for each in of.intervals[number]] for of in (errors, asymptotic))
+    bounds, without = (_finite(of.bounds[number]) for of in (errors, asymptotic))
+    values = (BY_TOYS, toys.number, toys.seed, *bounds, ends, *without, str(asymptotic.status[number]), allowed)
+    return dict(zip(toy_keys(model), values, strict=True))
 
 
 def _finite(values: ArrayLike) -> list[float | None]:

@@ -68,6 +68,9 @@ def cli(context: click.Context) -> None:
         "where several of one go together with those of another; left out, each experiment's own.",
     ),
     options.several_values(LUMINOSITY, stored=False),
+    options.method,
+    options.toys,
+    options.seed,
     dof=options.dof,
 )
 @options.as_json
@@ -79,10 +82,12 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
     sign. One for every combination of the values. EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML
     file, or several of them separated by commas, which are combined. MODEL is a name of `fastscan models` or a path to
     a TOML file of one. Measured data at a luminosity other than 1 are scaled, with their deficit or
-    excess; what is then expected stands beside it.
+    excess; what is then expected stands beside it. With --method toys the construction of Feldman and Cousins says
+    what is allowed, with the error that so many toys leave; what the quantile of chi2 says stands beside it.
 
     \b
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
+              fastscan limit coherent-csi chi --method toys --toys 40000
               fastscan limit coherent-csi e6 --beta 0deg,45deg --sigma-sys 1%,20% --luminosity 1,10
               fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
               fastscan limit conus b-l --m-zprime 1MeV,10MeV,1GeV
@@ -104,6 +109,68 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
         terminal.print_limits(found, question.cl, question.column_dof, labels)
     else:
         terminal.print_limit(found[0])
+
+
+@cli.command()
+@click.argument("experiments", shell_complete=completion.experiments)
+@click.argument("model", shell_complete=completion.models)
+@click.option(
+    "--at",
+    "points",
+    type=options.At(),
+    multiple=True,
+    required=True,
+    metavar="NAME=VALUE,...",
+    help="A point of the model that is the truth: m_zprime=10MeV,g=3e-5. Repeatable.",
+)
+@click.option(
+    "--nuisance",
+    "nuisances",
+    type=options.Nuisance(),
+    multiple=True,
+    metavar="[EXPERIMENT/]NAME=VALUE",
+    help="A nuisance that truly isn't 0, in standard deviations, by its name in `fastscan show --model`. Repeatable.",
+)
+@options.one_value(SIGMA_SYS)
+@options.one_value(LUMINOSITY)
+@options.asimov
+@options.independent
+@options.cl
+@options.dof
+@options.toys
+@options.seed
+@options.as_json
+@options.as_csv
+def coverage(
+    experiments: str,
+    model: str,
+    points: tuple[dict[str, float], ...],
+    nuisances: tuple[tuple[str, float], ...],
+    as_json: bool,
+    as_csv: bool,
+    **asked: Any,
+) -> None:
+    """How often limits hold what is true.
+
+    Experiments are done again in toys, of which each has counts around what is expected at a point, and centres of
+    the nuisances' constraints around the true nuisances. The answer is the part of them whose asymptotic interval
+    holds the point, with the error that so many toys leave.
+
+    \b
+    Examples: fastscan coverage coherent-csi chi --at m_zprime=inf --at m_zprime=300GeV
+              fastscan coverage coherent-csi-2021 nsi-ee-u --at eps=0.1 --nuisance signal=1 --toys 2000
+    """
+    options.only_one(json=as_json, csv=as_csv)
+    from fastscan.answers import covered, records
+
+    given = {name: value for name, value in asked.items() if value is not None}
+    found = covered.coverage_records(experiments.split(","), model, points, nuisances=dict(nuisances), **given)
+    if as_csv:
+        records.write_csv(sys.stdout, list(found[0]), found)
+    elif as_json:
+        terminal.print_json(found if len(found) > 1 else found[0])
+    else:
+        terminal.print_coverage(found)
 
 
 @cli.command()
@@ -428,6 +495,7 @@ def verify(store: str, everything: bool, as_json: bool) -> None:
     *(options.several_values(axis, f"{options.on_axis(axis)}, or all of the axis") for axis in ROWS),
     *(options.several_values(axis) for axis in SETTINGS),
     options.from_cube,
+    options.method,
     dof=options.dof,
 )
 @options.as_json
@@ -479,6 +547,7 @@ def limits(
     options.group,
     *(options.one_value(axis, options.on_axis(axis) + options.not_shown(axis)) for axis in AXES),
     options.from_cube,
+    options.method,
     dof=options.plane_dof,
 )
 @options.as_json
@@ -522,6 +591,7 @@ def contours(
     if as_csv:
         rows = (row for plane, lines in found for row in contour_records(plane, lines))
         keys = dict.fromkeys(key for plane, _ in found for key in records.contour_keys(plane.cube.interaction))
+        keys |= dict.fromkeys(records.TOY_KEYS if question.toys else ())
         records.write_csv(sys.stdout, list(keys), rows)
         return
     summaries = [contour_summary(plane, lines) for plane, lines in found]

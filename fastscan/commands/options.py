@@ -17,7 +17,7 @@ from fastscan.commands import completion
 from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import quantity_in, relative
 from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS, STRENGTHS
-from fastscan.limits.confidence import CL, DOF
+from fastscan.limits.confidence import ASYMPTOTIC, BY_TOYS, CL, DOF, METHODS, Toys
 
 PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 LONGEST_MESSAGE = 160  # characters of one of click's own, which quote a whole argument
@@ -155,6 +155,18 @@ class At(click.ParamType):  # type: ignore[type-arg]
         return found
 
 
+class Nuisance(click.ParamType):  # type: ignore[type-arg]
+    """NAME=VALUE: the name of a nuisance and a number."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name, equals, number = value.rpartition("=")
+        if not (equals and name):
+            self.fail(f"{quoted(value)} is not of the form signal=1", param, ctx)
+        return name, FLOAT.convert(number, param, ctx)
+
+
 def _of_axis(axis: Axis, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
     """A value of an axis, with its unit or as Python has it."""
     try:
@@ -246,12 +258,22 @@ def question(*options: Option, dof: Option) -> Option:
                 stored=given.pop("from_cube", False),
                 asimov=given.pop("asimov"),
                 independent=given.pop("independent"),
+                toys=_toys(given.pop("method", ASYMPTOTIC), given.pop("toys", None), given.pop("seed", None)),
             )
             return command(question=asked, **given)
 
         return together(*options, asimov, independent, cl, dof)(ask)
 
     return decorate
+
+
+def _toys(name: str, number: int | None, seed: int | None) -> Toys | None:
+    """The toys that options ask for; numbers are checked where they are thrown."""
+    if name == ASYMPTOTIC:
+        if number is not None or seed is not None:
+            raise click.UsageError(f"--toys and --seed are of --method {BY_TOYS}")
+        return None
+    return Toys(*(Toys.number if number is None else number, Toys.seed if seed is None else seed))
 
 
 def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
@@ -287,6 +309,15 @@ plane_dof = click.option(
     type=INTEGER,
     help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1.",
 )
+method = click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default=ASYMPTOTIC,
+    show_default=True,
+    help="Where the threshold of Delta chi2 comes from: the quantile of chi2, or at each point that of toys.",
+)
+toys = click.option("--toys", type=INTEGER, help=f"Toys at each point, with --method toys; left out, {Toys.number}.")
+seed = click.option("--seed", type=INTEGER, help=f"Beginning of their random numbers; left out, {Toys.seed}.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 hepdata = click.option("--hepdata", type=click.Path(), metavar="DIR", help="Also write a submission to HEPData there.")

@@ -12,9 +12,11 @@ import functools
 import hashlib
 import logging
 import os
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,20 @@ def _log_that_kernels_are_compiled() -> None:
 register("numba:compile", _Compilations())
 
 
+_of_thread = threading.local()
+
+
+@contextmanager
+def in_one_thread() -> Iterator[None]:
+    """Let kernels that this thread runs have no other threads, where many such threads run side by side."""
+    before = getattr(_of_thread, "is_alone", False)
+    _of_thread.is_alone = True
+    try:
+        yield
+    finally:
+        _of_thread.is_alone = before
+
+
 class Kernel:
     """A loop over numbered pieces of work, such as columns, that threads share: a decorator.
 
@@ -132,7 +148,7 @@ class Kernel:
             What the loop returned for each share of the pieces, in any order.
         """
         if in_parallel is None:
-            in_parallel = points > SERIAL_POINTS
+            in_parallel = points > SERIAL_POINTS and not getattr(_of_thread, "is_alone", False)
         number = threads() if in_parallel else 1
         if number == 1:
             return [self.compiled(*arguments, 0, pieces)]

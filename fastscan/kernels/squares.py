@@ -46,7 +46,7 @@ def polynomials(roots: Array, change: Array) -> Array:
         for start in range(0, rows, ROWS):
             part = slice(start, start + ROWS)
             own = roots[n] if roots.shape[1] == 1 else roots[n, part]
-            out[n, part] = _squares(_expanded(own, change[n, part]))
+            out[n, part] = of_vectors(_expanded(own, change[n, part]))
     return out
 
 
@@ -66,7 +66,26 @@ def _expanded(roots: Array, change: Array) -> list[Array]:
     return found
 
 
-def _squares(v: list[Array]) -> Array:
+def vectors(coefficients: Array) -> Array:
+    """Vectors v0, v1 and v2 of which a sum is |v0 + x v1 + x^2 v2|^2, in coordinates of three bins at most.
+
+    Any other such vectors, those of all bins among them, are these ones turned.
+
+    Parameters
+    ----------
+    coefficients : array, shape (SQUARES,)
+
+    Returns
+    -------
+    array, shape (coordinates, 3)
+        Upper triangular; one bin has one coordinate, and nothing has none.
+    """
+    c0, c1, c2, c3, c4, c5 = coefficients.tolist()
+    found = np.array([[c0, c1, c2], [0.0, c3, c4], [0.0, 0.0, np.sqrt(c5)]])
+    return found[found.any(axis=1)]
+
+
+def of_vectors(v: list[Array]) -> Array:
     """Coefficients of |v0 + x v1 + x^2 v2|^2 by the Gram-Schmidt process, for vectors given by their elements.
 
     The features are added up before anything is squared, so that no digits are lost where they cancel.

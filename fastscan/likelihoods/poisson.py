@@ -49,6 +49,10 @@ class PoissonCounts:
     is_measured: bool
     bin_of: IntArray | None = None
 
+    def in_row(self, row: int) -> "PoissonCounts":
+        """The same in one row alone."""
+        return self if len(self.rates) == 1 else replace(self, rates=self.rates[row : row + 1])
+
     @property
     def totals(self) -> Array:
         """Events over all bins, shape (shapes, 1 + features)."""
@@ -61,6 +65,27 @@ class PoissonCounts:
         """Signal events that the Standard Model predicts in each bin."""
         events: Array = (self.rates[0, 0, :, :, None] * self.arriving[0]).sum(axis=0).ravel()
         return events
+
+    def signals(self, row: int, change: Array, x: float) -> Array:
+        """Signal events in the bins that are compared, at a point.
+
+        Parameters
+        ----------
+        row : int
+        change : array, shape (features, 3)
+            Change of each feature in this row as a polynomial in the strength x; features beyond the own ones are 0.
+        x : float
+
+        Returns
+        -------
+        array, shape (1 + signal shapes, bins)
+            The events, and their change at one standard deviation of each shape.
+        """
+        rates = self.rates[row if len(self.rates) > 1 else 0]
+        features = change[: len(rates) - 1] @ x ** np.arange(3)
+        events = rates[0] + np.tensordot(features, rates[1:], axes=1)
+        arrived: Array = (events[:, :, None] * self.arriving).sum(axis=1)
+        return self.merged(arrived.reshape(len(arrived), -1))
 
     @functools.cached_property
     def likely(self) -> Array:
@@ -259,7 +284,7 @@ def _products(effects: Array) -> Array:
 
 def _table(lines: Array) -> Array:
     """Lines of numbers side by side, shape (bins, columns), with columns of zeros after them as kernels ask for it."""
-    from fastscan.kernels.poisson import columns_for
+    from fastscan.kernels.members import columns_for
 
     table = np.zeros((lines.shape[1], columns_for(len(lines))))
     table[:, : len(lines)] = lines.T

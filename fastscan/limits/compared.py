@@ -15,13 +15,13 @@ from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Gaussian
 from fastscan.experiments.poisson import SIGNAL, Nuisance, Poisson
 from fastscan.likelihoods.columns import Columns
-from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.poisson import PoissonColumns
 from fastscan.likelihoods.predictions import signal_in_energy, standard_counts
 from fastscan.likelihoods.response import response
+from fastscan.limits.drawn import in_block, signal_errors
 from fastscan.limits.points import Rows
-from fastscan.typing import Array, IntArray
+from fastscan.typing import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +166,7 @@ def compared(rows: Rows, columns: Columns, x: float) -> list[Compared]:
         The strength.
     """
     likelihood = rows.likelihood
-    own, common, noise = _errors(likelihood, columns)
+    own, common, noise = signal_errors(likelihood, columns)
     places = np.cumsum([common.shape[1], *(len(nuisance_names(each)) for each in rows.experiments)]).tolist()
     found = []
     for number, (name, experiment) in enumerate(zip(likelihood.members, rows.experiments, strict=True)):
@@ -192,18 +192,6 @@ def compared(rows: Rows, columns: Columns, x: float) -> list[Compared]:
             )
         )
     return found
-
-
-def _errors(likelihood: Likelihood, columns: Columns) -> tuple[Array, Array, Array]:
-    """Relative errors of the members' signals, their own (members,) and shared (members, shared); and their noise."""
-    gaussian, blocks = (columns.others, columns.blocks) if isinstance(columns, PoissonColumns) else (columns, ())
-    assert isinstance(gaussian, GaussianColumns)
-    own, common = np.sqrt(gaussian.variance[:, 0]), np.zeros((len(likelihood.members), len(likelihood.shared)))
-    noise = gaussian.noise[:, 0]
-    for members, block in zip(likelihood.blocks, blocks, strict=True):
-        own[members] = np.sqrt(block.variance[:, 0])
-        common[np.ix_(members, likelihood.shared_by(members))] = block.common[:, :, 0]
-    return own, common, noise
 
 
 def _observed(
@@ -254,7 +242,7 @@ def best_nuisances(members: Sequence[Compared], likelihood: Likelihood, columns:
     z = np.zeros(members[0].nuisances)
     if isinstance(columns, PoissonColumns):
         for block, pulls in zip(likelihood.blocks, columns.pulls(np.zeros(1, np.intp), np.array([x])), strict=True):
-            z[in_block(members, likelihood, block)] = pulls[0]
+            z[in_block(likelihood, block)] = pulls[0]
     if np.isnan(z).any():
         raise InputError("nothing is expected in a bin that has data: chi2 is infinite there")
     for member in members:
@@ -263,13 +251,6 @@ def best_nuisances(members: Sequence[Compared], likelihood: Likelihood, columns:
             left = (weights * change * (member.data - member.expected_at(z))).sum()
             z[member.first] = left / (1 + (weights * change**2).sum())
     return z
-
-
-def in_block(members: Sequence[Compared], likelihood: Likelihood, block: Sequence[int]) -> IntArray:
-    """Numbers of the nuisances of a block, in the order of `fastscan.likelihoods.poisson.PoissonColumns.pulls`."""
-    counted = [members[number] for number in block if members[number].variance is None]
-    own = [np.arange(each.own.start, each.own.stop) for each in counted]
-    return np.concatenate([np.array(likelihood.shared_by(block), np.intp), *own])
 
 
 def errors(members: Sequence[Compared], z: Array) -> Array:

@@ -233,6 +233,24 @@ def best_strengths(columns: Columns, largest_x: float, signed: bool) -> Array:
     return best
 
 
+def minima(column: Columns, largest_x: float, signed: bool) -> Array:
+    """The strengths x of every local minimum of chi2 of one column, the ends of the strengths among them.
+
+    Parameters
+    ----------
+    column : Columns
+        One column.
+    largest_x, signed
+        As in `search`.
+    """
+    explored = _explored(column, column.turning(), np.arcsinh(largest_x / column.scale[column.row]), signed)
+    points = _with_minima(column, explored)
+    before = np.append(np.inf, points.chi2[:-1])
+    after = np.append(points.chi2[1:], np.inf)
+    lowest: Array = points.u[(points.chi2 <= before) & (points.chi2 <= after)]
+    return column.scale[column.row] * np.sinh(lowest)
+
+
 def _explored(columns: Columns, turning: Array, farthest: Array, signed: bool) -> _Points:
     """Points of columns, so many that between neighbours chi2 turns at most once."""
     return _with_middles(columns, _looked_at(columns, *_rungs(columns, turning, farthest, signed)))

@@ -6,7 +6,6 @@ has random numbers of its own too, so that it depends neither on the other toys 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,57 +13,17 @@ from fastscan.errors import InputError
 from fastscan.experiments.observations import Counts
 from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
-from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
+from fastscan.likelihoods.gaussian import square_roots
 from fastscan.likelihoods.likelihood import norm_of, powers
-from fastscan.likelihoods.poisson import Block, PoissonColumns, PseudoData
 from fastscan.likelihoods.predictions import signal_in_energy
 from fastscan.likelihoods.response import response
-from fastscan.limits.compared import Compared, in_block
+from fastscan.limits.compared import Compared
 from fastscan.limits.crossings import infimum
+from fastscan.limits.drawn import MOST_EXPECTED, Drawn, columns_of_toys
 from fastscan.limits.points import Rows
-from fastscan.typing import Array, IntArray
+from fastscan.typing import Array
 
 AT_ONCE = 500  # toys that are drawn together: this bounds the memory
-MOST_EXPECTED = 1e15  # events in a bin that Poisson's law is drawn for
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """The data of some toys.
-
-    Attributes
-    ----------
-    data : list of array, shape (toys, bins)
-        Of each member.
-    centres : array, shape (toys, nuisances)
-        Of all nuisances.
-    """
-
-    data: list[Array]
-    centres: Array
-
-
-@dataclass(frozen=True, eq=False)
-class DrawnBlock(Block):
-    """A block in which each row has data and centres of its own, as those of `PseudoData`."""
-
-    drawn: Array
-    drawn_lost: Array
-    centres: Array
-
-    def filled(
-        self,
-        row: IntArray,
-        x: Array,
-        column: IntArray,
-        width: int,
-        in_parallel: bool | None = None,
-        sets: PseudoData | None = None,
-    ) -> tuple[Array, int]:
-        """See `Block.filled`."""
-        return super().filled(
-            row, x, column, width, in_parallel, sets or PseudoData(self.drawn, self.drawn_lost, self.centres, row)
-        )
 
 
 def chi2_of_toys(
@@ -135,42 +94,19 @@ def _columns(rows: Rows, columns: Columns, members: Sequence[Compared], toys: Dr
     errors of the normalisation too.  The noise is 1, as the members' variance is whole.
     """
     number = len(toys.centres)
-    gaussian, blocks = (columns.others, columns.blocks) if isinstance(columns, PoissonColumns) else (columns, ())
-    assert isinstance(gaussian, GaussianColumns)
-    sums, norm = np.zeros((len(members), number, *gaussian.sums.shape[2:])), np.zeros((len(members), number))
+    sums = np.zeros((len(members), number, *rows.likelihood.sums.shape[2:]))
+    norm = np.zeros((len(members), number))
     scale = np.ones((len(members), number))
     for place, member in enumerate(members):
         if member.variance is not None:
             scale[place] += member.own_error * toys.centres[:, member.first]
             sums[place], norm[place] = _sums(rows, member, toys.data[place], scale[place])
-    found = []
-    for numbers, block in zip(rows.likelihood.blocks, blocks, strict=True):
-        counted = numbers[: len(block.counts)]
-        others = numbers[len(counted) :]
-        drawn = [(each, toys.data[member]) for member, each in zip(counted, block.counts, strict=True)]
-        found.append(
-            DrawnBlock(
-                counts=block.counts,
-                change=np.repeat(block.change, number, axis=1),
-                sums=sums[others],
-                norm=norm[others],
-                noise=np.ones((len(numbers), number)),
-                variance=block.variance / scale[numbers] ** 2,
-                common=block.common / scale[numbers][:, None],
-                drawn=np.concatenate([np.empty((number, 0)), *(each.merged(data) for each, data in drawn)], axis=1),
-                drawn_lost=sum((each.lost(data) for each, data in drawn), np.zeros(number)),
-                centres=toys.centres[:, in_block(members, rows.likelihood, numbers)],
-            )
-        )
-        sums[others] = 0.0
-    alone = GaussianColumns(
-        sums=sums,
-        scale=np.repeat(gaussian.scale, number),
-        row=np.arange(number),
-        noise=np.ones((len(members), number)),
-        variance=gaussian.variance / scale**2,
-    )
-    return PoissonColumns(alone, tuple(found)) if found else alone
+    data, lost = [], []
+    for counts, drawn in zip(rows.likelihood.counted or (None,) * len(members), toys.data, strict=True):
+        data.append(drawn if counts is None else counts.merged(drawn))
+        lost.append(np.zeros(number) if counts is None else counts.lost(drawn))
+    compared = Drawn(data, toys.centres)
+    return columns_of_toys(rows.likelihood, columns, compared, sums, norm, scale, np.ones(len(members)), lost)
 
 
 def _sums(rows: Rows, member: Compared, data: Array, scale: Array) -> tuple[Array, Array]:

@@ -286,7 +286,7 @@ def _draw_contours(
     for each, records in by_plane:
         sides = [_points(side, axes) for side in (each.x, each.y)]
         colour = looks[label(records[0])]["color"]
-        figures.excluded(ax, sides, contours.bounded(each.values, each.delta), 0.5, colour, opacity)
+        figures.excluded(ax, sides, contours.bounded(each.values, each.thresholds), 0.5, colour, opacity)
     named = {"color": figures.COLOURS[0], "alpha": opacity} if len(found) == 1 else figures.EXCLUDED
     ax.fill_between([], [], label="excluded", **named)
     xs, ys = (_points(side, axes) for side in (plane.x, plane.y))
@@ -309,7 +309,7 @@ def _contour_rows(plane: Plane, lines: Sequence[Contour], axes: Mapping[str, Axi
 
 
 def _why_no_contour(plane: Plane) -> str:
-    return "no contour, " + ("all excluded" if plane.values.min() > plane.delta else "nothing excluded")
+    return "no contour, " + ("all excluded" if (plane.values > plane.thresholds).all() else "nothing excluded")
 
 
 def _side_of_limit(row: Record, key: str) -> Record:

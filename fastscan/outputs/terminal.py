@@ -14,7 +14,17 @@ from fastscan.axes import SETTINGS, Axis, by_name
 from fastscan.errors import shown
 from fastscan.inputs.units import short
 from fastscan.interactions.parameters import AXES, M_ZPRIME, PARAMETERS, STRENGTHS
-from fastscan.limits.confidence import ASIMOV, CL, DOF, NO_SENSITIVITY, OUTSIDE_AXIS, SCALED, SM_DISFAVOURED, level_text
+from fastscan.limits.confidence import (
+    ASIMOV,
+    BY_TOYS,
+    CL,
+    DOF,
+    NO_SENSITIVITY,
+    OUTSIDE_AXIS,
+    SCALED,
+    SM_DISFAVOURED,
+    level_text,
+)
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
@@ -99,7 +109,10 @@ def print_limit(found: Record) -> None:
     """One limit, the expected one, and the intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in _row_axes(found)]
     where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
-    click.echo(f"{where}: {_relation(found)}{bound_text(found, 'limit')}  ({conditions(found)}{_data(found)})")
+    limit = f"{_relation(found)}{bound_text(found, 'limit')}{error_text(found)}"
+    click.echo(f"{where}: {limit}  ({conditions(found)}{_data(found)})")
+    if _by_toys(found):
+        click.echo(f"from {toys_text(found)} at each strength; asymptotic: {bound_text(found, 'asymptotic')}")
     if found["expected_status"]:
         click.echo(
             "expected, from the Standard Model's prediction in place of the data: " + bound_text(found, "expected")
@@ -113,7 +126,7 @@ def print_limit(found: Record) -> None:
 
 def _data(record: Record) -> str:
     """The end of the conditions of an answer: what its data are that aren't as measured, and what experiments share."""
-    data = SCALED if record["scaled_data"] else ASIMOV if record["asimov"] else ""
+    data = SCALED if record.get("scaled_data") else ASIMOV if record["asimov"] else ""
     return "".join(f", {each}" for each in (data, _shared(record)) if each)
 
 
@@ -140,13 +153,25 @@ def _print_limits(limits: Sequence[Record], labels: Mapping[str, str]) -> None:
             *("" if each.get(axis.column) is None else f"{axis.shown(each[axis.column]):.6g}" for axis in axes),
             *(setting_text(each[axis.column]) for axis in SETTINGS),
             limit_text(each),
+            *((bound_text(each, "asymptotic"),) if _by_toys(each) else ()),
             *((bound_text(each, "expected"),) if scaled else ()),
         )
         for each in limits
     ]
     headings = (axis.heading for axis in (*axes, *SETTINGS))
-    columns = ("experiment", "model", *headings, "limit", *(("expected",) if scaled else ()))
+    columns = ["experiment", "model", *headings, "limit"]
+    columns += ["asymptotic"] * any(map(_by_toys, limits)) + ["expected"] * scaled
     print_labelled(columns, rows, labels)
+
+
+def _by_toys(record: Record) -> bool:
+    """Whether toys say what is allowed."""
+    return record.get("method") == BY_TOYS
+
+
+def toys_text(record: Record) -> str:
+    """The toys of a record, in words."""
+    return f"{record['toys']} toys of seed {record['seed']}"
 
 
 def _is_on_mass(record: Record) -> bool:
@@ -165,6 +190,7 @@ def _by_kind(found: Iterable[Record]) -> dict[str, list[Record]]:
     for each in found:
         sides = "Lower limits" if _is_on_mass(each) else "Limits" if "limit_low" in each else "Upper limits"
         data = f" from {ASIMOV}" if each["asimov"] else ""
+        data += f" from {toys_text(each)} at each strength" if _by_toys(each) else ""
         shared = f" with {_shared(each)}" if _shared(each) else ""
         groups.setdefault(f"{sides} on {limited_axis(each).text}{data}{shared}", []).append(each)
     return groups or {f"Lower limits on {M_ZPRIME.text}": []}
@@ -199,9 +225,32 @@ def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
         print_labelled(("experiment", "model", *(axis.heading for axis in own), "limit"), rows, labels)
 
 
+def print_coverage(found: Sequence[Record]) -> None:
+    """How often intervals hold what is true, a row for each point."""
+    first = found[0]
+    axes = [axis for axis in PARAMETERS if axis.column in first]
+    moved = [f"{shown(name)} {value:+g}" for name, value in first["nuisances"].items()]
+    truth = f", true nuisances {', '.join(moved)}" if moved else ""
+    where = shown(f"{first['experiment']}, {first['model']}")
+    toys = f"{toys_text(first)} at each point"
+    click.echo(f"{where}: coverage of intervals at {conditions(first)}{_data(first)}{truth}, from {toys}:")
+    rows = [
+        (
+            *(f"{axis.shown(math.inf if each[axis.column] is None else each[axis.column]):.6g}" for axis in axes),
+            f"{100 * each['coverage']:.2f} %",
+            f"{100 * each['error']:.2g} %",
+        )
+        for each in found
+    ]
+    print_table((*(axis.heading for axis in axes), "coverage", "error"), rows)
+
+
 def print_contours(plane: Record) -> None:
     """The contours of a plane, a line for each."""
-    where = f"{level_text(plane['cl'], plane['dof'])}, Delta chi2 = {plane['delta_chi2']:.4g}"
+    level = "" if _by_toys(plane) else f"Delta chi2 = {plane['delta_chi2']:.4g}"
+    if _by_toys(plane):
+        level = f"{toys_text(plane)} at each point, whose quantiles have errors up to {plane['largest_error']:.2g}"
+    where = f"{level_text(plane['cl'], plane['dof'])}, {level}"
     where += _data(plane)
     group = shown(f"{plane['experiment']}/{plane['model']}")
     click.echo(f"{group} in {', '.join(plane['axes'])} ({where}):")
@@ -429,18 +478,25 @@ def _right_aligned(cells: Sequence[str]) -> list[str]:
 
 
 def limit_text(record: Record) -> str:
-    """A limit as a table shows it, marked where it is from scaled data."""
-    return bound_text(record, "limit") + (f" ({SCALED})" if record["scaled_data"] else "")
+    """A limit as a table shows it, with its error, and marked where it is from scaled data."""
+    return bound_text(record, "limit") + error_text(record) + (f" ({SCALED})" if record["scaled_data"] else "")
 
 
-def bound_text(record: Record, which: Literal["limit", "expected"]) -> str:
-    """The limit of a record or its expected one, or why there is none; empty where nothing is measured."""
-    status = record["status" if which == "limit" else "expected_status"]
+def error_text(record: Record) -> str:
+    """The Monte-Carlo error of a limit in brackets; empty where there is none."""
+    keys = ("error_gev", "error", "error_low", "error_high")
+    told = [f"{record[key]:.2g}" for key in keys if record.get(key) is not None]
+    return f" (+- {', '.join(told)})" if told else ""
+
+
+def bound_text(record: Record, which: Literal["limit", "expected", "asymptotic"]) -> str:
+    """The limit of a record or another one beside it, or why there is none; empty where nothing is measured."""
+    status = record["status" if which == "limit" else f"{which}_status"]
     if status is None or status in NO_LIMIT:
         return "" if status is None else NO_LIMIT[status]
     outside = " (outside the axis)" if status == OUTSIDE_AXIS else ""
     if _is_on_mass(record):
-        return mass_text(record[f"{which}_gev"], record[f"{which}_over_g_gev"]) + outside
+        return mass_text(record[f"{which}_gev"], record.get(f"{which}_over_g_gev")) + outside
     axis = limited_axis(record)
     if which in record:
         ratio = record.get("limit_over_g_gev") if which == "limit" else None

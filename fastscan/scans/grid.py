@@ -24,7 +24,10 @@ from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.parameters import AXES, PARAMETERS
 from fastscan.likelihoods.settings import counted_once, is_scaled
+from fastscan.limits.confidence import Toys
 from fastscan.limits.doubts import about_errors, about_strengths
+from fastscan.limits.limits import LARGEST_SEED, MOST_TOYS
+from fastscan.stores.cube import ToyRun
 from fastscan.stores.layout import DTYPES, Layout, arrays_of, chunk_shape
 from fastscan.typing import Array
 
@@ -96,7 +99,7 @@ class Grid:
     """A grid file, checked.
 
     `axes` has the points of each axis by its name; those that the file leaves out are absent.  With `asimov`, the
-    Standard Model's prediction replaces measured data.  Sizes are in bytes.
+    Standard Model's prediction replaces measured data.  `toys` are thrown at each point.  Sizes are in bytes.
     """
 
     title: str
@@ -108,6 +111,7 @@ class Grid:
     dtype: str
     chunk_size: int
     task_size: int
+    toys: ToyRun | None = None
 
     def axes_of(self, model: Interaction) -> dict[str, Points]:
         """The axes of a model's groups that the file gives, in the order of their dimensions."""
@@ -153,6 +157,7 @@ def load(source: str | Path | Grid) -> Grid:
     combined = "combine" in table
     alone = _experiments(table, directory) if "experiments" in table or not combined else ()
     models = _models(table, directory)
+    toys = _toys(table, models) if "toys" in table else None
     grid = Grid(
         title=table.text("title", default=""),
         experiments=alone,
@@ -160,7 +165,8 @@ def load(source: str | Path | Grid) -> Grid:
         models=models,
         axes=_axes(table, models),
         asimov="asimov" in table and table.flag("asimov"),
-        **_storage(table.table("store", default={})),
+        **_storage(table.table("store", default={}), "1 MiB" if toys else "16 MiB"),
+        toys=toys,
     )
     table.done()
     if counted := _counted_elsewhere(grid):
@@ -206,9 +212,11 @@ def layout_of(grid: Grid, model: Interaction, combined: bool) -> Layout:
     names = [axis.name for axis in (*model.parameters, *SETTINGS)]
     shape = tuple(grid.axes[name].size if name in grid.axes else 1 for name in names)
     itemsize = np.dtype(grid.dtype).itemsize
-    chunks = chunk_shape(shape, grid.chunk_size // itemsize)
-    per_task = max(1, grid.task_size // (math.prod(chunks) * itemsize))
-    return Layout(shape, chunks, per_task, grid.dtype, arrays_of(combined))
+    toys = grid.toys.number if grid.toys else 0
+    size = itemsize * max(toys, 1)  # of a point in its largest array
+    chunks = chunk_shape(shape, max(1, grid.chunk_size // size))
+    per_task = max(1, grid.task_size // (math.prod(chunks) * size))
+    return Layout(shape, chunks, per_task, grid.dtype, arrays_of(combined, toys), toys)
 
 
 def layouts_of(grid: Grid) -> dict[str, Layout]:
@@ -301,10 +309,23 @@ def _points(table: Table, axis: Axis) -> Points:
     return points
 
 
-def _storage(table: Table) -> dict[str, Any]:
+def _toys(table: Table, models: tuple[Interaction, ...]) -> ToyRun:
+    """The toys that are thrown at each point."""
+    entry = table.table("toys")
+    number = entry.whole("number", 1, MOST_TOYS)
+    seed = entry.whole("seed", 0, LARGEST_SEED) if "seed" in entry else Toys.seed
+    dof = entry.whole("dof", 1, 2) if "dof" in entry else 1
+    entry.done()
+    for model in models:
+        if dof > 1 and len(model.rows) != 1:
+            raise table.error("toys", f"dof = 2 fits the strength and one row parameter, which {model.name!r} lacks")
+    return ToyRun(number, seed, dof)
+
+
+def _storage(table: Table, size: str) -> dict[str, Any]:
     sizes = {}
     for key in ("chunk", "task"):
-        sizes[f"{key}_size"] = int(table.quantity(key, "size", default="16 MiB"))
+        sizes[f"{key}_size"] = int(table.quantity(key, "size", default=size))
     if not bounds.CHUNK[0] <= sizes["chunk_size"] <= bounds.CHUNK[1]:
         raise table.error("chunk", "must be between 1 KiB and 1 GiB: it is held in memory, and is a file")
     dtype = table.choice("dtype", DTYPES, default="float32")

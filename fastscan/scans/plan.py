@@ -92,6 +92,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
             "dtype": source.dtype,
             "chunks": list(layout.chunks),
             "chunks_per_task": layout.chunks_per_task,
+            **({"toys": asdict(source.toys)} if source.toys else {}),
         },
         interaction=model,
         points=points,

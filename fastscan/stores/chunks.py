@@ -41,9 +41,7 @@ def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> ND
 
     The block must have the shape of the part of the cube that the chunk covers.
     """
-    rank = cube.layout.rank(array)
-    covered = tuple(part.stop - part.start for part in cube.layout.region(index)[:rank])
-    chunk = cube.layout.chunks[:rank]
+    covered, chunk = cube.layout.part_of(array, index), cube.layout.chunk_of(array)
     assert block.shape == covered, f"block {block.shape} is not aligned with chunk {index} of {array}"
     if covered != chunk:
         padded = np.full(chunk, np.nan, block.dtype)
@@ -52,13 +50,9 @@ def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> ND
     return np.ascontiguousarray(block, block.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
 
 
-def _chunk_key(cube: Cube, array: str, index: Index) -> str:
-    return f"{array}/c." + ".".join(map(str, index[: cube.layout.rank(array)]))
-
-
 def chunk_keys(cube: Cube, task: int) -> dict[str, tuple[str, Index]]:
     """The keys of a task's chunks, and the array and index of each."""
-    return {_chunk_key(cube, array, index): (array, index) for array, index in cube.layout.chunks_of(task)}
+    return {cube.layout.key_of(array, index): (array, index) for array, index in cube.layout.chunks_of(task)}
 
 
 def record_key(cube: Cube, task: int) -> str:
@@ -68,7 +62,7 @@ def record_key(cube: Cube, task: int) -> str:
 def write_chunk(root: zarr.Group, cube: Cube, array: str, index: Index, block: NDArray[Any]) -> dict[str, str]:
     """Write one chunk and return its key and checksum."""
     data = chunk_bytes(cube, array, index, block)
-    key = _chunk_key(cube, array, index)
+    key = cube.layout.key_of(array, index)
     _put(root, f"{cube.name}/{key}", Buffer.from_array_like(data))
     return {key: checksum(data.data)}
 
@@ -109,7 +103,7 @@ def done_tasks(root: zarr.Group, cube: Cube) -> set[int]:
     return {
         task
         for task in _recorded(keys, cube)
-        if all(_chunk_key(cube, "chi2", index).removeprefix("chi2/") in keys for index in cube.layout.indices(task))
+        if all(cube.layout.key_of("chi2", index).removeprefix("chi2/") in keys for index in cube.layout.indices(task))
     }
 
 
@@ -132,8 +126,8 @@ def require_complete(root: zarr.Group, cube: Cube) -> None:
         )
 
 
-def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
-    """The stored chi2 over the dimensions of a cube, read by dask where it is needed.
+def stored_array(root: zarr.Group, cube: Cube, name: str) -> "dask.array.Array":
+    """A stored array over the dimensions of a cube, chi2 or toys, read by dask where it is needed.
 
     Raises
     ------
@@ -144,22 +138,22 @@ def chi2_array(root: zarr.Group, cube: Cube) -> "dask.array.Array":
 
     require_complete(root, cube)
     with readable(f"group {cube.name}"):
-        stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/chi2"])  # type: ignore[no-untyped-call]
+        stored: dask.array.Array = dask.array.from_zarr(root[f"{cube.name}/{name}"])  # type: ignore[no-untyped-call]
     return stored
 
 
-def computed(cube: Cube, chi2: "dask.array.Array") -> Array:
-    """The chi2 of a cube that dask reads, as float64; a missing value is a `StoreError`."""
+def computed(cube: Cube, stored: "dask.array.Array", name: str = "chi2") -> Array:
+    """The values of an array of a cube that dask reads, as float64; a missing value is a `StoreError`."""
     with readable(f"group {cube.name}"):
-        values: Array = np.asarray(chi2, float)
-    require_values(cube, values)
+        values: Array = np.asarray(stored, float)
+    require_values(cube, values, name)
     return values
 
 
-def require_values(cube: Cube, values: NDArray[np.floating]) -> None:
-    """Refuse chi2 with missing values, because a chunk that is lost reads as NaN."""
+def require_values(cube: Cube, values: NDArray[np.floating], name: str = "chi2") -> None:
+    """Refuse an array with missing values, because a chunk that is lost reads as NaN."""
     if np.isnan(values).any():
-        raise StoreError(f"{cube.name}: chi2 lacks values; the store is damaged, see `fastscan verify`")
+        raise StoreError(f"{cube.name}: {name} lacks values; the store is damaged, see `fastscan verify`")
 
 
 def require_same(cube: Cube, stored: NDArray[np.floating], chi2: Array) -> None:

@@ -90,9 +90,9 @@ def _joint(parts: Sequence[Cube]) -> Cube:
         name=f"{'+'.join(part.experiment for part in parts)}/{first.model}",
         label=" + ".join(part.label for part in parts),
         references=tuple(dict.fromkeys(reference for part in parts for reference in part.references)),
-        identity=first.identity | joint,
+        identity={key: value for key, value in first.identity.items() if key != "toys"} | joint,
         points=first.points | own,
-        layout=replace(first.layout, arrays=arrays_of(combined=True)),
+        layout=replace(first.layout, arrays=arrays_of(combined=True), toys=0),
         likelihood=likelihood,
         expected=combine([part.expected for part in parts]) if measured else likelihood,
     )

@@ -19,11 +19,28 @@ from fastscan.experiments.experiment import channels_of
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.settings import Settings
-from fastscan.stores.layout import Layout
+from fastscan.stores.layout import Index, Layout
 from fastscan.typing import Array, Channel, IntArray
 
 LOOKED_AT = 32  # rows of a cube at which its couplings are compared with those of today's formula
 ON_AXIS = 1e-9  # how near, relative to itself or to the smallest step of the axis, a value must be to a point
+
+
+@dataclass(frozen=True)
+class ToyRun:
+    """Toys at each point of a cube, as a grid asks for them.
+
+    Attributes
+    ----------
+    number, seed : int
+        How many at each point, and what their random numbers begin with.
+    dof : int
+        1 where the infimum below t is that of a column, 2 where it is that of all rows.
+    """
+
+    number: int
+    seed: int
+    dof: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +109,11 @@ class Cube:
         likelihood = self.likelihood.independent()
         expected = self.expected.independent() if self.is_measured else likelihood
         return replace(self, identity={**self.identity, "independent": True}, likelihood=likelihood, expected=expected)
+
+    @property
+    def toys(self) -> "ToyRun | None":
+        """The toys that are stored at each point; None where there are none."""
+        return ToyRun(**self.identity["toys"]) if "toys" in self.identity else None
 
     @property
     def axes(self) -> dict[str, Axis]:
@@ -247,6 +269,27 @@ class Cube:
         given = {axis.name: self.points[axis.name][part] for axis, part in parts if self.has_axis(axis.name)}
         return self.likelihood.settings(crossed(given))
 
+    def parts(self, index: Index) -> tuple[IntArray, slice, Sequence[slice]]:
+        """What a chunk covers: the numbers of its rows, shape (rows, ...), and the parts of the other axes.
+
+        Parameters
+        ----------
+        index : tuple of int
+            The chunk's index over the dimensions of the cube.
+
+        Returns
+        -------
+        array of int
+            With a dimension for each axis that makes a row.
+        slice
+            The part of the strength's axis.
+        sequence of slice
+            Those of the axes of the settings.
+        """
+        region, rows = self.layout.region(index), len(self.rows)
+        mesh = np.meshgrid(*(np.arange(part.start, part.stop) for part in region[:rows]), indexing="ij")
+        return self.row_numbers(dict(zip(self.rows, mesh, strict=True))), region[rows], region[rows + 1 :]
+
     def row_numbers(self, at: Mapping[str, IntArray]) -> IntArray:
         """The number of each row in the likelihood.
 
@@ -300,10 +343,16 @@ class Cube:
 
     def _in_rows(self, rows: Mapping[str, Array]) -> Likelihood:
         """The likelihood at some values of the row parameters by today's formula for the model."""
-        return self.likelihood.in_rows(self.interaction, self._channels, rows)
+        return self.likelihood.in_rows(self.interaction, self.channels, rows)
 
     @property
-    def _channels(self) -> list[tuple[Channel, ...]]:
+    def row_values(self) -> dict[str, Array]:
+        """The row parameters of each row of the likelihood by name, shape (rows,)."""
+        mesh = np.meshgrid(*(self.points[name] for name in self.rows), indexing="ij")
+        return {name: each.ravel() for name, each in zip(self.rows, mesh, strict=True)}
+
+    @property
+    def channels(self) -> list[tuple[Channel, ...]]:
         """The channels of each member."""
         found = (self.identity["experiments"][member] for member in self.likelihood.members)
         return [channels_of(each["channel"], each["electrons"]) for each in found]

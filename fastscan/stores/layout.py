@@ -59,7 +59,9 @@ class Computed:
 COMPUTED = {  # a combination has chi2 alone: its events would be those of several experiments
     "chi2": Computed("chi2, minimised over the nuisances", dtype=None, settings=True),
     "events": Computed("expected signal events at luminosity 1", dtype="float64", settings=False),
+    "toys": Computed("t of each toy, ascending", dtype=None, settings=True),  # only where a grid asks for toys
 }
+TOY = "toy"  # the last dimension of these
 # The likelihood that a group carries, see `fastscan.likelihoods.likelihood.Likelihood`.
 CARRIED = {
     "rates": Stored(("member", "shape", "term"), "1", "events: the Standard Model's, then those of each feature"),
@@ -126,7 +128,8 @@ Index = tuple[int, ...]
 class Layout:
     """How a cube is cut: its shape, the shape of its chunks, and the number of chunks of chi2 that a task writes.
 
-    `dtype` is that of chi2.  `arrays` names the arrays of `COMPUTED` that are computed.
+    `dtype` is that of chi2.  `arrays` names the arrays of `COMPUTED` that are computed, and `toys` is the number of
+    those at each point.
     """
 
     shape: Index
@@ -134,21 +137,44 @@ class Layout:
     chunks_per_task: int
     dtype: str
     arrays: tuple[str, ...]
+    toys: int = 0
 
     @classmethod
     def read(cls, shape: Index, identity: Mapping[str, Any]) -> Self:
         """The layout that a group's identity tells; a ValueError where no scan cuts a cube in this way."""
         chunks, per_task, dtype = tuple(identity["chunks"]), identity["chunks_per_task"], identity["dtype"]
-        layout = cls(shape, chunks, per_task, dtype, arrays_of(identity["combined"]))
-        sizes = (*zip(chunks, shape, strict=True), (per_task, 2**63))
+        toys = identity["toys"]["number"] if "toys" in identity else 0
+        layout = cls(shape, chunks, per_task, dtype, arrays_of(identity["combined"], toys), toys)
+        sizes = (*zip(chunks, shape, strict=True), (per_task, 2**63), *[(toys, CHUNK[1])] * ("toys" in identity))
         whole = all(type(size) is int and 1 <= size <= most for size, most in sizes)
         if not (whole and dtype in DTYPES and layout.chunk_size <= CHUNK[1] and layout.tasks <= MOST_TASKS):
             raise ValueError("its chunks are none that a scan makes")
         return layout
 
     def rank(self, array: str) -> int:
-        """The number of dimensions of a computed array, which are the cube's first ones."""
+        """The number of the cube's dimensions that a computed array has, which are the first ones."""
         return len(self.shape) if COMPUTED[array].settings else len(self.shape) - len(SETTINGS)
+
+    def _toys_of(self, array: str) -> Index:
+        """The length of the dimension that toys alone have."""
+        return (self.toys,) if array == "toys" else ()
+
+    def shape_of(self, array: str) -> Index:
+        """The shape of a computed array."""
+        return self.shape[: self.rank(array)] + self._toys_of(array)
+
+    def chunk_of(self, array: str) -> Index:
+        """The shape of its chunks; all toys of a point are in one."""
+        return self.chunks[: self.rank(array)] + self._toys_of(array)
+
+    def part_of(self, array: str, index: Index) -> Index:
+        """The shape of the part of a computed array that a chunk covers."""
+        return tuple(part.stop - part.start for part in self.region(index)[: self.rank(array)]) + self._toys_of(array)
+
+    def key_of(self, array: str, index: Index) -> str:
+        """The key of a chunk below the group."""
+        places = index[: self.rank(array)] + (0,) * len(self._toys_of(array))
+        return f"{array}/c." + ".".join(map(str, places))
 
     def _counts(self) -> list[int]:
         return [math.ceil(size / chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
@@ -171,11 +197,11 @@ class Layout:
 
     @property
     def chunk_size(self) -> int:
-        """Bytes of a chunk of chi2."""
-        return self._chunk_size("chi2")
+        """Bytes of a chunk of chi2, or of the toys at its points."""
+        return self._chunk_size("toys" if self.toys else "chi2")
 
     def _chunk_size(self, array: str) -> int:
-        return math.prod(self.chunks[: self.rank(array)]) * np.dtype(self.dtype_of(array)).itemsize
+        return math.prod(self.chunk_of(array)) * np.dtype(self.dtype_of(array)).itemsize
 
     def points_of(self, tasks: Collection[int]) -> int:
         """Points of the cube that some tasks compute."""
@@ -211,9 +237,10 @@ class Layout:
         )
 
 
-def arrays_of(combined: bool) -> tuple[str, ...]:
+def arrays_of(combined: bool, toys: int = 0) -> tuple[str, ...]:
     """The arrays that are computed: a combination has no events, because they would be those of several experiments."""
-    return ("chi2",) if combined else tuple(COMPUTED)
+    left_out = {"events": combined, "toys": not toys}
+    return tuple(name for name in COMPUTED if not left_out.get(name))
 
 
 PLAIN = [{"name": "bytes", "configuration": {"endian": "little"}}]

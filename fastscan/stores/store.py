@@ -5,6 +5,7 @@ has no events, holds, with the axes of the model in place of rows and strength,
 
     chi2(rows, strength, sigma_sys, luminosity)   events(rows, strength)   and one 1-D array an axis
     likelihood/                                   the arrays of `fastscan.likelihoods.likelihood.Likelihood`
+    toys(rows, strength, sigma_sys, luminosity, toy)   only where the grid asks for toys
     expected/                                     those that differ with the Standard Model's prediction in place of
                                                   measured data; only where any are measured
     exchanges/                                    what makes rows between the points of their axes; only where a row has
@@ -57,6 +58,7 @@ from fastscan.stores.layout import (
     JSON_TEXTS,
     LEFTOVER,
     PARTS_KEY,
+    TOY,
     Layout,
     Stored,
     require_plain,
@@ -177,16 +179,15 @@ def _make(root: zarr.Group, cube: Cube) -> None:
     for name, axis in cube.axes.items():
         _put_array(group, name, cube.points[name], stored_axis(axis))
     for name in cube.layout.arrays:
-        rank = cube.layout.rank(name)
         group.create_array(
             name,
-            shape=cube.layout.shape[:rank],
-            chunks=cube.layout.chunks[:rank],
+            shape=cube.layout.shape_of(name),
+            chunks=cube.layout.chunk_of(name),
             dtype=cube.layout.dtype_of(name),
             fill_value=math.nan,
             compressors=None,
             chunk_key_encoding={"name": "default", "separator": "."},
-            dimension_names=tuple(cube.points)[:rank],
+            dimension_names=(*tuple(cube.points)[: cube.layout.rank(name)], *[TOY] * (name == "toys")),
             attributes=COMPUTED[name].attributes,
         )
     _put_arrays(group, "likelihood", vars(cube.likelihood), CARRIED)
@@ -431,9 +432,8 @@ def _label(attributes: Mapping[str, Any], group: str) -> str:
 async def _require_plain_cube(storage: MemoryStore, layout: Layout) -> None:
     """Refuse large arrays that aren't stored as their layout has it."""
     for array in layout.arrays:
-        rank = layout.rank(array)
         described = await _described(storage, array)
-        require_plain(array, described, layout.shape[:rank], layout.chunks[:rank], layout.dtype_of(array), ".")
+        require_plain(array, described, layout.shape_of(array), layout.chunk_of(array), layout.dtype_of(array), ".")
 
 
 async def _described(storage: MemoryStore, array: str) -> dict[str, Any]:
