@@ -14,6 +14,7 @@ from fastscan.answers import answers, records
 from fastscan.answers.contours import contour_records
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
+from fastscan.limits.confidence import Toys
 from fastscan.outputs import hepdata
 from fastscan.paper import paper, table3
 from fastscan.scans.scanner import scan
@@ -35,6 +36,14 @@ models = ["chi", "psi"]
 
 [axes]
 m_zprime = { start = 20, stop = 2000, num = 3, spacing = "log", unit = "GeV" }
+"""
+TOYS = """
+experiments = ["conus-plus-2025-total"]
+models = ["nsi-ee-u"]
+toys = { number = 500, seed = 4 }
+
+[axes]
+eps = { start = -0.3, stop = 0.7, num = 41 }
 """
 Numbers = list[dict[str, Any]]
 
@@ -134,6 +143,25 @@ def test_each_number_says_at_which_level_and_of_which_data_it_is(store: Path, tm
         assert told_of["DATA"] == (hepdata.PREDICTED if name.startswith("expected") else "measured")
         assert each["header"].get("units") == (None if name == "status" else "GeV")
     assert "expected lower limit on $M_{Z'}$" in by_name
+
+
+def test_limits_from_toys_have_their_errors(tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(TOYS)
+    scan(tmp_path / "grid.toml", tmp_path / "out.zarr")
+    (record,) = answers.limits_of_store(str(tmp_path / "out.zarr"), Question(toys=Toys()))
+    hepdata.write(tmp_path / "out", hepdata.limit_tables([record]), "Toys")
+    require_valid(tmp_path / "out")
+    ((_, table),) = tables(tmp_path / "out").items()
+    by_name = {each["header"]["name"]: each for each in table["dependent_variables"]}
+    for number, (which, side) in enumerate((("lower end of allowed", 0), ("upper end of allowed", 1))):
+        variable = by_name[rf"{which} $\varepsilon$"]
+        errors = [each["errors"][0] for each in variable["values"]]
+        assert [each["label"] for each in errors] == ["Monte Carlo"] * len(record["allowed"])
+        expected = [pair[side] for pair in record["allowed_errors"]]
+        assert [each["symerror"] for each in errors] == pytest.approx(expected, rel=1e-12), number
+        told_of = qualifiers(variable)
+        assert (told_of["METHOD"], told_of["TOYS"], told_of["SEED"]) == (hepdata.THROWN, 500, 4)
+    assert len(record["allowed"]) == 2
 
 
 def test_contours_come_back_vertex_by_vertex(store: Path, tmp_path: Path) -> None:
