@@ -3,7 +3,7 @@
 // fastscan/limits/limits.py does, and needs no browser; its second half are tables that sort, pictures that can be
 // enlarged, and sliders.
 
-const RUNGS = 480; // of the ladder, from 1e-9 to 1e6 of a row's scale: 32 for a factor of ten
+const LADDER = Array.from({ length: 481 }, (_, n) => 10 ** (-9 + n / 32)); // in units of a row's scale
 const HALVINGS = 200; // at most, of a bracket: a double has no more steps between its ends
 
 // ---- Limits
@@ -94,15 +94,14 @@ function bisected(low, high, value) {
 /** Strengths so close together that between neighbours chi2 turns at most once; 0 is among them. */
 function rungsOf(column) {
   const { scale, turning } = column.row;
-  const above = Array.from({ length: RUNGS + 1 }, (_, n) => scale * 10 ** (-9 + (15 * n) / RUNGS));
+  const above = LADDER.map((each) => scale * each);
   above.push(column.largest, ...turning.map(Math.abs));
-  const all = column.signed ? [0, ...above, ...above.map((x) => -x)] : [0, ...above];
-  return [...new Set(all)].sort((one, other) => one - other);
+  return Float64Array.from(column.signed ? [0, ...above, ...above.map((x) => -x)] : [0, ...above]).sort();
 }
 
 /** Points between which chi2 is monotonic: the rungs and every extremum. */
 function monotonicPoints(column) {
-  const points = rungsOf(column).map((x) => [x, ...chi2AndSlope(column, x)]);
+  const points = Array.from(rungsOf(column), (x) => [x, ...chi2AndSlope(column, x)]);
   const found = [points[0]];
   points.slice(1).forEach((high, number) => {
     const low = points[number];
