@@ -20,8 +20,8 @@ stands above it:
 
     errors
     typing
-    kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  poisson
-                  blocks  ladders  roots  crossings
+    kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  members
+                  newton  poisson  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
@@ -37,7 +37,8 @@ stands above it:
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
-    outputs       figures  guides  overlays  plots  spectrum  fitted  terminal  citations
+    outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  terminal
+                  citations
     paper         table3  paper_figures  report  paper
     commands      signals  completion  options  cli
     __main__

@@ -21,6 +21,13 @@ EXPERIMENT, MODEL = "coherent-csi-2021", "universal"
 MASSES = np.geomspace(1e-3, 1.0, 16)  # GeV
 STRENGTHS = np.geomspace(1e-2, 1.0, 256)  # in units of each row's scale
 CURVE = np.geomspace(1e-3, 1.0, 1000)  # GeV
+MANY_BINS = "coherent-lar-2020"
+MERGED = f"""
+variant_of = "{MANY_BINS}"
+title = "with bins of one background merged"
+[statistics]
+merge = true
+"""
 FEW, SCAN = 32, 60  # points of a general minimiser, which is slow, and of a scan with it along a column
 GRID = f"""
 experiments = ["{EXPERIMENT}"]
@@ -175,6 +182,16 @@ def point_by_point(place: Path) -> Iterator[Calls]:
 def two_threads(place: Path) -> Iterator[Calls]:
     many = layout.counted(EXPERIMENT, MODEL, MASSES, np.geomspace(1e-2, 1.0, 16 * 256))
     yield lambda: many.chi2(True), lambda: many.chi2(False)
+
+
+@pair(f"chi2 of {MANY_BINS}, bins of one background merged / all bins", at_least=1.2, since="wings")
+def merged(place: Path) -> Iterator[Calls]:
+    (place / "merged.toml").write_text(MERGED)
+    few, every = (
+        layout.counted(name, MODEL, MASSES, STRENGTHS[::8]) for name in (str(place / "merged.toml"), MANY_BINS)
+    )
+    np.testing.assert_allclose(few.chi2(False), every.chi2(False), atol=1e-4)
+    yield lambda: few.chi2(False), lambda: every.chi2(False)
 
 
 @pair(f"{CURVE.size} limits of {EXPERIMENT}, two threads / iminuit scans of {SCAN} points, one scaled",

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,12 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.limits.points import prepare
 from fastscan.paper import paper, table3
 from fastscan.paper.table3 import Entry
+
+
+def below_the_comments(lines: Iterable[str]) -> Iterator[str]:
+    """The table of a CSV file."""
+    return (line for line in lines if not line.startswith("#"))
+
 
 OWN_INPUTS_MISSING = {"coherent-csi", "miner", "texono", "nucleus"}  # not in the paper, or measured data
 
@@ -145,7 +152,7 @@ def test_the_files(written: tuple[Path, list[Entry]]) -> None:
         (entry.experiment, entry.model, entry.computed_gev) for entry in entries
     ]
     with (place / "table3.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == len(entries) == 14 * 5
+        assert len(list(csv.DictReader(below_the_comments(file)))) == len(entries) == 14 * 5
     assert "| COHERENT CsI | 180.12 | 195.3 / 183 +6.7 % |" in (place / "table3.md").read_text()
 
 
@@ -155,11 +162,11 @@ def test_the_data_behind_the_figures(written: tuple[Path, list[Entry]]) -> None:
     table = {(entry.experiment, entry.model): entry.computed_gev for entry in entries}
     for number in (1, 4):
         with (place / f"figure{number}-limits.csv").open() as file:
-            for row in csv.DictReader(file):
+            for row in csv.DictReader(below_the_comments(file)):
                 limit = float(row["limit_gev"]) if row["limit_gev"] else None
                 assert limit == pytest.approx(table[row["experiment"], row["model"]], rel=1e-9)
     with (place / "figure5.csv").open() as file:
-        vertices = list(csv.DictReader(file))
+        vertices = list(csv.DictReader(below_the_comments(file)))
     assert {row["closed"] for row in vertices} == {"False"}
     assert {(row["cl"], row["dof"]) for row in vertices} == {("0.9", "1")}
 

@@ -235,7 +235,7 @@ def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> N
         if not begun:
             writer.writeheader()
         begun = True
-        writer.writerow({key: _cell(value) for key, value in each.items()})
+        writer.writerow({key: csv_cell(value) for key, value in each.items()})
     if not begun:
         writer.writeheader()
 
@@ -247,11 +247,13 @@ def csv_text(keys: Sequence[str], records: Iterable[Record]) -> str:
     return file.getvalue()
 
 
-def _cell(value: object) -> object:
+def csv_cell(value: object) -> object:
     """A value as CSV has it: intervals as low:high, those by name as name=value, separated by semicolons like names.
 
-    >>> _cell([(14.5, 16.8), (36.1, None)]), _cell([(None, 0.2)]), _cell({"conus": 0.2}), _cell(["flux-sns", "qf"])
-    ('14.5:16.8;36.1:inf', '-inf:0.2', 'conus=0.2', 'flux-sns;qf')
+    >>> csv_cell([(14.5, 16.8), (36.1, None)]), csv_cell([(None, 0.2)])
+    ('14.5:16.8;36.1:inf', '-inf:0.2')
+    >>> csv_cell({"conus": 0.2}), csv_cell(["flux-sns", "qf"])
+    ('conus=0.2', 'flux-sns;qf')
     """
     if isinstance(value, dict):
         return ";".join(f"{name}={each}" for name, each in value.items())

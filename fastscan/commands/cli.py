@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -500,7 +500,10 @@ def verify(store: str, everything: bool, as_json: bool) -> None:
 )
 @options.as_json
 @options.as_csv
-def limits(store: str, combine: str | None, question: Question, as_json: bool, as_csv: bool) -> None:
+@options.hepdata
+def limits(
+    store: str, combine: str | None, question: Question, as_json: bool, as_csv: bool, hepdata: str | None
+) -> None:
     """Limits on the strengths of models from a store.
 
     They come from the likelihood that STORE carries: exact at any sigma_sys and luminosity, on its axes or off
@@ -508,7 +511,8 @@ def limits(store: str, combine: str | None, question: Question, as_json: bool, a
     luminosity other than 1 are scaled, with their deficit or excess; such a limit is marked, and the expected one,
     from the Standard Model's prediction in place of the data, is beside it. Values are separated by commas; the word
     axis stands for all values of the store's axis. --json and --csv also give every allowed interval and the expected
-    limits.
+    limits. --hepdata writes all of that as tables that HEPData takes, and needs hepdata_lib: pip install
+    'fastscan[hepdata]'.
 
     \b
     Examples: fastscan limits results/coherent-csi.zarr --sigma-sys 0.1,0.2 --json
@@ -518,7 +522,16 @@ def limits(store: str, combine: str | None, question: Question, as_json: bool, a
     options.only_one(group=bool(question.groups), combine=combine is not None)
     from fastscan.answers import answers, records
 
+    if hepdata is not None:
+        from fastscan.outputs import hepdata as submission
+
+        submission.require_own(hepdata)
+    found: Iterable[dict[str, Any]]
     found, keys = answers.limits_with_keys(store, question, combine.split(",") if combine is not None else ())
+    if hepdata is not None:
+        found = list(found)
+        submission.write(hepdata, submission.limit_tables(found), f"Limits from the store {os.path.basename(store)}")
+        click.echo(f"written to {hepdata}: submission.yaml and its tables", err=True)
     if as_csv:
         records.write_csv(sys.stdout, keys, found)
     elif as_json:
@@ -539,6 +552,7 @@ def limits(store: str, combine: str | None, question: Question, as_json: bool, a
 )
 @options.as_json
 @options.as_csv
+@options.hepdata
 def contours(
     store: str,
     axes: tuple[str, str] | None,
@@ -546,6 +560,7 @@ def contours(
     question: Question,
     as_json: bool,
     as_csv: bool,
+    hepdata: str | None,
 ) -> None:
     """Contours of Delta chi2 in a plane of two axes of a store.
 
@@ -553,7 +568,8 @@ def contours(
     carries has it. With 1 dof each beta is a model of its own, with 2 beta is fitted as well as M_Z'. --csv and
     --json print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends;
     regions much narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
-    jump between betas that fit the data at some mass and betas that don't: a contour runs along the jump.
+    jump between betas that fit the data at some mass and betas that don't: a contour runs along the jump. --hepdata
+    writes the vertices as tables that HEPData takes.
 
     \b
     Examples: fastscan contours results/coherent-csi.zarr --group coherent-csi/e6 --csv > contour.csv
@@ -563,7 +579,15 @@ def contours(
     from fastscan.answers import answers, records
     from fastscan.answers.contours import contour_records, contour_summary
 
+    if hepdata is not None:
+        from fastscan.outputs import hepdata as submission
+
+        submission.require_own(hepdata)
     found = list(answers.contours_of_store(store, question, PlaneAxes(axes, minimise)))
+    if hepdata is not None:
+        tables = [submission.contour_table(plane, lines) for plane, lines in found]
+        submission.write(hepdata, tables, f"Contours from the store {os.path.basename(store)}")
+        click.echo(f"written to {hepdata}: submission.yaml and its tables", err=True)
     if as_csv:
         rows = (row for plane, lines in found for row in contour_records(plane, lines))
         keys = dict.fromkeys(key for plane, _ in found for key in records.contour_keys(plane.cube.interaction))
@@ -637,7 +661,8 @@ def plot(
 @cli.command()
 @click.option("-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results.")
 @click.option("--no-figures", is_flag=True, help="Only Table 3, without matplotlib.")
-def paper(directory: str, no_figures: bool) -> None:
+@click.option("--hepdata", is_flag=True, help="Also the limits as a submission to HEPData, in hepdata.")
+def paper(directory: str, no_figures: bool, hepdata: bool) -> None:
     """Table 3 and Figures 1 to 6 of arXiv:2002.01482, beside the published values.
 
     Scans the grid of the table into a store in the directory, or continues it, prints each limit beside the
@@ -650,7 +675,9 @@ def paper(directory: str, no_figures: bool) -> None:
     from fastscan.paper import table3
 
     signals.say_at_end("the same command continues")
-    entries, findings, written = results.run(directory, not no_figures, tell=partial(click.echo, err=True))
+    entries, findings, written = results.run(
+        directory, not no_figures, tell=partial(click.echo, err=True), with_hepdata=hepdata
+    )
     click.echo(table3.TITLE)
     header, *rows = table3.rows(entries)
     terminal.print_table(header, rows)

@@ -320,6 +320,7 @@ toys = click.option("--toys", type=INTEGER, help=f"Toys at each point, with --me
 seed = click.option("--seed", type=INTEGER, help=f"Beginning of their random numbers; left out, {Toys.seed}.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+hepdata = click.option("--hepdata", type=click.Path(), metavar="DIR", help="Also write a submission to HEPData there.")
 group = click.option(
     "--group",
     "groups",

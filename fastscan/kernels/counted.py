@@ -13,44 +13,66 @@ d of N: S_0, S_s and E_j.
 
 from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import inner
-from fastscan.kernels.lanes import lanes_of, logarithm, number_at, put_lanes, spread, where_above
+from fastscan.kernels.lanes import LANES, lanes_of, logarithm, number_at, put_lanes, spread, where_above
 
-TOGETHER = 4  # sums that `put_sums` has in registers at once; tables have as many columns, or a multiple
+TOGETHER = 3  # sums that `put_sums` has in registers at once, or twice as many; tables have a multiple of columns
 
 
 @inner
-def put_energies(rates, change, x, lane, orders, polynomial, out):
-    """Signal events of each neutrino in each bin of energy, and their derivatives in x, in a lane.
+def derivative(change, f, x, order):
+    """Change of a feature, a polynomial in x, or its first or second derivative; x is lanes or a number."""
+    if order == 0:
+        return change[f, 0] + x * (change[f, 1] + x * change[f, 2])
+    if order == 1:
+        return change[f, 1] + 2.0 * x * change[f, 2]
+    return 0.0 * x + 2.0 * change[f, 2]
+
+
+@inner
+def put_energies(rates, change, rows, x, order, polynomials, out):
+    """Signal events of each neutrino in each bin of energy, or a derivative of them in x.
+
+    Where all lanes have the same row, it is read once for all of them, and the same is computed.
 
     Parameters
     ----------
-    rates : float64 (1 + features, energies of all neutrinos)
+    rates : float64 (1 or rows, 1 + features, energies of all neutrinos)
         The Standard Model's events, then those per unit of each feature.
-    change : float64 (any, 3)
-        Change of each feature from its Standard Model value as a polynomial in x, lowest power first; further ones are
-        those of other members.
-    x : float64
-    lane : int
-    orders : int
-        1 for the events alone; 3 for their first and second derivative, too.
-    polynomial : float64 (features or more,)
+    change : float64 (rows, features or more, 3)
+        Change of each feature from its Standard Model value as a polynomial in x, lowest power first.
+    rows : intp (LANES,)
+        The row of each lane.
+    x : float64 (1, LANES)
+    order : int
+        Of the derivative: 0, 1 or 2.
+    polynomials : float64 (features, LANES)
         Scratch memory.
-    out : float64 (3 * energies of all neutrinos, LANES)
-        Its lane receives the events, then their derivatives.
+    out : float64 (energies of all neutrinos, LANES)
+        Overwritten.
     """
-    terms, energies = rates.shape
-    for order in range(orders):
+    shapes, terms, energies = rates.shape
+    same, flat = True, rates.reshape(-1)
+    for lane in range(1, LANES):
+        same = same and rows[lane] == rows[0]
+    if same:
+        own, at = change[rows[0]], rows[0] * terms * energies if shapes > 1 else 0
         for f in range(terms - 1):
-            c1, c2 = change[f, 1], change[f, 2]
-            if order == 0:
-                polynomial[f] = change[f, 0] + x * (c1 + x * c2)
-            else:
-                polynomial[f] = c1 + 2.0 * x * c2 if order == 1 else 2.0 * c2
+            put_lanes(polynomials, f, derivative(own, f, lanes_of(x, 0), order))
         for i in range(energies):
-            total = rates[0, i] if order == 0 else 0.0
+            total = spread(number_at(flat, at + i) if order == 0 else 0.0)
             for f in range(terms - 1):
-                total += rates[1 + f, i] * polynomial[f]
-            out[order * energies + i, lane] = total
+                total += number_at(flat, at + (1 + f) * energies + i) * lanes_of(polynomials, f)
+            put_lanes(out, i, total)
+        return
+    for lane in range(LANES):
+        own, at = change[rows[lane]], rows[lane] * terms * energies if shapes > 1 else 0
+        for f in range(terms - 1):
+            polynomials[f, lane] = derivative(own, f, x[0, lane], order)
+        for i in range(energies):
+            total = number_at(flat, at + i) if order == 0 else 0.0
+            for f in range(terms - 1):
+                total += number_at(flat, at + (1 + f) * energies + i) * polynomials[f, lane]
+            out[i, lane] = total
 
 
 @inner
@@ -78,13 +100,35 @@ def put_signals(events, first, arriving, bin_of, shape, out):
         put_lanes(out, b, 0.0)
     for s in range(shapes):
         for i in range(energies):
-            for k in range(others):
-                place = s * bins + bin_of[i * others + k]
-                total = lanes_of(out, place)
-                for n in range(neutrinos):
-                    at = ((s * neutrinos + n) * energies + i) * others + k
-                    total = fma(lanes_of(events, first + n * energies + i), number_at(arriving, at), total)
-                put_lanes(out, place, total)
+            for n in range(neutrinos):
+                arrived, at = lanes_of(events, first + n * energies + i), ((s * neutrinos + n) * energies + i) * others
+                for k in range(others):
+                    place = s * bins + number_at(bin_of, i * others + k)
+                    put_lanes(out, place, fma(arrived, number_at(arriving, at + k), lanes_of(out, place)))
+
+
+@inner
+def put_pairs_of_groups(weights, table, columns, out):
+    """`put_sums` of as many columns as are pairs of groups, the number of which is returned."""
+    paired = columns // (2 * TOGETHER) * (2 * TOGETHER)
+    for k in range(0, paired, 2 * TOGETHER):
+        one, two, three = spread(0.0), spread(0.0), spread(0.0)
+        four, five, six = spread(0.0), spread(0.0), spread(0.0)
+        for b in range(weights.shape[0]):
+            weight, at = lanes_of(weights, b), b * columns + k
+            one = fma(weight, number_at(table, at), one)
+            two = fma(weight, number_at(table, at + 1), two)
+            three = fma(weight, number_at(table, at + 2), three)
+            four = fma(weight, number_at(table, at + 3), four)
+            five = fma(weight, number_at(table, at + 4), five)
+            six = fma(weight, number_at(table, at + 5), six)
+        put_lanes(out, k, one)
+        put_lanes(out, k + 1, two)
+        put_lanes(out, k + 2, three)
+        put_lanes(out, k + 3, four)
+        put_lanes(out, k + 4, five)
+        put_lanes(out, k + 5, six)
+    return paired
 
 
 @inner
@@ -100,23 +144,42 @@ def put_sums(weights, table, out):
         Overwritten.
     """
     columns = table.size // weights.shape[0]
-    for k in range(0, columns, TOGETHER):
-        first, second, third, fourth = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+    k = put_pairs_of_groups(weights, table, columns, out)
+    if k < columns:
+        one, two, three = spread(0.0), spread(0.0), spread(0.0)
         for b in range(weights.shape[0]):
             weight, at = lanes_of(weights, b), b * columns + k
-            first = fma(weight, number_at(table, at), first)
-            second = fma(weight, number_at(table, at + 1), second)
-            third = fma(weight, number_at(table, at + 2), third)
-            fourth = fma(weight, number_at(table, at + 3), fourth)
-        put_lanes(out, k, first)
-        put_lanes(out, k + 1, second)
-        put_lanes(out, k + 2, third)
-        put_lanes(out, k + 3, fourth)
+            one = fma(weight, number_at(table, at), one)
+            two = fma(weight, number_at(table, at + 1), two)
+            three = fma(weight, number_at(table, at + 2), three)
+        put_lanes(out, k, one)
+        put_lanes(out, k + 1, two)
+        put_lanes(out, k + 2, three)
 
 
 @inner
-def put_expected(signals, shapes, background, effects, scale, z, data, inverse, out):
-    """Expected events in each bin, and how they differ from those before in bins that have data.
+def put_sums_beside(weights, signals, first, table, out):
+    """As `put_sums`, and the sum over bins of weights times signals, of which the first is at a line, is returned."""
+    columns = table.size // weights.shape[0]
+    k = put_pairs_of_groups(weights, table, columns, out)
+    if k == columns:
+        return product_of(weights, signals, first)
+    total, one, two, three = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+    for b in range(weights.shape[0]):
+        weight, at = lanes_of(weights, b), b * columns + k
+        total = fma(weight, lanes_of(signals, first + b), total)
+        one = fma(weight, number_at(table, at), one)
+        two = fma(weight, number_at(table, at + 1), two)
+        three = fma(weight, number_at(table, at + 2), three)
+    put_lanes(out, k, one)
+    put_lanes(out, k + 1, two)
+    put_lanes(out, k + 2, three)
+    return total
+
+
+@inner
+def put_expected(signals, shapes, background, effects, scale, z, data, inverse, excess, weight, out):
+    """Expected events N in each bin, what half of chi2 weighs the bin with, and how N differs from that before.
 
     Parameters
     ----------
@@ -131,18 +194,18 @@ def put_expected(signals, shapes, background, effects, scale, z, data, inverse, 
         The first is not used.
     data : float64 (bins, LANES)
     inverse : float64 (bins, LANES)
-        One over what was expected before, see `put_weights`.
+        One over the N before; receives 1 / N, or 1 where nothing is counted.
+    excess, weight : float64 (bins, LANES)
+        Receive what the gradient and the Hessian weigh each bin with, but for lam: 1 - n / N and n / N^2.
     out : float64 (bins, LANES)
-        Overwritten.
+        Receives N.
 
     Returns
     -------
-    possible : lanes
-        1 where something is expected in every bin that has data, else 0.
-    fall, change : lanes
-        By how much of itself what was expected in a bin falls at most, and changes at most.
+    least, most : lanes
+        N over the N before, in the bin that has data where it is smallest, or 1, and where it is largest, or 1.
     """
-    possible, fall, change, bins = spread(1.0), spread(0.0), spread(0.0), background.size
+    least, most, bins = spread(1.0), spread(1.0), background.size
     columns = effects.size // bins
     for b in range(bins):
         total = fma(lanes_of(signals, b), scale, number_at(background, b))
@@ -152,37 +215,30 @@ def put_expected(signals, shapes, background, effects, scale, z, data, inverse, 
             total = fma(lanes_of(z, shapes + j), number_at(effects, b * columns + j), total)
         put_lanes(out, b, total)
         counted = lanes_of(data, b)
-        possible = where_above(total, 0.0, possible, where_above(counted, 0.0, 0.0, possible))
-        less = where_above(counted, 0.0, 1.0 - total * lanes_of(inverse, b), 0.0)
-        more = 0.0 - less
-        fall = where_above(less, fall, less, fall)
-        change = where_above(more, change, more, change)
-    return possible, fall, where_above(fall, change, fall, change)
-
-
-@inner
-def put_weights(expected, data, luminosity, inverse, excess, weight):
-    """What half of chi2 weighs each bin with, in its gradient and in its Hessian.
-
-    Parameters
-    ----------
-    expected, data : float64 (bins, LANES)
-    luminosity : lanes
-    inverse, excess, weight : float64 (bins, LANES)
-        Receive 1 / N, or 1 where nothing is counted; lam (1 - n / N); and lam n / N^2.
-    """
-    for b in range(data.shape[0]):
-        counted = lanes_of(data, b)
-        over = 1.0 / where_above(counted, 0.0, lanes_of(expected, b), 1.0)
+        part = where_above(counted, 0.0, total * lanes_of(inverse, b), 1.0)
+        least, most = where_above(least, part, part, least), where_above(part, most, part, most)
+        over = 1.0 / where_above(counted, 0.0, total, 1.0)
         ratio = counted * over
         put_lanes(inverse, b, over)
-        put_lanes(excess, b, luminosity * (1.0 - ratio))
-        put_lanes(weight, b, luminosity * ratio * over)
+        put_lanes(excess, b, 1.0 - ratio)
+        put_lanes(weight, b, ratio * over)
+    return least, most
 
 
 @inner
-def put_local(signals, shapes, effects, products, nuisances, excess, weight, weighted, sums, gradient, hessian):
-    """Gradient and Hessian of half of chi2 in the scale of the signal and the nuisances.
+def put_gradient(signals, shapes, effects, nuisances, excess, sums, gradient):
+    """Gradient of half of chi2, but for lam; parameters are those of `put_hessian` and excess of `put_expected`."""
+    bins = excess.shape[0]
+    put_lanes(gradient, 0, put_sums_beside(excess, signals, 0, effects, sums))
+    for s in range(1, shapes):
+        put_lanes(gradient, s, product_of(excess, signals, s * bins))
+    for j in range(nuisances):
+        put_lanes(gradient, shapes + j, lanes_of(sums, j))
+
+
+@inner
+def put_hessian(signals, shapes, effects, products, nuisances, weight, weighted, sums, hessian):
+    """Hessian of half of chi2, but for lam, in the scale of the signal and the nuisances.
 
     Parameters
     ----------
@@ -194,36 +250,25 @@ def put_local(signals, shapes, effects, products, nuisances, excess, weight, wei
         As effects: the products of the effects of each nuisance and of those up to it.
     nuisances : int
         Of the background.
-    excess, weight : float64 (bins, LANES)
-        See `put_weights`.
+    weight : float64 (bins, LANES)
+        See `put_expected`.
     weighted, sums : float64 (bins, LANES), float64 (columns of either table, LANES)
         Scratch memory.
-    gradient : float64 (own, LANES)
-        Overwritten.
     hessian : float64 (own * own, LANES)
         Row after row; its lower triangle is overwritten.
     """
     bins, own, pair = weight.shape[0], shapes + nuisances, 0
-    put_sums(excess, effects, sums)
-    for j in range(nuisances):
-        put_lanes(gradient, shapes + j, lanes_of(sums, j))
     put_sums(weight, products, sums)
     for j in range(nuisances):
         for k in range(j + 1):
             put_lanes(hessian, (shapes + j) * own + shapes + k, lanes_of(sums, pair))
             pair += 1
     for s in range(shapes):
-        slope, bend = spread(0.0), spread(0.0)
         for b in range(bins):
-            signal = lanes_of(signals, s * bins + b)
-            product = lanes_of(weight, b) * signal
-            slope, bend = fma(lanes_of(excess, b), signal, slope), fma(product, signal, bend)
-            put_lanes(weighted, b, product)
-        put_lanes(gradient, s, slope)
-        put_lanes(hessian, s * own + s, bend)
+            put_lanes(weighted, b, lanes_of(weight, b) * lanes_of(signals, s * bins + b))
+        put_lanes(hessian, s * own + s, put_sums_beside(weighted, signals, s * bins, effects, sums))
         for t in range(s):
             put_lanes(hessian, s * own + t, product_of(weighted, signals, t * bins))
-        put_sums(weighted, effects, sums)
         for j in range(nuisances):
             put_lanes(hessian, (shapes + j) * own + s, lanes_of(sums, j))
 
@@ -234,6 +279,15 @@ def product_of(one, other, first):
     total = spread(0.0)
     for b in range(one.shape[0]):
         total = fma(lanes_of(one, b), lanes_of(other, first + b), total)
+    return total
+
+
+@inner
+def total_of(lines, first, number):
+    """The sum of some lines, from a first on."""
+    total = spread(0.0)
+    for b in range(first, first + number):
+        total += lanes_of(lines, b)
     return total
 
 
@@ -255,7 +309,7 @@ def chi2_of(expected, data, over_data, luminosity):
 
 @inner
 def put_slopes(slopes, bends, signals, shapes, effects, scale, z, excess, weight, weighted, sums, mixed):
-    """First and second derivative in x of half of chi2 at fixed nuisances, and the mixed ones.
+    """First and second derivative in x of half of chi2 at fixed nuisances, and the mixed ones, but for lam.
 
     Parameters
     ----------
@@ -264,9 +318,9 @@ def put_slopes(slopes, bends, signals, shapes, effects, scale, z, excess, weight
     signals, shapes, effects, scale, z
         As in `put_expected`.
     excess, weight
-        See `put_weights`.
+        See `put_expected`.
     weighted, sums
-        As in `put_local`.
+        As in `put_hessian`.
     mixed : float64 (own, LANES)
         Receives the second derivatives in x and in the scale, and in x and in each nuisance.
 
@@ -284,8 +338,8 @@ def put_slopes(slopes, bends, signals, shapes, effects, scale, z, excess, weight
         first, second = fma(left, change, first), fma(pulled, change, fma(left, bend, second))
         put_lanes(weighted, b, pulled)
     for s in range(shapes):
-        put_lanes(mixed, s, product_of(excess, slopes, s * bins) + product_of(weighted, signals, s * bins))
-    put_sums(weighted, effects, sums)
+        pulling = put_sums_beside(weighted, signals, s * bins, effects, sums)
+        put_lanes(mixed, s, product_of(excess, slopes, s * bins) + pulling)
     for j in range(mixed.shape[0] - shapes):
         put_lanes(mixed, shapes + j, lanes_of(sums, j))
     return first, second

@@ -23,9 +23,10 @@ from fastscan.kernels.jit import jit
 LANES = 8  # float64 in a register of AVX-512, or two of AVX2
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 INTEGERS = ir.VectorType(ir.IntType(64), LANES)
+SQRT_HALF = 0.7071067811865476
 MANTISSA, EXPONENT_OF_ONE, MANTISSA_BITS = 0x000FFFFFFFFFFFFF, 1023, 52
+SMALLEST_MANTISSA = 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
 LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 32 bits, and a sum all
-SQRT_2 = 1.4142135623730951
 
 
 class Lanes(types.Type):
@@ -138,13 +139,15 @@ def lane_of(x, lane):
 
 
 def exponent(x):
-    """The exponents of positive numbers m 2^e with 1 <= m < 2."""
-    return np.frexp(x)[1] - 1.0
+    """The exponents of positive numbers m 2^e with m from sqrt(1/2) to sqrt(2)."""
+    half, e = np.frexp(x)
+    return np.where(half < SQRT_HALF, e - 1.0, e)
 
 
 def mantissa(x):
-    """The m of positive numbers m 2^e with 1 <= m < 2."""
-    return 2.0 * np.frexp(x)[0]
+    """The m of positive numbers m 2^e with m from sqrt(1/2) to sqrt(2)."""
+    half, _ = np.frexp(x)
+    return np.where(half < SQRT_HALF, 2.0 * half, half)
 
 
 def _place(context, builder, kind, array, line):
@@ -180,7 +183,7 @@ def _number_at(context, array, place):
         data = target.make_array(signed.args[0])(target, builder, arguments[0]).data
         return builder.load(builder.gep(data, [target.cast(builder, arguments[1], signed.args[1], types.intp)]))
 
-    return types.float64(array, place), generate
+    return array.dtype(array, place), generate
 
 
 @intrinsic
@@ -252,10 +255,16 @@ def _lane_of(context, x, lane):
     return types.float64(x, lane), generate
 
 
+def _shifted(builder, x):
+    """The bits of numbers m 2^e, so moved that e is in the place of an exponent."""
+    offset = (EXPONENT_OF_ONE << MANTISSA_BITS) - SMALLEST_MANTISSA
+    return builder.add(builder.bitcast(x, INTEGERS), _constant(offset))
+
+
 @intrinsic
 def _exponent(context, x):
     def generate(target, builder, signed, arguments):
-        shifted = builder.lshr(builder.bitcast(arguments[0], INTEGERS), _constant(MANTISSA_BITS))
+        shifted = builder.lshr(_shifted(builder, arguments[0]), _constant(MANTISSA_BITS))
         return builder.sitofp(builder.sub(shifted, _constant(EXPONENT_OF_ONE)), VECTOR)
 
     return lanes_type(x), generate
@@ -264,8 +273,8 @@ def _exponent(context, x):
 @intrinsic
 def _mantissa(context, x):
     def generate(target, builder, signed, arguments):
-        bits = builder.and_(builder.bitcast(arguments[0], INTEGERS), _constant(MANTISSA))
-        return builder.bitcast(builder.or_(bits, _constant(EXPONENT_OF_ONE << MANTISSA_BITS)), VECTOR)
+        bits = builder.and_(_shifted(builder, arguments[0]), _constant(MANTISSA))
+        return builder.bitcast(builder.add(bits, _constant(SMALLEST_MANTISSA)), VECTOR)
 
     return lanes_type(x), generate
 
@@ -307,10 +316,9 @@ def logarithm(x):
     series ends where its terms are below rounding.
     """
     e, m = exponent(x), mantissa(x)
-    e, m = where_above(m, SQRT_2, e + 1.0, e), where_above(m, SQRT_2, 0.5 * m, m)
     s = (m - 1.0) / (m + 1.0)
     square = s * s
-    series = fma(square, 2.0 / 23.0, 2.0 / 21.0)
-    for term in (19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
+    series = fma(square, 2.0 / 19.0, 2.0 / 17.0)
+    for term in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         series = fma(square, series, 2.0 / term)
     return fma(e, LOG_2_HIGH, fma(2.0, s, fma(s * square, series, e * LOG_2_LOW)))

@@ -14,94 +14,37 @@ is convex.  At sigma = 0 nothing is singular, because sigma multiplies the chang
 Some points are computed side by side, one in each lane.  A point starts from the same place and takes its own steps
 whatever is computed beside it, so that results depend neither on threads nor on blocks, to the last bit.
 
-Sources: section 4 of the COHERENT likelihood on CsI, arXiv:2110.07730, and for the damping of Newton's step Nesterov,
-Lectures on Convex Optimization, section 5.1.
+Source: section 4 of the COHERENT likelihood on CsI, arXiv:2110.07730.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
-from fastscan.kernels.cholesky import factorise, put_forward, put_solution
-from fastscan.kernels.counted import (
-    TOGETHER,
-    chi2_of,
-    product_of,
-    put_energies,
-    put_expected,
-    put_local,
-    put_signals,
-    put_slopes,
-    put_weights,
+from fastscan.kernels.counted import put_slopes
+from fastscan.kernels.jit import Kernel, inner
+from fastscan.kernels.lanes import LANES, empty_lanes, lane_of, lanes_of, largest, put_lanes, spread, where_above
+from fastscan.kernels.members import (
+    ARRIVALS,
+    AT_BINS,
+    AT_EFFECTS,
+    AT_NUISANCES,
+    AT_SIGNALS,
+    PARABOLA,
+    Members,
+    Point,
+    chi2_at,
+    memory_for,
+    part_of,
+    places_of,
+    put_all_gradients,
+    put_all_signals,
+    put_beside,
+    put_data,
+    put_point,
+    scale_of_gaussian,
 )
-from fastscan.kernels.gaussian import parabola, registers, sums_derivatives
-from fastscan.kernels.jit import Kernel, inner, jit
-from fastscan.kernels.lanes import LANES, empty_lanes, lane_of, lanes_of, largest, put_lanes, root, spread, where_above
+from fastscan.kernels.newton import TOLERANCE, minimise, square_by_hessian, take_step
 
-TOLERANCE = 1e-11  # of decrement times change squared, which is twice what is left of chi2 after a step, or more
-SHORT = 0.125  # fall of what is expected in a bin, up to which a step of Newton's method can be taken as it is
-SHORTEST = 1e-9  # part of a step, below which a point stays where it is: rounding empties a bin
-MOST_STEPS = 500  # of Newton's method; some ten are enough but where couplings are extreme
 CHI2, SLOPE, CURVATURE, NUISANCES = 0, 1, 2, 3  # columns of what is filled
-PARABOLA = 9  # numbers of a parabola: three coefficients, and their first and second derivatives in x
-# Columns of the sizes of a member, and of the places where its numbers begin in arrays of all members.
-SHAPES, TERMS, NEUTRINOS, ENERGIES, OTHERS, ARRIVALS, EFFECTS, BINS = range(8)
-AT_RATES, AT_ARRIVING, AT_BIN_OF, AT_EFFECTS, AT_PRODUCTS, AT_BINS, AT_EVENTS, AT_SIGNALS, AT_NUISANCES = range(9)
-
-
-class Members(NamedTuple):
-    """What members with counted events are made of; see `profiles`, and `places_of` for at."""
-
-    sizes: np.ndarray
-    at: np.ndarray
-    rates: np.ndarray
-    arriving: np.ndarray
-    bin_of: np.ndarray
-    effects: np.ndarray
-    products: np.ndarray
-    background: np.ndarray
-
-
-class Point(NamedTuple):
-    """The settings of as many points as there are lanes: all float64 (any, LANES).
-
-    Those of each member are sigma, luminosity and, one nuisance in common after the other, common, where those of the
-    Gaussian members follow; of each Gaussian member there are the numbers of a parabola; centre is of each nuisance.
-    """
-
-    sigma: np.ndarray
-    luminosity: np.ndarray
-    common: np.ndarray
-    parabolas: np.ndarray
-    centre: np.ndarray
-
-
-class Memory(NamedTuple):
-    """What is computed of points, float64 (any, LANES); of all members, one after the other."""
-
-    polynomial: np.ndarray
-    events: np.ndarray
-    signals: np.ndarray
-    slopes: np.ndarray
-    bends: np.ndarray
-    data: np.ndarray
-    over_data: np.ndarray
-    expected: np.ndarray
-    inverse: np.ndarray
-    excess: np.ndarray
-    weight: np.ndarray
-    weighted: np.ndarray
-    sums: np.ndarray
-    z: np.ndarray
-    scale: np.ndarray
-    step: np.ndarray
-    scale_step: np.ndarray
-    next_z: np.ndarray
-    next_scale: np.ndarray
-    gradient: np.ndarray
-    hessian: np.ndarray
-    local_gradient: np.ndarray
-    local_hessian: np.ndarray
 
 
 def pieces_of(points: int) -> int:
@@ -109,471 +52,31 @@ def pieces_of(points: int) -> int:
     return (points + LANES - 1) // LANES
 
 
-@jit
-def columns_for(number):
-    """Columns of a table of as many changes: `put_sums` takes some together."""
-    return (number + TOGETHER - 1) // TOGETHER * TOGETHER
-
-
-@jit
-def places_of(sizes, common):
-    """Where the numbers of each member begin in arrays of all members, and in the last line where they end.
-
-    Parameters
-    ----------
-    sizes : intp (members, 8)
-    common : int
-        Number of nuisances that members have in common, which come before their own.
-
-    Returns
-    -------
-    intp (members + 1, 9)
-    """
-    at = np.zeros((sizes.shape[0] + 1, 9), np.intp)
-    at[0, AT_NUISANCES] = common
-    for m in range(sizes.shape[0]):
-        energies, effects, bins = sizes[m, NEUTRINOS] * sizes[m, ENERGIES], sizes[m, EFFECTS], sizes[m, BINS]
-        at[m + 1, AT_RATES] = at[m, AT_RATES] + sizes[m, SHAPES] * sizes[m, TERMS] * energies
-        at[m + 1, AT_ARRIVING] = at[m, AT_ARRIVING] + sizes[m, ARRIVALS] * energies * sizes[m, OTHERS]
-        at[m + 1, AT_BIN_OF] = at[m, AT_BIN_OF] + sizes[m, ENERGIES] * sizes[m, OTHERS]
-        at[m + 1, AT_EFFECTS] = at[m, AT_EFFECTS] + bins * columns_for(effects)
-        at[m + 1, AT_PRODUCTS] = at[m, AT_PRODUCTS] + bins * columns_for(effects * (effects + 1) // 2)
-        at[m + 1, AT_BINS] = at[m, AT_BINS] + bins
-        at[m + 1, AT_EVENTS] = at[m, AT_EVENTS] + 3 * energies
-        at[m + 1, AT_SIGNALS] = at[m, AT_SIGNALS] + bins * sizes[m, ARRIVALS]
-        at[m + 1, AT_NUISANCES] = at[m, AT_NUISANCES] + sizes[m, ARRIVALS] + effects
-    return at
-
-
-@jit
-def memory_for(members, orders):
-    """The memory of points of some members, for chi2 alone where orders is 1, and for its derivatives where it is 3."""
-    at, sizes = members.at, members.sizes
-    number = sizes.shape[0]
-    bins, total, most, widest, sums, terms = at[number, AT_BINS], at[number, AT_NUISANCES], 0, 0, TOGETHER, 0
-    signals = at[number, AT_SIGNALS]
-    derivatives = signals if orders > 1 else 0
-    for m in range(number):
-        most = max(most, at[m + 1, AT_NUISANCES] - at[m, AT_NUISANCES])
-        widest = max(widest, at[m + 1, AT_BINS] - at[m, AT_BINS])
-        sums = max(sums, columns_for(sizes[m, EFFECTS] * (sizes[m, EFFECTS] + 1) // 2))
-        terms = max(terms, sizes[m, TERMS])
-    return Memory(
-        polynomial=np.empty(terms),
-        events=empty_lanes(at[number, AT_EVENTS]),
-        signals=empty_lanes(signals),
-        slopes=empty_lanes(derivatives),
-        bends=empty_lanes(derivatives),
-        data=empty_lanes(bins),
-        over_data=empty_lanes(bins),
-        expected=empty_lanes(bins),
-        inverse=empty_lanes(bins),
-        excess=empty_lanes(bins),
-        weight=empty_lanes(bins),
-        weighted=empty_lanes(widest),
-        sums=empty_lanes(sums),
-        z=empty_lanes(total),
-        scale=empty_lanes(number),
-        step=empty_lanes(total),
-        scale_step=empty_lanes(number),
-        next_z=empty_lanes(total),
-        next_scale=empty_lanes(number),
-        gradient=empty_lanes(total),
-        hessian=empty_lanes(total * total),
-        local_gradient=empty_lanes(most),
-        local_hessian=empty_lanes(most * most),
-    )
-
-
 @inner
-def part_of(members, m, which):
-    """Where the numbers of a member are in arrays of all members, of the kind that a column of `places_of` is about."""
-    return slice(members.at[m, which], members.at[m + 1, which])
-
-
-@inner
-def put_all_signals(members, change, row, x, first, orders, memory):
-    """The signals of all members at points from the first on, and where orders is 3 their derivatives in x.
-
-    Parameters
-    ----------
-    members : Members
-    change : float64 (members, rows, features, 3)
-    row, x : (points,)
-        Where points are fewer than lanes, the last one is in all lanes that are left.
-    first, orders : int
-    memory : Memory
-        Its events, signals, slopes and bends are overwritten.
-    """
-    sizes = members.sizes
-    for m in range(sizes.shape[0]):
-        terms, energies = sizes[m, TERMS], sizes[m, NEUTRINOS] * sizes[m, ENERGIES]
-        rates = members.rates[part_of(members, m, AT_RATES)].reshape((sizes[m, SHAPES], terms, energies))
-        events = memory.events[part_of(members, m, AT_EVENTS)]
-        for lane in range(LANES):
-            p = min(first + lane, x.size - 1)
-            own = rates[row[p] if sizes[m, SHAPES] > 1 else 0]
-            put_energies(own, change[m, row[p]], x[p], lane, orders, memory.polynomial, events)
-        signals = part_of(members, m, AT_SIGNALS)
-        shape = sizes[m, ARRIVALS], sizes[m, NEUTRINOS], sizes[m, ENERGIES], sizes[m, OTHERS]
-        arriving = members.arriving[part_of(members, m, AT_ARRIVING)]
-        bin_of = members.bin_of[part_of(members, m, AT_BIN_OF)]
-        put_signals(events, 0, arriving, bin_of, shape, memory.signals[signals])
-        if orders > 1:
-            put_signals(events, energies, arriving, bin_of, shape, memory.slopes[signals])
-            put_signals(events, 2 * energies, arriving, bin_of, shape, memory.bends[signals])
-
-
-@inner
-def put_all_expected(members, z, scale, memory):
-    """What all members expect; what is returned is that of `put_expected`, of all members together."""
-    possible, fall, change = spread(1.0), spread(0.0), spread(0.0)
-    for m in range(members.sizes.shape[0]):
-        bins = part_of(members, m, AT_BINS)
-        there, down, moved = put_expected(
-            memory.signals[part_of(members, m, AT_SIGNALS)],
-            members.sizes[m, ARRIVALS],
-            members.background[bins],
-            members.effects[part_of(members, m, AT_EFFECTS)],
-            lanes_of(scale, m),
-            z[part_of(members, m, AT_NUISANCES)],
-            memory.data[bins],
-            memory.inverse[bins],
-            memory.expected[bins],
-        )
-        possible = possible * there
-        fall, change = where_above(down, fall, down, fall), where_above(moved, change, moved, change)
-    return possible, fall, change
-
-
-@inner
-def first_scale(signal, background, data, width):
-    """The scale of the signal that is best if all bins are one and it is the only nuisance.
-
-    It is the positive root e of S e^2 + (w S^2 + B - S) e = B + w S (n - B), written so that no digits cancel; without
-    it Newton's method would take long where the signal is a million times too large.
-
-    Parameters
-    ----------
-    signal, background, data : lanes
-        Sums over all bins.
-    width : lanes
-        lam sigma^2.
-    """
-    linear = width * signal * signal + background - signal
-    constant = background + width * signal * (data - background)
-    square = linear * linear + 4.0 * signal * constant
-    length = root(where_above(square, 0.0, square, 0.0))
-    found = where_above(linear, 0.0, 2.0 * constant / (linear + length), (length - linear) / (2.0 * signal))
-    found = where_above(signal, 0.0, found, 1.0)
-    return where_above(width, 0.0, found, 1.0)
-
-
-@inner
-def start(members, point, origin, memory):
-    """Put the nuisances where the search begins: at the origin, and the signals' normalisations where one bin is best.
-
-    Where something is expected in too few bins there, it begins at 0.
-
-    Returns
-    -------
-    lanes
-        1 where something is expected in every bin that has data, else 0.
-    """
-    shared = members.at[0, AT_NUISANCES]
-    for j in range(origin.size):
-        put_lanes(memory.z, j, origin[j])
-    for m in range(members.sizes.shape[0]):
-        put_lanes(memory.scale, m, 0.0)
-    put_all_expected(members, memory.z, memory.scale, memory)
-    for m in range(members.sizes.shape[0]):
-        sigma, bins = lanes_of(point.sigma, m), part_of(members, m, AT_BINS)
-        signals = memory.signals[part_of(members, m, AT_SIGNALS)]
-        signal, background, counted, variance = spread(0.0), spread(0.0), spread(0.0), sigma * sigma
-        expected, data = memory.expected[bins], memory.data[bins]
-        for f in range(shared):
-            variance += lanes_of(point.common, m * shared + f) * lanes_of(point.common, m * shared + f)
-        for b in range(data.shape[0]):
-            signal += lanes_of(signals, b)
-            background += lanes_of(expected, b)
-            counted += lanes_of(data, b)
-        scale = first_scale(signal, background, counted, lanes_of(point.luminosity, m) * variance)
-        put_lanes(memory.scale, m, scale)
-    if shared > 0:
-        put_common(members, point, memory)
-    possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
-    if largest(1.0 - possible) > 0.0:
-        for j in range(origin.size):
-            put_lanes(memory.z, j, where_above(possible, 0.0, lanes_of(memory.z, j), 0.0))
-        for m in range(members.sizes.shape[0]):
-            put_lanes(memory.scale, m, where_above(possible, 0.0, lanes_of(memory.scale, m), 1.0))
-        possible, _, _ = put_all_expected(members, memory.z, memory.scale, memory)
-    for m in range(members.sizes.shape[0]):
-        own, sigma = lanes_of(memory.scale, m) - 1.0, lanes_of(point.sigma, m)
-        for f in range(shared):
-            own -= lanes_of(point.common, m * shared + f) * lanes_of(memory.z, f)
-        put_lanes(memory.z, members.at[m, AT_NUISANCES], where_above(sigma, 0.0, own / sigma, 0.0))
-    return possible
-
-
-@inner
-def put_common(members, point, memory):
-    """Put the nuisances in common where the smallest scale is that of a signal which has no nuisance of its own.
-
-    Those of other such signals follow: 1 + r (e - 1) of the smallest scale e, whose digits are left where r is 1.
-    """
-    shared, smallest, square, leading = members.at[0, AT_NUISANCES], spread(np.inf), spread(1.0), memory.next_z
-    for f in range(shared):
-        put_lanes(leading, f, 0.0)
-    for m in range(members.sizes.shape[0]):
-        scale, total = (
-            lanes_of(memory.scale, m),
-            product_of(point.common[m * shared : (m + 1) * shared], point.common, m * shared),
-        )
-        smaller = where_above(lanes_of(point.sigma, m), 0.0, 0.0, where_above(total, 0.0, smallest - scale, 0.0))
-        smallest, square = where_above(smaller, 0.0, scale, smallest), where_above(smaller, 0.0, total, square)
-        for f in range(shared):
-            change = lanes_of(point.common, m * shared + f)
-            put_lanes(leading, f, where_above(smaller, 0.0, change, lanes_of(leading, f)))
-    for f in range(shared):
-        there = (smallest - 1.0) * lanes_of(leading, f) / square
-        put_lanes(memory.z, f, where_above(lanes_of(leading, f), 0.0, there, 0.0))
-    for m in range(members.sizes.shape[0]):
-        r = product_of(point.common[m * shared : (m + 1) * shared], leading, 0) / square
-        linked = where_above(r, 0.0, (1.0 - r) + r * smallest, 1.0)
-        put_lanes(memory.scale, m, where_above(lanes_of(point.sigma, m), 0.0, lanes_of(memory.scale, m), linked))
-
-
-@inner
-def add_local(m, members, point, memory):
-    """Add a member's gradient and Hessian to those in all parameters.
-
-    The parameter of its normalisation is the scale e of its signal itself, from which z_0 = (e - 1 - sum sigma_f z_f) /
-    sigma follows: so nothing cancels where the signal is huge and e tiny.  At sigma = 0 the scale follows from what
-    members have in common.
-    """
-    gradient, hessian, total = memory.gradient, memory.hessian, memory.z.shape[0]
-    local, bend = memory.local_gradient, memory.local_hessian
-    first, last = members.at[m, AT_NUISANCES], members.at[m + 1, AT_NUISANCES]
-    own, shared = last - first, members.at[0, AT_NUISANCES]
-    sigma = lanes_of(point.sigma, m)
-    over = where_above(sigma, 0.0, 1.0 / sigma, 0.0)
-    weight, slope, pull = over * over, lanes_of(local, 0), lanes_of(memory.z, first) - lanes_of(point.centre, first)
-    bend_of_scale = lanes_of(bend, 0)
-    put_lanes(gradient, first, where_above(sigma, 0.0, over * pull + slope, pull))
-    put_lanes(hessian, first * total + first, where_above(sigma, 0.0, weight + bend_of_scale, 1.0))
-    for j in range(1, own):
-        line = (first + j) * total + first
-        put_lanes(gradient, first + j, lanes_of(gradient, first + j) + lanes_of(local, j))
-        put_lanes(hessian, line, where_above(sigma, 0.0, lanes_of(bend, j * own), 0.0))
-        for k in range(1, j + 1):
-            put_lanes(hessian, line + k, lanes_of(hessian, line + k) + lanes_of(bend, j * own + k))
-    for f in range(shared):
-        change = lanes_of(point.common, m * shared + f)
-        in_common = where_above(sigma, 0.0, 0.0 - change * over * pull, change * slope)
-        put_lanes(gradient, f, lanes_of(gradient, f) + in_common)
-        for g in range(f + 1):
-            both = change * lanes_of(point.common, m * shared + g) * where_above(sigma, 0.0, weight, bend_of_scale)
-            put_lanes(hessian, f * total + g, lanes_of(hessian, f * total + g) + both)
-        put_lanes(hessian, first * total + f, where_above(sigma, 0.0, 0.0 - change * weight, 0.0))
-        for j in range(1, own):
-            mixed = where_above(sigma, 0.0, 0.0, change * lanes_of(bend, j * own))
-            put_lanes(hessian, (first + j) * total + f, mixed)
-
-
-@inner
-def scale_of_gaussian(n, members, point, z):
-    """u = e - 1 of a Gaussian member's signal."""
-    shared, u = members.at[0, AT_NUISANCES], spread(0.0)
-    for f in range(shared):
-        u += lanes_of(point.common, (members.sizes.shape[0] + n) * shared + f) * lanes_of(z, f)
-    return u
-
-
-@inner
-def put_all_weights(members, point, memory):
-    """What half of chi2 weighs each bin with, where the nuisances are; see `put_weights`."""
-    for m in range(members.sizes.shape[0]):
-        bins = part_of(members, m, AT_BINS)
-        inverse, excess, weight = memory.inverse[bins], memory.excess[bins], memory.weight[bins]
-        put_weights(memory.expected[bins], memory.data[bins], lanes_of(point.luminosity, m), inverse, excess, weight)
-
-
-@inner
-def put_newton(members, point, memory):
-    """Gradient and Hessian of half of chi2 in all parameters, where the nuisances are; their arrays are overwritten."""
-    total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
-    put_all_weights(members, point, memory)
-    for j in range(total):
-        put_lanes(memory.gradient, j, lanes_of(memory.z, j) - lanes_of(point.centre, j))
-        for k in range(j + 1):
-            put_lanes(memory.hessian, j * total + k, 1.0 if j == k else 0.0)
-    for m in range(members.sizes.shape[0]):
-        bins, products = part_of(members, m, AT_BINS), part_of(members, m, AT_PRODUCTS)
-        put_local(
-            memory.signals[part_of(members, m, AT_SIGNALS)],
-            members.sizes[m, ARRIVALS],
-            members.effects[part_of(members, m, AT_EFFECTS)],
-            members.products[products],
-            members.sizes[m, EFFECTS],
-            memory.excess[bins],
-            memory.weight[bins],
-            memory.weighted[: bins.stop - bins.start],
-            memory.sums,
-            memory.local_gradient,
-            memory.local_hessian,
-        )
-        add_local(m, members, point, memory)
-    for n in range(point.parabolas.shape[0] // PARABOLA):
-        u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
-        linear, square = lanes_of(point.parabolas, at + 1), lanes_of(point.parabolas, at + 2)
-        for f in range(shared):
-            first = (members.sizes.shape[0] + n) * shared
-            change = lanes_of(point.common, first + f)
-            put_lanes(memory.gradient, f, lanes_of(memory.gradient, f) + change * (0.5 * linear + u * square))
-            for g in range(f + 1):
-                both = change * lanes_of(point.common, first + g) * square
-                put_lanes(memory.hessian, f * total + g, lanes_of(memory.hessian, f * total + g) + both)
-
-
-@inner
-def put_step(members, point, memory):
-    """Newton's step of all nuisances and scales; the Hessian is replaced by its Cholesky factor.
-
-    Returns
-    -------
-    lanes
-        The decrement: by how much half of chi2 would fall, twice, if it were a parabola.
-    """
-    total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
-    factorise(memory.hessian, total)
-    put_solution(memory.hessian, memory.gradient, memory.step)
-    decrement = spread(0.0)
-    for j in range(total):
-        decrement += lanes_of(memory.step, j) * lanes_of(memory.gradient, j)
-        put_lanes(memory.step, j, 0.0 - lanes_of(memory.step, j))
-    for m in range(members.sizes.shape[0]):
-        first, sigma, in_common = members.at[m, AT_NUISANCES], lanes_of(point.sigma, m), spread(0.0)
-        for f in range(shared):
-            in_common += lanes_of(point.common, m * shared + f) * lanes_of(memory.step, f)
-        by_scale = lanes_of(memory.step, first)
-        put_lanes(memory.scale_step, m, where_above(sigma, 0.0, by_scale, in_common))
-        put_lanes(memory.step, first, where_above(sigma, 0.0, (by_scale - in_common) / sigma, by_scale))
-    return decrement
-
-
-@inner
-def put_next(members, memory, length):
-    """Go a length of the step, in lanes where it is above 0; what is returned is that of `put_all_expected`."""
-    for j in range(memory.z.shape[0]):
-        z = lanes_of(memory.z, j)
-        put_lanes(memory.next_z, j, where_above(length, 0.0, z + length * lanes_of(memory.step, j), z))
-    for m in range(members.sizes.shape[0]):
-        scale = lanes_of(memory.scale, m)
-        there = where_above(length, 0.0, scale + length * lanes_of(memory.scale_step, m), scale)
-        put_lanes(memory.next_scale, m, there)
-    return put_all_expected(members, memory.next_z, memory.next_scale, memory)
-
-
-@inner
-def move(members, memory, moving):
-    """Go along the step, less far where that would take away much of what is expected in a bin.
-
-    A step is shortened by 1 / (1 + r), where r is how often it would take away all that is expected in the bin that it
-    empties first: so short, it decreases chi2 and empties no bin.  Where rounding still empties one, it is shortened
-    again.
-
-    Parameters
-    ----------
-    moving : lanes
-        1, or 0 where a point stays where it is.
-
-    Returns
-    -------
-    change, length : lanes
-        By how much of itself what is expected in a bin would change with the whole step, at most; and how much of it
-        was gone.
-    """
-    possible, fall, change = put_next(members, memory, moving)
-    length = moving
-    if largest(fall) > SHORT:
-        length = where_above(fall, SHORT, moving / (1.0 + fall), moving)
-        shortest = SHORTEST * length
-        possible, _, _ = put_next(members, memory, length)
-        while largest(where_above(possible, 0.0, 0.0, length)) > 0.0:
-            length = where_above(possible, 0.0, length, 0.25 * length)
-            length = where_above(length, shortest, length, 0.0)
-            possible, _, _ = put_next(members, memory, length)
-    for j in range(memory.z.shape[0]):
-        put_lanes(memory.z, j, lanes_of(memory.next_z, j))
-    for m in range(members.sizes.shape[0]):
-        put_lanes(memory.scale, m, lanes_of(memory.next_scale, m))
-    return change, length
-
-
-@inner
-def minimise(members, point, origin, memory):
-    """Find the nuisances at which chi2 is smallest, from the origin on.
-
-    Returns
-    -------
-    lanes
-        1 where there are such nuisances; 0 where nothing is expected in a bin that has data.
-    """
-    possible = start(members, point, origin, memory)
-    moving = possible
-    for _ in range(MOST_STEPS):
-        if not largest(moving) > 0.0:
-            break
-        put_newton(members, point, memory)
-        decrement = put_step(members, point, memory)
-        change, length = move(members, memory, moving)
-        moving = where_above(decrement * change * change, TOLERANCE, where_above(length, 0.0, moving, 0.0), 0.0)
-    return possible
-
-
-@inner
-def chi2_at(members, point, memory):
-    """chi2 where the nuisances are, and whether it is the likelihood's end, see `chi2_of`."""
-    chi2, negative = spread(0.0), spread(0.0)
-    for j in range(memory.z.shape[0]):
-        pull = lanes_of(memory.z, j) - lanes_of(point.centre, j)
-        chi2 += pull * pull
-    for m in range(members.sizes.shape[0]):
-        bins = part_of(members, m, AT_BINS)
-        luminosity = lanes_of(point.luminosity, m)
-        own, less = chi2_of(memory.expected[bins], memory.data[bins], memory.over_data[bins], luminosity)
-        chi2, negative = chi2 + own, negative + less
-    for n in range(point.parabolas.shape[0] // PARABOLA):
-        u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
-        constant, linear = lanes_of(point.parabolas, at), lanes_of(point.parabolas, at + 1)
-        chi2 += constant + u * (linear + u * lanes_of(point.parabolas, at + 2))
-    return chi2, negative
-
-
-@inner
-def derivatives_at(members, point, possible, memory):
+def derivatives_at(members, point, possible, left, memory):
     """First and second derivative of chi2 in x, along which the nuisances follow their best values.
 
     The first derivative is that at fixed nuisances; from the second theirs is subtracted, |L^-1 m|^2 = m H^-1 m with
-    the Cholesky factor L of the Hessian and the mixed derivatives m.  A last step of Newton's method comes before,
-    because both derivatives feel how far the nuisances are from their best values, and chi2 only its square.
+    the Cholesky factor L of the Hessian and the mixed derivatives m.  A last step of Newton's method comes before, and
+    another one where what is left of chi2 is known but not gone: both derivatives feel how far the nuisances are from
+    their best values, and chi2 only its square.
 
     Returns
     -------
     slope, curvature : lanes
     """
-    put_newton(members, point, memory)
-    put_step(members, point, memory)
-    move(members, memory, possible)
-    put_all_weights(members, point, memory)
+    far = where_above(left, TOLERANCE, possible, 0.0)
+    if largest(far) > 0.0:
+        take_step(members, point, memory, far)
+        put_all_gradients(members, point, memory)
+    take_step(members, point, memory, possible)
     total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
     mixed, first, second = memory.next_z, spread(0.0), spread(0.0)
     for j in range(total):
         put_lanes(mixed, j, 0.0)
     for m in range(members.sizes.shape[0]):
         bins, own, sigma = part_of(members, m, AT_BINS), part_of(members, m, AT_NUISANCES), lanes_of(point.sigma, m)
-        at, local = members.at[m, AT_NUISANCES], memory.local_gradient[: own.stop - own.start]
+        at, local = members.at[m, AT_NUISANCES], memory.local[: own.stop - own.start]
         signals = part_of(members, m, AT_SIGNALS)
         one, two = put_slopes(
             memory.slopes[signals],
@@ -589,14 +92,15 @@ def derivatives_at(members, point, possible, memory):
             memory.sums,
             local,
         )
-        first, second = first + one, second + two
-        by_scale = lanes_of(local, 0)
+        luminosity = lanes_of(point.luminosity, m)
+        first, second = first + luminosity * one, second + luminosity * two
+        by_scale = luminosity * lanes_of(local, 0)
         for f in range(shared):
             in_common = where_above(sigma, 0.0, 0.0, lanes_of(point.common, m * shared + f) * by_scale)
             put_lanes(mixed, f, lanes_of(mixed, f) + in_common)
         put_lanes(mixed, at, where_above(sigma, 0.0, by_scale, 0.0))
         for j in range(1, local.shape[0]):
-            put_lanes(mixed, at + j, lanes_of(local, j))
+            put_lanes(mixed, at + j, luminosity * lanes_of(local, j))
     for n in range(point.parabolas.shape[0] // PARABOLA):
         u, at = scale_of_gaussian(n, members, point, memory.z), n * PARABOLA
         slope0, slope1, slope2 = (
@@ -615,50 +119,7 @@ def derivatives_at(members, point, possible, memory):
         for f in range(shared):
             change = lanes_of(point.common, (members.sizes.shape[0] + n) * shared + f)
             put_lanes(mixed, f, lanes_of(mixed, f) + change * by_u)
-    put_forward(memory.hessian, mixed, mixed)
-    followed = spread(0.0)
-    for j in range(total):
-        followed += lanes_of(mixed, j) * lanes_of(mixed, j)
-    return 2.0 * first, 2.0 * (second - followed)
-
-
-@inner
-def put_point(settings, others, row, x, centre, chosen, first, point):
-    """Put the settings of points from the first on side by side; parameters are those of `profiles`."""
-    noise, variance, common = settings
-    sums, norm = others
-    gaussian = sums.shape[0]
-    members = noise.shape[0] - gaussian
-    for lane in range(LANES):
-        p = min(first + lane, x.size - 1)
-        for m in range(members):
-            point.sigma[m, lane], point.luminosity[m, lane] = variance[m, p], noise[m, p]
-        for m in range(members + gaussian):
-            for f in range(common.shape[1]):
-                point.common[m * common.shape[1] + f, lane] = common[m, f, p]
-        for n in range(gaussian):
-            found = sums_derivatives(registers(sums[n, row[p]]), x[p])
-            curve = parabola(found, norm[n, row[p]], noise[members + n, p], variance[members + n, p])
-            for order in range(3):
-                for power in range(3):
-                    point.parabolas[n * PARABOLA + 3 * order + power, lane] = curve[order][power]
-        for j in range(centre.shape[1]):
-            point.centre[j, lane] = centre[chosen[p], j]
-    for m in range(members):
-        put_lanes(point.sigma, m, root(lanes_of(point.sigma, m)))
-        put_lanes(point.luminosity, m, 1.0 / lanes_of(point.luminosity, m))
-
-
-@inner
-def put_data(data, chosen, first, memory):
-    """Put the data of points from the first on side by side; parameters are those of `profiles`."""
-    for lane in range(LANES):
-        own = data[chosen[min(first + lane, chosen.size - 1)]]
-        for b in range(own.size):
-            memory.data[b, lane] = own[b]
-    for b in range(data.shape[1]):
-        counted = lanes_of(memory.data, b)
-        put_lanes(memory.over_data, b, 1.0 / where_above(counted, 0.0, counted, 1.0))
+    return 2.0 * first, 2.0 * (second - square_by_hessian(memory.hessian, mixed, mixed))
 
 
 @Kernel
@@ -722,22 +183,23 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, or
         centre=empty_lanes(total),
     )
     found = empty_lanes(NUISANCES)
+    put_beside(members, origin, memory)
     for piece in range(start, stop):
         first = piece * LANES
         put_point(settings, others, row, x, centre, chosen, first, point)
         if piece == start or data.shape[0] > 1:
-            put_data(data, chosen, first, memory)
+            put_data(members, data, chosen, first, memory)
         put_all_signals(members, change, row, x, first, orders, memory)
-        possible = minimise(members, point, origin, memory)
+        possible, left = minimise(members, point, origin, memory)
         chi2, less = chi2_at(members, point, memory)
-        put_lanes(found, CHI2, chi2)
+        put_lanes(found, CHI2, chi2 - left)
         if orders > 1:
-            slope, curvature = derivatives_at(members, point, possible, memory)
+            slope, curvature = derivatives_at(members, point, possible, left, memory)
             put_lanes(found, SLOPE, slope)
             put_lanes(found, CURVATURE, curvature)
         for lane in range(min(LANES, x.size - first)):
             p = first + lane
-            if not lane_of(possible, lane) > 0.0:
+            if not (lane_of(possible, lane) > 0.0 and found[CHI2, lane] < np.inf):
                 out[p] = np.nan
                 out[p, CHI2] = np.inf
                 continue

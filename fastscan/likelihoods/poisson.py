@@ -284,7 +284,7 @@ def _products(effects: Array) -> Array:
 
 def _table(lines: Array) -> Array:
     """Lines of numbers side by side, shape (bins, columns), with columns of zeros after them as kernels ask for it."""
-    from fastscan.kernels.poisson import columns_for
+    from fastscan.kernels.members import columns_for
 
     table = np.zeros((lines.shape[1], columns_for(len(lines))))
     table[:, : len(lines)] = lines.T

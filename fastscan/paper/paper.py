@@ -4,11 +4,12 @@ This room only runs them: the table is `fastscan.paper.table3`, the figures are 
 the page is `fastscan.paper.report`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastscan.answers.from_cube import limit_records
 from fastscan.errors import OutputError, ScanError
 from fastscan.inputs.files import replacing, writable
 from fastscan.paper import table3
@@ -19,16 +20,21 @@ from fastscan.scans.progress import Progress
 from fastscan.stores.location import local
 
 if TYPE_CHECKING:
-    from fastscan.paper.paper_figures import Finding
+    from fastscan.outputs.page import Finding
+    from fastscan.paper.paper_figures import PaperFigure
 
 TABLE_STORE = "table3.zarr"
 FILES = ("table3.md", "table3.csv", "table3.json", TABLE_STORE)
 FIGURE_FILES = tuple(f"figure{n}{end}" for n in range(1, 7) for end in (".png", ".pdf", ".csv", "-limits.csv"))
-REPORT = "report.html"
+REPORT, HEPDATA = "report.html", "hepdata"
 
 
 def run(
-    directory: str | Path, with_figures: bool = True, tell: Callable[[str], object] = lambda _: None
+    directory: str | Path,
+    with_figures: bool = True,
+    tell: Callable[[str], object] = lambda _: None,
+    *,
+    with_hepdata: bool = False,
 ) -> "tuple[list[Entry], list[tuple[int, Finding]], list[str]]":
     """Table 3, and the figures and the report unless they aren't wanted.
 
@@ -40,6 +46,8 @@ def run(
         Whether figures and report are wanted; they need matplotlib.
     tell : callable, optional
         Is given a line about each step before it begins.
+    with_hepdata : bool
+        Whether the limits of the table and of the figures are wanted as a submission to HEPData as well.
 
     Returns
     -------
@@ -50,32 +58,61 @@ def run(
     Raises
     ------
     OutputError
-        As `write_table3`, and where matplotlib is missing.
+        As `write_table3`, and where matplotlib or hepdata_lib is missing.
     """
-    if not with_figures:
-        return write_table3(directory, tell), [], list(FILES)
+    place = local(directory)
+    if with_figures:
+        from fastscan.outputs import figures  # noqa: F401 - says at once that matplotlib is missing
+    if with_hepdata:
+        from fastscan.outputs import hepdata
+
+        hepdata.require_own(place / HEPDATA)
+    entries = write_table3(directory, tell)
+    shown: list[PaperFigure] = []
+    written = list(FILES)
+    if with_figures:
+        command = f"fastscan paper -o {place.name}{' --hepdata' if with_hepdata else ''}"
+        shown = _write_figures(place, entries, command, tell)
+        written = [REPORT, *FILES, *(f"figure{each.number}" for each in shown)]
+    if with_hepdata:
+        _write_hepdata(place, shown, tell)
+        written.append(HEPDATA)
+    return entries, [(each.number, finding) for each in shown for finding in each.findings], written
+
+
+def _write_figures(
+    place: Path, entries: Sequence[Entry], command: str, tell: Callable[[str], object]
+) -> "list[PaperFigure]":
+    """The figures, each as PNG, PDF and CSV, and the report."""
     from fastscan.outputs import figures
     from fastscan.paper import paper_figures, report
 
-    entries = write_table3(directory, tell)
-    place = local(directory)
-    written, findings, shown = list(FILES), [], []
+    shown = []
     for number in paper_figures.RECIPES:
         tell(paper_figures.title_of(number))
         figure = paper_figures.figure(number)
-        name = f"figure{number}"
         picture = figure.draw()
         for suffix in ("png", "pdf"):
-            figures.save(picture, place / f"{name}.{suffix}")
+            figures.save(picture, place / f"figure{number}.{suffix}")
         for table, (text, _) in figure.csv.items():
             _write(place / f"{table}.csv", text)
         shown.append(report.Shown(figure, figures.as_svg(picture)))
-        findings += [(number, finding) for finding in figure.findings]
-        written.append(name)
     tell(f"{REPORT}: all of it on one page")
-    command = f"fastscan paper -o {place.name}"
-    _write(place / REPORT, report.page(entries, shown, command=command, made=datetime.now(UTC)))
-    return entries, findings, [REPORT, *written]
+    _write(place / REPORT, report.page(entries, shown, report.adjustable(), command=command, made=datetime.now(UTC)))
+    return [each.figure for each in shown]
+
+
+def _write_hepdata(place: Path, figures: "Sequence[PaperFigure]", tell: Callable[[str], object]) -> None:
+    """The limits of Table 3 and of the figures; contours of fixed beta are those limits, and profiles none."""
+    from fastscan.outputs import hepdata
+
+    tell(f"{HEPDATA}: the limits as tables for HEPData")
+    found = [record for cube in plan(str(table3.GRID)) for record in limit_records(cube)]
+    tables = hepdata.limit_tables(found, "Table 3")
+    for figure in figures:
+        limits = (rows for _, rows in figure.tables.values() if "limit_gev" in rows[0])
+        tables += [each for rows in limits for each in hepdata.limit_tables(rows, f"Figure {figure.number}")]
+    hepdata.write(place / HEPDATA, tables, "Limits on Z' bosons, with the calculation of arXiv:2002.01482")
 
 
 def _write(path: Path, text: str) -> None:

@@ -25,8 +25,9 @@ from fastscan.experiments.sources import PionDecayAtRest
 from fastscan.interactions.catalogue import MODELS
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, level_text
 from fastscan.limits.limits import limit, threshold
-from fastscan.outputs import figures
+from fastscan.outputs import csv_files, figures
 from fastscan.outputs.figures import grouped
+from fastscan.outputs.page import Finding
 from fastscan.scans import grid as grids
 from fastscan.scans.plan import plan
 from fastscan.stores.cube import Cube
@@ -56,16 +57,6 @@ INSENSITIVE = (
 )  # where kappa_p = kappa_n = 0: psi, and Y_l = 0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A statement of the paper, or one that must be true; whether our numbers agree; what they say; and the numbers."""
-
-    statement: str
-    holds: bool
-    conclusion: str
-    numbers: str = ""
-
-
 @dataclass(frozen=True, eq=False)
 class PaperFigure:
     """A figure: what is drawn, the rows behind it by table (its columns and its records), and what it shows."""
@@ -80,8 +71,12 @@ class PaperFigure:
     @functools.cached_property
     def csv(self) -> dict[str, tuple[str, int]]:
         """Each table as CSV and the number of its rows, by the name of its file."""
+        title = f"Figure {self.number} of arXiv:2002.01482, computed anew: {self.title}"
         return {
-            f"figure{self.number}{'-' if table else ''}{table}": (records.csv_text(keys, rows), len(rows))
+            f"figure{self.number}{'-' if table else ''}{table}": (
+                csv_files.text(f"{title}{f'; {table}' if table else ''}", keys, rows),
+                len(rows),
+            )
             for table, (keys, rows) in self.tables.items()
         }
 

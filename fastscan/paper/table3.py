@@ -7,11 +7,11 @@ from importlib.resources import files
 
 import numpy as np
 
-from fastscan.answers import records
 from fastscan.answers.from_cube import limit_records
 from fastscan.experiments.catalogue import label_of
 from fastscan.inputs import data_files
 from fastscan.limits.confidence import CL, DOF, level_text
+from fastscan.outputs import csv_files
 from fastscan.stores.cube import Cube
 
 GRID = files("fastscan") / "grids" / "paper" / "table3.toml"
@@ -141,7 +141,8 @@ def markdown(entries: Sequence[Entry]) -> str:
 def as_csv(entries: Sequence[Entry]) -> str:
     """One line an entry, with the fields of `Entry` as columns."""
     rows = [asdict(entry) for entry in entries]
-    return records.csv_text(list(rows[0]), rows)
+    title = "Table 3 of arXiv:2002.01482: lower limits on M_Z', computed and published"
+    return csv_files.text(title, list(rows[0]), rows)
 
 
 def as_json(entries: Sequence[Entry]) -> str:
