@@ -619,6 +619,7 @@ def contours(
     *(options.one_value(axis, options.not_shown(axis)) for axis in STRENGTHS if axis.name not in by_name(ROWS)),
     *(options.several_values(axis, options.on_axis(axis)) for axis in (*ROWS, *SETTINGS)),
     options.from_cube,
+    options.method,
     dof=options.plane_dof,
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
