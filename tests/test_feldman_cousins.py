@@ -159,6 +159,25 @@ def test_the_infimum_of_one_bin_is_that_of_the_search(experiment: str, model: st
     np.testing.assert_allclose(lowest_of(columns, strength), found, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize(
+    ("experiment", "model", "at"),
+    [
+        (CSI_2021, "nsi-ee-u", {"eps": 0.08}),
+        (CSI_2021, "nsi-mumu-u", {"eps": 0.3}),
+        (CSI_2021, "nsi-etau-u", {"eps": 0.1}),
+        (CSI_2021, "universal", {"m_zprime": 0.01, "g": 2e-5}),
+        (CSI_2021, "scalar-q14", {"m_phi": 0.05, "g": 1e-5}),
+        ("coherent-csi-2017", "b-l", {"m_zprime": 0.05, "g": 1e-4}),
+        ([CSI_2021, "conus-plus-2025"], "nsi-ee-u", {"eps": 0.1}),
+    ],
+)
+def test_few_rungs_find_the_infimum_of_counted_events(experiment: Any, model: str, at: dict[str, float]) -> None:
+    truth, strength = point(experiment, model, **at)
+    columns = truth.columns_of(truth.streams(3).draw(200))
+    found = infimum(columns, strength.largest_x, strength.signed)
+    np.testing.assert_allclose(lowest_of(columns, strength), found, atol=1e-9)
+
+
 @settings(max_examples=30)
 @given(n=st.floats(-300, 900), centre=st.floats(-6, 6))
 def test_a_toy_of_one_bin_is_that_by_hand(n: float, centre: float) -> None:

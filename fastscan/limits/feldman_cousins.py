@@ -27,7 +27,7 @@ from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.limits.confidence import Toys
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.drawn import Truth
-from fastscan.limits.search import minima
+from fastscan.limits.search import FEW_RUNGS, minima, search
 from fastscan.typing import Array, BoolArray, IntArray
 
 AT_ONCE = 2000  # toys that are fitted together: this bounds the memory
@@ -93,7 +93,8 @@ def lowest_of(columns: Columns, strength: Strength) -> Array:
         if len(seen) == 1 and not columns.sums[seen[0], :, 1].any():
             with np.errstate(divide="ignore", invalid="ignore"):  # at infinity, where nothing grows or errs
                 return _lowest_of_one_bin(columns, seen[0], strength.signed)
-    return infimum(columns, strength.largest_x, strength.signed)
+        return infimum(columns, strength.largest_x, strength.signed)
+    return search(columns, np.inf, strength.largest_x, strength.signed, FEW_RUNGS).lowest
 
 
 def _lowest_of_one_bin(columns: GaussianColumns, member: int, signed: bool) -> Array:

@@ -25,6 +25,7 @@ from fastscan.limits.brackets import EVEN, Brackets, Derivatives, Roots, roots
 from fastscan.typing import Array, BoolArray, IntArray
 
 LADDER = np.geomspace(1e-9, 1e6, 16)  # x in units of a row's scale: a rung for every factor of ten
+FEW_RUNGS = np.array([0.01, 0.1, 1.0, 10.0, LADDER[-1]])  # are enough for an infimum of toys, of which there are many
 TOGETHER = 2**17  # rungs of so many are computed at once, which bounds the memory
 SHALLOWEST = 1e-6  # of a pair of extrema that is looked for between rungs, in chi2
 MOST_HALVINGS = 20  # of the way from one rung to the next; the columns of the package need up to 5
@@ -179,7 +180,7 @@ class _Gaps(NamedTuple):
         return often
 
 
-def search(columns: Columns, delta: float, largest_x: float, signed: bool) -> Found:
+def search(columns: Columns, delta: float, largest_x: float, signed: bool, ladder: Array = LADDER) -> Found:
     """Where Delta chi2 crosses a threshold, and what else a limit needs to know.
 
     Parameters
@@ -191,19 +192,21 @@ def search(columns: Columns, delta: float, largest_x: float, signed: bool) -> Fo
         A column is flat if chi2 changes by no more than delta up to this x, of either sign where x can be below 0.
     signed : bool
         Whether x can be below 0.
+    ladder : array, shape (rungs,)
+        Where each column is looked at first, in units of its row's scale.
     """
     turning = columns.turning()
-    size = max(1, TOGETHER // (LADDER.size * (1 + signed) + turning.shape[1]))
+    size = max(1, TOGETHER // (ladder.size * (1 + signed) + turning.shape[1]))
     parts = np.split(np.arange(columns.row.size), range(size, columns.row.size, size))
-    found = [_found(columns.some(part), turning[part], delta, largest_x, signed) for part in parts]
+    found = [_found(columns.some(part), turning[part], delta, largest_x, signed, ladder) for part in parts]
     return Found(*map(np.concatenate, zip(*found, strict=True)))
 
 
-def _found(columns: Columns, turning: Array, delta: float, largest_x: float, signed: bool) -> Found:
+def _found(columns: Columns, turning: Array, delta: float, largest_x: float, signed: bool, ladder: Array) -> Found:
     """As `search`, of columns that are computed at once."""
     scale = columns.scale[columns.row]
     farthest = np.arcsinh(largest_x / scale)
-    explored = _explored(columns, turning, farthest, signed)
+    explored = _explored(columns, turning, farthest, signed, ladder)
     points = _with_minima(columns, explored)
     lowest, deepest = points.lowest(), points.within(farthest).lowest()
     points = _with_maxima(columns, points, deepest + delta)
@@ -251,14 +254,14 @@ def minima(column: Columns, largest_x: float, signed: bool) -> Array:
     return column.scale[column.row] * np.sinh(lowest)
 
 
-def _explored(columns: Columns, turning: Array, farthest: Array, signed: bool) -> _Points:
+def _explored(columns: Columns, turning: Array, farthest: Array, signed: bool, ladder: Array = LADDER) -> _Points:
     """Points of columns, so many that between neighbours chi2 turns at most once."""
-    return _with_middles(columns, _looked_at(columns, *_rungs(columns, turning, farthest, signed)))
+    return _with_middles(columns, _looked_at(columns, *_rungs(columns, turning, farthest, signed, ladder)))
 
 
-def _rungs(columns: Columns, turning: Array, farthest: Array, signed: bool) -> tuple[IntArray, Array]:
+def _rungs(columns: Columns, turning: Array, farthest: Array, signed: bool, ladder: Array) -> tuple[IntArray, Array]:
     """Column and u of every rung, by column and then by u, each once."""
-    above = np.tile(np.arcsinh(LADDER), (farthest.size, 1))
+    above = np.tile(np.arcsinh(ladder), (farthest.size, 1))
     turns = np.arcsinh((turning if signed else np.maximum(turning, 0.0)) / columns.scale[columns.row][:, None])
     each = [np.zeros((farthest.size, 1)), above, farthest[:, None], turns]
     if signed:

@@ -116,7 +116,7 @@ def plot(
         raise LimitError(f"no group of {location} can be shown so; choose one with --group{say}")
     shown = able if wanted.kind == "contour" else _of_one_strength(able, asked)
     axes = {axis.name: _suited(axis, shown) for axis in AXES}
-    stored_in = root if asked.stored else None
+    stored_in = root if asked.stored or asked.toys else None
     with figures.look():
         figure, axes_of_figure = figures.canvas(height=3.4)
         ax = axes_of_figure[0, 0]
@@ -186,6 +186,8 @@ def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tup
         strengths = dict.fromkeys(cube.strength for cube in cubes)
         raise LimitError(f"axes, minimise and {' or '.join(strengths)} are for contours")
     if picture.kind == "profile":
+        if asked.toys is not None:
+            raise LimitError("a profile shows no threshold of toys: limits and contours do")
         return ()
     if picture.kind == "contour":
         return picture.plane.names or planes.first_axes(cubes, held=(*asked.at, *picture.plane.minimise))
@@ -255,7 +257,7 @@ def _draw_limits(
             figures.excluded_below(ax, sides[0], x.column, "limit").set_label("excluded")
         if strength.bound != "lower":
             figures.excluded_above(ax, sides[-1], x.column, "limit").set_label("_" if strength.signed else "excluded")
-    ax.set_title(_title(rows, told, level_text(asked.cl, asked.column_dof)))
+    ax.set_title(_title(rows, told, _level(asked.cl, asked.column_dof, asked)))
     return along, strength.axis
 
 
@@ -291,10 +293,15 @@ def _draw_contours(
     ax.fill_between([], [], label="excluded", **named)
     xs, ys = (_points(side, axes) for side in (plane.x, plane.y))
     ax.set(xlim=(min(xs), max(xs)), ylim=(min(ys), max(ys)))
-    level = level_text(plane.cl, plane.dof)
+    level = _level(plane.cl, plane.dof, asked)
     scaled = f", {SCALED}" if any(each.scales_data for each, _ in found) else ""
     ax.set_title(_title(rows, told, level) if len(empty) < len(found) else f"{level}{scaled}: no contour in this plane")
     return _axis_of(plane.x, axes), _axis_of(plane.y, axes)
+
+
+def _level(cl: float, dof: int, asked: Question) -> str:
+    """The level of a picture, and whether toys say what is allowed."""
+    return level_text(cl, dof) + (", toys" if asked.toys is not None else "")
 
 
 def _contour_rows(plane: Plane, lines: Sequence[Contour], axes: Mapping[str, Axis]) -> list[Record]:

@@ -274,6 +274,9 @@ def print_group(group: Record) -> None:
     click.echo(f"  tasks       {group['tasks_done']:>7}  of {group['tasks']}, {state}")
     if group["asimov"]:
         click.echo(f"  data        {ASIMOV}, the Standard Model's prediction")
+    if group["toys"]:
+        toys = group["toys"]
+        click.echo(f"  toys        {toys['number']:>7}  of seed {toys['seed']} at each point, {toys['dof']} dof")
     if group["shared_nuisances"]:
         click.echo(f"  shared      {', '.join(group['shared_nuisances'])}")
     made = f"{group['source']}, hash {group['hash'][:12]}, see {', '.join(group['references'])}"

@@ -27,7 +27,7 @@ import platform
 import time
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -515,6 +515,7 @@ def describe(location: Location) -> list[dict[str, Any]]:
                 "references": cube.references,
                 "asimov": cube.is_asimov,
                 "shared_nuisances": cube.likelihood.shared,
+                "toys": None if cube.toys is None else asdict(cube.toys),
             }
         )
     return described
