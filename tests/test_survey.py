@@ -187,6 +187,9 @@ def test_what_is_written(written: tuple[Path, list[Entry], list[str], list[str]]
     expected |= {"survey.zarr", "report.html", "hepdata"}
     assert {path.name for path in out.iterdir()} == expected
     assert pictures < set(names)
+    tables_there = [path.read_text() for path in (out / "hepdata").glob("*.yaml")]
+    assert sum("allowed interval" in text and "value: 2" in text for text in tables_there) >= 3  # islands are rows
+    assert sum("CONTOUR" in text.upper() for text in tables_there) >= 4
 
 
 def test_limits_are_those_of_the_library_with_islands_and_bands(

@@ -1,11 +1,16 @@
-"""Limits of the cubes of a grid as records, each with the bands that are expected."""
+"""Limits of the cubes of a grid as records, each with the bands that are expected, and contours of planes."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from fastscan.answers.answers import contours_of_cubes
+from fastscan.answers.contours import Contour, contour_records
 from fastscan.answers.from_cube import limit_records
+from fastscan.answers.planes import Plane
+from fastscan.answers.question import PlaneAxes, Question
+from fastscan.answers.records import contour_keys
 from fastscan.experiments.catalogue import load
 from fastscan.interactions.interaction import Strength
 from fastscan.interactions.parameters import EPS_D
@@ -18,6 +23,9 @@ from fastscan.stores.cube import Cube
 from fastscan.typing import Array, Record
 
 Bands = Callable[[Rows, Settings, float], Array]  # what is expected: rows, settings and a threshold, to `bands`
+Planes = Sequence[tuple[Plane, Sequence[Contour]]]
+AXES = {"planes": ("eps_d", "eps_u"), "e6": ("cos_beta", "m_zprime")}  # of the planes of a question, by its name
+PLANE_DOF = 2
 EDGES = ("minus_2", "minus_1", "plus_1", "plus_2")  # keys of the edges of bands, in standard deviations
 PLACES = (0, 1, 3, 4)  # of the edges among the quantiles; that of the median is 2
 
@@ -80,3 +88,14 @@ def rows_of_cube(cube: Cube) -> Rows:
 def all_records(cubes: Sequence[Cube], expected: Bands = asimov_bands) -> list[Record]:
     """The records of several cubes, one after the other."""
     return list(itertools.chain.from_iterable(records_of(cube, expected) for cube in cubes))
+
+
+def planes_of(name: str, cubes: Sequence[Cube]) -> Planes:
+    """The planes of the cubes of a question that has some, with their contours."""
+    return list(contours_of_cubes(cubes, Question(cl=CL, dof=PLANE_DOF), PlaneAxes(AXES[name])))
+
+
+def contour_table(found: Planes) -> tuple[Sequence[str], list[Record]]:
+    """The keys and the records of the vertices of all contours."""
+    rows = [row for plane, lines in found for row in contour_records(plane, lines)]
+    return contour_keys(found[0][0].cube.interaction), rows

@@ -5,7 +5,7 @@ This room only runs them: what is asked is `fastscan.survey.recipe`, limits are 
 `fastscan.survey.report`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,17 +21,27 @@ from fastscan.scans.progress import Progress
 from fastscan.stores.cube import Cube
 from fastscan.stores.location import local
 from fastscan.survey import tables
-from fastscan.survey.limits import Bands, all_records, asimov_bands, bands_of_toys
+from fastscan.survey.limits import (
+    AXES,
+    Bands,
+    Planes,
+    all_records,
+    asimov_bands,
+    bands_of_toys,
+    contour_table,
+    planes_of,
+)
 from fastscan.survey.published import Entry, entries
 from fastscan.survey.recipe import Question, questions
 from fastscan.typing import Record
 
 if TYPE_CHECKING:
+    from fastscan.survey.looks import SurveyFigure
     from fastscan.survey.report import Shown
 
 STORE = "survey.zarr"
 TEXTS = ("survey.md", "survey.tex", "survey.json", "published.csv")
-REPORT, HEPDATA = "report.html", "hepdata"
+REPORT, HEPDATA, CONTOURS = "report.html", "hepdata", "-contours.csv"
 TOYS = 1000  # at each point, unless another number is asked for
 Tell = Callable[[str], object]
 
@@ -89,6 +99,7 @@ def run(
     _scan(place, [cube for own in cubes.values() for cube in own], tell)
     expected = asimov_bands if toys is None else partial(bands_of_toys, toys=toys.number, seed=toys.seed)
     records = {each.name: _limits(place, each, cubes[each.name], expected, tell) for each in asked}
+    contours = {each.name: _contours(place, each, cubes[each.name], tell) for each in asked if each.name in AXES}
     tell("published limits beside these")
     found = entries()
     titles = {each.name: each.title for each in asked}
@@ -101,12 +112,15 @@ def run(
     for name, text in zip(TEXTS, texts, strict=True):
         _write(place / name, text)
     written = [*TEXTS, STORE, *(name for each in asked for name in _csv_names(each, records[each.name]))]
+    written += [f"{name}{CONTOURS}" for name in contours]
     if with_figures:
-        shown = _draw(place, asked, cubes, records, found, tell)
+        from fastscan.survey import survey_figures
+
+        shown = _draw(place, survey_figures.all_figures(asked, cubes, records, contours, found), tell)
         written = [REPORT, *shown, *written]
         _write_page(place, asked, cubes, records, shown, found, toys, tell)
     if with_hepdata:
-        _write_hepdata(place, asked, records, tell)
+        _write_hepdata(place, asked, records, contours, tell)
         written.append(HEPDATA)
     return found, written
 
@@ -148,21 +162,21 @@ def _csv_names(asked: Question, records: Sequence[Record]) -> list[str]:
     return [f"{name}.csv" for name in tables.by_strength(asked.name, records)]
 
 
-def _draw(
-    place: Path,
-    asked: Sequence[Question],
-    cubes: dict[str, list[Cube]],
-    records: dict[str, list[Record]],
-    found: Sequence[Entry],
-    tell: Tell,
-) -> "dict[str, Shown]":
+def _contours(place: Path, asked: Question, cubes: Sequence[Cube], tell: Tell) -> Planes:
+    """The contours of a question, which are written as CSV too."""
+    tell(f"{asked.title}: contours")
+    found = planes_of(asked.name, cubes)
+    _write(place / f"{asked.name}{CONTOURS}", csv_files.text(asked.title, *contour_table(found)))
+    return found
+
+
+def _draw(place: Path, drawn: "Iterable[SurveyFigure]", tell: Tell) -> "dict[str, Shown]":
     """The pictures, by their names."""
     from fastscan.outputs import figures
-    from fastscan.survey import survey_figures
     from fastscan.survey.report import Shown
 
     shown = {}
-    for figure in survey_figures.all_figures(asked, cubes, records, found):
+    for figure in drawn:
         tell(f"{figure.title}: picture")
         picture = figure.draw()
         for suffix in ("png", "pdf"):
@@ -202,11 +216,14 @@ def _write_page(
     _write(place / REPORT, text)
 
 
-def _write_hepdata(place: Path, asked: Sequence[Question], records: dict[str, list[Record]], tell: Tell) -> None:
+def _write_hepdata(
+    place: Path, asked: Sequence[Question], records: dict[str, list[Record]], contours: dict[str, Planes], tell: Tell
+) -> None:
     from fastscan.outputs import hepdata
 
-    tell(f"{HEPDATA}: all limits as tables for HEPData")
+    tell(f"{HEPDATA}: all limits and contours as tables for HEPData")
     found = [each for question in asked for each in hepdata.limit_tables(records[question.name], question.name)]
+    found += [hepdata.contour_table(*each, name) for name, planes in contours.items() for each in planes if each[1]]
     hepdata.write(place / HEPDATA, found, "Limits on new interactions of neutrinos from published data")
 
 

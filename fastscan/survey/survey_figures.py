@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastscan.answers import contours as lines
-from fastscan.answers.answers import contours_of_cubes
 from fastscan.answers.contours import bounded
-from fastscan.answers.planes import Plane
-from fastscan.answers.question import PlaneAxes
-from fastscan.answers.question import Question as Asked
-from fastscan.answers.records import contour_keys
 from fastscan.axes import View
 from fastscan.inputs import data_files
 from fastscan.interactions.catalogue import MODELS
@@ -23,7 +17,7 @@ from fastscan.outputs import figures
 from fastscan.outputs.figures import COLOURS, DASHES, grouped
 from fastscan.stores.cube import Cube
 from fastscan.survey import bars
-from fastscan.survey.limits import EDGES, sides
+from fastscan.survey.limits import EDGES, PLANE_DOF, Planes, contour_table, sides
 from fastscan.survey.looks import (
     INNER,
     LEVEL,
@@ -47,7 +41,6 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-PLANE_DOF = 2
 PLANE_LEVEL = level_text(CL, PLANE_DOF)
 MEV = 1e-3  # GeV
 ON_COUPLINGS = f"""\
@@ -73,6 +66,7 @@ def all_figures(
     asked: Sequence[Question],
     cubes: Mapping[str, Sequence[Cube]],
     records: Mapping[str, Sequence[Record]],
+    contours: Mapping[str, Planes],
     others: Sequence[Entry],
 ) -> Iterator[SurveyFigure]:
     """The pictures of some questions, the summary first."""
@@ -81,8 +75,8 @@ def all_figures(
         own = cubes[each.name]
         if each.name in ("vectors", "scalars"):
             yield couplings(each, own, records[each.name])
-        elif each.name in ("planes", "e6"):
-            yield planes(each, own)
+        elif each.name in contours:
+            yield planes(each, contours[each.name])
         elif each.name in bars.PANELS:
             yield bars.intervals(each, own, records[each.name], others)
 
@@ -215,11 +209,9 @@ def _island_patch() -> Any:
     return Patch(edgecolor="0.2", label="allowed again", **ISLAND)
 
 
-def planes(question: Question, cubes: Sequence[Cube]) -> SurveyFigure:
+def planes(question: Question, found: Planes) -> SurveyFigure:
     """Contours in a plane, a panel for each model."""
-    axes_shown = PlaneAxes(("cos_beta", "m_zprime") if question.name == "e6" else ("eps_d", "eps_u"))
-    found = list(contours_of_cubes(cubes, Asked(cl=CL, dof=PLANE_DOF), axes_shown))
-    rows = [row for plane, each in found for row in lines.contour_records(plane, each)]
+    rows = [{"experiment": plane.cube.experiment} for plane, lines in found if lines]
 
     def draw() -> "Figure":
         models = list(dict.fromkeys(plane.cube.model for plane, _ in found))
@@ -238,12 +230,12 @@ def planes(question: Question, cubes: Sequence[Cube]) -> SurveyFigure:
         title=question.title,
         alt=f"{question.title}: contours of each data set",
         caption=" ".join(ON_PLANES.split()),
-        tables={f"{question.name}-contours": (contour_keys(cubes[0].interaction), rows)},
+        tables={f"{question.name}-contours": contour_table(found)},
         drawing=draw,
     )
 
 
-def _plane_panel(ax: "Axes", found: Sequence[tuple[Plane, Sequence[lines.Contour]]]) -> None:
+def _plane_panel(ax: "Axes", found: Planes) -> None:
     plane = found[0][0]
     figures.describe(ax, plane.x.view, plane.y.view)
     for each, contours in found:
