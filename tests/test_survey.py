@@ -263,9 +263,12 @@ def test_toys_give_the_bands_that_are_asked_for(tmp_path: Path, place: Path) -> 
     (few / "heavy.toml").write_text((place / "heavy.toml").read_text())
     limits = {}
     for seed in (1, 1, 2):
-        survey.run(tmp_path / "out", with_figures=False, toys=Toys(200, seed), grids=few)
+        survey.run(tmp_path / "out", with_figures=seed == 2, toys=Toys(200, seed), grids=few)
         found = json.loads((tmp_path / "out" / "survey.json").read_text())["limits"]["heavy"]
         limits.setdefault(seed, []).append(found)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "fastscan survey -o out --method toys --toys 200 --seed 2" in page
+    assert "200 toys at each" in page
     one, again = limits[1]
     assert one == again != limits[2][0]
     for row in one:

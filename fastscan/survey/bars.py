@@ -42,7 +42,7 @@ PANELS: dict[str, Any] = {
     "heavy": [[("m_zprime", "")]],
 }
 RANGES: dict[str, tuple[float, float]] = {
-    "eps": (-0.65, 0.65),
+    "eps": (-0.7, 0.7),
     "r2": (-90, 40),
     "shift": (-0.75, 0.2),
     "q": (-1e6, 1e6),

@@ -269,10 +269,10 @@ def summary(records: Mapping[str, Sequence[Record]]) -> SurveyFigure:
     ratios = [each for row in single for each in _ratios(row)]
 
     def draw() -> "Figure":
-        figure, axes = figures.canvas(1, 2, height=1.0 + 0.13 * max(len(ratios), 24))
-        left, right = axes[0]
-        _all_couplings(left, light)
-        _all_ratios(right, ratios)
+        panels = [(put, rows) for put, rows in ((_all_couplings, light), (_all_ratios, ratios)) if rows]
+        figure, axes = figures.canvas(1, len(panels), height=1.0 + 0.13 * max(len(ratios), 24))
+        for ax, (put, rows) in zip(axes.flat, panels, strict=True):
+            put(ax, rows)
         return figure
 
     return SurveyFigure(
