@@ -176,7 +176,7 @@ class ToyCrossings:
     ----------
     crossings : Crossings
     error : array, shape (crossings,)
-        Monte-Carlo error of the strength of each.
+        Monte-Carlo error of the strength of each; infinite where t and t_c run side by side.
     """
 
     crossings: Crossings
@@ -365,7 +365,8 @@ class _Search:
         place = self._crossing(ends, values, rises)
         x = self.scale * np.sinh(place)
         _, steep, _ = self.column.derivatives(np.zeros(x.size, np.intp), x)
-        return place, error / np.abs(steep - slope / np.sqrt(self.scale**2 + x**2))
+        with np.errstate(divide="ignore"):  # where t and t_c run side by side
+            return place, error / np.abs(steep - slope / np.sqrt(self.scale**2 + x**2))
 
     @staticmethod
     def _slope(ends: Array, values: Array) -> Array:

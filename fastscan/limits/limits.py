@@ -122,7 +122,9 @@ def _errors(found: ToyCrossings, limits: Limits, strength: Strength) -> Limits:
     """The Monte-Carlo errors of limits, in their own places; nan of an end that is none of the crossings."""
     x, column = found.crossings.x, found.crossings.column
     values = strength.from_x(x)
-    errors = np.abs(strength.from_x(x + SHIFT * found.error) - values) / SHIFT
+    known = np.isfinite(found.error)
+    shifted = strength.from_x(x + SHIFT * np.where(known, found.error, 0.0))
+    errors = np.where(known, np.abs(shifted - values) / SHIFT, np.nan)
 
     def of(ends: ArrayLike, number: int) -> Array:
         own = column == number
