@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -24,6 +25,7 @@ from fastscan.limits.points import prepare
 from fastscan.scans import grid
 from fastscan.scans.plan import plan
 from fastscan.stores import store
+from fastscan.stores.cube import hash_of
 from fastscan.stores.location import read_root
 from fastscan.typing import Array
 
@@ -263,6 +265,19 @@ def test_two_dof_need_a_row(tmp_path: Path) -> None:
 )
 def test_what_stored_toys_cannot_answer_is_refused(command: str, asked: list[str], problem: str, conus: Path) -> None:
     assert problem in refusal(command, conus, "--method", "toys", *asked)
+
+
+@pytest.mark.parametrize("said", [5, {"number": 2000}, {"number": 2000, "seed": 4, "dof": "1"}, {"number": 10**12}])
+def test_a_store_that_says_nonsense_of_its_toys_is_refused(said: Any, conus: Path, tmp_path: Path) -> None:
+    """Whoever writes it makes the hash right too."""
+    place = tmp_path / "out.zarr"
+    shutil.copytree(conus, place)
+    own = place / "conus" / "b-l" / "zarr.json"
+    described = json.loads(own.read_text())
+    identity = {**json.loads(described["attributes"]["identity"]), "toys": said}
+    described["attributes"] |= {"identity": json.dumps(identity), "hash": hash_of(identity)}
+    own.write_text(json.dumps(described))
+    assert "group conus/b-l is half-written or damaged" in refusal("limits", place, "--method", "toys")
 
 
 def test_a_store_without_toys_says_so(tmp_path: Path) -> None:
