@@ -387,6 +387,42 @@ def test_frames_of_rows_have_the_lengths_of_their_own_planes() -> None:
             assert ((models @ x ** np.arange(3)) ** 2).sum(axis=1) == pytest.approx(s_mm, rel=1e-9)
 
 
+def test_counts_as_predicted_are_fitted_in_each_row_as_an_asimov_set_is() -> None:
+    """A toy whose counts are the Standard Model's prediction, with all centres at 0, where rows share integrals or not."""
+    for model, at in (("nsi-ee", {"eps_d": [0.0, 0.1]}), ("universal", {"m_zprime": [0.001, 0.05]})):
+        rows = prepare(CSI_2021, model, at)
+        columns, _ = rows.likelihood.columns(rows.index, {})
+        x = 1e-9 if model == "universal" else 0.2
+        for row in range(2):
+            truth = Truth.unmoved(rows.likelihood, columns.some(np.array([row])), 0.0)
+            counts = truth.counted(0)
+            assert counts is not None
+            drawn = Drawn([(counts.standard + counts.background)[None]], np.zeros((1, truth.nuisances.size)))
+            (chi2,), _, _ = truth.columns_of(drawn).derivatives(np.zeros(1, np.intp), np.array([x]))
+            asimov = rows.expected().likelihood.chi2(np.array(x), np.array(row), {})
+            assert chi2 == pytest.approx(float(asimov), rel=1e-9)
+            assert truth.expected[0].sum() > 1000
+
+
+def test_the_prediction_of_one_row_is_fitted_in_another() -> None:
+    """Of bins with a variance: the residuals, and the covariance of the signal's normalisation, by hand."""
+    rows = prepare("conus-plus-2025", "universal", {"m_zprime": [0.001, 0.05]})
+    channels = [each.channels for each in rows.experiments]
+    frame = frames(rows.likelihood, rows.interaction, channels, rows.values)
+    columns, _ = rows.likelihood.columns(rows.index, {})
+    one, other = (Truth.unmoved(rows.likelihood, columns.some(np.array([row])), 0.0, frame) for row in range(2))
+    n = one.models[0] @ 1e-9 ** np.arange(3)
+    x = 2e-9
+    m = other.models[0] @ x ** np.arange(3)
+    own, _, noise = other.errors
+    covariance = noise[0] * np.eye(m.size) + own[0] ** 2 * np.outer(m, m)
+    by_hand = (n - m) @ np.linalg.inv(covariance) @ (n - m)
+    columns_of_it = other.columns_of(Drawn([n[None]], np.zeros((1, 1))))
+    (chi2,), _, _ = columns_of_it.derivatives(np.zeros(1, np.intp), np.array([x]))
+    assert m.size > 10
+    assert chi2 == pytest.approx(by_hand, rel=1e-9)
+
+
 def test_fitted_rows_can_only_lower_the_infimum() -> None:
     """The toys of two dof are those of one, measured from an infimum over more."""
     rows = prepare(["conus-plus-2025", "coherent-csi"], "universal", {"m_zprime": [0.001, 0.01, 1.0]})

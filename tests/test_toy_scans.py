@@ -116,6 +116,7 @@ def test_contours_run_where_the_toys_cease_to_accept(conus: Path) -> None:
     assert (record["method"], record["toys"], record["seed"]) == ("toys", "2000", "4")
     assert 2 < float(record["delta_chi2"]) < 3.3
     assert 0 < float(record["delta_chi2_error"]) < 0.3
+    assert float(record["asymptotic_delta_chi2"]) == pytest.approx(2.705543)
     (summary,) = json.loads(ok("contours", conus, "--method", "toys", "--json"))
     assert summary["delta_chi2"] is None
     assert 0.02 < summary["largest_error"] < 0.3
