@@ -388,7 +388,7 @@ def test_frames_of_rows_have_the_lengths_of_their_own_planes() -> None:
 
 
 def test_counts_as_predicted_are_fitted_in_each_row_as_an_asimov_set_is() -> None:
-    """A toy whose counts are the Standard Model's prediction, with all centres at 0, where rows share integrals or not."""
+    """A toy whose counts are the Standard Model's prediction, with centres at 0, where rows share integrals or not."""
     for model, at in (("nsi-ee", {"eps_d": [0.0, 0.1]}), ("universal", {"m_zprime": [0.001, 0.05]})):
         rows = prepare(CSI_2021, model, at)
         columns, _ = rows.likelihood.columns(rows.index, {})
