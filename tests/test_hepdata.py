@@ -14,7 +14,9 @@ from fastscan.answers import answers, records
 from fastscan.answers.contours import contour_records
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
+from fastscan.limits.confidence import Toys
 from fastscan.outputs import hepdata
+from fastscan.paper import paper, table3
 from fastscan.scans.scanner import scan
 
 GRID = """
@@ -27,6 +29,21 @@ m_zprime  = { values = [10, 20, 40, 90, 200, 600], unit = "GeV" }
 g         = { start = 1e-6, stop = 1, num = 7, spacing = "log" }
 eps       = { start = -1, stop = 1, num = 5 }
 sigma_sys = { values = [0.05, 0.28] }
+"""
+PART = """
+experiments = ["coherent-csi", "miner"]
+models = ["chi", "psi"]
+
+[axes]
+m_zprime = { start = 20, stop = 2000, num = 3, spacing = "log", unit = "GeV" }
+"""
+TOYS = """
+experiments = ["conus-plus-2025-total"]
+models = ["nsi-ee-u"]
+toys = { number = 500, seed = 4 }
+
+[axes]
+eps = { start = -0.3, stop = 0.7, num = 41 }
 """
 Numbers = list[dict[str, Any]]
 
@@ -128,6 +145,25 @@ def test_each_number_says_at_which_level_and_of_which_data_it_is(store: Path, tm
     assert "expected lower limit on $M_{Z'}$" in by_name
 
 
+def test_limits_from_toys_have_their_errors(tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(TOYS)
+    scan(tmp_path / "grid.toml", tmp_path / "out.zarr")
+    (record,) = answers.limits_of_store(str(tmp_path / "out.zarr"), Question(toys=Toys()))
+    hepdata.write(tmp_path / "out", hepdata.limit_tables([record]), "Toys")
+    require_valid(tmp_path / "out")
+    ((_, table),) = tables(tmp_path / "out").items()
+    by_name = {each["header"]["name"]: each for each in table["dependent_variables"]}
+    for number, (which, side) in enumerate((("lower end of allowed", 0), ("upper end of allowed", 1))):
+        variable = by_name[rf"{which} $\varepsilon$"]
+        errors = [each["errors"][0] for each in variable["values"]]
+        assert [each["label"] for each in errors] == ["Monte Carlo"] * len(record["allowed"])
+        expected = [pair[side] for pair in record["allowed_errors"]]
+        assert [each["symerror"] for each in errors] == pytest.approx(expected, rel=1e-12), number
+        told_of = qualifiers(variable)
+        assert (told_of["METHOD"], told_of["TOYS"], told_of["SEED"]) == (hepdata.THROWN, 500, 4)
+    assert len(record["allowed"]) == 2
+
+
 def test_contours_come_back_vertex_by_vertex(store: Path, tmp_path: Path) -> None:
     words = ("--group", "coherent-csi/e6", "--axes", "cos_beta,m_zprime", "--hepdata", tmp_path / "out")
     done = told("contours", store, *words)
@@ -185,3 +221,23 @@ def test_without_the_library_one_line_says_how_to_install_it(store: Path, tmp_pa
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["fastscan: HEPData files need hepdata_lib: pip install 'fastscan[hepdata]'"]
     assert not (tmp_path / "out").exists()
+
+
+def test_the_paper_s_limits_are_written_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "part.toml").write_text(PART)
+    monkeypatch.setattr(table3, "GRID", tmp_path / "part.toml")
+    entries, _, written = paper.run(tmp_path / "out", False, with_hepdata=True)
+    assert written[-1] == "hepdata"
+    require_valid(tmp_path / "out" / "hepdata")
+    found = tables(tmp_path / "out" / "hepdata")
+    assert list(found) == ["Table 3 limits m_zprime chi", "Table 3 limits m_zprime psi"]
+    chi = {row["EXPERIMENT"]: row for row in rows(found["Table 3 limits m_zprime chi"])}
+    for entry in entries[::2]:
+        row = chi[entry.experiment]
+        assert row["lower limit on $M_{Z'}$"] == pytest.approx(entry.computed_gev, rel=1e-12)
+        assert row["DATA"] == ("measured" if entry.expected_gev else hepdata.PREDICTED)
+        assert row["expected lower limit on $M_{Z'}$"] == pytest.approx(entry.expected_gev or hepdata.MISSING)
+    assert {row["lower limit on $M_{Z'}$"] for row in rows(found["Table 3 limits m_zprime psi"])} == {hepdata.MISSING}
+    (tmp_path / "out" / "hepdata" / "mine.txt").write_text("mine")
+    with pytest.raises(FastscanError, match="holds something else"):
+        paper.run(tmp_path / "out", False, with_hepdata=True)

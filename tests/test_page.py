@@ -64,12 +64,14 @@ class Engine:
 
 @pytest.fixture(scope="module")
 def cubes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Cube]]:
-    """The paper's by experiment, and those of other kinds of strength."""
+    """The paper's by experiment, and those of other kinds of strength by model."""
     others = tmp_path_factory.mktemp("sliders") / "others.toml"
     others.write_text(OTHERS)
     found: dict[str, list[Cube]] = {}
-    for cube in [*report.adjustable(), *plan(others)]:
+    for cube in report.adjustable():
         found.setdefault(cube.experiment, []).append(cube)
+    for cube in plan(others):
+        found.setdefault(cube.model, []).append(cube)
     return found
 
 
@@ -98,8 +100,8 @@ def test_the_script_finds_python_s_limits(seed: int, cubes: dict[str, list[Cube]
     """At random settings, to 1e-9: limits, statuses and every interval, islands among them."""
     draw = random.Random(seed)
     seen = set()
-    for _ in range(60):
-        name = draw.choice([*cubes, "coherent-csi", "conus-plus-2025-total"])
+    for _ in range(150):
+        name = draw.choice([*cubes, "coherent-csi", "nsi-ee-u"])
         number = draw.randrange(len(cubes[name]))
         cube = cubes[name][number]
         rows = len(cube.likelihood.scale)
@@ -166,6 +168,11 @@ def test_likelihoods_that_are_more_than_sums_are_refused(tmp_path: Path) -> None
     grid.write_text(COUNTED)
     with pytest.raises(FastscanError, match="coherent-csi-2017/lr' has no sliders: they need Gaussian data"):
         sliders.numbers(plan(grid))
+
+
+def test_models_that_share_no_strength_or_row_are_refused(cubes: dict[str, list[Cube]]) -> None:
+    with pytest.raises(FastscanError, match="limits on one strength"):
+        sliders.numbers([*cubes["b-l"], *cubes["nsi-ee-u"]])
 
 
 def test_the_numbers_as_text_are_those_of_the_likelihood(cubes: dict[str, list[Cube]]) -> None:

@@ -530,7 +530,7 @@ def limits(
     found, keys = answers.limits_with_keys(store, question, combine.split(",") if combine is not None else ())
     if hepdata is not None:
         found = list(found)
-        submission.write(hepdata, submission.limit_tables(found), f"Limits from the store {os.path.basename(store)}")
+        submission.write(hepdata, submission.limit_tables(found), f"Limits from the store {_last_part(store)}")
         click.echo(f"written to {hepdata}: submission.yaml and its tables", err=True)
     if as_csv:
         records.write_csv(sys.stdout, keys, found)
@@ -586,7 +586,7 @@ def contours(
     found = list(answers.contours_of_store(store, question, PlaneAxes(axes, minimise)))
     if hepdata is not None:
         tables = [submission.contour_table(plane, lines) for plane, lines in found]
-        submission.write(hepdata, tables, f"Contours from the store {os.path.basename(store)}")
+        submission.write(hepdata, tables, f"Contours from the store {_last_part(store)}")
         click.echo(f"written to {hepdata}: submission.yaml and its tables", err=True)
     if as_csv:
         rows = (row for plane, lines in found for row in contour_records(plane, lines))
@@ -710,6 +710,11 @@ def main() -> None:
         _end(0)
     except OSError as error:
         _end(2, f"{error.filename or 'output'} can't be written: {error.strerror}")
+
+
+def _last_part(location: str) -> str:
+    """The name of a store without the directories of a machine."""
+    return os.path.basename(location.rstrip("/"))
 
 
 def _tell_warnings() -> None:

@@ -3,7 +3,7 @@
 // fastscan/limits/limits.py does, and needs no browser; its second half are tables that sort, pictures that can be
 // enlarged, and sliders.
 
-const RUNGS = 480; // of the ladder, from 1e-9 to 1e6 of a row's scale: 32 for a factor of ten
+const LADDER = Array.from({ length: 481 }, (_, n) => 10 ** (-9 + n / 32)); // in units of a row's scale
 const HALVINGS = 200; // at most, of a bracket: a double has no more steps between its ends
 
 // ---- Limits
@@ -94,15 +94,14 @@ function bisected(low, high, value) {
 /** Strengths so close together that between neighbours chi2 turns at most once; 0 is among them. */
 function rungsOf(column) {
   const { scale, turning } = column.row;
-  const above = Array.from({ length: RUNGS + 1 }, (_, n) => scale * 10 ** (-9 + (15 * n) / RUNGS));
+  const above = LADDER.map((each) => scale * each);
   above.push(column.largest, ...turning.map(Math.abs));
-  const all = column.signed ? [0, ...above, ...above.map((x) => -x)] : [0, ...above];
-  return [...new Set(all)].sort((one, other) => one - other);
+  return Float64Array.from(column.signed ? [0, ...above, ...above.map((x) => -x)] : [0, ...above]).sort();
 }
 
 /** Points between which chi2 is monotonic: the rungs and every extremum. */
 function monotonicPoints(column) {
-  const points = rungsOf(column).map((x) => [x, ...chi2AndSlope(column, x)]);
+  const points = Array.from(rungsOf(column), (x) => [x, ...chi2AndSlope(column, x)]);
   const found = [points[0]];
   points.slice(1).forEach((high, number) => {
     const low = points[number];
@@ -173,7 +172,8 @@ function answer(likelihood, number, { data, row = 0, sigmaSys, luminosity, cl, d
 // ---- Words and numbers
 
 const SIGNS = [["M_Z'", "M_Z\u2032"], ["sigma_sys", "\u03c3_sys"], ["beta", "\u03b2"], [/^chi$/, "\u03c7"], [/^eta$/, "\u03b7"],
-  [/^psi$/, "\u03c8"], [/^lr/, "LR"], [/^e6$/, "E6"], [/^deg$/, "\u00b0"], [/^g'/, "g\u2032"]];
+  [/^psi$/, "\u03c8"], [/^lr/, "LR"], [/^e6$/, "E6"], [/^deg$/, "\u00b0"], [/^g'/, "g\u2032"],
+  [/^eps\b/, "\u03b5"], [/^mu$/, "\u03bc"]];
 
 function typeset(text) {
   return SIGNS.reduce((now, [word, sign]) => now.replace(word, sign), text);
@@ -182,14 +182,21 @@ function typeset(text) {
 /** Text as nodes, with what follows an underscore of a symbol as its index; in a picture or outside. */
 function withIndices(text, inPicture = false) {
   return text.split(/(?<=[M\u03c3])_(Z\u2032|sys)/).map((part, n) => {
-    if (n % 2 === 0) return part;
-    return inPicture ? drawn("tspan", { "baseline-shift": "sub", "font-size": "75%" }, part) : made("sub", {}, part);
+    if (n === 0 || (n % 2 === 0 && !inPicture)) return part;
+    if (!inPicture) return made("sub", {}, part);
+    return drawn("tspan", n % 2 ? { dy: 3, "font-size": "75%" } : { dy: -3 }, part);
   });
 }
 
 /** A number with four digits, or as many as are asked for; null is an open end. */
 function shown(value, digits = 4) {
   if (value === null) return "\u221e";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) {
+    const [factor, power] = value.toExponential(digits - 1).split("e");
+    const raised = power.replace("+", "").replace("-", "\u207b").replace(/\d/g, (each) => "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"[each]);
+    return `${String(Number(factor)).replace("-", "\u2212")}\u00b710${raised}`;
+  }
   return String(Number(value.toPrecision(digits))).replace("-", "\u2212");
 }
 
@@ -197,10 +204,14 @@ function withUnit(text, unit) {
   return unit && unit !== "1" ? `${typeset(text)} [${typeset(unit)}]` : typeset(text);
 }
 
+function valueWithUnit(value, unit) {
+  return `${shown(value)}${unit === "deg" ? "" : " "}${typeset(unit)}`.trim();
+}
+
 function nameOf(model, row) {
   if (model.row === null) return typeset(model.name);
   const { text, unit, values } = model.row;
-  return `${typeset(model.name)} at ${typeset(text)} = ${shown(values[row])}${unit === "deg" ? "" : " "}${typeset(unit)}`;
+  return `${typeset(model.name)} at ${typeset(text)} = ${valueWithUnit(values[row], unit)}`;
 }
 
 function intervalText([low, high]) {
@@ -209,7 +220,7 @@ function intervalText([low, high]) {
 
 // ---- Pictures of limits
 
-const WIDTH = 440, HEIGHT = 300, LEFT = 62, RIGHT = 12, TOP = 14, BOTTOM = 46;
+const WIDTH = 440, HEIGHT = 300, LEFT = 70, RIGHT = 12, TOP = 14, BOTTOM = 46;
 
 function drawn(tag, attributes, ...children) {
   const found = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -226,7 +237,7 @@ function axisOf({ label, low, high, log }, first, last) {
 }
 
 function logTicks(low, high) {
-  const decades = Math.log10(high / low), of = decades > 2.5 ? [1] : decades > 1.2 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7];
+  const decades = Math.log10(high / low), of = decades > 2.5 ? [1] : [1, 2, 5];
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
     for (const each of of) found.push(Number((each * 10 ** power).toPrecision(6)));
@@ -355,16 +366,17 @@ function made(tag, properties, ...children) {
 let labels = 0;
 
 /** A range and a number that say the same; a number that can't be meant changes nothing. */
-function slider(text, value, { low, high, step, log = false, least, most }, changed) {
+function slider(text, own, { low, high, step, log = false, least, most }, changed) {
   const to = log ? Math.log10 : (each) => each, from = log ? (each) => 10 ** each : (each) => each;
   const id = `slider-${(labels += 1)}`;
   const range = made("input", { type: "range", id, min: to(low), max: to(high), step });
   const number = made("input", { type: "number", min: least, max: most, step: "any", ariaLabel: `${text.replace("_", " ")}, as a number` });
-  const control = { value, set };
+  const element = made("div", { className: "control" }, made("label", { htmlFor: id }, ...withIndices(text)), range, number);
+  const control = { element, value: own, reset: () => set(own) };
   function set(now) {
     control.value = now;
     range.value = to(Math.max(now, low));
-    number.value = Number(now.toPrecision(6));
+    number.value = Number(now.toPrecision(5));
   }
   range.addEventListener("input", () => { set(Number(from(Number(range.value)).toPrecision(4))); changed(); });
   number.addEventListener("input", () => {
@@ -374,99 +386,137 @@ function slider(text, value, { low, high, step, log = false, least, most }, chan
     changed();
   });
   number.addEventListener("change", () => set(control.value));
-  set(value);
-  control.element = made("div", { className: "control" }, made("label", { htmlFor: id }, ...withIndices(text)), range, number);
+  set(own);
   return control;
 }
 
-function choice(text, names, changed) {
+/** A list to choose from; its value is the number of what is chosen. */
+function choice(text, names, own, changed) {
   const id = `slider-${(labels += 1)}`;
   const select = made("select", { id }, ...names.map((name) => made("option", {}, name)));
+  const reset = () => { select.selectedIndex = own; };
   select.addEventListener("change", changed);
-  return { get index() { return select.selectedIndex; }, set: (n) => { select.selectedIndex = n; },
-    element: made("div", { className: "control" }, made("label", { htmlFor: id }, text), select) };
+  reset();
+  return { get value() { return select.selectedIndex; }, reset,
+    element: made("div", { className: "control" }, made("label", { htmlFor: id }, ...withIndices(text)), select) };
 }
 
 const BOUNDS = { lower: "Lower limits", upper: "Upper limits", "two-sided": "Limits" };
 
+/** The controls of a likelihood, and what they are set to. */
+function controlsOf(likelihood, changed) {
+  const { models } = likelihood, free = likelihood.members.find((member) => member.follows);
+  const own = free ? free.sigma_sys : 0, widest = own > 0.05 ? 0.5 : 20 * own || 0.5;
+  const { row = null } = models.find((model) => model.row !== null) ?? {};
+  const titles = Object.keys(models[0].data);
+  const parts = {
+    sigma: slider("\u03c3_sys", own, { low: 0, high: widest, step: widest / 250, least: 0, most: 10 }, changed),
+    cl: slider("CL", likelihood.cl, { low: 0.5, high: 0.999, step: 0.001, least: 0.01, most: 0.999999 }, changed),
+    luminosity: slider("L/L\u2080", 1, { low: 0.1, high: 1000, step: 0.02, log: true, least: 1e-3, most: 1e6 }, changed),
+    dof: choice("dof", ["1", "2"], likelihood.dof - 1, changed),
+    data: choice("data", titles, 0, changed),
+    row: choice(row ? typeset(row.text) : "", row ? row.values.map((each) => valueWithUnit(each, row.unit)) : [""], 0, changed),
+    about: choice("curves of", models.map((model) => typeset(model.name)), 0, changed),
+  };
+  const useful = Object.entries(parts).filter(([name]) => (name !== "sigma" || free) && (name !== "row" || row));
+  const reset = made("button", { type: "button" }, "Reset");
+  reset.addEventListener("click", () => { for (const each of Object.values(parts)) each.reset(); changed(); });
+  return {
+    element: made("div", { className: "controls", role: "group", ariaLabel: `Settings of ${likelihood.label}` },
+      ...useful.map(([, each]) => each.element), reset),
+    widest: free ? widest : null,
+    about: () => parts.about.value,
+    settings: () => ({ data: titles[parts.data.value], row: parts.row.value, sigmaSys: parts.sigma.value,
+      luminosity: parts.luminosity.value, cl: parts.cl.value, dof: parts.dof.value + 1 }),
+  };
+}
+
+/** The row of a model at some settings: models without a row parameter have one. */
+function settingsOf(model, settings) {
+  return model.row === null ? { ...settings, row: 0 } : settings;
+}
+
+/** At which level, in which place and of which data a limit is, in words. */
+function circumstances({ cl, dof, sigmaSys, luminosity, data }) {
+  return `${shown(100 * cl, 6)} % CL, ${dof} dof; \u03c3_sys = ${shown(sigmaSys)}, L/L\u2080 = ${shown(luminosity)}, data: ${data}`;
+}
+
+function captionOf(likelihood, settings) {
+  const { bound, axis } = likelihood.models[0], text = typeset(axis.text), delta = shown(threshold(settings.cl, settings.dof), 6);
+  return `${BOUNDS[bound]} on ${text} of ${likelihood.label} at ${circumstances(settings)}. `
+    + `Method: \u0394\u03c7\u00b2 above its infimum over all ${text}, compared with the quantile of \u03c7\u00b2, ${delta}.`;
+}
+
+/** The row of the table of limits that belongs to a model. */
+function tableRow(model, settings, { limit, status, intervals }) {
+  const cells = [
+    ...limit.map((each) => [each === null ? "\u2013" : shown(each, 5), "number"]),
+    [intervals.map(intervalText).join("; ") || "none", ""],
+    [status.replace("sm_", "SM ").replace("_", " "), ""],
+  ];
+  return made("tr", {}, made("th", { scope: "row" }, ...withIndices(nameOf(model, settings.row))),
+    ...cells.map(([text, className]) => made("td", { className }, text)));
+}
+
+/** Delta chi2, and the limit against each setting that a slider moves along, of the chosen model. */
+function picturesOf(likelihood, number, settings, found, widest) {
+  const model = likelihood.models[number], { data, row, sigmaSys, luminosity, cl, dof } = settings;
+  const words = `${likelihood.label}, ${nameOf(model, row)}, at ${circumstances(settings)}`;
+  const column = columnOf(likelihood, model, model.data[data], row, sigmaSys, luminosity);
+  const pictures = [profilePicture(column, model, threshold(cl, dof), found, `\u0394\u03c7\u00b2 of ${words}`)];
+  const against = (horizontal, places, change, place) => {
+    const answers = places.map((each, n) => answer(likelihood, number, { ...settings, ...change(each, n) }));
+    const title = `Limit of ${words}, against ${horizontal.label}`;
+    pictures.push(limitPicture(horizontal, places, answers, { place, found }, model, title));
+  };
+  if (widest !== null) {
+    const horizontal = { label: "\u03c3_sys", low: 0, high: widest, log: false };
+    against(horizontal, between(0, widest, 61, false), (each) => ({ sigmaSys: each }), sigmaSys);
+  }
+  if (model.row !== null && model.row.values.length > 1) {
+    const { values, text, unit } = model.row, low = values[0], high = values.at(-1);
+    const horizontal = { label: withUnit(text, unit), low, high, log: low > 0 && high / low > 30 };
+    against(horizontal, values, (_, n) => ({ row: n }), values[row]);
+  }
+  return pictures.filter(Boolean);
+}
+
+/** What a reader of the limits must know. */
+function remarksOn(likelihood, settings, answers) {
+  const said = ["Shaded: excluded. Dashed: the threshold. Circle: the chosen settings."];
+  if (settings.data === "measured" && settings.luminosity !== 1) {
+    said.push("Measured data at another luminosity are scaled, with their deficit or excess;",
+      "what a longer run is expected to find has the prediction in their place.");
+  }
+  if (settings.sigmaSys > 1) said.push("\u03c3_sys is above 1: it is a relative error, 0.2 stands for 20 %.");
+  likelihood.models.forEach((model, n) => {
+    const lightest = onAxis(model, model.largest);
+    const beyond = (end) => end < model.form_ends_at && end > lightest * (1 + 1e-9);
+    if (model.form_ends_at !== null && finiteEnds(answers[n]).some(beyond)) said.push(`${typeset(model.name)}: ${typeset(model.form_ends)}.`);
+  });
+  return said.join(" ");
+}
+
 /** The sliders of one likelihood, its limits and its curves, all of which follow the settings. */
 function fillSliders(place, likelihood) {
-  const { models } = likelihood, titles = Object.keys(models[0].data);
-  const free = likelihood.members.find((member) => member.follows), own = free ? free.sigma_sys : 0;
-  const widest = own > 0.05 ? 0.5 : 20 * own || 0.5;
-  const withRows = models.find((model) => model.row !== null);
-  const redraw = () => show();
-  const sigma = slider("\u03c3_sys", own, { low: 0, high: widest, step: widest / 250, least: 0, most: 10 }, redraw);
-  const cl = slider("CL", likelihood.cl, { low: 0.5, high: 0.999, step: 0.001, least: 0.01, most: 0.999999 }, redraw);
-  const luminosity = slider("L/L\u2080", 1, { low: 0.1, high: 1000, step: 0.02, log: true, least: 1e-3, most: 1e6 }, redraw);
-  const dof = choice("dof", ["1", "2"], redraw);
-  const data = choice("data", titles, redraw);
-  const about = choice("curves of", models.map((model) => typeset(model.name)), redraw);
-  const row = withRows && choice(typeset(withRows.row.text), withRows.row.values.map((each) => `${shown(each)} ${typeset(withRows.row.unit)}`), redraw);
-  const reset = made("button", { type: "button" }, "Reset");
-  reset.addEventListener("click", () => {
-    sigma.set(own); cl.set(likelihood.cl); luminosity.set(1); dof.set(likelihood.dof - 1); data.set(0); about.set(0);
-    if (row) row.set(0);
-    show();
-  });
-  const controls = [free && sigma, cl, luminosity, dof, data, row, about].filter(Boolean).map((each) => each.element);
-  const heading = made("div", { ariaLive: "polite" }), rows = made("tbody", {});
-  const axis = models[0].axis, signed = models[0].bound === "two-sided";
-  const titlesOf = ["model", ...(signed ? ["lower", "upper"] : ["limit"]).map((each) => `${each} [${axis.unit}]`), "allowed", "status"];
-  const table = made("table", { className: "limits" }, made("caption", {}, heading),
-    made("thead", {}, made("tr", {}, ...titlesOf.map((text) => made("th", { scope: "col" }, text)))), rows);
+  const { models, label } = likelihood, { axis, bound } = models[0];
+  const controls = controlsOf(likelihood, show);
+  const caption = made("div", { ariaLive: "polite" }), body = made("tbody", {});
+  const headings = ["model", ...(bound === "two-sided" ? ["lower", "upper"] : ["limit"]).map((each) => withUnit(each, axis.unit)), "allowed", "status"];
+  const head = made("thead", {}, made("tr", {}, ...headings.map((text) => made("th", { scope: "col" }, text))));
+  const table = made("table", { className: "limits" }, made("caption", {}, caption), head, body);
   const remarks = made("p", { className: "small" }), pictures = made("div", { className: "pictures" });
-  place.replaceChildren(made("div", { className: "controls", role: "group", ariaLabel: `Settings of ${likelihood.label}` }, ...controls, reset),
-    made("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: `Limits of ${likelihood.label}` }, table), remarks, pictures);
+  const region = made("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: `Limits of ${label}` }, table);
+  place.replaceChildren(controls.element, region, remarks, pictures);
 
   function show() {
-    const title = titles[data.index], n = row ? row.index : 0;
-    const settings = { data: title, sigmaSys: sigma.value, luminosity: luminosity.value, cl: cl.value, dof: dof.index + 1 };
-    const rowOf = (model) => (model.row === null ? 0 : n);
-    const answers = models.map((model, number) => answer(likelihood, number, { ...settings, row: rowOf(model) }));
-    const delta = threshold(settings.cl, settings.dof);
-    const place = `\u03c3_sys = ${shown(settings.sigmaSys)}, L/L\u2080 = ${shown(settings.luminosity)}, data: ${title}`;
-    const level = `${shown(100 * settings.cl, 6)} % CL, ${settings.dof} dof`;
-    heading.replaceChildren(...withIndices(`${BOUNDS[models[0].bound]} on ${typeset(axis.text)} of ${likelihood.label} at ${level}; ${place}. `
-      + `Method: \u0394\u03c7\u00b2 above its infimum over all ${typeset(axis.text)}, compared with ${shown(delta, 6)}.`));
-    rows.replaceChildren(...models.map((model, number) => {
-      const { limit, status, intervals } = answers[number];
-      const cells = [...limit.map((each) => [each === null ? "\u2013" : shown(each, 5), "number"]),
-        [intervals.map(intervalText).join("; ") || "none", ""], [status.replace("sm_", "SM ").replace("_", " "), ""]];
-      return made("tr", {}, made("th", { scope: "row" }, nameOf(model, rowOf(model))),
-        ...cells.map(([text, className]) => made("td", { className }, text)));
-    }));
-    remarks.replaceChildren(...withIndices(remarksOn(title, answers, settings)));
-    const model = models[about.index], found = answers[about.index], source = model.data[title];
-    const name = nameOf(model, rowOf(model)), words = `${likelihood.label}, ${name}, ${level}, ${place}`;
-    const column = columnOf(likelihood, model, source, rowOf(model), settings.sigmaSys, settings.luminosity);
-    const shownOnes = [profilePicture(column, model, delta, found, `\u0394\u03c7\u00b2 of ${words}`)];
-    if (free) {
-      const errors = between(0, widest, 61, false);
-      const each = errors.map((sigmaSys) => answer(likelihood, about.index, { ...settings, sigmaSys, row: rowOf(model) }));
-      shownOnes.push(limitPicture({ label: "\u03c3_sys", low: 0, high: widest, log: false }, errors, each,
-        { place: settings.sigmaSys, found }, model, `Limit against \u03c3_sys of ${words}`));
-    }
-    if (model.row !== null) {
-      const { values, text, unit } = model.row, log = values[0] > 0 && values.at(-1) / values[0] > 30;
-      const each = values.map((_, number) => answer(likelihood, about.index, { ...settings, row: number }));
-      shownOnes.push(limitPicture({ label: withUnit(text, unit), low: values[0], high: values.at(-1), log }, values, each,
-        { place: values[n], found }, model, `Limit against ${typeset(text)} of ${words}`));
-    }
-    pictures.replaceChildren(...shownOnes.filter(Boolean));
-  }
-
-  function remarksOn(title, answers, settings) {
-    const said = ["Shaded: excluded. Dashed: the threshold. Circle: the chosen settings."];
-    if (title === "measured" && settings.luminosity !== 1) {
-      said.push("Measured data at another luminosity are scaled, with their deficit or excess; what a longer run is expected to find has the prediction in their place.");
-    }
-    if (settings.sigmaSys > 1) said.push("\u03c3_sys is above 1: it is a relative error, 0.2 stands for 20 %.");
-    models.forEach((model, number) => {
-      const ended = model.form_ends_at !== null && finiteEnds(answers[number]).some((end) => end < model.form_ends_at && end > model.unit * model.largest ** (1 / model.power));
-      if (ended) said.push(`${typeset(model.name)}: ${typeset(model.form_ends)}.`);
-    });
-    return said.join(" ");
+    const settings = controls.settings(), each = models.map((model) => settingsOf(model, settings));
+    const answers = models.map((_, n) => answer(likelihood, n, each[n]));
+    const about = controls.about();
+    caption.replaceChildren(...withIndices(captionOf(likelihood, settings)));
+    body.replaceChildren(...models.map((model, n) => tableRow(model, each[n], answers[n])));
+    remarks.replaceChildren(...withIndices(remarksOn(likelihood, settings, answers)));
+    pictures.replaceChildren(...picturesOf(likelihood, about, each[about], answers[about], controls.widest));
   }
 
   show();

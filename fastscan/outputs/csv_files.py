@@ -10,10 +10,12 @@ from importlib.metadata import version
 from fastscan.answers import records
 from fastscan.axes import SIGMA_SYS
 from fastscan.experiments.catalogue import load
+from fastscan.limits.confidence import BY_TOYS
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.typing import Record
 
 MEASURED, PREDICTED = "measured", "prediction of the Standard Model"
+THROWN = "toys (the construction of Feldman and Cousins)"
 METHOD = "Delta chi2 above its infimum, compared with the quantile of chi2 (asymptotic)"
 UNITS = {"_gev": "GeV", "_mev": "MeV", "_rad": "rad"}  # by the ends of column names
 
@@ -54,7 +56,7 @@ def _level(rows: Sequence[Record]) -> str:
     if not levels:
         return "Delta chi2 of points, above its infimum over the strength; no CL"
     told = " and ".join(f"{100 * cl:g} % CL, {dof} dof" for cl, dof in levels)
-    methods = dict.fromkeys("toys" if row.get("method") == "toys" else METHOD for row in rows)
+    methods = dict.fromkeys(THROWN if row.get("method") == BY_TOYS else METHOD for row in rows)
     return f"{told}; method: {' and '.join(methods)}"
 
 

@@ -20,20 +20,24 @@ from fastscan.axes import LUMINOSITY, SIGMA_SYS, Axis, by_name
 from fastscan.errors import OutputError, shown_path
 from fastscan.inputs.files import writable
 from fastscan.interactions.parameters import AXES, M_ZPRIME, PARAMETERS
+from fastscan.limits.confidence import BY_TOYS
 from fastscan.stores.location import local
 from fastscan.typing import Record
 
 try:
-    from hepdata_lib import Submission, Table, Variable
+    from hepdata_lib import Submission, Table, Uncertainty, Variable
 except ImportError:
     raise OutputError("HEPData files need hepdata_lib: pip install 'fastscan[hepdata]'") from None
 
+BY_KEY: dict[str, Axis] = {key: axis for axis in AXES for key in (axis.column, axis.name)}
 ARCHIVE = "submission.tar.gz"  # what is uploaded
 DIGITS = 15  # of numbers; the library's own 5 would round them
 LONGEST_NAME = 64  # of a table, by HEPData's rules
 MISSING = "-"
+THROWN = "toys: the construction of Feldman and Cousins"
 MEASURED, PREDICTED = "measured", "prediction of the Standard Model (Asimov data)"
 ASYMPTOTIC = "Delta chi2 above its infimum, compared with the quantile of chi2"
+End = tuple[float | str, float | None]  # of an interval, and its error
 ABOUT_LIMITS = """\
 Every allowed interval is a row; an end that is inf or -inf is open. Limits and statuses stand in each row of an
 experiment and a setting: ok; no_sensitivity, nothing can be excluded; sm_disfavoured, the data exclude the Standard
@@ -63,32 +67,36 @@ def limit_tables(records: Iterable[Record], where: str = "") -> "list[Table]":
 
 
 def _limit_table(records: Sequence[Record], where: str) -> "Table":
-    first = records[0]
-    axis = by_name(PARAMETERS)[first["limit_on"]] if "limit_on" in first else M_ZPRIME
-    end = "" if "limit_on" in first else f"_{axis.unit.lower()}"
-    each = [(record, number, *ends) for record in records for number, ends in enumerate(_allowed(record, end), start=1)]
+    """A table of the limits of one model; each allowed interval is a row."""
+    axis, end = _strength(records[0])
+    name = f"{where} limits {axis.name} {records[0]['model']}"
+    table = _table(name, f"Limits on {axis.text} of {records[0]['model']}. {' '.join(ABOUT_LIMITS.split())}")
+    each = [
+        (record, number, *sides) for record in records for number, sides in enumerate(_allowed(record, end), start=1)
+    ]
     rows = [record for record, *_ in each]
-    table = _table(f"{where} limits {axis.name} {first['model']}", f"Limits on {axis.text} of {first['model']}")
-    table.description = f"{table.description}. {' '.join(ABOUT_LIMITS.split())}"
     same = _put_what_differs(table, [_circumstances(record) for record in rows])
     table.add_variable(_independent("allowed interval", [number for _, number, *_ in each]))
-    symbol, unit = f"${axis.symbol}$", axis.unit
-    dependent = [
-        _dependent(f"lower end of allowed {symbol}", [low for *_, low, _ in each], unit),
-        _dependent(f"upper end of allowed {symbol}", [high for *_, high in each], unit),
-    ]
-    for key, what in _bounds(first, end).items():
-        dependent.append(_dependent(f"{what} {symbol}", [record[key] for record in rows], unit))
-    expected = {key.replace("limit", "expected", 1): f"expected {what}" for key, what in _bounds(first, end).items()}
-    for key, what in expected.items():
-        if any(record[key] is not None for record in rows):
-            dependent.append(_dependent(f"{what} {symbol}", [record[key] for record in rows], unit))
-    dependent.append(_dependent("status", [record["status"] for record in rows]))
-    for variable in dependent:
-        is_expected = variable.name.startswith("expected")
-        _qualify(variable, same | ({"DATA": PREDICTED} if is_expected else {}))
-        table.add_variable(variable)
+    symbol = f"${axis.symbol}$"
+    for what, at in (("lower", 2), ("upper", 3)):
+        values, errors = zip(*(row[at] for row in each), strict=True)
+        _put(table, f"{what} end of allowed {symbol}", values, axis.unit, same, errors)
+    for key, what in _bounds(records[0], end).items():
+        values, errors = zip(*((row[key], row.get(key.replace("limit", "error", 1))) for row in rows), strict=True)
+        _put(table, f"{what} {symbol}", values, axis.unit, same, errors)
+    for key, what in _bounds(records[0], end).items():
+        expected = [record[key.replace("limit", "expected", 1)] for record in rows]
+        if any(value is not None for value in expected):
+            _put(table, f"expected {what} {symbol}", expected, axis.unit, same | {"DATA": PREDICTED})
+    _put(table, "status", [record["status"] for record in rows], "", same)
     return table
+
+
+def _strength(record: Record) -> tuple[Axis, str]:
+    """The axis that a limit is on, and how the keys of its record end: those on a mass have its unit."""
+    if "limit_on" in record:
+        return by_name(PARAMETERS)[record["limit_on"]], ""
+    return M_ZPRIME, f"_{M_ZPRIME.unit.lower()}"
 
 
 def _bounds(record: Record, end: str) -> dict[str, str]:
@@ -101,10 +109,14 @@ def _bounds(record: Record, end: str) -> dict[str, str]:
     return {"limit_low": "lower limit on", "limit_high": "upper limit on"}
 
 
-def _allowed(record: Record, end: str) -> list[tuple[float | str, float | str]]:
-    """The ends of every allowed interval, open ones in words; of none, one pair of what isn't there."""
+def _allowed(record: Record, end: str) -> list[tuple[End, End]]:
+    """The ends of every allowed interval, each with its error; of none, one pair of what isn't there."""
     found = record[f"allowed{end}"] or [(MISSING, MISSING)]
-    return [("-inf" if low is None else low, "inf" if high is None else high) for low, high in found]
+    errors = record.get(f"allowed_errors{end}") or [(None, None)] * len(found)
+    return [
+        (("-inf" if low is None else low, of_low), ("inf" if high is None else high, of_high))
+        for (low, high), (of_low, of_high) in zip(found, errors, strict=True)
+    ]
 
 
 def _circumstances(record: Record) -> dict[str, Any]:
@@ -123,9 +135,14 @@ def _circumstances(record: Record) -> dict[str, Any]:
 
 def _level(record: Mapping[str, Any]) -> dict[str, Any]:
     """The confidence level, and how it was reached."""
-    method = "toys" if record.get("method") == "toys" else ASYMPTOTIC
-    shared = ", ".join(record["shared_nuisances"]) or None
-    return {"CL": record["cl"], "DOF": record["dof"], "METHOD": method, "SHARED NUISANCES": shared}
+    return {
+        "CL": record["cl"],
+        "DOF": record["dof"],
+        "METHOD": THROWN if record.get("method") == BY_TOYS else ASYMPTOTIC,
+        "TOYS": record.get("toys"),
+        "SEED": record.get("seed"),
+        "SHARED NUISANCES": ", ".join(record["shared_nuisances"]) or None,
+    }
 
 
 def _data(is_asimov: bool, is_measured: bool, is_scaled: bool) -> str:
@@ -151,8 +168,9 @@ def contour_table(plane: Plane, lines: Sequence[Contour], where: str = "") -> "T
         Each vertex is a row: the number of its line, x, and y.
     """
     found, cube = contour_summary(plane, lines), plane.cube
-    table = _table(f"{where} contours {cube.experiment} {cube.model}", f"Contours of {cube.name}")
-    table.description = f"{table.description}, Delta chi2 = {plane.delta:.6g}. {ABOUT_CONTOURS}"
+    level = "where the toys cease to accept" if plane.toys else f"at Delta chi2 = {plane.delta:.6g}"
+    about = f"Contours of {cube.name} {level}. {ABOUT_CONTOURS}"
+    table = _table(f"{where} contours {cube.experiment} {cube.model}", about)
     size = [line.x.size for line in lines]
     number = [n for n, count in enumerate(size, start=1) for _ in range(count)]
     closed = ["yes" if line.closed else "no" for line, count in zip(lines, size, strict=True) for _ in range(count)]
@@ -170,9 +188,8 @@ def contour_table(plane: Plane, lines: Sequence[Contour], where: str = "") -> "T
     }
     table.add_variable(_independent("contour", number))
     table.add_variable(_independent(_label(plane.x), x, _unit(plane.x)))
-    for variable in (_dependent(_label(plane.y), y, _unit(plane.y)), _dependent("closed", closed)):
-        _qualify(variable, same)
-        table.add_variable(variable)
+    _put(table, _label(plane.y), y, _unit(plane.y), same)
+    _put(table, "closed", closed, "", same)
     return table
 
 
@@ -197,15 +214,13 @@ def _table(name: str, description: str) -> "Table":
 def _put_what_differs(table: "Table", each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Make independent variables of what differs between the rows; the rest is returned."""
     same = {}
-    axes = {axis.column: axis for axis in AXES}
     for name, value in each[0].items():
         values = [row[name] for row in each]
+        axis = BY_KEY.get(name)
         if all(other == value for other in values):
             same[name] = value
         else:
-            axis = axes.get(name)
-            label, unit = (name, "") if axis is None else (f"${axis.symbol}$", axis.unit)
-            table.add_variable(_independent(label, values, unit))
+            table.add_variable(_independent(name if axis is None else f"${axis.symbol}$", values, _shown_unit(axis)))
     return same
 
 
@@ -213,26 +228,44 @@ def _independent(name: str, values: Sequence[Any], unit: str = "") -> "Variable"
     return _variable(name, values, unit, is_independent=True)
 
 
-def _dependent(name: str, values: Sequence[Any], unit: str = "") -> "Variable":
-    return _variable(name, values, unit, is_independent=False)
+def _put(
+    table: "Table",
+    name: str,
+    values: Sequence[Any],
+    unit: str,
+    qualifiers: Mapping[str, Any],
+    errors: Sequence[float | None] = (),
+) -> None:
+    """Add a dependent variable, what holds of all of its values, and their Monte-Carlo errors where there are any."""
+    variable = _variable(name, values, unit, is_independent=False)
+    if any(errors):
+        uncertainty = Uncertainty("Monte Carlo", is_symmetric=True)
+        uncertainty.values = [error or 0.0 for error in errors]  # 0 stands for none; the library leaves it out
+        variable.add_uncertainty(uncertainty)
+    for key, value in qualifiers.items():
+        if value is not None:
+            axis = BY_KEY.get(key)
+            variable.add_qualifier(key if axis is None else axis.name.upper(), value, _shown_unit(axis))
+    table.add_variable(variable)
 
 
 def _variable(name: str, values: Sequence[Any], unit: str, *, is_independent: bool) -> "Variable":
     shown = [MISSING if value is None else value for value in values]
+    units = "" if unit == "1" else unit
     variable = Variable(
-        name, is_independent=is_independent, is_binned=False, units="" if unit == "1" else unit, values=shown
+        name,
+        is_independent=is_independent,
+        is_binned=False,
+        units=units,
+        values=shown,
+        zero_uncertainties_warning=False,
     )
     variable.digits = DIGITS
     return variable
 
 
-def _qualify(variable: "Variable", qualifiers: Mapping[str, Any]) -> None:
-    axes: dict[str, Axis] = {key: axis for axis in AXES for key in (axis.column, axis.name)}
-    for name, value in qualifiers.items():
-        if value is not None:
-            axis = axes.get(name)
-            unit = axis.unit if axis is not None and axis.unit != "1" else ""
-            variable.add_qualifier(name if axis is None else axis.name.upper(), value, unit)
+def _shown_unit(axis: Axis | None) -> str:
+    return "" if axis is None or axis.unit == "1" else axis.unit
 
 
 def write(directory: str | Path, tables: "Sequence[Table]", comment: str) -> None:

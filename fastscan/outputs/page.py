@@ -249,7 +249,9 @@ def html(page: Page) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(typeset=typeset, cited=cited, size=_size, cell=_cell, shade=_shade, groups=_groups)
+    environment.filters.update(
+        typeset=typeset, cited=cited, size=_size, cell=_cell, shade=_shade, sorted_by=_sorted_by, groups=_groups
+    )
     environment.globals.update(address=address, is_number=_is_number)
     script = SCRIPT.read_text("utf-8")
     likelihoods = [each for section in page.sections for part in (section, *section.parts) for each in part.likelihoods]
@@ -306,7 +308,17 @@ def cited(reference: str) -> Markup:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a page sorts by a value as a number; nan is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def _sorted_by(value: float) -> str:
+    """A number as the page's script reads it.
+
+    >>> _sorted_by(0.1), _sorted_by(math.inf)
+    ('0.1', 'Infinity')
+    """
+    return repr(value).replace("inf", "Infinity")
 
 
 def _size(count: int) -> str:
@@ -324,7 +336,7 @@ def _cell(value: object, form: str) -> Markup:
     >>> print(_cell(-1.23, "+.1f"), _cell([(14.46, 16.83), (36.13, None)], ".1f"))
     −1.2 14.5 to 16.8; 36.1 to ∞
     """
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return Markup('<abbr title="none">{}</abbr>').format(DASH)
     if isinstance(value, list | tuple):
         return Markup("; ").join(_interval(each, form) for each in value)

@@ -5,6 +5,7 @@ strength x of its row (`fastscan.likelihoods.gaussian`).  They don't depend on s
 page that has them needs no Python: ``fastscan/data/page.js`` computes the same limits as `fastscan.limits.limits`.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,8 @@ def numbers(cubes: Sequence[Cube]) -> dict[str, Any]:
     Parameters
     ----------
     cubes : sequence of Cube
-        One for each model, all of the same experiment or combination.
+        One for each model, all of the same experiment or combination and with limits on the same strength; those that
+        have a row parameter have it in common.
 
     Returns
     -------
@@ -48,9 +50,13 @@ def numbers(cubes: Sequence[Cube]) -> dict[str, Any]:
     Raises
     ------
     LimitError
-        Where a likelihood is not adjustable, or has more than one row parameter.
+        Where a likelihood is not adjustable, has more than one row parameter, or where models don't fit together.
     """
     first = cubes[0].likelihood
+    if len({(cube.experiment, cube.interaction.strength.axis.name) for cube in cubes}) > 1:
+        raise LimitError("sliders are of one experiment, or one combination, and of limits on one strength")
+    if len({json.dumps(_row(cube)) for cube in cubes if cube.interaction.rows}) > 1:
+        raise LimitError("models with sliders have one row parameter in common, at the same values")
     return {
         "label": cubes[0].label,
         "cl": CL,
@@ -78,7 +84,7 @@ def _model(cube: Cube) -> dict[str, Any]:
         "largest": strength.largest_x,
         "form_ends_at": end if np.isfinite(end) else None,
         "form_ends": told,
-        "row": None if not rows else _row(cube, rows[0].name),
+        "row": _row(cube) if rows else None,
         "data": {
             title: {"spread": likelihood.spread.tolist(), "rows": _rows(likelihood)}
             for title, likelihood in data.items()
@@ -86,14 +92,14 @@ def _model(cube: Cube) -> dict[str, Any]:
     }
 
 
-def _row(cube: Cube, name: str) -> dict[str, Any]:
+def _row(cube: Cube) -> dict[str, Any]:
     """The row parameter, in the unit in which it is shown."""
     (axis,) = cube.interaction.rows
     unit = axis.shown_unit or axis.unit
     return {
         "text": axis.text,
         "unit": unit,
-        "values": np.round(axis.converted(cube.points[name], axis.unit, unit), 12).tolist(),
+        "values": np.round(axis.converted(cube.points[axis.name], axis.unit, unit), 12).tolist(),
     }
 
 
