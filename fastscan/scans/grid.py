@@ -139,6 +139,11 @@ def load(source: str | Path | Grid) -> Grid:
         TOML file, where ~ is the user's home; paths of experiments in it count from its directory.  A `Grid` is passed
         through.
 
+    Returns
+    -------
+    Grid
+        What the file says, with nothing computed.
+
     Raises
     ------
     GridError
