@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from distributed import Client, LocalCluster
 
 import fastscan
 from fastscan.answers import answers
+from fastscan.answers.contours import contour_summary
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
 from fastscan.limits.confidence import Toys
@@ -24,6 +26,7 @@ from fastscan.limits.points import prepare
 from fastscan.scans import grid
 from fastscan.scans.plan import plan
 from fastscan.stores import store
+from fastscan.stores.cube import hash_of
 from fastscan.stores.location import read_root
 from fastscan.typing import Array
 
@@ -94,8 +97,6 @@ def test_limits_from_stored_toys_are_those_of_toys_without_a_store(conus: Path) 
         assert each["error"] < 0.02 * exact
         assert each["asymptotic"] == fastscan.limit("conus", "b-l", m_zprime=each["m_zprime_gev"])
         assert (each["method"], each["toys"], each["seed"], each["status"]) == ("toys", 2000, 4, "ok")
-    printed = json.loads(ok("limits", conus, "--method", "toys", "--json"))
-    assert [each["limit"] for each in printed] == [each["limit"] for each in found]
     header, *lines = ok("limits", conus, "--method", "toys", "--csv").splitlines()
     assert header.endswith(",method,toys,seed,error,allowed_errors,asymptotic,asymptotic_status,asymptotic_allowed")
     assert len(lines) == 2
@@ -114,10 +115,10 @@ def test_contours_run_where_the_toys_cease_to_accept(conus: Path) -> None:
     assert (record["method"], record["toys"], record["seed"]) == ("toys", "2000", "4")
     assert 2 < float(record["delta_chi2"]) < 3.3
     assert 0 < float(record["delta_chi2_error"]) < 0.3
-    (summary,) = json.loads(ok("contours", conus, "--method", "toys", "--json"))
+    assert float(record["asymptotic_delta_chi2"]) == pytest.approx(2.705543)
+    summary = contour_summary(plane, lines)
     assert summary["delta_chi2"] is None
     assert 0.02 < summary["largest_error"] < 0.3
-    assert "2000 toys of seed 4 at each point" in ok("contours", conus, "--method", "toys")
 
 
 def test_two_dof_have_the_infimum_of_all_rows(tmp_path: Path) -> None:
@@ -133,8 +134,10 @@ def test_two_dof_have_the_infimum_of_all_rows(tmp_path: Path) -> None:
     ((_, asymptotic),) = answers.contours_of_store(str(place), Question())
     heavy, other = (each.y[np.isclose(each.x, 0.1)] for each in (lines[0], asymptotic[0]))
     assert heavy[0] < other[0]
+    assert "400 toys of seed 1 at each point" in ok("contours", place, "--method", "toys")
     assert "stores toys of 2 dof, not of 1" in refusal("limits", place, "--method", "toys")
-    assert "stores toys of 2 dof, not of 1" in refusal("contours", place, "--method", "toys", "--dof", 1)
+    with pytest.raises(FastscanError, match="stores toys of 2 dof, not of 1"):
+        list(answers.contours_of_store(str(place), Question(dof=1, toys=Toys())))
 
 
 # --- Whoever throws them ---
@@ -257,22 +260,35 @@ def test_two_dof_need_a_row(tmp_path: Path) -> None:
         ("limits", ["--cl", "0.9999"], "toys must be at least 40000 for cl = 0.9999, not 2000"),
         ("limits", ["--dof", "2"], "stores toys of 1 dof, not of 2"),
         ("limits", ["--combine", "conus,conus"], "the sum of several groups is no stored cube"),
-        ("contours", ["--dof", "2"], "stores toys of 1 dof, not of 2"),
-        ("contours", ["--minimise", "sigma_sys"], ""),
     ],
 )
 def test_what_stored_toys_cannot_answer_is_refused(command: str, asked: list[str], problem: str, conus: Path) -> None:
     assert problem in refusal(command, conus, "--method", "toys", *asked)
 
 
+@pytest.mark.parametrize("said", [5, {"number": 2000}, {"number": 2000, "seed": 4, "dof": "1"}, {"number": 10**12}])
+def test_a_store_that_says_nonsense_of_its_toys_is_refused(said: Any, conus: Path, tmp_path: Path) -> None:
+    """Whoever writes it makes the hash right too."""
+    place = tmp_path / "out.zarr"
+    shutil.copytree(conus, place)
+    own = place / "conus" / "b-l" / "zarr.json"
+    described = json.loads(own.read_text())
+    identity = {**json.loads(described["attributes"]["identity"]), "toys": said}
+    described["attributes"] |= {"identity": json.dumps(identity), "hash": hash_of(identity)}
+    own.write_text(json.dumps(described))
+    with pytest.raises(FastscanError, match="group conus/b-l is half-written or damaged"):
+        store.read(read_root(place), "conus/b-l")
+
+
 def test_a_store_without_toys_says_so(tmp_path: Path) -> None:
     place = scanned("\n".join(line for line in GRID.splitlines() if not line.startswith("toys")), tmp_path)
     told = "conus/b-l stores no toys; a grid with toys = { number = 10000 } throws them"
-    for command in ("limits", "contours"):
-        assert told in refusal(command, place, "--method", "toys")
+    assert told in refusal("limits", place, "--method", "toys")
+    with pytest.raises(FastscanError, match="conus/b-l stores no toys"):
+        list(answers.contours_of_store(str(place), BY_TOYS))
 
 
-def test_asimov_toys_are_those_of_the_prediction(tmp_path: Path) -> None:
-    measured: Any = scanned(COUNTED, tmp_path)
-    problem = "coherent-csi-2021/nsi-ee-u stores no chi2 of an Asimov set"
-    assert problem in refusal("limits", measured, "--method", "toys", "--asimov", "--sigma-sys", "0.12")
+def test_toys_of_measured_data_answer_for_no_asimov_set(undisturbed: Path) -> None:
+    question = Question(at={"sigma_sys": 0.12}, toys=Toys(), asimov=True)
+    with pytest.raises(FastscanError, match="coherent-csi-2021/nsi-ee-u stores no chi2 of an Asimov set"):
+        list(answers.limits_of_store(str(undisturbed), question))

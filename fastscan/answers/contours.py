@@ -179,7 +179,7 @@ def _toy_records(plane: Plane, line: Contour) -> Iterator[Record]:
     assert found is not None, "and has t_c"
     t_c, error = found.at(plane.x.to_scale(line.x), plane.y.to_scale(line.y))
     for pair in zip(t_c.tolist(), error.tolist(), strict=True):
-        yield dict(zip(TOY_KEYS, (pair[0], BY_TOYS, run.number, run.seed, pair[1]), strict=True))
+        yield dict(zip(TOY_KEYS, (pair[0], BY_TOYS, run.number, run.seed, pair[1], plane.delta), strict=True))
 
 
 def doubts(plane: Plane, x: ArrayLike, y: ArrayLike) -> list[str]:
@@ -268,12 +268,12 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
 
 
 def _told_toys(plane: Plane) -> Record:
-    """What the record of a plane's contours says of toys, where they say what is allowed: t_c along all contours."""
+    """What the record of a plane's contours says of toys, where they say what is allowed."""
     run, found = plane.cube.toys, plane.toys
     if run is None or found is None:
         return {}
-    told = {"method": BY_TOYS, "toys": run.number, "seed": run.seed}
-    return told | {"largest_error": float(found.error.max())}
+    told = {"method": BY_TOYS, "toys": run.number, "seed": run.seed, "largest_error": float(found.error.max())}
+    return told | {"asymptotic_delta_chi2": plane.delta}
 
 
 def _vertices(plane: Plane, line: Contour) -> dict[str, list[float]]:

@@ -48,7 +48,8 @@ from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Limits
 from fastscan.typing import Array, Record
 
-TOY_KEYS = ("delta_chi2", "method", "toys", "seed", "delta_chi2_error")  # of a vertex where toys say what is allowed
+# Of a vertex of a contour where toys say what is allowed: t_c in place of the quantile of chi2, which stands beside it.
+TOY_KEYS = ("delta_chi2", "method", "toys", "seed", "delta_chi2_error", "asymptotic_delta_chi2")
 LAST = ("scaled_data", "warning", "asimov", "shared_nuisances")  # keys at the end of every record
 
 

@@ -316,7 +316,7 @@ method = click.option(
     show_default=True,
     help="Where the threshold of Delta chi2 comes from: the quantile of chi2, or at each point that of toys.",
 )
-toys = click.option("--toys", type=INTEGER, help=f"Toys at each point, with --method toys; left out, {Toys.number}.")
+toys = click.option("--toys", type=INTEGER, help=f"Toys at each point; left out, {Toys.number}.")
 seed = click.option("--seed", type=INTEGER, help=f"Beginning of their random numbers; left out, {Toys.seed}.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")

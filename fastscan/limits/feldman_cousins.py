@@ -34,7 +34,7 @@ AT_ONCE = 2000  # toys that are fitted together: this bounds the memory
 FEWEST_ABOVE = 4  # toys above the quantile, without which its error is none
 ROUNDING = 1e-12  # of a number of toys that is to be whole
 LEVELS = (0.5, 0.8, 1.0, 1.3)  # of the asymptotic t_c, among which t_c mostly is
-HOPELESS = 4.0  # of the same: a point with a larger t is rejected without toys
+HOPELESS = 4.0  # of the same, or of 1 if that is more: a point with a larger t is rejected without toys
 ROUNDS = 3  # of toys in each bracket around a limit
 ADDED = 2  # rounds in which rungs are added where a limit may hide between two
 CERTAIN = 3.0  # errors of t_c by which t must differ from it, for a rung to be an end of a bracket
@@ -176,7 +176,7 @@ class ToyCrossings:
     ----------
     crossings : Crossings
     error : array, shape (crossings,)
-        Monte-Carlo error of the strength of each.
+        Monte-Carlo error of the strength of each; infinite where t and t_c run side by side.
     """
 
     crossings: Crossings
@@ -284,7 +284,7 @@ def throw_crossings(
             cl,
             toys,
             place,
-            HOPELESS * asymptotic,
+            HOPELESS * max(asymptotic, 1.0),
         )
         for place in range(columns.row.size)
     ]
@@ -343,7 +343,7 @@ class _Search:
         accepted = t <= t_c
         zero = int(np.searchsorted(u, 0.0))
         at_zero = bool(accepted[zero])
-        certain = np.abs(t - t_c) > CERTAIN * error
+        certain = np.abs(t - t_c) > CERTAIN * error  # others would make intervals of mere fluctuations
         certain[[0, zero, u.size - 1]] = True
         u, t_c, accepted = u[certain], t_c[certain], accepted[certain]
         low = np.flatnonzero(accepted[1:] != accepted[:-1])
@@ -365,7 +365,8 @@ class _Search:
         place = self._crossing(ends, values, rises)
         x = self.scale * np.sinh(place)
         _, steep, _ = self.column.derivatives(np.zeros(x.size, np.intp), x)
-        return place, error / np.abs(steep - slope / np.sqrt(self.scale**2 + x**2))
+        with np.errstate(divide="ignore"):  # where t and t_c run side by side
+            return place, error / np.abs(steep - slope / np.sqrt(self.scale**2 + x**2))
 
     @staticmethod
     def _slope(ends: Array, values: Array) -> Array:

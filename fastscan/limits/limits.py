@@ -25,7 +25,7 @@ from fastscan.likelihoods.settings import Settings, SigmaSys
 from fastscan.limits.confidence import ASYMPTOTIC, BY_TOYS, CL, DOF, METHODS, NO_SENSITIVITY, OK, SM_DISFAVOURED, Toys
 from fastscan.limits.crossings import Crossings, find_crossings, infimum
 from fastscan.limits.drawn import Truth
-from fastscan.limits.feldman_cousins import ToyCrossings, throw_crossings
+from fastscan.limits.feldman_cousins import AT_ONCE, ToyCrossings, throw_crossings
 from fastscan.limits.points import AnyModel, Rows, doubts_about, prepare, prepare_points
 from fastscan.typing import Array, BoolArray
 
@@ -122,7 +122,9 @@ def _errors(found: ToyCrossings, limits: Limits, strength: Strength) -> Limits:
     """The Monte-Carlo errors of limits, in their own places; nan of an end that is none of the crossings."""
     x, column = found.crossings.x, found.crossings.column
     values = strength.from_x(x)
-    errors = np.abs(strength.from_x(x + SHIFT * found.error) - values) / SHIFT
+    known = np.isfinite(found.error)
+    shifted = strength.from_x(x + SHIFT * np.where(known, found.error, 0.0))
+    errors = np.where(known, np.abs(shifted - values) / SHIFT, np.nan)
 
     def of(ends: ArrayLike, number: int) -> Array:
         own = column == number
@@ -296,8 +298,11 @@ def toy_limits(
     found = []
     for number in range(columns.row.size):
         truth = Truth.unmoved(likelihood, columns.some(np.array([number])), 0.0)
-        those = truth.columns_of(truth.streams(seed).draw(toys))
-        found.append(bounds_of(_crossings(those, delta, strength), strength))
+        streams, parts = truth.streams(seed), []
+        for first in range(0, toys, AT_ONCE):
+            those = truth.columns_of(streams.draw(min(AT_ONCE, toys - first)))
+            parts.append(bounds_of(_crossings(those, delta, strength), strength))
+        found.append(tuple(map(np.concatenate, zip(*parts, strict=True))))
     bounds, status = zip(*found, strict=True)
     return np.stack(bounds), np.stack(status)
 

@@ -397,6 +397,9 @@ def _require_words(attributes: Mapping[str, Any]) -> None:
     tables = [identity[key] for key in ("axes", "experiments", "fixed_sigma_sys", "model")]
     if not (all(isinstance(text, str) for text in texts) and all(isinstance(table, dict) for table in tables)):
         raise ValueError("its attributes are of other types than fastscan writes")
+    toys = identity.get("toys", {"number": 1, "seed": 0, "dof": 1})
+    if toys.keys() != {"number", "seed", "dof"} or not all(type(each) is int and each >= 0 for each in toys.values()):
+        raise ValueError("its toys are none that a scan throws")
     if not {identity["experiments"][member]["channel"] for member in identity["members"]} <= {*get_args(Channel)}:
         raise ValueError("its experiments have channels that fastscan doesn't know")
 
