@@ -71,7 +71,10 @@ class OutputError(FastscanError):
 
 
 class FastscanWarning(UserWarning):
-    """fastscan gives an answer, but the user may have meant another question."""
+    """fastscan gives an answer, but the user may have meant another question, such as with a sigma_sys above 1.
+
+    It points at the user's own line; ``warnings.simplefilter("error", fastscan.FastscanWarning)`` makes it an error.
+    """
 
 
 def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanError] = InputError) -> FastscanError:

@@ -220,6 +220,10 @@ def fit(
     FastscanWarning
         As `chi2`.
 
+    References
+    ----------
+    Those of `chi2`; ``fastscan cite`` prints those of an experiment and a model.
+
     Examples
     --------
     >>> found = fit("coherent-csi-2021", "nsi-ee-u", eps=0)

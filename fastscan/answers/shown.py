@@ -114,6 +114,10 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
     FastscanError
         For an unknown name, a file that is wrong, and an experiment that counts nothing or too much.
 
+    References
+    ----------
+    Those of the experiment, ``experiment.references`` of what is returned.
+
     Examples
     --------
     >>> csi = show("coherent-csi")

@@ -140,7 +140,18 @@ class Shape:
 
 @dataclass(frozen=True)
 class Background:
-    """A background with a name, how much of it there is, the relative error of that, and what changes its shape."""
+    """A background with a name.
+
+    Attributes
+    ----------
+    name : str
+    amount : Rate or Events
+        How much of it there is.
+    error : float
+        Relative error of that.
+    shapes : tuple of Shape
+        Nuisances that change its distribution among the bins.
+    """
 
     name: str
     amount: Rate | Events

@@ -25,7 +25,11 @@ Experiments = str | PathLike[str] | Experiment | Sequence[str | PathLike[str] | 
 
 
 def names() -> list[str]:
-    """Names of the experiments in the package."""
+    """Names of the experiments in the package, in alphabetical order.
+
+    >>> names()[:2]
+    ['coherent-cryocsi', 'coherent-csi']
+    """
     return [*_names()]
 
 
@@ -45,6 +49,11 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
         through.
     relative_to : Path, optional
         Directory from which a relative path counts; left out, the current one.
+
+    Returns
+    -------
+    Experiment
+        Kept until the file, or one that it names, changes on disk.
 
     Raises
     ------
@@ -101,7 +110,26 @@ def label_of(name: str) -> str:
 
 
 def load_all(experiments: Experiments) -> list[Experiment]:
-    """`load` of one or of several."""
+    """`load` of one or of several.
+
+    Parameters
+    ----------
+    experiments : str, path, Experiment or sequence of them
+
+    Returns
+    -------
+    list of Experiment
+
+    Raises
+    ------
+    ExperimentError
+        As `load`, and for more than `MOST_LISTED`.
+
+    Examples
+    --------
+    >>> [each.label for each in load_all(["conus", "coherent-ge"])]
+    ['CONUS', 'COHERENT Ge']
+    """
     if isinstance(experiments, str | PathLike | Experiment) or not isinstance(experiments, Sequence):
         return [load(experiments)]
     if len(experiments) > MOST_LISTED:

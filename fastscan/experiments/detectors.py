@@ -27,8 +27,18 @@ RECOIL_UNITS = UNITS["recoil energy"]
 class Detector:
     """What is accepted: a smooth efficiency times steps, and the bins that recoils are counted in.
 
-    `edges` (recoil energy in MeV) and `acceptance` are the steps, zero outside; `bins` are the edges of the bins
-    in MeV, empty for one bin that holds everything.  `shown_in` is the unit in which people see energies.
+    Attributes
+    ----------
+    edges : tuple of float, shape (steps + 1,)
+        Recoil energies in MeV at which the acceptance changes.
+    acceptance : tuple of float, shape (steps,)
+        Probabilities between them; outside it is 0.
+    efficiency : Efficiency
+        What the steps are multiplied by.
+    bins : tuple of float
+        Edges of the bins in MeV of recoil energy; empty for one bin that holds everything.
+    shown_in : str
+        The unit in which people see energies.
     """
 
     edges: tuple[float, ...]

@@ -65,7 +65,7 @@ class Shape(Efficiency, Protocol):
 
 @dataclass(frozen=True)
 class Constant:
-    """The same efficiency at every energy."""
+    """The same efficiency at every energy, `value`, a probability."""
 
     value: float
     knots: ClassVar[tuple[float, ...]] = ()
@@ -83,7 +83,17 @@ class Constant:
 
 @dataclass(frozen=True)
 class Logistic:
-    """plateau / (1 + exp(-slope (x - midpoint))) in x = per_mev * energy."""
+    """plateau / (1 + exp(-slope (x - midpoint))) in x = per_mev * energy.
+
+    Attributes
+    ----------
+    plateau : float
+        Probability far above the midpoint.
+    slope, midpoint : float
+        Per unit of x, and in units of x.
+    per_mev : float
+        Units of x per MeV or, where the detector counts quanta, per quantum.
+    """
 
     plateau: float
     slope: float
@@ -204,7 +214,15 @@ class ErrorFunction:
 
 @dataclass(frozen=True)
 class Tabulated:
-    """Efficiency linear between energies; constant above, and unknown below."""
+    """Efficiency linear between energies; constant above, and unknown below.
+
+    Attributes
+    ----------
+    energies : tuple of float, shape (points,)
+        Ascending, in MeV or in quanta, as the detector has them.
+    values : tuple of float, shape (points,)
+        Probabilities there.
+    """
 
     energies: tuple[float, ...]
     values: tuple[float, ...]

@@ -36,12 +36,42 @@ SCATTERING: dict[Channel, str] = {"cevns": "coherent scattering off nuclei", "nu
 class Experiment:
     """One experiment.
 
-    `label` is what people call it, `digest` the SHA-256 of the file that describes it.  `electrons` says that electrons
-    recoil beside the nuclei, or alone, and whether they are free or bound in their shells; None where only nuclei do.
-    `factor` is a further quantity in whose bins events are counted.  Experiments with the same `data_set` count the
-    same events, so that they can't be combined.  `shared` has names and relative errors of what makes the signal's
-    normalisation uncertain in other experiments too: parts of sigma_sys that a combination counts once.
-    `assumed` says what in the file is a guess, because no paper gives it.
+    Attributes
+    ----------
+    name : str
+        What it is called in commands, grid files and stores.
+    title, label : str
+        What it is, in a line, and what people call it.
+    channel : {"cevns", "nu-e"}
+        What recoils: nuclei or electrons.
+    references : tuple of str
+        Such as ``arXiv:2002.01482``.
+    exposure_s : float
+        For how long it counts, in s.
+    geometry : Point, Cylinder or None
+        Where the detector is from the source; None where the source says what arrives at the detector.
+    targets : tuple of Target
+        What recoils is in.
+    source : Source
+    detector : Detector or Reconstruction
+        By recoil energy, or by an energy that is reconstructed.
+    statistics : Observation
+        The data, and what chi2 makes of them.
+    digest : str
+        SHA-256 of the file that describes it.
+    time : Time, Shares or None
+        When neutrinos arrive, and the bins of that; None where times aren't told apart.
+    factor : Factor or None
+        A further quantity in whose bins events are counted.
+    data_set : str
+        Experiments with the same one count the same events, so that they can't be combined.
+    shared : tuple of (str, float)
+        Names and relative errors of what makes the signal's normalisation uncertain in other experiments too: parts of
+        sigma_sys that a combination counts once.
+    electrons : Electrons or None
+        Whether electrons that recoil, beside the nuclei or alone, are free or bound; None where only nuclei recoil.
+    assumed : tuple of str
+        What in the file is a guess, because no paper gives it.
     """
 
     name: str

@@ -60,6 +60,13 @@ class Helm:
 
     An isotope without a root mean square radius of its own has Lewin and Smith's, see
     `form_factors.helm_sphere_squared`.
+
+    Attributes
+    ----------
+    skin_fm : float
+        Thickness s of the surface in fm.
+    radii_fm : tuple of (str, float)
+        Root mean square radii in fm by isotope or element.
     """
 
     skin_fm: float = 0.9
@@ -103,6 +110,15 @@ class KleinNystrand:
     """Klein and Nystrand's form factor, see `form_factors.klein_nystrand`.
 
     The sphere of an isotope without a root mean square radius of its own has the radius r0 A^(1/3).
+
+    Attributes
+    ----------
+    range_fm : float
+        Range of the Yukawa potential in fm.
+    r0_fm : float
+        r0 in fm.
+    radii_fm : tuple of (str, float)
+        Root mean square radii in fm by isotope or element.
     """
 
     range_fm: float = 0.7

@@ -13,7 +13,7 @@ from fastscan.inputs.units import told
 
 @dataclass(frozen=True)
 class Point:
-    """A detector that is small beside its distance from the source."""
+    """A detector that is small beside its distance from the source, `distance_m`, in m."""
 
     distance_m: float
 
@@ -33,7 +33,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Cylinder:
-    """A cylindrical detector with the source on its axis, at a distance from its nearer face."""
+    """A cylindrical detector with the source on its axis.
+
+    Attributes
+    ----------
+    height_m, diameter_m : float
+        In m.
+    distance_m : float
+        Distance of the source from the nearer face in m.
+    """
 
     height_m: float
     diameter_m: float

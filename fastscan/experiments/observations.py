@@ -134,7 +134,17 @@ class Gaussian(ABC):
 
 @dataclass(frozen=True)
 class Measured(Gaussian):
-    """Counted events in one bin and their backgrounds (Eq. 21); `observed` None: what the Standard Model predicts."""
+    """Counted events in one bin and their backgrounds (Eq. 21).
+
+    Attributes
+    ----------
+    observed : float or None
+        Events after subtraction of a steady state; None for what the Standard Model predicts.
+    steady_state, background : float
+        Events that were subtracted, which add to the variance, and events of the other background.
+    background_error, sigma_sys : float
+        Relative errors of the background and of the signal's normalisation.
+    """
 
     observed: float | None
     steady_state: float
@@ -221,7 +231,14 @@ class Measured(Gaussian):
 class Projection(Gaussian):
     """Data that are the Standard Model's prediction (Eqs. 22, 23).
 
-    `background` is relative to the signal; where it `background_scales`, the nuisance acts on it as well.
+    Attributes
+    ----------
+    background : float
+        Relative to the signal.
+    background_scales : bool
+        Whether the nuisance of the signal's normalisation acts on it as well.
+    sigma_sys : float
+        Relative error of that normalisation.
     """
 
     background: float
@@ -279,7 +296,14 @@ class Projection(Gaussian):
 
 @dataclass(frozen=True)
 class ProjectionOver(Gaussian):
-    """Data that are the Standard Model's prediction, over backgrounds that don't follow the signal."""
+    """Data that are the Standard Model's prediction, over backgrounds that don't follow the signal.
+
+    Attributes
+    ----------
+    backgrounds : tuple of Background
+    sigma_sys : float
+        Relative error of the signal's normalisation.
+    """
 
     backgrounds: tuple[Background, ...]
     sigma_sys: float
@@ -323,6 +347,9 @@ class MeasuredBins(Gaussian):
         Events in each bin; None for what the Standard Model predicts.
     errors : tuple of float
         Errors of them; none where the variance is that of the events and of the backgrounds that are subtracted.
+    backgrounds : tuple of Background
+    sigma_sys : float
+        Relative error of the signal's normalisation.
     """
 
     observed: tuple[float, ...] | None
@@ -387,10 +414,19 @@ class MeasuredBins(Gaussian):
 
 @dataclass(frozen=True)
 class MeasuredSignal(Gaussian):
-    """A measured number of signal events and its error; None: what the Standard Model predicts.
+    """A measured number of signal events and its error.
 
-    `predicted` is how many the Standard Model predicts, to which all predictions are scaled; None for what follows from
-    the source, the target and the detector.
+    Attributes
+    ----------
+    signal : float or None
+        Events; None for what the Standard Model predicts.
+    error : float
+        Its error in events, without that of the prediction.
+    sigma_sys : float
+        Relative error of the signal's normalisation.
+    predicted : float or None
+        How many the Standard Model predicts, to which all predictions are scaled; None for what follows from the
+        source, the target and the detector.
     """
 
     signal: float | None
@@ -448,7 +484,15 @@ class MeasuredSignal(Gaussian):
 
 @dataclass(frozen=True)
 class MeasuredRate(Gaussian):
-    """A measured rate of the signal and its error; None: what the Standard Model predicts."""
+    """A measured rate of the signal and its error.
+
+    Attributes
+    ----------
+    rate, error : Rate
+        A rate of None is what the Standard Model predicts.
+    sigma_sys : float
+        Relative error of the signal's normalisation.
+    """
 
     rate: Rate | None
     error: Rate

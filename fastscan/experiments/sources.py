@@ -85,7 +85,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class PionDecayAtRest:
-    """A stopped-pion source: protons on target in a time, neutrinos of each flavour per proton."""
+    """A stopped-pion source.
+
+    Attributes
+    ----------
+    neutrinos_per_proton : float
+        Neutrinos of each flavour, nu_mu, nu_e and nubar_mu.
+    protons : float
+        Protons on target.
+    protons_in_s : float
+        In how many s they arrive.
+    """
 
     neutrinos_per_proton: float
     protons: float
@@ -137,7 +147,7 @@ class PionDecayAtRest:
 
 @dataclass(frozen=True)
 class Core:
-    """One of several cores: its thermal power in W, and where the detector is from it."""
+    """One of several cores: its thermal power `power_w` in W, and `place`, where the detector is from it."""
 
     power_w: float
     place: Point
@@ -279,7 +289,15 @@ def _read_strength(table: Table) -> tuple[float | None, float | None, tuple[Core
 
 @dataclass(frozen=True)
 class ElectronCapture:
-    """A radioactive source: activity at the start, half-life, lines as (energy in MeV, share of decays)."""
+    """A radioactive source.
+
+    Attributes
+    ----------
+    activity_bq, half_life_s : float
+        Activity in Bq when the detector begins to count, and half-life in s.
+    lines : tuple of (float, float)
+        Energies in MeV, and shares of all decays.
+    """
 
     activity_bq: float
     half_life_s: float

@@ -20,7 +20,15 @@ PROBABILITY = "a number from 0 to 1, or a table of them by energy"
 
 @dataclass(frozen=True)
 class Survival:
-    """Probability that a nu_e of the sun arrives as one: linear between energies in MeV, constant outside of them."""
+    """Probability that a nu_e of the sun arrives as one: linear between energies, constant outside of them.
+
+    Attributes
+    ----------
+    energies : tuple of float, shape (points,)
+        In MeV, ascending.
+    values : tuple of float, shape (points,)
+        Probabilities there.
+    """
 
     energies: tuple[float, ...]
     values: tuple[float, ...]
@@ -46,7 +54,16 @@ class Survival:
 
 @dataclass(frozen=True)
 class Component:
-    """The neutrinos of one reaction: its name in `solar.fluxes`, their flux in cm^-2 s^-1, and their survival."""
+    """The neutrinos of one reaction.
+
+    Attributes
+    ----------
+    name : str
+        That of the reaction in `solar.fluxes`.
+    flux : float
+        All of them at the detector, in cm^-2 s^-1.
+    survival : Survival
+    """
 
     name: str
     flux: float
@@ -76,9 +93,14 @@ class Component:
 
 @dataclass(frozen=True)
 class Sun:
-    """The sun: components of its neutrinos, and the share of nu_mu in those that aren't nu_e any more.
+    """The sun.
 
-    The others are nu_tau.
+    Attributes
+    ----------
+    components : tuple of Component
+        Its neutrinos, by the reaction that they come from.
+    nu_mu_share : float
+        Share of nu_mu in those that aren't nu_e any more; the others are nu_tau.
     """
 
     components: tuple[Component, ...]

@@ -132,6 +132,11 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
     relative_to : Path, optional
         Directory from which a relative path counts; left out, the current one.
 
+    Returns
+    -------
+    Interaction
+        Kept until the file changes on disk.
+
     Raises
     ------
     ModelError

@@ -94,6 +94,10 @@ def coverage(
     FastscanWarning
         As `chi2`.
 
+    References
+    ----------
+    Section II of Feldman and Cousins, arXiv:physics/9711021, says what coverage is.
+
     Examples
     --------
     A strength that can't be below 0 is covered too often there: half of the toys have their best fit at 0.

@@ -418,7 +418,7 @@ def limit(
 
     References
     ----------
-    Table 3 of arXiv:2002.01482.
+    Table 3 of arXiv:2002.01482; with toys, Feldman and Cousins, arXiv:physics/9711021.
 
     Examples
     --------

@@ -302,7 +302,8 @@ def chi2(
 
     References
     ----------
-    Eq. 21 of arXiv:2002.01482, after COHERENT, arXiv:1708.01294.
+    Eq. 21 of arXiv:2002.01482, after COHERENT, arXiv:1708.01294; of counted events, Baker and Cousins,
+    doi:10.1016/0167-5087(84)90016-4.
 
     Examples
     --------

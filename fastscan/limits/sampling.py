@@ -126,7 +126,14 @@ class PreparedLikelihood:
         return self._at(row).chi2(row, x)
 
     def logl(self, *values: ArrayLike, **named: ArrayLike) -> Any:
-        """The logarithm of the likelihood, -chi2 / 2; parameters, errors and warnings are those of a call."""
+        """The logarithm of the likelihood, -chi2 / 2.
+
+        Parameters, the shape of what is returned, errors and warnings are those of a call.
+
+        >>> like = likelihood("conus", "b-l", m_zprime=0.01)
+        >>> bool(like.logl(1e-5) == -like(1e-5) / 2)
+        True
+        """
         return -0.5 * self(*values, **named)
 
     def gradient(self, *values: ArrayLike, **named: ArrayLike) -> Array:
@@ -363,6 +370,10 @@ def likelihood(
     -----
     FastscanWarning
         As `chi2`.
+
+    References
+    ----------
+    Those of `chi2`.
 
     Examples
     --------

@@ -415,7 +415,21 @@ def laid_out(figure: Figure) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the suffix.  A file that exists is replaced when the new one is whole."""
+    """Write a figure in the format of the suffix.
+
+    Parameters
+    ----------
+    figure : Figure
+        Such as that of `plots.plot`.
+    path : Path
+        A name that ends in .png, .pdf or .svg; its directories are made, and a file that exists is replaced when the
+        new one is whole.
+
+    Raises
+    ------
+    OutputError
+        For another suffix, and where nothing can be written.
+    """
     check_name(path)
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[path.suffix[1:]]
     with writable(path, OutputError):

@@ -36,7 +36,20 @@ Named = TypeVar("Named", Experiment, Interaction)
 
 @dataclass(frozen=True)
 class Points:
-    """The points of an axis as the file gives them: `values`, or `num` of them from `start` to `stop`, in a unit."""
+    """The points of an axis as the file gives them.
+
+    Attributes
+    ----------
+    axis : Axis
+    values : tuple of float
+        The points in `unit`; empty where they are a range.
+    start, stop : float
+        The ends of a range in `unit`, both of them points.
+    num : int
+        How many points a range has.
+    spacing : {"linear", "log"}
+    unit : str
+    """
 
     axis: Axis
     values: tuple[float, ...] = ()
@@ -83,9 +96,16 @@ class Points:
 
 @dataclass(frozen=True)
 class Combination:
-    """Experiments whose chi2 add up under a name; `sigma_sys` fixes some errors, and the others follow the axis.
+    """Experiments whose chi2 add up under a name.
 
-    They share nuisances by name, unless they are `independent`.
+    Attributes
+    ----------
+    name : str
+    experiments : tuple of Experiment
+    sigma_sys : dict of str to float
+        The errors of some experiments by name; the others follow the axis.
+    independent : bool
+        Whether they share no nuisance.
     """
 
     name: str
@@ -98,8 +118,21 @@ class Combination:
 class Grid:
     """A grid file, checked.
 
-    `axes` has the points of each axis by its name; those that the file leaves out are absent.  With `asimov`, the
-    Standard Model's prediction replaces measured data.  `toys` are thrown at each point.  Sizes are in bytes.
+    Attributes
+    ----------
+    title : str
+    experiments, combinations, models : tuple
+        Those that have groups in the store.
+    axes : dict of str to Points
+        The points of each axis by its name; those that the file leaves out are absent.
+    asimov : bool
+        Whether the Standard Model's prediction replaces measured data.
+    dtype : {"float32", "float64"}
+        How chi2 is stored.
+    chunk_size, task_size : int
+        At most so many bytes in one file, and computed between two records.
+    toys : ToyRun or None
+        The toys at each point.
     """
 
     title: str
@@ -138,6 +171,11 @@ def load(source: str | Path | Grid) -> Grid:
     source : str, Path or Grid
         TOML file, where ~ is the user's home; paths of experiments in it count from its directory.  A `Grid` is passed
         through.
+
+    Returns
+    -------
+    Grid
+        What the file says, with nothing computed.
 
     Raises
     ------

@@ -270,7 +270,25 @@ def group_names(root: zarr.Group) -> list[str]:
 
 
 def read(root: zarr.Group, name: str) -> Cube:
-    """A group of a store, with the likelihood that it carries."""
+    """A group of a store, with the likelihood that it carries.
+
+    Parameters
+    ----------
+    root : zarr.Group
+        What `scan` returned.
+    name : str
+        ``<experiment>/<model>`` or ``<combination>/<model>``.
+
+    Returns
+    -------
+    Cube
+        Its axes and likelihood; chi2 stays where it is.
+
+    Raises
+    ------
+    StoreError
+        Where the group is missing, damaged, or not what its attributes say.
+    """
     if len(name.split("/")) != 2:
         raise unknown("group", name, group_names(root), StoreError)
     with readable(f"group {name}"):
