@@ -170,6 +170,16 @@ def test_both_count_the_same_events() -> None:
     assert np.isfinite(fastscan.limit([BINS, "conus-plus"], "chi"))  # which is a projection
 
 
+def test_electrons_beside_the_nuclei_show_a_charge_and_a_moment() -> None:
+    """They are few in the Standard Model; an exchanged photon prefers them, because their recoils are so slow."""
+    with_electrons = experiments.load(f"{BINS}-electrons")
+    assert standard_counts(with_electrons) == pytest.approx(standard_counts(experiments.load(BINS)), abs=3e-3)
+    assert fastscan.limit(with_electrons, "magnetic-e") < 0.3 * fastscan.limit(BINS, "magnetic-e")
+    assert (
+        np.abs(fastscan.limit(with_electrons, "millicharge-e")).max() < 1e-3 * fastscan.limit(BINS, "millicharge-e")[1]
+    )
+
+
 def test_a_store_has_the_scaled_counts(tmp_path: Any) -> None:
     grid = f'experiments = ["{TOTAL}"]\nmodels = ["b-l"]\n[axes]\nm_zprime = {{ values = [0.001, 1], unit = "GeV" }}\n'
     location = scanned(f'{grid}g = {{ values = [1e-6, 1e-4] }}\n[store]\ndtype = "float64"\n', tmp_path)

@@ -104,7 +104,7 @@ def counts(name: str) -> np.ndarray:
 def test_every_experiment_has_a_naive_calculation() -> None:
     """Counted events have one of their own; of run 1 of CONUS+ there are numbers to check in test_conus_plus."""
     counted = [name for name in experiments.names() if isinstance(experiments.load(name).statistics, Poisson)]
-    checked = ["conus-plus-2025", "conus-plus-2025-total"]
+    checked = ["conus-plus-2025", "conus-plus-2025-electrons", "conus-plus-2025-total"]
     assert sorted({*EXPECTED, *naive.EXPERIMENTS, *counted, *checked}) == experiments.names()
 
 
