@@ -4,6 +4,7 @@
     show                   an experiment, and what the Standard Model predicts in each of its bins
     fit                    a point of a model beside the data, with the best nuisances
     limit, intervals       limits on the strength of a model, and every allowed interval
+    expected               the limit that is expected, with bands of 1 and 2 standard deviations
     delta_chi2             chi2 above its infimum over all strengths
     coverage               how often limits hold what is true
     likelihood             chi2 prepared for samplers and minimisers
@@ -33,13 +34,14 @@ stands above it:
     likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  merging
                   likelihood  signals  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
-                  compared  toys  coverage  sampling
+                  compared  toys  expected  coverage  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining
     scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
     outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  terminal
                   citations
     paper         table3  paper_figures  report  paper
+    survey        recipe  limits  published  tables  looks  bars  survey_figures  report  survey
     commands      signals  completion  options  cli
     __main__
 """
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from fastscan.errors import FastscanError, FastscanWarning
     from fastscan.interactions import catalogue as models
     from fastscan.limits.coverage import coverage
+    from fastscan.limits.expected import expected
     from fastscan.limits.limits import delta_chi2, intervals, limit
     from fastscan.limits.points import chi2, events
     from fastscan.limits.sampling import likelihood
@@ -70,6 +73,7 @@ __all__ = [
     "coverage",
     "delta_chi2",
     "events",
+    "expected",
     "experiments",
     "fit",
     "grid",
@@ -90,6 +94,7 @@ _HOMES = {
     "delta_chi2": "limits.limits",
     "limit": "limits.limits",
     "intervals": "limits.limits",
+    "expected": "limits.expected",
     "coverage": "limits.coverage",
     "likelihood": "limits.sampling",
     "scan": "scans.scanner",

@@ -303,7 +303,8 @@ def test_the_examples_run_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "grids").symlink_to(REPOSITORY / "grids")
     ok("scan", str(REPOSITORY / "grids" / "light-mediators.toml"), "-o", str(tmp_path / "results" / "light.zarr"))
     (tmp_path / "borexino.csv").write_text("0.001,1e-5\n0.1,1e-3\n")
-    for name in ("scan", *(name for name in cli.commands if name not in ("scan", "paper"))):  # `paper` takes long
+    others = (name for name in cli.commands if name not in ("scan", "paper", "survey"))  # the last two take long
+    for name in ("scan", *others):
         for line in examples(cli.commands[name]):
             command = line.replace("fastscan", FASTSCAN, 1)
             done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True, cwd=tmp_path)
@@ -371,6 +372,11 @@ BAD = [
     (["plot", "out.zarr", "-o", "x.png", "--kind", ""], "unknown kind of picture ''"),
     (["plot", "out.zarr", "-o", "x.png", "--along", ""], "unknown axis ''"),
     (["paper"], "Missing option '-o'"),
+    (["survey"], "Missing option '-o'"),
+    (["survey", "-o", "grid.toml"], "grid.toml"),
+    (["survey", "-o", "s3://bucket/survey"], "only a path on this machine can stand here"),
+    (["survey", "--no-figures", "-o", "x" * 300], "can't be written: File name too long"),
+    (["survey", "-o", "new", "--method", "toy"], "toy"),
     (["scan", "absent.toml", "-o", "new.zarr"], "absent.toml: No such file or directory"),
     (["scan", "/dev/full", "-o", "new.zarr"], "/dev/full: not a regular file"),
     (["scan", "grid.toml", "-o", "new.zarr", "--scheduler", "\udcff"], r"no dask scheduler answers at \udcff"),

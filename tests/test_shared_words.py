@@ -103,7 +103,7 @@ def test_which_experiments_of_the_package_share_what() -> None:
     sharing = {name for name, shared in loaded.items() if shared}
     assert {loaded[name] for name in sharing} == {((FLUX, 0.1),)}
     variants = {name for name in loaded if name.startswith((f"{CSI}-", f"{LAR}-"))}
-    assert sharing == {CSI, LAR, "coherent-csi-2017", *variants}
+    assert sharing == {CSI, LAR, "coherent-csi-2017", "coherent-ge-mini", *variants}
 
 
 def test_a_variant_shares_what_its_base_does(write: Write) -> None:

@@ -39,6 +39,8 @@ from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, Channel, IntArray
 
+LEAST_OWN = 1e-11  # part of the squared error of a signal that is its own, of what is compared with a variance
+
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
@@ -260,6 +262,8 @@ class Likelihood:
         common = parts[:, :, None] * share[:, None]
         own = np.maximum(variance[members] - (common**2).sum(axis=1), 0.0)
         others = members[len(counted) :]
+        # without any, the parabola of a huge signal is so steep that rounding loses its minimum
+        own[len(counted) :] = np.maximum(own[len(counted) :], LEAST_OWN * variance[others])
         return Block(
             counts=tuple(each for member in counted if (each := self.counted[member]) is not None),
             change=self.change[counted],

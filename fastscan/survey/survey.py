@@ -1,0 +1,232 @@
+"""`fastscan survey`: limits of today's published data as files, pictures, tables and a page.
+
+This room only runs them: what is asked is `fastscan.survey.recipe`, limits are `fastscan.survey.limits`, published ones
+`fastscan.survey.published`, text `fastscan.survey.tables`, pictures `fastscan.survey.survey_figures` and the page
+`fastscan.survey.report`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastscan.errors import OutputError, ScanError
+from fastscan.inputs.files import replacing, writable
+from fastscan.limits.confidence import Toys
+from fastscan.outputs import csv_files
+from fastscan.scans import scanner
+from fastscan.scans.plan import plan
+from fastscan.scans.progress import Progress
+from fastscan.stores.cube import Cube
+from fastscan.stores.location import local
+from fastscan.survey import tables
+from fastscan.survey.limits import (
+    AXES,
+    Bands,
+    Planes,
+    all_records,
+    asimov_bands,
+    bands_of_toys,
+    contour_table,
+    planes_of,
+)
+from fastscan.survey.published import Entry, entries
+from fastscan.survey.recipe import Question, questions
+from fastscan.typing import Record
+
+if TYPE_CHECKING:
+    from fastscan.survey.looks import SurveyFigure
+    from fastscan.survey.report import Shown
+
+STORE = "survey.zarr"
+TEXTS = ("survey.md", "survey.tex", "survey.json", "published.csv")
+REPORT, HEPDATA, CONTOURS = "report.html", "hepdata", "-contours.csv"
+TOYS = 1000  # at each point, unless another number is asked for
+Tell = Callable[[str], object]
+
+
+def run(
+    directory: str | Path,
+    with_figures: bool = True,
+    tell: Tell = lambda _: None,
+    *,
+    toys: Toys | None = None,
+    with_hepdata: bool = False,
+    grids: Path | None = None,
+) -> tuple[list[Entry], list[str]]:
+    """Scan the grids of the survey into a store, or continue it, and write limits, pictures and the page beside it.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Gets all files.
+    with_figures : bool
+        Whether pictures and page are wanted; they need matplotlib.
+    tell : callable, optional
+        Is given a line about each step before it begins.
+    toys : Toys, optional
+        The toys that give the bands of what is expected; left out, Asimov sets do.
+    with_hepdata : bool
+        Whether all limits are wanted as a submission to HEPData as well.
+    grids : Path, optional
+        A directory with some of the survey's grids, under their names; left out, the package's.
+
+    Returns
+    -------
+    list of Entry, list of str
+        The published limits beside ours, and the names of what was written.
+
+    Raises
+    ------
+    OutputError
+        Where the directory can't be written, or holds files of these names without the survey's store, and where
+        matplotlib or hepdata_lib is missing.
+    ScanError
+        Where the scan failed.  The same call continues it.
+    """
+    place, asked = local(directory), questions(grids)
+    if with_figures:
+        from fastscan.outputs import figures  # where matplotlib is missing, this says so before anything is scanned
+
+        figures.check_name(Path("figure.png"))
+    if with_hepdata:
+        from fastscan.outputs import hepdata
+
+        hepdata.require_own(place / HEPDATA)
+    _require_own(place, asked)
+    cubes = {each.name: plan(each.grid) for each in asked}
+    _scan(place, [cube for own in cubes.values() for cube in own], tell)
+    expected = asimov_bands if toys is None else partial(bands_of_toys, toys=toys.number, seed=toys.seed)
+    records = {each.name: _limits(place, each, cubes[each.name], expected, tell) for each in asked}
+    contours = {each.name: _contours(place, each, cubes[each.name], tell) for each in asked if each.name in AXES}
+    tell("published limits beside these")
+    found = entries()
+    titles = {each.name: each.title for each in asked}
+    texts = (
+        tables.markdown(records, found, titles),
+        tables.latex(records, found),
+        tables.as_json(records, found),
+        tables.published_csv(found),
+    )
+    for name, text in zip(TEXTS, texts, strict=True):
+        _write(place / name, text)
+    written = [*TEXTS, STORE, *(name for each in asked for name in _csv_names(each, records[each.name]))]
+    written += [f"{name}{CONTOURS}" for name in contours]
+    if with_figures:
+        from fastscan.survey import survey_figures
+
+        shown = _draw(place, survey_figures.all_figures(asked, cubes, records, contours, found), tell)
+        written = [REPORT, *shown, *written]
+        _write_page(place, asked, cubes, records, shown, found, toys, tell)
+    if with_hepdata:
+        _write_hepdata(place, asked, records, contours, tell)
+        written.append(HEPDATA)
+    return found, written
+
+
+def _require_own(place: Path, asked: Sequence[Question]) -> None:
+    """Refuse a directory with files of the survey's names that the survey hasn't written."""
+    with writable(place, OutputError):
+        if not place.exists() or (place / STORE).exists():
+            return
+        there = sorted(path.name for path in place.iterdir())
+    own = ("summary", *(each.name for each in asked))
+    for name in there:
+        stem, _, end = name.rpartition(".")
+        if name in (*TEXTS, REPORT) or (end in ("png", "pdf", "csv") and stem.startswith(own)):
+            raise OutputError(f"{place / name} is there without {STORE}; it is left as it is")
+
+
+def _scan(place: Path, cubes: Sequence[Cube], tell: Tell) -> None:
+    def began(now: Progress) -> None:
+        if now.tasks == 0:
+            tell(f"scanning {len(cubes)} pairs of data set and model -> {place / STORE}")
+
+    try:
+        scanner.run(cubes, str(place / STORE), resume=True, progress=began)
+    except ScanError as error:  # the survey always resumes, and has no such argument
+        raise ScanError(str(error).replace("resume=True", "the same command")) from None
+
+
+def _limits(place: Path, asked: Question, cubes: Sequence[Cube], expected: Bands, tell: Tell) -> list[Record]:
+    """The limits of a question, which are written as CSV too."""
+    tell(f"{asked.title}: limits")
+    records = all_records(cubes, expected)
+    for name, (keys, rows) in tables.by_strength(asked.name, records).items():
+        _write(place / f"{name}.csv", csv_files.text(asked.title, keys, rows))
+    return records
+
+
+def _csv_names(asked: Question, records: Sequence[Record]) -> list[str]:
+    return [f"{name}.csv" for name in tables.by_strength(asked.name, records)]
+
+
+def _contours(place: Path, asked: Question, cubes: Sequence[Cube], tell: Tell) -> Planes:
+    """The contours of a question, which are written as CSV too."""
+    tell(f"{asked.title}: contours")
+    found = planes_of(asked.name, cubes)
+    _write(place / f"{asked.name}{CONTOURS}", csv_files.text(asked.title, *contour_table(found)))
+    return found
+
+
+def _draw(place: Path, drawn: "Iterable[SurveyFigure]", tell: Tell) -> "dict[str, Shown]":
+    """The pictures, by their names."""
+    from fastscan.outputs import figures
+    from fastscan.survey.report import Shown
+
+    shown = {}
+    for figure in drawn:
+        tell(f"{figure.title}: picture")
+        picture = figure.draw()
+        for suffix in ("png", "pdf"):
+            figures.save(picture, place / f"{figure.name}.{suffix}")
+        for name, (text, _) in figure.csv.items():
+            _write(place / f"{name}.csv", text)
+        shown[figure.name] = Shown(figure, figures.as_svg(picture))
+    return shown
+
+
+def _write_page(
+    place: Path,
+    asked: Sequence[Question],
+    cubes: dict[str, list[Cube]],
+    records: dict[str, list[Record]],
+    shown: "dict[str, Shown]",
+    found: Sequence[Entry],
+    toys: Toys | None,
+    tell: Tell,
+) -> None:
+    from fastscan.survey import report
+
+    tell(f"{REPORT}: all of it on one page")
+    command = f"fastscan survey -o {place.name}"
+    if toys is not None:
+        command += f" --method toys --toys {toys.number} --seed {toys.seed}"
+    text = report.page(
+        asked,
+        records,
+        shown,
+        found,
+        command=command,
+        made=datetime.now(UTC),
+        digests={cube.name: cube.hash for own in cubes.values() for cube in own},
+        toys=None if toys is None else (toys.number, toys.seed),
+    )
+    _write(place / REPORT, text)
+
+
+def _write_hepdata(
+    place: Path, asked: Sequence[Question], records: dict[str, list[Record]], contours: dict[str, Planes], tell: Tell
+) -> None:
+    from fastscan.outputs import hepdata
+
+    tell(f"{HEPDATA}: all limits and contours as tables for HEPData")
+    found = [each for question in asked for each in hepdata.limit_tables(records[question.name], question.name)]
+    found += [hepdata.contour_table(*each, name) for name, planes in contours.items() for each in planes if each[1]]
+    hepdata.write(place / HEPDATA, found, "Limits on new interactions of neutrinos from published data")
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as partial_file:
+        partial_file.write_text(text, encoding="utf-8")
