@@ -30,7 +30,7 @@ def main(directory: Path) -> None:
         fastscan.scan(directory / "e6.toml", directory / "e6.zarr", client=client, overwrite=True)
     chi2 = fastscan.open(directory / "e6.zarr", "coherent-csi/e6").chi2
     delta = (chi2 - chi2.min(["beta", "m_zprime"])).assign_coords(beta=np.degrees(chi2.beta))
-    figure, ax = plt.subplots(figsize=(4.6, 3.5), layout="constrained")
+    figure, ax = plt.subplots(figsize=(4.5, 3.5), layout="constrained")
     for color, error in enumerate(delta.sigma_sys.values):
         line = {"colors": f"C{color}", "levels": [4.605]}  # 90 % CL, 2 degrees of freedom
         delta.sel(sigma_sys=error).squeeze().plot.contour(x="beta", ax=ax, add_labels=False, **line)

@@ -18,7 +18,7 @@ THRESHOLD = 2.706  # of Delta chi2, at 90 % CL with 1 degree of freedom: each ma
 def main(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     mass, g = np.geomspace(1e-4, 1, 201), np.geomspace(3e-7, 3e-3, 401)
-    figure, ax = plt.subplots(figsize=(4.6, 3.5), layout="constrained")
+    figure, ax = plt.subplots(figsize=(4.5, 3.5), layout="constrained")
 
     def delta_chi2(experiments: str | list[str]) -> np.ndarray:
         return fastscan.delta_chi2(experiments, "universal", m_zprime=mass, g=g[:, np.newaxis])

@@ -18,7 +18,7 @@ THRESHOLD = 4.605  # of Delta chi2, at 90 % CL with 2 degrees of freedom
 def main(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     eps = np.linspace(-1.2, 1.6, 401)
-    figure, ax = plt.subplots(figsize=(4.6, 4.0), layout="constrained")
+    figure, ax = plt.subplots(figsize=(4.5, 4.0), layout="constrained")
 
     def above_minimum(experiments: str | list[str]) -> np.ndarray:
         chi2 = fastscan.chi2(experiments, "nsi-ee", eps_u=eps, eps_d=eps[:, np.newaxis])

@@ -30,7 +30,7 @@ def main(directory: Path) -> None:
     detector.write_text(DETECTOR)
     shown = fastscan.show(detector)
     error = np.sqrt(shown.signal + shown.background) / shown.signal
-    figure, ax = plt.subplots(figsize=(4.6, 3.5), layout="constrained")
+    figure, ax = plt.subplots(figsize=(4.5, 3.5), layout="constrained")
     ax.stairs(100 * error, shown.edges, baseline=-100 * error, fill=True, color="0.88", label="statistical error")
     for model, strength, at, label in (
         ("universal", "g", {"m_zprime": 1e-3}, "vector of 1 MeV"),

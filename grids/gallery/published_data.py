@@ -19,7 +19,7 @@ EXPERIMENTS["combined"] = [name for names in EXPERIMENTS.values() for name in na
 def main(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     shift = np.linspace(-0.2, 0.2, 201)
-    figure, ax = plt.subplots(figsize=(4.6, 3.5), layout="constrained")
+    figure, ax = plt.subplots(figsize=(4.5, 3.5), layout="constrained")
     for label, names in EXPERIMENTS.items():
         low, high = SIN2_THETA_W + np.array(fastscan.intervals(names, "s2w", cl=0.6827)[-1])
         ax.plot(SIN2_THETA_W + shift, fastscan.delta_chi2(names, "s2w", shift=shift), label=label)

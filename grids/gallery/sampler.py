@@ -29,7 +29,7 @@ def main(directory: Path) -> None:
     sampler.run_mcmc(np.random.uniform(LOW, HIGH, (200, 2)), 1000)
     mass, g = sampler.get_chain(discard=200, flat=True).T
 
-    figure, ax = plt.subplots(figsize=(4.6, 3.5), layout="constrained")
+    figure, ax = plt.subplots(figsize=(4.5, 3.5), layout="constrained")
     ax.hist2d(mass + 3, g, bins=[15, 40], range=[(0, 3), (-6, -2)], cmap="Blues", vmin=0)
     masses = np.geomspace(1e-3, 1, 61)
     limit = fastscan.limit(EXPERIMENTS, "b-l", m_zprime=masses)
