@@ -93,7 +93,7 @@ class Shown:
     @property
     def kind(self) -> Kind:
         """The kind of energy that the bins are in."""
-        return energies.UNITS[self.unit][0]
+        return energies.UNITS[self.unit][0] if self.unit in energies.UNITS else "bins"
 
 
 def show(experiment: str | PathLike[str] | Experiment) -> Shown:

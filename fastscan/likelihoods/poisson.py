@@ -148,8 +148,8 @@ class Block:
 
     Attributes
     ----------
-    counts : tuple of PoissonCounts
-        What the members with counted events compare.
+    counts : tuple of Counted
+        What the members with counted events compare, `PoissonCounts` or of another kind.
     change : array, shape (members, rows, features, 3)
         Change of each of their features as a polynomial in the strength x.
     sums, norm : array, shape (Gaussian members, rows, 3, SQUARES) and (Gaussian members, rows)
