@@ -33,6 +33,7 @@ MOST_STEPS = 200  # of Newton's method in a cell
 MOST_HALVINGS = 40  # of a step that doesn't lower chi2
 ENOUGH = 1e-11  # of chi2: what a step promises to take off it, below which it is the last one
 DAMPING = 1e-8  # of the Hessian's diagonal, at first, where it has a direction in which chi2 bends down
+LARGEST_DAMPING = 1e8  # with which a step goes nowhere
 ROUNDING = 1e-13  # of chi2
 
 
@@ -363,11 +364,11 @@ def shaped_by(model, c, d):
 
 @inner
 def put_free(memory, p):
-    """Which parameters can move: not those at a bound beyond which chi2 is smaller."""
+    """Which parameters can move: not those at a bound beyond which chi2 is smaller, nor those that change nothing."""
     for i in range(p.size):
         at_low, at_high = p[i] <= memory.low[i], p[i] >= memory.high[i]
         pushed = (at_low and memory.gradient[i] > 0.0) or (at_high and memory.gradient[i] < 0.0)
-        memory.free[i] = not pushed and memory.low[i] < memory.high[i]
+        memory.free[i] = not pushed and memory.low[i] < memory.high[i] and memory.hessian[i, i] != 0.0
 
 
 @inner
@@ -394,6 +395,16 @@ def factorise(memory, damping):
             else:
                 factor[i, j] = total / factor[j, j]
     return True
+
+
+@inner
+def solve(memory, right, out):
+    """`put_solution` with as little damping as the Hessian needs to have a factor, which is returned."""
+    damping = 0.0
+    while not factorise(memory, damping) and damping < LARGEST_DAMPING:
+        damping = max(DAMPING, 10.0 * damping)
+    put_solution(memory, right, out)
+    return damping
 
 
 @inner
@@ -427,10 +438,7 @@ def minimise(model, memory, cell, luminosity, sigma, shift):
     for _ in range(MOST_STEPS):
         put_derivatives(model, memory, p, sigma, shift)
         put_free(memory, p)
-        damping = 0.0
-        while not factorise(memory, damping):
-            damping = max(DAMPING, 10.0 * damping)
-        put_solution(memory, memory.gradient, step)
+        damping = solve(memory, memory.gradient, step)
         length, promised, lower = 1.0, 0.0, False
         for _ in range(MOST_HALVINGS):
             promised = 0.0
@@ -533,9 +541,6 @@ def put_slopes(model, memory, cell, luminosity, sigma, shift, out):
     chi2_at(model, memory, cell, p, luminosity, sigma, shift)
     put_derivatives(model, memory, p, sigma, shift)
     put_free(memory, p)
-    damping = 0.0
-    while not factorise(memory, damping):
-        damping = max(DAMPING, 10.0 * damping)
     for number in range(4):
         k = corner(model, cell, number)
         put_line(model.spread[k], memory.events[2], memory.lines[k])
@@ -569,7 +574,7 @@ def put_slopes(model, memory, cell, luminosity, sigma, shift, out):
     else:
         copy(memory.hessian[0], by_shift)
         slope, square, mixed = memory.gradient[0], memory.hessian[0, 0], by_x[0]
-    put_solution(memory, by_x, memory.solved)
+    solve(memory, by_x, memory.solved)
     out[SLOPE], out[CURVATURE] = first, second - product(by_x, memory.solved)
     out[MIXED] = mixed - product(by_shift, memory.solved)
     put_solution(memory, by_shift, memory.solved)
