@@ -124,7 +124,7 @@ def modelled_counts(experiment: Experiment, rates: Array) -> ModelledCounts:
     """
     statistics, exposed = experiment.statistics, experiment.exposed
     assert isinstance(statistics, Modelled)
-    response = _response(experiment)
+    response = response_of(experiment)
     follows = next((each for each in (response, *statistics.morphed()) if each.parameters), response)
     numbered = {each.name: number for number, each in enumerate(statistics.parameters, 1)}
     sides = [*map(len, follows.anchors), *[1] * MOST_PARAMETERS][:MOST_PARAMETERS]
@@ -163,7 +163,7 @@ def modelled_counts(experiment: Experiment, rates: Array) -> ModelledCounts:
     return found.expected() if data is None else found
 
 
-def _response(experiment: Experiment) -> Morphed:
+def response_of(experiment: Experiment) -> Morphed:
     """How events of each energy are distributed among the bins."""
     if isinstance(experiment.detector, Templates):
         return experiment.detector.response
@@ -337,9 +337,47 @@ def unpacked(arrays: Mapping[str, Array]) -> tuple[ModelledCounts | None, ...]:
             own = arrays["numbers"][place : place + size].reshape(shape[:dimensions])
             values[name], place = own.astype(np.intp) if name in WHOLE else own, place + size
         found.append(ModelledCounts(**values | {"is_measured": bool(values["is_measured"])}))
+        _require_fitting(found[-1])
     if place != arrays["numbers"].size:
         raise ValueError("its models have other sizes than it says")
     return tuple(found)
+
+
+def _require_fitting(found: ModelledCounts) -> None:
+    """Refuse arrays that don't fit each other: the kernel trusts them."""
+    anchors, energies, bins = found.spread.shape
+    components, parameters, templates = len(found.parts), found.start.size, len(found.templates)
+    wanted = {
+        "parts": (components, 2 + MOST_FACTORS + 2),
+        "numbers": (components, 4),
+        "templates": (templates, bins),
+        "axes": (MOST_PARAMETERS, int(found.sides.max(initial=1))),
+        "sides": (MOST_PARAMETERS,),
+        "morphing": (MOST_PARAMETERS,),
+        "weight": (bins if found.weight.size else 0,),
+        **dict.fromkeys(("low", "high", "centre", "tightness"), (parameters,)),
+        **dict.fromkeys(("energies", "background", "data"), (bins,)),
+    }
+    wrong = [name for name, shape in wanted.items() if getattr(found, name).shape != shape]
+    parts = found.parts if not wrong else np.zeros((1, 7), np.intp)
+    first = parts[:, 1 + MOST_FACTORS]
+    last = np.where(parts[:, 0] == KINDS.index(MorphedTemplate), anchors, 1)
+    last[:1] = 0  # the signal has no templates here
+    numbered = [*np.delete(parts, [0, 1 + MOST_FACTORS], axis=1).ravel(), *found.morphing]
+    fits = (
+        not wrong
+        and found.rates.shape[3] == energies
+        and found.sides.min() > 0
+        and found.sides.prod() == anchors
+        and parts[:, 0].min() >= 0
+        and parts[:, 0].max() < len(KINDS)
+        and first.min() >= 0
+        and (first + last).max() <= templates
+        and NONE <= min(numbered)
+        and max(numbered) < parameters
+    )
+    if not fits:
+        raise ValueError("the arrays of its models don't fit each other")
 
 
 ARRAYS = {  # of `ModelledCounts`, and their dimensions

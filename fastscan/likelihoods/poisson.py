@@ -207,6 +207,11 @@ class Block:
         out[:, CHI2] += given.lost[given.chosen]
         return out, sum(negative)
 
+    @property
+    def rates(self) -> Array:
+        """The rates of all members, one after the other."""
+        return np.concatenate([np.empty(0), *(each.rates.ravel() for each in self.counts)])
+
     @functools.cached_property
     def data(self) -> Array:
         """Counted events of all members in the bins that are compared, one after the other."""
