@@ -361,8 +361,8 @@ def _require_fitting(found: ModelledCounts) -> None:
     wrong = [name for name, shape in wanted.items() if getattr(found, name).shape != shape]
     parts = found.parts if not wrong else np.zeros((1, 7), np.intp)
     first = parts[:, 1 + MOST_FACTORS]
-    last = np.where(parts[:, 0] == KINDS.index(MorphedTemplate), anchors, 1)
-    last[:1] = 0  # the signal has no templates here
+    last = np.select([parts[:, 0] == KINDS.index(each) for each in (Template, MorphedTemplate)], [1, anchors], 0)
+    last[0] = 0  # the signal has no templates here
     numbered = [*np.delete(parts, [0, 1 + MOST_FACTORS], axis=1).ravel(), *found.morphing]
     fits = (
         not wrong

@@ -3,6 +3,7 @@
 The identity holds all inputs that the numbers follow from, as the user gave them.  Nothing is scanned or written here.
 """
 
+import hashlib
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -107,7 +108,9 @@ def _left_out(axis: Axis, found: Likelihood, combined: bool) -> Array:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON gives it back: without its prose, with lists for tuples and a word for infinity."""
+    """A value as JSON gives it back: without its prose, with lists for tuples and words for infinity and for arrays."""
+    if isinstance(value, np.ndarray):
+        return f"sha256 {hashlib.sha256(value.tobytes()).hexdigest()} of {list(value.shape)}"
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items() if key not in PROSE}
     if isinstance(value, tuple | list):
