@@ -12,8 +12,8 @@ whose r, c and w are parameters or numbers.  Each parameter has bounds, and can 
 
 and for counted events 2 sum [N - n + n ln(n / N)] in place of the first sum.  u is a relative change of the signal that
 comes from outside.  The minimum is found by Newton's method within the bounds, with exact second derivatives.  Between
-neighbouring anchors the model is smooth, and it has kinks at them: so the search goes from one cell between anchors to
-those beside it, as long as the minimum of a cell lies on its border.
+neighbouring anchors the model is smooth, and it has kinks at them: each cell between anchors has a minimum of its own.
+The search ends in a cell whose minimum is lower than those of all cells beside it.
 
 Each point is computed by itself, so that results depend neither on threads nor on blocks, to the last bit.
 """
@@ -218,7 +218,11 @@ def put_gaussian(centre, width, energies, out):
         h, square = np.exp(-0.5 * t * t), t * t
         out[0, b], out[1, b], out[2, b] = h, h * t / width, h * square / width
         over = h / (width * width)
-        out[3, b], out[4, b], out[5, b] = over * (square - 1.0), over * t * (square - 2.0), over * square * (square - 3.0)
+        out[3, b], out[4, b], out[5, b] = (
+            over * (square - 1.0),
+            over * t * (square - 2.0),
+            over * square * (square - 3.0),
+        )
 
 
 @inner
@@ -277,7 +281,10 @@ def chi2_at(model, memory, cell, p, luminosity, sigma, shift):
         for b in range(bins):
             far = memory.expected[b] - model.data[b]
             total += far * far * model.weight[b]
-            memory.pull[b], memory.bend[b] = 2.0 * luminosity * far * model.weight[b], 2.0 * luminosity * model.weight[b]
+            memory.pull[b], memory.bend[b] = (
+                2.0 * luminosity * far * model.weight[b],
+                2.0 * luminosity * model.weight[b],
+            )
     else:
         for b in range(bins):
             here, counted = memory.expected[b], model.data[b]
@@ -475,41 +482,34 @@ def put_bounds(model, cell, sigma, shift, memory):
 
 
 @inner
-def cell_of(model, axis, value):
-    """The first cell in which a parameter can have a value."""
+def cell_of(model, axis, p):
+    """The first cell in which a parameter can be where it is; 0 for one that isn't there."""
+    if model.morphing[axis] < 0:
+        return 0
     last = model.sides[axis] - 2
     for k in range(last):
-        if value <= model.axes[axis, k + 1]:
+        if p[model.morphing[axis]] <= model.axes[axis, k + 1]:
             return k
-    return max(last, 0)
-
-
-@inner
-def touches(model, memory, one, other):
-    """Whether the best parameters are those of a cell, or on its border."""
-    inside = True
-    for axis, k in ((0, one), (1, other)):
-        i = model.morphing[axis]
-        if i >= 0:
-            inside = inside and model.axes[axis, k] <= memory.best[i] <= model.axes[axis, k + 1]
-    return inside
+    return last
 
 
 @inner
 def search(model, memory, luminosity, sigma, shift, cell):
-    """Find the best parameters in all cells, from the start on; what is returned is chi2 there, its cell is put."""
+    """Find the best parameters, and put their cell: all cells beside it are looked at; chi2 there is returned."""
     memory.cells[:] = False
     copy(model.start, memory.best)
     signal, counted = product_of_all(memory.lines[0], model.data)
     memory.best[0] = 1.0 + shift
     if sigma > 0.0:
         memory.best[0] = max(model.low[0], min(1.0 + shift, max(counted, 1.0) / max(signal, 1e-300)))
-    lowest, here, looking = np.inf, (0, 0), True
+    lowest, looking = np.inf, True
+    here = cell_of(model, 0, memory.best), cell_of(model, 1, memory.best)
     while looking:
         looking = False
         for one in range(memory.cells.shape[0]):
             for other in range(memory.cells.shape[1]):
-                if memory.cells[one, other] or not touches(model, memory, one, other):
+                beside = abs(one - here[0]) <= 1 and abs(other - here[1]) <= 1
+                if memory.cells[one, other] or not beside:
                     continue
                 looking, memory.cells[one, other] = True, True
                 put_bounds(model, (one, other), sigma, shift, memory)

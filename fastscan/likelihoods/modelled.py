@@ -269,7 +269,16 @@ class ModelledBlock(Block):
             settings = np.ascontiguousarray(self.noise[number, column]), variance, np.ascontiguousarray(shift[number])
             work = x.size * counts.data.size**2
             profiles.run(
-                x.size, work, in_parallel, counts.model, counts.summed, change, row, np.ascontiguousarray(x), *settings, out
+                x.size,
+                work,
+                in_parallel,
+                counts.model,
+                counts.summed,
+                change,
+                row,
+                np.ascontiguousarray(x),
+                *settings,
+                out,
             )
             found[number] = out[:, :PARAMETERS].T
             if width > 1:
@@ -389,9 +398,7 @@ ARRAYS = {  # of `ModelledCounts`, and their dimensions
     "axes": 2,
     "sides": 1,
     "morphing": 1,
-    **dict.fromkeys(
-        ("energies", "weight", "start", "low", "high", "centre", "tightness", "background", "data"), 1
-    ),
+    **dict.fromkeys(("energies", "weight", "start", "low", "high", "centre", "tightness", "background", "data"), 1),
     "is_measured": 0,
 }
 WHOLE = ("parts", "sides", "morphing")  # which number parameters and templates
