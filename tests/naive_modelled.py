@@ -1,8 +1,8 @@
-"""Reference calculation of Dresden-II and XENONnT, slow and obvious on purpose: measurements/reactor.md, sections 1 to 5.
+"""Reference calculation of Dresden-II and XENONnT, slow and obvious on purpose, from measurements/reactor.md.
 
 It uses nothing of the package but its tables of data: Gauss-Legendre quadrature in recoil energy, scipy's least squares
-for Dresden-II's background, and for XENONnT grids of the two yields with Newton's method in plain numpy on them.  Recoils,
-masses and neutrinos' energies are MeV, visible energies keVee.
+for Dresden-II's background, and for XENONnT grids of the two yields with Newton's method in plain numpy on them.
+Recoils, masses and neutrinos' energies are MeV, visible energies keVee.
 """
 
 import math

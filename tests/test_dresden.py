@@ -201,7 +201,7 @@ def test_nuisances_that_are_shared_are_one(write: Write) -> None:
     ]
     at = {"m_zprime": 0.01, "g": 2e-5}
     found = fastscan.fit(both, "b-l", **at)
-    assert [each.name for each in found.nuisances][0] == "flux"
+    assert found.nuisances[0].name == "flux"
     assert found.chi2 == pytest.approx(float(fastscan.chi2(both, "b-l", **at)), rel=1e-10)
     assert abs(found.chi2 - float(fastscan.chi2(both, "b-l", independent=True, **at))) > 0.1
     z = found.nuisances[0].value

@@ -22,8 +22,8 @@ from fastscan.experiments.morphing import Morphed
 from fastscan.experiments.templates import Templates
 from fastscan.interactions.nsi import NonStandard
 from fastscan.interactions.standard_model import couplings
-from fastscan.likelihoods.predictions import standard_counts, standard_energies
 from fastscan.likelihoods.modelled import of_recoils
+from fastscan.likelihoods.predictions import standard_counts, standard_energies
 
 NAME = "xenonnt-b8"
 CHI2_TO = 1e-4

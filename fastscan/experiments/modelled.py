@@ -4,6 +4,7 @@ Each parameter has bounds, a value to begin with, and perhaps an error, which is
 background is an amount, the product of parameters and a factor, times a shape; all of them are fitted at each point.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,12 +13,11 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
-from fastscan.errors import ExperimentError, InputError, quoted, unknown
+from fastscan.errors import ExperimentError, FastscanError, InputError, quoted, unknown
 from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.bins import ENERGY, Bins
 from fastscan.experiments.morphing import Morphed
 from fastscan.experiments.observations import NO_BACKGROUND, read_sigma_sys, told_data
-from fastscan.experiments.poisson import SIGNAL
 from fastscan.experiments.templates import told_morph
 from fastscan.inputs import bounds
 from fastscan.inputs.columns import Columns
@@ -270,7 +270,7 @@ class Modelled:
                 if name not in [each.name for each in parameters]:
                     raise written.error("amount" if name in component.amount else "shape", _unknown(name, parameters))
         edges = dict(bins.edges).get(ENERGY, (0.0, 1.0))
-        energies = tuple((low + high) / 2 for low, high in zip(edges, edges[1:], strict=False))
+        energies = tuple((low + high) / 2 for low, high in itertools.pairwise(edges))
         return cls(observed, errors, parameters, found, energies, read_sigma_sys(table))
 
     def check(self, exposed: Exposed) -> None:
@@ -343,7 +343,7 @@ def check_morphs(statistics: Modelled, found: list[Morphed]) -> None:
     by_name = {each.name: each for each in statistics.parameters}
     for name, anchors in {pair for each in found for pair in zip(each.parameters, each.anchors, strict=True)}:
         if name not in by_name:
-            raise InputError(_unknown(name, statistics.parameters))
+            raise _unknown(name, statistics.parameters)
         parameter = by_name[name]
         if parameter.start != 0:
             raise InputError(f"parameter {quoted(name)} must have start = 0, where templates are nominal")
@@ -352,11 +352,8 @@ def check_morphs(statistics: Modelled, found: list[Morphed]) -> None:
             raise InputError(f"parameter {quoted(name)} {told}")
 
 
-def _unknown(name: str, parameters: tuple[Parameter, ...]) -> InputError:
-    known = [each.name for each in parameters]
-    found = unknown("parameter", name, known)
-    assert isinstance(found, InputError)
-    return found
+def _unknown(name: str, parameters: tuple[Parameter, ...]) -> FastscanError:
+    return unknown("parameter", name, [each.name for each in parameters])
 
 
 def _read_shape(table: Table, bins: Bins, common: Columns | None) -> Shape:
@@ -383,6 +380,3 @@ def _value(of: str | float, values: Values) -> float:
 
 def _told(of: str | float) -> str:
     return of if isinstance(of, str) else f"{of:.6g}"
-
-
-__all__ = ["SIGNAL", "Component", "Modelled", "Parameter", "check_morphs"]

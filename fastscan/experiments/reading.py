@@ -116,6 +116,13 @@ def _all_bins(table: Table, in_energy: Bins, factor: Factor | None) -> Bins:
 
 def _check_nuisances(table: Table, experiment: Experiment) -> None:
     """Refuse nuisances that a Gaussian chi2 doesn't have, and two of one name."""
+    detector = experiment.detector
+    if (
+        isinstance(detector, Templates)
+        and detector.response.parameters
+        and "parameters" not in table.table("statistics")
+    ):
+        raise table.error("statistics", 'what templates follow are parameters, for which there is kind = "modelled"')
     names, statistics = [SIGNAL, *(name for name, _ in experiment.shared)], experiment.statistics
     if isinstance(statistics, Poisson):
         names += [*experiment.signal_shapes, *statistics.names]
@@ -123,7 +130,7 @@ def _check_nuisances(table: Table, experiment: Experiment) -> None:
         for key in ("time", "factor"):
             table.refuse(key, "a model has bins of energy alone")
         names += statistics.names
-        response = [experiment.detector.response] if isinstance(experiment.detector, Templates) else []
+        response = [detector.response] if isinstance(detector, Templates) else []
         table.checked("statistics", partial(check_morphs, statistics, [*response, *statistics.morphed()]))
     else:
         for key in ("time", "factor"):

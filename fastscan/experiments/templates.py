@@ -51,13 +51,15 @@ class Templates:
         data, unit = inner.arrays("file"), RECOIL_UNITS[inner.choice("unit", RECOIL_UNITS)]
         name = inner.text("energy")
         energies = inner.checked("energy", lambda: data.array(name, -1)) * unit
-        if len(energies) < 2 or not 0 < energies[0] or not (np.diff(energies) > 0).all():
+        if len(energies) < 2 or not energies[0] > 0 or not (np.diff(energies) > 0).all():
             raise inner.error("energy", f"{data.where}: {name} must be above 0, and increase from each to the next")
         if len(energies) > bounds.MOST_STEPS:
             raise inner.error("energy", f"must be at most {bounds.MOST_STEPS}, not {len(energies)}")
         response = Morphed.read(inner, data, len(energies), -1)
         inner.done()
         table.done()
+        if response.values.shape[-1] < 2:
+            raise inner.error("array", f"{data.where}: {inner.text('array')} must have two bins or more")
         if response.values.sum(axis=-1).max(initial=0.0) > 1 + bounds.SHARE_ROUNDING:
             raise inner.error("array", f"{data.where}: more than all recoils of an energy are counted")
         return cls(tuple(energies.tolist()), response)

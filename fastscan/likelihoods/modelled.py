@@ -127,13 +127,12 @@ def modelled_counts(experiment: Experiment, rates: Array) -> ModelledCounts:
     response = response_of(experiment)
     follows = next((each for each in (response, *statistics.morphed()) if each.parameters), response)
     numbered = {each.name: number for number, each in enumerate(statistics.parameters, 1)}
-    sides = [*map(len, follows.anchors), *[1] * MOST_PARAMETERS][:MOST_PARAMETERS]
+    sides: list[int] = [*map(len, follows.anchors), *[1] * MOST_PARAMETERS][:MOST_PARAMETERS]
     axes = np.zeros((MOST_PARAMETERS, max(sides)))
-    for axis, anchors in zip(axes, follows.anchors, strict=False):
-        axis[: len(anchors)] = anchors
+    for axis, values in zip(axes, follows.anchors, strict=False):
+        axis[: len(values)] = values
     energies, bins = response.values.shape[-2:]
-    anchors = sides[0] * sides[1]
-    spread = np.broadcast_to(response.values.reshape(-1, energies, bins), (anchors, energies, bins))
+    spread = np.broadcast_to(response.values.reshape(-1, energies, bins), (sides[0] * sides[1], energies, bins))
     parts, numbers, templates = _tables(statistics.backgrounds, numbered, bins)
     data, scale = statistics.data(exposed), Parameter("", 1.0, 0.0, np.inf, 0.0)
     every = [scale, *statistics.parameters]
@@ -261,9 +260,9 @@ class ModelledBlock(Block):
         """
         from fastscan.kernels.modelled import PARAMETERS, profiles
 
-        found, own = np.empty((len(self.noise), 1 if width == 1 else PARAMETERS, x.size)), []
+        found = np.empty((len(self.noise), 1 if width == 1 else PARAMETERS, x.size))
+        own: list[Array] = []
         for number, (counts, change) in enumerate(zip(self.counts, self.change, strict=True)):
-            assert isinstance(counts, ModelledCounts)
             out = np.empty((x.size, 1 if width == 1 else PARAMETERS + counts.start.size))
             variance = np.ascontiguousarray(self.variance[number, column])
             settings = np.ascontiguousarray(self.noise[number, column]), variance, np.ascontiguousarray(shift[number])
@@ -299,7 +298,8 @@ class ModelledBlock(Block):
     @property
     def nuisances(self) -> int:
         """See `Block.nuisances`: of each member that of its signal's normalisation, and its parameters."""
-        return len(self.common[0]) + sum(each.start.size for each in self.counts if isinstance(each, ModelledCounts))
+        own: list[int] = [each.start.size for each in self.counts]
+        return len(self.common[0]) + sum(own)
 
 
 def _parabolas(sums: Array, norm: Array, x: Array, noise: Array, variance: Array) -> Any:
@@ -308,7 +308,7 @@ def _parabolas(sums: Array, norm: Array, x: Array, noise: Array, variance: Array
     from fastscan.kernels.gaussian import parabola
 
     derivatives = [squares.derivatives(sums[:, number], x) for number in range(3)]
-    return parabola.py_func(derivatives, norm, noise, variance)
+    return getattr(parabola, "py_func", parabola)(derivatives, norm, noise, variance)  # on arrays it needs no compiler
 
 
 def packed(counts: Sequence[Any]) -> dict[str, Array]:
@@ -345,8 +345,9 @@ def unpacked(arrays: Mapping[str, Array]) -> tuple[ModelledCounts | None, ...]:
             size = int(np.prod(shape[:dimensions], dtype=object))
             own = arrays["numbers"][place : place + size].reshape(shape[:dimensions])
             values[name], place = own.astype(np.intp) if name in WHOLE else own, place + size
-        found.append(ModelledCounts(**values | {"is_measured": bool(values["is_measured"])}))
-        _require_fitting(found[-1])
+        own_counts = ModelledCounts(**values | {"is_measured": bool(values["is_measured"])})
+        _require_fitting(own_counts)
+        found.append(own_counts)
     if place != arrays["numbers"].size:
         raise ValueError("its models have other sizes than it says")
     return tuple(found)
@@ -382,7 +383,7 @@ def _require_fitting(found: ModelledCounts) -> None:
         and parts[:, 0].max() < len(KINDS)
         and first.min() >= 0
         and (first + last).max() <= templates
-        and NONE <= min(numbered)
+        and min(numbered) >= NONE
         and max(numbered) < parameters
     )
     if not fits:

@@ -148,9 +148,9 @@ class ModelledProfile:
 
     def filled(self, rates: Array, change: Array, sums: Array, x: float, width: int) -> Array:
         """See `Profile.filled`."""
-        counts, first = [], 0
+        counts: list[ModelledCounts] = []
+        first = 0
         for each in self.block.counts:
-            assert isinstance(each, ModelledCounts)
             neutrinos, energies = each.rates.shape[2:]
             terms = 1 + change.shape[2]
             own = rates[first : first + terms * neutrinos * energies]

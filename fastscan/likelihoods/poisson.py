@@ -7,6 +7,7 @@ among the bins of time and of a further factor; so a row costs its bins of energ
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -148,8 +149,8 @@ class Block:
 
     Attributes
     ----------
-    counts : tuple of Counted
-        What the members with counted events compare, `PoissonCounts` or of another kind.
+    counts : tuple
+        What the members with counted events compare: `PoissonCounts`, or what a subclass says.
     change : array, shape (members, rows, features, 3)
         Change of each of their features as a polynomial in the strength x.
     sums, norm : array, shape (Gaussian members, rows, 3, SQUARES) and (Gaussian members, rows)
@@ -160,7 +161,7 @@ class Block:
         Relative change of each signal at one standard deviation of each nuisance that they have in common.
     """
 
-    counts: tuple[PoissonCounts, ...]
+    counts: tuple[Any, ...]
     change: Array
     sums: Array
     norm: Array
