@@ -22,17 +22,18 @@ stands above it:
     errors
     typing
     kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  members
-                  newton  poisson  blocks  ladders  roots  crossings
-    inputs        bounds  units  spacing  files  columns  toml  points  data_files  arguments
+                  newton  poisson  modelled  blocks  ladders  roots  crossings
+    inputs        bounds  units  spacing  files  columns  arrays  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
                   reactors  solar  quenching  resolution  arrival  shells
     interactions  parameters  interaction  standard_model  contact  light  nsi  moments  catalogue
     experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
-                  reconstruction  bins  shapes  timing  factors  backgrounds  observations  poisson
-                  form_factors  targets  experiment  data_sets  reading  catalogue
-    likelihoods   settings  columns  gaussian  poisson  rates  response  predictions  exchanges  merging
-                  likelihood  signals  pointwise
+                  reconstruction  morphing  templates  bins  shapes  timing  factors  backgrounds
+                  observations  poisson  modelled  form_factors  targets  experiment  data_sets  reading
+                  catalogue
+    likelihoods   settings  columns  gaussian  poisson  modelled  rates  response  predictions  exchanges
+                  merging  likelihood  signals  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
                   compared  toys  expected  coverage  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining

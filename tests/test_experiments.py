@@ -349,8 +349,9 @@ def test_the_documentation_has_every_key(name: str) -> None:
         if isinstance(value, list):
             return {key for each in value for key in keys(each)}
         inside = value.items() if isinstance(value, dict) else ()
-        # what is shared has names of its own
-        return {found for key, each in inside for found in (key, *(() if key == "shared" else keys(each)))}
+        # what is shared and parameters have names of their own
+        inner = {"shared": lambda each: (), "parameters": lambda each: keys(list(each.values()))}
+        return {found for key, each in inside for found in (key, *inner.get(key, keys)(each))}
 
     assert keys(tomllib.loads((experiments.BUILT_IN / f"{name}.toml").read_text())) <= documented
     assert set(nuclei.WITHOUT_COMPOSITION.split()[:8]) <= documented  # those up to uranium

@@ -17,6 +17,7 @@ from test_wishes import YEAR, Wish, fluence, lindhard, nuclei, recoil, share
 import fastscan
 from fastscan import experiments
 from fastscan.experiments.catalogue import BUILT_IN
+from fastscan.experiments.modelled import Modelled
 from fastscan.experiments.poisson import Poisson
 from fastscan.interactions.standard_model import couplings, features
 from fastscan.likelihoods.response import response
@@ -102,8 +103,9 @@ def counts(name: str) -> np.ndarray:
 
 
 def test_every_experiment_has_a_naive_calculation() -> None:
-    """Counted events have one of their own; of run 1 of CONUS+ there are numbers to check in test_conus_plus."""
-    counted = [name for name in experiments.names() if isinstance(experiments.load(name).statistics, Poisson)]
+    """Counted events and models have one of their own; of run 1 of CONUS+ test_conus_plus has numbers to check."""
+    kinds = Poisson | Modelled
+    counted = [name for name in experiments.names() if isinstance(experiments.load(name).statistics, kinds)]
     checked = ["conus-plus-2025", "conus-plus-2025-electrons", "conus-plus-2025-total"]
     assert sorted({*EXPECTED, *naive.EXPERIMENTS, *counted, *checked}) == experiments.names()
 

@@ -54,7 +54,7 @@ DRESDEN_II = {
 @pytest.mark.parametrize("quenching", DRESDEN_II)
 def test_the_counts_of_dresden_ii(quenching: str) -> None:
     counts, first = DRESDEN_II[quenching]
-    found = response(described(f"dresden-ii-{quenching}")).total
+    found = response(described(f"dresden-{quenching}")).total
     for number, printed in counts.items():
         assert_printed(found[number] @ STANDARD, printed)
     for ours, printed in zip(found[0] / [1, 2, 1], first, strict=True):

@@ -13,6 +13,7 @@ from fastscan.inputs import arguments
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods.settings import SigmaSys
 from fastscan.limits.compared import Compared, best_nuisances, compared, errors, nuisance_names
+from fastscan.limits.drawn import drawable
 from fastscan.limits.points import AnyModel, doubts_about, prepare, prepare_points
 from fastscan.limits.search import best_strengths
 from fastscan.limits.toys import chi2_of_toys
@@ -36,6 +37,8 @@ class Pull:
     relative_error : float or None
         The standard deviation of its constraint relative to the amount that it multiplies; None where it changes a
         shape, or several amounts by different parts.
+    is_free : bool
+        Whether it has no constraint: it is a parameter of a model, and its value and error are in the parameter's unit.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Pull:
     value: float
     error: float
     relative_error: float | None
+    is_free: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +116,7 @@ class Fit:
     @property
     def penalty(self) -> float:
         """The part of chi2 of the constraints of nuisances."""
-        return sum(each.value**2 for each in self.nuisances)
+        return sum(each.value**2 for each in self.nuisances if not each.is_free)
 
     @property
     def chi2(self) -> float:
@@ -126,8 +130,8 @@ class Fit:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """The bins less the strength, if that is fitted; each nuisance has a constraint of its own."""
-        return self.bins - self.is_best
+        """The bins less the strength, if that is fitted, and free parameters; other nuisances have constraints."""
+        return self.bins - self.is_best - sum(each.is_free for each in self.nuisances)
 
 
 def _components(shown: Shown) -> dict[str, Array]:
@@ -248,6 +252,8 @@ def fit(
         x = best_strengths(column, strength.largest_x, strength.signed)[0]
     warn(*doubts_about(rows, x, settings))
     members = compared(rows, column, float(x))
+    if number:
+        drawable(rows.likelihood)
     z = best_nuisances(members, rows.likelihood, column, float(x))
     return Fit(
         interaction=rows.interaction,
@@ -270,8 +276,12 @@ def _pulls(members: Sequence[Compared], shared: Sequence[str], z: Array) -> Iter
         relative = parts.pop() if len(parts) == 1 else None
         yield Pull(name, tuple(each.name for each in those), *found[number], relative)
     for member in members:
-        for name, pair in zip(nuisance_names(member.experiment), found[member.own], strict=True):
-            yield Pull(name, (member.name,), *pair, member.relative_errors.get(name))
+        own = zip(nuisance_names(member.experiment), found[member.own], member.starts.tolist(), strict=True)
+        for name, (value, error), start in own:
+            if math.isnan(start):
+                yield Pull(name, (member.name,), value, error, member.relative_errors.get(name))
+            else:
+                yield Pull(name, (member.name,), start + value, error, None, is_free=True)
 
 
 def _fitted(member: Compared, z: Array) -> FittedExperiment:

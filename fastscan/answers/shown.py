@@ -21,6 +21,7 @@ from fastscan.experiments.catalogue import load
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.energies import Kind
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.templates import Templates
 from fastscan.likelihoods.predictions import standard_by_channel, standard_by_neutrino, standard_counts
 from fastscan.likelihoods.response import response
 from fastscan.physics.spectra import Neutrino
@@ -93,7 +94,7 @@ class Shown:
     @property
     def kind(self) -> Kind:
         """The kind of energy that the bins are in."""
-        return energies.UNITS[self.unit][0]
+        return energies.UNITS[self.unit][0] if self.unit in energies.UNITS else "bins"
 
 
 def show(experiment: str | PathLike[str] | Experiment) -> Shown:
@@ -187,6 +188,7 @@ def in_fine_bins(shown: Shown, until: float | None = None) -> Shown:
     edges = low + width * np.arange(max(math.ceil((high - low) / width), 1) + 1)
     if experiment.detector.bins:  # what a detector accepts ends by itself, a bin doesn't
         edges = np.unique(np.minimum(edges, shown.edges[-1]))
+    assert not isinstance(experiment.detector, Templates), "templates have several bins"
     detector = replace(experiment.detector, bins=tuple((edges * experiment.detector.unit.size).tolist()))
     factor = experiment.factor
     if factor is not None:  # which is the same in all of the one bin
@@ -206,6 +208,7 @@ def _largest(experiment: Experiment) -> float:
     detector = experiment.detector
     if isinstance(detector, Detector):
         return min(detector.bin_edges(experiment.largest_recoil_mev)[-1], experiment.largest_recoil_mev)
+    assert not isinstance(detector, Templates), "templates have several bins"
     # electrons beside nuclei reach far beyond the energies that people look at
     recoils = [each for each in experiment.largest_recoils if each[0] is not None or experiment.channel == "nu-e"]
     seen = [detector.quenching.visible(np.linspace(0.0, most, SAMPLES), each).max() for each, most in recoils]

@@ -18,7 +18,7 @@ from fastscan.errors import quoted
 from fastscan.inputs import bounds, units
 from fastscan.inputs.toml import Table
 
-Kind = Literal["recoil", "visible", "photoelectrons", "electrons"]
+Kind = Literal["recoil", "visible", "photoelectrons", "electrons", "bins"]
 UNIT_KINDS: dict[Kind, str] = {
     "recoil": "recoil energy",
     "visible": "visible energy",
@@ -30,6 +30,7 @@ NAMES: dict[Kind, str] = {
     "visible": "visible energy (electron equivalent)",
     "photoelectrons": "photoelectrons",
     "electrons": "electrons",
+    "bins": "number of the bin",  # which is of no energy
 }
 UNITS: dict[str, tuple[Kind, float]] = {
     unit: (kind, factor) for kind, name in UNIT_KINDS.items() for unit, factor in units.UNITS[name].items()

@@ -17,6 +17,7 @@ from fastscan.experiments.observations import MeasuredSignal, Observation
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Source
 from fastscan.experiments.targets import Target
+from fastscan.experiments.templates import Templates
 from fastscan.experiments.timing import Shares, Time
 from fastscan.inputs.toml import check_name
 from fastscan.inputs.units import UNITS, told
@@ -29,6 +30,7 @@ from fastscan.physics.spectra import Neutrino, Spectrum
 from fastscan.typing import Array, Channel
 
 Electrons = Literal["free", "bound"]
+AnyDetector = Detector | Reconstruction | Templates
 SCATTERING: dict[Channel, str] = {"cevns": "coherent scattering off nuclei", "nu-e": "scattering off electrons"}
 
 
@@ -83,7 +85,7 @@ class Experiment:
     geometry: geometry.Geometry | None
     targets: tuple[Target, ...]
     source: Source
-    detector: Detector | Reconstruction
+    detector: AnyDetector
     statistics: Observation
     digest: str
     time: Time | Shares | None = None

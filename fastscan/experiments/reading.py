@@ -12,13 +12,15 @@ from fastscan.experiments import energies, reconstruction, timing
 from fastscan.experiments import geometry as geometries
 from fastscan.experiments.bins import ENERGY, TIME, Bins
 from fastscan.experiments.detectors import Detector
-from fastscan.experiments.experiment import Electrons, Experiment
+from fastscan.experiments.experiment import AnyDetector, Electrons, Experiment
 from fastscan.experiments.factors import Factor
+from fastscan.experiments.modelled import Modelled, check_morphs
 from fastscan.experiments.observations import Measured, Observation, Projection
 from fastscan.experiments.poisson import SIGNAL, Poisson
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import SOURCES, PionDecayAtRest
 from fastscan.experiments.targets import Target
+from fastscan.experiments.templates import Templates
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table, check_name
 from fastscan.inputs.units import UNITS, quantity
@@ -28,7 +30,12 @@ EXPOSURE = "a time such as '1 yr', or a mass times a time such as '331 kg d'"
 AGREEMENT = 0.01  # of a live time with an exposure, as papers round them
 BINDINGS: tuple[Electrons, ...] = ("bound", "free")
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
-OBSERVATIONS: dict[str, type[Observation]] = {"measured": Measured, "projection": Projection, "poisson": Poisson}
+OBSERVATIONS: dict[str, type[Observation]] = {
+    "measured": Measured,
+    "projection": Projection,
+    "poisson": Poisson,
+    "modelled": Modelled,
+}
 
 
 def parse(name: str, table: Table) -> Experiment:
@@ -45,7 +52,7 @@ def parse(name: str, table: Table) -> Experiment:
     targets = tuple(Target.read(target, geometry) for target in table.tables("target"))
     detector = _read_detector(table.table("detector"), channel, targets)
     time = timing.read(table.table("time")) if "time" in table else None
-    in_energy = _energy_bins(table.table("detector"))
+    in_energy = _energy_bins(table.table("detector"), detector)
     factor = Factor.read(table.table("factor"), in_energy) if "factor" in table else None
     bins = _all_bins(table, in_energy, factor)
     statistics = table.table("statistics")
@@ -93,8 +100,10 @@ def parse(name: str, table: Table) -> Experiment:
     return experiment
 
 
-def _energy_bins(detector: Table) -> Bins:
-    """The bins of energy, in the unit that the file has them in."""
+def _energy_bins(detector: Table, found: AnyDetector) -> Bins:
+    """The bins of energy, in the unit that the file has them in; those of templates have numbers."""
+    if isinstance(found, Templates):
+        return Bins(((ENERGY, found.bins),))
     return Bins(((ENERGY, energies.written_edges(detector.table("bins"))),) if "bins" in detector else ())
 
 
@@ -107,9 +116,22 @@ def _all_bins(table: Table, in_energy: Bins, factor: Factor | None) -> Bins:
 
 def _check_nuisances(table: Table, experiment: Experiment) -> None:
     """Refuse nuisances that a Gaussian chi2 doesn't have, and two of one name."""
-    names = [SIGNAL, *(name for name, _ in experiment.shared)]
-    if isinstance(experiment.statistics, Poisson):
-        names += [*experiment.signal_shapes, *experiment.statistics.names]
+    detector = experiment.detector
+    if (
+        isinstance(detector, Templates)
+        and detector.response.parameters
+        and "parameters" not in table.table("statistics")
+    ):
+        raise table.error("statistics", 'what templates follow are parameters, for which there is kind = "modelled"')
+    names, statistics = [SIGNAL, *(name for name, _ in experiment.shared)], experiment.statistics
+    if isinstance(statistics, Poisson):
+        names += [*experiment.signal_shapes, *statistics.names]
+    elif isinstance(statistics, Modelled):
+        for key in ("time", "factor"):
+            table.refuse(key, "a model has bins of energy alone")
+        names += statistics.names
+        response = [detector.response] if isinstance(detector, Templates) else []
+        table.checked("statistics", partial(check_morphs, statistics, [*response, *statistics.morphed()]))
     else:
         for key in ("time", "factor"):
             if key in table:
@@ -137,7 +159,7 @@ def _read_data_set(table: Table) -> str:
 
 def _check_reach(table: Table, experiment: Experiment) -> None:
     """Refuse a detector that no recoil from the source is enough for, or too much."""
-    if isinstance(experiment.detector, Reconstruction):
+    if isinstance(experiment.detector, Reconstruction | Templates):
         table.checked("detector", partial(experiment.detector.check, experiment.largest_recoils))
         return
     largest, threshold = experiment.largest_recoil_mev, experiment.detector.threshold_mev
@@ -158,13 +180,13 @@ def _read_electrons(table: Table, channel: Channel) -> Electrons | None:
     return table.choice("electrons", BINDINGS)
 
 
-def _check_electrons(table: Table, detector: Detector | Reconstruction) -> None:
+def _check_electrons(table: Table, detector: AnyDetector) -> None:
     """Refuse electrons beside nuclei where the detector doesn't say what it makes of an electron."""
     if "factor" in table:
         raise table.error(
             "electrons", f"how {quoted(table.table('factor').text('name'))} of electrons is distributed isn't known"
         )
-    if isinstance(detector, Detector) or "visible" not in dict(detector.sizes):
+    if not isinstance(detector, Reconstruction) or "visible" not in dict(detector.sizes):
         raise table.error("electrons", "need a detector that sees energy: give the quenching of the nuclear recoils")
     if detector.of == "recoil":
         raise table.error("electrons", "the efficiency is one of nuclear recoils: give it in energy that is visible")
@@ -211,8 +233,10 @@ def _read_exposure(table: Table, mass_kg: float) -> float:
     return exposure
 
 
-def _read_detector(table: Table, channel: Channel, targets: Sequence[Target]) -> Detector | Reconstruction:
+def _read_detector(table: Table, channel: Channel, targets: Sequence[Target]) -> AnyDetector:
     """The detector that a file describes, with the isotopes of its targets."""
+    if "templates" in table:
+        return Templates.read(table)
     if reconstruction.is_described(table):
         return Reconstruction.read(table, channel, [isotope for each in targets for isotope, _ in each.isotopes()])
     return Detector.read(table)

@@ -8,6 +8,7 @@ import math
 
 # --- texts and files ---
 LARGEST_FILE = 2**21  # bytes of a file that people write
+LARGEST_ARRAYS = 2**25  # bytes of arrays in a file, which are compressed there
 DEEPEST_KEY = 16  # parts of a dotted key; the time that a parser takes grows with their square
 MOST_KEYS = 1000  # of one table
 MOST_TABLES = 100  # of one list of tables

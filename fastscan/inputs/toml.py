@@ -30,7 +30,8 @@ from fastscan.errors import (
     shown_path,
     unknown,
 )
-from fastscan.inputs import bounds, columns, units
+from fastscan.inputs import arrays, bounds, columns, units
+from fastscan.inputs.arrays import Arrays
 from fastscan.inputs.columns import Columns
 from fastscan.inputs.files import read_regular
 
@@ -144,13 +145,16 @@ def fit(name: str) -> str:
 
 
 def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Entries of a table and of its base, of which its own win; tables of both are merged themselves."""
-    both = {key: _merged(base[key], own[key]) for key in base.keys() & own.keys() if _are_tables(base[key], own[key])}
+    """Entries of a table and of its base, of which its own win; tables of both are merged, unless kinds differ."""
+    both = {key: _merged(base[key], own[key]) for key in base.keys() & own.keys() if _are_alike(base[key], own[key])}
     return base | own | both
 
 
-def _are_tables(*values: object) -> bool:
-    return all(isinstance(value, dict) for value in values)
+def _are_alike(base: object, own: object) -> bool:
+    """Whether both are tables, and of the same kind where the variant's own says which."""
+    if not (isinstance(base, dict) and isinstance(own, dict)):
+        return False
+    return all(own.get(key, base.get(key)) == base.get(key) for key in ("kind", "model"))
 
 
 def _located(entries: Any, directory: Path) -> Any:
@@ -440,6 +444,14 @@ class Table:
         path = self._directory / self.checked(key, lambda: expanded(self.text(key)))
         sha256 = self.text("sha256") if "sha256" in self else None
         found: Columns = self.checked(key, lambda: columns.read(path, sha256))
+        self._read[str(path)] = found.digest
+        return found
+
+    def arrays(self, key: str) -> Arrays:
+        """The arrays of the file of NumPy that a key names, as `data` has columns."""
+        path = self._directory / self.checked(key, lambda: expanded(self.text(key)))
+        sha256 = self.text("sha256") if "sha256" in self else None
+        found: Arrays = self.checked(key, lambda: arrays.read(path, sha256))
         self._read[str(path)] = found.digest
         return found
 

@@ -13,6 +13,7 @@ from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError, InputError, quoted
 from fastscan.experiments.data_sets import require_distinct
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.modelled import Modelled
 from fastscan.experiments.observations import Counts, Gaussian
 from fastscan.experiments.poisson import Poisson
 from fastscan.inputs import arguments
@@ -23,6 +24,7 @@ from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
 from fastscan.likelihoods.merging import merged_bins
+from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts, modelled_counts, of_recoils
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts
 from fastscan.likelihoods.predictions import (
     contact_change,
@@ -39,6 +41,7 @@ from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, Channel, IntArray
 
+AnyCounts = PoissonCounts | ModelledCounts
 LEAST_OWN = 1e-11  # part of the squared error of a signal that is its own, of what is compared with a variance
 
 
@@ -74,7 +77,7 @@ class Likelihood:
         The relative error of each member's signal that is due to each of them.
     exchanges : tuple of Exchange
         What makes the likelihood of other rows, one for each member; empty where all rows share one shape.
-    counted : tuple of PoissonCounts or None
+    counted : tuple of PoissonCounts or ModelledCounts or None
         What each member with counted events compares, None for the others; empty where no member has any.  Its roots
         are 0, so that its Gaussian chi2 is.
     """
@@ -91,7 +94,7 @@ class Likelihood:
     named: tuple[str, ...]
     common: Array
     exchanges: tuple[Exchange, ...] = ()
-    counted: tuple[PoissonCounts | None, ...] = ()
+    counted: tuple[AnyCounts | None, ...] = ()
 
     @property
     def counts_events(self) -> tuple[str, ...]:
@@ -232,6 +235,12 @@ class Likelihood:
         found = [np.flatnonzero(linked[first]).tolist() for first in firsts]
         return [sorted(members, key=lambda member: not self.counts_are_kept(member)) for members in found]
 
+    @property
+    def modelled(self) -> list[str]:
+        """Names of the members that compare their counts with a model of fitted parameters."""
+        counts = self.counted or [None] * len(self.members)
+        return [name for name, each in zip(self.members, counts, strict=True) if isinstance(each, ModelledCounts)]
+
     def counts_are_kept(self, member: int) -> bool:
         """Whether a member has counted events, which are compared bin by bin."""
         return bool(self.counted) and self.counted[member] is not None
@@ -264,8 +273,17 @@ class Likelihood:
         others = members[len(counted) :]
         # without any, the parabola of a huge signal is so steep that rounding loses its minimum
         own[len(counted) :] = np.maximum(own[len(counted) :], LEAST_OWN * variance[others])
-        return Block(
-            counts=tuple(each for member in counted if (each := self.counted[member]) is not None),
+        counts = tuple(each for member in counted if (each := self.counted[member]) is not None)
+        modelled = [isinstance(each, ModelledCounts) for each in counts]
+        if any(modelled) and not all(modelled):
+            names = ", ".join(quoted(self.members[member]) for member in counted)
+            raise ExperimentError(
+                f"experiments {names} share a nuisance, and some of them count events without a model of parameters, "
+                "others with one: combine them as independent ones"
+            )
+        kind = ModelledBlock if any(modelled) else Block
+        return kind(
+            counts=counts,
             change=self.change[counted],
             sums=self.sums[others],
             norm=np.repeat(self.norm[others, None], self.change.shape[1], axis=1),
@@ -335,8 +353,8 @@ class Likelihood:
 
 
 def _in_rows(
-    exchange: Exchange, counts: PoissonCounts | None, blocks: Iterable[Array]
-) -> tuple[Array, Array, PoissonCounts | None]:
+    exchange: Exchange, counts: AnyCounts | None, blocks: Iterable[Array]
+) -> tuple[Array, Array, AnyCounts | None]:
     """Events over all bins, square roots and counted events of a member in some rows."""
     if exchange.counts is not None:
         return *gaussian_rows(exchange.counts, exchange.signal, blocks), None
@@ -484,7 +502,7 @@ def with_expected_data(
     return replace(found, roots=roots, spread=spread, norm=norm, exchanges=tuple(exchanges), counted=counted)
 
 
-def expected_counts(counted: Sequence[PoissonCounts | None]) -> tuple[PoissonCounts | None, ...]:
+def expected_counts(counted: Sequence[AnyCounts | None]) -> tuple[AnyCounts | None, ...]:
     """Counted events of members with measured data replaced by the Standard Model's prediction."""
     return tuple(each.expected() if each is not None and each.is_measured else each for each in counted)
 
@@ -496,12 +514,12 @@ def _build_one(
     require_flavours(experiment, interaction)
     signal = standard_counts(experiment)
     terms = terms_of(interaction, experiment.channels, rows)
-    if isinstance(experiment.statistics, Poisson):
+    if isinstance(experiment.statistics, Poisson | Modelled):
         counted = counted_events(experiment)
         if is_contact(terms):
             change = contact_change(terms)
             return _member(experiment, counted.totals, no_roots(1, 1 + change.shape[1]), change, counted=counted)
-        made = exchange(experiment, terms, counted.rates[0, 0].ravel(), None)
+        made = exchange(of_recoils(experiment), terms, counted.rates[0, 0].ravel(), None)
         totals, roots, own = _in_rows(made, counted, made.in_rows(interaction, experiment.channels, rows))
         return _member(experiment, totals, roots, powers(len(totals)), made=made, counted=own)
     if is_contact(terms):
@@ -522,7 +540,7 @@ def _member(
     spread: float = 0.0,
     norm: float = 0.0,
     made: Exchange | None = None,
-    counted: PoissonCounts | None = None,
+    counted: AnyCounts | None = None,
 ) -> Likelihood:
     """The likelihood of one member; see the attributes of `Likelihood`."""
     return Likelihood(
@@ -542,7 +560,7 @@ def _member(
     )
 
 
-def counted_events(experiment: Experiment) -> PoissonCounts:
+def counted_events(experiment: Experiment) -> AnyCounts:
     """What an experiment with counted events compares, of interactions in which no row has integrals of its own.
 
     Raises
@@ -550,9 +568,11 @@ def counted_events(experiment: Experiment) -> PoissonCounts:
     ExperimentError
         Where backgrounds or data don't fit the bins.
     """
-    statistics, exposed = experiment.statistics, experiment.exposed
+    statistics, exposed, recoils = experiment.statistics, experiment.exposed, of_recoils(experiment)
+    rates = np.concatenate([standard_energies(recoils)[None], weak_energies(recoils)])[None]
+    if isinstance(statistics, Modelled):
+        return modelled_counts(experiment, rates)
     assert isinstance(statistics, Poisson)
-    rates = np.concatenate([standard_energies(experiment)[None], weak_energies(experiment)])[None]
     signal, data = standard_counts(experiment), statistics.data(exposed)
     backgrounds, nuisances = statistics.backgrounds_in(signal, exposed), statistics.nuisances(exposed)
     effects = [nuisance.change for nuisance in nuisances]

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fastscan.errors import warn
+from fastscan.errors import ModelError, warn
 from fastscan.experiments.experiment import Experiment
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.squares import SQUARES
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts
 from fastscan.likelihoods.poisson import NEGATIVE, Block, PoissonColumns
 from fastscan.likelihoods.settings import Settings
 from fastscan.likelihoods.signals import Compiled, Signal, bins_of, compiled, signal_of
@@ -92,8 +93,10 @@ class Profile:
     lost: float
 
     @classmethod
-    def of(cls, block: Block) -> "Profile":
+    def of(cls, block: Block) -> "Profile | ModelledProfile":
         """That of a block of one column and one row."""
+        if isinstance(block, ModelledBlock):
+            return ModelledProfile(block)
         sizes, _, *counted = block.counted
         settings, centres = (block.noise, block.variance, block.common), np.zeros((1, block.nuisances))
         constants = (*counted, block.norm, *settings, block.data[None], centres, block.origin)
@@ -131,6 +134,36 @@ class Profile:
             return found
 
         return compiled(chi2)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelledProfile:
+    """As `Profile`, of a block of members that compare with models."""
+
+    block: ModelledBlock
+
+    def of_terms(self, terms: int) -> "ModelledProfile":
+        """See `Profile.of_terms`; the signal itself says how many there are."""
+        return self
+
+    def filled(self, rates: Array, change: Array, sums: Array, x: float, width: int) -> Array:
+        """See `Profile.filled`."""
+        counts: list[ModelledCounts] = []
+        first = 0
+        for each in self.block.counts:
+            neutrinos, energies = each.rates.shape[2:]
+            terms = 1 + change.shape[2]
+            own = rates[first : first + terms * neutrinos * energies]
+            counts.append(replace(each, rates=own.reshape(1, terms, neutrinos, energies)))
+            first += own.size
+        block = replace(self.block, counts=tuple(counts), change=change, sums=sums)
+        nothing = np.zeros(1, np.intp)
+        found: Array = block.filled(nothing, np.full(1, x), nothing, width)[0][0]
+        return found
+
+    def compiled(self) -> Compiled:
+        """It is refused."""
+        raise ModelError("a fitted model of backgrounds has no compiled code to call: call the likelihood itself")
 
 
 def _by_address(function: Any, arguments: tuple[Any, ...]) -> Any:
@@ -221,14 +254,14 @@ def _scaled(c: Array, factor: float) -> Array:
 class FittedColumn:
     """A block of one column and one row; the attributes are arguments of `Profile.filled`."""
 
-    profile: Profile
+    profile: Profile | ModelledProfile
     rates: Array
     change: Array
     sums: Array
 
     @classmethod
     def of(cls, block: Block) -> "FittedColumn":
-        return cls(Profile.of(block), block.counted[1], block.change, block.sums)
+        return cls(Profile.of(block), block.rates, block.change, block.sums)
 
     def filled(self, x: float, width: int) -> Array:
         """The first numbers that the kernel computes at a strength, shape (width,)."""
@@ -407,8 +440,8 @@ class FittedBins:
         What `gaussian_sums` takes beside what is added, of the other members.
     """
 
-    value: Profile
-    line: Profile
+    value: Profile | ModelledProfile
+    line: Profile | ModelledProfile
     standard: Array
     places: IntArray
     compared: tuple[Any, ...]

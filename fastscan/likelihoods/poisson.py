@@ -7,6 +7,7 @@ among the bins of time and of a further factor; so a row costs its bins of energ
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,11 @@ class PoissonCounts:
     def in_row(self, row: int) -> "PoissonCounts":
         """The same in one row alone."""
         return self if len(self.rates) == 1 else replace(self, rates=self.rates[row : row + 1])
+
+    @property
+    def nuisances(self) -> int:
+        """How many it has of its own: of the signal's normalisation, of its shapes, and of the backgrounds."""
+        return len(self.arriving) + len(self.effects)
 
     @property
     def totals(self) -> Array:
@@ -173,8 +179,8 @@ class Block:
 
     Attributes
     ----------
-    counts : tuple of PoissonCounts
-        What the members with counted events compare.
+    counts : tuple
+        What the members with counted events compare: `PoissonCounts`, or what a subclass says.
     change : array, shape (members, rows, features, 3)
         Change of each of their features as a polynomial in the strength x.
     sums, norm : array, shape (Gaussian members, rows, 3, SQUARES) and (Gaussian members, rows)
@@ -185,7 +191,7 @@ class Block:
         Relative change of each signal at one standard deviation of each nuisance that they have in common.
     """
 
-    counts: tuple[PoissonCounts, ...]
+    counts: tuple[Any, ...]
     change: Array
     sums: Array
     norm: Array
@@ -231,6 +237,11 @@ class Block:
         )
         out[:, CHI2] += given.lost[given.chosen]
         return out, sum(negative)
+
+    @property
+    def rates(self) -> Array:
+        """The rates of all members, one after the other."""
+        return np.concatenate([np.empty(0), *(each.rates.ravel() for each in self.counts)])
 
     @functools.cached_property
     def data(self) -> Array:

@@ -7,7 +7,7 @@ don't depend on the interaction: a mediator's propagator is a factor at each nod
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.form_factors import FormFactor
 from fastscan.experiments.reconstruction import Reconstruction
+from fastscan.experiments.templates import Templates
 from fastscan.physics import cross_sections
 from fastscan.physics.constants import M_ELECTRON
 from fastscan.physics.kinematics import maximum_recoil, minimum_energy
@@ -137,6 +138,26 @@ class Blurred:
 
 
 @dataclass(frozen=True, eq=False)
+class Spread:
+    """Recoils that a detector counts as those around some energies: a sparse weight, (energies, nodes), and a response.
+
+    The response is how many of the recoils around each energy are counted in each bin, shape (bins, energies).
+    """
+
+    around: Any
+    response: Array
+
+    def sums(self, density: Array) -> Array:
+        """See `Sharp.sums`."""
+        found: Array = self.response @ (self.around @ density)
+        return found
+
+    def part(self, start: int, stop: int) -> "Spread":
+        """See `Sharp.part`."""
+        return Spread(self.around[:, start:stop], self.response)
+
+
+@dataclass(frozen=True, eq=False)
 class Recoils:
     """Some scatterers of one kind, at the nodes of the integral over their recoil energies.
 
@@ -148,7 +169,7 @@ class Recoils:
         What they are.
     energies : array, shape (nodes,)
         Recoil energies T in MeV.
-    counted : Sharp or Blurred
+    counted : Sharp, Blurred or Spread
         What the detector counts of them.
     likely : array of bool, shape (nodes,)
         Where the probability to count a recoil is above `UNLIKELY`.
@@ -159,7 +180,7 @@ class Recoils:
     number: float
     scatterer: Scatterer
     energies: Array
-    counted: Sharp | Blurred
+    counted: Sharp | Blurred | Spread
     likely: BoolArray
     softest: float
 
@@ -189,6 +210,8 @@ def recoils(experiment: Experiment, channel: Channel, knots: Array) -> list[Reco
     if isinstance(detector, Detector):
         edges = detector.bin_edges(experiment.largest_recoil_mev)
         return [_sharp(detector, edges, *each, knots) for each in scatterers(experiment, channel)]
+    if isinstance(detector, Templates):
+        return [_spread(detector, *each, knots) for each in scatterers(experiment, channel)]
     alike: dict[object, list[tuple[float, Scatterer]]] = {}  # the detector makes the same of all isotopes of an element
     for number, scatterer in scatterers(experiment, channel):
         kind = scatterer.isotope.symbol if isinstance(scatterer, Nucleus) else scatterer.shells
@@ -212,6 +235,25 @@ def _sharp(detector: Detector, edges: Sequence[float], number: float, scatterer:
     counted = Sharp(widths * probability, np.searchsorted(nodes, edges))
     softest = float(detector.probability(np.zeros(1))[0]) if edges[0] == 0 else 0.0
     return Recoils(number, scatterer, nodes, counted, probability > UNLIKELY, softest)
+
+
+def _spread(detector: Templates, number: float, scatterer: Scatterer, knots: Array) -> Recoils:
+    """Recoils where templates say what the detector makes of those of some energies."""
+    from scipy.sparse import csc_array  # imported here: other detectors need no sparse weights
+
+    ends = maximum_recoil(knots, scatterer.mass)
+    first, last = detector.energies[0], min(detector.energies[-1], ends[-1])
+    splits = np.unique([*detector.energies, *_bindings(scatterer), *ends])
+    pieces = panels(splits[(splits >= first) & (splits <= last)], STEEPEST_LOGARITHMIC)
+    nodes, widths = (each.ravel() for each in logarithmic(pieces[:-1], pieces[1:]))
+    below = np.searchsorted(detector.energies, nodes) - 1
+    low, high = np.array(detector.energies)[below], np.array(detector.energies)[below + 1]
+    share, each = (nodes - low) / (high - low), np.arange(nodes.size)
+    weights = np.concatenate([widths * (1 - share), widths * share])
+    places = np.concatenate([below, below + 1]), np.tile(each, 2)
+    around = csc_array((weights, places), shape=(len(detector.energies), nodes.size))
+    likely = np.interp(nodes, detector.energies, detector.response.nominal.sum(axis=-1)) > UNLIKELY
+    return Recoils(number, scatterer, nodes, Spread(around, detector.response.nominal.T), likely, 0.0)
 
 
 def _blurred(detector: Reconstruction, group: Sequence[tuple[float, Scatterer]], knots: Array) -> list[Recoils]:

@@ -6,22 +6,28 @@ with one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from fastscan.errors import InputError
 from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.modelled import Modelled
+from fastscan.experiments.morphing import Morphed
 from fastscan.experiments.observations import Gaussian
 from fastscan.experiments.poisson import SIGNAL, Nuisance, Poisson
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.modelled import of_recoils, response_of
 from fastscan.likelihoods.poisson import PoissonColumns
 from fastscan.likelihoods.predictions import signal_in_energy, standard_counts
 from fastscan.likelihoods.response import response
 from fastscan.limits.drawn import in_block, signal_errors
 from fastscan.limits.points import Rows
 from fastscan.typing import Array
+
+DIFFERENCE = 1e-5  # of a nuisance, from which the change of what is expected is computed
+FREE = 1e-12  # what a constraint of a nuisance without one amounts to, so that its error isn't infinite
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +79,16 @@ class Compared:
         return slice(self.first, self.first + len(self.signal) + len(self.varied))
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether its nuisances are found by a fit, and not in closed form."""
+        return self.variance is None
+
+    @property
+    def starts(self) -> Array:
+        """What each own nuisance that has no constraint is where it counts as 0; nan of the others."""
+        return np.full(self.own.stop - self.own.start, np.nan)
+
+    @property
     def relative_errors(self) -> dict[str, float]:
         """Relative error of the amount that each own nuisance of an amount multiplies, by its name."""
         statistics = self.experiment.statistics
@@ -98,6 +114,10 @@ class Compared:
     def error(self) -> Array:
         """Errors of the data in each bin: the roots of their variance, which is the events by Poisson's law."""
         return np.sqrt(self.data if self.variance is None else self.variance)
+
+    def changes_at(self, z: Array) -> Array:
+        """As `changes`, at nuisances z."""
+        return self.changes
 
     def scale(self, z: Array) -> float:
         """What the signal is multiplied by at nuisances z."""
@@ -138,6 +158,81 @@ class Compared:
         return np.divide(self.data, self.expected_at(z) ** 2, out=np.zeros_like(self.data), where=self.data > 0)
 
 
+@dataclass(frozen=True, eq=False)
+class ComparedModel(Compared):
+    """What an experiment compares with a model of parameters.
+
+    A nuisance is how far a parameter is from where it begins: in units of its error, or in its own without one.
+
+    Attributes
+    ----------
+    model : Modelled
+    recoils : array, shape (neutrinos, energies)
+        Events of each neutrino and energy.
+    response : Morphed
+        How those of an energy are distributed among the bins.
+    """
+
+    model: Modelled
+    recoils: Array
+    response: Morphed
+
+    @property
+    def own(self) -> slice:
+        """See `Compared.own`: of the signal's normalisation, and of the parameters."""
+        return slice(self.first, self.first + 1 + len(self.model.parameters))
+
+    @property
+    def is_fitted(self) -> bool:
+        """See `Compared.is_fitted`."""
+        return True
+
+    @property
+    def starts(self) -> Array:
+        """See `Compared.starts`."""
+        return np.array([np.nan, *(np.nan if each.error else each.start for each in self.model.parameters)])
+
+    @property
+    def relative_errors(self) -> dict[str, float]:
+        """See `Compared.relative_errors`."""
+        amounts = {name for each in self.model.backgrounds for name in each.amount}
+        known = [each for each in self.model.parameters if each.name in amounts and each.error and each.start]
+        return {SIGNAL: self.own_error, **{each.name: each.error / each.start for each in known}}
+
+    def values_at(self, z: Array) -> dict[str, float]:
+        """The parameters at nuisances z."""
+        pairs = zip(self.model.parameters, z[self.own][1:].tolist(), strict=True)
+        return {each.name: each.start + (each.error or 1.0) * own for each, own in pairs}
+
+    def with_values(self, z: Array, values: Array) -> None:
+        """Put the nuisances at which the parameters have some values, shape (parameters,)."""
+        start, error = (np.array([getattr(each, of) for each in self.model.parameters]) for of in ("start", "error"))
+        z[self.own.start + 1 : self.own.stop] = (values - start) / np.where(error > 0, error, 1.0)
+
+    def signal_at(self, z: Array) -> Array:
+        """See `Compared.signal_at`."""
+        found: Array = self.scale(z) * (self.recoils @ self.response.at(self.values_at(z)))
+        return found
+
+    def backgrounds_at(self, z: Array) -> dict[str, Array]:
+        """See `Compared.backgrounds_at`."""
+        return self.model.backgrounds_at(self.values_at(z))
+
+    def expected_at(self, z: Array) -> Array:
+        """See `Compared.expected_at`."""
+        events: Array = sum(self.backgrounds_at(z).values(), self.signal_at(z).sum(axis=0))
+        return events
+
+    def changes_at(self, z: Array) -> Array:
+        """See `Compared.changes_at`, from differences on both sides."""
+        found = np.zeros((z.size, self.data.size))
+        for number in (*range(self.common.size), *range(self.own.start, self.own.stop)):
+            step = np.zeros(z.size)
+            step[number] = DIFFERENCE * max(1.0, abs(z[number]))
+            found[number] = (self.expected_at(z + step) - self.expected_at(z - step)) / (2 * step[number])
+        return found
+
+
 def nuisance_names(experiment: Experiment) -> list[str]:
     """Names of an experiment's nuisances: of the signal's normalisation, of its shapes, and of the backgrounds.
 
@@ -148,6 +243,8 @@ def nuisance_names(experiment: Experiment) -> list[str]:
     ['signal', 'ss', 'brn', 'nin']
     """
     statistics = experiment.statistics
+    if isinstance(statistics, Modelled):
+        return [SIGNAL, *statistics.names]
     if not isinstance(statistics, Poisson):
         return [SIGNAL]
     return [SIGNAL, *experiment.signal_shapes, *(each.name for each in statistics.nuisances(experiment.exposed))]
@@ -175,23 +272,32 @@ def compared(rows: Rows, columns: Columns, x: float) -> list[Compared]:
         arriving = response(experiment).arriving
         signal = (arriving * events[:, :, None]).reshape(*arriving.shape[:2], -1)
         backgrounds, scaling, varied, data, variance = _observed(experiment, float(noise[number]))
-        found.append(
-            Compared(
-                name=name,
-                experiment=experiment,
-                first=places[number],
-                nuisances=places[-1],
-                own_error=float(own[number]),
-                common=common[number],
-                signal=signal,
-                backgrounds=backgrounds,
-                scaling=scaling,
-                varied=varied,
-                data=data,
-                variance=variance,
-            )
+        each = Compared(
+            name=name,
+            experiment=experiment,
+            first=places[number],
+            nuisances=places[-1],
+            own_error=float(own[number]),
+            common=common[number],
+            signal=signal,
+            backgrounds=backgrounds,
+            scaling=scaling,
+            varied=varied,
+            data=data,
+            variance=variance,
         )
+        found.append(_modelled(each, rows, x) if isinstance(experiment.statistics, Modelled) else each)
     return found
+
+
+def _modelled(compared: Compared, rows: Rows, x: float) -> ComparedModel:
+    """What is compared with a model."""
+    experiment = compared.experiment
+    assert isinstance(experiment.statistics, Modelled)
+    polynomials = signal_in_energy(of_recoils(experiment), rows.interaction, rows.values)[:, 0]
+    recoils = (polynomials * (x ** np.arange(3))[:, None]).sum(axis=1)
+    known = {field.name: getattr(compared, field.name) for field in fields(Compared)}
+    return ComparedModel(**known, model=experiment.statistics, recoils=recoils, response=response_of(experiment))
 
 
 def _observed(
@@ -210,6 +316,10 @@ def _observed(
             standard + total if data is None else data,
             None,
         )
+    if isinstance(statistics, Modelled):
+        data, nothing = statistics.data(exposed), np.zeros(exposed.bins)
+        variance = np.array(statistics.errors) ** 2 * noise if statistics.errors else None
+        return backgrounds, nothing, (), standard + total if data is None else data, variance
     assert isinstance(statistics, Gaussian)
     counts = statistics.counts(standard, exposed)
     data = counts.data + (total - counts.background)  # what is subtracted put back
@@ -243,10 +353,13 @@ def best_nuisances(members: Sequence[Compared], likelihood: Likelihood, columns:
     if isinstance(columns, PoissonColumns):
         for block, pulls in zip(likelihood.blocks, columns.pulls(np.zeros(1, np.intp), np.array([x])), strict=True):
             z[in_block(likelihood, block)] = pulls[0]
+    for member in members:
+        if isinstance(member, ComparedModel):
+            member.with_values(z, z[member.own][1:])
     if np.isnan(z).any():
         raise InputError("nothing is expected in a bin that has data: chi2 is infinite there")
     for member in members:
-        if member.variance is not None:  # the signal's own normalisation in closed form
+        if not member.is_fitted and member.variance is not None:  # the signal's own normalisation in closed form
             change, weights = member.changes[member.first], member.weights(z)
             left = (weights * change * (member.data - member.expected_at(z))).sum()
             z[member.first] = left / (1 + (weights * change**2).sum())
@@ -254,8 +367,15 @@ def best_nuisances(members: Sequence[Compared], likelihood: Likelihood, columns:
 
 
 def errors(members: Sequence[Compared], z: Array) -> Array:
-    """Errors of the best nuisances z in standard deviations of their constraints: 1 where the data say nothing."""
-    rows = [(each.changes * np.sqrt(each.weights(z))).T for each in members]
-    root = np.linalg.qr(np.vstack([np.eye(z.size), *rows]), mode="r")
+    """Errors of the best nuisances z in standard deviations of their constraints: 1 where the data say nothing.
+
+    Those of a nuisance without a constraint are in its own unit.
+    """
+    rows = [(each.changes_at(z) * np.sqrt(each.weights(z))).T for each in members]
+    constraints = np.eye(z.size)
+    for each in members:
+        free = each.own.start + np.flatnonzero(np.isfinite(each.starts))
+        constraints[free, free] = FREE
+    root = np.linalg.qr(np.vstack([constraints, *rows]), mode="r")
     found: Array = np.linalg.norm(np.linalg.inv(root), axis=1)  # of the Hessian R^T R, which is never formed
     return found

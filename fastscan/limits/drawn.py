@@ -17,12 +17,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fastscan.errors import InputError
+from fastscan.errors import InputError, quoted
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.squares import derivatives, of_vectors, vectors
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.modelled import ModelledCounts
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts, PseudoData
 from fastscan.typing import Array, Channel, IntArray
 
@@ -69,16 +70,29 @@ class DrawnBlock(Block):
         )
 
 
+def drawable(likelihood: Likelihood) -> list[PoissonCounts | None]:
+    """What each member with counted events compares, None of another.
+
+    Raises
+    ------
+    InputError
+        Where a member has a model of fitted parameters, which toys have no place for.
+    """
+    found: list[PoissonCounts | None] = []
+    for name, counts in zip(likelihood.members, likelihood.counted or [None] * len(likelihood.members), strict=True):
+        if isinstance(counts, ModelledCounts):
+            raise InputError(f"there are no toys of experiment {quoted(name)}: it has a model of fitted parameters")
+        found.append(counts)
+    return found
+
+
 def first_nuisances(likelihood: Likelihood) -> list[int]:
     """The number of the first nuisance of each member among all, and that of all: those that members share come first.
 
     A member has one of its signal's normalisation, and, where it counts events, those of shapes and of backgrounds.
     """
     own = [
-        len(likelihood.counted[number].arriving) + len(likelihood.counted[number].effects)  # type: ignore[union-attr]
-        if likelihood.counts_are_kept(number)
-        else 1
-        for number in range(len(likelihood.members))
+        1 if counts is None else counts.nuisances for counts in likelihood.counted or [None] * len(likelihood.members)
     ]
     found: list[int] = np.cumsum([len(likelihood.shared), *own]).tolist()
     return found
@@ -132,6 +146,9 @@ class Truth:
     nuisances: Array
     frame: Sequence[Array] | None = None
 
+    def __post_init__(self) -> None:
+        drawable(self.likelihood)
+
     @classmethod
     def unmoved(
         cls, likelihood: Likelihood, columns: Columns, x: float, frame: Sequence[Array] | None = None
@@ -156,7 +173,7 @@ class Truth:
 
     def counted(self, member: int) -> PoissonCounts | None:
         """What a member with counted events compares; None of another."""
-        return self.likelihood.counted[member] if self.likelihood.counted else None
+        return drawable(self.likelihood)[member]
 
     def _best_nuisances(self) -> Array:
         """The nuisances at which chi2 of the data is smallest; those of normalisations alone have a closed form."""

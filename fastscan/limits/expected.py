@@ -79,7 +79,8 @@ def expected(
         In the unit of the strength's axis.  The last axis has the lower edges of the bands of 2 and 1 standard
         deviations, the median, and the upper edges of 1 and 2, ascending; before it, limits on both sides have an axis
         of two, (low, high).  All are nan, or -inf or inf on an open side, where the median is.  Edges without a limit
-        are the weakest that there can be: inf, -inf, or 0 of a mass.
+        are the weakest that there can be: inf, -inf, or 0 of a mass.  Of experiments with a model of fitted
+        parameters there is the median alone, and edges are nan.
 
     Raises
     ------
@@ -123,6 +124,9 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
     gaussian = columns.others if isinstance(columns, PoissonColumns) else columns
     assert isinstance(gaussian, GaussianColumns)
     _, setting = np.unique(np.concatenate([gaussian.noise, gaussian.variance]), axis=1, return_inverse=True)
+    if rows.likelihood.modelled:
+        found[:, :, [0, 1, 3, 4]] = np.nan
+        return found.reshape(*median.shape, -1), shape
     for side in range(by_side.shape[1]):
         is_low = strength.bound == "lower" or (strength.signed and side == 0)
         limited = np.isfinite(by_side[:, side])

@@ -19,7 +19,7 @@ from fastscan.likelihoods.predictions import signal_in_energy
 from fastscan.likelihoods.response import response
 from fastscan.limits.compared import Compared
 from fastscan.limits.crossings import infimum
-from fastscan.limits.drawn import MOST_EXPECTED, Drawn, columns_of_toys
+from fastscan.limits.drawn import MOST_EXPECTED, Drawn, columns_of_toys, drawable
 from fastscan.limits.points import Rows
 from fastscan.typing import Array
 
@@ -102,7 +102,7 @@ def _columns(rows: Rows, columns: Columns, members: Sequence[Compared], toys: Dr
             scale[place] += member.own_error * toys.centres[:, member.first]
             sums[place], norm[place] = _sums(rows, member, toys.data[place], scale[place])
     data, lost = [], []
-    for counts, drawn in zip(rows.likelihood.counted or (None,) * len(members), toys.data, strict=True):
+    for counts, drawn in zip(drawable(rows.likelihood), toys.data, strict=True):
         data.append(drawn if counts is None else counts.merged(drawn))
         lost.append(np.zeros(number) if counts is None else counts.lost(drawn))
     compared = Drawn(data, toys.centres)

@@ -382,6 +382,8 @@ def _at(axis: Axis, value: float | None) -> str:
 def _nuisance(each: Record, with_experiment: bool) -> tuple[str, ...]:
     """A nuisance, and what it does to the amount that it multiplies."""
     name = " ".join([*each["experiments"], each["name"]]) if with_experiment else each["name"]
+    if each["is_free"]:
+        return shown(name), "", "", f"{each['value']:.5g} +- {each['error']:.2g}"
     relative = each["relative_error"]
     amount = (
         "" if relative is None else f"{100 * relative * each['value']:+.2f} +- {100 * relative * each['error']:.2f} %"
@@ -413,7 +415,8 @@ def _print_events(found: Record) -> None:
     """The events in the bins of energy, and in those of each other quantity that has several."""
     bins = found["bins"]
     first = bins[0]
-    sides = [(f"bin/{first['energy_unit']}", "energy_low", "energy_high")]
+    unit = first["energy_unit"]
+    sides = [("bin" if unit == "bin" else f"bin/{unit}", "energy_low", "energy_high")]
     further = [(first["factor"], "factor_low", "factor_high"), ("bin/us", "time_low_us", "time_high_us")]
     sides += [side for side in further if len({each[side[1]] for each in bins}) > 1]
     if len(sides) > 1:

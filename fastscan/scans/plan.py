@@ -3,6 +3,7 @@
 The identity holds all inputs that the numbers follow from, as the user gave them.  Nothing is scanned or written here.
 """
 
+import hashlib
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from fastscan.inputs import data_files
 from fastscan.interactions.interaction import Interaction
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.limits.drawn import drawable
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.scans import grid
 from fastscan.scans.grid import Combination, Grid, layout_of
@@ -67,6 +69,8 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
     rows = {axis.name: each.ravel() for axis, each in zip(model.rows, mesh, strict=True)}
     joint = likelihood.build(measured.experiments, model, rows, measured.sigma_sys)
     found = joint.independent() if measured.independent else joint
+    if source.toys:
+        drawable(found)
     points = {
         axis.name: given[axis.name].array() if axis.name in given else _left_out(axis, found, combined)
         for axis in (*model.parameters, *SETTINGS)
@@ -108,7 +112,9 @@ def _left_out(axis: Axis, found: Likelihood, combined: bool) -> Array:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON gives it back: without its prose, with lists for tuples and a word for infinity."""
+    """A value as JSON gives it back: without its prose, with lists for tuples and words for infinity and for arrays."""
+    if isinstance(value, np.ndarray):
+        return f"sha256 {hashlib.sha256(value.tobytes()).hexdigest()} of {list(value.shape)}"
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items() if key not in PROSE}
     if isinstance(value, tuple | list):

@@ -94,6 +94,12 @@ COUNTED = {
     "observed": Stored(("quantity", "bin"), "1", "events: the background and the data, then which bins are merged"),
 }
 
+# And in another where members compare with models of parameters, see `fastscan.likelihoods.modelled.packed`.
+MODELLED = {
+    "shapes": Stored(("array", "dimension"), "1", "shapes of the arrays of each member's model, 0 without one"),
+    "numbers": Stored(("number",), "1", "the arrays of all models"),
+}
+
 
 def stored_axis(axis: Axis) -> Stored:
     """An axis as a store has it: one array, named as its dimension."""
@@ -114,7 +120,8 @@ def files_with(axes: Iterable[Axis]) -> re.Pattern[str]:
         rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK})"
         rf"|exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK})"
         rf"|expected_exchanges/(zarr\.json|({'|'.join(EXPECTED_EXCHANGES)})/{_CHUNK})"
-        rf"|counted/(zarr\.json|({'|'.join(COUNTED)})/{_CHUNK}))"
+        rf"|counted/(zarr\.json|({'|'.join(COUNTED)})/{_CHUNK})"
+        rf"|modelled/(zarr\.json|({'|'.join(MODELLED)})/{_CHUNK}))"
     )
 
 

@@ -12,6 +12,7 @@ has no events, holds, with the axes of the model in place of rows and strength,
                                                   energy integrals of its own
     expected_exchanges/                           what differs there with the Standard Model's prediction for the data
     counted/                                      what is compared bin by bin; only where members have counted events
+    modelled/                                     what is compared with models; only where members have such
     chi2/done.<task>.json                         one record a task, written after its chunks
 
 A group's own zarr.json is written first and owns the name; it has a checksum of each small file of the group, which
@@ -43,8 +44,10 @@ from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, StoreError, shown, unknown
 from fastscan.inputs.files import DAMAGE, MALFORMED, readable
 from fastscan.interactions import catalogue
-from fastscan.likelihoods import exchanges, poisson
-from fastscan.likelihoods.likelihood import Likelihood, expected_counts
+from fastscan.likelihoods import exchanges, modelled, poisson
+from fastscan.likelihoods.likelihood import AnyCounts, Likelihood, expected_counts
+from fastscan.likelihoods.modelled import ModelledCounts
+from fastscan.likelihoods.poisson import PoissonCounts
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
 from fastscan.stores.layout import (
@@ -57,6 +60,7 @@ from fastscan.stores.layout import (
     FILES,
     JSON_TEXTS,
     LEFTOVER,
+    MODELLED,
     PARTS_KEY,
     TOY,
     Layout,
@@ -197,8 +201,14 @@ def _make(root: zarr.Group, cube: Cube) -> None:
         _put_arrays(group, "exchanges", exchanges.packed(cube.likelihood.exchanges), EXCHANGES)
         if cube.is_measured:
             _put_arrays(group, "expected_exchanges", exchanges.packed(cube.expected.exchanges), EXPECTED_EXCHANGES)
-    if cube.likelihood.counted:
-        _put_arrays(group, "counted", poisson.packed(cube.likelihood.counted), COUNTED)
+    kinds: tuple[tuple[str, type, Any, Mapping[str, Stored]], ...] = (
+        ("counted", PoissonCounts, poisson.packed, COUNTED),
+        ("modelled", ModelledCounts, modelled.packed, MODELLED),
+    )
+    for name, kind, packed, stored in kinds:
+        counted = [each if isinstance(each, kind) else None for each in cube.likelihood.counted]
+        if any(each is not None for each in counted):
+            _put_arrays(group, name, packed(counted), stored)
     attributes = {
         "Conventions": "CF-1.11",
         "title": cube.title,
@@ -310,8 +320,15 @@ def read(root: zarr.Group, name: str) -> Cube:
         arrays = _carried(aside, "likelihood", CARRIED) | _common_of(identity)
         likelihood = Likelihood(tuple(identity["members"]), **arrays)
         _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
+        counted: list[tuple[AnyCounts | None, ...]] = []
         if "counted/zarr.json" in attributes["checksums"]:
-            likelihood = replace(likelihood, counted=poisson.unpacked(_carried(aside, "counted", COUNTED)))
+            counted.append(poisson.unpacked(_carried(aside, "counted", COUNTED)))
+        if "modelled/zarr.json" in attributes["checksums"]:
+            counted.append(modelled.unpacked(_carried(aside, "modelled", MODELLED)))
+        if counted:
+            each_member = zip(*counted, strict=True)
+            both = (next((each for each in own if each is not None), None) for own in each_member)
+            likelihood = replace(likelihood, counted=tuple(both))
         carried = {}
         if "exchanges/zarr.json" in attributes["checksums"]:
             carried = _carried(aside, "exchanges", EXCHANGES)

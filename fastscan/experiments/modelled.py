@@ -1,0 +1,382 @@
+"""Events in bins that are compared with a model of few parameters: amounts, shapes, and what templates follow.
+
+Each parameter has bounds, a value to begin with, and perhaps an error, which is that of a Gaussian constraint.  A
+background is an amount, the product of parameters and a factor, times a shape; all of them are fitted at each point.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar, Protocol, Self
+
+import numpy as np
+
+from fastscan.errors import ExperimentError, FastscanError, InputError, quoted, unknown
+from fastscan.experiments.backgrounds import Exposed
+from fastscan.experiments.bins import ENERGY, Bins
+from fastscan.experiments.morphing import Morphed
+from fastscan.experiments.observations import NO_BACKGROUND, read_sigma_sys, told_data
+from fastscan.experiments.templates import told_morph
+from fastscan.inputs import bounds
+from fastscan.inputs.columns import Columns
+from fastscan.inputs.toml import Table, check_name
+from fastscan.typing import Array
+
+MOST_FACTORS = 3  # parameters in an amount
+Values = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the model: where it begins, between which bounds it can be, and its error, 0 for a free one."""
+
+    name: str
+    start: float
+    low: float
+    high: float
+    error: float
+
+    @classmethod
+    def read(cls, table: Table, name: str) -> Self:
+        """The parameter that a table describes."""
+        start = table.number("start") if "start" in table else 1.0
+        low = table.number("low") if "low" in table else 0.0
+        high = table.number("high") if "high" in table else math.inf
+        error = table.number("error", *bounds.SHARED_ERROR) if "error" in table else 0.0
+        table.done()
+        if not low <= start <= high:
+            raise table.error("start" if "start" in table else "low", f"{start:g} isn't between {low:g} and {high:g}")
+        return cls(name, start, low, high, error)
+
+    def told(self) -> str:
+        """In words."""
+        error = f" +- {self.error:.6g}" if self.error else ""
+        high = "" if math.isinf(self.high) else f" to {self.high:.6g}"
+        return f"{self.name} {self.start:.6g}{error} from {self.low:.6g}{high}"
+
+
+class Shape(Protocol):
+    """How a background is distributed among the bins."""
+
+    @property
+    def parameters(self) -> tuple[str | float, ...]:
+        """What the shape depends on: names of parameters, or numbers in their place."""
+
+    def events(self, values: Values, energies: Array) -> Array:
+        """Events in each bin at values of the parameters, where the amount is 1; energies are the bins' centres."""
+
+    def told(self) -> str:
+        """In words."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same in all bins."""
+
+    parameters: ClassVar[tuple[str | float, ...]] = ()
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """There is nothing to read."""
+        return cls()
+
+    def events(self, values: Values, energies: Array) -> Array:
+        """See `Shape.events`."""
+        return np.ones_like(energies)
+
+    def told(self) -> str:
+        """See `Shape.told`."""
+        return "constant"
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """exp(-rate (E - origin)), in the unit of the bins."""
+
+    rate: str | float
+    origin: float
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The shape that a table describes."""
+        return cls(_name_or_number(table, "rate"), table.number("origin"))
+
+    @property
+    def parameters(self) -> tuple[str | float, ...]:
+        """See `Shape.parameters`."""
+        return (self.rate,)
+
+    def events(self, values: Values, energies: Array) -> Array:
+        """See `Shape.events`."""
+        return np.exp(-_value(self.rate, values) * (energies - self.origin))
+
+    def told(self) -> str:
+        """See `Shape.told`."""
+        return f"exp(-{_told(self.rate)} (E - {self.origin:.6g}))"
+
+
+@dataclass(frozen=True)
+class Peak:
+    """exp(-(E - centre)^2 / 2 width^2), in the unit of the bins."""
+
+    centre: str | float
+    width: str | float
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The shape that a table describes."""
+        width = _name_or_number(table, "width")
+        if isinstance(width, float) and width <= 0:
+            raise table.error("width", "must be above 0")
+        return cls(_name_or_number(table, "centre"), width)
+
+    @property
+    def parameters(self) -> tuple[str | float, ...]:
+        """See `Shape.parameters`."""
+        return self.centre, self.width
+
+    def events(self, values: Values, energies: Array) -> Array:
+        """See `Shape.events`."""
+        return np.exp(-(((energies - _value(self.centre, values)) / _value(self.width, values)) ** 2) / 2)
+
+    def told(self) -> str:
+        """See `Shape.told`."""
+        return f"Gaussian around {_told(self.centre)}, width {_told(self.width)}"
+
+
+@dataclass(frozen=True)
+class Template:
+    """Events in each bin."""
+
+    each: tuple[float, ...]
+    parameters: ClassVar[tuple[str | float, ...]] = ()
+
+    def events(self, values: Values, energies: Array) -> Array:
+        """See `Shape.events`."""
+        return np.array(self.each)
+
+    def told(self) -> str:
+        """See `Shape.told`."""
+        return f"{math.fsum(self.each):.6g} events"
+
+
+@dataclass(frozen=True, eq=False)
+class MorphedTemplate:
+    """Events in each bin that follow parameters."""
+
+    templates: Morphed
+
+    @property
+    def parameters(self) -> tuple[str | float, ...]:
+        """See `Shape.parameters`."""
+        return self.templates.parameters
+
+    def events(self, values: Values, energies: Array) -> Array:
+        """See `Shape.events`."""
+        return self.templates.at(values)
+
+    def told(self) -> str:
+        """See `Shape.told`."""
+        return f"{self.templates.nominal.sum():.6g} events{told_morph(self.templates)}"
+
+
+FORMULAS: dict[str, type[Constant | Exponential | Peak]] = {
+    "constant": Constant,
+    "exponential": Exponential,
+    "gaussian": Peak,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """A background: its amount is the product of a factor and of parameters, by name."""
+
+    name: str
+    factor: float
+    amount: tuple[str, ...]
+    shape: Shape
+
+    @classmethod
+    def read(cls, table: Table, bins: Bins, common: Columns | None) -> Self:
+        """The background that a table describes: by the ``shape`` of a formula, a ``column`` or an ``array``."""
+        name = table.text("name")
+        amount = (table.text("amount"),) if table.is_text("amount") else table.texts("amount")
+        if len(amount) > MOST_FACTORS:
+            raise table.error("amount", f"must be a product of at most {MOST_FACTORS} parameters, not {len(amount)}")
+        factor = table.number("factor", *bounds.GIVEN_EVENTS) if "factor" in table else 1.0
+        shape = _read_shape(table, bins, common)
+        table.done()
+        return cls(name, factor, amount, shape)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of all parameters that it depends on."""
+        return (*self.amount, *(each for each in self.shape.parameters if isinstance(each, str)))
+
+    def events(self, values: Values, energies: Array) -> Array:
+        """Events in each bin at values of the parameters, shape (bins,)."""
+        amount = self.factor * math.prod(values[name] for name in self.amount)
+        return amount * self.shape.events(values, energies)
+
+    def told(self) -> str:
+        """In words."""
+        factor = "" if self.factor == 1 else f"{self.factor:.6g} "
+        return f"{self.name} {factor}{' '.join(self.amount)} x ({self.shape.told()})"
+
+
+@dataclass(frozen=True, eq=False)
+class Modelled:
+    """Events in each bin over backgrounds that a model describes.
+
+    Attributes
+    ----------
+    observed : tuple of float or None
+        Events in each bin; None for what the Standard Model predicts, with all parameters where they begin.
+    errors : tuple of float
+        Errors of them; none where the events follow Poisson's law.
+    parameters : tuple of Parameter
+    backgrounds : tuple of Component
+    energies : tuple of float
+        Centres of the bins, in the unit that the file has them in.
+    sigma_sys : float
+        Relative error of the signal's normalisation.
+    """
+
+    observed: tuple[float, ...] | None
+    errors: tuple[float, ...]
+    parameters: tuple[Parameter, ...]
+    backgrounds: tuple[Component, ...]
+    energies: tuple[float, ...]
+    sigma_sys: float
+
+    @classmethod
+    def read(cls, table: Table, bins: Bins) -> Self:
+        """See `Observation.read`; columns are those of the table's ``file``."""
+        common = bins.data(table) if "file" in table else None
+        if common is None:
+            raise table.error("file", "missing; it must be the name of a file with the events of each bin")
+        errors = table.column("error", common, *bounds.DATA_ERROR) if "error" in table else ()
+        observed = table.column("observed", common, *(bounds.DATA if errors else bounds.GIVEN_EVENTS))
+        inner = table.table("parameters")
+        parameters = tuple(Parameter.read(inner.table(name), name) for name in inner.names())
+        for each in parameters:
+            inner.checked(each.name, partial(check_name, each.name))
+        components = table.tables("background")
+        found = tuple(Component.read(each, bins, common) for each in components)
+        for component, written in zip(found, components, strict=True):
+            for name in component.parameters:
+                if name not in [each.name for each in parameters]:
+                    raise written.error("amount" if name in component.amount else "shape", _unknown(name, parameters))
+        edges = dict(bins.edges).get(ENERGY, (0.0, 1.0))
+        energies = tuple((low + high) / 2 for low, high in itertools.pairwise(edges))
+        return cls(observed, errors, parameters, found, energies, read_sigma_sys(table))
+
+    def check(self, exposed: Exposed) -> None:
+        """See `Observation.check`."""
+        if exposed.bins != len(self.energies):
+            raise ExperimentError("a model has bins of energy alone")
+        if not self.errors:
+            for number, each in enumerate(self.observed or (), 1):
+                if not each.is_integer():
+                    raise ExperimentError(f"observed: bin {number} has {each:g}: give whole events, or their error")
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the observed counts are measured ones."""
+        return self.observed is not None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parameters."""
+        return [each.name for each in self.parameters]
+
+    @property
+    def starts(self) -> dict[str, float]:
+        """Where each parameter begins."""
+        return {each.name: each.start for each in self.parameters}
+
+    def data(self, exposed: Exposed) -> Array | None:
+        """See `Observation.data`."""
+        return None if self.observed is None else np.array(self.observed)
+
+    def counting_errors(self, signal: Array, exposed: Exposed) -> Array | None:
+        """See `Observation.counting_errors`."""
+        if self.observed is None:
+            return None
+        return np.array(self.errors) if self.errors else np.sqrt(self.observed)
+
+    def told(self) -> tuple[str, str]:
+        """See `Observation.told`."""
+        total = None if self.observed is None else math.fsum(self.observed)
+        law = "with errors" if self.errors else "by Poisson's law"
+        components = "; ".join(each.told() for each in self.backgrounds) or NO_BACKGROUND
+        return f"{told_data(total, 'events')}, {law}", f"{components}; {'; '.join(p.told() for p in self.parameters)}"
+
+    def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
+        """See `Observation.backgrounds_in`: where the parameters begin."""
+        return self.backgrounds_at(self.starts)
+
+    def backgrounds_at(self, values: Values) -> dict[str, Array]:
+        """Events of each background in each bin at values of the parameters."""
+        return {each.name: each.events(values, np.array(self.energies)) for each in self.backgrounds}
+
+    def morphed(self) -> list[Morphed]:
+        """The templates of backgrounds that follow parameters."""
+        return [each.shape.templates for each in self.backgrounds if isinstance(each.shape, MorphedTemplate)]
+
+    def expected(self) -> Self:
+        """The same measurement with the predicted signal and backgrounds for the observed counts."""
+        return replace(self, observed=None)
+
+
+def check_morphs(statistics: Modelled, found: list[Morphed]) -> None:
+    """Refuse templates that follow other parameters than each other, or unknown ones, or beyond their anchors.
+
+    Raises
+    ------
+    InputError
+    """
+    if len({(each.parameters, each.anchors) for each in found if each.parameters}) > 1:
+        raise InputError("all templates that follow parameters must follow the same, at the same anchors")
+    by_name = {each.name: each for each in statistics.parameters}
+    for name, anchors in {pair for each in found for pair in zip(each.parameters, each.anchors, strict=True)}:
+        if name not in by_name:
+            raise _unknown(name, statistics.parameters)
+        parameter = by_name[name]
+        if parameter.start != 0:
+            raise InputError(f"parameter {quoted(name)} must have start = 0, where templates are nominal")
+        if parameter.low < anchors[0] or parameter.high > anchors[-1]:
+            told = f"must be between low = {anchors[0]:g} and high = {anchors[-1]:g}, where there are templates"
+            raise InputError(f"parameter {quoted(name)} {told}")
+
+
+def _unknown(name: str, parameters: tuple[Parameter, ...]) -> FastscanError:
+    return unknown("parameter", name, [each.name for each in parameters])
+
+
+def _read_shape(table: Table, bins: Bins, common: Columns | None) -> Shape:
+    """The shape of a background: a formula, a column of the common file, or an array of a file of its own."""
+    if "array" in table:
+        for key in ("column", "shape"):
+            table.refuse(key, "there is an array")
+        return MorphedTemplate(Morphed.read(table, table.arrays("file"), bins.number))
+    if "column" in table:
+        table.refuse("shape", "there is a column")
+        return Template(table.column("column", bins.data(table, common), *bounds.GIVEN_EVENTS))
+    return FORMULAS[table.choice("shape", FORMULAS)].read(table)
+
+
+def _name_or_number(table: Table, key: str) -> str | float:
+    """The name of a parameter, or a number in its place."""
+    table.take(key, (str, int, float), "the name of a parameter, or a number")
+    return table.number(key) if table.is_number(key) else table.text(key)
+
+
+def _value(of: str | float, values: Values) -> float:
+    return values[of] if isinstance(of, str) else of
+
+
+def _told(of: str | float) -> str:
+    return of if isinstance(of, str) else f"{of:.6g}"
