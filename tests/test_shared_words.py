@@ -101,9 +101,9 @@ def test_a_background_has_another_name(write: Write) -> None:
 def test_which_experiments_of_the_package_share_what() -> None:
     loaded = {name: experiments.load(name).shared for name in experiments.names()}
     sharing = {name for name, shared in loaded.items() if shared}
-    assert {loaded[name] for name in sharing} == {((FLUX, 0.1),), ((FLUX, 0.0999),)}
+    assert {loaded[name] for name in sharing} == {((FLUX, 0.1),), ((FLUX, 0.0999),), (("flux-8b", 0.0381),)}
     variants = {name for name in loaded if name.startswith((f"{CSI}-", f"{LAR}-"))}
-    assert sharing == {CSI, LAR, "coherent-csi-2017", "coherent-ge-mini", *variants}
+    assert sharing == {CSI, LAR, "coherent-csi-2017", "coherent-ge-mini", "xenonnt-b8", *variants}
 
 
 def test_a_variant_shares_what_its_base_does(write: Write) -> None:
