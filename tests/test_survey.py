@@ -227,6 +227,13 @@ def test_the_page_names_level_and_method_and_has_every_picture(
         assert each.label in page
 
 
+def test_what_is_a_few_numbers_has_sliders(written: tuple[Path, list[Entry], list[str], list[str]]) -> None:
+    page = (written[0] / "report.html").read_text()
+    found = re.findall(r'id="sliders-([^"]+)"', page)
+    assert found == [f"{question}-{name}" for question in ("nsi", "heavy") for name in (*SETS, recipe.COMBINED)]
+    assert page.count("data-likelihood=") == len(found)
+
+
 def test_the_texts(written: tuple[Path, list[Entry], list[str], list[str]]) -> None:
     out, entries, *_ = written
     told = json.loads((out / "survey.json").read_text())

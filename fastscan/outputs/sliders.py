@@ -16,6 +16,7 @@ from fastscan.experiments.catalogue import label_of
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.limits.confidence import CL, DOF
 from fastscan.limits.doubts import end_of_form
+from fastscan.outputs.page import Section
 from fastscan.stores.cube import Cube
 
 MEASURED, PREDICTED = "measured", "SM prediction"  # the data that are compared with
@@ -115,6 +116,31 @@ def _rows(likelihood: Likelihood) -> list[dict[str, Any]]:
             strict=True,
         )
     ]
+
+
+def panel(cubes: Sequence[Cube], name: str) -> Section:
+    """A part of a page with the sliders of one experiment, or of one combination, and its numbers as text.
+
+    Parameters
+    ----------
+    cubes
+        As in `numbers`.
+    name : str
+        The id of the part.
+    """
+    found = numbers(cubes)
+    labels = [member["label"] for member in found["members"]]
+    fixed = [each for each in found["members"] if not each["follows"]]
+    if len(labels) > 1:
+        found["label"] = " + ".join(labels)
+    kept = "; ".join(f"{each['label']} keeps its {each['sigma_sys']:g}" for each in fixed)
+    return Section(
+        id=name,
+        title=found["label"],
+        text=[f"The slider of sigma_sys is that of the others; {kept}."] if fixed else [],
+        likelihoods=[found],
+        more={"The likelihood in numbers": told(found)},
+    )
 
 
 def told(found: Mapping[str, Any]) -> str:

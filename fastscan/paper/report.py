@@ -229,24 +229,8 @@ def _settings(cubes: Sequence[Cube]) -> Section:
     by_experiment: dict[str, list[Cube]] = {}
     for cube in cubes:
         by_experiment.setdefault(cube.experiment, []).append(cube)
-    parts = [_sliders(each) for each in by_experiment.values()]
+    parts = [sliders.panel(each, f"sliders-{each[0].experiment}") for each in by_experiment.values()]
     return Section("sliders", "Limits at other settings", text=[ON_SLIDERS], parts=parts)
-
-
-def _sliders(cubes: Sequence[Cube]) -> Section:
-    found = sliders.numbers(cubes)
-    labels = [member["label"] for member in found["members"]]
-    fixed = [each for each in found["members"] if not each["follows"]]
-    if len(labels) > 1:
-        found["label"] = " + ".join(labels)
-    kept = "; ".join(f"{each['label']} keeps its {each['sigma_sys']:g}" for each in fixed)
-    return Section(
-        id=f"sliders-{cubes[0].experiment}",
-        title=found["label"],
-        text=[f"The slider of sigma_sys is that of the others; {kept}."] if fixed else [],
-        likelihoods=[found],
-        more={"The likelihood in numbers": sliders.told(found)},
-    )
 
 
 def _references(experiments: dict[str, Experiment]) -> dict[str, list[str]]:

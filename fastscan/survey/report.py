@@ -1,13 +1,14 @@
 """The survey's page: each question with its picture, its limits and what was run; `fastscan.outputs.page` draws it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 
 from fastscan.experiments.catalogue import load
-from fastscan.outputs import csv_files
+from fastscan.outputs import csv_files, sliders
 from fastscan.outputs.page import Column, Download, Page, Picture, Run, Section, Table, download, html
+from fastscan.stores.cube import Cube
 from fastscan.survey import tables
 from fastscan.survey.looks import SurveyFigure
 from fastscan.survey.published import HOW, METHOD, Entry
@@ -36,6 +37,11 @@ it there."""
 ON_COMBINED = """\
 Data sets that count the same events are never combined. Those that are share by name the errors that they have in
 common, such as that of the flux of one source."""
+ON_SLIDERS = """\
+The likelihood of a data set that is compared as Gaussian numbers is a few numbers itself, which are inside this page.
+From them it computes limits at other sigma_sys, CL, degrees of freedom and luminosities, as fastscan does, with every
+island that is allowed. Each begins at its own sigma_sys."""
+WITH_SLIDERS = ("nsi", "heavy")  # questions without a mass, of which the page has all numbers
 CITE = f"""\
 fastscan {version("fastscan")}, and the papers of the data sets, of the models and of the published limits that you use:
 they stand in the tables and in the list of references."""
@@ -56,13 +62,13 @@ class Shown:
 
 def page(
     asked: Sequence[Question],
+    cubes: Mapping[str, Sequence[Cube]],
     records: Mapping[str, Sequence[Record]],
     figures: Mapping[str, Shown],
     entries: Sequence[Entry],
     *,
     command: str,
     made: datetime,
-    digests: Mapping[str, str],
     toys: tuple[int, int] | None = None,
 ) -> str:
     """The page as HTML, to be written as UTF-8.
@@ -70,13 +76,15 @@ def page(
     Parameters
     ----------
     asked : sequence of Question
+    cubes : mapping of str to sequence of Cube
+        What each question is asked of, by its name.
     records : mapping of str to sequence of Record
-        The limits of each question by its name.
+        The limits of each question.
     figures : mapping of str to Shown
         The pictures by the same names, and that of the summary.
     entries : sequence of Entry
         The published limits.
-    command, made, digests
+    command, made
         See `fastscan.outputs.page.Run`.
     toys : (int, int), optional
         Number and seed of the toys that gave the bands; left out, they are those of Asimov sets.
@@ -88,6 +96,7 @@ def page(
             _question(each, records[each.name], tables.rows_for(each.name, records), figures.get(each.name))
             for each in asked
         ),
+        *_settings(asked, cubes),
         _published(entries),
         _data(),
     ]
@@ -96,7 +105,7 @@ def page(
         made=made,
         text=[f"Limits are at {LEVEL}, by {METHOD} above its infimum over the strength.", how, ON_STATUS],
         configuration={f"{each.title}, grid file {each.grid.name}": each.grid.read_text("utf-8") for each in asked},
-        digests=digests,
+        digests={cube.name: cube.hash for own in cubes.values() for cube in own},
     )
     return html(Page(TITLE, [LEAD, how], sections, run, _references(entries), [CITE], BIBTEX))
 
@@ -132,6 +141,19 @@ def _question(asked: Question, records: Sequence[Record], rows: Sequence[Record]
         pictures=[] if shown is None else [_picture(shown)],
         tables=[table] if rows else [],
     )
+
+
+def _settings(asked: Sequence[Question], cubes: Mapping[str, Sequence[Cube]]) -> list[Section]:
+    """A part with sliders for each question and each data set that is a few numbers."""
+    parts = []
+    for question in (each for each in asked if each.name in WITH_SLIDERS):
+        by_experiment: dict[str, list[Cube]] = {}
+        for cube in cubes[question.name]:
+            if sliders.is_adjustable(cube.likelihood):
+                by_experiment.setdefault(cube.experiment, []).append(cube)
+        found = (sliders.panel(own, f"sliders-{question.name}-{name}") for name, own in by_experiment.items())
+        parts += [replace(each, title=f"{each.title}: {question.title}") for each in found]
+    return [Section("sliders", "Limits at other settings", text=[ON_SLIDERS], parts=parts)] if parts else []
 
 
 def _download(asked: Question, records: Sequence[Record]) -> list[Download]:

@@ -205,12 +205,12 @@ def _write_page(
         command += f" --method toys --toys {toys.number} --seed {toys.seed}"
     text = report.page(
         asked,
+        cubes,
         records,
         shown,
         found,
         command=command,
         made=datetime.now(UTC),
-        digests={cube.name: cube.hash for own in cubes.values() for cube in own},
         toys=None if toys is None else (toys.number, toys.seed),
     )
     _write(place / REPORT, text)
