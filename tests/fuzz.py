@@ -163,6 +163,7 @@ EXPERIMENTS = [
     file.read_text("utf-8")
     for folder in (files("fastscan") / "data" / "experiments", REPOSITORY / "grids" / "experiments")
     for file in sorted(folder.iterdir(), key=lambda each: each.name)
+    if not file.name.endswith(".npz")
 ]
 OWN_DATA = "# E n e\n0 0.2 1\n0.2 0.5 2\n0.4 0.9 3\n"
 DETECTORS = [

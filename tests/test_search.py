@@ -14,7 +14,7 @@ from scipy.optimize import brentq, minimize_scalar
 import fastscan
 from fastscan import experiments
 from fastscan.errors import ExperimentError
-from fastscan.experiments.poisson import Poisson
+from fastscan.experiments.observations import Gaussian
 from fastscan.interactions.catalogue import load
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.gaussian import GaussianColumns
@@ -42,7 +42,7 @@ ROWS: dict[str, dict[str, Array]] = {
     "s2w": {},
 }
 WITH_GAUSSIAN_COLUMNS = [
-    name for name in experiments.names() if not isinstance(experiments.load(name).statistics, Poisson)
+    name for name in experiments.names() if isinstance(experiments.load(name).statistics, Gaussian)
 ]
 SETTINGS = {"sigma_sys": np.array([0.0, 0.05, 1.0])[:, None], "luminosity": np.array([1.0, 30.0, 1000.0])}
 

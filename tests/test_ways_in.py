@@ -70,7 +70,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("fastscan li", ["plain,limit", "plain,limits"]),
         (
             "fastscan limit conu",
-            ["plain,conus", "plain,conus-plus", "plain,conus-plus-2025", "plain,conus-plus-2025-total"],
+            [f"plain,conus{end}" for end in ("", "-plus", "-plus-2025", "-plus-2025-electrons", "-plus-2025-total")],
         ),
         ("fastscan limit conus,conn", ["plain,conus,connie"]),
         ("fastscan limit conus lr", ["plain,lr", "plain,lr-nc"]),
