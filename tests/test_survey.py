@@ -229,7 +229,7 @@ def test_the_page_names_level_and_method_and_has_every_picture(
 
 def test_what_is_a_few_numbers_has_sliders(written: tuple[Path, list[Entry], list[str], list[str]]) -> None:
     page = (written[0] / "report.html").read_text()
-    found = re.findall(r'id="sliders-([^"]+)"', page)
+    found = re.findall(r'<article id="sliders-([^"]+)"', page)
     assert found == [f"{question}-{name}" for question in ("nsi", "heavy") for name in (*SETS, recipe.COMBINED)]
     assert page.count("data-likelihood=") == len(found)
 
