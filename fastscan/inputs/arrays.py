@@ -3,7 +3,6 @@
 A text under the name ``header`` says what they are and from where, as the first lines of other data files do.
 """
 
-import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import numpy as np
 
 from fastscan.errors import InputError, shown_path, unknown
 from fastscan.inputs import bounds
-from fastscan.inputs.files import read_regular
+from fastscan.inputs.files import read_described
 from fastscan.typing import Array
 
 HEADER = "header"
@@ -70,14 +69,7 @@ def read(path: Path, sha256: str | None = None) -> Arrays:
     InputError
         Where the file can't be read, is another one, or has something else than finite numbers in it.
     """
-    where = shown_path(path)
-    try:
-        content = read_regular(path, bounds.LARGEST_FILE)
-    except OSError as problem:
-        raise InputError(f"{where}: {problem.strerror}") from None
-    digest = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and digest != sha256.lower():
-        raise InputError(f"{where} is damaged, or isn't the file that is described: its sha256 is {digest}")
+    where, (content, digest) = shown_path(path), read_described(path, sha256)
     try:
         found = _loaded(content)
     except DAMAGED:

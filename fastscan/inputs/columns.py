@@ -5,7 +5,6 @@ are in the first line that isn't one, or in the last comment that has as many wo
 """
 
 import csv
-import hashlib
 import io
 import math
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from fastscan.errors import InputError, quoted, shown_path, unknown
 from fastscan.inputs import bounds
-from fastscan.inputs.files import read_regular
+from fastscan.inputs.files import read_described
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,7 @@ def read(path: Path, sha256: str | None = None) -> Columns:
     InputError
         Where the file can't be read, is another one, isn't in UTF-8, has no numbers, or has a line unlike the others.
     """
-    where = shown_path(path)
-    try:
-        content = read_regular(path, bounds.LARGEST_FILE)
-    except OSError as problem:
-        raise InputError(f"{where}: {problem.strerror}") from None
-    digest = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and digest != sha256.lower():
-        raise InputError(f"{where} is damaged, or isn't the file that is described: its sha256 is {digest}")
+    where, (content, digest) = shown_path(path), read_described(path, sha256)
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:

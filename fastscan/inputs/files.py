@@ -16,7 +16,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeVar
 
-from fastscan.errors import FastscanError, OutputError, StoreError, shown_path
+from fastscan.errors import FastscanError, InputError, OutputError, StoreError, shown_path
+from fastscan.inputs import bounds
 
 # The errors of readers that meet JSON, or another file, that isn't whole or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
@@ -88,6 +89,27 @@ def read_regular(path: str | PathLike[str], most: int) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than {most} bytes")
     return content
+
+
+def read_described(path: Path, sha256: str | None) -> tuple[bytes, str]:
+    """The content of a data file and its SHA-256, which is given where another file is to be refused.
+
+    Raises
+    ------
+    InputError
+        Where the file can't be read, or is another one.
+    """
+    import hashlib  # imported here: most commands start without it
+
+    where = shown_path(path)
+    try:
+        content = read_regular(path, bounds.LARGEST_FILE)
+    except OSError as problem:
+        raise InputError(f"{where}: {problem.strerror}") from None
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and digest != sha256.lower():
+        raise InputError(f"{where} is damaged, or isn't the file that is described: its sha256 is {digest}")
+    return content, digest
 
 
 @contextmanager

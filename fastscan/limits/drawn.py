@@ -171,9 +171,14 @@ class Truth:
         """See `signal_errors`."""
         return signal_errors(self.likelihood, self.columns)
 
+    @functools.cached_property
+    def counts(self) -> list[PoissonCounts | None]:
+        """See `drawable`."""
+        return drawable(self.likelihood)
+
     def counted(self, member: int) -> PoissonCounts | None:
         """What a member with counted events compares; None of another."""
-        return drawable(self.likelihood)[member]
+        return self.counts[member]
 
     def _best_nuisances(self) -> Array:
         """The nuisances at which chi2 of the data is smallest; those of normalisations alone have a closed form."""

@@ -46,7 +46,7 @@ from fastscan.likelihoods.settings import Settings, SigmaSys
 from fastscan.limits.compared import Compared, compared
 from fastscan.limits.confidence import CL, DOF, SM_DISFAVOURED
 from fastscan.limits.crossings import find_crossings
-from fastscan.limits.drawn import Drawn, DrawnBlock, Truth, in_block
+from fastscan.limits.drawn import Drawn, DrawnBlock, Truth, in_block, parts
 from fastscan.limits.limits import Interval, bounds_of, limits_of, require_standard_model, threshold
 from fastscan.limits.points import AnyModel, Rows, prepare
 from fastscan.typing import Array, IntArray
@@ -121,12 +121,11 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
     median, _ = bounds_of(find_crossings(columns, delta, strength.largest_x, strength.signed), strength)
     by_side = median.reshape(len(median), -1)
     found = np.repeat(by_side[:, :, None], 1 + len(SHIFTS), axis=2)
-    gaussian = columns.others if isinstance(columns, PoissonColumns) else columns
-    assert isinstance(gaussian, GaussianColumns)
-    _, setting = np.unique(np.concatenate([gaussian.noise, gaussian.variance]), axis=1, return_inverse=True)
     if rows.likelihood.modelled:
         found[:, :, [0, 1, 3, 4]] = np.nan
         return found.reshape(*median.shape, -1), shape
+    gaussian, _ = parts(columns)
+    _, setting = np.unique(np.concatenate([gaussian.noise, gaussian.variance]), axis=1, return_inverse=True)
     for side in range(by_side.shape[1]):
         is_low = strength.bound == "lower" or (strength.signed and side == 0)
         limited = np.isfinite(by_side[:, side])
@@ -179,7 +178,8 @@ def _ends(rows: Rows, columns: Columns, x: Array, delta: float, is_low: bool) ->
     members = compared(rows, columns.some(np.arange(1)), 0.0)
     templates = [_templates(each, rows, columns.row) for each in members]
     change = [x[:, None] * linear + (x * x)[:, None] * square for _, linear, square in templates]
-    sets = _sets(members, _noise(columns), change)
+    gaussian, _ = parts(columns)
+    sets = _sets(members, gaussian.noise[:, 0], change)
     limits = limits_of(
         find_crossings(_beside(rows, columns, members, templates, sets), delta, strength.largest_x, strength.signed),
         strength,
@@ -209,13 +209,6 @@ def _templates(member: Compared, rows: Rows, row: IntArray) -> Array:
     arriving = response(member.experiment).arriving[0]
     found: Array = np.einsum("ncpe,neo->pceo", counts, arriving).reshape(3, len(row), -1)
     return found
-
-
-def _noise(columns: Columns) -> Array:
-    """1 / luminosity, or what stands for it, of each member in the first column."""
-    gaussian = columns.others if isinstance(columns, PoissonColumns) else columns
-    assert isinstance(gaussian, GaussianColumns)
-    return gaussian.noise[:, 0]
 
 
 def _sets(members: Sequence[Compared], noise: Array, change: Sequence[Array]) -> Drawn:
@@ -250,8 +243,7 @@ def _beside(
 
     What the centres of a member with a variance change is said in `fastscan.limits.toys`.
     """
-    gaussian, blocks = (columns.others, columns.blocks) if isinstance(columns, PoissonColumns) else (columns, ())
-    assert isinstance(gaussian, GaussianColumns)
+    gaussian, blocks = parts(columns)
     column = np.repeat(np.arange(columns.row.size), len(SHIFTS))
     row, number = columns.row[column], len(sets.centres)
     sums, norm = np.zeros((len(members), number, *gaussian.sums.shape[2:])), np.zeros((len(members), number))
