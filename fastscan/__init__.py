@@ -28,7 +28,7 @@ stands above it:
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
                   reactors  solar  quenching  resolution  arrival  shells
     interactions  parameters  interaction  standard_model  contact  light  nsi  moments  catalogue
-    experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
+    experiments   geometry  source  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  morphing  templates  bins  shapes  timing  factors  backgrounds
                   observations  poisson  modelled  form_factors  targets  experiment  data_sets  reading
                   catalogue

@@ -182,7 +182,7 @@ def experiments(as_json: bool) -> None:
     Example: fastscan experiments
     """
     from fastscan.experiments import catalogue as known
-    from fastscan.experiments.sources import GROUPS
+    from fastscan.experiments.source import GROUPS
 
     loaded = [known.load(name) for name in known.names()]
     if as_json:

@@ -15,7 +15,7 @@ from fastscan.experiments.detectors import Detector
 from fastscan.experiments.factors import Factor
 from fastscan.experiments.observations import MeasuredSignal, Observation
 from fastscan.experiments.reconstruction import Reconstruction
-from fastscan.experiments.sources import Source
+from fastscan.experiments.source import Source
 from fastscan.experiments.targets import Target
 from fastscan.experiments.templates import Templates
 from fastscan.experiments.timing import Shares, Time
@@ -50,7 +50,7 @@ class Experiment:
         Such as ``arXiv:2002.01482``.
     exposure_s : float
         For how long it counts, in s.
-    geometry : Point, Cylinder or None
+    geometry : Geometry or None
         Where the detector is from the source; None where the source says what arrives at the detector.
     targets : tuple of Target
         What recoils is in.

@@ -13,7 +13,6 @@ import numpy as np
 
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.sun import Sun
 from fastscan.inputs.bounds import EVENTS
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, Term
@@ -24,10 +23,10 @@ from fastscan.typing import FLAVOURS, Array, Channel
 
 def require_flavours(experiment: Experiment, interaction: Interaction) -> None:
     """Refuse neutrinos that arrive as coherent mixtures, where an interaction changes their flavour."""
-    if interaction.changes_flavour and isinstance(experiment.source, Sun):
+    if interaction.changes_flavour and experiment.source.mixed:
         raise ExperimentError(
-            f"experiment {quoted(experiment.name)}: neutrinos of the sun are mixtures of flavours, in which changes of "
-            f"the flavour interfere; of model {quoted(interaction.name)} they can't be counted"
+            f"experiment {quoted(experiment.name)}: its neutrinos are mixtures of flavours, in which changes of the "
+            f"flavour interfere; of model {quoted(interaction.name)} they can't be counted"
         )
 
 
