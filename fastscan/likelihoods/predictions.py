@@ -17,6 +17,7 @@ from fastscan.inputs.bounds import EVENTS
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, Term
 from fastscan.likelihoods.response import Response, response
+from fastscan.physics.cross_sections import WEAK
 from fastscan.physics.spectra import Neutrino
 from fastscan.typing import FLAVOURS, Array, Channel
 
@@ -147,7 +148,7 @@ def standard_counts(experiment: Experiment) -> Array:
 
 def is_contact(terms: list[tuple[Term, ...]]) -> bool:
     """Whether nothing depends on the recoil but the Standard Model's own integrals, in any channel."""
-    return all(term.process == "weak" and term.factor is None for each in terms for term in each)
+    return all(term.process == WEAK and term.factor is None for each in terms for term in each)
 
 
 def contact_change(terms: list[tuple[Term, ...]]) -> Array:
