@@ -43,7 +43,7 @@ stands above it:
                   citations
     paper         table3  paper_figures  report  paper
     survey        recipe  limits  published  tables  looks  bars  survey_figures  report  survey
-    commands      signals  completion  options  cli
+    commands      signals  completion  options  asking  scanning  answering  publishing  cli
     __main__
 """
 
