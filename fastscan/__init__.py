@@ -33,7 +33,7 @@ stands above it:
                   observations  poisson  modelled  form_factors  targets  experiment  data_sets  reading
                   catalogue
     likelihoods   settings  columns  gaussian  poisson  modelled  rates  response  predictions  exchanges
-                  merging  likelihood  signals  pointwise
+                  merging  member  likelihood  signals  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
                   compared  toys  expected  coverage  sampling
     stores        layout  local  remote  location  cube  chunks  store  combining

@@ -13,7 +13,7 @@ from fastscan.experiments import geometry
 from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.factors import Factor
-from fastscan.experiments.observations import MeasuredSignal, Observation
+from fastscan.experiments.observations import Observation
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.source import Source
 from fastscan.experiments.targets import Target
@@ -118,7 +118,7 @@ class Experiment:
     @property
     def predicted_signal(self) -> float | None:
         """Signal events that the Standard Model predicts, where the experiment says so: all counts are scaled to it."""
-        return self.statistics.predicted if isinstance(self.statistics, MeasuredSignal) else None
+        return self.statistics.predicted
 
     @property
     def exposed(self) -> Exposed:

@@ -63,6 +63,14 @@ class Observation(Protocol):
     def is_measured(self) -> bool:
         """Whether there are data, so that an observed limit differs from the expected one."""
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether events are compared bin by bin with what is fitted to them, and not with a variance."""
+
+    @property
+    def predicted(self) -> float | None:
+        """Signal events that the Standard Model predicts, where it is given: all counts are scaled to it."""
+
     @classmethod
     def read(cls, table: Table, bins: Bins) -> "Observation":
         """The observation that the ``[statistics]`` table of an experiment's file describes, in some bins.
@@ -100,6 +108,13 @@ class Observation(Protocol):
 
 class Gaussian(ABC):
     """An observation that is compared with a variance."""
+
+    is_counted: ClassVar[bool] = False
+
+    @property
+    def predicted(self) -> float | None:
+        """See `Observation.predicted`."""
+        return None
 
     @property
     @abstractmethod

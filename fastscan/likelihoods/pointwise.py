@@ -532,7 +532,7 @@ def pointwise(
     row : mapping of str to array, shape (1,)
         The row parameters of that row.
     experiments, observed : sequence of Experiment
-        The members; and those that have the data, see `fastscan.likelihoods.likelihood.contact_sums`.
+        The members; and those that have the data, see `fastscan.likelihoods.member.contact_sums`.
     is_free : bool
         Whether the row parameter varies; else it is that of the row.
 
