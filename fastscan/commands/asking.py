@@ -11,7 +11,7 @@ from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.commands import completion, options
 from fastscan.errors import shown
 from fastscan.interactions.parameters import ROWS
-from fastscan.outputs import terminal
+from fastscan.outputs import printed, terminal
 
 
 @click.command()
@@ -236,7 +236,7 @@ def _show_experiment(experiment: str, as_json: bool, as_csv: bool) -> Callable[[
     elif as_json:
         terminal.print_json(shown.record(found))
     else:
-        terminal.print_shown(shown.record(found))
+        printed.print_shown(shown.record(found))
 
     def picture() -> Any:
         from fastscan.outputs import spectrum
@@ -258,7 +258,7 @@ def _show_fit(experiments: str, model: str, asked: dict[str, Any], as_json: bool
     elif as_json:
         terminal.print_json(told)
     else:
-        terminal.print_fit(told, found.interaction.parameters)
+        printed.print_fit(told, found.interaction.parameters)
 
     def picture() -> Any:
         from fastscan.outputs import fitted
