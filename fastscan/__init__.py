@@ -30,8 +30,8 @@ stands above it:
     interactions  parameters  interaction  standard_model  contact  light  nsi  moments  catalogue
     experiments   geometry  source  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  morphing  templates  bins  shapes  timing  factors  backgrounds
-                  observations  poisson  modelled  form_factors  targets  experiment  data_sets  reading
-                  catalogue
+                  observations  measured  projections  poisson  modelled  form_factors  targets  experiment
+                  data_sets  reading  catalogue
     likelihoods   settings  columns  gaussian  poisson  modelled  rates  response  predictions  exchanges
                   merging  member  likelihood  signals  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits

@@ -14,9 +14,11 @@ from fastscan.experiments.bins import ENERGY, TIME, Bins
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import AnyDetector, Electrons, Experiment
 from fastscan.experiments.factors import Factor
+from fastscan.experiments.measured import Measured
 from fastscan.experiments.modelled import Modelled, check_morphs
-from fastscan.experiments.observations import Measured, Observation, Projection
+from fastscan.experiments.observations import Observation
 from fastscan.experiments.poisson import SIGNAL, Poisson
+from fastscan.experiments.projections import Projection
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import SOURCES
 from fastscan.experiments.targets import Target
