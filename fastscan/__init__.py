@@ -36,7 +36,7 @@ stands above it:
                   merging  member  likelihood  signals  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
                   compared  toys  expected  coverage  sampling
-    stores        layout  local  remote  location  cube  chunks  store  combining
+    stores        layout  local  remote  location  arrays  cube  carried  chunks  store  combining
     scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
     outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  wording
