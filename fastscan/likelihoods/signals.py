@@ -37,6 +37,16 @@ def compiled(function: Callable[..., Any], inline: Literal["always", "never"] = 
     return found
 
 
+def sum_of(first: Compiled, second: Compiled) -> Compiled:
+    """The sum of two functions of one argument for compiled code."""
+
+    def total(argument: Any) -> float:
+        found: float = first(argument) + second(argument)
+        return found
+
+    return compiled(total)
+
+
 class Signal(Protocol):
     """Events beside the Standard Model's in all bins of all members, one member after the other."""
 
