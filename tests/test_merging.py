@@ -91,7 +91,7 @@ def test_chi2_is_that_of_all_bins_wherever_couplings_are(model: str, at: dict[st
 
 
 def test_the_bins_that_were_measured_lose_what_was_measured(argon: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(likelihood, "merged_bins", lambda *_: in_one(BEYOND_60_KEV))
+    monkeypatch.setattr(member, "merged_bins", lambda *_: in_one(BEYOND_60_KEV))
     counts = member.counted_events(argon)
     assert counts.merged(counts.data).size == 673
     assert counts.lost(counts.data) == pytest.approx(326.29907, abs=1e-4)
