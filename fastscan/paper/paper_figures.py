@@ -23,7 +23,8 @@ from fastscan.answers.question import PlaneAxes, Question, Values
 from fastscan.experiments.catalogue import label_of, load
 from fastscan.interactions.catalogue import MODELS
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, level_text
-from fastscan.limits.limits import limit, threshold
+from fastscan.limits.limits import threshold
+from fastscan.limits.strengths import limit
 from fastscan.outputs import csv_files, figures
 from fastscan.outputs.figures import grouped
 from fastscan.outputs.page import Finding
