@@ -39,8 +39,8 @@ stands above it:
     stores        layout  local  remote  location  arrays  cube  carried  chunks  store  combining
     scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
-    outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  wording
-                  terminal  printed  citations
+    outputs       page  sliders  hepdata  csv_files  formats  figures  guides  overlays  plots  spectrum  fitted
+                  wording  terminal  printed  citations
     paper         table3  paper_figures  report  paper
     survey        recipe  limits  published  tables  looks  bars  survey_figures  report  survey
     commands      signals  completion  options  asking  scanning  answering  publishing  cli

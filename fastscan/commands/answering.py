@@ -1,7 +1,6 @@
 """Commands that a store answers: limits, contours and pictures."""
 
 import os
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ from fastscan.commands import options
 from fastscan.errors import shown
 from fastscan.interactions.parameters import AXES, ROWS, STRENGTHS
 from fastscan.outputs import terminal
+from fastscan.outputs.formats import Print
 
 
 @click.command()
@@ -26,11 +26,10 @@ from fastscan.outputs import terminal
     options.method,
     dof=options.dof,
 )
-@options.as_json
-@options.as_csv
+@options.formats
 @options.hepdata
 def limits(
-    store: str, combine: str | None, question: Question, as_json: bool, as_csv: bool, hepdata: str | None
+    store: str, combine: str | None, question: Question, as_json: bool, print_rows: Print | None, hepdata: str | None
 ) -> None:
     """Limits on the strengths of models from a store.
 
@@ -46,9 +45,8 @@ def limits(
     Examples: fastscan limits results/coherent-csi.zarr --sigma-sys 0.1,0.2 --json
               fastscan limits results/coherent-csi.zarr --group coherent-csi/e6 --beta 0deg,100deg
     """
-    options.only_one(json=as_json, csv=as_csv)
     options.only_one(group=bool(question.groups), combine=combine is not None)
-    from fastscan.answers import answers, records
+    from fastscan.answers import answers
 
     if hepdata is not None:
         from fastscan.outputs import hepdata as submission
@@ -60,8 +58,8 @@ def limits(
         found = list(found)
         submission.write(hepdata, submission.limit_tables(found), f"Limits from the store {_last_part(store)}")
         click.echo(f"written to {hepdata}: submission.yaml and its tables", err=True)
-    if as_csv:
-        records.write_csv(sys.stdout, keys, found)
+    if print_rows is not None:
+        print_rows(keys, found)
     elif as_json:
         terminal.print_json(list(found))
     else:
@@ -78,8 +76,7 @@ def limits(
     options.method,
     dof=options.plane_dof,
 )
-@options.as_json
-@options.as_csv
+@options.formats
 @options.hepdata
 def contours(
     store: str,
@@ -87,7 +84,7 @@ def contours(
     minimise: tuple[str, ...],
     question: Question,
     as_json: bool,
-    as_csv: bool,
+    print_rows: Print | None,
     hepdata: str | None,
 ) -> None:
     """Contours of Delta chi2 in a plane of two axes of a store.
@@ -103,7 +100,6 @@ def contours(
     Examples: fastscan contours results/coherent-csi.zarr --group coherent-csi/e6 --csv > contour.csv
               fastscan contours results/coherent-csi.zarr --axes sigma_sys,m_zprime --beta 30deg
     """
-    options.only_one(json=as_json, csv=as_csv)
     from fastscan.answers import answers, records
     from fastscan.answers.contours import contour_records, contour_summary
 
@@ -116,11 +112,11 @@ def contours(
         tables = [submission.contour_table(plane, lines) for plane, lines in found]
         submission.write(hepdata, tables, f"Contours from the store {_last_part(store)}")
         click.echo(f"written to {hepdata}: submission.yaml and its tables", err=True)
-    if as_csv:
+    if print_rows is not None:
         rows = (row for plane, lines in found for row in contour_records(plane, lines))
         keys = dict.fromkeys(key for plane, _ in found for key in records.contour_keys(plane.cube.interaction))
         keys |= dict.fromkeys(records.TOY_KEYS if question.toys else ())
-        records.write_csv(sys.stdout, list(keys), rows)
+        print_rows(list(keys), rows)
         return
     summaries = [contour_summary(plane, lines) for plane, lines in found]
     if as_json:

@@ -1,6 +1,5 @@
 """Commands that need no store: limits and coverage, what there is, and an experiment or a fit shown."""
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from fastscan.commands import completion, options
 from fastscan.errors import shown
 from fastscan.interactions.parameters import ROWS
 from fastscan.outputs import printed, terminal
+from fastscan.outputs.formats import Print
 
 
 @click.command()
@@ -33,9 +33,8 @@ from fastscan.outputs import printed, terminal
     options.seed,
     dof=options.dof,
 )
-@options.as_json
-@options.as_csv
-def limit(experiments: str, model: str, question: Question, as_json: bool, as_csv: bool) -> None:
+@options.formats
+def limit(experiments: str, model: str, question: Question, as_json: bool, print_rows: Print | None) -> None:
     """Limits on the strength of a model, without a store.
 
     They are lower limits on the mass of a heavy Z', upper ones on a coupling, and on both sides of what has either
@@ -53,15 +52,14 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
               fastscan limit conus b-l --m-zprime 1MeV,10MeV,1GeV
               fastscan limit coherent-lar nsi-etau-u --sigma-sys 0.1
     """
-    options.only_one(json=as_json, csv=as_csv)
-    from fastscan.answers import point, records
+    from fastscan.answers import point
     from fastscan.experiments.catalogue import load_all
 
     loaded = load_all(experiments.split(","))
     asked = options.with_sigma_sys(question, [each.name for each in loaded])
     found = point.limits_at_points(loaded, model, asked)
-    if as_csv:
-        records.write_csv(sys.stdout, list(found[0]), found)
+    if print_rows is not None:
+        print_rows(list(found[0]), found)
     elif as_json:
         terminal.print_json(found if len(found) > 1 else found[0])
     elif len(found) > 1:
@@ -99,15 +97,14 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, as_cs
 @options.dof
 @options.toys
 @options.seed
-@options.as_json
-@options.as_csv
+@options.formats
 def coverage(
     experiments: str,
     model: str,
     points: tuple[dict[str, float], ...],
     nuisances: tuple[tuple[str, float], ...],
     as_json: bool,
-    as_csv: bool,
+    print_rows: Print | None,
     **asked: Any,
 ) -> None:
     """How often limits hold what is true.
@@ -120,13 +117,12 @@ def coverage(
     Examples: fastscan coverage coherent-csi chi --at m_zprime=inf --at m_zprime=300GeV
               fastscan coverage coherent-csi-2021 nsi-ee-u --at eps=0.1 --nuisance signal=1 --toys 2000
     """
-    options.only_one(json=as_json, csv=as_csv)
-    from fastscan.answers import covered, records
+    from fastscan.answers import covered
 
     given = {name: value for name, value in asked.items() if value is not None}
     found = covered.coverage_records(experiments.split(","), model, points, nuisances=dict(nuisances), **given)
-    if as_csv:
-        records.write_csv(sys.stdout, list(found[0]), found)
+    if print_rows is not None:
+        print_rows(list(found[0]), found)
     elif as_json:
         terminal.print_json(found if len(found) > 1 else found[0])
     else:
@@ -175,15 +171,14 @@ def experiments(as_json: bool) -> None:
 @options.independent
 @click.option("-o", "--output", type=click.Path(), help="Picture of the spectrum to write: .png, .pdf or .svg.")
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
-@options.as_json
-@options.as_csv
+@options.formats
 def show(
     experiment: str,
     model: str | None,
     output: str | None,
     overwrite: bool,
     as_json: bool,
-    as_csv: bool,
+    print_rows: Print | None,
     at: dict[str, float] | None,
     **fitted: Any,
 ) -> None:
@@ -205,7 +200,6 @@ def show(
               fastscan show coherent-csi-2021 --model b-l --at m_zprime=10MeV,g=3e-5 -o fit.pdf
               fastscan show coherent-lar-2020 --model nsi-ee-u --best --toys 1000
     """
-    options.only_one(json=as_json, csv=as_csv)
     if output is not None:
         from pathlib import Path
 
@@ -217,22 +211,22 @@ def show(
         for name, value in {"at": at, **fitted}.items():
             if value:
                 raise click.UsageError(f"--{name.replace('_', '-')} is of a point of a model: give --model")
-        picture = _show_experiment(experiment, as_json, as_csv)
+        picture = _show_experiment(experiment, as_json, print_rows)
     else:
-        picture = _show_fit(experiment, model, {**fitted, **(at or {})}, as_json, as_csv)
+        picture = _show_fit(experiment, model, {**fitted, **(at or {})}, as_json, print_rows)
     if output is not None:
         figures.save(picture(), Path(output))
-        click.echo(f"written to {output}", err=as_json or as_csv)
+        click.echo(f"written to {output}", err=as_json or print_rows is not None)
 
 
-def _show_experiment(experiment: str, as_json: bool, as_csv: bool) -> Callable[[], Any]:
+def _show_experiment(experiment: str, as_json: bool, print_rows: Print | None) -> Callable[[], Any]:
     """Print what an experiment is; what draws it."""
-    from fastscan.answers import records, shown
+    from fastscan.answers import shown
 
     found = shown.show(experiment)
-    if as_csv:
+    if print_rows is not None:
         bins = shown.bin_records(found)
-        records.write_csv(sys.stdout, list(bins[0]), bins)
+        print_rows(list(bins[0]), bins)
     elif as_json:
         terminal.print_json(shown.record(found))
     else:
@@ -246,15 +240,17 @@ def _show_experiment(experiment: str, as_json: bool, as_csv: bool) -> Callable[[
     return picture
 
 
-def _show_fit(experiments: str, model: str, asked: dict[str, Any], as_json: bool, as_csv: bool) -> Callable[[], Any]:
+def _show_fit(
+    experiments: str, model: str, asked: dict[str, Any], as_json: bool, print_rows: Print | None
+) -> Callable[[], Any]:
     """Print a fit; what draws it."""
-    from fastscan.answers import fits, records
+    from fastscan.answers import fits
 
     found = fits.fit(experiments.split(","), model, **asked)
     told = fits.record(found)
-    if as_csv:
+    if print_rows is not None:
         bins = [{"experiment": each["name"], **line} for each in told["experiments"] for line in each["bins"]]
-        records.write_csv(sys.stdout, list(dict.fromkeys(key for line in bins for key in line)), bins)
+        print_rows(list(dict.fromkeys(key for line in bins for key in line)), bins)
     elif as_json:
         terminal.print_json(told)
     else:
