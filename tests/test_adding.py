@@ -23,8 +23,9 @@ from fastscan.interactions import catalogue, standard_model
 from fastscan.interactions.interaction import Interaction, Strength, Term
 from fastscan.interactions.parameters import MU
 from fastscan.physics import cross_sections
+from fastscan.physics.arrival import Delays
 from fastscan.physics.cross_sections import Process
-from fastscan.physics.spectra import Line, Neutrino, Spectrum
+from fastscan.physics.spectra import Line, Spectrum
 from fastscan.typing import Array, Channel
 
 GERMANIUM = (BUILT_IN / "coherent-ge.toml").read_text()
@@ -39,7 +40,7 @@ class Kaons(Source):
     neutrinos: float
     group: ClassVar[str] = "spallation"
     endpoint_mev: ClassVar[float] = 235.5
-    arriving: ClassVar[tuple[Neutrino, ...]] = ("nu_mu",)
+    delays: ClassVar[Delays] = (("nu_mu", (0.01238,)),)
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -66,6 +67,9 @@ def test_a_source(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     binned = fastscan.show(write("binned.toml", kaons + time))
     early, late = binned.signal.ravel()
     assert (early + late, early) == pytest.approx((0.75 * found, 2 * late), rel=1e-12)
+    pulse = '\n[time]\nunit = "us"\nedges = [0, 1, 1.01238]\npulse = { shape = "box", start = 1, length = 1e-6 }\n'
+    _, within_a_lifetime = fastscan.show(write("pulsed.toml", kaons + pulse)).signal.ravel()
+    assert within_a_lifetime == pytest.approx((1 - np.exp(-1)) * found, rel=1e-4)
 
 
 def test_a_source_of_mixtures(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

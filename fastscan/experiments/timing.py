@@ -16,19 +16,12 @@ from fastscan.errors import ExperimentError, quoted
 from fastscan.inputs import bounds, points
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
-from fastscan.physics.arrival import (
-    MUON_LIFETIME_US,
-    PION_LIFETIME_US,
-    delayed_box,
-    delayed_gaussian,
-    twice_delayed,
-)
+from fastscan.physics.arrival import OF_PIONS, Delays, delayed_box, delayed_gaussian, twice_delayed
 from fastscan.physics.quadrature import gauss_legendre
 from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array
 
 TIME_UNITS = UNITS["arrival time"]
-PROMPT: tuple[Neutrino, ...] = ("nu_mu",)  # of pion decay; those of muon decay come later
 SPREAD = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)  # standard deviations of a pulse
 LIFETIMES = (1.0, 3.0, 6.0, 12.0)  # after a pulse, in units of each lifetime
 LEAST_LEFT = 1e-9  # share of a neutrino's events that a shape must leave in the bins
@@ -120,25 +113,27 @@ class Arrival(Protocol):
 
 @dataclass(frozen=True)
 class GaussianPulse:
-    """A Gaussian pulse of protons; the neutrinos follow with the lifetimes of the pion and the muon."""
+    """A Gaussian pulse of protons, which neutrinos follow with their delays."""
 
     mean: float
     sigma: float
+    delays: Delays = OF_PIONS
 
     @classmethod
-    def read(cls, table: Table, unit: float) -> Self:
+    def read(cls, table: Table, unit: float, delays: Delays) -> Self:
         """The pulse that ``mean`` and ``sigma`` describe."""
-        return cls(table.number("mean", *bounds.TIME) * unit, table.number("sigma", *bounds.TIME_WIDTH) * unit)
+        return cls(table.number("mean", *bounds.TIME) * unit, table.number("sigma", *bounds.TIME_WIDTH) * unit, delays)
 
     @property
     def knots(self) -> tuple[float, ...]:
         """See `Arrival.knots`."""
         end = self.mean + SPREAD[-1] * self.sigma
-        return (*(self.mean + n * self.sigma for n in SPREAD), *_after(end))
+        return (*(self.mean + n * self.sigma for n in SPREAD), *_after(end, self.delays))
 
     def density(self, neutrino: Neutrino, time: Array) -> Array:
         """See `Arrival.density`."""
-        return _decays(neutrino, lambda lifetime: delayed_gaussian(time, self.mean, self.sigma, lifetime))
+        lifetimes = dict(self.delays)[neutrino]
+        return _decays(lifetimes, lambda lifetime: delayed_gaussian(time, self.mean, self.sigma, lifetime))
 
     def told(self) -> str:
         """See `Arrival.told`."""
@@ -147,25 +142,29 @@ class GaussianPulse:
 
 @dataclass(frozen=True)
 class BoxPulse:
-    """A pulse of protons that is constant over a length of time; the neutrinos follow with the lifetimes."""
+    """A pulse of protons that is constant over a length of time, which neutrinos follow with their delays."""
 
     start: float
     length: float
+    delays: Delays = OF_PIONS
 
     @classmethod
-    def read(cls, table: Table, unit: float) -> Self:
+    def read(cls, table: Table, unit: float, delays: Delays) -> Self:
         """The pulse that ``start`` and ``length`` describe."""
-        return cls(table.number("start", *bounds.TIME) * unit, table.number("length", *bounds.TIME_WIDTH) * unit)
+        return cls(
+            table.number("start", *bounds.TIME) * unit, table.number("length", *bounds.TIME_WIDTH) * unit, delays
+        )
 
     @property
     def knots(self) -> tuple[float, ...]:
         """See `Arrival.knots`."""
         end = self.start + self.length
-        return (self.start, *_after(self.start), end, *_after(end))
+        return (self.start, *_after(self.start, self.delays), end, *_after(end, self.delays))
 
     def density(self, neutrino: Neutrino, time: Array) -> Array:
         """See `Arrival.density`."""
-        return _decays(neutrino, lambda lifetime: delayed_box(time, self.start, self.length, lifetime))
+        lifetimes = dict(self.delays)[neutrino]
+        return _decays(lifetimes, lambda lifetime: delayed_box(time, self.start, self.length, lifetime))
 
     def told(self) -> str:
         """See `Arrival.told`."""
@@ -183,7 +182,7 @@ class Histogram:
     probabilities: tuple[tuple[Neutrino, tuple[float, ...]], ...]
 
     @classmethod
-    def read(cls, table: Table, arriving: tuple[Neutrino, ...]) -> Self:
+    def read(cls, table: Table, delays: Delays) -> Self:
         """The arrival in the ``file`` of a table, with the columns ``time`` (lower edges) and those of the neutrinos.
 
         The last bin is as long as the one before it.  Probabilities are taken as they are, without any normalisation.
@@ -193,7 +192,7 @@ class Histogram:
         lows = table.column("time", data, *bounds.TIME)
         if len(lows) < 2 or any(one >= other for one, other in itertools.pairwise(lows)):
             raise table.error("time", "must increase from each line to the next, in two lines or more")
-        probabilities = tuple((key, table.column(key, data, *bounds.SHARE)) for key in arriving)
+        probabilities = tuple((key, table.column(key, data, *bounds.SHARE)) for key, _ in delays)
         for key, column in probabilities:
             _check_total(table, key, column)
         edges = (*lows, 2 * lows[-1] - lows[-2])
@@ -311,8 +310,8 @@ class Shares:
         return f"{_told_bins(self.edges)}; arrival given for each"
 
 
-def read(table: Table, arriving: tuple[Neutrino, ...]) -> Time | Shares:
-    """The bins of time that the ``[time]`` table of an experiment's file describes, for neutrinos that arrive in them.
+def read(table: Table, delays: Delays) -> Time | Shares:
+    """The bins of time that the ``[time]`` table of an experiment's file describes, for neutrinos with such delays.
 
     Raises
     ------
@@ -323,7 +322,7 @@ def read(table: Table, arriving: tuple[Neutrino, ...]) -> Time | Shares:
     edges = tuple(edge * unit for edge in table.increasing("edges", *bounds.TIME, bounds.MOST_STEPS))
     if len(edges) < 2:
         raise table.error("edges", "must be two or more")
-    found = _read_arrival(table, edges, unit, arriving)
+    found = _read_arrival(table, edges, unit, delays)
     if isinstance(found, Time):
         if edges[-1] <= found.arrival.knots[0] + found.offset:
             raise table.error("edges", "are all before the first neutrino")
@@ -332,18 +331,18 @@ def read(table: Table, arriving: tuple[Neutrino, ...]) -> Time | Shares:
     return found
 
 
-def _read_arrival(table: Table, edges: tuple[float, ...], unit: float, arriving: tuple[Neutrino, ...]) -> Time | Shares:
+def _read_arrival(table: Table, edges: tuple[float, ...], unit: float, delays: Delays) -> Time | Shares:
     if "pulse" in table:
         table.refuse("arrival", "there is a pulse")
-        return _read_time(table, edges, _read_pulse(table, unit), unit)
+        return _read_time(table, edges, _read_pulse(table, unit, delays), unit, delays)
     if "arrival" not in table:
         raise table.error("pulse", "missing; give the pulse of protons, or the arrival of each neutrino")
     arrival = table.table("arrival")
     if "file" in arrival:
-        return _read_time(table, edges, Histogram.read(arrival, arriving), unit)
+        return _read_time(table, edges, Histogram.read(arrival, delays), unit, delays)
     for key in ("efficiency", "offset", "shapes"):
         table.refuse(key, "the shares of the arrival are those that are counted")
-    given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key in arriving)
+    given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key, _ in delays)
     for key, shares in given:
         if len(shares) != len(edges) - 1:
             raise arrival.error(key, f"must be as many as the {len(edges) - 1} bins of time, not {len(shares)}")
@@ -353,24 +352,28 @@ def _read_arrival(table: Table, edges: tuple[float, ...], unit: float, arriving:
 
 
 def _read_time(
-    table: Table, edges: tuple[float, ...], arrival: GaussianPulse | BoxPulse | Histogram, unit: float
+    table: Table,
+    edges: tuple[float, ...],
+    arrival: GaussianPulse | BoxPulse | Histogram,
+    unit: float,
+    delays: Delays,
 ) -> Time:
     return Time(
         edges,
         arrival,
         efficiency=table.table("efficiency").of_kind("shape", EFFICIENCIES, unit) if "efficiency" in table else None,
         offset=table.number("offset", *bounds.TIME) * unit if "offset" in table else 0.0,
-        shapes=tuple(_read_shape(each, unit) for each in table.tables("shapes")) if "shapes" in table else (),
+        shapes=tuple(_read_shape(each, unit, delays) for each in table.tables("shapes")) if "shapes" in table else (),
     )
 
 
-def _read_pulse(table: Table, unit: float) -> GaussianPulse | BoxPulse:
-    return table.table("pulse").of_kind("shape", PULSES, unit)
+def _read_pulse(table: Table, unit: float, delays: Delays) -> GaussianPulse | BoxPulse:
+    return table.table("pulse").of_kind("shape", PULSES, unit, delays)
 
 
-def _read_shape(table: Table, unit: float) -> tuple[str, GaussianPulse | BoxPulse]:
+def _read_shape(table: Table, unit: float, delays: Delays) -> tuple[str, GaussianPulse | BoxPulse]:
     """The name of a nuisance, and the pulse at one standard deviation of it."""
-    found = table.text("name"), _read_pulse(table, unit)
+    found = table.text("name"), _read_pulse(table, unit, delays)
     table.done()
     return found
 
@@ -393,14 +396,15 @@ def _told_bins(edges: Sequence[float]) -> str:
     return f"{number} from {edges[0]:.6g} to {edges[-1]:.6g} us after the protons"
 
 
-def _after(end: float) -> tuple[float, ...]:
+def _after(end: float, delays: Delays) -> tuple[float, ...]:
     """Times after an end between which what decays is smooth."""
-    return tuple(end + n * lifetime for lifetime in (PION_LIFETIME_US, MUON_LIFETIME_US) for n in LIFETIMES)
+    lifetimes = dict.fromkeys(lifetime for _, each in delays for lifetime in each)
+    return tuple(end + n * lifetime for lifetime in lifetimes for n in LIFETIMES)
 
 
-def _decays(neutrino: Neutrino, delayed: Callable[[float], Array]) -> Array:
-    """The density of a neutrino, from those of what decays with a lifetime."""
-    pion = delayed(PION_LIFETIME_US)
-    if neutrino in PROMPT:
-        return pion
-    return twice_delayed(pion, delayed(MUON_LIFETIME_US), PION_LIFETIME_US, MUON_LIFETIME_US)
+def _decays(lifetimes: tuple[float, ...], delayed: Callable[[float], Array]) -> Array:
+    """The density behind one decay or two in a row, from that behind a decay of some lifetime."""
+    if len(lifetimes) == 1:
+        return delayed(*lifetimes)
+    first, second = lifetimes
+    return twice_delayed(delayed(first), delayed(second), first, second)
