@@ -98,13 +98,12 @@ EFFICIENCIES: dict[str, type[Decaying | Tabulated]] = {"decay": Decaying, "table
 
 
 class Arrival(Protocol):
-    """What every kind of arrival offers."""
+    """What every kind of arrival offers; how neutrinos are delayed is the source's, see `Source.delays`."""
 
-    @property
-    def knots(self) -> tuple[float, ...]:
+    def knots(self, delays: Delays) -> tuple[float, ...]:
         """Times in us between which its densities are smooth."""
 
-    def density(self, neutrino: Neutrino, time: Array) -> Array:
+    def density(self, neutrino: Neutrino, time: Array, delays: Delays) -> Array:
         """Density of the arrival of a neutrino at times in us, in 1/us."""
 
     def told(self) -> str:
@@ -117,22 +116,20 @@ class GaussianPulse:
 
     mean: float
     sigma: float
-    delays: Delays = OF_PIONS
 
     @classmethod
-    def read(cls, table: Table, unit: float, delays: Delays) -> Self:
+    def read(cls, table: Table, unit: float) -> Self:
         """The pulse that ``mean`` and ``sigma`` describe."""
-        return cls(table.number("mean", *bounds.TIME) * unit, table.number("sigma", *bounds.TIME_WIDTH) * unit, delays)
+        return cls(table.number("mean", *bounds.TIME) * unit, table.number("sigma", *bounds.TIME_WIDTH) * unit)
 
-    @property
-    def knots(self) -> tuple[float, ...]:
+    def knots(self, delays: Delays) -> tuple[float, ...]:
         """See `Arrival.knots`."""
         end = self.mean + SPREAD[-1] * self.sigma
-        return (*(self.mean + n * self.sigma for n in SPREAD), *_after(end, self.delays))
+        return (*(self.mean + n * self.sigma for n in SPREAD), *_after(end, delays))
 
-    def density(self, neutrino: Neutrino, time: Array) -> Array:
+    def density(self, neutrino: Neutrino, time: Array, delays: Delays = OF_PIONS) -> Array:
         """See `Arrival.density`."""
-        lifetimes = dict(self.delays)[neutrino]
+        lifetimes = dict(delays)[neutrino]
         return _decays(lifetimes, lambda lifetime: delayed_gaussian(time, self.mean, self.sigma, lifetime))
 
     def told(self) -> str:
@@ -146,24 +143,20 @@ class BoxPulse:
 
     start: float
     length: float
-    delays: Delays = OF_PIONS
 
     @classmethod
-    def read(cls, table: Table, unit: float, delays: Delays) -> Self:
+    def read(cls, table: Table, unit: float) -> Self:
         """The pulse that ``start`` and ``length`` describe."""
-        return cls(
-            table.number("start", *bounds.TIME) * unit, table.number("length", *bounds.TIME_WIDTH) * unit, delays
-        )
+        return cls(table.number("start", *bounds.TIME) * unit, table.number("length", *bounds.TIME_WIDTH) * unit)
 
-    @property
-    def knots(self) -> tuple[float, ...]:
+    def knots(self, delays: Delays) -> tuple[float, ...]:
         """See `Arrival.knots`."""
         end = self.start + self.length
-        return (self.start, *_after(self.start, self.delays), end, *_after(end, self.delays))
+        return (self.start, *_after(self.start, delays), end, *_after(end, delays))
 
-    def density(self, neutrino: Neutrino, time: Array) -> Array:
+    def density(self, neutrino: Neutrino, time: Array, delays: Delays = OF_PIONS) -> Array:
         """See `Arrival.density`."""
-        lifetimes = dict(self.delays)[neutrino]
+        lifetimes = dict(delays)[neutrino]
         return _decays(lifetimes, lambda lifetime: delayed_box(time, self.start, self.length, lifetime))
 
     def told(self) -> str:
@@ -199,12 +192,11 @@ class Histogram:
         table.done()
         return cls(tuple(edge * unit for edge in edges), probabilities)
 
-    @property
-    def knots(self) -> tuple[float, ...]:
+    def knots(self, delays: Delays) -> tuple[float, ...]:
         """See `Arrival.knots`."""
         return self.edges
 
-    def density(self, neutrino: Neutrino, time: Array) -> Array:
+    def density(self, neutrino: Neutrino, time: Array, delays: Delays = OF_PIONS) -> Array:
         """See `Arrival.density`."""
         edges = np.array(self.edges)
         density = np.array([0.0, *(np.array(dict(self.probabilities)[neutrino]) / np.diff(edges)), 0.0])
@@ -241,8 +233,8 @@ class Time:
         """Length of each bin in us."""
         return np.diff(self.edges)
 
-    def shares(self, neutrino: Neutrino) -> Array:
-        """Share of a neutrino's events that is counted in each bin.
+    def shares(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> Array:
+        """Share of a neutrino's events that is counted in each bin, by how neutrinos are delayed behind a pulse.
 
         Examples
         --------
@@ -251,27 +243,27 @@ class Time:
         >>> Time((-0.1, 0.4, 0.9), GaussianPulse(0.44, 0.15)).shares("nu_e").round(8)
         array([0.01460537, 0.16271179])
         """
-        return self._shares(self.arrival, neutrino)
+        return self._shares(self.arrival, neutrino, delays)
 
-    def changes(self, neutrino: Neutrino) -> list[Array]:
+    def changes(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> list[Array]:
         """How much the shares change at one standard deviation of each nuisance, which moves events between bins."""
-        own, found = self.shares(neutrino), []
+        own, found = self.shares(neutrino, delays), []
         for name, arrival in self.shapes:
-            moved = self._shares(arrival, neutrino)
+            moved = self._shares(arrival, neutrino, delays)
             if moved.sum() < LEAST_LEFT * own.sum():
                 raise ExperimentError(f"time: shapes: {quoted(name)} leaves no {neutrino} in the bins")
             # a neutrino that arrives in no bin is moved nowhere
             found.append(moved * (own.sum() / moved.sum()) - own if own.any() else own)
         return found
 
-    def _shares(self, arrival: Arrival, neutrino: Neutrino) -> Array:
+    def _shares(self, arrival: Arrival, neutrino: Neutrino, delays: Delays) -> Array:
         efficiency, offset = self.efficiency, self.offset
-        within = [*(knot + offset for knot in arrival.knots), *(efficiency.knots if efficiency else ())]
+        within = [*(knot + offset for knot in arrival.knots(delays)), *(efficiency.knots if efficiency else ())]
         found = []
         for low, high in itertools.pairwise(self.edges):
             ends = np.unique([low, *(knot for knot in within if low < knot < high), high])
             times, widths = gauss_legendre(ends[:-1], ends[1:])
-            counted = widths * arrival.density(neutrino, times - offset)
+            counted = widths * arrival.density(neutrino, times - offset, delays)
             found.append((counted * efficiency.at(times) if efficiency else counted).sum())
         return np.array(found)
 
@@ -297,11 +289,11 @@ class Shares:
         """Length of each bin in us."""
         return np.diff(self.edges)
 
-    def shares(self, neutrino: Neutrino) -> Array:
+    def shares(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> Array:
         """See `Time.shares`."""
         return np.array(dict(self.given)[neutrino])
 
-    def changes(self, neutrino: Neutrino) -> list[Array]:
+    def changes(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> list[Array]:
         """See `Time.changes`; there are none."""
         return []
 
@@ -324,9 +316,9 @@ def read(table: Table, delays: Delays) -> Time | Shares:
         raise table.error("edges", "must be two or more")
     found = _read_arrival(table, edges, unit, delays)
     if isinstance(found, Time):
-        if edges[-1] <= found.arrival.knots[0] + found.offset:
+        if edges[-1] <= found.arrival.knots(delays)[0] + found.offset:
             raise table.error("edges", "are all before the first neutrino")
-        _check_shapes(table, found)
+        _check_shapes(table, found, delays)
     table.done()
     return found
 
@@ -334,12 +326,12 @@ def read(table: Table, delays: Delays) -> Time | Shares:
 def _read_arrival(table: Table, edges: tuple[float, ...], unit: float, delays: Delays) -> Time | Shares:
     if "pulse" in table:
         table.refuse("arrival", "there is a pulse")
-        return _read_time(table, edges, _read_pulse(table, unit, delays), unit, delays)
+        return _read_time(table, edges, _read_pulse(table, unit), unit)
     if "arrival" not in table:
         raise table.error("pulse", "missing; give the pulse of protons, or the arrival of each neutrino")
     arrival = table.table("arrival")
     if "file" in arrival:
-        return _read_time(table, edges, Histogram.read(arrival, delays), unit, delays)
+        return _read_time(table, edges, Histogram.read(arrival, delays), unit)
     for key in ("efficiency", "offset", "shapes"):
         table.refuse(key, "the shares of the arrival are those that are counted")
     given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key, _ in delays)
@@ -352,36 +344,32 @@ def _read_arrival(table: Table, edges: tuple[float, ...], unit: float, delays: D
 
 
 def _read_time(
-    table: Table,
-    edges: tuple[float, ...],
-    arrival: GaussianPulse | BoxPulse | Histogram,
-    unit: float,
-    delays: Delays,
+    table: Table, edges: tuple[float, ...], arrival: GaussianPulse | BoxPulse | Histogram, unit: float
 ) -> Time:
     return Time(
         edges,
         arrival,
         efficiency=table.table("efficiency").of_kind("shape", EFFICIENCIES, unit) if "efficiency" in table else None,
         offset=table.number("offset", *bounds.TIME) * unit if "offset" in table else 0.0,
-        shapes=tuple(_read_shape(each, unit, delays) for each in table.tables("shapes")) if "shapes" in table else (),
+        shapes=tuple(_read_shape(each, unit) for each in table.tables("shapes")) if "shapes" in table else (),
     )
 
 
-def _read_pulse(table: Table, unit: float, delays: Delays) -> GaussianPulse | BoxPulse:
-    return table.table("pulse").of_kind("shape", PULSES, unit, delays)
+def _read_pulse(table: Table, unit: float) -> GaussianPulse | BoxPulse:
+    return table.table("pulse").of_kind("shape", PULSES, unit)
 
 
-def _read_shape(table: Table, unit: float, delays: Delays) -> tuple[str, GaussianPulse | BoxPulse]:
+def _read_shape(table: Table, unit: float) -> tuple[str, GaussianPulse | BoxPulse]:
     """The name of a nuisance, and the pulse at one standard deviation of it."""
-    found = table.text("name"), _read_pulse(table, unit, delays)
+    found = table.text("name"), _read_pulse(table, unit)
     table.done()
     return found
 
 
-def _check_shapes(table: Table, time: Time) -> None:
+def _check_shapes(table: Table, time: Time, delays: Delays) -> None:
     """Refuse a shape that moves all events out of the bins: it can't keep their number."""
     for name, arrival in time.shapes:
-        if time.edges[-1] <= arrival.knots[0] + time.offset:
+        if time.edges[-1] <= arrival.knots(delays)[0] + time.offset:
             raise table.error("shapes", f"{quoted(name)} leaves no neutrino in the bins")
 
 
