@@ -39,7 +39,7 @@ class Arrays:
     digest: str
 
     def array(self, name: str, *shape: int) -> Array:
-        """The array of a name, which has a shape of which the last lengths can be any where they are -1.
+        """The array of a name, which must have a shape; lengths of -1 in it, the last ones, can be any.
 
         Raises
         ------
