@@ -67,7 +67,7 @@ def read(path: Path, sha256: str | None = None) -> Arrays:
     Raises
     ------
     InputError
-        Where the file can't be read, is another one, or has something else than finite numbers in it.
+        Where the file can't be read, is another one, or has anything but finite numbers in it.
     """
     where, (content, digest) = shown_path(path), read_described(path, sha256)
     try:

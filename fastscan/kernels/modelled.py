@@ -31,9 +31,9 @@ KIND, FIRST, SHAPED = 0, 1 + AMOUNTS, 2 + AMOUNTS  # columns of parts: amounts c
 FACTOR, ORIGIN, FIXED = 0, 1, 2  # columns of numbers; then two of the shape
 MOST_STEPS = 200  # of Newton's method in a cell
 MOST_HALVINGS = 40  # of a step that doesn't lower chi2
-ENOUGH = 1e-11  # of chi2: a step that promises to lower it by less is the last one
-DAMPING = 1e-8  # of the Hessian's diagonal, at first, where chi2 is concave in some direction
-LARGEST_DAMPING = 1e8  # at which a step no longer moves
+ENOUGH = 1e-11  # of chi2: what a step promises to take off it, below which it is the last one
+DAMPING = 1e-8  # of the Hessian's diagonal, at first, where it has a direction in which chi2 bends down
+LARGEST_DAMPING = 1e8  # with which a step goes nowhere
 ROUNDING = 1e-13  # of chi2
 
 
@@ -138,7 +138,7 @@ def memory_for(model):
 
 @inner
 def copy(source, out):
-    """Copy numbers into another array."""
+    """Put numbers in the place of others."""
     for i in range(out.size):
         out[i] = source[i]
 
@@ -469,7 +469,7 @@ def minimise(model, memory, cell, luminosity, sigma, shift):
 
 @inner
 def put_bounds(model, cell, sigma, shift, memory):
-    """The bounds of the parameters in a cell; without an error the scale of the signal is fixed."""
+    """The bounds of the parameters in a cell; without an error the scale of the signal is what it is."""
     copy(model.low, memory.low)
     copy(model.high, memory.high)
     if not sigma > 0.0:
@@ -483,7 +483,7 @@ def put_bounds(model, cell, sigma, shift, memory):
 
 @inner
 def cell_of(model, axis, p):
-    """The first cell that contains a parameter's value; 0 for a parameter that the model doesn't have."""
+    """The first cell in which a parameter can be where it is; 0 for one that isn't there."""
     if model.morphing[axis] < 0:
         return 0
     last = model.sides[axis] - 2
