@@ -171,7 +171,7 @@ class Response:
         parts = self.recoils[channel]
         if any(term.massless for term in terms) and any(each.softest > SOFTEST for each in parts):
             raise ExperimentError(
-                f"experiment {quoted(self.experiment)} counts recoils of any small energy, and their rate grows without "
+                f"experiment {quoted(self.experiment)} counts recoils of any small energy, whose rate grows without "
                 "bound for a mediator of less than 1 eV: give it a threshold, or drop_below where energies are blurred"
             )
         weighted = [self._weighted(channel, term) for term in terms]
