@@ -1,4 +1,4 @@
-"""Neutrino sources: each kind is one class with its words, its reading, and its spectra at the detector.
+"""Neutrino sources: each kind is one class with its keys, its reading, and its spectra at the detector.
 
 Another kind of source is another class and its line in `SOURCES`.
 """

@@ -333,7 +333,7 @@ class Streams:
         for member, (stream, expected) in enumerate(zip(self._of_data, truth.expected, strict=True)):
             if truth.counted(member) is None:
                 data.append(stream.normal(expected, np.sqrt(noise[member]), (number, expected.size)))
-            else:  # a bin without events can have less than nothing expected
+            else:  # a bin without events can expect a negative number
                 mean = np.maximum(expected, 0.0) / noise[member]
                 data.append(noise[member] * stream.poisson(mean, (number, expected.size)))
         (stream,) = self._of_centres

@@ -3,6 +3,7 @@
 No pair is measured here: ratios are made up, or the base's package is one in which nothing can be measured.
 """
 
+import json
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -83,6 +84,19 @@ def test_a_pair_that_is_newer_than_the_baseline_does_not_fail(
 ) -> None:
     assert compare.compare(["one"], compare.baseline_ratio([]), same) == []
     assert "base has no such thing" in capsys.readouterr().out
+
+
+def test_the_readmes_have_the_baseline(compare: ModuleType) -> None:
+    rows = json.loads(compare.BASELINE.read_text())["pairs"]
+    lines = {row["name"]: compare.table([row], "").splitlines()[-1] for row in rows}
+    for page, names in ((compare.TABLE, lines), (compare.README, compare.MAIN)):
+        table = (
+            page.read_text("utf-8")
+            .split("<!-- perf: written by perf/compare.py -->\n")[1]
+            .partition("<!-- perf -->")[0]
+        )
+        assert table.splitlines()[4:] == [line for name, line in lines.items() if name in names]
+        assert set(names) <= set(lines)
 
 
 @pytest.mark.parametrize("path", sorted(set(PERF.glob("*.py")) - {PERF / "adapter.py"}), ids=lambda path: path.stem)

@@ -198,7 +198,7 @@ def test_stored_bins_that_are_none_are_refused() -> None:
     for place, wrong in ((0, 7.0), (0, -1.0), (1, 0.5), (2, np.nan), (0, 1.0)):
         observed = packed["observed"].copy()
         observed[2, place] = wrong
-        with pytest.raises(ValueError, match="merged in bins that are none"):
+        with pytest.raises(ValueError, match="merged into bins that don't exist"):
             poisson.unpacked(packed | {"observed": observed})
 
 
