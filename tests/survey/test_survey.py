@@ -10,7 +10,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import line_of, run
+from conftest import REPOSITORY, line_of, run
 from readmes import examples
 
 import fastscan
@@ -27,7 +27,6 @@ from fastscan.survey.published import Entry
 from fastscan.survey.survey_figures import islands
 from fastscan.typing import Record
 
-REPOSITORY = Path(__file__).parents[1]
 SETS = ["coherent-ge-mini", "conus-plus-2025-total", "coherent-csi"]
 COMMON = f"""
 title = "A part of the survey"
