@@ -310,11 +310,17 @@ def chi2_at(model, memory, cell, p, luminosity, sigma, shift):
 
 @inner
 def product(one, other):
-    """The sum of products."""
-    total = 0.0
-    for b in range(one.size):
-        total += one[b] * other[b]
-    return total
+    """The sum of products, of which four are added at once: one sum alone waits for each addition."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    last = one.size - one.size % 4
+    for i in range(0, last, 4):
+        a += one[i] * other[i]
+        b += one[i + 1] * other[i + 1]
+        c += one[i + 2] * other[i + 2]
+        d += one[i + 3] * other[i + 3]
+    for i in range(last, one.size):
+        a += one[i] * other[i]
+    return (a + c) + (b + d)
 
 
 @inner
@@ -358,8 +364,9 @@ def put_derivatives(model, memory, p, sigma, shift):
         memory.hessian[i, i] += 2.0 * model.tightness[i]
         for b in range(bins):
             memory.beside[0, b] = memory.bend[b] * slopes[i, b]
-        for j in range(parameters):
+        for j in range(i + 1):
             memory.hessian[i, j] += product(memory.beside[0], slopes[j])
+            memory.hessian[j, i] = memory.hessian[i, j]
     if sigma > 0.0:
         memory.gradient[0] += 2.0 * (p[0] - 1.0 - shift) / (sigma * sigma)
         memory.hessian[0, 0] += 2.0 / (sigma * sigma)

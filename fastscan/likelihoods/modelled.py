@@ -106,6 +106,23 @@ class ModelledCounts:
 
         return Model(**{name: getattr(self, name) for name in Model._fields})
 
+    @functools.cached_property
+    def without_empty_bins(self) -> "ModelledCounts":
+        """The same with all bins in which nothing was counted as one, where only templates say what is expected.
+
+        Each of them adds 2 N to chi2, and all of them twice the sum of N.
+        """
+        kinds = [KINDS.index(Template), KINDS.index(MorphedTemplate)]
+        empty = self.data == 0
+        if self.weight.size or empty.sum() < 2 or not np.isin(self.parts[:, 0], kinds).all():
+            return self
+
+        def merged(events: Array) -> Array:
+            return np.concatenate([events[..., ~empty], events[..., empty].sum(axis=-1, keepdims=True)], axis=-1)
+
+        names = ("spread", "templates", "energies", "background", "data")  # no template depends on the energies
+        return replace(self, **{name: merged(getattr(self, name)) for name in names})
+
     def merged(self, events: Array) -> Array:
         """See `PoissonCounts.merged`: no bins are."""
         return events
@@ -248,14 +265,13 @@ class ModelledBlock(Block):
         """See `Block.filled`."""
         from fastscan.kernels.poisson import NUISANCES
 
-        given = sets or PseudoData(self.data[None], np.zeros(1), np.zeros((1, self.nuisances)), np.zeros(x.size, np.intp))
         common = self.common[..., column]  # (members, common, points)
-        centre = given.centres[given.chosen, : common.shape[1]].T
+        centre = sets.centres[sets.chosen, : common.shape[1]].T if sets else np.zeros((common.shape[1], x.size))
         z = centre.copy()
         for _ in range(MOST_STEPS):
             shift = (common * z).sum(axis=1)
             needed = 1 if width == 1 and not len(z) else NUISANCES
-            each, own = self._each(row, x, column, shift, needed, given, in_parallel)
+            each, own = self._each(row, x, column, shift, needed, in_parallel, sets)
             if not len(z):
                 break
             slope = 2 * (z - centre) + (common * each[:, 3, None]).sum(axis=0)
@@ -285,8 +301,8 @@ class ModelledBlock(Block):
         column: IntArray,
         shift: Array,
         width: int,
-        given: PseudoData,
         in_parallel: bool | None,
+        sets: PseudoData | None,
     ) -> tuple[Array, list[Array]]:
         """chi2 of each member at relative changes of its signal, shape (members, points), and what depends on it.
 
@@ -303,9 +319,14 @@ class ModelledBlock(Block):
         own: list[Array] = []
         bins = np.cumsum([0, *(each.data.size for each in self.counts)])
         nuisances = np.cumsum([self.common.shape[1], *(each.nuisances for each in self.counts)])
+        chosen = sets.chosen if sets else np.zeros(x.size, np.intp)
         for number, (counts, change) in enumerate(zip(self.counts, self.change, strict=True)):
-            data = np.ascontiguousarray(given.data[:, bins[number] : bins[number + 1]])
-            centres = counts.centres(given.centres[:, nuisances[number] : nuisances[number + 1]])
+            if sets is None:
+                counts = counts.without_empty_bins
+                data, centres = counts.data[None], counts.centres(np.zeros((1, counts.nuisances)))
+            else:
+                data = np.ascontiguousarray(sets.data[:, bins[number] : bins[number + 1]])
+                centres = counts.centres(sets.centres[:, nuisances[number] : nuisances[number + 1]])
             out = np.empty((x.size, 1 if width == 1 else PARAMETERS + counts.start.size))
             variance = np.ascontiguousarray(self.variance[number, column])
             settings = np.ascontiguousarray(self.noise[number, column]), variance, np.ascontiguousarray(shift[number])
@@ -322,7 +343,7 @@ class ModelledBlock(Block):
                 *settings,
                 data,
                 centres,
-                given.chosen,
+                chosen,
                 out,
             )
             found[number] = out[:, :PARAMETERS].T
