@@ -21,6 +21,10 @@ estimates that are Gaussian:
 - Where an island merges with the allowed interval, a limit jumps to the far end of the island, and doesn't rise with N
   everywhere.  A band is therefore from the smallest to the largest limit of the sets within it.
 
+A model of fitted parameters is treated alike: each parameter is a nuisance, T is the derivative of the prediction in it
+where the parameters begin, on average over both sides of a kink, and a free parameter has no 1 in 1 + T^T V^-1 T and no
+centre.  That is the linear model around the Standard Model's best fit; the fits of the sets have the whole one.
+
 Along a straight line, with one bin and an error of the normalisation that is small, all of it is exact.  Otherwise it
 is an approximation of what toys give, whose fluctuations across the line change the limit too.
 """
