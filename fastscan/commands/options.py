@@ -287,7 +287,7 @@ def formats(command: Any) -> Any:
 
 
 def _toys(name: str, number: int | None, seed: int | None) -> Toys | None:
-    """The toys that options ask for; numbers are checked where they are thrown."""
+    """The toys that options ask for; their number is checked where they are drawn."""
     if name == ASYMPTOTIC:
         if number is not None or seed is not None:
             raise click.UsageError(f"--toys and --seed are of --method {BY_TOYS}")

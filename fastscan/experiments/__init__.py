@@ -1,6 +1,6 @@
 """What is measured, with what, for how long: sources, detectors and observations, read from TOML files.
 
-The words of an experiment are here too, for families of experiments that `dataclasses.replace` makes in Python.
+The classes of which an experiment is made are here too, for families of experiments that `dataclasses.replace` makes.
 """
 
 from fastscan.experiments.backgrounds import Background

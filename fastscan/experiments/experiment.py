@@ -53,7 +53,7 @@ class Experiment:
     geometry : Geometry or None
         Where the detector is from the source; None where the source says what arrives at the detector.
     targets : tuple of Target
-        What recoils is in.
+        The materials whose nuclei or electrons recoil.
     source : Source
     detector : Detector or Reconstruction
         By recoil energy, or by an energy that is reconstructed.

@@ -1,7 +1,7 @@
 """When events are counted: bins of time after the protons, and how the neutrinos of each flavour arrive.
 
 Times are in us.  The number of events in a bin of energy and time is that of the energy times the share of its
-neutrinos that arrive in the time.  Each kind of arrival is one class with its words, its reading and its shares.
+neutrinos that arrive in the time.  Each kind of arrival is one class with its keys, its reading and its shares.
 """
 
 import itertools
@@ -209,7 +209,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Time:
-    """Bins in time with edges in us, and what arrives in them: a density, and which of it is counted.
+    """Bins in time with edges in us, and what arrives in them: a density, and how much of it is counted.
 
     Attributes
     ----------
@@ -385,7 +385,7 @@ def _told_bins(edges: Sequence[float]) -> str:
 
 
 def _after(end: float, delays: Delays) -> tuple[float, ...]:
-    """Times after an end between which what decays is smooth."""
+    """Times after the end of a pulse between which the density of decays is smooth."""
     lifetimes = dict.fromkeys(lifetime for _, each in delays for lifetime in each)
     return tuple(end + n * lifetime for lifetime in lifetimes for n in LIFETIMES)
 

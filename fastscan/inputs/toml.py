@@ -234,7 +234,8 @@ class Table:
         return type(self)(entries, where, kind=self._kind, directory=self._directory, read=self._read)
 
     def over(self, base: Self, own: Collection[str]) -> Self:
-        """A variant's table with what it shares with its base: tables key by key, but for keys that each has its own.
+        """A variant's table, completed from its base table by table and key by key, but for `own` keys, which none
+        inherits.
 
         Paths of the base's data files count from its own directory.
         """

@@ -95,7 +95,8 @@ class Term:
         Function from q^2 = 2 M T in MeV^2, shape (nodes,), to what multiplies the integrand in each row, shape (rows,
         nodes) or (1, nodes); None where nothing does.
     massless : bool
-        Whether what is exchanged has no mass, or hardly any, so that ever more recoils have ever less energy.
+        Whether what is exchanged has no mass, or hardly any, so that the rate grows without bound towards small
+        recoils.
     """
 
     weight: Array

@@ -267,7 +267,7 @@ def _loop_series(ratio: Array) -> Array:
 class Scalar(Interaction):
     """A scalar of any mass, which couples alike to neutrinos of every flavour.
 
-    Its g^2 is the product of the couplings of the neutrino and of a quark, by which those of nucleons are understood.
+    Its g^2 is the product of the couplings to the neutrino and to a quark, from which those to nucleons follow.
 
     Attributes
     ----------

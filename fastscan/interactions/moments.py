@@ -1,7 +1,7 @@
 """Electromagnetic moments of neutrinos whose photon is massless: magnetic moments and electric charges.
 
-Both give ever more recoils of ever less energy, so that a detector needs a threshold.  The charge radius, whose q^2
-takes the photon's propagator away, is in `fastscan.interactions.nsi`.
+For both, the rate grows without bound towards small recoils, so that a detector needs a threshold.  The charge radius,
+whose q^2 takes the photon's propagator away, is in `fastscan.interactions.nsi`.
 """
 
 import math

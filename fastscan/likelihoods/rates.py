@@ -25,7 +25,7 @@ from fastscan.physics.shells import Shells
 from fastscan.physics.spectra import Neutrino, Spectrum, is_antineutrino
 from fastscan.typing import Array, BoolArray, Channel, IntArray
 
-UNLIKELY = 1e-11  # probability to count a recoil up to which none of a massless mediator's is counted
+UNLIKELY = 1e-11  # probability to count a recoil; of a massless mediator, less likely recoils are left out
 BLOCK = 1024  # recoils at once, where an energy is reconstructed: some MB of memory
 
 
@@ -219,7 +219,7 @@ def _sharp(detector: Detector, edges: Sequence[float], number: float, scatterer:
 
 
 def _spread(detector: Templates, number: float, scatterer: Scatterer, knots: Array) -> Recoils:
-    """Recoils where templates say what the detector makes of those of some energies."""
+    """Recoils in a detector that is given by its response to recoils of some energies."""
     from scipy.sparse import csc_array  # imported here: other detectors need no sparse weights
 
     ends = maximum_recoil(knots, scatterer.mass)

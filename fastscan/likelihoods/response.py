@@ -172,9 +172,8 @@ class Response:
         parts = self.recoils[channel]
         if any(term.massless for term in terms) and any(each.softest > SOFTEST for each in parts):
             raise ExperimentError(
-                f"experiment {quoted(self.experiment)} counts recoils of any small energy, of which a mediator without "
-                "mass, or with less than 1 eV, gives ever more: give it a threshold, or drop_below where energies are "
-                "blurred"
+                f"experiment {quoted(self.experiment)} counts recoils of any small energy, whose rate grows without "
+                "bound for a mediator of less than 1 eV: give it a threshold, or drop_below where energies are blurred"
             )
         weighted = [self._weighted(channel, term) for term in terms]
         shares = [self._at_nodes(part, np.stack(each, axis=-1)) for part, *each in zip(parts, *weighted, strict=True)]

@@ -23,7 +23,7 @@ from fastscan.kernels.squares import derivatives, of_vectors, vectors
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
-from fastscan.likelihoods.modelled import ModelledCounts
+from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts, PseudoData
 from fastscan.typing import Array, Channel, IntArray
 
@@ -68,6 +68,10 @@ class DrawnBlock(Block):
         return super().filled(
             row, x, column, width, in_parallel, sets or PseudoData(self.drawn, self.drawn_lost, self.centres, row)
         )
+
+
+class DrawnModelledBlock(DrawnBlock, ModelledBlock):
+    """The same of members that compare with models."""
 
 
 def drawable(likelihood: Likelihood) -> list[PoissonCounts | None]:
@@ -337,7 +341,7 @@ class Streams:
         for member, (stream, expected) in enumerate(zip(self._of_data, truth.expected, strict=True)):
             if truth.counted(member) is None:
                 data.append(stream.normal(expected, np.sqrt(noise[member]), (number, expected.size)))
-            else:  # a bin without events can have less than nothing expected
+            else:  # a bin without events can expect a negative number
                 mean = np.maximum(expected, 0.0) / noise[member]
                 data.append(noise[member] * stream.poisson(mean, (number, expected.size)))
         (stream,) = self._of_centres

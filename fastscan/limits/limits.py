@@ -134,7 +134,7 @@ def _errors(found: ToyCrossings, limits: Limits, strength: Strength) -> Limits:
 
 
 def toys_of(method: str, toys: int | None, seed: int | None) -> Toys | None:
-    """The toys that a caller asks for; None where he asks for none.
+    """The toys that a caller asks for; None where none are asked for.
 
     Raises
     ------

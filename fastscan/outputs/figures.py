@@ -48,7 +48,7 @@ except ValueError as error:
 
 Label = Callable[[Record], str]
 
-logging.getLogger("fontTools").setLevel(logging.ERROR)  # it minds the dates of matplotlib's own fonts
+logging.getLogger("fontTools").setLevel(logging.ERROR)  # it complains about the dates of matplotlib's own fonts
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES: tuple[Any, ...] = (
