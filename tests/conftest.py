@@ -8,6 +8,7 @@ import os
 import runpy
 import socket
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,10 @@ settings.register_profile(
 )
 settings.load_profile("fastscan")
 
-HIDDEN = Path(__file__).with_name("hidden")
+TESTS = Path(__file__).parent
+REPOSITORY = TESTS.parent
+HIDDEN = TESTS / "hidden"
+pytest.register_assert_rewrite("pages", "readmes")  # they assert too, and tell what differs
 
 
 def without(hidden: str) -> dict[str, str]:
@@ -134,6 +138,13 @@ def require_refused(load: Callable[[str], object], path: Path, problem: str) -> 
         load(str(path))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def python(program: str, *options: str) -> str:
+    """What a fresh Python prints."""
+    ended = subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
 
 
 def free_port() -> int:

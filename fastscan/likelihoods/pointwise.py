@@ -70,7 +70,7 @@ def kernel_arguments(
     arriving, bin_of, effects, products, background, norm, noise, variance, common, data, centres, origin = constants
     counted, row = (sizes, rates, arriving, bin_of, effects, products, background), np.zeros(1, np.intp)
     settings = noise, variance, common
-    return counted, change, (sums, norm), row, np.full(1, x), settings, data, centres, row, origin, out, 0, 1
+    return counted, change, (sums, norm), row, np.array([x]), settings, data, centres, row, origin, out, 0, 1
 
 
 @dataclass(frozen=True, eq=False)
