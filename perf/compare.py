@@ -44,7 +44,7 @@ class Unmeasured(click.ClickException):
 
 
 class Absent(Unmeasured):
-    """A pair can't be measured because what it is about isn't there, as the pair itself says."""
+    """A baseline has no such pair, because the pair is newer."""
 
 
 def measured(name: str, checkout: Path) -> dict[str, float]:
@@ -54,8 +54,6 @@ def measured(name: str, checkout: Path) -> dict[str, float]:
     ------
     Unmeasured
         Where that fails.
-    Absent
-        Where the package is from before the pair's `since`.
     """
     path = os.pathsep.join([str(checkout), str(HERE)])
     command = [sys.executable, str(HERE / "pairs.py"), name]
@@ -64,8 +62,6 @@ def measured(name: str, checkout: Path) -> dict[str, float]:
         last = [f"it ended with {done.returncode}", *done.stderr.strip().splitlines()][-1]
         raise Unmeasured(f"{name}: can't be measured in {checkout}: {last}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    if "absent" in found:
-        raise Absent(f"{name}: can't be measured in {checkout}: {found['absent']}")
     return found
 
 

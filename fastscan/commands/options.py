@@ -18,6 +18,7 @@ from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import quantity_in, relative
 from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS, STRENGTHS
 from fastscan.limits.confidence import ASYMPTOTIC, BY_TOYS, CL, DOF, METHODS, Toys
+from fastscan.outputs.formats import FORMATS
 
 PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 LONGEST_MESSAGE = 160  # characters of one of click's own, which quote a whole argument
@@ -267,6 +268,24 @@ def question(*options: Option, dof: Option) -> Option:
     return decorate
 
 
+def formats(command: Any) -> Any:
+    """Options of what machines read, of which one can be given, as one decorator.
+
+    The command gets `as_json`, and `print_rows`: a function of `FORMATS`, or None where people read its output.
+    """
+
+    @functools.wraps(command)
+    def ask(as_json: bool, **given: Any) -> Any:
+        chosen = [name for name in FORMATS if given.pop(name)]
+        several = ["json"] * as_json + chosen
+        if len(several) > 1:
+            only_one(**dict.fromkeys(several, True))
+        return command(as_json=as_json, print_rows=FORMATS[chosen[0]] if chosen else None, **given)
+
+    flags = [click.option(f"--{name}", name, is_flag=True, help=f"Print {name.upper()}.") for name in FORMATS]
+    return together(as_json, *flags)(ask)
+
+
 def _toys(name: str, number: int | None, seed: int | None) -> Toys | None:
     """The toys that options ask for; their number is checked where they are drawn."""
     if name == ASYMPTOTIC:
@@ -319,7 +338,6 @@ method = click.option(
 toys = click.option("--toys", type=INTEGER, help=f"Toys at each point; left out, {Toys.number}.")
 seed = click.option("--seed", type=INTEGER, help=f"Beginning of their random numbers; left out, {Toys.seed}.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 hepdata = click.option("--hepdata", type=click.Path(), metavar="DIR", help="Also write a submission to HEPData there.")
 group = click.option(
     "--group",

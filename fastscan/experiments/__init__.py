@@ -12,15 +12,9 @@ from fastscan.experiments.factors import Factor
 from fastscan.experiments.fluxes import GivenFlux
 from fastscan.experiments.form_factors import Fermi, Helm, KleinNystrand
 from fastscan.experiments.geometry import Cylinder, Point
-from fastscan.experiments.observations import (
-    Measured,
-    MeasuredBins,
-    MeasuredRate,
-    MeasuredSignal,
-    Projection,
-    ProjectionOver,
-)
+from fastscan.experiments.measured import Measured, MeasuredBins, MeasuredRate, MeasuredSignal
 from fastscan.experiments.poisson import Poisson
+from fastscan.experiments.projections import Projection, ProjectionOver
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Core, ElectronCapture, PionDecayAtRest, Reactor
 from fastscan.experiments.sun import Component, Sun, Survival

@@ -13,9 +13,9 @@ from fastscan.experiments import geometry
 from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.factors import Factor
-from fastscan.experiments.observations import MeasuredSignal, Observation
+from fastscan.experiments.observations import Observation
 from fastscan.experiments.reconstruction import Reconstruction
-from fastscan.experiments.sources import Source
+from fastscan.experiments.source import Source
 from fastscan.experiments.targets import Target
 from fastscan.experiments.templates import Templates
 from fastscan.experiments.timing import Shares, Time
@@ -50,7 +50,7 @@ class Experiment:
         Such as ``arXiv:2002.01482``.
     exposure_s : float
         For how long it counts, in s.
-    geometry : Point, Cylinder or None
+    geometry : Geometry or None
         Where the detector is from the source; None where the source says what arrives at the detector.
     targets : tuple of Target
         The materials whose nuclei or electrons recoil.
@@ -118,7 +118,7 @@ class Experiment:
     @property
     def predicted_signal(self) -> float | None:
         """Signal events that the Standard Model predicts, where the experiment says so: all counts are scaled to it."""
-        return self.statistics.predicted if isinstance(self.statistics, MeasuredSignal) else None
+        return self.statistics.predicted
 
     @property
     def exposed(self) -> Exposed:

@@ -29,7 +29,6 @@ from fastscan.typing import Array
 
 TIME_UNITS = UNITS["arrival time"]
 PROMPT: tuple[Neutrino, ...] = ("nu_mu",)  # of pion decay; those of muon decay come later
-ARRIVING: tuple[Neutrino, ...] = ("nu_mu", "nu_e", "nubar_mu")
 SPREAD = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)  # standard deviations of a pulse
 LIFETIMES = (1.0, 3.0, 6.0, 12.0)  # after a pulse, in units of each lifetime
 LEAST_LEFT = 1e-9  # share of a neutrino's events that a shape must leave in the bins
@@ -184,7 +183,7 @@ class Histogram:
     probabilities: tuple[tuple[Neutrino, tuple[float, ...]], ...]
 
     @classmethod
-    def read(cls, table: Table) -> Self:
+    def read(cls, table: Table, arriving: tuple[Neutrino, ...]) -> Self:
         """The arrival in the ``file`` of a table, with the columns ``time`` (lower edges) and those of the neutrinos.
 
         The last bin is as long as the one before it.  Probabilities are taken as they are, without any normalisation.
@@ -194,7 +193,7 @@ class Histogram:
         lows = table.column("time", data, *bounds.TIME)
         if len(lows) < 2 or any(one >= other for one, other in itertools.pairwise(lows)):
             raise table.error("time", "must increase from each line to the next, in two lines or more")
-        probabilities = tuple((key, table.column(key, data, *bounds.SHARE)) for key in ARRIVING)
+        probabilities = tuple((key, table.column(key, data, *bounds.SHARE)) for key in arriving)
         for key, column in probabilities:
             _check_total(table, key, column)
         edges = (*lows, 2 * lows[-1] - lows[-2])
@@ -312,8 +311,8 @@ class Shares:
         return f"{_told_bins(self.edges)}; arrival given for each"
 
 
-def read(table: Table) -> Time | Shares:
-    """The bins of time that the ``[time]`` table of an experiment's file describes.
+def read(table: Table, arriving: tuple[Neutrino, ...]) -> Time | Shares:
+    """The bins of time that the ``[time]`` table of an experiment's file describes, for neutrinos that arrive in them.
 
     Raises
     ------
@@ -324,7 +323,7 @@ def read(table: Table) -> Time | Shares:
     edges = tuple(edge * unit for edge in table.increasing("edges", *bounds.TIME, bounds.MOST_STEPS))
     if len(edges) < 2:
         raise table.error("edges", "must be two or more")
-    found = _read_arrival(table, edges, unit)
+    found = _read_arrival(table, edges, unit, arriving)
     if isinstance(found, Time):
         if edges[-1] <= found.arrival.knots[0] + found.offset:
             raise table.error("edges", "are all before the first neutrino")
@@ -333,7 +332,7 @@ def read(table: Table) -> Time | Shares:
     return found
 
 
-def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time | Shares:
+def _read_arrival(table: Table, edges: tuple[float, ...], unit: float, arriving: tuple[Neutrino, ...]) -> Time | Shares:
     if "pulse" in table:
         table.refuse("arrival", "there is a pulse")
         return _read_time(table, edges, _read_pulse(table, unit), unit)
@@ -341,10 +340,10 @@ def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time |
         raise table.error("pulse", "missing; give the pulse of protons, or the arrival of each neutrino")
     arrival = table.table("arrival")
     if "file" in arrival:
-        return _read_time(table, edges, Histogram.read(arrival), unit)
+        return _read_time(table, edges, Histogram.read(arrival, arriving), unit)
     for key in ("efficiency", "offset", "shapes"):
         table.refuse(key, "the shares of the arrival are those that are counted")
-    given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key in ARRIVING)
+    given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key in arriving)
     for key, shares in given:
         if len(shares) != len(edges) - 1:
             raise arrival.error(key, f"must be as many as the {len(edges) - 1} bins of time, not {len(shares)}")

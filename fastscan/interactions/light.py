@@ -26,6 +26,7 @@ from fastscan.interactions.interaction import Interaction, Strength, Term
 from fastscan.interactions.parameters import M_PHI, MEDIATOR, G
 from fastscan.interactions.standard_model import ELECTRIC_CHARGE
 from fastscan.physics.constants import ALPHA, G_FERMI, M_ELECTRON, M_MUON, M_TAU
+from fastscan.physics.cross_sections import SCALAR
 from fastscan.typing import FLAVOURS, Array, Channel
 
 MASSLESS = 1e-6  # MeV: a lighter mediator is taken for one without mass, where recoils of any small energy count
@@ -329,7 +330,7 @@ class Scalar(Interaction):
         def factor(q2: Array) -> Array:
             return propagator(mass, q2) ** 2
 
-        return (Term(weight, "scalar", factor, massless=bool((mass < MASSLESS).any())),)
+        return (Term(weight, SCALAR, factor, massless=bool((mass < MASSLESS).any())),)
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "scalar", "couplings": dict(self.couplings or {}), "digest": self.digest}

@@ -452,6 +452,13 @@ def check_name(path: Path) -> None:
         raise OutputError(f"{shown_path(path)}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
 
 
+def require_new(path: Path, overwrite: bool) -> None:
+    """Refuse a name that is no picture's, and a file that is there and isn't to be replaced."""
+    check_name(path)
+    if path.exists() and not overwrite:
+        raise OutputError(f"{shown_path(path)} exists; overwrite=True replaces it")
+
+
 def _firsts(groups: Mapping[str, Sequence[Record]]) -> list[Record]:
     """A record of each curve."""
     return [members[0] for members in groups.values()]

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from conftest import REPOSITORY
 
 PERF = REPOSITORY / "perf"
-HELP, BINS = "fastscan --help", "sums over bins"
+HELP = "fastscan --help"
 Ratio = Callable[[str], float]
 
 
@@ -50,13 +50,6 @@ def test_a_pair_that_the_base_cannot_measure_fails(compared: Callable[[str, str]
     assert ended.exit_code == 1
     assert f"(2 x import click + 0.1 s) / {HELP}: can't be measured in " in ended.output
     assert ended.output.endswith(": RuntimeError: broken on purpose\n")
-
-
-def test_a_pair_that_came_later_than_the_base_does_not_fail(compared: Callable[[str, str], Result]) -> None:
-    ended = compared("", BINS)  # a package without wings
-    assert ended.exit_code == 0, ended.output
-    assert "base has no such thing" in ended.output
-    assert "it came with wings, and the package is flat" in ended.output
 
 
 def failing(error: Exception) -> Ratio:

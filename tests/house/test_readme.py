@@ -11,6 +11,8 @@ from conftest import REPOSITORY, run
 from readmes import LINES_LEFT_OUT, examples, require_same
 
 PAGES = ["README.md", "grids/README.md", "grids/manual.md", "grids/published.md"]
+VALUE_SHOWN = re.compile(r"(.+)  # (\[.*\]|\(.*\)|\{.*\}|-?[\d.]+)")
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.(\d+))?(?![\w.])")
 
 
 @pytest.fixture
@@ -36,10 +38,6 @@ def test_the_examples_print_what_is_shown(readme: str, place: Path) -> None:
 def test_every_answer_has_an_example() -> None:
     commands = {command.split()[1] for readme in PAGES for command, _ in examples(readme)}
     assert commands >= {"paper", "survey", "limit", "coverage", "show", "scan", "limits", "contours", "plot"}
-
-
-VALUE_SHOWN = re.compile(r"(.+)  # (\[.*\]|\(.*\)|\{.*\}|-?[\d.]+)")
-NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.(\d+))?(?![\w.])")
 
 
 @pytest.mark.parametrize(("page", "heading"), [("README.md", "In Python"), ("grids/manual.md", "The same in Python")])
