@@ -6,7 +6,7 @@
     limit, intervals       limits on the strength of a model, and every allowed interval
     expected               the limit that is expected, with bands of 1 and 2 standard deviations
     delta_chi2             chi2 above its infimum over all strengths
-    coverage               how often limits hold what is true
+    coverage               how often intervals contain the true value
     likelihood             chi2 prepared for samplers and minimisers
     scan, open             fill a store over a grid file, and read it as xarray
     experiments, models    what there is, and the words to make more of it; grid reads grid files

@@ -17,7 +17,7 @@ from fastscan.outputs.formats import Print
 
 @click.command()
 @options.store
-@click.option("--combine", help="Experiments of the store, separated by commas: the limits of their summed chi2.")
+@click.option("--combine", help="Experiments of the store, separated by commas, whose chi2 are added up.")
 @options.question(
     options.group,
     *(options.several_values(axis, f"{options.on_axis(axis)}, or all of the axis") for axis in ROWS),
@@ -33,13 +33,12 @@ def limits(
 ) -> None:
     """Limits on the strengths of models from a store.
 
-    They come from the likelihood that STORE carries: exact at any sigma_sys and luminosity, on its axes or off
-    them, and the same whatever its grid. One outside the axis, such as that of M_Z', is marked. Measured data at a
-    luminosity other than 1 are scaled, with their deficit or excess; such a limit is marked, and the expected one,
-    from the Standard Model's prediction in place of the data, is beside it. Values are separated by commas; the word
+    They are computed from the likelihood in STORE: they are exact at any sigma_sys and luminosity, on its axes or off
+    them, and don't depend on its grid. A limit outside the axis, such as that of M_Z', is marked. At a luminosity other
+    than 1 measured data are scaled, with their deficit or excess; such a limit is marked, and the expected one, from
+    the Standard Model's prediction in place of the data, stands beside it. Values are separated by commas; the word
     axis stands for all values of the store's axis. --json and --csv also give every allowed interval and the expected
-    limits. --hepdata writes all of that as tables that HEPData takes, and needs hepdata_lib: pip install
-    'fastscan[hepdata]'.
+    limits. --hepdata writes all of this as tables for HEPData, and needs hepdata_lib: pip install 'fastscan[hepdata]'.
 
     \b
     Examples: fastscan limits results/coherent-csi.zarr --sigma-sys 0.1,0.2 --json
@@ -89,12 +88,12 @@ def contours(
 ) -> None:
     """Contours of Delta chi2 in a plane of two axes of a store.
 
-    The lines are drawn through the grid of STORE, and each vertex is then put where the likelihood that the store
-    carries has it. With 1 dof each beta is a model of its own, with 2 beta is fitted as well as M_Z'. --csv and
-    --json print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends;
-    regions much narrower than the grid can fall into pieces, and a finer grid joins them. With 1 dof Delta chi2 can
-    jump between betas that fit the data at some mass and betas that don't: a contour runs along the jump. --hepdata
-    writes the vertices as tables that HEPData takes.
+    The lines are drawn through the grid of STORE, and each vertex is then moved onto the contour of the likelihood in
+    the store. With 1 dof each beta is a model of its own; with 2, beta is fitted as well as M_Z'. --csv and --json
+    print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends. Regions much
+    narrower than the grid can fall into pieces, which a finer grid joins. With 1 dof Delta chi2 can jump between betas
+    that fit the data at some mass and betas that don't; a contour then runs along the jump. --hepdata writes the
+    vertices as tables for HEPData.
 
     \b
     Examples: fastscan contours results/coherent-csi.zarr --group coherent-csi/e6 --csv > contour.csv
@@ -128,7 +127,7 @@ def contours(
 @click.command()
 @options.store
 @click.option("-o", "--output", required=True, type=click.Path(), help="File to write: .png, .pdf or .svg.")
-@click.option("--kind", help="profile, limit or contour; left out, what the store has axes for.")
+@click.option("--kind", help="profile, limit or contour; left out, it is chosen by the store's axes.")
 @click.option("--along", help="Axis for limits: sigma_sys, luminosity, beta or the mass of a mediator.")
 @click.option(
     "--overlay",
@@ -160,10 +159,10 @@ def plot(
 ) -> None:
     """A picture of a store: profiles, limits or contours.
 
-    A profile is Delta chi2 against what the limits of a group are on; limits are drawn against sigma_sys, luminosity,
-    beta or the mass of a mediator; contours bound the regions that are excluded in a plane. Measured data at a
-    luminosity other than 1 are named scaled data; limits from them are thin, beside the expected ones. Needs
-    matplotlib: pip install 'fastscan[plot]'.
+    A profile is Delta chi2 against the strength of a model. Limits are drawn against sigma_sys, luminosity, beta or the
+    mass of a mediator. Contours bound the excluded regions of a plane. Measured data at a luminosity other than 1 are
+    called scaled data; limits from them are thin lines, beside the expected ones. Needs matplotlib: pip install
+    'fastscan[plot]'.
 
     \b
     Examples: fastscan plot results/coherent-csi.zarr -o limits.pdf

@@ -24,8 +24,8 @@ from fastscan.outputs.formats import Print
         multiple=True,
         type=options.SigmaSys(),
         metavar="[NAME=]VALUES",
-        help="Relative systematic error, 0.2 or 20%, or several separated by commas, of all or, repeatable, of one, "
-        "where several of one go together with those of another; left out, each experiment's own.",
+        help="Relative systematic error of all experiments: 0.2 or 20%, or several separated by commas; or of one, "
+        "repeatable. Several errors of one go together with those of another. Left out, each experiment's own.",
     ),
     options.several_values(LUMINOSITY, stored=False),
     options.method,
@@ -37,12 +37,12 @@ from fastscan.outputs.formats import Print
 def limit(experiments: str, model: str, question: Question, as_json: bool, print_rows: Print | None) -> None:
     """Limits on the strength of a model, without a store.
 
-    They are lower limits on the mass of a heavy Z', upper ones on a coupling, and on both sides of what has either
-    sign. One for every combination of the values. EXPERIMENTS is a name of `fastscan experiments`, a path to a TOML
-    file, or several of them separated by commas, which are combined. MODEL is a name of `fastscan models` or a path to
-    a TOML file of one. Measured data at a luminosity other than 1 are scaled, with their deficit or
-    excess; what is then expected stands beside it. With --method toys the construction of Feldman and Cousins says
-    what is allowed, with the error that so many toys leave; what the quantile of chi2 says stands beside it.
+    The limit is a lower one on the mass of a heavy Z', an upper one on a coupling, and one on each side of a strength
+    that has either sign. There is a limit for every combination of the values. EXPERIMENTS is a name of `fastscan
+    experiments`, a path to a TOML file, or several of them separated by commas, which are combined. MODEL is a name of
+    `fastscan models` or a path to a TOML file. At a luminosity other than 1 measured data are scaled, with their
+    deficit or excess, and the expected limit stands beside. With --method toys the limit is that of the construction
+    of Feldman and Cousins, with its Monte-Carlo error and the asymptotic limit beside it.
 
     \b
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
@@ -87,7 +87,7 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, print
     type=options.Nuisance(),
     multiple=True,
     metavar="[EXPERIMENT/]NAME=VALUE",
-    help="A nuisance that truly isn't 0, in standard deviations, by its name in `fastscan show --model`. Repeatable.",
+    help="A true nuisance other than 0, in standard deviations, by its name in `fastscan show --model`. Repeatable.",
 )
 @options.one_value(SIGMA_SYS)
 @options.one_value(LUMINOSITY)
@@ -107,11 +107,11 @@ def coverage(
     print_rows: Print | None,
     **asked: Any,
 ) -> None:
-    """How often limits hold what is true.
+    """How often intervals contain the true value.
 
-    Experiments are done again in toys, of which each has counts around what is expected at a point, and centres of
-    the nuisances' constraints around the true nuisances. The answer is the part of them whose asymptotic interval
-    holds the point, with the error that so many toys leave.
+    Toys of the experiments are drawn at each point: counts around what is expected there, and centres of the nuisances'
+    constraints around the true nuisances. The answer is the fraction of toys whose asymptotic interval contains the
+    point, with its binomial error.
 
     \b
     Examples: fastscan coverage coherent-csi chi --at m_zprime=inf --at m_zprime=300GeV
@@ -165,7 +165,7 @@ def experiments(as_json: bool) -> None:
 @click.option("--at", type=options.At(), metavar="NAME=VALUE,...", help="The point: m_zprime=10MeV,g=3e-5.")
 @click.option("--best", is_flag=True, help="Take the strength, which is left out of the point, from the best fit.")
 @click.option("--toys", type=options.INTEGER, default=0, help="Simulated measurements for the goodness of the fit.")
-@click.option("--seed", type=options.INTEGER, default=0, show_default=True, help="Beginning of their random numbers.")
+@click.option("--seed", type=options.INTEGER, default=0, show_default=True, help="Seed of their random numbers.")
 @options.one_value(SIGMA_SYS)
 @options.asimov
 @options.independent
@@ -184,14 +184,16 @@ def show(
 ) -> None:
     """What an experiment is, and what it is expected to count.
 
-    The numbers of EXPERIMENT, a name of `fastscan experiments` or a path to a TOML file, what of them is assumed, and
-    the events that the Standard Model predicts in each bin by neutrino, beside its backgrounds and its data. The error
-    of data is the one in chi2, without systematic errors. Where bins are of several quantities, such as energy and
-    time, each has a table, which is summed over the others; --csv and --json have every bin. -o draws the spectrum
-    too, of an experiment with one bin in finer ones. Pictures need matplotlib: pip install 'fastscan[plot]'.
+    Prints the numbers of EXPERIMENT, which of them are assumed, and the events that the Standard Model predicts in each
+    bin by neutrino, beside backgrounds and data. EXPERIMENT is a name of `fastscan experiments` or a path to a TOML
+    file. The error of the data is the one in chi2, without systematic errors. Where bins are in several quantities,
+    such as energy and time, each quantity has a table, summed over the others; --csv and --json have every bin. -o also
+    draws the spectrum, in finer bins where the experiment has one. Pictures need matplotlib: pip install
+    'fastscan[plot]'.
 
-    With --model it is one point of a model beside the data: chi2, the best nuisances and their errors, and the events
-    of each component before and after they are fitted. EXPERIMENT can then be several separated by commas.
+    With --model, one point of a model is compared with the data: chi2, the best nuisances and their errors, and the
+    events of each component before and after the fit of the nuisances. EXPERIMENT can then be several separated by
+    commas.
 
     \b
     Examples: fastscan show coherent-csi

@@ -100,7 +100,7 @@ def _tell_warnings() -> None:
 
 
 def _tell_compilations() -> None:
-    """Say to who waits at a terminal that kernels are being compiled; a progress bar makes room for that line."""
+    """Tell whoever waits at a terminal that kernels are being compiled; a progress bar makes room for that line."""
     if sys.stderr.isatty():
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("\r\x1b[Kfastscan: %(message)s"))

@@ -11,8 +11,10 @@ from fastscan.outputs import terminal
 
 @click.command()
 @click.option("-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results.")
-@click.option("--no-figures", is_flag=True, help="Only Table 3, without matplotlib.")
-@click.option("--hepdata", is_flag=True, help="Also the limits as a submission to HEPData, in hepdata.")
+@click.option("--no-figures", is_flag=True, help="Only Table 3; needs no matplotlib.")
+@click.option(
+    "--hepdata", is_flag=True, help="Also write the limits as a submission to HEPData, in the folder hepdata."
+)
 def paper(directory: str, no_figures: bool, hepdata: bool) -> None:
     """Table 3 and Figures 1 to 6 of arXiv:2002.01482, beside the published values.
 
@@ -44,14 +46,16 @@ def paper(directory: str, no_figures: bool, hepdata: bool) -> None:
 
 @click.command()
 @click.option("-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results.")
-@click.option("--no-figures", is_flag=True, help="Only limits and tables, without matplotlib.")
-@click.option("--hepdata", is_flag=True, help="Also all limits as a submission to HEPData, in hepdata.")
+@click.option("--no-figures", is_flag=True, help="Only limits and tables; needs no matplotlib.")
+@click.option(
+    "--hepdata", is_flag=True, help="Also write all limits as a submission to HEPData, in the folder hepdata."
+)
 @click.option(
     "--method",
     type=click.Choice(METHODS),
     default=ASYMPTOTIC,
     show_default=True,
-    help="What is expected: from Asimov sets, or from toys, which takes long.",
+    help="Where expected limits come from: Asimov sets, or toys, which take long.",
 )
 @click.option("--toys", type=options.INTEGER, help="Toys at each point, with --method toys; left out, 1000.")
 @options.seed

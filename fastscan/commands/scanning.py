@@ -20,9 +20,9 @@ from fastscan.outputs import terminal
     help="Store to write: a directory, or a URL, s3://bucket/name.",
 )
 @click.option("--resume", is_flag=True, help="Continue a store: compute what is missing.")
-@click.option("--overwrite", is_flag=True, help="Replace a store. What is no fastscan store is never deleted.")
+@click.option("--overwrite", is_flag=True, help="Replace a store. Anything but a fastscan store is never deleted.")
 @options.part
-@click.option("--dry-run", is_flag=True, help="Only tell what it takes: tasks, points, bytes, memory, disk.")
+@click.option("--dry-run", is_flag=True, help="Only print what the scan needs: tasks, points, bytes, memory, disk.")
 @click.option("--workers", type=options.INTEGER, metavar="N", help="Processes on this machine, in place of threads.")
 @click.option("--scheduler", metavar="ADDRESS", help="Address of a running dask cluster, tcp://host:8786.")
 def scan(
@@ -104,7 +104,7 @@ def finish(store: str) -> None:
 def info(store: str, as_json: bool) -> None:
     """What a store holds, and what made it.
 
-    For each group of STORE: its axes, points, bytes, how many of its tasks are done, version and references.
+    Prints for each group of STORE its axes, points and bytes, how many of its tasks are done, versions and references.
 
     Example: fastscan info results/coherent-csi.zarr
     """

@@ -1,6 +1,6 @@
 """Measurements that are compared with a variance: counted events in one bin or several, a signal, or a rate.
 
-All are written with the words of one kind, `Measured`, which reads the others.
+All are written with the keys of one kind, `Measured`, which reads the others.
 """
 
 import math

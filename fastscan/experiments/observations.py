@@ -1,6 +1,6 @@
 """Observations: what is compared with a prediction, and with which variance.
 
-Each kind is one class with its words, its reading, and its counts; another kind is another class and its line in
+Each kind is one class with its keys, its reading, and its counts; another kind is another class and its line in
 `fastscan.experiments.reading.OBSERVATIONS`.  What all of them offer is here, and what those share that are compared
 with a variance, in a Gaussian chi2.
 """
@@ -62,7 +62,7 @@ class Observation(Protocol):
 
     @property
     def is_counted(self) -> bool:
-        """Whether events are compared bin by bin with what is fitted to them, and not with a variance."""
+        """Whether events are compared bin by bin with a fitted prediction, and not through a variance."""
 
     @property
     def predicted(self) -> float | None:
@@ -79,7 +79,7 @@ class Observation(Protocol):
         """
 
     def check(self, exposed: Exposed) -> None:
-        """Refuse an observation that isn't one in the bins that there are.
+        """Refuse an observation that doesn't fit the bins.
 
         Raises
         ------

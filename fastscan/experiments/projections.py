@@ -1,6 +1,6 @@
 """Projections: the Standard Model's prediction in place of data, over a background relative to it or over others.
 
-Both are written with the words of one kind, `Projection`, which reads the other.
+Both are written with the keys of one kind, `Projection`, which reads the other.
 """
 
 from dataclasses import dataclass

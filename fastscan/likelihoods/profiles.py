@@ -25,7 +25,7 @@ def _kernel() -> Any:
 def kernel_arguments(
     constants: tuple[Array, ...], sizes: IntArray, rates: Array, change: Array, sums: Array, x: float, out: Array
 ) -> tuple[Any, ...]:
-    """What `fastscan.kernels.poisson.profiles` takes at one point of one row; all but the constants is as there."""
+    """The arguments of `fastscan.kernels.poisson.profiles` at one point of one row, from the constants."""
     arriving, bin_of, effects, products, background, norm, noise, variance, common, data, centres, origin = constants
     counted, row = (sizes, rates, arriving, bin_of, effects, products, background), np.zeros(1, np.intp)
     settings = noise, variance, common
@@ -83,7 +83,7 @@ class Profile:
         run = _by_address(_kernel(), kernel_arguments(constants, sizes, *numbers, 0.0, np.empty((1, 1))))
 
         def chi2(rates: Array, change: Array, sums: Array, x: float) -> float:
-            # Compiled code takes arrays from outside for constants, and the kernel's are none.
+            # Compiled code takes arrays from outside for constants, which the kernel's arrays are not.
             a, b, c, d, e, f, g, h, i, j, k, m = constants
             first = a.copy(), b.copy(), c.copy(), d.copy(), e.copy(), f.copy()
             own = (*first, g.copy(), h.copy(), i.copy(), j.copy(), k.copy(), m.copy())

@@ -168,7 +168,7 @@ def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
 
 
 def print_coverage(found: Sequence[Record]) -> None:
-    """How often intervals hold what is true, a row for each point."""
+    """How often intervals contain the true value, a row for each point."""
     first = found[0]
     axes = [axis for axis in PARAMETERS if axis.column in first]
     moved = [f"{shown(name)} {value:+g}" for name, value in first["nuisances"].items()]

@@ -300,7 +300,7 @@ def _require_words(attributes: Mapping[str, Any]) -> None:
         raise ValueError("its attributes are of other types than fastscan writes")
     toys = identity.get("toys", {"number": 1, "seed": 0, "dof": 1})
     if toys.keys() != {"number", "seed", "dof"} or not all(type(each) is int and each >= 0 for each in toys.values()):
-        raise ValueError("its toys are none that a scan throws")
+        raise ValueError("its toys are not those of a scan")
     if not {identity["experiments"][member]["channel"] for member in identity["members"]} <= {*get_args(Channel)}:
         raise ValueError("its experiments have channels that fastscan doesn't know")
 

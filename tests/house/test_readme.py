@@ -15,12 +15,11 @@ VALUE_SHOWN = re.compile(r"(.+)  # (\[.*\]|\(.*\)|\{.*\}|-?[\d.]+)")
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.(\d+))?(?![\w.])")
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
     """A directory in which commands find the grids of the repository, and to which they write."""
-    place = tmp_path_factory.mktemp("readme")
-    (place / "grids").symlink_to(REPOSITORY / "grids")
-    return place
+    (tmp_path / "grids").symlink_to(REPOSITORY / "grids")
+    return tmp_path
 
 
 @pytest.mark.parametrize("readme", PAGES)
@@ -43,15 +42,14 @@ def test_every_answer_has_an_example() -> None:
 
 @pytest.mark.parametrize(("page", "heading"), [("README.md", "In Python"), ("grids/manual.md", "The same in Python")])
 def test_python_gives_what_the_comments_say(
-    page: str, heading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: str, heading: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A comment that begins with numbers has those of its line's value, to the digits that it shows."""
-    (tmp_path / "grids").symlink_to(REPOSITORY / "grids")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(place)
     section = (REPOSITORY / page).read_text("utf-8").split(f"## {heading}\n")[1]
     block = section.split("```python\n")[1].partition("```")[0]
-    (tmp_path / "block.py").write_text("shown = []\n" + VALUE_SHOWN.sub(r"shown.append(\1)  # \2", block))
-    found = runpy.run_path(str(tmp_path / "block.py"))["shown"]
+    (place / "block.py").write_text("shown = []\n" + VALUE_SHOWN.sub(r"shown.append(\1)  # \2", block))
+    found = runpy.run_path(str(place / "block.py"))["shown"]
     shown = [numbers for _, numbers in VALUE_SHOWN.findall(block)]
     assert len(found) == len(shown) > 1
     for value, text in zip(found, shown, strict=True):
