@@ -14,10 +14,12 @@ from fastscan.errors import InputError
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.modelled import Modelled
 from fastscan.experiments.morphing import Morphed
-from fastscan.experiments.observations import Gaussian
+from fastscan.experiments.observations import Counts, Gaussian
 from fastscan.experiments.poisson import SIGNAL, Nuisance, Poisson
+from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
-from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.gaussian import square_roots
+from fastscan.likelihoods.likelihood import Likelihood, norm_of, powers
 from fastscan.likelihoods.modelled import of_recoils, response_of
 from fastscan.likelihoods.poisson import PoissonColumns
 from fastscan.likelihoods.predictions import signal_in_energy, standard_counts
@@ -324,6 +326,38 @@ def _observed(
     counts = statistics.counts(standard, exposed)
     data = counts.data + (total - counts.background)  # what is subtracted put back
     return backgrounds, counts.background, (), data, counts.variance * noise
+
+
+def sums_of(member: Compared, templates: Array, data: Array, scale: Array) -> tuple[Array, Array]:
+    """Sums of a member with a variance in sets of data, and of its squared data.
+
+    Parameters
+    ----------
+    member : Compared
+    templates : array, shape (3, sets, bins)
+        What the member predicts in each set, as a polynomial in x.
+    data : array, shape (sets, bins)
+        With the backgrounds, as `Compared.data` is.
+    scale : array, shape (sets,)
+        What the prediction of each set is multiplied by.
+
+    Returns
+    -------
+    sums : array, shape (sets, 3, SQUARES)
+        See `fastscan.kernels.squares`.
+    norm : array, shape (sets,)
+        Sum of the squared data over their variance.
+    """
+    assert member.variance is not None
+    seen = member.variance > 0
+    subtracted = sum(member.backgrounds.values(), -member.scaling)
+    nothing, roots, norm = np.zeros(seen.sum()), [], []
+    for own, each, factor in zip(np.moveaxis(templates, 1, 0), data - subtracted, scale.tolist(), strict=True):
+        observed = Counts(each[seen], factor * member.scaling[seen], member.variance[seen], 0.0)
+        roots.append(square_roots(factor * own[:, seen], nothing, observed))
+        norm.append(norm_of(observed))
+    found: Array = polynomials(np.stack(roots)[None], np.array(powers(len(data)))[None])[0]
+    return found, np.array(norm)
 
 
 def best_nuisances(members: Sequence[Compared], likelihood: Likelihood, columns: Columns, x: float) -> Array:

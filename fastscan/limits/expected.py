@@ -37,18 +37,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastscan.experiments.catalogue import Experiments
-from fastscan.experiments.observations import Counts
 from fastscan.interactions.interaction import Strength
-from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
-from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
-from fastscan.likelihoods.likelihood import AnyCounts, norm_of, powers
+from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.likelihood import AnyCounts
 from fastscan.likelihoods.modelled import ModelledBlock
 from fastscan.likelihoods.poisson import PoissonColumns
 from fastscan.likelihoods.predictions import signal_in_energy
 from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Settings, SigmaSys
-from fastscan.limits.compared import FREE, Compared, compared
+from fastscan.limits.compared import FREE, Compared, compared, sums_of
 from fastscan.limits.confidence import CL, DOF, SM_DISFAVOURED
 from fastscan.limits.crossings import find_crossings
 from fastscan.limits.drawn import Drawn, DrawnBlock, DrawnModelledBlock, Truth, in_block, parts
@@ -255,7 +253,7 @@ def _beside(
     for place, member in enumerate(members):
         if not member.is_fitted:
             scale[place] += member.own_error * sets.centres[:, member.first]
-            sums[place], norm[place] = _sums(member, templates[place][:, column], sets.data[place], scale[place])
+            sums[place], norm[place] = sums_of(member, templates[place][:, column], sets.data[place], scale[place])
     found = []
     for numbers, block in zip(rows.likelihood.blocks, blocks, strict=True):
         counted, others = numbers[: len(block.counts)], numbers[len(block.counts) :]
@@ -285,17 +283,3 @@ def _beside(
 def _in_rows(counts: AnyCounts, row: IntArray) -> AnyCounts:
     """Counted events in some rows; where rows have no rates of their own, those are all rows'."""
     return counts if len(counts.rates) == 1 else replace(counts, rates=counts.rates[row])
-
-
-def _sums(member: Compared, templates: Array, data: Array, scale: Array) -> tuple[Array, Array]:
-    """Sums of a member with a variance for each set of data, and of its squared data; templates are (3, sets, bins)."""
-    assert member.variance is not None
-    seen = member.variance > 0
-    subtracted = sum(member.backgrounds.values(), -member.scaling)
-    nothing, roots, norm = np.zeros(seen.sum()), [], []
-    for own, each, factor in zip(np.moveaxis(templates, 1, 0), data - subtracted, scale.tolist(), strict=True):
-        observed = Counts(each[seen], factor * member.scaling[seen], member.variance[seen], 0.0)
-        roots.append(square_roots(factor * own[:, seen], nothing, observed))
-        norm.append(norm_of(observed))
-    found: Array = polynomials(np.stack(roots)[None], np.array(powers(len(data)))[None])[0]
-    return found, np.array(norm)

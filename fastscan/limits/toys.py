@@ -10,14 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastscan.errors import InputError
-from fastscan.experiments.observations import Counts
-from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
-from fastscan.likelihoods.gaussian import square_roots
-from fastscan.likelihoods.likelihood import norm_of, powers
 from fastscan.likelihoods.predictions import signal_in_energy
 from fastscan.likelihoods.response import response
-from fastscan.limits.compared import Compared
+from fastscan.limits.compared import Compared, sums_of
 from fastscan.limits.crossings import infimum
 from fastscan.limits.drawn import MOST_EXPECTED, Drawn, columns_of_toys, drawable
 from fastscan.limits.points import Rows
@@ -110,17 +106,8 @@ def _columns(rows: Rows, columns: Columns, members: Sequence[Compared], toys: Dr
 
 
 def _sums(rows: Rows, member: Compared, data: Array, scale: Array) -> tuple[Array, Array]:
-    """Sums of a member with a variance in each toy, and of its squared data; its prediction is scaled in each."""
-    assert member.variance is not None
+    """See `sums_of`, of toys of one column."""
     counts = signal_in_energy(member.experiment, rows.interaction, rows.values)[:, 0]  # (neutrinos, 3, energies)
     arriving = response(member.experiment).arriving[0]
-    seen = member.variance > 0
-    templates = (counts[..., None] * arriving[:, None]).sum(axis=0).reshape(3, -1)[:, seen]
-    subtracted = sum(member.backgrounds.values(), -member.scaling)
-    nothing, roots, norm = np.zeros(templates.shape[1]), [], []
-    for each, factor in zip(data - subtracted, scale.tolist(), strict=True):
-        observed = Counts(each[seen], factor * member.scaling[seen], member.variance[seen], 0.0)
-        roots.append(square_roots(factor * templates, nothing, observed))
-        norm.append(norm_of(observed))
-    found: Array = polynomials(np.stack(roots)[None], np.array(powers(len(data)))[None])[0]
-    return found, np.array(norm)
+    templates = (counts[..., None] * arriving[:, None]).sum(axis=0).reshape(3, 1, -1)
+    return sums_of(member, np.broadcast_to(templates, (3, *data.shape)), data, scale)
