@@ -1,4 +1,4 @@
-"""Adding to fastscan, as README.md beside this file says: a class, or a function, and one line in a table."""
+"""Adding to fastscan, as the README of the tests says: a class, or a function, and one line in a table."""
 
 import os
 import subprocess
