@@ -148,11 +148,11 @@ class Experiment:
         array, shape (1 + signal shapes, energy bins, factor bins * time bins)
             The shares, then their change at one standard deviation of each of `signal_shapes`.
         """
-        energies = self.exposed.energy_bins
+        energies, delays = self.exposed.energy_bins, self.source.delays
         factor = np.ones((energies, 1)) if self.factor is None else self.factor.shares()
-        time = np.ones(1) if self.time is None else self.time.shares(neutrino)
+        time = np.ones(1) if self.time is None else self.time.shares(neutrino, delays)
         changed = [] if self.factor is None else [(change, time) for change in self.factor.changes()]
-        changed += [] if self.time is None else [(factor, change) for change in self.time.changes(neutrino)]
+        changed += [] if self.time is None else [(factor, change) for change in self.time.changes(neutrino, delays)]
         products = [first[:, :, None] * second for first, second in [(factor, time), *changed]]
         return np.stack([each.reshape(energies, -1) for each in products])
 

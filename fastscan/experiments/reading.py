@@ -53,9 +53,9 @@ def parse(name: str, table: Table) -> Experiment:
     channel = table.choice("channel", CHANNELS)
     targets = tuple(Target.read(target, geometry) for target in table.tables("target"))
     detector = _read_detector(table.table("detector"), channel, targets)
-    if not source.arriving:
+    if not source.delays:
         table.refuse("time", "the source has no pulse, after which its neutrinos arrive")
-    time = timing.read(table.table("time"), source.arriving) if "time" in table else None
+    time = timing.read(table.table("time"), source.delays) if "time" in table else None
     in_energy = _energy_bins(table.table("detector"), detector)
     factor = Factor.read(table.table("factor"), in_energy) if "factor" in table else None
     bins = _all_bins(table, in_energy, factor)

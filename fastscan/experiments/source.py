@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 from fastscan.inputs.toml import Table
-from fastscan.physics.spectra import Neutrino, Spectrum
+from fastscan.physics.arrival import Delays
+from fastscan.physics.spectra import Spectrum
 
 GROUPS = ("spallation", "reactor", "radioactive source", "sun", "other")  # in the order in which lists have them
 
@@ -19,14 +20,15 @@ class Source(ABC):
     ----------
     group : str
         One of `GROUPS`, under which lists of experiments have it.
-    arriving : tuple of str
-        The neutrinos that follow a pulse, so that they can be told apart by their time; none where there is no pulse.
+    delays : tuple of (str, tuple of float)
+        The neutrinos that follow a pulse, by which their times can be told apart, and the lifetimes in us of the decays
+        between; none where there is no pulse.
     mixed : bool
         Whether its neutrinos arrive as coherent mixtures of flavours, in which changes of the flavour interfere.
     """
 
     group: ClassVar[str]
-    arriving: ClassVar[tuple[Neutrino, ...]] = ()
+    delays: ClassVar[Delays] = ()
     mixed: ClassVar[bool] = False
 
     @classmethod

@@ -18,13 +18,13 @@ from fastscan.experiments.sun import Sun
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import told
+from fastscan.physics.arrival import OF_PIONS, Delays
 from fastscan.physics.constants import JOULE_PER_MEV
 from fastscan.physics.reactors import EVALUATIONS
 from fastscan.physics.spectra import (
     MICHEL_ENDPOINT_MEV,
     Continuum,
     Line,
-    Neutrino,
     Spectrum,
     fission_energy,
     michel_nu_e,
@@ -54,7 +54,7 @@ class PionDecayAtRest(Source):
     protons: float
     protons_in_s: float
     group: ClassVar[str] = "spallation"
-    arriving: ClassVar[tuple[Neutrino, ...]] = ("nu_mu", "nu_e", "nubar_mu")
+    delays: ClassVar[Delays] = OF_PIONS
     endpoint_mev: ClassVar[float] = MICHEL_ENDPOINT_MEV
 
     @classmethod
