@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import fastscan
 from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.cholesky import factorise, put_solution
-from fastscan.kernels.counted import put_sums
+from fastscan.kernels.counted import TOGETHER, put_sums
 from fastscan.kernels.jit import jit
 from fastscan.kernels.lanes import (
     LANES,
@@ -116,12 +116,14 @@ def test_systems_of_equations(size: int) -> None:
     assert pytest.approx(expected, rel=1e-11) == out.T
 
 
-def test_sums_over_bins() -> None:
+@pytest.mark.parametrize("columns", [TOGETHER, 2 * TOGETHER, 3 * TOGETHER])
+def test_sums_over_bins(columns: int) -> None:
     numbers = np.random.default_rng(0)
-    weights, table = numbers.normal(size=(13, LANES)), numbers.normal(size=(13, 8))
-    out = np.empty((8, LANES))
+    weights, table = numbers.normal(size=(13, LANES)), numbers.normal(size=(13, columns))
+    out = np.full((columns + 1, LANES), -1.0)
     sums(weights, table.ravel(), out)
-    assert out == pytest.approx(table.T @ weights, rel=1e-13)
+    assert out[:-1] == pytest.approx(table.T @ weights, rel=1e-13)
+    assert (out[-1] == -1.0).all()
 
 
 def test_lines_lie_in_lines_of_the_cache() -> None:
