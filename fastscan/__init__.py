@@ -6,7 +6,7 @@
     limit, intervals       limits on the strength of a model, and every allowed interval
     expected               the limit that is expected, with bands of 1 and 2 standard deviations
     delta_chi2             chi2 above its infimum over all strengths
-    coverage               how often limits hold what is true
+    coverage               how often intervals contain the true value
     likelihood             chi2 prepared for samplers and minimisers
     scan, open             fill a store over a grid file, and read it as xarray
     experiments, models    what there is, and the words to make more of it; grid reads grid files
@@ -28,22 +28,22 @@ stands above it:
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
                   reactors  solar  quenching  resolution  arrival  shells
     interactions  parameters  interaction  standard_model  contact  light  nsi  moments  catalogue
-    experiments   geometry  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
+    experiments   geometry  source  fluxes  sun  sources  energies  efficiencies  detectors  quenching  resolutions
                   reconstruction  morphing  templates  bins  shapes  timing  factors  backgrounds
-                  observations  poisson  modelled  form_factors  targets  experiment  data_sets  reading
-                  catalogue
+                  observations  measured  projections  poisson  modelled  form_factors  targets  experiment
+                  data_sets  reading  catalogue
     likelihoods   settings  columns  gaussian  poisson  modelled  rates  response  predictions  exchanges
-                  merging  likelihood  signals  pointwise
+                  merging  member  likelihood  signals  profiles  fixed_row  free_row  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
-                  compared  toys  expected  coverage  sampling
-    stores        layout  local  remote  location  cube  chunks  store  combining
+                  strengths  compared  toys  expected  coverage  sampling
+    stores        layout  local  remote  location  arrays  cube  carried  chunks  store  combining
     scans         grid  plan  costs  threads  toy_runs  blocks  progress  scanner  cluster  verify
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
-    outputs       page  sliders  hepdata  csv_files  figures  guides  overlays  plots  spectrum  fitted  terminal
-                  citations
+    outputs       page  sliders  hepdata  csv_files  formats  figures  guides  overlays  plots  spectrum  fitted
+                  wording  terminal  printed  citations
     paper         table3  paper_figures  report  paper
     survey        recipe  limits  published  tables  looks  bars  survey_figures  report  survey
-    commands      signals  completion  options  cli
+    commands      signals  completion  options  asking  scanning  answering  publishing  cli
     __main__
 """
 
@@ -60,9 +60,9 @@ if TYPE_CHECKING:
     from fastscan.interactions import catalogue as models
     from fastscan.limits.coverage import coverage
     from fastscan.limits.expected import expected
-    from fastscan.limits.limits import delta_chi2, intervals, limit
     from fastscan.limits.points import chi2, events
     from fastscan.limits.sampling import likelihood
+    from fastscan.limits.strengths import delta_chi2, intervals, limit
     from fastscan.scans import grid
     from fastscan.scans.scanner import scan
     from fastscan.stores.store import open
@@ -92,9 +92,9 @@ _HOMES = {
     "FastscanWarning": "errors",
     "events": "limits.points",
     "chi2": "limits.points",
-    "delta_chi2": "limits.limits",
-    "limit": "limits.limits",
-    "intervals": "limits.limits",
+    "delta_chi2": "limits.strengths",
+    "limit": "limits.strengths",
+    "intervals": "limits.strengths",
     "expected": "limits.expected",
     "coverage": "limits.coverage",
     "likelihood": "limits.sampling",

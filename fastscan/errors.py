@@ -32,7 +32,7 @@ NOT_A_USERS = (str(Path(__file__).parent), "<frozen importlib", importlib.__file
 
 
 class FastscanError(ValueError):
-    """The base of all errors; its message is one line for the user, whatever a name in it has in it."""
+    """The base of all errors; its message is one line for the user, whatever characters a name in it has."""
 
     def __init__(self, message: str) -> None:
         super().__init__(shown(message))

@@ -1,9 +1,8 @@
-"""Types that modules share: of arrays, of the channel and process of a scattering, of flavours, and of answers."""
+"""Types that modules share: of arrays, of the channel of a scattering, of flavours, and of answers."""
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 Channel = Literal["cevns", "nu-e"]  # coherent off nuclei, or off electrons
-Process = Literal["weak", "scalar", "magnetic"]  # by which a neutrino scatters in a channel
 Flavour = Literal["e", "mu", "tau"]  # of a neutrino and of its antineutrino
 FLAVOURS: tuple[Flavour, ...] = ("e", "mu", "tau")  # in the order of every array over flavours
 Record: TypeAlias = dict[str, Any]  # one answer by key, see fastscan.answers.records

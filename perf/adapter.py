@@ -1,21 +1,15 @@
 """Where things are in fastscan: the only module of perf/ that knows it.
 
-`compare.py --base` runs the pairs of this checkout with the package of another commit.  That package has either the
-layout of this checkout, folders of rooms ("wings"), or the one before it, modules side by side ("flat", as in commit
-b634643).  `layout` is the adapter of the package that is imported.  Pairs use it and the public face, ``import
-fastscan``, which is the same in both, and import nothing else of the package.
+`compare.py --base` runs the pairs of this checkout with the package of another commit.  Pairs use this module and the
+public face, ``import fastscan``, and import nothing else of the package.
 
-Each method imports what it needs when it is called, so that a pair fails only for what the pair itself uses.
-
-This module is temporary.  `Flat` and the ``since`` of pairs can go when nobody compares with a commit of the flat
-layout any more: once the speed of the wings has been judged, and perf/baseline.json has been written with them.
+Each function imports what it needs when it is called, so that a pair fails only for what the pair itself uses.
 """
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -24,6 +18,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Kernel = Callable[[Array, Array, Array, Array, NDArray[np.floating]], object]
+# The command ``fastscan``, to which its arguments are added.  Without -P, Python would look for the package where it is
+# started first, and find that of this checkout.
+COMMAND = [sys.executable, "-P", "-c", "from fastscan.commands.cli import main; main()"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class KernelInputs:
 
     Attributes
     ----------
-    coefficients : array, shape (members, betas, 3, any)
-        S_dd, D and S_mm along x: squares in the wings, quartics in the flat layout.
+    coefficients : array, shape (members, betas, 3, 6)
+        S_dd, D and S_mm along x, as sums of squares.
     quartics : array, shape (members, betas, 3, 5)
         The same as quartics in x, lowest power first, for yardsticks.
     x : array, shape (masses,)
@@ -106,176 +103,113 @@ def forget(rooms: str) -> None:
                 each.cache_clear()
 
 
-class Wings:
-    """The layout of this checkout."""
+def kernel(in_parallel: bool = True) -> Kernel:
+    """The kernel on all threads or on one: a function of coefficients, x, noise, variance and of what it fills."""
+    from fastscan.kernels import blocks
 
-    name = "wings"
-    cli = "fastscan.commands.cli"
-
-    @property
-    def command(self) -> list[str]:
-        """The command ``fastscan``, to which its arguments are added.
-
-        Without -P, Python would look for the package where it is started first, and find that of this checkout.
-        """
-        return [sys.executable, "-P", "-c", f"from {self.cli} import main; main()"]
-
-    def kernel(self, in_parallel: bool = True) -> Kernel:
-        """The kernel on all threads or on one: a function of coefficients, x, noise, variance and of what it fills."""
-        from fastscan.kernels import blocks
-
-        fill = blocks.chi2_block
-        if hasattr(fill, "run"):
-            return lambda *given: fill.run(given[4][..., 0].size, given[4].size, in_parallel, *given)
-        twin = fill.parallel if in_parallel else fill.serial  # until commit b8bee19
-        return lambda *given: twin(*given[:4], blocks.TILE_POINTS, given[4])
-
-    def kernel_inputs(
-        self, names: Sequence[str], beta: Array, m_zprime: Array, sigma_sys: Array, luminosity: Array
-    ) -> KernelInputs:
-        """E6 in experiments of these names, where sigma_sys and luminosity broadcast to the settings."""
-        from fastscan.experiments import catalogue
-        from fastscan.interactions.catalogue import MODELS
-        from fastscan.likelihoods import likelihood
-
-        found = likelihood.build(catalogue.load_all(names), MODELS["e6"], {"beta": beta})
-        settings = found.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
-        noise, variance = (each.reshape(len(names), -1) for each in settings.noise_and_variance(found.spread))
-        return KernelInputs(found.sums, expanded(found.sums), MODELS["e6"].strength.to_x(m_zprime), noise, variance)
-
-    def counted(self, name: str, model: str, masses: Array, strengths: Array) -> Counted:
-        """An experiment with a light mediator, at strengths in units of each row's scale; see `Counted`."""
-        from fastscan.experiments import catalogue
-        from fastscan.interactions.catalogue import load
-        from fastscan.likelihoods import likelihood
-
-        experiment = catalogue.load(name)
-        found = likelihood.build([experiment], load(model), {"m_zprime": masses})
-        columns, _ = found.columns(np.arange(masses.size), {})
-        ((block,), (counts,), change) = columns.blocks, found.counted, found.change[0]
-        column = np.repeat(np.arange(masses.size), strengths.size)
-        x = (found.scale[:, None] * strengths).ravel()
-        powers = x[:, None] ** np.arange(3)
-        signals = []
-        for row, at in zip(column, powers, strict=True):
-            events = counts.rates[row, 0] + np.tensordot(change[row] @ at, counts.rates[row, 1:], 1)
-            signals.append((events[:, :, None] * counts.arriving[0]).sum(axis=0).ravel())
-        return Counted(
-            np.array(signals),
-            counts.background,
-            counts.data,
-            counts.effects,
-            experiment.statistics.sigma_sys,
-            lambda in_parallel: block.filled(column, x, column, 1, in_parallel)[0][:, 0],
-        )
-
-    def bin_counts(self, name: str, beta: float) -> BinCounts:
-        """See `BinCounts`."""
-        from fastscan.experiments import catalogue
-        from fastscan.interactions import standard_model
-        from fastscan.interactions.catalogue import MODELS
-        from fastscan.likelihoods.response import response
-
-        experiment = catalogue.load(name)
-        kappa = MODELS["e6"].kappa(experiment.channel, {"beta": np.array([beta])})
-        return BinCounts(response(experiment).total, standard_model.couplings(experiment.channel)[0], kappa[0, 0])
-
-    def integrate(self, name: str, edges: Array) -> Callable[[], object]:
-        """A call that computes the energy integrals and sums of an experiment in bins with edges in MeV."""
-        from fastscan.experiments import catalogue
-        from fastscan.interactions.catalogue import MODELS
-        from fastscan.likelihoods import likelihood
-
-        loaded = catalogue.load(name)
-        binned = replace(loaded, detector=replace(loaded.detector, bins=tuple(edges)))
-
-        def afresh() -> object:
-            self.forget_integrals()
-            return likelihood.build([binned], MODELS["chi"], {})
-
-        return afresh
-
-    def forget_integrals(self) -> None:
-        """Throw away the energy integrals of experiments, and what was made of them."""
-        forget("fastscan.likelihoods.")
-
-    def axes(self, root: zarr.Group, group: str) -> Mapping[str, Array]:
-        """The points of each axis of a group of a store."""
-        from fastscan.stores import store
-
-        points: dict[str, Array] = store.read(root, group).points
-        return points
-
-    def contours(self, root: zarr.Group, group: str, sigma_sys: float) -> Callable[[], Sequence[Any]]:
-        """A call that draws the contours of a group of a store in (beta, M_Z'), at 90 % CL and 2 dof."""
-        from fastscan.answers.contours import contours
-        from fastscan.answers.planes import plane_of
-        from fastscan.answers.question import PlaneAxes, Question
-        from fastscan.stores import store
-
-        cube = store.read(root, group)
-        question = Question(at={"sigma_sys": sigma_sys}, cl=0.90, dof=2)
-        return lambda: contours(plane_of(cube, PlaneAxes(("beta", "m_zprime")), question))
-
-    def client(self, workers: int) -> AbstractContextManager[Any]:
-        """A dask client of so many worker processes."""
-        from fastscan.scans import cluster
-
-        return cluster.client(workers=workers)
+    fill = blocks.chi2_block
+    if hasattr(fill, "run"):
+        return lambda *given: fill.run(given[4][..., 0].size, given[4].size, in_parallel, *given)
+    twin = fill.parallel if in_parallel else fill.serial  # until commit b8bee19
+    return lambda *given: twin(*given[:4], blocks.TILE_POINTS, given[4])
 
 
-class Flat(Wings):
-    """The layout of commit b634643: what `Wings` offers, from where it was then."""
+def kernel_inputs(
+    names: Sequence[str], beta: Array, m_zprime: Array, sigma_sys: Array, luminosity: Array
+) -> KernelInputs:
+    """E6 in experiments of these names, where sigma_sys and luminosity broadcast to the settings."""
+    from fastscan.experiments import catalogue
+    from fastscan.interactions.catalogue import MODELS
+    from fastscan.likelihoods import likelihood
 
-    name = "flat"
-    cli = "fastscan.cli"
-
-    def kernel(self, in_parallel: bool = True) -> Kernel:
-        from fastscan.kernels import TILE_POINTS, chi2_block
-
-        twin = chi2_block.parallel if in_parallel else chi2_block.serial
-        return lambda *given: twin(*given[:4], TILE_POINTS, given[4])
-
-    def kernel_inputs(
-        self, names: Sequence[str], beta: Array, m_zprime: Array, sigma_sys: Array, luminosity: Array
-    ) -> KernelInputs:
-        from fastscan import experiments, likelihood, models
-
-        found = likelihood.build(experiments.load_all(names), models.MODELS["e6"], beta)
-        noise, variance = (each.reshape(len(names), -1) for each in found.settings(sigma_sys, luminosity))
-        quartics = found.coefficients()
-        return KernelInputs(quartics, quartics, models.gamma(m_zprime), noise, variance)
-
-    def bin_counts(self, name: str, beta: float) -> BinCounts:
-        from fastscan import experiments, models, rates
-
-        experiment = experiments.load(name)
-        kappa = models.kappa("e6", experiment.channel, np.array([beta]))
-        return BinCounts(rates.response(experiment), models.sm_couplings(experiment.channel), kappa[0])
-
-    def integrate(self, name: str, edges: Array) -> Callable[[], object]:
-        raise NotImplementedError("the flat layout takes memory by the bins squared")
-
-    def forget_integrals(self) -> None:
-        raise NotImplementedError("the flat layout has no light mediators")
-
-    def axes(self, root: zarr.Group, group: str) -> Mapping[str, Array]:
-        from fastscan import store
-
-        points: dict[str, Array] = store.read(root, group).axes
-        return points
-
-    def contours(self, root: zarr.Group, group: str, sigma_sys: float) -> Callable[[], Sequence[Any]]:
-        from fastscan import planes, query, store
-
-        cube = store.read(root, group)
-        at = {"sigma_sys": sigma_sys}
-        return lambda: planes.contours(planes.plane_of(cube, "beta", "m_zprime", at=at), query.threshold(0.90, 2))
-
-    def client(self, workers: int) -> AbstractContextManager[Any]:
-        from fastscan import cluster
-
-        return cluster.client(workers=workers)
+    found = likelihood.build(catalogue.load_all(names), MODELS["e6"], {"beta": beta})
+    settings = found.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
+    noise, variance = (each.reshape(len(names), -1) for each in settings.noise_and_variance(found.spread))
+    return KernelInputs(found.sums, expanded(found.sums), MODELS["e6"].strength.to_x(m_zprime), noise, variance)
 
 
-layout = Wings() if find_spec("fastscan.commands") else Flat()
+def counted(name: str, model: str, masses: Array, strengths: Array) -> Counted:
+    """An experiment with a light mediator, at strengths in units of each row's scale; see `Counted`."""
+    from fastscan.experiments import catalogue
+    from fastscan.interactions.catalogue import load
+    from fastscan.likelihoods import likelihood
+
+    experiment = catalogue.load(name)
+    found = likelihood.build([experiment], load(model), {"m_zprime": masses})
+    columns, _ = found.columns(np.arange(masses.size), {})
+    ((block,), (counts,), change) = columns.blocks, found.counted, found.change[0]
+    column = np.repeat(np.arange(masses.size), strengths.size)
+    x = (found.scale[:, None] * strengths).ravel()
+    powers = x[:, None] ** np.arange(3)
+    signals = []
+    for row, at in zip(column, powers, strict=True):
+        events = counts.rates[row, 0] + np.tensordot(change[row] @ at, counts.rates[row, 1:], 1)
+        signals.append((events[:, :, None] * counts.arriving[0]).sum(axis=0).ravel())
+    return Counted(
+        np.array(signals),
+        counts.background,
+        counts.data,
+        counts.effects,
+        experiment.statistics.sigma_sys,
+        lambda in_parallel: block.filled(column, x, column, 1, in_parallel)[0][:, 0],
+    )
+
+
+def bin_counts(name: str, beta: float) -> BinCounts:
+    """See `BinCounts`."""
+    from fastscan.experiments import catalogue
+    from fastscan.interactions import standard_model
+    from fastscan.interactions.catalogue import MODELS
+    from fastscan.likelihoods.response import response
+
+    experiment = catalogue.load(name)
+    kappa = MODELS["e6"].kappa(experiment.channel, {"beta": np.array([beta])})
+    return BinCounts(response(experiment).total, standard_model.couplings(experiment.channel)[0], kappa[0, 0])
+
+
+def integrate(name: str, edges: Array) -> Callable[[], object]:
+    """A call that computes the energy integrals and sums of an experiment in bins with edges in MeV."""
+    from fastscan.experiments import catalogue
+    from fastscan.interactions.catalogue import MODELS
+    from fastscan.likelihoods import likelihood
+
+    loaded = catalogue.load(name)
+    binned = replace(loaded, detector=replace(loaded.detector, bins=tuple(edges)))
+
+    def afresh() -> object:
+        forget_integrals()
+        return likelihood.build([binned], MODELS["chi"], {})
+
+    return afresh
+
+
+def forget_integrals() -> None:
+    """Throw away the energy integrals of experiments, and what was made of them."""
+    forget("fastscan.likelihoods.")
+
+
+def axes(root: zarr.Group, group: str) -> Mapping[str, Array]:
+    """The points of each axis of a group of a store."""
+    from fastscan.stores import store
+
+    points: dict[str, Array] = store.read(root, group).points
+    return points
+
+
+def contours(root: zarr.Group, group: str, sigma_sys: float) -> Callable[[], Sequence[Any]]:
+    """A call that draws the contours of a group of a store in (beta, M_Z'), at 90 % CL and 2 dof."""
+    from fastscan.answers.contours import contours
+    from fastscan.answers.planes import plane_of
+    from fastscan.answers.question import PlaneAxes, Question
+    from fastscan.stores import store
+
+    cube = store.read(root, group)
+    question = Question(at={"sigma_sys": sigma_sys}, cl=0.90, dof=2)
+    return lambda: contours(plane_of(cube, PlaneAxes(("beta", "m_zprime")), question))
+
+
+def client(workers: int) -> AbstractContextManager[Any]:
+    """A dask client of so many worker processes."""
+    from fastscan.scans import cluster
+
+    return cluster.client(workers=workers)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import adapter
 import numpy as np
-from adapter import layout
 from measure import Calls, pair
 
 FEW, MANY = 300, 3000
@@ -14,8 +14,7 @@ FEW, MANY = 300, 3000
     f"energy integrals and sums over bins, {MANY // FEW} x those of {FEW} bins / those of {MANY} bins",
     at_least=0.8,
     work=MANY / FEW,
-    since="wings",
 )
 def proportional(place: Path) -> Iterator[Calls]:
-    few, many = (layout.integrate("cr51-lxe-c", np.linspace(0, 0.6, bins + 1)) for bins in (FEW, MANY))
+    few, many = (adapter.integrate("cr51-lxe-c", np.linspace(0, 0.6, bins + 1)) for bins in (FEW, MANY))
     yield many, few

@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from adapter import layout
+import adapter
 from measure import Calls, pair
 
 from grids import grid
 
-FASTSCAN = layout.command
+FASTSCAN = adapter.COMMAND
 LIMIT = [*FASTSCAN, "limit", "conus", "chi"]
 HUGE = grid(1000, 1000, 100, 100)  # 10^10 points
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import adapter
 import numpy as np
-from adapter import layout
 from measure import Calls, pair
 from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
@@ -46,8 +46,8 @@ class Plane:
         self.sigma = np.linspace(0.0, 0.3, SIGMAS)[:, None]
         self.luminosity = np.geomspace(1, 1000, LUMINOSITIES)[None]
         masses = np.geomspace(10, 5000, MASSES)
-        self.inputs = layout.kernel_inputs(names, self.beta, masses, self.sigma, self.luminosity)
-        self.kernel = layout.kernel(in_parallel)
+        self.inputs = adapter.kernel_inputs(names, self.beta, masses, self.sigma, self.luminosity)
+        self.kernel = adapter.kernel(in_parallel)
 
     def chi2(self, out: Array, betas: slice = slice(None)) -> None:
         """Fill an array with chi2 at some of the betas."""
@@ -124,7 +124,7 @@ def numpy_factorised(place: Path) -> Iterator[Calls]:
 def numpy_binned(place: Path) -> Iterator[Calls]:
     blocks = Blocks([BINNED])
     plane = blocks.plane
-    counts = layout.bin_counts(BINNED, plane.beta[1])
+    counts = adapter.bin_counts(BINNED, plane.beta[1])
 
     def features(couplings: Array) -> Array:
         g1, g2 = couplings[..., 0], couplings[..., 1]

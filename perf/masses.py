@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import adapter
 import numpy as np
-from adapter import layout
 from measure import Calls, pair
 
 import fastscan
@@ -22,18 +22,17 @@ FEW = MASSES[::200]  # at which the integrals are repeated
     at_least=100,
     work=MASSES.size / FEW.size,
     rounds=3,
-    since="wings",
 )
 def once(place: Path) -> Iterator[Calls]:
     def together() -> None:
-        layout.forget_integrals()
+        adapter.forget_integrals()
         for experiment in EXPERIMENTS:
             fastscan.limit(experiment, "b-l", m_zprime=MASSES)
 
     def repeated() -> None:
         for experiment in EXPERIMENTS:
             for mass in FEW:
-                layout.forget_integrals()
+                adapter.forget_integrals()
                 fastscan.limit(experiment, "b-l", m_zprime=mass)
 
     yield together, repeated

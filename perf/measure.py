@@ -19,7 +19,6 @@ class Pair:
 
     What counts is (work x the yardstick's seconds + plus) over the subject's seconds: larger is better, and
     `at_least` is asked for.  `work` is how many times more the subject does, where the yardstick is extrapolated.
-    `since` names the first layout of the package, see `adapter`, that has what is measured; None for all of them.
     """
 
     name: str
@@ -28,7 +27,6 @@ class Pair:
     work: float
     plus: float
     rounds: int
-    since: str | None
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,12 @@ PAIRS: dict[str, Pair] = {}
 
 
 def pair(
-    name: str, at_least: float, *, work: float = 1.0, plus: float = 0.0, rounds: int = 7, since: str | None = None
+    name: str, at_least: float, *, work: float = 1.0, plus: float = 0.0, rounds: int = 7
 ) -> Callable[[Make], Make]:
     """Declare the pair that a function makes."""
 
     def declare(make: Make) -> Make:
-        PAIRS[name] = Pair(name, at_least, contextmanager(make), work, plus, rounds, since)
+        PAIRS[name] = Pair(name, at_least, contextmanager(make), work, plus, rounds)
         return make
 
     return declare

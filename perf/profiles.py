@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import adapter
 import numpy as np
-from adapter import Counted, layout
+from adapter import Counted
 from iminuit import Minuit
 from measure import Calls, pair
 from numba import njit
@@ -145,7 +146,7 @@ class Points:
 
     @classmethod
     def along_columns(cls) -> "Points":
-        return cls(layout.counted(EXPERIMENT, MODEL, MASSES, STRENGTHS), MASSES.size * STRENGTHS.size)
+        return cls(adapter.counted(EXPERIMENT, MODEL, MASSES, STRENGTHS), MASSES.size * STRENGTHS.size)
 
     def by(self, other: Callable[..., object], signals: np.ndarray) -> object:
         counted = self.counted
@@ -156,7 +157,7 @@ class Points:
 
 
 @pair(f"Poisson profile, 99 bins x 4, one thread / iminuit with compiled cost and gradient, {FEW} points scaled",
-      at_least=300, work=16 * 256 / FEW, since="wings")  # fmt: skip
+      at_least=300, work=16 * 256 / FEW)  # fmt: skip
 def general(place: Path) -> Iterator[Calls]:
     points = Points.along_columns()
     some = points.counted.signals[:FEW]
@@ -164,38 +165,38 @@ def general(place: Path) -> Iterator[Calls]:
     yield lambda: points.counted.chi2(False), lambda: [points.by(minimised, signal) for signal in some]
 
 
-@pair("the same / NumPy, batched Newton", at_least=8, since="wings")
+@pair("the same / NumPy, batched Newton", at_least=8)
 def in_numpy(place: Path) -> Iterator[Calls]:
     points = Points.along_columns()
     points.check(points.by(batched, points.counted.signals))
     yield lambda: points.counted.chi2(False), lambda: points.by(batched, points.counted.signals)
 
 
-@pair("the same / plain numba, point by point", at_least=6, since="wings")
+@pair("the same / plain numba, point by point", at_least=6)
 def point_by_point(place: Path) -> Iterator[Calls]:
     points = Points.along_columns()
     points.check(points.by(newton_everywhere, points.counted.signals))
     yield lambda: points.counted.chi2(False), lambda: points.by(newton_everywhere, points.counted.signals)
 
 
-@pair("the same on two threads / on one", at_least=1.7, since="wings")
+@pair("the same on two threads / on one", at_least=1.7)
 def two_threads(place: Path) -> Iterator[Calls]:
-    many = layout.counted(EXPERIMENT, MODEL, MASSES, np.geomspace(1e-2, 1.0, 16 * 256))
+    many = adapter.counted(EXPERIMENT, MODEL, MASSES, np.geomspace(1e-2, 1.0, 16 * 256))
     yield lambda: many.chi2(True), lambda: many.chi2(False)
 
 
-@pair(f"chi2 of {MANY_BINS}, bins of one background merged / all bins", at_least=1.2, since="wings")
+@pair(f"chi2 of {MANY_BINS}, bins of one background merged / all bins", at_least=1.2)
 def merged(place: Path) -> Iterator[Calls]:
     (place / "merged.toml").write_text(MERGED)
     few, every = (
-        layout.counted(name, MODEL, MASSES, STRENGTHS[::8]) for name in (str(place / "merged.toml"), MANY_BINS)
+        adapter.counted(name, MODEL, MASSES, STRENGTHS[::8]) for name in (str(place / "merged.toml"), MANY_BINS)
     )
     np.testing.assert_allclose(few.chi2(False), every.chi2(False), atol=1e-4)
     yield lambda: few.chi2(False), lambda: every.chi2(False)
 
 
 @pair(f"{CURVE.size} limits of {EXPERIMENT}, two threads / iminuit scans of {SCAN} points, one scaled",
-      at_least=1000, work=CURVE.size, since="wings")  # fmt: skip
+      at_least=1000, work=CURVE.size)  # fmt: skip
 def curve(place: Path) -> Iterator[Calls]:
     points = Points.along_columns()
     some = points.counted.signals[:: len(points.counted.signals) // SCAN][:SCAN]
@@ -206,7 +207,7 @@ def curve(place: Path) -> Iterator[Calls]:
     yield limits, lambda: [points.by(minimised, signal) for signal in some]
 
 
-@pair(f"scan of 10^7 points of {EXPERIMENT} / the same kernel in memory", at_least=0.8, rounds=3, since="wings")
+@pair(f"scan of 10^7 points of {EXPERIMENT} / the same kernel in memory", at_least=0.8, rounds=3)
 def scan(place: Path) -> Iterator[Calls]:
     (place / "grid.toml").write_text(GRID)
     masses, couplings = np.geomspace(1e-3, 1, 100), np.geomspace(1e-6, 1e-2, 500)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import adapter
 import numpy as np
 import zarr
-from adapter import layout
 from measure import Calls, pair
 
 import fastscan
@@ -23,7 +23,7 @@ def scanned(place: Path) -> zarr.Group:
 @pair("160,000 limits, all crossings / reading the cube from zarr", at_least=5)
 def limits(place: Path) -> Iterator[Calls]:
     root = scanned(place)
-    axes = layout.axes(root, E6)
+    axes = adapter.axes(root, E6)
     beta, sigma, luminosity = (axes[name] for name in ("beta", "sigma_sys", "luminosity"))
 
     def found() -> None:
@@ -38,7 +38,7 @@ def limits(place: Path) -> Iterator[Calls]:
 @pair("contour in (beta, M_Z'), 400 x 400 points / reading its cube from zarr", at_least=0)
 def contour(place: Path) -> Iterator[Calls]:
     root = scanned(place)
-    draw = layout.contours(root, E6, sigma_sys=0.1)
+    draw = adapter.contours(root, E6, sigma_sys=0.1)
 
     def drawn() -> None:
         assert draw()

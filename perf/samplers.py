@@ -14,7 +14,7 @@ def nothing() -> None:
     """A yardstick where a number of seconds is one."""
 
 
-@pair("prepared chi2 of conus, chi / fastscan.chi2 of the same point", at_least=500, work=100, since="wings")
+@pair("prepared chi2 of conus, chi / fastscan.chi2 of the same point", at_least=500, work=100)
 def prepared(place: Path) -> Iterator[Calls]:
     like = fastscan.likelihood("conus", "chi")
 
@@ -29,13 +29,13 @@ def prepared(place: Path) -> Iterator[Calls]:
     yield many, few
 
 
-@pair("10 us / the same call", at_least=1, plus=CALLS * 10e-6, since="wings")
+@pair("10 us / the same call", at_least=1, plus=CALLS * 10e-6)
 def scalar(place: Path) -> Iterator[Calls]:
     like = fastscan.likelihood("conus", "chi")
     yield lambda: [like(300.0) for _ in range(CALLS)], nothing
 
 
-@pair("20 us / prepared chi2 of coherent-csi-2021, b-l", at_least=1, plus=CALLS * 20e-6, since="wings")
+@pair("20 us / prepared chi2 of coherent-csi-2021, b-l", at_least=1, plus=CALLS * 20e-6)
 def counted(place: Path) -> Iterator[Calls]:
     like = fastscan.likelihood("coherent-csi-2021", "b-l")
     yield lambda: [like(0.05, 3e-5) for _ in range(CALLS)], nothing

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
+import adapter
 import click
 import dask
 import numba
 import numpy as np
-from adapter import layout
 from kernel import TWELVE, Plane, cube
 from matplotlib import pyplot as plt
 from measure import seconds
@@ -75,7 +75,7 @@ def scans(place: Path) -> Iterator[Row]:
         with dask.config.set(num_workers=threads):
             yield "scan", "threads", threads, large, scan(large)
     for workers in PARTS:
-        with layout.client(workers=workers) as client:
+        with adapter.client(workers=workers) as client:
             yield "scan", "workers", workers, large, scan(large, client=client)
 
 
@@ -114,7 +114,7 @@ def counted(place: Path) -> Iterator[Row]:
         with dask.config.set(num_workers=threads):
             yield "scan of counted events", "threads", threads, 10**7, scan()
     for workers in PARTS:
-        with layout.client(workers=workers) as client:
+        with adapter.client(workers=workers) as client:
             yield "scan of counted events", "workers", workers, 10**7, scan(client=client)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import adapter
 import numpy as np
-from adapter import layout
 from measure import Calls, pair
 
 import fastscan
@@ -66,7 +66,7 @@ def to_disk(place: Path) -> Iterator[Calls]:
 @pair("the same scan on two dask worker processes / in process", at_least=0.5)
 def two_workers(place: Path) -> Iterator[Calls]:
     both = Both(place, synced=False)
-    with layout.client(workers=2) as client:
+    with adapter.client(workers=2) as client:
 
         def distributed() -> None:
             shutil.rmtree(place / "second.zarr", ignore_errors=True)
@@ -75,7 +75,7 @@ def two_workers(place: Path) -> Iterator[Calls]:
         yield distributed, both.scan
 
 
-@pair("scan of 10^8 points over (m_zprime, g, sigma_sys) / of a heavy Z' of that size", at_least=0.8, since="wings")
+@pair("scan of 10^8 points over (m_zprime, g, sigma_sys) / of a heavy Z' of that size", at_least=0.8)
 def light(place: Path) -> Iterator[Calls]:
     def scanning(name: str, text: str) -> Callable[[], None]:
         (place / f"{name}.toml").write_text(text)

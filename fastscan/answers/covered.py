@@ -1,4 +1,4 @@
-"""Coverage as records: how often the asymptotic interval of a model holds what is true, a record for each point.
+"""Coverage as records: how often the asymptotic interval of a model contains the true value, a record for each point.
 
 A record has the keys ``experiment`` and ``model``; one for each parameter of the model with its unit in it, where None
 is an infinite mass; ``sigma_sys`` (by experiment where there are several), ``luminosity``, ``cl``, ``dof``, ``toys``,

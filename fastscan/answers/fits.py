@@ -33,7 +33,7 @@ class Pull:
         Whose it is: several where they share it.
     value, error : float
         Its best value, and the error of that, in standard deviations of its constraint.  The error is 1 where the data
-        say nothing of it, and that at a fixed strength of the model.
+        don't constrain it, and is that at a fixed strength of the model.
     relative_error : float or None
         The standard deviation of its constraint relative to the amount that it multiplies; None where it changes a
         shape, or several amounts by different parts.

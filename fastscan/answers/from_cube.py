@@ -74,7 +74,7 @@ class Selection:
         for name in at:
             named(name, by_name(AXES), LimitError)
             if name == cube.strength:
-                raise LimitError(f"{name} is what the limits of {cube.name} are on: it can't be said too")
+                raise LimitError(f"{name} is what the limits of {cube.name} are on: it can't be given as well")
         rows = {name: cube.on_axis(name, cube.checked(name, at.get(name, "axis"))) for name in cube.rows}
         settings: dict[str, Array | None] = {}
         for axis in SETTINGS:

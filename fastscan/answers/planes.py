@@ -307,7 +307,7 @@ class Plane:
 
 
 def _steps_needed(ends: Sequence[Array]) -> tuple[int, int]:
-    """Steps along the strength and across it, in place of one, that bands need not to be cut.
+    """Steps along the strength and across it, in place of one, that keep bands from being cut.
 
     A band is seen if it is two steps wide, and joined if it moves by no more than half of its width from one line of
     the grid to the next.  A band that is there on one line alone ends between them and needs nothing.

@@ -70,7 +70,7 @@ class Question:
         """
         if self.toys is not None:
             if cube.toys is None:
-                raise LimitError(f"{cube.name} stores no toys; a grid with toys = {{ number = 10000 }} throws them")
+                raise LimitError(f"{cube.name} stores no toys: scan a grid with toys = {{ number = 10000 }}")
             if self.dof not in (None, cube.toys.dof):
                 raise LimitError(f"{cube.name} stores toys of {cube.toys.dof} dof, not of {self.dof}")
             stored = True

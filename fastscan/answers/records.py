@@ -24,8 +24,8 @@ Monte-Carlo errors of the limit and of the ends of intervals, ``error_gev`` and 
 quantile of chi2 says instead, ``asymptotic_gev``, ``asymptotic_status`` and ``asymptotic_allowed_gev``.  Where the
 limit is none on a mass, ``_gev`` is missing, and there are ``error_low`` and ``error_high`` of two sides.
 
-Profiles and contours have records too, one for each point, with the same four keys at their end.  Which
-cubes and planes are asked is the business of `fastscan.answers.answers`.
+Profiles and contours have records too, one for each point, with the same four keys at their end.  Which cubes and
+planes are asked is decided in `fastscan.answers.answers`.
 """
 
 import csv

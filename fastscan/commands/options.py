@@ -18,6 +18,7 @@ from fastscan.errors import FastscanError, quoted
 from fastscan.inputs.units import quantity_in, relative
 from fastscan.interactions.parameters import AXES, PARAMETERS, ROWS, STRENGTHS
 from fastscan.limits.confidence import ASYMPTOTIC, BY_TOYS, CL, DOF, METHODS, Toys
+from fastscan.outputs.formats import FORMATS
 
 PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 LONGEST_MESSAGE = 160  # characters of one of click's own, which quote a whole argument
@@ -224,10 +225,10 @@ def _flag(axis: Axis) -> str:
 
 def _described(axis: Axis, note: str) -> str:
     """What an axis is, as the first words of an option's help."""
-    words = axis.long_name[0].upper() + axis.long_name[1:] + note
+    words = axis.long_name[0].upper() + axis.long_name[1:]
     if axis.unit == "1":
-        return words
-    return f"{words}, with its unit" if axis.kind else f"{words} in {axis.unit}"
+        return words + note
+    return f"{words}{note}, with its unit" if axis.kind else f"{words} in {axis.unit}{note}"
 
 
 def on_axis(axis: Axis) -> str:
@@ -267,8 +268,26 @@ def question(*options: Option, dof: Option) -> Option:
     return decorate
 
 
+def formats(command: Any) -> Any:
+    """Options of what machines read, of which one can be given, as one decorator.
+
+    The command gets `as_json`, and `print_rows`: a function of `FORMATS`, or None where people read its output.
+    """
+
+    @functools.wraps(command)
+    def ask(as_json: bool, **given: Any) -> Any:
+        chosen = [name for name in FORMATS if given.pop(name)]
+        several = ["json"] * as_json + chosen
+        if len(several) > 1:
+            only_one(**dict.fromkeys(several, True))
+        return command(as_json=as_json, print_rows=FORMATS[chosen[0]] if chosen else None, **given)
+
+    flags = [click.option(f"--{name}", name, is_flag=True, help=f"Print {name.upper()}.") for name in FORMATS]
+    return together(as_json, *flags)(ask)
+
+
 def _toys(name: str, number: int | None, seed: int | None) -> Toys | None:
-    """The toys that options ask for; numbers are checked where they are thrown."""
+    """The toys that options ask for; their number is checked where they are drawn."""
     if name == ASYMPTOTIC:
         if number is not None or seed is not None:
             raise click.UsageError(f"--toys and --seed are of --method {BY_TOYS}")
@@ -298,7 +317,7 @@ asimov = click.option(
     "--asimov", is_flag=True, help="Put the Standard Model's prediction, an Asimov set, in place of measured data."
 )
 independent = click.option(
-    "--independent", is_flag=True, help="Let experiments that are combined share no nuisance: all errors are their own."
+    "--independent", is_flag=True, help="Let combined experiments share no nuisance: all errors are their own."
 )
 cl = click.option("--cl", type=FLOAT, default=CL, show_default=True, help="Confidence level, a probability.")
 dof = click.option(
@@ -307,19 +326,18 @@ dof = click.option(
 plane_dof = click.option(
     "--dof",
     type=INTEGER,
-    help="Degrees of freedom; left out, as many as parameters of the model are shown, at least 1.",
+    help="Degrees of freedom; left out, the number of the model's parameters that are shown, at least 1.",
 )
 method = click.option(
     "--method",
     type=click.Choice(METHODS),
     default=ASYMPTOTIC,
     show_default=True,
-    help="Where the threshold of Delta chi2 comes from: the quantile of chi2, or at each point that of toys.",
+    help="Where the threshold of Delta chi2 comes from: the quantile of a chi2 distribution, or of toys at each point.",
 )
 toys = click.option("--toys", type=INTEGER, help=f"Toys at each point; left out, {Toys.number}.")
-seed = click.option("--seed", type=INTEGER, help=f"Beginning of their random numbers; left out, {Toys.seed}.")
+seed = click.option("--seed", type=INTEGER, help=f"Seed of their random numbers; left out, {Toys.seed}.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 hepdata = click.option("--hepdata", type=click.Path(), metavar="DIR", help="Also write a submission to HEPData there.")
 group = click.option(
     "--group",
@@ -331,7 +349,7 @@ group = click.option(
 from_cube = click.option(
     "--from-cube",
     is_flag=True,
-    help="Insist on the stored chi2: values on the axes only, and each stored one must agree.",
+    help="Use the stored chi2: values must be on the axes, and the stored chi2 must agree with the likelihood.",
 )
 part = click.option(
     "--part", type=Part(), help="Only part k of n, 3/16, of a grid that several jobs share; see `finish`."
@@ -341,7 +359,7 @@ plane = together(
         "--axes",
         type=Pair(),
         help=f"Plane of the contours: two of {', '.join(view.name for axis in AXES for view in axis.all_views)}; "
-        "left out, the first axis of the group against what its limits are on.",
+        "left out, the first axis of the group against its strength.",
     ),
     click.option("--minimise", multiple=True, metavar="AXIS", help="Minimise chi2 over another axis. Repeatable."),
 )

@@ -1,6 +1,6 @@
 """What is measured, with what, for how long: sources, detectors and observations, read from TOML files.
 
-The words of an experiment are here too, for families of experiments that `dataclasses.replace` makes in Python.
+The classes of which an experiment is made are here too, for families of experiments that `dataclasses.replace` makes.
 """
 
 from fastscan.experiments.backgrounds import Background
@@ -12,15 +12,9 @@ from fastscan.experiments.factors import Factor
 from fastscan.experiments.fluxes import GivenFlux
 from fastscan.experiments.form_factors import Fermi, Helm, KleinNystrand
 from fastscan.experiments.geometry import Cylinder, Point
-from fastscan.experiments.observations import (
-    Measured,
-    MeasuredBins,
-    MeasuredRate,
-    MeasuredSignal,
-    Projection,
-    ProjectionOver,
-)
+from fastscan.experiments.measured import Measured, MeasuredBins, MeasuredRate, MeasuredSignal
 from fastscan.experiments.poisson import Poisson
+from fastscan.experiments.projections import Projection, ProjectionOver
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.sources import Core, ElectronCapture, PionDecayAtRest, Reactor
 from fastscan.experiments.sun import Component, Sun, Survival

@@ -69,7 +69,7 @@ class Amount(Protocol):
 
 @dataclass(frozen=True)
 class Rate:
-    """A constant rate per s, and per kg and per MeV (or photoelectron, or electron) where it is so.
+    """A constant rate per s and, where the file says so, per kg and per MeV, photoelectron or electron.
 
     `per` is the kind of that energy, or "own" for the recoil's or visible energy that the detector has.
     """

@@ -1,4 +1,4 @@
-"""The bins of an experiment as its file has them, of which each line of a data file is one."""
+"""The bins of an experiment as its file has them; each line of a data file is one of them."""
 
 import itertools
 import math

@@ -89,7 +89,7 @@ def _path_of(experiment: str | PathLike[str], relative_to: Path | None) -> Path:
 
 
 def _read(path: Path) -> Table:
-    """The file of an experiment; that of a variant has what it doesn't say itself from the experiment it is one of."""
+    """The file of an experiment; a variant's file takes what it doesn't say from the experiment that it varies."""
     table = read_toml(path, "an experiment")
     if VARIANT not in table:
         return table

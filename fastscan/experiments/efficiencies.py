@@ -1,6 +1,6 @@
 """Efficiencies: the probability that an event of an energy is counted.
 
-Each shape is one class with its words, its reading and its value; another shape is another class and its line in
+Each shape is one class with its keys, its reading and its value; another shape is another class and its line in
 `SHAPES`.  The energy is in MeV or a number of photoelectrons or electrons, as the detector has it.
 """
 

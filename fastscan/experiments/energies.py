@@ -48,7 +48,7 @@ EXPECTED = f"an energy with its unit ({', '.join(UNITS)}), such as '160 eVee'"
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit in which people see the energies of a detector, and its size in that of the detector.
+    """A unit in which people see the energies of a detector, and its size in the detector's own unit.
 
     >>> Unit("eVee", 1e-6).told(160e-6), Unit("keV", 1e-3).told(0.0, math.inf)
     ('160 eVee', '0 keV on')
@@ -86,7 +86,7 @@ def unit(table: Table, key: str = "unit") -> tuple[Kind, float]:
 def unit_of(symbol: str, sizes: Mapping[Kind, float]) -> Unit:
     """The unit of a symbol or, where that is empty or of an energy that isn't known, the usual one.
 
-    `sizes` says how much of the detector's own energy one of each kind of energy is that is known.
+    `sizes` has the size of each known kind of energy in units of the detector's own.
     """
     kind, factor = UNITS.get(symbol, ("recoil", 1.0))
     if not symbol or kind not in sizes:
@@ -114,7 +114,7 @@ def read(table: Table, key: str) -> Energy:
 
 
 def is_recoil(unit: str | None) -> bool:
-    """Whether a unit is none of another energy than the recoil's; what is no unit at all is refused elsewhere."""
+    """Whether a unit is one of a recoil's energy, or no known unit, which is refused elsewhere."""
     return unit not in UNITS or UNITS[unit][0] == "recoil"
 
 

@@ -13,9 +13,9 @@ from fastscan.experiments import geometry
 from fastscan.experiments.backgrounds import Exposed
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.factors import Factor
-from fastscan.experiments.observations import MeasuredSignal, Observation
+from fastscan.experiments.observations import Observation
 from fastscan.experiments.reconstruction import Reconstruction
-from fastscan.experiments.sources import Source
+from fastscan.experiments.source import Source
 from fastscan.experiments.targets import Target
 from fastscan.experiments.templates import Templates
 from fastscan.experiments.timing import Shares, Time
@@ -50,10 +50,10 @@ class Experiment:
         Such as ``arXiv:2002.01482``.
     exposure_s : float
         For how long it counts, in s.
-    geometry : Point, Cylinder or None
+    geometry : Geometry or None
         Where the detector is from the source; None where the source says what arrives at the detector.
     targets : tuple of Target
-        What recoils is in.
+        The materials whose nuclei or electrons recoil.
     source : Source
     detector : Detector or Reconstruction
         By recoil energy, or by an energy that is reconstructed.
@@ -118,7 +118,7 @@ class Experiment:
     @property
     def predicted_signal(self) -> float | None:
         """Signal events that the Standard Model predicts, where the experiment says so: all counts are scaled to it."""
-        return self.statistics.predicted if isinstance(self.statistics, MeasuredSignal) else None
+        return self.statistics.predicted
 
     @property
     def exposed(self) -> Exposed:
@@ -148,11 +148,11 @@ class Experiment:
         array, shape (1 + signal shapes, energy bins, factor bins * time bins)
             The shares, then their change at one standard deviation of each of `signal_shapes`.
         """
-        energies = self.exposed.energy_bins
+        energies, delays = self.exposed.energy_bins, self.source.delays
         factor = np.ones((energies, 1)) if self.factor is None else self.factor.shares()
-        time = np.ones(1) if self.time is None else self.time.shares(neutrino)
+        time = np.ones(1) if self.time is None else self.time.shares(neutrino, delays)
         changed = [] if self.factor is None else [(change, time) for change in self.factor.changes()]
-        changed += [] if self.time is None else [(factor, change) for change in self.time.changes(neutrino)]
+        changed += [] if self.time is None else [(factor, change) for change in self.time.changes(neutrino, delays)]
         products = [first[:, :, None] * second for first, second in [(factor, time), *changed]]
         return np.stack([each.reshape(energies, -1) for each in products])
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Self, get_args
 import numpy as np
 
 from fastscan.errors import unknown
+from fastscan.experiments.source import Source
 from fastscan.inputs import bounds, points
 from fastscan.inputs.columns import Columns
 from fastscan.inputs.toml import Table
@@ -22,7 +23,7 @@ Densities = tuple[tuple[Neutrino, tuple[float, ...]], ...]
 
 
 @dataclass(frozen=True)
-class GivenFlux:
+class GivenFlux(Source):
     """Fluxes at the detector.
 
     Attributes
@@ -68,7 +69,7 @@ class GivenFlux:
         return cls(energies, densities, lines, known_from)
 
     def told(self) -> str:
-        """See `sources.Source.told`."""
+        """See `Source.told`."""
         total = {neutrino: float(area_of_linear(self.energies, values)) for neutrino, values in self.densities}
         continua = [f"{neutrino} {flux:.6g} /cm2/s" for neutrino, flux in total.items()]
         lines = [f"{line.neutrino} {line.fluence:.6g} /cm2/s at {line.energy:.6g} MeV" for line in self.lines]
@@ -80,7 +81,7 @@ class GivenFlux:
         return max(*self.energies[-1:], *(line.energy for line in self.lines), 0.0)
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
-        """The neutrinos of the file and the lines, see `sources.Source`.
+        """The neutrinos of the file and the lines, see `Source.spectra`.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Form factors by name: each kind is one class with its words, its reading, and its value for each isotope.
+"""Form factors by name: each kind is one class with its keys, its reading, and its value for each isotope.
 
 Another kind is another class and its line in `FORM_FACTORS`.  Protons and neutrons have the same one.
 """

@@ -1,14 +1,32 @@
 """Where a detector stands: its distance from the source, and how much the distance dilutes the neutrinos.
 
-Lengths are in m.
+Lengths are in m.  Another kind of geometry is another class and its line in `GEOMETRIES`.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Protocol, Self
 
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import told
+
+
+class Geometry(Protocol):
+    """What every kind of geometry offers."""
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """The geometry that an experiment's file describes by the kind's own key."""
+
+    def told(self) -> str:
+        """In words."""
+
+    @property
+    def volume_m3(self) -> float | None:
+        """Volume in m^3, which a target of a given density fills; None where there is none."""
+
+    def mean_inverse_square(self) -> float:
+        """Mean of 1/r^2 over the detector, r the distance from the source, in m^-2."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +34,7 @@ class Point:
     """A detector that is small beside its distance from the source, `distance_m`, in m."""
 
     distance_m: float
+    volume_m3: ClassVar[None] = None
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -50,7 +69,6 @@ class Cylinder:
     @classmethod
     def read(cls, table: Table) -> Self:
         """The cylinder that an experiment's file describes as ``cylinder``."""
-        table.refuse("baseline", "the cylinder has its distance from the source")
         cylinder = table.table("cylinder")
         parsed = cls(*(cylinder.quantity(key, "length") for key in ("height", "diameter", "distance")))
         cylinder.done()
@@ -87,7 +105,7 @@ class Cylinder:
         return math.pi / self.volume_m3 * (G(L + self.height_m) - G(L))
 
 
-Geometry = Point | Cylinder
+GEOMETRIES: dict[str, type[Geometry]] = {"cylinder": Cylinder, "baseline": Point}  # by their key in a file
 
 
 def dilution(geometry: Geometry) -> float:
@@ -100,17 +118,21 @@ def dilution(geometry: Geometry) -> float:
 
 
 def read(table: Table, at_detector: bool) -> Geometry | None:
-    """The geometry of an experiment's file: a cylinder where there is one, or a point at a baseline.
+    """The geometry of an experiment's file, which has the key of one of `GEOMETRIES`.
 
-    There is none where the source says how many neutrinos are at the detector, see `sources.Source.at_detector`.
+    There is none where the source says how many neutrinos are at the detector, see `source.Source.at_detector`.
 
     Raises
     ------
     ExperimentError
-        For a key that is missing or wrong, for a baseline beside a cylinder, and for either where there is none.
+        For a key that is missing or wrong, for two geometries, and for one where there is none.
     """
     if at_detector:
-        for key in ("baseline", "cylinder"):
+        for key in GEOMETRIES:
             table.refuse(key, "the source says how many neutrinos are at the detector")
         return None
-    return Cylinder.read(table) if "cylinder" in table else Point.read(table)
+    own = next((key for key in GEOMETRIES if key in table), "baseline")
+    for key in GEOMETRIES:
+        if key != own:
+            table.refuse(key, f"the {own} has its distance from the source")
+    return GEOMETRIES[own].read(table)

@@ -250,6 +250,8 @@ class Modelled:
     backgrounds: tuple[Component, ...]
     energies: tuple[float, ...]
     sigma_sys: float
+    is_counted: ClassVar[bool] = True
+    predicted: ClassVar[None] = None
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> Self:

@@ -7,7 +7,7 @@ all of them.
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -62,6 +62,8 @@ class Poisson:
     backgrounds: tuple[Background, ...]
     sigma_sys: float
     merge: bool = False
+    is_counted: ClassVar[bool] = True
+    predicted: ClassVar[None] = None
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> Self:

@@ -1,6 +1,6 @@
 """Quenching: which part of a recoil's energy is visible, by element where elements differ.
 
-Each kind is one class with its words, its reading and its value; another kind is another class and its line in
+Each kind is one class with its keys, its reading and its value; another kind is another class and its line in
 `QUENCHINGS`.  Energies are in MeV.
 """
 

@@ -14,11 +14,13 @@ from fastscan.experiments.bins import ENERGY, TIME, Bins
 from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import AnyDetector, Electrons, Experiment
 from fastscan.experiments.factors import Factor
+from fastscan.experiments.measured import Measured
 from fastscan.experiments.modelled import Modelled, check_morphs
-from fastscan.experiments.observations import Measured, Observation, Projection
+from fastscan.experiments.observations import Observation
 from fastscan.experiments.poisson import SIGNAL, Poisson
+from fastscan.experiments.projections import Projection
 from fastscan.experiments.reconstruction import Reconstruction
-from fastscan.experiments.sources import SOURCES, PionDecayAtRest
+from fastscan.experiments.sources import SOURCES
 from fastscan.experiments.targets import Target
 from fastscan.experiments.templates import Templates
 from fastscan.inputs import bounds
@@ -51,7 +53,9 @@ def parse(name: str, table: Table) -> Experiment:
     channel = table.choice("channel", CHANNELS)
     targets = tuple(Target.read(target, geometry) for target in table.tables("target"))
     detector = _read_detector(table.table("detector"), channel, targets)
-    time = timing.read(table.table("time")) if "time" in table else None
+    if not source.delays:
+        table.refuse("time", "the source has no pulse, after which its neutrinos arrive")
+    time = timing.read(table.table("time"), source.delays) if "time" in table else None
     in_energy = _energy_bins(table.table("detector"), detector)
     factor = Factor.read(table.table("factor"), in_energy) if "factor" in table else None
     bins = _all_bins(table, in_energy, factor)
@@ -84,8 +88,6 @@ def parse(name: str, table: Table) -> Experiment:
             raise table.error("detector", told)
         for key in ("time", "factor"):
             table.refuse(key, "a measured count is one number; give one for each bin")
-    if experiment.time is not None and not isinstance(experiment.source, PionDecayAtRest):
-        raise table.error("time", "can't stand here: only a source of decaying pions has a pulse")
     if len(experiment.channels) > 1:
         _check_electrons(table, experiment.detector)
     _check_reach(table, experiment)

@@ -1,7 +1,7 @@
 """Detectors that reconstruct an energy: with which probability a recoil is counted in each bin.
 
-A recoil of energy T gives a visible energy (quenching), which gives photoelectrons or electrons (yield).  The deepest
-of these energies that the detector's bins, threshold or resolution are in is the one that it reconstructs, x.  The
+A recoil of energy T gives a visible energy (quenching), which gives photoelectrons or electrons (yield).  The last of
+these energies in which the detector's bins, threshold or resolution are given is the one that it reconstructs, x.  The
 resolution says how x is distributed, the efficiency how many of an x are counted, the bins where:
 
     R_b(T) = integral over bin b of efficiency(x) p(x | T) dx
@@ -47,7 +47,7 @@ BISECTIONS = 60
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a detector makes of recoils.
+    """The response of a detector to recoils.
 
     Attributes
     ----------
@@ -66,9 +66,9 @@ class Reconstruction:
     drop_below_mev : float
         Visible energy of recoils that give nothing.
     of : {"reconstructed", "mean", "recoil"}
-        What the efficiency is one of: x, its mean, or T in MeV.
+        What the efficiency depends on: x, its mean, or T in MeV.
     sizes : tuple of (Kind, float)
-        The kinds of energy that x is by a factor, and how many of x one of it is (an MeV, a photoelectron).
+        The kinds of energy that are proportional to x, and x for one unit of each (an MeV, a photoelectron).
     shown_in : str
         The unit in which people see x; empty for the usual one.
     """
@@ -166,7 +166,7 @@ class Reconstruction:
 
     @property
     def widths(self) -> dict[Kind, Array]:
-        """Widths of the bins above the threshold, in each energy that x is by a factor; the last may be infinite."""
+        """Widths of the bins above the threshold, in each energy proportional to x; the last may be infinite."""
         above = np.diff(np.maximum(self.bins, self.threshold))
         return {kind: above / size for kind, size in self.sizes}
 
@@ -330,7 +330,7 @@ class _Chain:
         return energies.unlike(kind, self.sizes) if self.quanta else energies.missing(kind, "visible" in self.sizes)
 
     def mean(self, table: Table, key: str, energy: Energy) -> float:
-        """The reconstructed energy that an energy of a key is."""
+        """The energy of a key, converted to the reconstructed one."""
         if energy.kind in self.sizes:
             return energy.value * self.sizes[energy.kind]
         if energy.kind != "recoil":
@@ -356,7 +356,7 @@ class _Chain:
         return means
 
     def read_efficiency(self, table: Table) -> tuple[Efficiency, Of]:
-        """The efficiency, and what it is one of."""
+        """The efficiency, and the energy that it depends on."""
         number = efficiencies.read_number(table)
         if number is not None:
             return number, "reconstructed"
@@ -377,7 +377,7 @@ class _Chain:
 
 
 def _read_yield(table: Table) -> tuple[Kind | None, float]:
-    """What a visible energy becomes, and how many in a MeV; None and 1 where it stays what it is."""
+    """Photoelectrons or electrons, and how many an MeV of visible energy gives; None and 1 where it stays an energy."""
     yields: dict[str, Kind] = {"photoelectrons_per_kevee": "photoelectrons", "electrons_per_kevee": "electrons"}
     for key, kind in yields.items():
         if key in table:

@@ -24,7 +24,7 @@ from fastscan.physics.quadrature import gauss_legendre
 from fastscan.typing import Array
 
 FWHM = 2 * math.sqrt(2 * math.log(2))  # full width at half maximum of a Gaussian, in standard deviations
-REACH = 40.0  # standard deviations beyond which no distribution here has a part that a number could hold
+REACH = 40.0  # standard deviations beyond which every distribution here is below the smallest float
 # Standard deviations between which a distribution is smooth enough for a quadrature.
 GAUSSIAN_STEPS = np.array([-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0])
 GAMMA_STEPS = np.array([-9.0, -6.0, -3.0, -1.5, 0.0, 1.5, 3.0, 6.0, 9.0, 14.0, 20.0, 28.0, REACH])
@@ -42,7 +42,7 @@ class Resolution(Protocol):
         """Standard deviation, for means of the reconstructed energy and visible energies in MeV."""
 
     def reach(self, mean: Array, visible: Array) -> Array:
-        """How far from the mean there is no part of the distribution any more that a number could hold."""
+        """Distance from the mean beyond which the distribution is below the smallest float."""
 
     def counted(self, low: float, high: float, efficiency: Efficiency, mean: Array, visible: Array) -> Array:
         """Integral of the efficiency times the distribution of x from low to high, which may be infinite."""
@@ -141,7 +141,7 @@ class Gamma:
 
 @dataclass(frozen=True)
 class Poisson:
-    """Whole numbers of photoelectrons or electrons after Poisson; the efficiency is that of each number."""
+    """Whole numbers of photoelectrons or electrons by Poisson's law; the efficiency is that of each number."""
 
     def sigma(self, mean: Array, visible: Array) -> Array:
         """See `Resolution.sigma`."""

@@ -14,8 +14,8 @@ def read(table: Table, central: Numbers, column: Callable[[Table, str], Numbers]
     ----------
     table : Table
         Each of its ``shapes`` has a ``name``, the numbers at one standard deviation as ``up``, and those at minus one
-        as ``down``.  Half of what they differ is the change; without ``down`` it is what ``up`` differs from the
-        central numbers.
+        as ``down``.  Half of their difference is the change; without ``down`` the change is the difference of ``up``
+        from the central numbers.
     central : tuple of float
         The numbers themselves.
     column : callable

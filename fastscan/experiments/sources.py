@@ -1,11 +1,11 @@
-"""Neutrino sources: each kind is one class with its words, its reading, and its spectra at the detector.
+"""Kinds of neutrino sources: stopped pions, reactors and radioactive sources, and the table of every kind.
 
 Another kind of source is another class and its line in `SOURCES`.
 """
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from fastscan.errors import ExperimentError, unknown
 from fastscan.experiments import geometry
 from fastscan.experiments.fluxes import GivenFlux
 from fastscan.experiments.geometry import Point
+from fastscan.experiments.source import Source
 from fastscan.experiments.sun import Sun
 from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import told
+from fastscan.physics.arrival import OF_PIONS, Delays
 from fastscan.physics.constants import JOULE_PER_MEV
 from fastscan.physics.reactors import EVALUATIONS
 from fastscan.physics.spectra import (
@@ -32,59 +34,10 @@ from fastscan.physics.spectra import (
 from fastscan.typing import Array
 
 FUELS = ("U235", "U238", "Pu239", "Pu241")
-GROUPS = ("spallation", "reactor", "radioactive source", "sun", "other")  # in the order in which lists have them
-
-
-class Source(Protocol):
-    """What every kind of source offers; `group` is where lists of experiments have it."""
-
-    group: ClassVar[str]
-
-    @classmethod
-    def read(cls, table: Table) -> Self:
-        """The source that the ``[source]`` table of an experiment's file describes.
-
-        Raises
-        ------
-        ExperimentError
-            For a key that is missing or wrong.
-        """
-
-    def told(self) -> str:
-        """Its numbers in words."""
-
-    @property
-    def at_detector(self) -> bool:
-        """Whether it says how many neutrinos are at the detector, so that the experiment has no geometry."""
-
-    @property
-    def endpoint_mev(self) -> float:
-        """Largest energy of its neutrinos in MeV."""
-
-    @property
-    def known_from_mev(self) -> float:
-        """Energy in MeV below which it says nothing of its neutrinos; 0 where it says all."""
-
-    def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
-        """Fluence of each of the source's neutrinos at the detector.
-
-        Parameters
-        ----------
-        exposure_s : float
-            For how long the detector counts, in s.
-        dilution : float
-            Mean of 1/(4 pi r^2) over the detector in cm^-2, which turns emitted neutrinos into fluence; it does
-            nothing where the source is `at_detector`.
-
-        Returns
-        -------
-        list of Spectrum
-            One for each neutrino or line, with energies in MeV and fluences in cm^-2.
-        """
 
 
 @dataclass(frozen=True)
-class PionDecayAtRest:
+class PionDecayAtRest(Source):
     """A stopped-pion source.
 
     Attributes
@@ -100,9 +53,8 @@ class PionDecayAtRest:
     neutrinos_per_proton: float
     protons: float
     protons_in_s: float
-    at_detector: ClassVar[bool] = False
-    known_from_mev: ClassVar[float] = 0.0
     group: ClassVar[str] = "spallation"
+    delays: ClassVar[Delays] = OF_PIONS
     endpoint_mev: ClassVar[float] = MICHEL_ENDPOINT_MEV
 
     @classmethod
@@ -165,7 +117,7 @@ class Core:
 
 
 @dataclass(frozen=True)
-class Reactor:
+class Reactor(Source):
     """A reactor: its strength, the share of fissions of each isotope of its fuel, and how its spectrum is evaluated.
 
     Attributes
@@ -191,7 +143,6 @@ class Reactor:
     cores: tuple[Core, ...] = ()
     duty_factor: float = 1.0
     group: ClassVar[str] = "reactor"
-    known_from_mev: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         if (self.power_w is not None) + (self.flux is not None) + bool(self.cores) != 1:
@@ -288,7 +239,7 @@ def _read_strength(table: Table) -> tuple[float | None, float | None, tuple[Core
 
 
 @dataclass(frozen=True)
-class ElectronCapture:
+class ElectronCapture(Source):
     """A radioactive source.
 
     Attributes
@@ -302,8 +253,6 @@ class ElectronCapture:
     activity_bq: float
     half_life_s: float
     lines: tuple[tuple[float, float], ...]
-    at_detector: ClassVar[bool] = False
-    known_from_mev: ClassVar[float] = 0.0
     group: ClassVar[str] = "radioactive source"
 
     @classmethod

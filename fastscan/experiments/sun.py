@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from fastscan.errors import unknown
+from fastscan.experiments.source import Source
 from fastscan.inputs import bounds, points
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
@@ -92,7 +93,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Sun:
+class Sun(Source):
     """The sun.
 
     Attributes
@@ -107,7 +108,7 @@ class Sun:
     nu_mu_share: float = 0.5
     group: ClassVar[str] = "sun"
     at_detector: ClassVar[bool] = True
-    known_from_mev: ClassVar[float] = 0.0
+    mixed: ClassVar[bool] = True
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -124,7 +125,7 @@ class Sun:
         return cls(tuple(components), share)
 
     def told(self) -> str:
-        """See `sources.Source.told`."""
+        """See `Source.told`."""
         found = [f"{each.name} {each.flux:.6g} /cm2/s, survival {each.survival.told()}" for each in self.components]
         return f"{'; '.join(found)}; of those that do not survive, {self.nu_mu_share:.6g} are nu_mu"
 
@@ -134,7 +135,7 @@ class Sun:
         return max(component.endpoint_mev for component in self.components)
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
-        """nu_e, nu_mu and nu_tau of each component, without those that have no share in it, see `sources.Source`.
+        """nu_e, nu_mu and nu_tau of each component, without those that have no share in it, see `Source.spectra`.
 
         Examples
         --------

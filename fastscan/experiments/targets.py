@@ -7,7 +7,7 @@ from typing import Self
 
 from fastscan.experiments import form_factors
 from fastscan.experiments.form_factors import Fermi, FormFactor
-from fastscan.experiments.geometry import Cylinder, Geometry
+from fastscan.experiments.geometry import Geometry
 from fastscan.inputs.bounds import SHARE
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import told
@@ -46,7 +46,7 @@ class Target:
 
     @classmethod
     def read(cls, table: Table, geometry: Geometry | None) -> Self:
-        """The target that a ``[[target]]`` table describes; a density fills the cylinder of the geometry.
+        """The target that a ``[[target]]`` table describes; a density fills the volume of the geometry.
 
         Raises
         ------
@@ -55,11 +55,12 @@ class Target:
         """
         compound = table.text("compound")
         atoms = table.checked("compound", partial(nuclei.parse_formula, compound))
-        if isinstance(geometry, Cylinder) and "density" in table:
-            table.refuse("mass", "it follows from the density and the cylinder's volume")
-            mass = table.quantity("density", "density") * geometry.volume_m3
+        volume = None if geometry is None else geometry.volume_m3
+        if volume is not None and "density" in table:
+            table.refuse("mass", "it follows from the density and the detector's volume")
+            mass = table.quantity("density", "density") * volume
         else:
-            table.refuse("density", "it needs a cylinder to fill; without one, give the mass")
+            table.refuse("density", "it needs a cylinder or another volume to fill; without one, give the mass")
             mass = table.quantity("mass", "mass")
         molar_mass = table.quantity("molar_mass", "molar mass") if "molar_mass" in table else None
         dopants = _read_dopants(table)

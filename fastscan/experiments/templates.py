@@ -1,4 +1,4 @@
-"""Detectors that are known by what they make of recoils of some energies: how many are counted in each bin.
+"""Detectors that are given by their response to recoils of some energies: how many are counted in each bin.
 
 Between two of these energies the probability is linear, and nothing is counted outside of all of them.  The bins can be
 of anything, so that they have numbers and no energies.
@@ -25,7 +25,7 @@ RECOIL_UNITS = UNITS["recoil energy"]
 
 @dataclass(frozen=True, eq=False)
 class Templates:
-    """What a detector makes of recoils.
+    """The response of a detector to recoils.
 
     Attributes
     ----------

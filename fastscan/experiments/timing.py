@@ -1,7 +1,7 @@
 """When events are counted: bins of time after the protons, and how the neutrinos of each flavour arrive.
 
 Times are in us.  The number of events in a bin of energy and time is that of the energy times the share of its
-neutrinos that arrive in the time.  Each kind of arrival is one class with its words, its reading and its shares.
+neutrinos that arrive in the time.  Each kind of arrival is one class with its keys, its reading and its shares.
 """
 
 import itertools
@@ -16,20 +16,12 @@ from fastscan.errors import ExperimentError, quoted
 from fastscan.inputs import bounds, points
 from fastscan.inputs.toml import Table
 from fastscan.inputs.units import UNITS
-from fastscan.physics.arrival import (
-    MUON_LIFETIME_US,
-    PION_LIFETIME_US,
-    delayed_box,
-    delayed_gaussian,
-    twice_delayed,
-)
+from fastscan.physics.arrival import OF_PIONS, Delays, delayed_box, delayed_gaussian, twice_delayed
 from fastscan.physics.quadrature import gauss_legendre
 from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array
 
 TIME_UNITS = UNITS["arrival time"]
-PROMPT: tuple[Neutrino, ...] = ("nu_mu",)  # of pion decay; those of muon decay come later
-ARRIVING: tuple[Neutrino, ...] = ("nu_mu", "nu_e", "nubar_mu")
 SPREAD = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)  # standard deviations of a pulse
 LIFETIMES = (1.0, 3.0, 6.0, 12.0)  # after a pulse, in units of each lifetime
 LEAST_LEFT = 1e-9  # share of a neutrino's events that a shape must leave in the bins
@@ -106,13 +98,12 @@ EFFICIENCIES: dict[str, type[Decaying | Tabulated]] = {"decay": Decaying, "table
 
 
 class Arrival(Protocol):
-    """What every kind of arrival offers."""
+    """What every kind of arrival offers; how neutrinos are delayed is the source's, see `Source.delays`."""
 
-    @property
-    def knots(self) -> tuple[float, ...]:
+    def knots(self, delays: Delays) -> tuple[float, ...]:
         """Times in us between which its densities are smooth."""
 
-    def density(self, neutrino: Neutrino, time: Array) -> Array:
+    def density(self, neutrino: Neutrino, time: Array, delays: Delays) -> Array:
         """Density of the arrival of a neutrino at times in us, in 1/us."""
 
     def told(self) -> str:
@@ -121,7 +112,7 @@ class Arrival(Protocol):
 
 @dataclass(frozen=True)
 class GaussianPulse:
-    """A Gaussian pulse of protons; the neutrinos follow with the lifetimes of the pion and the muon."""
+    """A Gaussian pulse of protons, which neutrinos follow with their delays."""
 
     mean: float
     sigma: float
@@ -131,15 +122,15 @@ class GaussianPulse:
         """The pulse that ``mean`` and ``sigma`` describe."""
         return cls(table.number("mean", *bounds.TIME) * unit, table.number("sigma", *bounds.TIME_WIDTH) * unit)
 
-    @property
-    def knots(self) -> tuple[float, ...]:
+    def knots(self, delays: Delays) -> tuple[float, ...]:
         """See `Arrival.knots`."""
         end = self.mean + SPREAD[-1] * self.sigma
-        return (*(self.mean + n * self.sigma for n in SPREAD), *_after(end))
+        return (*(self.mean + n * self.sigma for n in SPREAD), *_after(end, delays))
 
-    def density(self, neutrino: Neutrino, time: Array) -> Array:
+    def density(self, neutrino: Neutrino, time: Array, delays: Delays = OF_PIONS) -> Array:
         """See `Arrival.density`."""
-        return _decays(neutrino, lambda lifetime: delayed_gaussian(time, self.mean, self.sigma, lifetime))
+        lifetimes = dict(delays)[neutrino]
+        return _decays(lifetimes, lambda lifetime: delayed_gaussian(time, self.mean, self.sigma, lifetime))
 
     def told(self) -> str:
         """See `Arrival.told`."""
@@ -148,7 +139,7 @@ class GaussianPulse:
 
 @dataclass(frozen=True)
 class BoxPulse:
-    """A pulse of protons that is constant over a length of time; the neutrinos follow with the lifetimes."""
+    """A pulse of protons that is constant over a length of time, which neutrinos follow with their delays."""
 
     start: float
     length: float
@@ -158,15 +149,15 @@ class BoxPulse:
         """The pulse that ``start`` and ``length`` describe."""
         return cls(table.number("start", *bounds.TIME) * unit, table.number("length", *bounds.TIME_WIDTH) * unit)
 
-    @property
-    def knots(self) -> tuple[float, ...]:
+    def knots(self, delays: Delays) -> tuple[float, ...]:
         """See `Arrival.knots`."""
         end = self.start + self.length
-        return (self.start, *_after(self.start), end, *_after(end))
+        return (self.start, *_after(self.start, delays), end, *_after(end, delays))
 
-    def density(self, neutrino: Neutrino, time: Array) -> Array:
+    def density(self, neutrino: Neutrino, time: Array, delays: Delays = OF_PIONS) -> Array:
         """See `Arrival.density`."""
-        return _decays(neutrino, lambda lifetime: delayed_box(time, self.start, self.length, lifetime))
+        lifetimes = dict(delays)[neutrino]
+        return _decays(lifetimes, lambda lifetime: delayed_box(time, self.start, self.length, lifetime))
 
     def told(self) -> str:
         """See `Arrival.told`."""
@@ -184,7 +175,7 @@ class Histogram:
     probabilities: tuple[tuple[Neutrino, tuple[float, ...]], ...]
 
     @classmethod
-    def read(cls, table: Table) -> Self:
+    def read(cls, table: Table, delays: Delays) -> Self:
         """The arrival in the ``file`` of a table, with the columns ``time`` (lower edges) and those of the neutrinos.
 
         The last bin is as long as the one before it.  Probabilities are taken as they are, without any normalisation.
@@ -194,19 +185,18 @@ class Histogram:
         lows = table.column("time", data, *bounds.TIME)
         if len(lows) < 2 or any(one >= other for one, other in itertools.pairwise(lows)):
             raise table.error("time", "must increase from each line to the next, in two lines or more")
-        probabilities = tuple((key, table.column(key, data, *bounds.SHARE)) for key in ARRIVING)
+        probabilities = tuple((key, table.column(key, data, *bounds.SHARE)) for key, _ in delays)
         for key, column in probabilities:
             _check_total(table, key, column)
         edges = (*lows, 2 * lows[-1] - lows[-2])
         table.done()
         return cls(tuple(edge * unit for edge in edges), probabilities)
 
-    @property
-    def knots(self) -> tuple[float, ...]:
+    def knots(self, delays: Delays) -> tuple[float, ...]:
         """See `Arrival.knots`."""
         return self.edges
 
-    def density(self, neutrino: Neutrino, time: Array) -> Array:
+    def density(self, neutrino: Neutrino, time: Array, delays: Delays = OF_PIONS) -> Array:
         """See `Arrival.density`."""
         edges = np.array(self.edges)
         density = np.array([0.0, *(np.array(dict(self.probabilities)[neutrino]) / np.diff(edges)), 0.0])
@@ -219,7 +209,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Time:
-    """Bins in time with edges in us, and what arrives in them: a density, and which of it is counted.
+    """Bins in time with edges in us, and what arrives in them: a density, and how much of it is counted.
 
     Attributes
     ----------
@@ -243,8 +233,8 @@ class Time:
         """Length of each bin in us."""
         return np.diff(self.edges)
 
-    def shares(self, neutrino: Neutrino) -> Array:
-        """Share of a neutrino's events that is counted in each bin.
+    def shares(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> Array:
+        """Share of a neutrino's events that is counted in each bin, by how neutrinos are delayed behind a pulse.
 
         Examples
         --------
@@ -253,27 +243,27 @@ class Time:
         >>> Time((-0.1, 0.4, 0.9), GaussianPulse(0.44, 0.15)).shares("nu_e").round(8)
         array([0.01460537, 0.16271179])
         """
-        return self._shares(self.arrival, neutrino)
+        return self._shares(self.arrival, neutrino, delays)
 
-    def changes(self, neutrino: Neutrino) -> list[Array]:
+    def changes(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> list[Array]:
         """How much the shares change at one standard deviation of each nuisance, which moves events between bins."""
-        own, found = self.shares(neutrino), []
+        own, found = self.shares(neutrino, delays), []
         for name, arrival in self.shapes:
-            moved = self._shares(arrival, neutrino)
+            moved = self._shares(arrival, neutrino, delays)
             if moved.sum() < LEAST_LEFT * own.sum():
                 raise ExperimentError(f"time: shapes: {quoted(name)} leaves no {neutrino} in the bins")
             # a neutrino that arrives in no bin is moved nowhere
             found.append(moved * (own.sum() / moved.sum()) - own if own.any() else own)
         return found
 
-    def _shares(self, arrival: Arrival, neutrino: Neutrino) -> Array:
+    def _shares(self, arrival: Arrival, neutrino: Neutrino, delays: Delays) -> Array:
         efficiency, offset = self.efficiency, self.offset
-        within = [*(knot + offset for knot in arrival.knots), *(efficiency.knots if efficiency else ())]
+        within = [*(knot + offset for knot in arrival.knots(delays)), *(efficiency.knots if efficiency else ())]
         found = []
         for low, high in itertools.pairwise(self.edges):
             ends = np.unique([low, *(knot for knot in within if low < knot < high), high])
             times, widths = gauss_legendre(ends[:-1], ends[1:])
-            counted = widths * arrival.density(neutrino, times - offset)
+            counted = widths * arrival.density(neutrino, times - offset, delays)
             found.append((counted * efficiency.at(times) if efficiency else counted).sum())
         return np.array(found)
 
@@ -299,11 +289,11 @@ class Shares:
         """Length of each bin in us."""
         return np.diff(self.edges)
 
-    def shares(self, neutrino: Neutrino) -> Array:
+    def shares(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> Array:
         """See `Time.shares`."""
         return np.array(dict(self.given)[neutrino])
 
-    def changes(self, neutrino: Neutrino) -> list[Array]:
+    def changes(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> list[Array]:
         """See `Time.changes`; there are none."""
         return []
 
@@ -312,8 +302,8 @@ class Shares:
         return f"{_told_bins(self.edges)}; arrival given for each"
 
 
-def read(table: Table) -> Time | Shares:
-    """The bins of time that the ``[time]`` table of an experiment's file describes.
+def read(table: Table, delays: Delays) -> Time | Shares:
+    """The bins of time that the ``[time]`` table of an experiment's file describes, for neutrinos with such delays.
 
     Raises
     ------
@@ -324,16 +314,16 @@ def read(table: Table) -> Time | Shares:
     edges = tuple(edge * unit for edge in table.increasing("edges", *bounds.TIME, bounds.MOST_STEPS))
     if len(edges) < 2:
         raise table.error("edges", "must be two or more")
-    found = _read_arrival(table, edges, unit)
+    found = _read_arrival(table, edges, unit, delays)
     if isinstance(found, Time):
-        if edges[-1] <= found.arrival.knots[0] + found.offset:
+        if edges[-1] <= found.arrival.knots(delays)[0] + found.offset:
             raise table.error("edges", "are all before the first neutrino")
-        _check_shapes(table, found)
+        _check_shapes(table, found, delays)
     table.done()
     return found
 
 
-def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time | Shares:
+def _read_arrival(table: Table, edges: tuple[float, ...], unit: float, delays: Delays) -> Time | Shares:
     if "pulse" in table:
         table.refuse("arrival", "there is a pulse")
         return _read_time(table, edges, _read_pulse(table, unit), unit)
@@ -341,10 +331,10 @@ def _read_arrival(table: Table, edges: tuple[float, ...], unit: float) -> Time |
         raise table.error("pulse", "missing; give the pulse of protons, or the arrival of each neutrino")
     arrival = table.table("arrival")
     if "file" in arrival:
-        return _read_time(table, edges, Histogram.read(arrival), unit)
+        return _read_time(table, edges, Histogram.read(arrival, delays), unit)
     for key in ("efficiency", "offset", "shapes"):
         table.refuse(key, "the shares of the arrival are those that are counted")
-    given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key in ARRIVING)
+    given = tuple((key, arrival.numbers(key, *bounds.SHARE, bounds.MOST_STEPS)) for key, _ in delays)
     for key, shares in given:
         if len(shares) != len(edges) - 1:
             raise arrival.error(key, f"must be as many as the {len(edges) - 1} bins of time, not {len(shares)}")
@@ -376,10 +366,10 @@ def _read_shape(table: Table, unit: float) -> tuple[str, GaussianPulse | BoxPuls
     return found
 
 
-def _check_shapes(table: Table, time: Time) -> None:
+def _check_shapes(table: Table, time: Time, delays: Delays) -> None:
     """Refuse a shape that moves all events out of the bins: it can't keep their number."""
     for name, arrival in time.shapes:
-        if time.edges[-1] <= arrival.knots[0] + time.offset:
+        if time.edges[-1] <= arrival.knots(delays)[0] + time.offset:
             raise table.error("shapes", f"{quoted(name)} leaves no neutrino in the bins")
 
 
@@ -394,14 +384,15 @@ def _told_bins(edges: Sequence[float]) -> str:
     return f"{number} from {edges[0]:.6g} to {edges[-1]:.6g} us after the protons"
 
 
-def _after(end: float) -> tuple[float, ...]:
-    """Times after an end between which what decays is smooth."""
-    return tuple(end + n * lifetime for lifetime in (PION_LIFETIME_US, MUON_LIFETIME_US) for n in LIFETIMES)
+def _after(end: float, delays: Delays) -> tuple[float, ...]:
+    """Times after the end of a pulse between which the density of decays is smooth."""
+    lifetimes = dict.fromkeys(lifetime for _, each in delays for lifetime in each)
+    return tuple(end + n * lifetime for lifetime in lifetimes for n in LIFETIMES)
 
 
-def _decays(neutrino: Neutrino, delayed: Callable[[float], Array]) -> Array:
-    """The density of a neutrino, from those of what decays with a lifetime."""
-    pion = delayed(PION_LIFETIME_US)
-    if neutrino in PROMPT:
-        return pion
-    return twice_delayed(pion, delayed(MUON_LIFETIME_US), PION_LIFETIME_US, MUON_LIFETIME_US)
+def _decays(lifetimes: tuple[float, ...], delayed: Callable[[float], Array]) -> Array:
+    """The density behind one decay or two in a row, from that behind a decay of some lifetime."""
+    if len(lifetimes) == 1:
+        return delayed(*lifetimes)
+    first, second = lifetimes
+    return twice_delayed(delayed(first), delayed(second), first, second)

@@ -39,7 +39,7 @@ class Arrays:
     digest: str
 
     def array(self, name: str, *shape: int) -> Array:
-        """The array of a name, which has a shape of which the last lengths can be any where they are -1.
+        """The array of a name, which must have a shape; lengths of -1 in it, the last ones, can be any.
 
         Raises
         ------
@@ -67,7 +67,7 @@ def read(path: Path, sha256: str | None = None) -> Arrays:
     Raises
     ------
     InputError
-        Where the file can't be read, is another one, or has something else than finite numbers in it.
+        Where the file can't be read, is another one, or has anything but finite numbers in it.
     """
     where, (content, digest) = shown_path(path), read_described(path, sha256)
     try:

@@ -92,7 +92,7 @@ def read_regular(path: str | PathLike[str], most: int) -> bytes:
 
 
 def read_described(path: Path, sha256: str | None) -> tuple[bytes, str]:
-    """The content of a data file and its SHA-256, which is given where another file is to be refused.
+    """The content of a data file and its SHA-256; where `sha256` is given, any other file is refused.
 
     Raises
     ------

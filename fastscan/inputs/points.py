@@ -43,7 +43,7 @@ def read(table: Table, x: str, y: str, x_within: Bounds, y_within: Bounds) -> Po
 
 
 def data_of(table: Table) -> Columns:
-    """The columns of the ``file`` of a table, of which there can't be too many lines."""
+    """The columns of the ``file`` of a table, which must not have too many lines."""
     data = table.data("file")
     if len(data.rows) > bounds.MOST_STEPS:
         raise table.error("file", f"must have at most {bounds.MOST_STEPS} lines of numbers, not {len(data.rows)}")

@@ -39,13 +39,12 @@ Converted = TypeVar("Converted")
 Choice = TypeVar("Choice", bound=str)
 Parsed = TypeVar("Parsed", bound="Readable")
 VARIANT = "variant_of"  # the key of a file that says only what differs from another
-KINDS = {  # kinds of files, by a key of theirs alone
-    "charges": "a model",
-    "couplings": "a model",
-    "direction": "a model",
+KINDS = {  # kinds of files by a key of theirs, the first of which decides
     "axes": "a grid",
     "target": "an experiment",
     VARIANT: "an experiment",
+    "kind": "a model",
+    "charges": "a model",  # whose kind can be left out
 }
 ERRORS = {"a model": ModelError, "a grid": GridError, "an experiment": ExperimentError}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -69,10 +68,15 @@ def read_toml(path: Path, kind: str = "") -> "Table":
     # not TOML, a number of thousands of digits, a path with a NUL, tables nested too deeply
     except (ValueError, RecursionError) as problem:
         raise error(f"{where}: {_problem(problem)}") from None
-    for key, other in KINDS.items():
-        if kind and key in entries and kind != other:
-            raise error(f"{where} is {other}'s file, where {kind}'s is needed: it has {key}")
+    key = deciding_key(entries)
+    if kind and key and KINDS[key] != kind:
+        raise error(f"{where} is {KINDS[key]}'s file, where {kind}'s is needed: it has {key}")
     return Table(entries, where, hashlib.sha256(content).hexdigest(), error, path.parent)
+
+
+def deciding_key(keys: Collection[str]) -> str:
+    """The key of `KINDS` that says what a file with such keys is of; empty where there is none."""
+    return next((key for key in KINDS if key in keys), "")
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
@@ -230,7 +234,8 @@ class Table:
         return type(self)(entries, where, kind=self._kind, directory=self._directory, read=self._read)
 
     def over(self, base: Self, own: Collection[str]) -> Self:
-        """A variant's table with what it shares with its base: tables key by key, but for keys that each has its own.
+        """A variant's table, completed from its base table by table and key by key, but for `own` keys, which none
+        inherits.
 
         Paths of the base's data files count from its own directory.
         """

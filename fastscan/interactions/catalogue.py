@@ -12,7 +12,7 @@ from typing import Any
 
 from fastscan.errors import ModelError, shown_path, unknown
 from fastscan.inputs.files import kept
-from fastscan.inputs.toml import name_or_path, read_toml
+from fastscan.inputs.toml import Table, name_or_path, read_toml
 from fastscan.interactions.contact import E6, Charges, LeftRight
 from fastscan.interactions.interaction import Interaction
 from fastscan.interactions.light import Scalar, Vector
@@ -113,11 +113,11 @@ KINDS: dict[str, Callable[..., Interaction]] = {
     "radius": ChargeRadius,
     "weak-angle": WeakAngle,
 }
-FILE_KINDS: dict[str, type[Charges | Vector | Scalar | NonStandard]] = {  # users' own
-    "contact": Charges,
-    "vector": Vector,
-    "scalar": Scalar,
-    "nsi": NonStandard,
+FILE_KINDS: dict[str, Callable[[Table, Path], Interaction]] = {  # users' own, from files
+    "contact": Charges.read,
+    "vector": Vector.read,
+    "scalar": Scalar.read,
+    "nsi": NonStandard.read,
 }
 
 
@@ -161,7 +161,7 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
 def _load(path: Path) -> Interaction:
     """The interaction of a file."""
     table = read_toml(path, "a model")
-    own = FILE_KINDS[table.choice("kind", FILE_KINDS, default="contact")].read(table, path)
+    own = FILE_KINDS[table.choice("kind", FILE_KINDS, default="contact")](table, path)
     if own.name in MODELS:
         raise ModelError(f"{shown_path(path)}: {own.name!r} is a built-in model; give the file another name")
     return own

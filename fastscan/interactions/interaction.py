@@ -15,7 +15,8 @@ import numpy as np
 
 from fastscan.axes import Axis
 from fastscan.errors import LONGEST_QUOTE, ModelError, quoted
-from fastscan.typing import Array, Channel, Process
+from fastscan.physics.cross_sections import WEAK, Process
+from fastscan.typing import Array, Channel
 
 
 @dataclass(frozen=True)
@@ -88,17 +89,18 @@ class Term:
         Coefficients of 1, x and x^2 that multiply the energy integral of each feature of the process for neutrinos of
         each flavour, see `fastscan.physics.cross_sections`.  All rows of a term with a factor share one weight, which
         has one power of x.
-    process : {"weak", "scalar", "magnetic"}
+    process : Process
         How a neutrino scatters.
     factor : callable, optional
         Function from q^2 = 2 M T in MeV^2, shape (nodes,), to what multiplies the integrand in each row, shape (rows,
         nodes) or (1, nodes); None where nothing does.
     massless : bool
-        Whether what is exchanged has no mass, or hardly any, so that ever more recoils have ever less energy.
+        Whether what is exchanged has no mass, or hardly any, so that the rate grows without bound towards small
+        recoils.
     """
 
     weight: Array
-    process: Process = "weak"
+    process: Process = WEAK
     factor: Callable[[Array], Array] | None = None
     massless: bool = False
 

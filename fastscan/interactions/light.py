@@ -26,6 +26,7 @@ from fastscan.interactions.interaction import Interaction, Strength, Term
 from fastscan.interactions.parameters import M_PHI, MEDIATOR, G
 from fastscan.interactions.standard_model import ELECTRIC_CHARGE
 from fastscan.physics.constants import ALPHA, G_FERMI, M_ELECTRON, M_MUON, M_TAU
+from fastscan.physics.cross_sections import SCALAR
 from fastscan.typing import FLAVOURS, Array, Channel
 
 MASSLESS = 1e-6  # MeV: a lighter mediator is taken for one without mass, where recoils of any small energy count
@@ -266,7 +267,7 @@ def _loop_series(ratio: Array) -> Array:
 class Scalar(Interaction):
     """A scalar of any mass, which couples alike to neutrinos of every flavour.
 
-    Its g^2 is the product of the couplings of the neutrino and of a quark, by which those of nucleons are understood.
+    Its g^2 is the product of the couplings to the neutrino and to a quark, from which those to nucleons follow.
 
     Attributes
     ----------
@@ -329,7 +330,7 @@ class Scalar(Interaction):
         def factor(q2: Array) -> Array:
             return propagator(mass, q2) ** 2
 
-        return (Term(weight, "scalar", factor, massless=bool((mass < MASSLESS).any())),)
+        return (Term(weight, SCALAR, factor, massless=bool((mass < MASSLESS).any())),)
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "scalar", "couplings": dict(self.couplings or {}), "digest": self.digest}

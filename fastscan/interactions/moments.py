@@ -1,7 +1,7 @@
 """Electromagnetic moments of neutrinos whose photon is massless: magnetic moments and electric charges.
 
-Both give ever more recoils of ever less energy, so that a detector needs a threshold.  The charge radius, whose q^2
-takes the photon's propagator away, is in `fastscan.interactions.nsi`.
+For both, the rate grows without bound towards small recoils, so that a detector needs a threshold.  The charge radius,
+whose q^2 takes the photon's propagator away, is in `fastscan.interactions.nsi`.
 """
 
 import math
@@ -15,6 +15,7 @@ from fastscan.interactions.interaction import Interaction, Strength, Term
 from fastscan.interactions.light import ELECTROMAGNETIC, couplings, expanded
 from fastscan.interactions.parameters import ELECTROMAGNETIC_PROPERTIES, MU, Q
 from fastscan.physics.constants import ALPHA
+from fastscan.physics.cross_sections import MAGNETIC
 from fastscan.typing import FLAVOURS, Array, Channel, Flavour
 
 MAGNETON = 1e-11  # mu_B of a unit of the axis mu
@@ -39,7 +40,7 @@ class MagneticMoment(Interaction):
         """The moment squared in units of mu_B, in either channel."""
         weight = np.zeros((1, len(FLAVOURS), 1, 3))
         weight[0, FLAVOURS.index(self.flavour), 0, 2] = MAGNETON**2
-        return (Term(weight, "magnetic", massless=True),)
+        return (Term(weight, MAGNETIC, massless=True),)
 
     def identity(self) -> dict[str, Any]:
         return {"kind": "magnetic", "flavour": self.flavour}

@@ -16,7 +16,7 @@ TOGETHER = 4  # lines of a block that are computed together
 
 @jit
 def side_by_side(settings):
-    """Settings of members (members, settings) as lines of lanes; the last one is in all lanes that are left."""
+    """Settings of members (members, settings) as lines of lanes; lanes that are left repeat the last one."""
     members, number = settings.shape
     lines = (number + LANES - 1) // LANES
     out = empty_lanes(members * lines)
@@ -28,7 +28,7 @@ def side_by_side(settings):
 
 @inner
 def put_sums_of_lines(coefficients, x, line, last, out):
-    """S_dd, D and S_mm of each member on four lines, (members, 4, 3); the last line stands for those beyond it."""
+    """S_dd, D and S_mm of each member on four lines, (members, 4, 3); beyond the last line it is repeated."""
     for n in range(coefficients.shape[0]):
         for i in range(TOGETHER):
             own = min(line + i, last - 1)
@@ -56,8 +56,8 @@ def write_line(out, first, count, value):
 def chi2_block(coefficients, x, noise, variance, out, first, last):
     """Fill a block of a grid with chi2: every row at every x and every setting.
 
-    A piece is a line: all settings at one x of one row.  Four lines are computed together, so that settings, of which
-    there are more than arithmetic, are read once for all of them.
+    A piece is a line: all settings at one x of one row.  Four lines are computed together, so that a setting is read
+    once for all four: reading settings takes longer than the arithmetic.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from fastscan.kernels.jit import inner
 from fastscan.kernels.lanes import lanes_of, put_lanes, root, spread, where_above
 
-LEFT = 1e-15  # of a diagonal element, at least: rounding can take the place of what others leave of it
+LEFT = 1e-15  # smallest part of a diagonal element that elimination leaves: below, it would be rounding, or negative
 
 
 @inner

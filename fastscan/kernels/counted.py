@@ -15,7 +15,7 @@ from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import inner
 from fastscan.kernels.lanes import LANES, lanes_of, logarithm, number_at, put_lanes, spread, where_above
 
-TOGETHER = 3  # sums that `put_sums` has in registers at once, or twice as many; tables have a multiple of columns
+TOGETHER = 3  # sums in registers of `put_sums`, or half of them; the number of a table's columns is a multiple
 
 
 @inner
@@ -109,7 +109,7 @@ def put_signals(events, first, arriving, bin_of, shape, out):
 
 @inner
 def put_pairs_of_groups(weights, table, columns, out):
-    """`put_sums` of as many columns as are pairs of groups, the number of which is returned."""
+    """As `put_sums`, of the columns that make pairs of groups; their number is returned."""
     paired = columns // (2 * TOGETHER) * (2 * TOGETHER)
     for k in range(0, paired, 2 * TOGETHER):
         one, two, three = spread(0.0), spread(0.0), spread(0.0)
@@ -159,7 +159,7 @@ def put_sums(weights, table, out):
 
 @inner
 def put_sums_beside(weights, signals, first, table, out):
-    """As `put_sums`, and the sum over bins of weights times signals, of which the first is at a line, is returned."""
+    """As `put_sums`; returns the sum over bins of weights times the signals that begin at line `first`."""
     columns = table.size // weights.shape[0]
     k = put_pairs_of_groups(weights, table, columns, out)
     if k == columns:
@@ -179,7 +179,7 @@ def put_sums_beside(weights, signals, first, table, out):
 
 @inner
 def put_expected(signals, shapes, background, effects, scale, z, data, inverse, excess, weight, out):
-    """Expected events N in each bin, what half of chi2 weighs the bin with, and how N differs from that before.
+    """Expected events N in each bin, the weights of the bin in derivatives of half of chi2, and how much N changed.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def put_expected(signals, shapes, background, effects, scale, z, data, inverse, 
     inverse : float64 (bins, LANES)
         One over the N before; receives 1 / N, or 1 where nothing is counted.
     excess, weight : float64 (bins, LANES)
-        Receive what the gradient and the Hessian weigh each bin with, but for lam: 1 - n / N and n / N^2.
+        Receive the weights of each bin in the gradient and in the Hessian, without lam: 1 - n / N and n / N^2.
     out : float64 (bins, LANES)
         Receives N.
 
@@ -227,7 +227,7 @@ def put_expected(signals, shapes, background, effects, scale, z, data, inverse, 
 
 @inner
 def put_gradient(signals, shapes, effects, nuisances, excess, sums, gradient):
-    """Gradient of half of chi2, but for lam; parameters are those of `put_hessian` and excess of `put_expected`."""
+    """Gradient of half of chi2, without lam; parameters are those of `put_hessian` and excess of `put_expected`."""
     bins = excess.shape[0]
     put_lanes(gradient, 0, put_sums_beside(excess, signals, 0, effects, sums))
     for s in range(1, shapes):
@@ -238,7 +238,7 @@ def put_gradient(signals, shapes, effects, nuisances, excess, sums, gradient):
 
 @inner
 def put_hessian(signals, shapes, effects, products, nuisances, weight, weighted, sums, hessian):
-    """Hessian of half of chi2, but for lam, in the scale of the signal and the nuisances.
+    """Hessian of half of chi2, without the factor lam, in the scale of the signal and the nuisances.
 
     Parameters
     ----------
@@ -293,7 +293,7 @@ def total_of(lines, first, number):
 
 @inner
 def chi2_of(expected, data, over_data, luminosity):
-    """chi2 without the nuisances' own, and 1 where less than nothing is expected in a bin without data, else 0.
+    """chi2 without the nuisances' terms, and 1 where a bin without data expects a negative number, else 0.
 
     No large numbers are subtracted.  over_data are 1 / n, or 1 where nothing is counted.
     """
@@ -309,7 +309,7 @@ def chi2_of(expected, data, over_data, luminosity):
 
 @inner
 def put_slopes(slopes, bends, signals, shapes, effects, scale, z, excess, weight, weighted, sums, mixed):
-    """First and second derivative in x of half of chi2 at fixed nuisances, and the mixed ones, but for lam.
+    """First and second derivative in x of half of chi2 at fixed nuisances, and the mixed ones, without lam.
 
     Parameters
     ----------

@@ -28,8 +28,8 @@ from numba.np.ufunc import threading_layer
 from fastscan.errors import warn
 
 log = logging.getLogger(__name__)
-SERIAL_POINTS = 65536  # up to this many points, to wake threads costs more time than they save
-SHARES = 8  # of the work for each thread: some cost more than others, and who is done first takes the next
+SERIAL_POINTS = 65536  # up to this many points, waking threads costs more time than they save
+SHARES = 8  # of the work for each thread: some cost more than others, and a thread that is done takes the next
 
 
 def digest_of_sources() -> str:
@@ -61,10 +61,10 @@ def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 
 def inner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile what only compiled code calls, and what makes no array: not to be called from Python.
+    """Compile a function that only compiled code calls, and that makes no array; Python can't call it.
 
-    numba then counts no references to the arrays, which costs more than the arithmetic where functions are short, and
-    writes no code that takes Python's objects apart, which takes most of the time to compile.
+    numba then leaves out the counting of references to arrays, which costs more than the arithmetic of a short
+    function, and the code that unpacks Python's objects, which takes most of the time of compilation.
     """
     return jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 
@@ -78,7 +78,7 @@ def _warn_that_nothing_is_kept() -> None:
 
 
 class _Compilations(Listener):
-    """Logs the first compilation of a function of this wing; numba announces none of what it finds in its cache."""
+    """Logs the first compilation of a function of this wing; what numba finds in its cache is not compiled."""
 
     def on_start(self, event: Event) -> None:
         if event.data["dispatcher"].py_func.__module__.startswith(__package__):
@@ -101,7 +101,7 @@ _of_thread = threading.local()
 
 @contextmanager
 def in_one_thread() -> Iterator[None]:
-    """Let kernels that this thread runs have no other threads, where many such threads run side by side."""
+    """Run this thread's kernels in this thread alone: for callers that run many such threads side by side."""
     before = getattr(_of_thread, "is_alone", False)
     _of_thread.is_alone = True
     try:
@@ -113,9 +113,9 @@ def in_one_thread() -> Iterator[None]:
 class Kernel:
     """A loop over numbered pieces of work, such as columns, that threads share: a decorator.
 
-    The last two arguments of the loop are the number of the first piece and that of the one after the last; what it
-    finds it writes to arrays that the caller gives it.  It is compiled once.  As compiled code holds no lock of
-    Python's, Python's own threads spread it over cores.  A piece is computed by the same operations whoever computes
+    The last two arguments of the loop are the number of the first piece and that of the one after the last; it writes
+    its results to arrays of the caller.  The loop is compiled once.  Compiled code doesn't hold Python's lock, so that
+    Python's own threads can share it among cores.  A piece is computed by the same operations whichever thread computes
     it, so that results depend neither on threads nor on shares, to the last bit.
 
     Attributes

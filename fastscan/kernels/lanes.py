@@ -1,10 +1,10 @@
-"""Lanes: several float64 numbers side by side in one vector register, one of each of as many points.
+"""Lanes: several float64 numbers side by side in one vector register, each of another point.
 
 `lanes_of` reads them from a line of an array and `put_lanes` writes them back; + - * / and `fma`, `root`, `where_above`
 and `logarithm` work on all at once, each as on a single number, so that no lane depends on the others.  A plain number
 beside lanes stands for as many equal ones.  A compiler turns a loop into vectors where it sees that it may, and then
-keeps sums in memory; a kernel that says it itself keeps them in registers.  Where numba is switched off, lanes are
-arrays.
+keeps sums in memory; a kernel that is written with lanes keeps them in registers.  Where numba is switched off, lanes
+are arrays.
 """
 
 import math
@@ -26,7 +26,7 @@ INTEGERS = ir.VectorType(ir.IntType(64), LANES)
 SQRT_HALF = 0.7071067811865476
 MANTISSA, EXPONENT_OF_ONE, MANTISSA_BITS = 0x000FFFFFFFFFFFFF, 1023, 52
 SMALLEST_MANTISSA = 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
-LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 32 bits, and a sum all
+LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 32 bits, their sum all
 
 
 class Lanes(types.Type):
@@ -104,7 +104,7 @@ def put_lanes(array, line, value):
 
 
 def number_at(array, place):
-    """A number of an array of shape (any,); places from 0 on alone, so that compiled code needs not look for others."""
+    """A number of an array of shape (any,); the place is never negative, so that compiled code needs no check."""
     return array[place]
 
 
@@ -129,7 +129,7 @@ def where_above(x, y, one, other):
 
 
 def largest(x):
-    """The largest of all lanes, as a number; nan counts for nothing."""
+    """The largest of all lanes, as a number; a nan is ignored."""
     return max(x)
 
 

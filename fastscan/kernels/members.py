@@ -29,7 +29,7 @@ AT_RATES, AT_ARRIVING, AT_BIN_OF, AT_EFFECTS, AT_PRODUCTS, AT_BINS, AT_EVENTS, A
 
 
 class Members(NamedTuple):
-    """What members with counted events are made of; see `profiles`, and `places_of` for at."""
+    """The arrays of members with counted events, see `profiles`; `at` is what `places_of` returns."""
 
     sizes: np.ndarray
     at: np.ndarray
@@ -42,10 +42,11 @@ class Members(NamedTuple):
 
 
 class Point(NamedTuple):
-    """The settings of as many points as there are lanes: all float64 (any, LANES).
+    """The settings of as many points as there are lanes, each float64 (any, LANES).
 
-    Those of each member are sigma, luminosity and, one nuisance in common after the other, common, where those of the
-    Gaussian members follow; of each Gaussian member there are the numbers of a parabola; centre is of each nuisance.
+    `sigma` and `luminosity` have a line for each member.  `common` has the nuisances in common one after the other,
+    each with the members and then the Gaussian members.  `parabolas` has the numbers of each Gaussian member's
+    parabola, and `centre` a line for each nuisance.
     """
 
     sigma: np.ndarray
@@ -89,7 +90,7 @@ class Memory(NamedTuple):
 
 @jit
 def columns_for(number):
-    """Columns of a table of as many changes: `put_sums` takes some together."""
+    """Number of columns of a table of so many changes: a multiple of those that `put_sums` takes together."""
     return (number + TOGETHER - 1) // TOGETHER * TOGETHER
 
 
@@ -351,7 +352,7 @@ def put_all_hessians(members, point, memory):
 
 @inner
 def chi2_at(members, point, memory):
-    """chi2 where the nuisances are, and whether it is the likelihood's end, see `chi2_of`."""
+    """chi2 at the present nuisances, and whether a bin without data expects a negative number, see `chi2_of`."""
     chi2, negative = spread(0.0), spread(0.0)
     for j in range(memory.z.shape[0]):
         pull = lanes_of(memory.z, j) - lanes_of(point.centre, j)

@@ -54,11 +54,11 @@ class Model(NamedTuple):
         Anchors of the morphing parameters; a parameter that isn't there has one.
     sides, morphing : intp (2,)
         The number of anchors of each, and which parameter it is.
-    energies, data : float64 (bins,)
+    energies : float64 (bins,)
     weight : float64 (bins,)
         1 / v; nothing where events are counted.
-    start, low, high, centre, tightness : float64 (parameters,)
-        Where the search begins, the bounds, and c_i and 1 / sigma_i^2, which is 0 without a constraint.
+    start, low, high, tightness : float64 (parameters,)
+        Where the search begins, the bounds, and 1 / sigma_i^2, which is 0 without a constraint.
     """
 
     spread: np.ndarray
@@ -69,18 +69,18 @@ class Model(NamedTuple):
     sides: np.ndarray
     morphing: np.ndarray
     energies: np.ndarray
-    data: np.ndarray
     weight: np.ndarray
     start: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    centre: np.ndarray
     tightness: np.ndarray
 
 
 class Memory(NamedTuple):
     """What is computed of a point."""
 
+    data: np.ndarray  # (bins,): the events that it is compared with, n
+    centre: np.ndarray  # (parameters,): of the constraints, c_i
     events: np.ndarray  # (3, energies): of the signal, and its derivatives in x
     lines: np.ndarray  # (anchors, bins): the signal at each anchor ...
     known: np.ndarray  # ... where it is known
@@ -111,6 +111,8 @@ def memory_for(model):
     anchors, energies, bins = model.spread.shape
     components, parameters = model.parts.shape[0], model.start.size
     return Memory(
+        data=np.empty(bins),
+        centre=np.empty(parameters),
         events=np.empty((3, energies)),
         lines=np.empty((anchors, bins)),
         known=np.zeros(anchors, np.bool_),
@@ -279,7 +281,7 @@ def chi2_at(model, memory, cell, p, luminosity, sigma, shift):
     total = 0.0
     if model.weight.size > 0:
         for b in range(bins):
-            far = memory.expected[b] - model.data[b]
+            far = memory.expected[b] - memory.data[b]
             total += far * far * model.weight[b]
             memory.pull[b], memory.bend[b] = (
                 2.0 * luminosity * far * model.weight[b],
@@ -287,7 +289,7 @@ def chi2_at(model, memory, cell, p, luminosity, sigma, shift):
             )
     else:
         for b in range(bins):
-            here, counted = memory.expected[b], model.data[b]
+            here, counted = memory.expected[b], memory.data[b]
             if counted > 0.0:
                 if not here > 0.0:
                     return np.inf
@@ -302,17 +304,23 @@ def chi2_at(model, memory, cell, p, luminosity, sigma, shift):
     if sigma > 0.0:
         total += ((p[0] - 1.0 - shift) / sigma) ** 2
     for i in range(1, p.size):
-        total += (p[i] - model.centre[i]) ** 2 * model.tightness[i]
+        total += (p[i] - memory.centre[i]) ** 2 * model.tightness[i]
     return total
 
 
 @inner
 def product(one, other):
-    """The sum of products."""
-    total = 0.0
-    for b in range(one.size):
-        total += one[b] * other[b]
-    return total
+    """The sum of products, of which four are added at once: one sum alone waits for each addition."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    last = one.size - one.size % 4
+    for i in range(0, last, 4):
+        a += one[i] * other[i]
+        b += one[i + 1] * other[i + 1]
+        c += one[i + 2] * other[i + 2]
+        d += one[i + 3] * other[i + 3]
+    for i in range(last, one.size):
+        a += one[i] * other[i]
+    return (a + c) + (b + d)
 
 
 @inner
@@ -352,12 +360,13 @@ def put_derivatives(model, memory, p, sigma, shift):
                 if j >= 0:
                     memory.hessian[i, j] += whole * product(memory.pull, shape[3 + d + e])
     for i in range(parameters):
-        memory.gradient[i] = product(memory.pull, slopes[i]) + 2.0 * (p[i] - model.centre[i]) * model.tightness[i]
+        memory.gradient[i] = product(memory.pull, slopes[i]) + 2.0 * (p[i] - memory.centre[i]) * model.tightness[i]
         memory.hessian[i, i] += 2.0 * model.tightness[i]
         for b in range(bins):
             memory.beside[0, b] = memory.bend[b] * slopes[i, b]
-        for j in range(parameters):
+        for j in range(i + 1):
             memory.hessian[i, j] += product(memory.beside[0], slopes[j])
+            memory.hessian[j, i] = memory.hessian[i, j]
     if sigma > 0.0:
         memory.gradient[0] += 2.0 * (p[0] - 1.0 - shift) / (sigma * sigma)
         memory.hessian[0, 0] += 2.0 / (sigma * sigma)
@@ -498,7 +507,7 @@ def search(model, memory, luminosity, sigma, shift, cell):
     """Find the best parameters, and put their cell: all cells beside it are looked at; chi2 there is returned."""
     memory.cells[:] = False
     copy(model.start, memory.best)
-    signal, counted = product_of_all(memory.lines[0], model.data)
+    signal, counted = product_of_all(memory.lines[0], memory.data)
     memory.best[0] = 1.0 + shift
     if sigma > 0.0:
         memory.best[0] = max(model.low[0], min(1.0 + shift, max(counted, 1.0) / max(signal, 1e-300)))
@@ -582,7 +591,7 @@ def put_slopes(model, memory, cell, luminosity, sigma, shift, out):
 
 
 @Kernel
-def profiles(model, rates, change, row, x, noise, variance, shift, out, start, stop):
+def profiles(model, rates, change, row, x, noise, variance, shift, data, centre, chosen, out, start, stop):
     """Fill an array with chi2 of a member, minimised over its parameters, at points with a row and a setting each.
 
     A piece is a point.
@@ -597,6 +606,10 @@ def profiles(model, rates, change, row, x, noise, variance, shift, out, start, s
     row : intp (points,)
     x, noise, variance, shift : float64 (points,)
         Strengths; 1 / lam, sigma^2 and u.
+    data, centre : float64 (sets, bins) and (sets, parameters)
+        n and c_i; that of the scale of the signal is in units of sigma, from 1 + u.
+    chosen : intp (points,)
+        The set with which each point is compared.
     out : float64 (points, 1 or PARAMETERS + parameters)
         Receives chi2; then its first and second derivative in x, those in u, the one in both, and the parameters.
         chi2 is infinite, and all else nan, where nothing is expected in a bin that has data.
@@ -606,13 +619,16 @@ def profiles(model, rates, change, row, x, noise, variance, shift, out, start, s
     memory, cell = memory_for(model), np.zeros(2, np.intp)
     for point in range(start, stop):
         luminosity, sigma = 1.0 / noise[point], np.sqrt(variance[point])
+        moved = shift[point] + sigma * centre[chosen[point], 0]
+        copy(data[chosen[point]], memory.data)
+        copy(centre[chosen[point]], memory.centre)
         put_events(rates, change, row[point], x[point], memory.events)
         memory.known[:] = False
         put_line(model.spread[0], memory.events[0], memory.lines[0])
         memory.known[0] = True
-        found = search(model, memory, luminosity, sigma, shift[point], cell)
+        found = search(model, memory, luminosity, sigma, moved, cell)
         out[point] = np.nan
         out[point, CHI2] = found
         if out.shape[1] > 1 and found < np.inf:
-            put_slopes(model, memory, (cell[0], cell[1]), luminosity, sigma, shift[point], out[point])
+            put_slopes(model, memory, (cell[0], cell[1]), luminosity, sigma, moved, out[point])
             copy(memory.best, out[point, PARAMETERS:])

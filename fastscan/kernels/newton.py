@@ -1,7 +1,8 @@
 """Newton's method for the nuisances of counted events, at as many points as there are lanes.
 
-A step that would empty a bin is shortened, and the search ends where what is left of chi2 is known well enough to be
-taken off.  It begins where one bin would be best, so that huge couplings cost few steps more.
+A step that would empty a bin is shortened, and the search ends where the height of chi2 above its minimum is known well
+enough to be subtracted.  It begins at the best values for all bins taken as one, so that huge couplings cost only a few
+steps more.
 
 Source: for the damping of the step Nesterov, Lectures on Convex Optimization, section 5.1.
 """
@@ -23,8 +24,8 @@ from fastscan.kernels.members import (
     put_all_hessians,
 )
 
-TOLERANCE = 1e-11  # of chi2: what is left of it, times the change of what is expected with the last step
-SHORT = 0.125  # fall of what is expected in a bin, up to which a step of Newton's method can be taken as it is
+TOLERANCE = 1e-11  # of chi2 above its minimum, times the largest relative change of a bin in the last step
+SHORT = 0.125  # relative fall of a bin's expected events, up to which a step of Newton's method is taken as it is
 SHORTEST = 1e-9  # part of a step, below which a point stays where it is: rounding empties a bin
 MOST_STEPS = 500  # of Newton's method; some ten are enough but where couplings are extreme
 
@@ -63,7 +64,7 @@ def first_scale(signal, background, data, width):
 
 @inner
 def start(members, point, origin, memory):
-    """Put the nuisances where the search begins: at the origin, and the signals' normalisations where one bin is best.
+    """Put the nuisances where the search begins: at the origin, the signals' normalisations as `first_scale` has them.
 
     Where something is expected in too few bins there, it begins at 0.
 
@@ -186,8 +187,8 @@ def move(members, memory, moving):
     Returns
     -------
     change, length : lanes
-        By how much of itself what is expected in a bin would change with the whole step, at most; and how much of it
-        was gone.
+        The largest relative change of a bin's expected events that the whole step would make, and the part of the step
+        that was taken.
     """
     least, most = put_next(members, memory, moving)
     fall, rise, length = 1.0 - least, most - 1.0, moving
@@ -219,8 +220,8 @@ def minimise(members, point, origin, memory):
     """Find the nuisances at which chi2 is smallest, from the origin on.
 
     After each step chi2 is above its minimum by the gradient's square, measured by the Hessian's inverse.  The Hessian
-    is that before the step, so this is known up to the part by which the step changed what is expected.  The search
-    ends where that is little enough, and where the nuisances are is told by chi2's own size.
+    is that before the step, so that this height is known up to the relative change of the expected events in the step.
+    The search ends where their product is small.
 
     Returns
     -------

@@ -167,7 +167,7 @@ def profiles(counted, change, others, row, x, settings, data, centre, chosen, or
     Returns
     -------
     int
-        Number of points of the pieces at which less than nothing is expected in a bin that has none.
+        Number of points of the pieces at which a bin without data expects a negative number.
     """
     sizes, rates, arriving, bin_of, effects, products, background = counted
     gaussian, shared, width = others[0].shape[0], settings[2].shape[1], out.shape[1]

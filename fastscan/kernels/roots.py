@@ -74,7 +74,7 @@ def level_changes(values, level):
         total += here
     rung, column, i = np.empty(total, np.intp), np.empty(total, np.intp), 0
     for m in range(rungs - 1):
-        if count[m]:  # few rungs have any; to count them vectorises, to list them does not
+        if count[m]:  # few rungs have any; counting them vectorises, listing them does not
             for k in range(columns):
                 if (values[m, k] > level[k]) != (values[m + 1, k] > level[k]):
                     rung[i], column[i] = m, k

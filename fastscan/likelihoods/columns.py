@@ -9,7 +9,7 @@ import numpy as np
 
 from fastscan.typing import Array, IntArray
 
-INSTEAD = 1e-9  # of a root that is not there, in units of a row's scale: so small a strength changes nothing
+INSTEAD = 1e-9  # in place of a root that doesn't exist, in units of a row's scale: so small a strength changes nothing
 
 
 class Columns(Protocol):

@@ -18,7 +18,7 @@ from fastscan.likelihoods.predictions import terms_of
 from fastscan.likelihoods.response import response
 from fastscan.typing import Array, Channel
 
-MOST = 2**31  # terms, nodes or bins that a store can say
+MOST = 2**31  # terms, nodes or bins that a store can have
 BLOCK = 256  # rows that are made at once, so that memory doesn't grow with them
 
 
@@ -193,7 +193,7 @@ def unpacked(arrays: Mapping[str, Array], spread: Array, counted: Sequence[bool]
         Whether each counts events.
     """
     if not ((arrays["sizes"] >= 1) & (arrays["sizes"] <= MOST)).all():  # a nan fails this too
-        raise ValueError("the sizes of what its experiments count are none")
+        raise ValueError("the sizes of its experiments' counts are out of bounds")
     sizes = arrays["sizes"].astype(int)
     terms, nodes, bins = sizes.T
     numbers = terms * nodes * bins

@@ -13,31 +13,24 @@ from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError, InputError, quoted
 from fastscan.experiments.data_sets import require_distinct
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.modelled import Modelled
-from fastscan.experiments.observations import Counts, Gaussian
-from fastscan.experiments.poisson import Poisson
+from fastscan.experiments.observations import Counts
 from fastscan.inputs import arguments
-from fastscan.inputs.bounds import NUMBER
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
-from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
-from fastscan.likelihoods.merging import merged_bins
-from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts, modelled_counts, of_recoils
+from fastscan.likelihoods.gaussian import GaussianColumns
+from fastscan.likelihoods.member import compared_counts, contact_sums, counted_events
+from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts, of_recoils
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts
 from fastscan.likelihoods.predictions import (
     contact_change,
     is_contact,
     require_flavours,
     standard_counts,
-    standard_energies,
     terms_of,
-    weak_energies,
-    weak_rates,
     weak_totals,
 )
-from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, Channel, IntArray
 
@@ -514,7 +507,7 @@ def _build_one(
     require_flavours(experiment, interaction)
     signal = standard_counts(experiment)
     terms = terms_of(interaction, experiment.channels, rows)
-    if isinstance(experiment.statistics, Poisson | Modelled):
+    if experiment.statistics.is_counted:
         counted = counted_events(experiment)
         if is_contact(terms):
             change = contact_change(terms)
@@ -523,9 +516,10 @@ def _build_one(
         totals, roots, own = _in_rows(made, counted, made.in_rows(interaction, experiment.channels, rows))
         return _member(experiment, totals, roots, powers(len(totals)), made=made, counted=own)
     if is_contact(terms):
-        roots, spread, norm = contact_sums(experiment, observed or experiment)
-        return _member(experiment, weak_totals(experiment)[None], roots, contact_change(terms), spread, norm)
-    counts = _counts(signal, observed or experiment)
+        roots, counts = contact_sums(experiment, observed or experiment)
+        change, norm = contact_change(terms), norm_of(counts)
+        return _member(experiment, weak_totals(experiment)[None], roots, change, counts.spread, norm)
+    counts = compared_counts(signal, observed or experiment)
     made = exchange(experiment, terms, signal, counts)
     totals, roots, _ = _in_rows(made, None, made.in_rows(interaction, experiment.channels, rows))
     norm = norm_of(counts.some(counts.variance > 0))
@@ -560,95 +554,11 @@ def _member(
     )
 
 
-def counted_events(experiment: Experiment) -> AnyCounts:
-    """What an experiment with counted events compares, of interactions in which no row has integrals of its own.
-
-    Raises
-    ------
-    ExperimentError
-        Where backgrounds or data don't fit the bins.
-    """
-    statistics, exposed, recoils = experiment.statistics, experiment.exposed, of_recoils(experiment)
-    rates = np.concatenate([standard_energies(recoils)[None], weak_energies(recoils)])[None]
-    if isinstance(statistics, Modelled):
-        return modelled_counts(experiment, rates)
-    assert isinstance(statistics, Poisson)
-    signal, data = standard_counts(experiment), statistics.data(exposed)
-    backgrounds, nuisances = statistics.backgrounds_in(signal, exposed), statistics.nuisances(exposed)
-    effects = [nuisance.change for nuisance in nuisances]
-    arriving = response(experiment).arriving
-    found = PoissonCounts(
-        rates=rates,
-        arriving=arriving,
-        background=sum(backgrounds.values(), np.zeros(exposed.bins)),
-        data=np.zeros(exposed.bins) if data is None else data,
-        effects=np.array(effects).reshape(len(effects), exposed.bins),
-        is_measured=statistics.is_measured,
-        bin_of=merged_bins(rates[0, 0], arriving, backgrounds, nuisances) if statistics.merge else None,
-    )
-    return found.expected() if data is None else found
-
-
 def no_roots(shapes: int, basis: int) -> Array:
     """Square roots of sums that are 0, see `fastscan.likelihoods.gaussian.square_roots`."""
     return np.zeros((shapes, 3, basis, basis))
 
 
-@functools.cache
-def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, float, float]:
-    """Roots of the sums, spread and norm, once for all that needs no other integrals than the Standard Model's.
-
-    Bins without any variance, in which the Standard Model predicts nothing, are dropped.
-
-    Parameters
-    ----------
-    experiment, observed : Experiment
-        What predicts the counts, and what has the data: the same, or `Experiment.expected` of it.
-
-    Returns
-    -------
-    array, shape (1, 3, 1 + features, 1 + features)
-        See `fastscan.likelihoods.gaussian.square_roots`.
-    spread, norm : float
-        See `Likelihood`.
-    """
-    signal, rates, counts = in_bins(experiment, observed)
-    return square_roots(rates[None], signal, counts), counts.spread, norm_of(counts)
-
-
-def in_bins(experiment: Experiment, observed: Experiment) -> tuple[Array, Array, Counts]:
-    """What a Gaussian chi2 compares in each bin that has a variance; the arguments are those of `contact_sums`.
-
-    Returns
-    -------
-    array, shape (bins,)
-        Events that the Standard Model predicts.
-    array, shape (features, bins)
-        Events per unit of each weak feature of every flavour.
-    Counts
-        The data and their variance.
-    """
-    signal, rates = standard_counts(experiment), weak_rates(experiment)
-    counts = _counts(signal, observed)
-    counted = counts.variance > 0
-    return signal[counted], rates[:, counted], counts.some(counted)
-
-
 def norm_of(counts: Counts) -> float:
     """Sum of the squared data over their variance."""
     return float((counts.data**2 / counts.variance).sum())
-
-
-def _counts(signal: Array, experiment: Experiment) -> Counts:
-    """What a chi2 compares, where its numbers can be squared: those of an experiment made in Python can be any."""
-    statistics = experiment.statistics
-    assert isinstance(statistics, Gaussian)
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            counts = statistics.counts(signal, experiment.exposed)
-            largest = np.abs(np.concatenate([counts.data, counts.variance, [counts.spread]])).max()
-    except OverflowError:  # of Python's own numbers
-        largest = np.inf
-    if not largest <= NUMBER[1]:  # a nan fails this too
-        raise ExperimentError(f"experiment {quoted(experiment.name)} has numbers too large for counts: check its data")
-    return counts

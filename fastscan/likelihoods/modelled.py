@@ -106,6 +106,49 @@ class ModelledCounts:
 
         return Model(**{name: getattr(self, name) for name in Model._fields})
 
+    @functools.cached_property
+    def without_empty_bins(self) -> "ModelledCounts":
+        """The same with all bins in which nothing was counted as one, where only templates say what is expected.
+
+        Each of them adds 2 N to chi2, and all of them twice the sum of N.
+        """
+        kinds = [KINDS.index(Template), KINDS.index(MorphedTemplate)]
+        empty = self.data == 0
+        if self.weight.size or empty.sum() < 2 or not np.isin(self.parts[:, 0], kinds).all():
+            return self
+
+        def merged(events: Array) -> Array:
+            return np.concatenate([events[..., ~empty], events[..., empty].sum(axis=-1, keepdims=True)], axis=-1)
+
+        names = ("spread", "templates", "energies", "background", "data")  # no template depends on the energies
+        return replace(self, **{name: merged(getattr(self, name)) for name in names})
+
+    def merged(self, events: Array) -> Array:
+        """See `PoissonCounts.merged`: no bins are."""
+        return events
+
+    def lost(self, data: Array) -> Array:
+        """See `PoissonCounts.lost`."""
+        return np.zeros(data.shape[:-1])
+
+    def centres(self, deviations: Array) -> Array:
+        """Centres of constraints that lie some standard deviations from where the parameters begin.
+
+        Parameters
+        ----------
+        deviations : array, shape (sets, parameters)
+            Those of free parameters are of no importance.
+
+        Returns
+        -------
+        array, shape (sets, parameters)
+            As `fastscan.kernels.modelled.profiles` takes them: that of the signal's scale is a deviation itself.
+        """
+        error = np.divide(1.0, np.sqrt(self.tightness), out=np.zeros_like(self.tightness), where=self.tightness > 0)
+        found: Array = self.centre + error * deviations
+        found[:, 0] = deviations[:, 0]
+        return found
+
     def expected(self) -> "ModelledCounts":
         """The same with the predicted signal and background for the data."""
         return replace(self, data=self.standard + self.background, is_measured=False)
@@ -219,19 +262,19 @@ class ModelledBlock(Block):
         in_parallel: bool | None = None,
         sets: PseudoData | None = None,
     ) -> tuple[Array, int]:
-        """See `Block.filled`; it has no other data than its own."""
+        """See `Block.filled`."""
         from fastscan.kernels.poisson import NUISANCES
 
-        assert sets is None, "a model is compared with one set of data"
         common = self.common[..., column]  # (members, common, points)
-        z = np.zeros((common.shape[1], x.size))
+        centre = sets.centres[sets.chosen, : common.shape[1]].T if sets else np.zeros((common.shape[1], x.size))
+        z = centre.copy()
         for _ in range(MOST_STEPS):
             shift = (common * z).sum(axis=1)
             needed = 1 if width == 1 and not len(z) else NUISANCES
-            each, own = self._each(row, x, column, shift, needed, in_parallel)
+            each, own = self._each(row, x, column, shift, needed, in_parallel, sets)
             if not len(z):
                 break
-            slope = 2 * z + (common * each[:, 3, None]).sum(axis=0)
+            slope = 2 * (z - centre) + (common * each[:, 3, None]).sum(axis=0)
             square = 2 * np.eye(len(z)) + np.einsum("mfp,mgp,mp->pfg", common, common, each[:, 4])
             finite = np.isfinite(square).all(axis=(1, 2)) & np.isfinite(slope).all(axis=0)
             square[~finite], slope[:, ~finite] = np.eye(len(z)), 0.0
@@ -241,7 +284,7 @@ class ModelledBlock(Block):
             z += step
         total = each.sum(axis=0)
         out = np.empty((x.size, width))
-        out[:, 0] = total[0] + (z**2).sum(axis=0)
+        out[:, 0] = total[0] + ((z - centre) ** 2).sum(axis=0)
         if width > 1:
             mixed = (common * each[:, 5, None]).sum(axis=0)  # (common, points)
             out[:, 1], out[:, 2] = total[1], total[2]
@@ -252,7 +295,14 @@ class ModelledBlock(Block):
         return out, 0
 
     def _each(
-        self, row: IntArray, x: Array, column: IntArray, shift: Array, width: int, in_parallel: bool | None
+        self,
+        row: IntArray,
+        x: Array,
+        column: IntArray,
+        shift: Array,
+        width: int,
+        in_parallel: bool | None,
+        sets: PseudoData | None,
     ) -> tuple[Array, list[Array]]:
         """chi2 of each member at relative changes of its signal, shape (members, points), and what depends on it.
 
@@ -267,7 +317,16 @@ class ModelledBlock(Block):
 
         found = np.empty((len(self.noise), 1 if width == 1 else PARAMETERS, x.size))
         own: list[Array] = []
+        bins = np.cumsum([0, *(each.data.size for each in self.counts)])
+        nuisances = np.cumsum([self.common.shape[1], *(each.nuisances for each in self.counts)])
+        chosen = sets.chosen if sets else np.zeros(x.size, np.intp)
         for number, (counts, change) in enumerate(zip(self.counts, self.change, strict=True)):
+            if sets is None:
+                counts = counts.without_empty_bins
+                data, centres = counts.data[None], counts.centres(np.zeros((1, counts.nuisances)))
+            else:
+                data = np.ascontiguousarray(sets.data[:, bins[number] : bins[number + 1]])
+                centres = counts.centres(sets.centres[:, nuisances[number] : nuisances[number + 1]])
             out = np.empty((x.size, 1 if width == 1 else PARAMETERS + counts.start.size))
             variance = np.ascontiguousarray(self.variance[number, column])
             settings = np.ascontiguousarray(self.noise[number, column]), variance, np.ascontiguousarray(shift[number])
@@ -282,6 +341,9 @@ class ModelledBlock(Block):
                 row,
                 np.ascontiguousarray(x),
                 *settings,
+                data,
+                centres,
+                chosen,
                 out,
             )
             found[number] = out[:, :PARAMETERS].T

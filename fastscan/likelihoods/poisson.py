@@ -16,9 +16,9 @@ from fastscan.likelihoods.columns import turning_of
 from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
 
-MOST = 2**31  # of each size that a store can say
+MOST = 2**31  # of each size that a store can have
 STEPS = 6  # of Newton's method, which are more than enough for two digits of most nuisances
-NEGATIVE = "less than nothing is expected in a bin without events, where the likelihood ends"
+NEGATIVE = "a negative number of events is expected in a bin without events, where the likelihood ends"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ class PoissonCounts:
 
     @functools.cached_property
     def likely(self) -> Array:
-        """About the best nuisances of the background, shape (nuisances,), where the signal is the Standard Model's.
+        """The nearly best nuisances of the background, shape (nuisances,), where the signal is the Standard Model's.
 
         A search that begins there takes a step less.  They are rounded, so that no machine begins elsewhere.
         """
@@ -337,7 +337,7 @@ class PoissonColumns:
         Warns
         -----
         FastscanWarning
-            Where less than nothing is expected in a bin without events.
+            Where a negative number of events is expected in a bin without events.
         """
         each = np.broadcast_to(x, (self.row.size, x.shape[-1]))
         column = np.repeat(np.arange(self.row.size), each.shape[1])
@@ -449,7 +449,7 @@ def _sizes(counts: PoissonCounts) -> list[int]:
 def unpacked(arrays: Mapping[str, Array]) -> tuple[PoissonCounts | None, ...]:
     """What `packed` made arrays of; a ValueError where sizes aren't those of the arrays."""
     if not ((arrays["sizes"] >= 0) & (arrays["sizes"] <= MOST)).all():  # a nan fails this too
-        raise ValueError("the sizes of its counted events are none")
+        raise ValueError("the sizes of its counted events are out of bounds")
     found: list[PoissonCounts | None] = []
     places = {name: 0 for name in ("rates", "arriving", "effects", "observed")}
 
@@ -488,5 +488,5 @@ def _bin_of(stored: Array | None = None) -> IntArray | None:
         return None
     numbers = np.unique(stored)
     if not np.array_equal(numbers, np.arange(numbers.size)):  # kernels trust it
-        raise ValueError("its counted events are merged in bins that are none")
+        raise ValueError("its counted events are merged into bins that don't exist")
     return None if numbers.size == stored.size else stored.astype(np.intp)

@@ -13,21 +13,21 @@ import numpy as np
 
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.sun import Sun
 from fastscan.inputs.bounds import EVENTS
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, Term
 from fastscan.likelihoods.response import Response, response
+from fastscan.physics.cross_sections import WEAK
 from fastscan.physics.spectra import Neutrino
 from fastscan.typing import FLAVOURS, Array, Channel
 
 
 def require_flavours(experiment: Experiment, interaction: Interaction) -> None:
     """Refuse neutrinos that arrive as coherent mixtures, where an interaction changes their flavour."""
-    if interaction.changes_flavour and isinstance(experiment.source, Sun):
+    if interaction.changes_flavour and experiment.source.mixed:
         raise ExperimentError(
-            f"experiment {quoted(experiment.name)}: neutrinos of the sun are mixtures of flavours, in which changes of "
-            f"the flavour interfere; of model {quoted(interaction.name)} they can't be counted"
+            f"experiment {quoted(experiment.name)}: its neutrinos are mixtures of flavours, in which changes of the "
+            f"flavour interfere; of model {quoted(interaction.name)} they can't be counted"
         )
 
 
@@ -148,7 +148,7 @@ def standard_counts(experiment: Experiment) -> Array:
 
 def is_contact(terms: list[tuple[Term, ...]]) -> bool:
     """Whether nothing depends on the recoil but the Standard Model's own integrals, in any channel."""
-    return all(term.process == "weak" and term.factor is None for each in terms for term in each)
+    return all(term.process == WEAK and term.factor is None for each in terms for term in each)
 
 
 def contact_change(terms: list[tuple[Term, ...]]) -> Array:

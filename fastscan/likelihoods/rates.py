@@ -16,16 +16,16 @@ from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.form_factors import FormFactor
 from fastscan.experiments.reconstruction import Reconstruction
 from fastscan.experiments.templates import Templates
-from fastscan.physics import cross_sections
 from fastscan.physics.constants import M_ELECTRON
+from fastscan.physics.cross_sections import Process, momentum_transfer
 from fastscan.physics.kinematics import maximum_recoil, minimum_energy
 from fastscan.physics.nuclei import Isotope
 from fastscan.physics.quadrature import STEEPEST_LOGARITHMIC, logarithmic, panels
 from fastscan.physics.shells import Shells
 from fastscan.physics.spectra import Neutrino, Spectrum, is_antineutrino
-from fastscan.typing import Array, BoolArray, Channel, IntArray, Process
+from fastscan.typing import Array, BoolArray, Channel, IntArray
 
-UNLIKELY = 1e-11  # probability to count a recoil up to which none of a massless mediator's is counted
+UNLIKELY = 1e-11  # probability to count a recoil; of a massless mediator, less likely recoils are left out
 BLOCK = 1024  # recoils at once, where an energy is reconstructed: some MB of memory
 
 
@@ -43,16 +43,8 @@ class Nucleus:
 
     def features(self, process: Process, recoil: Array, moments: Array, neutrino: Neutrino) -> Array:
         """Recoils per MeV and scatterer, shape (recoils, features); they are the same for every neutrino."""
-        factor = self.form_factor.at(cross_sections.momentum_transfer(recoil, self.mass), self.isotope)
-        match process:
-            case "weak":
-                return cross_sections.cevns(recoil, moments, self.isotope, factor)
-            case "scalar":
-                return cross_sections.scalar_nucleus(recoil, moments, self.isotope, factor)
-            case "magnetic":
-                return cross_sections.magnetic_nucleus(recoil, moments, self.isotope, factor)
-            case never:
-                assert_never(never)
+        factor = self.form_factor.at(momentum_transfer(recoil, self.mass), self.isotope)
+        return process.nucleus(recoil, moments, self.isotope, factor)
 
 
 @dataclass(frozen=True)
@@ -64,18 +56,7 @@ class Electrons:
 
     def features(self, process: Process, recoil: Array, moments: Array, neutrino: Neutrino) -> Array:
         """Recoils per MeV and atom, shape (recoils, features)."""
-        return self.shells.freed(recoil)[:, None] * self._of_one(process, recoil, moments, neutrino)
-
-    def _of_one(self, process: Process, recoil: Array, moments: Array, neutrino: Neutrino) -> Array:
-        match process:
-            case "weak":
-                return cross_sections.neutrino_electron(recoil, moments, is_antineutrino(neutrino))
-            case "scalar":
-                return cross_sections.scalar_electron(recoil, moments)
-            case "magnetic":
-                return cross_sections.magnetic_electron(recoil, moments)
-            case never:
-                assert_never(never)
+        return self.shells.freed(recoil)[:, None] * process.electron(recoil, moments, is_antineutrino(neutrino))
 
 
 Scatterer = Nucleus | Electrons
@@ -238,7 +219,7 @@ def _sharp(detector: Detector, edges: Sequence[float], number: float, scatterer:
 
 
 def _spread(detector: Templates, number: float, scatterer: Scatterer, knots: Array) -> Recoils:
-    """Recoils where templates say what the detector makes of those of some energies."""
+    """Recoils in a detector that is given by its response to recoils of some energies."""
     from scipy.sparse import csc_array  # imported here: other detectors need no sparse weights
 
     ends = maximum_recoil(knots, scatterer.mass)

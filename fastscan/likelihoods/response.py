@@ -16,9 +16,10 @@ from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Term
 from fastscan.likelihoods import rates
 from fastscan.likelihoods.rates import Recoils
+from fastscan.physics.cross_sections import WEAK, Process
 from fastscan.physics.quadrature import STEEPEST_PROPAGATOR, interpolation, logarithmic, panels
 from fastscan.physics.spectra import Neutrino, Spectrum, flavour
-from fastscan.typing import FLAVOURS, Array, Channel, Process
+from fastscan.typing import FLAVOURS, Array, Channel
 
 SOFTEST = 1e-12  # probability to count a recoil without energy, up to which massless mediators are counted
 
@@ -116,7 +117,7 @@ class Response:
     def _weak_rates(self, channel: Channel) -> Array:
         """`in_energy` of a channel."""
         sums = []
-        for part, density in zip(self.recoils[channel], self._densities(channel, "weak"), strict=True):
+        for part, density in zip(self.recoils[channel], self._densities(channel, WEAK), strict=True):
             recoils, *others = density.shape
             sums.append(part.counted.sums(density.reshape(recoils, math.prod(others))).reshape(-1, *others))
         return np.moveaxis(sum(sums, np.zeros(())), 0, 1)
@@ -171,9 +172,8 @@ class Response:
         parts = self.recoils[channel]
         if any(term.massless for term in terms) and any(each.softest > SOFTEST for each in parts):
             raise ExperimentError(
-                f"experiment {quoted(self.experiment)} counts recoils of any small energy, of which a mediator without "
-                "mass, or with less than 1 eV, gives ever more: give it a threshold, or drop_below where energies are "
-                "blurred"
+                f"experiment {quoted(self.experiment)} counts recoils of any small energy, whose rate grows without "
+                "bound for a mediator of less than 1 eV: give it a threshold, or drop_below where energies are blurred"
             )
         weighted = [self._weighted(channel, term) for term in terms]
         shares = [self._at_nodes(part, np.stack(each, axis=-1)) for part, *each in zip(parts, *weighted, strict=True)]

@@ -19,7 +19,8 @@ from fastscan.experiments.experiment import Experiment
 from fastscan.interactions import standard_model
 from fastscan.interactions.interaction import Interaction, RowShifts
 from fastscan.interactions.light import propagator
-from fastscan.likelihoods.likelihood import Likelihood, in_bins
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.member import in_bins
 from fastscan.likelihoods.predictions import terms_of
 from fastscan.typing import Array, Channel
 
@@ -34,6 +35,16 @@ def compiled(function: Callable[..., Any], inline: Literal["always", "never"] = 
 
     found: Compiled = njit(error_model="numpy", inline=inline)(function)
     return found
+
+
+def sum_of(first: Compiled, second: Compiled) -> Compiled:
+    """The sum of two functions of one argument for compiled code."""
+
+    def total(argument: Any) -> float:
+        found: float = first(argument) + second(argument)
+        return found
+
+    return compiled(total)
 
 
 class Signal(Protocol):
@@ -85,7 +96,7 @@ def bins_of(found: Likelihood, number: int, experiment: Experiment, observed: Ex
     number : int
         That of the member.
     experiment, observed : Experiment
-        See `fastscan.likelihoods.likelihood.contact_sums`.
+        See `fastscan.likelihoods.member.contact_sums`.
     """
     made = found.exchanges[number] if found.exchanges else None
     counted = found.counted[number] if found.counted else None

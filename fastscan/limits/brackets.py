@@ -13,7 +13,7 @@ import numpy as np
 
 from fastscan.typing import Array, BoolArray, IntArray
 
-SMALLEST = 1e-9  # place that is told from 0
+SMALLEST = 1e-9  # smallest place that differs from 0
 LAST_STEP = 1e-6  # towards a crossing, relative to its place: the error after it is about its cube
 LAST_CHANGE = 1e-9  # of the value, on the last step towards an extremum: the error after it is about its power of 3/2
 EVEN = 1e-12  # change of the value from one end of a bracket to the other that is rounding

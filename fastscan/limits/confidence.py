@@ -6,7 +6,7 @@ to a level is `fastscan.limits.limits.threshold`.
 
 from dataclasses import dataclass
 
-# Statuses of limits, see `fastscan.limits.limits.limit`; only limits from a store have the last one.
+# Statuses of limits, see `fastscan.limits.strengths.limit`; only limits from a store have the last one.
 OK, NO_SENSITIVITY, SM_DISFAVOURED, OUTSIDE_AXIS = "ok", "no_sensitivity", "sm_disfavoured", "outside_axis"
 SCALED = "scaled data"  # what tables and pictures call measured data at a luminosity other than 1, with their deficit
 ASIMOV = "Asimov data"  # what tables call the Standard Model's prediction that was asked for in place of measured data

@@ -1,4 +1,4 @@
-"""Coverage: how often the asymptotic interval of an experiment that is done again holds what is true."""
+"""Coverage: how often the asymptotic interval of a repeated experiment contains the true value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from fastscan.limits.limits import checked, threshold
 from fastscan.limits.points import AnyModel, Rows, doubts_about, prepare_points
 from fastscan.typing import Array
 
-FARTHEST = 100.0  # standard deviations from 0 that a nuisance can truly be at
+FARTHEST = 100.0  # largest true nuisance, in standard deviations
 
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """How often the asymptotic interval holds what is true, at some points of a model.
+    """How often the asymptotic interval contains the true value, at some points of a model.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Coverage:
     toys, seed : int
         How many toys there are at each point, and what their random numbers begin with.
     nuisances : dict of str to float
-        What the true nuisances are that aren't 0, in standard deviations.
+        The true nuisances that aren't 0, in standard deviations.
     """
 
     fraction: Array
@@ -75,7 +75,7 @@ def coverage(
     toys, seed : int
         How many toys at each point, and what their random numbers begin with.
     nuisances : mapping of str to float, optional
-        What the true nuisances are, in standard deviations, by the names that `fastscan.fit` has for them; those of one
+        The true nuisances in standard deviations, by the names that `fastscan.fit` has for them; those of one
         experiment among several are NAME/NUISANCE.  Left out, they are 0.
     **at : array_like
         The model's parameters by name, as in `events`; everything broadcasts.

@@ -23,7 +23,7 @@ from fastscan.kernels.squares import derivatives, of_vectors, vectors
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
-from fastscan.likelihoods.modelled import ModelledCounts
+from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts, PseudoData
 from fastscan.typing import Array, Channel, IntArray
 
@@ -68,6 +68,10 @@ class DrawnBlock(Block):
         return super().filled(
             row, x, column, width, in_parallel, sets or PseudoData(self.drawn, self.drawn_lost, self.centres, row)
         )
+
+
+class DrawnModelledBlock(DrawnBlock, ModelledBlock):
+    """The same of members that compare with models."""
 
 
 def drawable(likelihood: Likelihood) -> list[PoissonCounts | None]:
@@ -167,6 +171,11 @@ class Truth:
         return int(self.columns.row[0])
 
     @functools.cached_property
+    def firsts(self) -> list[int]:
+        """See `first_nuisances`."""
+        return first_nuisances(self.likelihood)
+
+    @functools.cached_property
     def errors(self) -> tuple[Array, Array, Array]:
         """See `signal_errors`."""
         return signal_errors(self.likelihood, self.columns)
@@ -189,7 +198,7 @@ class Truth:
                 found[in_block(self.likelihood, block)] = own[0]
         own, common, noise = self.errors
         shared = found[: common.shape[1]]
-        for member, first in enumerate(first_nuisances(self.likelihood)[:-1]):
+        for member, first in enumerate(self.firsts[:-1]):
             if self.counted(member) is None:
                 sums = self.likelihood.sums[member, self.row]
                 s_dd, s_mm = (float(derivatives(sums[each], np.array(self.x))[0]) for each in (0, 2))
@@ -201,7 +210,7 @@ class Truth:
     def scale(self, member: int, nuisances: Array) -> Array:
         """What a member's signal is multiplied by at nuisances (..., nuisances)."""
         own, common, _ = self.errors
-        first = first_nuisances(self.likelihood)[member]
+        first = self.firsts[member]
         shared = (nuisances[..., : common.shape[1]] * common[member]).sum(axis=-1)
         scale: Array = 1 + shared + own[member] * nuisances[..., first]
         return scale
@@ -227,7 +236,7 @@ class Truth:
         if counts is None:
             in_plane: Array = scale * (self.models[member] @ self.x ** np.arange(3))
             return in_plane
-        first = first_nuisances(self.likelihood)[member] + 1
+        first = self.firsts[member] + 1
         signal, *shapes = counts.signals(self.row, self.likelihood.change[member, self.row], self.x)
         changes = np.stack([signal, *shapes, *counts.merged(counts.effects)])[1:]
         moved = self.nuisances[first : first + len(changes)] @ changes
@@ -263,12 +272,11 @@ class Truth:
         """The column of each toy, which is a row too."""
         number, members = len(toys.centres), len(self.likelihood.members)
         own, _, noise = self.errors
-        firsts = first_nuisances(self.likelihood)
         scale, norm = np.ones((members, number)), np.zeros((members, number))
         sums = np.zeros((members, number, *self.likelihood.sums.shape[2:]))
         for member, model in enumerate(self.models):
             if self.counted(member) is None:
-                scale[member] += own[member] * toys.centres[:, firsts[member]]
+                scale[member] += own[member] * toys.centres[:, self.firsts[member]]
                 sums[member], norm[member] = _sums(toys.data[member], scale[member], model)
         return columns_of_toys(self.likelihood, self.columns, toys, sums, norm, scale, noise)
 
@@ -333,7 +341,7 @@ class Streams:
         for member, (stream, expected) in enumerate(zip(self._of_data, truth.expected, strict=True)):
             if truth.counted(member) is None:
                 data.append(stream.normal(expected, np.sqrt(noise[member]), (number, expected.size)))
-            else:  # a bin without events can have less than nothing expected
+            else:  # a bin without events can expect a negative number
                 mean = np.maximum(expected, 0.0) / noise[member]
                 data.append(noise[member] * stream.poisson(mean, (number, expected.size)))
         (stream,) = self._of_centres

@@ -21,6 +21,10 @@ estimates that are Gaussian:
 - Where an island merges with the allowed interval, a limit jumps to the far end of the island, and doesn't rise with N
   everywhere.  A band is therefore from the smallest to the largest limit of the sets within it.
 
+A model of fitted parameters is treated alike: each parameter is a nuisance, T is the derivative of the prediction in it
+where the parameters begin, on average over both sides of a kink, and a free parameter has no 1 in 1 + T^T V^-1 T and no
+centre.  That is the linear model around the Standard Model's best fit; the fits of the sets have the whole one.
+
 Along a straight line, with one bin and an error of the normalisation that is small, all of it is exact.  Otherwise it
 is an approximation of what toys give, whose fluctuations across the line change the limit too.
 """
@@ -38,15 +42,16 @@ from fastscan.interactions.interaction import Strength
 from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns, square_roots
-from fastscan.likelihoods.likelihood import norm_of, powers
-from fastscan.likelihoods.poisson import PoissonColumns, PoissonCounts
+from fastscan.likelihoods.likelihood import AnyCounts, norm_of, powers
+from fastscan.likelihoods.modelled import ModelledBlock
+from fastscan.likelihoods.poisson import PoissonColumns
 from fastscan.likelihoods.predictions import signal_in_energy
 from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Settings, SigmaSys
-from fastscan.limits.compared import Compared, compared
+from fastscan.limits.compared import FREE, Compared, compared
 from fastscan.limits.confidence import CL, DOF, SM_DISFAVOURED
 from fastscan.limits.crossings import find_crossings
-from fastscan.limits.drawn import Drawn, DrawnBlock, Truth, in_block, parts
+from fastscan.limits.drawn import Drawn, DrawnBlock, DrawnModelledBlock, Truth, in_block, parts
 from fastscan.limits.limits import Interval, bounds_of, limits_of, require_standard_model, threshold
 from fastscan.limits.points import AnyModel, Rows, prepare
 from fastscan.typing import Array, IntArray
@@ -79,8 +84,7 @@ def expected(
         In the unit of the strength's axis.  The last axis has the lower edges of the bands of 2 and 1 standard
         deviations, the median, and the upper edges of 1 and 2, ascending; before it, limits on both sides have an axis
         of two, (low, high).  All are nan, or -inf or inf on an open side, where the median is.  Edges without a limit
-        are the weakest that there can be: inf, -inf, or 0 of a mass.  Of experiments with a model of fitted
-        parameters there is the median alone, and edges are nan.
+        are the weakest that there can be: inf, -inf, or 0 of a mass.
 
     Raises
     ------
@@ -121,9 +125,6 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
     median, _ = bounds_of(find_crossings(columns, delta, strength.largest_x, strength.signed), strength)
     by_side = median.reshape(len(median), -1)
     found = np.repeat(by_side[:, :, None], 1 + len(SHIFTS), axis=2)
-    if rows.likelihood.modelled:
-        found[:, :, [0, 1, 3, 4]] = np.nan
-        return found.reshape(*median.shape, -1), shape
     gaussian, _ = parts(columns)
     _, setting = np.unique(np.concatenate([gaussian.noise, gaussian.variance]), axis=1, return_inverse=True)
     for side in range(by_side.shape[1]):
@@ -216,21 +217,24 @@ def _sets(members: Sequence[Compared], noise: Array, change: Sequence[Array]) ->
 
     Those of a column follow each other.
     """
-    nuisances = members[0].nuisances
+    nuisances, every = members[0].nuisances, []
     hessian, left, square = np.eye(nuisances), np.zeros((len(change[0]), nuisances)), np.zeros(len(change[0]))
-    every = []
+    for member in members:
+        free = member.own.start + np.flatnonzero(np.isfinite(member.starts))
+        hessian[free, free] = FREE
     for member, one, own in zip(members, noise, change, strict=True):
         # chi2 of counted events is multiplied by the luminosity; what is compared with a variance has it there
         weights = member.weights(np.zeros(nuisances)) / (one if member.variance is None else 1.0)
-        hessian += (member.changes * weights) @ member.changes.T
-        left += (own * weights) @ member.changes.T
+        changes = member.changes_at(np.zeros(nuisances))
+        hessian += (changes * weights) @ changes.T
+        left += (own * weights) @ changes.T
         square += (own * own * weights).sum(axis=1)
-        every.append(weights)
+        every.append((weights, changes))
     fitted = np.linalg.solve(hessian, left.T).T
     shifts = SHIFTS / np.sqrt(square - (left * fitted).sum(axis=1))[:, None]  # (columns, shifts)
     data = []
-    for member, weights, own in zip(members, every, change, strict=True):
-        moved = np.where(weights > 0, own - fitted @ member.changes, 0.0)
+    for member, (weights, changes), own in zip(members, every, change, strict=True):
+        moved = np.where(weights > 0, own - fitted @ changes, 0.0)
         each = (member.expected + shifts[:, :, None] * moved[:, None]).reshape(-1, moved.shape[1])
         data.append(np.maximum(each, 0.0) if member.variance is None else each)
     return Drawn(data, (-shifts[:, :, None] * fitted[:, None]).reshape(-1, nuisances))
@@ -249,7 +253,7 @@ def _beside(
     sums, norm = np.zeros((len(members), number, *gaussian.sums.shape[2:])), np.zeros((len(members), number))
     noise, scale = np.ones((2, len(members), number))  # the variance of those that have one is whole
     for place, member in enumerate(members):
-        if member.variance is not None:
+        if not member.is_fitted:
             scale[place] += member.own_error * sets.centres[:, member.first]
             sums[place], norm[place] = _sums(member, templates[place][:, column], sets.data[place], scale[place])
     found = []
@@ -257,8 +261,9 @@ def _beside(
         counted, others = numbers[: len(block.counts)], numbers[len(block.counts) :]
         noise[counted] = block.noise[: len(counted), column]
         data = [(each, sets.data[member]) for member, each in zip(counted, block.counts, strict=True)]
+        kind = DrawnModelledBlock if isinstance(block, ModelledBlock) else DrawnBlock
         found.append(
-            DrawnBlock(
+            kind(
                 counts=tuple(_in_rows(each, row) for each in block.counts),
                 change=block.change[:, row],
                 sums=sums[others],
@@ -277,7 +282,7 @@ def _beside(
     return PoissonColumns(alone, tuple(found)) if found else alone
 
 
-def _in_rows(counts: PoissonCounts, row: IntArray) -> PoissonCounts:
+def _in_rows(counts: AnyCounts, row: IntArray) -> AnyCounts:
     """Counted events in some rows; where rows have no rates of their own, those are all rows'."""
     return counts if len(counts.rates) == 1 else replace(counts, rates=counts.rates[row])
 

@@ -31,7 +31,7 @@ from fastscan.limits.search import FEW_RUNGS, minima, search
 from fastscan.typing import Array, BoolArray, IntArray
 
 AT_ONCE = 2000  # toys that are fitted together: this bounds the memory
-FEWEST_ABOVE = 4  # toys above the quantile, without which its error is none
+FEWEST_ABOVE = 4  # toys that must lie above the quantile, so that it has an error
 ROUNDING = 1e-12  # of a number of toys that is to be whole
 LEVELS = (0.5, 0.8, 1.0, 1.3)  # of the asymptotic t_c, among which t_c mostly is
 HOPELESS = 4.0  # of the same, or of 1 if that is more: a point with a larger t is rejected without toys

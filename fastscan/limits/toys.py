@@ -1,4 +1,4 @@
-"""Simulated measurements ("toys"): how often one whose theory is right fits worse than the data.
+"""Simulated measurements ("toys"): how often a measurement fits worse than the data where the theory is right.
 
 A toy has counts that are drawn by Poisson's law, or Gauss's, around what is expected at the best nuisances of the data,
 and centres of the nuisances' constraints that are drawn around these nuisances.  Each toy is a column of its own.  It
@@ -78,7 +78,7 @@ def _drawn(members: Sequence[Compared], z: Array, seed: int, numbers: range) -> 
         stream = np.random.default_rng([seed, number])
         for own, member in zip(data, members, strict=True):
             expected = member.expected_at(z)
-            if member.variance is None:  # a bin without events can have less than nothing expected
+            if member.variance is None:  # a bin without events can expect a negative number
                 own.append(stream.poisson(np.maximum(expected, 0.0)).astype(float))
             else:
                 own.append(stream.normal(expected, np.sqrt(member.variance)))

@@ -3,7 +3,7 @@
 import os
 
 from fastscan.experiments import catalogue as experiments
-from fastscan.inputs.toml import KINDS, expanded, is_path, read_toml
+from fastscan.inputs.toml import KINDS, deciding_key, expanded, is_path, read_toml
 from fastscan.interactions import catalogue as models
 
 
@@ -29,8 +29,7 @@ def references_of(what: str) -> list[str]:
 
 
 def _is_model_file(what: str) -> bool:
-    """Whether something is a TOML file of a model, by a key that no experiment has."""
+    """Whether something is a TOML file of a model, by the key that says what a file is of."""
     if not is_path(what) or os.path.isdir(what):
         return False
-    table = read_toml(expanded(what))
-    return any(key in table for key, kind in KINDS.items() if kind == "a model")
+    return KINDS.get(deciding_key(read_toml(expanded(what)).names())) == "a model"

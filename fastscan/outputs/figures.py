@@ -48,7 +48,7 @@ except ValueError as error:
 
 Label = Callable[[Record], str]
 
-logging.getLogger("fontTools").setLevel(logging.ERROR)  # it minds the dates of matplotlib's own fonts
+logging.getLogger("fontTools").setLevel(logging.ERROR)  # it complains about the dates of matplotlib's own fonts
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES: tuple[Any, ...] = (
@@ -450,6 +450,13 @@ def check_name(path: Path) -> None:
     """Refuse a file name whose suffix is no format of pictures."""
     if path.suffix[1:] not in FORMATS:
         raise OutputError(f"{shown_path(path)}: a picture's name ends in {', '.join('.' + each for each in FORMATS)}")
+
+
+def require_new(path: Path, overwrite: bool) -> None:
+    """Refuse a name that is no picture's, and a file that is there and isn't to be replaced."""
+    check_name(path)
+    if path.exists() and not overwrite:
+        raise OutputError(f"{shown_path(path)} exists; overwrite=True replaces it")
 
 
 def _firsts(groups: Mapping[str, Sequence[Record]]) -> list[Record]:

@@ -108,7 +108,7 @@ def _converted(values: Array, axis: Axis | None, unit: str, where: str) -> Array
     if not unit:
         return values
     if axis is None or not axis.kind:
-        raise InputError(f"{where}: {quoted(unit)} can't be said: the axis has one unit only")
+        raise InputError(f"{where}: {quoted(unit)} can't be given: the axis has one unit only")
     if unit not in axis.units:
         raise InputError(f"{where}: {unknown('unit', unit, axis.units)}")
     converted: Array = axis.converted(values, unit, axis.shown_unit or "1")

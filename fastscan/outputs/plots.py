@@ -199,7 +199,7 @@ def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tup
     if along not in choice:
         raise unknown("axis", along, choice, LimitError)
     if along not in free:
-        raise LimitError(f"limits are drawn along all of {along}: it can't be said too")
+        raise LimitError(f"limits are drawn along all of {along}: it can't be given as well")
     return (along,)
 
 

@@ -2,7 +2,7 @@
 
 The likelihood of a Gaussian experiment with one normalisation is three sums over bins, each a sum of squares in the
 strength x of its row (`fastscan.likelihoods.gaussian`).  They don't depend on sigma_sys, luminosity or CL, so that a
-page that has them needs no Python: ``fastscan/data/page.js`` computes the same limits as `fastscan.limits.limits`.
+page that has them needs no Python: ``fastscan/data/page.js`` computes the same limits as `fastscan.limits.strengths`.
 """
 
 import json

@@ -21,10 +21,10 @@ from fastscan.answers.from_cube import limit_records, profile_records
 from fastscan.answers.planes import plane_of
 from fastscan.answers.question import PlaneAxes, Question, Values
 from fastscan.experiments.catalogue import label_of, load
-from fastscan.experiments.sources import PionDecayAtRest
 from fastscan.interactions.catalogue import MODELS
 from fastscan.limits.confidence import CL, DOF, NO_SENSITIVITY, OK, level_text
-from fastscan.limits.limits import limit, threshold
+from fastscan.limits.limits import threshold
+from fastscan.limits.strengths import limit
 from fastscan.outputs import csv_files, figures
 from fastscan.outputs.figures import grouped
 from fastscan.outputs.page import Finding
@@ -385,7 +385,7 @@ def kind_of(name: str) -> str:
     experiment = load(name)
     if experiment.channel == "nu-e":
         return CHROMIUM
-    return SNS if isinstance(experiment.source, PionDecayAtRest) else REACTORS
+    return SNS if experiment.source.group == "spallation" else REACTORS
 
 
 def _cevns_sigma_sys(row: Record) -> float:

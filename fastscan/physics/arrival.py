@@ -8,10 +8,17 @@ import math
 import numpy as np
 import scipy  # its parts load at first use: a list of experiments needs none of them
 
+from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array
 
+Delays = tuple[tuple[Neutrino, tuple[float, ...]], ...]  # the lifetimes of one or two decays in a row behind a pulse
 PION_LIFETIME_US = 0.026033  # Particle Data Group, PTEP 2020 (2020) 083C01
 MUON_LIFETIME_US = 2.1969811
+OF_PIONS: Delays = (
+    ("nu_mu", (PION_LIFETIME_US,)),
+    ("nu_e", (PION_LIFETIME_US, MUON_LIFETIME_US)),
+    ("nubar_mu", (PION_LIFETIME_US, MUON_LIFETIME_US)),
+)
 
 
 def delayed_gaussian(time: Array, mean: float, sigma: float, lifetime: float) -> Array:

@@ -5,9 +5,12 @@ moments of `fastscan.physics.spectra.Spectrum.moments`: integrals of the fluence
 neutrino has the moments (1, 1/E, 1/E^2).  Energies, recoil energies and masses are in MeV; arrays broadcast.
 
 A process has features, which are what multiplies the squared couplings: a function here returns one number for each.
+Another process is its two functions, and a `Process` of them.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -137,12 +140,12 @@ def scalar_nucleus(recoil: Array, moments: Array, isotope: Isotope, form_factor:
     return _coherent(strength * recoil * moments[2] * form_factor**2, isotope)
 
 
-def scalar_electron(recoil: Array, moments: Array) -> Array:
+def scalar_electron(recoil: Array, moments: Array, antineutrino: bool = False) -> Array:
     """Exchange of a scalar with a free electron, without its propagator.
 
         dsigma/dT = m_e^2 T (1 + T / 2 m_e) / (4 pi E^2) / (2 m_e T + m^2)^2
 
-    Parameters and units are those of `scalar_nucleus`; there is one feature.
+    Units are those of `scalar_nucleus`; there is one feature, the same for antineutrinos.
     """
     strength = CM2_PER_INVERSE_MEV2 / (4 * math.pi) * M_ELECTRON**2
     density: Array = strength * recoil * (1 + recoil / (2 * M_ELECTRON)) * moments[2]
@@ -168,8 +171,10 @@ def magnetic_nucleus(recoil: Array, moments: Array, isotope: Isotope, form_facto
     return isotope.Z**2 * form_factor[..., None] ** 2 * magnetic_electron(recoil, moments)
 
 
-def magnetic_electron(recoil: Array, moments: Array) -> Array:
+def magnetic_electron(recoil: Array, moments: Array, antineutrino: bool = False) -> Array:
     """Scattering of a magnetic moment off a free electron: that of `magnetic_nucleus` with Z = F = 1.
+
+    Antineutrinos scatter alike.
 
     Examples
     --------
@@ -187,3 +192,24 @@ def _coherent(density: Array, isotope: Isotope) -> Array:
     """What a coupling (p Z + n N) squared gives for each of p^2, p n and n^2, shape (..., 3)."""
     Z, N = isotope.Z, isotope.N
     return np.stack([Z**2 * density, 2 * Z * N * density, N**2 * density], axis=-1)
+
+
+@dataclass(frozen=True)
+class Process:
+    """How a neutrino scatters.
+
+    Attributes
+    ----------
+    nucleus : callable
+        Cross section off a nucleus, with the parameters and the result of `cevns`.
+    electron : callable
+        Cross section off a free electron, with the parameters and the result of `neutrino_electron`.
+    """
+
+    nucleus: Callable[[Array, Array, Isotope, Array], Array]
+    electron: Callable[[Array, Array, bool], Array]
+
+
+WEAK = Process(cevns, neutrino_electron)
+SCALAR = Process(scalar_nucleus, scalar_electron)
+MAGNETIC = Process(magnetic_nucleus, magnetic_electron)

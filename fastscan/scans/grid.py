@@ -16,8 +16,6 @@ from fastscan import experiments
 from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, by_name
 from fastscan.experiments.data_sets import require_distinct
 from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.modelled import Modelled
-from fastscan.experiments.poisson import Poisson
 from fastscan.inputs import bounds
 from fastscan.inputs.spacing import SPACINGS
 from fastscan.inputs.toml import Table, check_name, expanded, read_toml
@@ -227,7 +225,7 @@ def _counted_elsewhere(grid: Grid) -> list[str]:
     if grid.asimov or luminosity is None or not any(map(is_scaled, luminosity.array().tolist())):
         return []
     measured = {each.name: each for _, group, _, _ in grid.groups() for each in group.experiments if each.is_measured}
-    return [name for name, each in measured.items() if isinstance(each.statistics, Poisson | Modelled)]
+    return [name for name, each in measured.items() if each.statistics.is_counted]
 
 
 def doubts(grid: Grid) -> list[str]:

@@ -155,7 +155,7 @@ class Layout:
         sizes = (*zip(chunks, shape, strict=True), (per_task, 2**63), *[(toys, CHUNK[1])] * ("toys" in identity))
         whole = all(type(size) is int and 1 <= size <= most for size, most in sizes)
         if not (whole and dtype in DTYPES and layout.chunk_size <= CHUNK[1] and layout.tasks <= MOST_TASKS):
-            raise ValueError("its chunks are none that a scan makes")
+            raise ValueError("its chunks are not those of a scan")
         return layout
 
     def rank(self, array: str) -> int:

@@ -21,8 +21,8 @@ LARGEST_FILE = 2**32  # bytes of any other file
 class Directory(LocalStore):
     """zarr's storage in a directory of this machine.
 
-    What is no regular file in it reads as missing: a pipe could be waited for for ever, and a device has no end.  So
-    do larger files than fastscan writes, and what lies outside.
+    Anything but a regular file in it reads as missing: a reader could wait for a pipe for ever, and a device has no
+    end.  So do larger files than fastscan writes, and what lies outside.
 
     After the directory was deleted, or another one took its place, nothing is written: neither is half a store made
     anew, nor do the results of one run get into the store of another.

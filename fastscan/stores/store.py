@@ -28,7 +28,7 @@ import platform
 import time
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -44,32 +44,23 @@ from fastscan.axes import SETTINGS
 from fastscan.errors import FastscanError, StoreError, shown, unknown
 from fastscan.inputs.files import DAMAGE, MALFORMED, readable
 from fastscan.interactions import catalogue
-from fastscan.likelihoods import exchanges, modelled, poisson
-from fastscan.likelihoods.likelihood import AnyCounts, Likelihood, expected_counts
-from fastscan.likelihoods.modelled import ModelledCounts
-from fastscan.likelihoods.poisson import PoissonCounts
+from fastscan.stores import carried
+from fastscan.stores.arrays import described_array, put_array, read_arrays
 from fastscan.stores.chunks import checksum, checksums_of, done_tasks, recorded_tasks, require_complete
 from fastscan.stores.cube import Cube, differences, hash_of
 from fastscan.stores.layout import (
-    CARRIED,
     COMPUTED,
-    COUNTED,
-    EXCHANGES,
-    EXPECTED,
-    EXPECTED_EXCHANGES,
     FILES,
     JSON_TEXTS,
     LEFTOVER,
-    MODELLED,
     PARTS_KEY,
     TOY,
     Layout,
-    Stored,
     require_plain,
     stored_axis,
 )
 from fastscan.stores.location import Location, names, place_of, read_bytes, read_root, sync
-from fastscan.typing import Array, Channel
+from fastscan.typing import Channel
 
 if TYPE_CHECKING:
     import xarray
@@ -181,7 +172,7 @@ async def _write_files(root: zarr.Group, files: dict[str, AnyBuffer]) -> None:
 def _make(root: zarr.Group, cube: Cube) -> None:
     group = root.create_group(cube.name)
     for name, axis in cube.axes.items():
-        _put_array(group, name, cube.points[name], stored_axis(axis))
+        put_array(group, name, cube.points[name], stored_axis(axis))
     for name in cube.layout.arrays:
         group.create_array(
             name,
@@ -194,21 +185,7 @@ def _make(root: zarr.Group, cube: Cube) -> None:
             dimension_names=(*tuple(cube.points)[: cube.layout.rank(name)], *[TOY] * (name == "toys")),
             attributes=COMPUTED[name].attributes,
         )
-    _put_arrays(group, "likelihood", vars(cube.likelihood), CARRIED)
-    if cube.is_measured:
-        _put_arrays(group, "expected", vars(cube.expected), EXPECTED)
-    if cube.likelihood.exchanges:
-        _put_arrays(group, "exchanges", exchanges.packed(cube.likelihood.exchanges), EXCHANGES)
-        if cube.is_measured:
-            _put_arrays(group, "expected_exchanges", exchanges.packed(cube.expected.exchanges), EXPECTED_EXCHANGES)
-    kinds: tuple[tuple[str, type, Any, Mapping[str, Stored]], ...] = (
-        ("counted", PoissonCounts, poisson.packed, COUNTED),
-        ("modelled", ModelledCounts, modelled.packed, MODELLED),
-    )
-    for name, kind, packed, stored in kinds:
-        counted = [each if isinstance(each, kind) else None for each in cube.likelihood.counted]
-        if any(each is not None for each in counted):
-            _put_arrays(group, name, packed(counted), stored)
+    carried.put(group, cube)
     attributes = {
         "Conventions": "CF-1.11",
         "title": cube.title,
@@ -238,25 +215,6 @@ def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
     small = [key for key in _small_files(root) if key.startswith(prefix) and key != f"{prefix}zarr.json"]
     files = sync(_read_files(root, small))
     return {key.removeprefix(prefix): checksum(files[key].to_bytes()) for key in sorted(files)}
-
-
-def _put_arrays(group: zarr.Group, name: str, values: Mapping[str, Array], arrays: Mapping[str, Stored]) -> None:
-    """Some arrays, in a group of their own."""
-    inner = group.create_group(name)
-    for array, stored in arrays.items():
-        _put_array(inner, array, values[array], stored)
-
-
-def _put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> None:
-    group.create_array(
-        name,
-        data=values,
-        chunks=tuple(max(1, size) for size in values.shape),
-        fill_value=math.nan,
-        compressors=None,
-        dimension_names=stored.dimensions,
-        attributes=stored.attributes,
-    )
 
 
 def group_names(root: zarr.Group) -> list[str]:
@@ -314,34 +272,11 @@ def read(root: zarr.Group, name: str) -> Cube:
         references = tuple(attributes["references"])
         interaction = catalogue.of_identity(name.partition("/")[2], identity["model"], references)
         axes = [axis.name for axis in (*interaction.parameters, *SETTINGS)]
-        points = sync(_read_arrays(aside, axes))
+        points = sync(read_arrays(aside, axes))
         layout = Layout.read(tuple(each.size for each in points.values()), identity)
         sync(_require_plain_cube(aside, layout))
-        arrays = _carried(aside, "likelihood", CARRIED) | _common_of(identity)
-        likelihood = Likelihood(tuple(identity["members"]), **arrays)
-        _require_shapes(likelihood, math.prod(points[axis.name].size for axis in interaction.rows))
-        counted: list[tuple[AnyCounts | None, ...]] = []
-        if "counted/zarr.json" in attributes["checksums"]:
-            counted.append(poisson.unpacked(_carried(aside, "counted", COUNTED)))
-        if "modelled/zarr.json" in attributes["checksums"]:
-            counted.append(modelled.unpacked(_carried(aside, "modelled", MODELLED)))
-        if counted:
-            each_member = zip(*counted, strict=True)
-            both = (next((each for each in own if each is not None), None) for own in each_member)
-            likelihood = replace(likelihood, counted=tuple(both))
-        carried = {}
-        if "exchanges/zarr.json" in attributes["checksums"]:
-            carried = _carried(aside, "exchanges", EXCHANGES)
-            likelihood = _with_exchanges(likelihood, carried)
-        if likelihood.counted:
-            _require_counted(likelihood)
-        expected = likelihood
-        if "expected/zarr.json" in attributes["checksums"]:
-            instead = _carried(aside, "expected", EXPECTED)
-            expected = replace(likelihood, **instead, counted=expected_counts(likelihood.counted))
-            if carried:
-                instead = _carried(aside, "expected_exchanges", EXPECTED_EXCHANGES)
-                expected = _with_exchanges(expected, carried | instead)
+        rows = math.prod(points[axis.name].size for axis in interaction.rows)
+        likelihood, expected = carried.read(aside, attributes["checksums"], identity, rows)
         return Cube(
             name=name,
             title=attributes["title"],
@@ -356,57 +291,6 @@ def read(root: zarr.Group, name: str) -> Cube:
         )
 
 
-def _require_shapes(likelihood: Likelihood, rows: int) -> None:
-    """Refuse a likelihood whose arrays don't fit each other or the rows of its group: kernels trust their shapes."""
-    members, shapes, basis = likelihood.rates.shape
-    one = (members,)
-    wanted = {
-        "roots": (*one, shapes, 3, basis, basis),
-        "change": (*one, rows, basis - 1, 3),
-        **dict.fromkeys(("spread", "norm", "sigma_sys", "follows", "momentum_transfer"), one),
-    }
-    wrong = [name for name, shape in wanted.items() if getattr(likelihood, name).shape != shape]
-    if wrong or members != len(likelihood.members) or shapes not in (1, rows):
-        raise ValueError(f"its likelihood's arrays don't fit each other: {', '.join(wrong)}")
-
-
-def _require_counted(likelihood: Likelihood) -> None:
-    """Refuse counted events that don't fit the arrays of a likelihood, or what makes other rows."""
-    members, shapes, basis = likelihood.rates.shape
-    fitting = [
-        each is None or (each.rates.shape[0] in (1, shapes) and each.rates.shape[1] <= basis)
-        for each in likelihood.counted
-    ]
-    remade = [
-        each is None or each.rates[0, 0].size == exchange.signal.size
-        for each, exchange in zip(likelihood.counted, likelihood.exchanges, strict=False)
-    ]
-    if len(likelihood.counted) != members or not all([*fitting, *remade]):
-        raise ValueError("its counted events don't fit its likelihood's arrays")
-
-
-def _common_of(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """The errors that members can have in common, which their files say."""
-    shared = [dict(identity["experiments"][member]["shared"]) for member in identity["members"]]
-    if identity["independent"]:
-        shared = [{} for _ in shared]
-    named = tuple(dict.fromkeys(name for each in shared for name in each))
-    common = np.array([[float(each.get(name, 0.0)) for name in named] for each in shared])
-    return {"named": named, "common": common.reshape(len(shared), len(named))}
-
-
-def _carried(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[str, Any]:
-    """Arrays of a likelihood by their names, from the group that they are in."""
-    found = sync(_read_arrays(storage, [f"{group}/{array}" for array in arrays]))
-    return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
-
-
-def _with_exchanges(likelihood: Likelihood, arrays: Mapping[str, Array]) -> Likelihood:
-    """A likelihood with what makes its rows."""
-    counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
-    return replace(likelihood, exchanges=exchanges.unpacked(arrays, likelihood.spread, counted))
-
-
 def _require_words(attributes: Mapping[str, Any]) -> None:
     """Refuse attributes of other types than fastscan writes; a ValueError, or what Python raises of them."""
     identity = attributes["identity"]
@@ -416,7 +300,7 @@ def _require_words(attributes: Mapping[str, Any]) -> None:
         raise ValueError("its attributes are of other types than fastscan writes")
     toys = identity.get("toys", {"number": 1, "seed": 0, "dof": 1})
     if toys.keys() != {"number", "seed", "dof"} or not all(type(each) is int and each >= 0 for each in toys.values()):
-        raise ValueError("its toys are none that a scan throws")
+        raise ValueError("its toys are not those of a scan")
     if not {identity["experiments"][member]["channel"] for member in identity["members"]} <= {*get_args(Channel)}:
         raise ValueError("its experiments have channels that fastscan doesn't know")
 
@@ -438,25 +322,6 @@ async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str])
     return {key.removeprefix(f"{name}/"): value for key, value in found.items()}
 
 
-async def _read_arrays(storage: MemoryStore, arrays: Iterable[str]) -> dict[str, Array]:
-    """Small arrays, whole."""
-
-    async def values(array: str) -> Array:
-        described = await _described(storage, array)
-        shape = described["shape"]
-        if not all(type(size) is int and size >= 0 for size in shape):
-            raise ValueError(f"{array} has no shape")
-        require_plain(array, described, shape, [max(1, size) for size in shape], "float64", "/")
-        chunk = await storage.get("/".join([array, "c", *["0"] * len(shape)]), default_buffer_prototype())
-        if chunk is None and math.prod(shape) <= 1:  # zarr doesn't write what is nan, or nothing
-            return np.full(shape, math.nan)
-        data = b"" if chunk is None else chunk.to_bytes()
-        return np.frombuffer(data, "<f8").reshape(shape).astype(float)  # of another size, it is a ValueError
-
-    arrays = list(arrays)
-    return dict(zip(arrays, await asyncio.gather(*map(values, arrays)), strict=True))
-
-
 def labels(root: zarr.Group) -> dict[str, str]:
     """What people call the experiments and combinations of a store, by their names."""
     return {name.partition("/")[0]: _label(_attributes(root, name), name) for name in group_names(root)}
@@ -470,15 +335,8 @@ def _label(attributes: Mapping[str, Any], group: str) -> str:
 async def _require_plain_cube(storage: MemoryStore, layout: Layout) -> None:
     """Refuse large arrays that aren't stored as their layout has it."""
     for array in layout.arrays:
-        described = await _described(storage, array)
+        described = await described_array(storage, array)
         require_plain(array, described, layout.shape_of(array), layout.chunk_of(array), layout.dtype_of(array), ".")
-
-
-async def _described(storage: MemoryStore, array: str) -> dict[str, Any]:
-    """The zarr.json of an array."""
-    data = await storage.get(f"{array}/zarr.json", default_buffer_prototype())
-    described: dict[str, Any] = json.loads(b"" if data is None else data.to_bytes())
-    return described
 
 
 def remember_parts(root: zarr.Group, number: int, groups: Iterable[str]) -> None:

@@ -38,6 +38,7 @@ have no sensitivity. Grey boxes are where the ends of the combination's interval
 deviations. Grey bars are published intervals, of the data that are named, at the same CL unless another one is said."""
 PANELS: dict[str, Any] = {
     "nsi": [[("eps", "-u"), ("eps", "-d")]],
+    "nsi-changing": [[("eps", "-u"), ("eps", "-d")]],
     "properties": [[("mu", "magnetic"), ("q", "millicharge")], [("r2", "radius"), ("shift", "s2w")]],
     "heavy": [[("m_zprime", "")]],
 }

@@ -24,7 +24,11 @@ from fastscan.typing import Array, Record
 
 Bands = Callable[[Rows, Settings, float], Array]  # what is expected: rows, settings and a threshold, to `bands`
 Planes = Sequence[tuple[Plane, Sequence[Contour]]]
-AXES = {"planes": ("eps_d", "eps_u"), "e6": ("cos_beta", "m_zprime")}  # of the planes of a question, by its name
+AXES = {  # of the planes of a question, by its name
+    "planes": ("eps_d", "eps_u"),
+    "planes-changing": ("eps_d", "eps_u"),
+    "e6": ("cos_beta", "m_zprime"),
+}
 PLANE_DOF = 2
 EDGES = ("minus_2", "minus_1", "plus_1", "plus_2")  # keys of the edges of bands, in standard deviations
 PLACES = (0, 1, 3, 4)  # of the edges among the quantiles; that of the median is 2

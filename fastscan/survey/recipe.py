@@ -53,9 +53,13 @@ interfere.""",
     "nsi": """Non-standard interactions, one at a time
 Allowed intervals of one epsilon, in units of Fermi's constant, with all others 0. Two intervals with a gap between them
 are two solutions: in the further one, the exchange outweighs the Standard Model's and has the opposite sign.""",
+    "nsi-changing": """Non-standard interactions that change the flavour, one at a time
+As above. Neutrinos of the sun arrive as mixtures of flavours, in which such changes interfere: they are left out.""",
     "planes": """Non-standard interactions with u and d quarks
 Allowed regions of epsilons of u and d quarks, with 2 dof. One nucleus constrains one combination of the two, nuclei
 with other ratios of neutrons and protons another one.""",
+    "planes-changing": """Non-standard interactions with u and d quarks that change the flavour
+As above, without neutrinos of the sun.""",
     "properties": """Electromagnetic properties and the weak mixing angle
 Magnetic moments, electric charges and charge radii of neutrinos of a flavour, and the shift of sin2 theta_W at low
 energies from 0.23122.""",

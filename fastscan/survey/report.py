@@ -41,7 +41,7 @@ ON_SLIDERS = """\
 The likelihood of a data set that is compared as Gaussian numbers is a few numbers itself, which are inside this page.
 From them it computes limits at other sigma_sys, CL, degrees of freedom and luminosities, as fastscan does, with every
 island that is allowed. Each begins at its own sigma_sys."""
-WITH_SLIDERS = ("nsi", "heavy")  # questions without a mass, of which the page has all numbers
+WITH_SLIDERS = ("nsi", "nsi-changing", "heavy")  # questions without a mass, of which the page has all numbers
 CITE = f"""\
 fastscan {version("fastscan")}, and the papers of the data sets, of the models and of the published limits that you use:
 they stand in the tables and in the list of references."""

@@ -177,7 +177,7 @@ def test_minimised_axes_have_the_smallest_chi2(
     mesh = dict(zip(cube.points, np.meshgrid(*cube.points.values(), indexing="ij", sparse=True), strict=True)) | held
     chi2 = fastscan.chi2(name, "e6", **mesh)
     mesh["m_zprime"] = 100.0
-    lowest = fastscan.chi2(name, "e6", **mesh) - query.delta_chi2(name, "e6", **mesh)
+    lowest = fastscan.chi2(name, "e6", **mesh) - fastscan.delta_chi2(name, "e6", **mesh)
     names = tuple(cube.points)
     over = tuple(names.index(axis) for axis in minimised)
     fitted = tuple(number for number in over if names[number] != "m_zprime")

@@ -17,7 +17,6 @@ from fastscan.answers.contours import contour_records, contours
 from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import FastscanError
 from fastscan.interactions import catalogue
-from fastscan.limits import limits as query
 from fastscan.scans.plan import plan
 from fastscan.stores import location, store
 from fastscan.stores.cube import Cube
@@ -136,7 +135,7 @@ def expected_profile(cube: Cube, sigma: list[float] | None, luminosity: list[flo
     name, model = cube.name.split("/")
     beta = {name: cube.points[name][:, None, None, None] for name in cube.rows}
     at = {"sigma_sys": None if sigma is None else np.array(sigma)[:, None, None], "m_zprime": cube.points["m_zprime"]}
-    values = query.delta_chi2(name, model, luminosity=np.array(luminosity)[:, None], **beta, **at)
+    values = fastscan.delta_chi2(name, model, luminosity=np.array(luminosity)[:, None], **beta, **at)
     return values.ravel().tolist()
 
 

@@ -13,9 +13,8 @@ from scipy.optimize import minimize_scalar
 import fastscan
 from fastscan import experiments
 from fastscan.errors import ExperimentError
-from fastscan.experiments import Experiment
+from fastscan.experiments import Experiment, MeasuredSignal
 from fastscan.experiments.catalogue import BUILT_IN
-from fastscan.experiments.observations import MeasuredSignal
 from fastscan.interactions.nsi import NonStandard
 from fastscan.interactions.standard_model import couplings
 from fastscan.likelihoods.predictions import standard_counts

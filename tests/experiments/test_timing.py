@@ -155,4 +155,4 @@ def test_what_is_wrong_in_a_time_is_told(words: str, problem: str, write: Write)
 
 def test_a_reactor_has_no_pulse(write: Write) -> None:
     path = write("own.toml", described("efficiency = 0.5", more=TIME + GAUSSIAN))
-    require_refused(experiments.load, path, "time: can't stand here: only a source of decaying pions has a pulse")
+    require_refused(experiments.load, path, "time: can't stand here: the source has no pulse")

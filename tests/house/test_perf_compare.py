@@ -3,6 +3,7 @@
 No pair is measured here: ratios are made up, or the base's package is one in which nothing can be measured.
 """
 
+import json
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ from click.testing import CliRunner, Result
 from conftest import REPOSITORY
 
 PERF = REPOSITORY / "perf"
-HELP, BINS = "fastscan --help", "sums over bins"
+HELP = "fastscan --help"
 Ratio = Callable[[str], float]
 
 
@@ -51,13 +52,6 @@ def test_a_pair_that_the_base_cannot_measure_fails(compared: Callable[[str, str]
     assert ended.output.endswith(": RuntimeError: broken on purpose\n")
 
 
-def test_a_pair_that_came_later_than_the_base_does_not_fail(compared: Callable[[str, str], Result]) -> None:
-    ended = compared("", BINS)  # a package without wings
-    assert ended.exit_code == 0, ended.output
-    assert "base has no such thing" in ended.output
-    assert "it came with wings, and the package is flat" in ended.output
-
-
 def failing(error: Exception) -> Ratio:
     def ratio(name: str) -> float:
         raise error
@@ -83,6 +77,19 @@ def test_a_pair_that_is_newer_than_the_baseline_does_not_fail(
 ) -> None:
     assert compare.compare(["one"], compare.baseline_ratio([]), same) == []
     assert "base has no such thing" in capsys.readouterr().out
+
+
+def test_the_readmes_have_the_baseline(compare: ModuleType) -> None:
+    rows = json.loads(compare.BASELINE.read_text())["pairs"]
+    lines = {row["name"]: compare.table([row], "").splitlines()[-1] for row in rows}
+    for page, names in ((compare.TABLE, lines), (compare.README, compare.MAIN)):
+        table = (
+            page.read_text("utf-8")
+            .split("<!-- perf: written by perf/compare.py -->\n")[1]
+            .partition("<!-- perf -->")[0]
+        )
+        assert table.splitlines()[4:] == [line for name, line in lines.items() if name in names]
+        assert set(names) <= set(lines)
 
 
 @pytest.mark.parametrize("path", sorted(set(PERF.glob("*.py")) - {PERF / "adapter.py"}), ids=lambda path: path.stem)

@@ -1,35 +1,61 @@
 """What stands in the READMEs is what the commands print, word for word."""
 
+import re
+import runpy
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import REPOSITORY, run
 from readmes import LINES_LEFT_OUT, examples, require_same
 
+PAGES = ["README.md", "grids/README.md", "grids/manual.md", "grids/published.md"]
+VALUE_SHOWN = re.compile(r"(.+)  # (\[.*\]|\(.*\)|\{.*\}|-?[\d.]+)")
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.(\d+))?(?![\w.])")
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
     """A directory in which commands find the grids of the repository, and to which they write."""
-    place = tmp_path_factory.mktemp("readme")
-    (place / "grids").symlink_to(REPOSITORY / "grids")
-    return place
+    (tmp_path / "grids").symlink_to(REPOSITORY / "grids")
+    return tmp_path
 
 
-@pytest.mark.parametrize("readme", ["README.md", "grids/README.md"])
+@pytest.mark.parametrize("readme", PAGES)
 def test_the_examples_print_what_is_shown(readme: str, place: Path) -> None:
     """One after the other, because they use what the ones before have made."""
-    commands = []
     for command, shown in examples(readme):
         program, name, *arguments = shlex.split(command)
         assert program == "fastscan"
-        commands.append(name)
         if name in ("paper", "survey"):
             continue  # they take long: test_paper.py and test_survey.py compare what they print
         ended = run(name, *arguments, cwd=place)
         assert ended.returncode == 0, ended.stderr
         require_same(shown, ended.stderr.splitlines() + ended.stdout.splitlines())
-    assert set(commands) >= ({"limit", "scan", "limits", "contours", "plot"} if readme == "README.md" else {"limit"})
+
+
+def test_every_answer_has_an_example() -> None:
+    commands = {command.split()[1] for readme in PAGES for command, _ in examples(readme)}
+    assert commands >= {"paper", "survey", "limit", "coverage", "show", "scan", "limits", "contours", "plot"}
+
+
+@pytest.mark.parametrize(("page", "heading"), [("README.md", "In Python"), ("grids/manual.md", "The same in Python")])
+def test_python_gives_what_the_comments_say(
+    page: str, heading: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment that begins with numbers has those of its line's value, to the digits that it shows."""
+    monkeypatch.chdir(place)
+    section = (REPOSITORY / page).read_text("utf-8").split(f"## {heading}\n")[1]
+    block = section.split("```python\n")[1].partition("```")[0]
+    (place / "block.py").write_text("shown = []\n" + VALUE_SHOWN.sub(r"shown.append(\1)  # \2", block))
+    found = runpy.run_path(str(place / "block.py"))["shown"]
+    shown = [numbers for _, numbers in VALUE_SHOWN.findall(block)]
+    assert len(found) == len(shown) > 1
+    for value, text in zip(found, shown, strict=True):
+        numbers = np.ravel(np.array(list(value.values()) if isinstance(value, dict) else value, dtype=object))
+        for number, ours in zip(NUMBER.finditer(text), numbers, strict=False):
+            assert abs(float(number[0]) - ours) <= 0.5001 * 0.1 ** len(number[1] or ""), text
 
 
 def test_a_difference_is_found() -> None:

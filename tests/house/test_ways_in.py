@@ -88,9 +88,9 @@ def test_completing_imports_nothing_that_takes_long(place: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows starts a script's workers in the same way, by other paths")
-def test_the_readmes_script_with_a_client_runs(tmp_path: Path) -> None:
+def test_the_manuals_script_with_a_client_runs(tmp_path: Path) -> None:
     """Its guard is needed: each worker starts the script again."""
-    (script,) = [block for block in blocks("README.md", "python") if "Client()" in block]
+    (script,) = [block for block in blocks("grids/manual.md", "python") if "Client()" in block]
     (tmp_path / "grids").symlink_to(REPOSITORY / "grids")
     (tmp_path / "script.py").write_text(script)
     ended = subprocess.run(
@@ -101,9 +101,9 @@ def test_the_readmes_script_with_a_client_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="it is bash that completes")
-def test_bash_completes_as_the_readme_switches_it_on(place: Path) -> None:
+def test_bash_completes_as_the_manual_switches_it_on(place: Path) -> None:
     line = 'eval "$(_FASTSCAN_COMPLETE=bash_source fastscan)"'
-    assert any(line in block for block in blocks("README.md", "sh"))
+    assert any(line in block for block in blocks("grids/manual.md", "sh"))
     ask = 'COMP_WORDS=(fastscan limit conn); COMP_CWORD=2; _fastscan_completion fastscan; echo "${COMPREPLY[@]}"'
     path = os.pathsep.join([str(Path(FASTSCAN).parent), os.environ["PATH"]])
     told = subprocess.run(

@@ -16,7 +16,7 @@ from fastscan import experiments
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.poisson import Poisson
 from fastscan.interactions import catalogue
-from fastscan.likelihoods import likelihood, poisson
+from fastscan.likelihoods import likelihood, member, poisson
 from fastscan.likelihoods.merging import merged_bins
 from fastscan.likelihoods.poisson import PoissonCounts
 from fastscan.stores import store
@@ -52,7 +52,7 @@ def in_one(chosen: np.ndarray) -> np.ndarray:
 def test_bins_of_the_steady_state_alone_are_merged(argon: Experiment) -> None:
     """All else that they hold, or that a standard deviation of any nuisance adds to them, is a ten-millionth of it."""
     shown = fastscan.show(LAR)
-    whole, statistics = likelihood.counted_events(argon), argon.statistics
+    whole, statistics = member.counted_events(argon), argon.statistics
     assert isinstance(statistics, Poisson)
     shapes = (whole.rates[0, 0, :, :, None] * whole.arriving[1:]).sum(axis=1).reshape(2, -1)
     else_there = shown.signal.ravel() + sum(np.abs(each) for each in shapes)
@@ -91,8 +91,8 @@ def test_chi2_is_that_of_all_bins_wherever_couplings_are(model: str, at: dict[st
 
 
 def test_the_bins_that_were_measured_lose_what_was_measured(argon: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(likelihood, "merged_bins", lambda *_: in_one(BEYOND_60_KEV))
-    counts = likelihood.counted_events(argon)
+    monkeypatch.setattr(member, "merged_bins", lambda *_: in_one(BEYOND_60_KEV))
+    counts = member.counted_events(argon)
     assert counts.merged(counts.data).size == 673
     assert counts.lost(counts.data) == pytest.approx(326.29907, abs=1e-4)
     for point in AT_POINTS[LAR]:
@@ -121,7 +121,7 @@ def test_what_is_lost_is_a_constant_where_nothing_but_one_background_is(data: li
 
 
 def test_what_is_predicted_loses_nothing(argon: Experiment) -> None:
-    counts = likelihood.counted_events(argon).expected()
+    counts = member.counted_events(argon).expected()
     assert counts.lost(counts.data) == 0.0
     assert 0.0 <= fastscan.chi2(argon, "nsi-ee-u", eps=0.0, asimov=True) < 1e-20
     at = {"eps": 0.3, "asimov": True, "luminosity": 5.0}
@@ -199,7 +199,7 @@ def test_stored_bins_that_are_none_are_refused() -> None:
     for place, wrong in ((0, 7.0), (0, -1.0), (1, 0.5), (2, np.nan), (0, 1.0)):
         observed = packed["observed"].copy()
         observed[2, place] = wrong
-        with pytest.raises(ValueError, match="merged in bins that are none"):
+        with pytest.raises(ValueError, match="merged into bins that don't exist"):
             poisson.unpacked(packed | {"observed": observed})
 
 

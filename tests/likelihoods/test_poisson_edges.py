@@ -187,7 +187,7 @@ def test_a_nuisance_can_make_up_for_nothing() -> None:
 def test_less_than_nothing_in_a_bin_without_events_is_warned_of() -> None:
     """A nuisance that the other bin pulls takes more than there is; the bin still counts 2 m."""
     counts = counted([0.0, 20.0], [1.0, 5.0], [0.0, 0.0], effects=([-3.0, 5.0],))
-    with pytest.warns(FastscanWarning, match="less than nothing is expected in a bin without events"):
+    with pytest.warns(FastscanWarning, match="a negative number of events is expected in a bin without events"):
         ours = chi2(counts, 1.0, 0.1)
     assert ours == pytest.approx(naive(counts, 1.0, 0.1), rel=1e-10)
 
@@ -230,14 +230,14 @@ errors = st.one_of(st.just(0.0), st.floats(1e-3, 2.0))
 
 
 @given(problems(), scales, errors)
-@pytest.mark.filterwarnings("ignore:less than nothing")
+@pytest.mark.filterwarnings("ignore:a negative number")
 def test_any_problem_has_the_minimum_of_the_reference(counts: PoissonCounts, scale: float, sigma_sys: float) -> None:
     ours, theirs = chi2(counts, scale, sigma_sys), naive(counts, scale, sigma_sys)
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-9)
 
 
 @given(problems(), st.lists(scales, min_size=1, max_size=40), errors, st.randoms(use_true_random=False))
-@pytest.mark.filterwarnings("ignore:less than nothing")
+@pytest.mark.filterwarnings("ignore:a negative number")
 def test_no_bit_depends_on_the_order_or_on_what_is_computed_beside(
     counts: PoissonCounts, of: list[float], sigma_sys: float, random: Random
 ) -> None:

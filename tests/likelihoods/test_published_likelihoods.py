@@ -298,7 +298,7 @@ def test_ends_above_the_minimum_nearest_to_the_standard_model(experiment: str, c
         assert not misses(printed_as(column, [ours])[0], number, relative=measurements.ENDS_TO)
 
 
-PUBLISHED = (REPOSITORY / "README.md").read_text("utf-8").split("## Likelihoods of published data")[1].split("\n## ")[0]
+PUBLISHED = (REPOSITORY / "grids" / "published.md").read_text("utf-8")
 ROWS = {name: cells for name, cells in re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", PUBLISHED, re.MULTILINE)}
 
 

@@ -1,6 +1,7 @@
 """Expected limits and their bands, beside closed forms, beside toys, and as they must be."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 from scipy.optimize import brentq
 
 import fastscan
+from fastscan.likelihoods.modelled import ModelledCounts
 from fastscan.limits.compared import compared
+from fastscan.limits.crossings import find_crossings
 from fastscan.limits.expected import SHIFTS, expected, toy_bands
-from fastscan.limits.limits import threshold
-from fastscan.limits.points import prepare
+from fastscan.limits.limits import limits_of, threshold
+from fastscan.limits.points import Rows, prepare
 
 DELTA = threshold(0.90, 1)
 EDGES = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -100,6 +103,52 @@ def test_toys_of_the_standard_model_have_these_bands(experiments: Any, model: st
     assert off[..., 1:4].max() < 0.1, off
     if model != "nsi-ee-u":  # its island merges with the interval in one out of forty, where the limit jumps
         assert off.max() < 0.2, off
+
+
+@pytest.mark.parametrize(
+    ("experiment", "model", "at"),
+    [
+        ("dresden-ii-fef", "b-l", LIGHT),
+        ("dresden-ii-lindhard", "magnetic-e", {}),
+        ("xenonnt-b8", "b-l", LIGHT),
+        ("xenonnt-b8", "chi", {}),
+    ],
+)
+def test_toys_of_a_model_with_parameters_have_these_bands(experiment: str, model: str, at: dict[str, float]) -> None:
+    """Within 15 % of the median at the edges of 1 standard deviation, of which 400 toys know 5 %."""
+    rows = prepare(experiment, model, at, asimov=True)
+    found = expected(experiment, model, **at)
+    limits = limits_of_toys(rows, 400)
+    by_toys = np.quantile(limits, [0.1587, 0.5, 0.8413])
+    off = np.abs(found[1:4] - by_toys) / found[2]
+    assert off.max() < 0.15, off
+
+
+def limits_of_toys(rows: Rows, toys: int) -> list[float]:
+    """The limit of each toy: its data and the centres of its constraints are put in the place of those of the data."""
+    (counts,), (sigma,) = rows.likelihood.counted, rows.likelihood.sigma_sys
+    assert isinstance(counts, ModelledCounts)
+    error = np.where(counts.tightness > 0, 1 / np.sqrt(np.where(counts.tightness > 0, counts.tightness, 1.0)), 0.0)
+    strength, stream, found = rows.interaction.strength, np.random.default_rng(7), []
+    for _ in range(toys):
+        data = stream.normal(counts.data, counts.weight**-0.5) if counts.weight.size else stream.poisson(counts.data)
+        scale, centre = 1 + sigma * stream.normal(), counts.centre + error * stream.normal(size=error.size)
+        toy = replace(counts, data=data.astype(float), centre=centre, rates=counts.rates * scale)
+        like = replace(rows.likelihood, counted=(toy,))
+        columns, _ = like.columns(rows.index, like.settings({"sigma_sys": sigma / scale}))
+        limits = limits_of(find_crossings(columns, DELTA, strength.largest_x), strength)
+        (intervals,) = limits.intervals
+        found.append(intervals[-1][0] if strength.bound == "lower" else intervals[0][1])
+    return found
+
+
+def test_a_combination_with_a_model_of_parameters_has_bands() -> None:
+    """Beside another one and a Gaussian member: what is expected is stronger than of either alone."""
+    both = ["xenonnt-b8", "dresden-ii-fef", "conus-plus-2025-total"]
+    together = expected(both, "b-l", **LIGHT)
+    assert (np.diff(together) > 0).all()
+    for name in both:
+        assert (together < expected(name, "b-l", **LIGHT)).all()
 
 
 def test_sets_lie_on_either_side_and_a_band_is_wider_for_two_deviations() -> None:

@@ -74,7 +74,7 @@ def test_delta_chi2_is_below_the_threshold_inside_an_interval_and_above_it_outsi
         inside |= (grid > low * (1 + 1e-9)) & (grid < high * (1 - 1e-9))
         outside &= (grid < low * (1 - 1e-9)) | (grid > high * (1 + 1e-9))
     assert chi2[inside].max() < chi2.min() + 2.7056 if inside.any() else True
-    above = query.delta_chi2(CSI, "e6", m_zprime=grid[outside], **point)
+    above = fastscan.delta_chi2(CSI, "e6", m_zprime=grid[outside], **point)
     assert above.min(initial=math.inf) > 2.7055
 
 

@@ -344,10 +344,10 @@ def test_strengths_are_powers() -> None:
 
 
 @pytest.mark.parametrize("library", ["iminuit", "emcee"])
-def test_the_readmes_examples_print_what_they_say(
+def test_the_manuals_examples_print_what_they_say(
     library: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (block,) = [each for each in blocks("README.md", "python") if f"import {library}" in each]
+    (block,) = [each for each in blocks("grids/manual.md", "python") if f"import {library}" in each]
     (tmp_path / "example.py").write_text(block)
     runpy.run_path(str(tmp_path / "example.py"))
     said = re.findall(r"^print\(.*\)  # (.*)$", block, re.MULTILINE)

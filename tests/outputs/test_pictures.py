@@ -245,7 +245,7 @@ def test_an_overlay_of_limits_on_a_heavy_mass_can_be_in_another_unit(tmp_path: P
         ("1,2\n3\n", {}, "line 2: 1 columns, where the lines before have 2"),
         ("", {}, "there are no numbers in it"),
         ("1,2\n", {"x": "kg"}, "theirs.csv: x: unknown unit 'kg'; known: "),
-        ("1,2\n", {"y": "GeV"}, "theirs.csv: y: 'GeV' can't be said: the axis has one unit only"),
+        ("1,2\n", {"y": "GeV"}, "theirs.csv: y: 'GeV' can't be given: the axis has one unit only"),
     ],
 )
 def test_what_is_wrong_with_an_overlay_is_told(

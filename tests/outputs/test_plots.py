@@ -202,7 +202,7 @@ PLANE = PlaneAxes(("beta", "m_zprime"))
         (Question(), Picture("profile", along="beta"), "an axis to draw along is for limits"),
         (Question(("coherent-csi/chy",)), Picture(), "did you mean 'coherent-csi/chi'"),
         (Question(dof=0), Picture(), "dof must be"),
-        (Question(at={"beta": [0.5]}), Picture(along="beta"), "it can't be said too"),
+        (Question(at={"beta": [0.5]}), Picture(along="beta"), "it can't be given as well"),
         (Question(at={"m_zprime": [0.0]}), Picture("profile"), "are for contours"),
     ],
 )

@@ -75,9 +75,9 @@ def test_the_command_concludes_in_a_sentence_before_it_lists_numbers(told: tuple
     assert lines[numbers - 1].strip().startswith("At sigma_sys = 0 the strongest limit is that of CONUS, the weakest ")
 
 
-def test_the_readme_shows_what_the_command_says(told: tuple[Path, str, str]) -> None:
+def test_the_manual_shows_what_the_command_says(told: tuple[Path, str, str]) -> None:
     place, text, steps = told
-    ((command, shown),) = (each for each in examples("README.md") if each[0].startswith("fastscan paper"))
+    ((command, shown),) = (each for each in examples("grids/manual.md") if each[0].startswith("fastscan paper"))
     directory = command.split()[-1]
     require_same(shown, (steps + text).replace(str(place), directory).splitlines())
 

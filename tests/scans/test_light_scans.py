@@ -28,7 +28,7 @@ from fastscan.likelihoods import exchanges
 from fastscan.likelihoods.response import response
 from fastscan.physics.quadrature import interpolation, logarithmic
 from fastscan.scans.plan import plan
-from fastscan.stores import store
+from fastscan.stores import carried, store
 from fastscan.stores.combining import joint_cubes
 from fastscan.stores.cube import Cube
 from fastscan.stores.location import read_root
@@ -453,7 +453,7 @@ def test_massless_points_are_no_plane_but_have_limits(write: Write, tmp_path: Pa
 def test_a_likelihood_whose_arrays_do_not_fit_is_refused(light: zarr.Group) -> None:
     """Kernels trust the shapes, which somebody else's store can say as it likes."""
     whole = store.read(light, "both/universal").likelihood
-    store._require_shapes(whole, 19)
+    carried.require_shapes(whole, 19)
     for wrong in (
         {"roots": whole.roots[:, :1]},
         {"roots": whole.roots[:, :1], "rates": whole.rates[:, :5]},
@@ -463,4 +463,4 @@ def test_a_likelihood_whose_arrays_do_not_fit_is_refused(light: zarr.Group) -> N
         {"members": whole.members[:1]},
     ):
         with pytest.raises(ValueError, match="don't fit each other"):
-            store._require_shapes(replace(whole, **wrong), 19)
+            carried.require_shapes(replace(whole, **wrong), 19)

@@ -19,7 +19,7 @@ from fastscan.errors import StoreError
 from fastscan.interactions import catalogue
 from fastscan.likelihoods import poisson
 from fastscan.likelihoods.likelihood import build
-from fastscan.stores import store
+from fastscan.stores import carried, store
 from fastscan.stores.cube import Cube
 from fastscan.stores.location import read_root
 
@@ -222,7 +222,7 @@ def test_counted_events_are_unpacked_as_they_were_packed(stored: zarr.Group) -> 
 def test_counted_events_that_do_not_fit_are_refused(stored: zarr.Group) -> None:
     """Kernels trust the shapes, which somebody else's store can say as it likes."""
     whole = store.read(stored, f"{CSI}/{cubes(stored)[0].model}").likelihood
-    store._require_counted(whole)
+    carried.require_counted(whole)
     (counts,) = whole.counted
     assert counts is not None
     for wrong in (
@@ -231,7 +231,7 @@ def test_counted_events_that_do_not_fit_are_refused(stored: zarr.Group) -> None:
         replace(whole, counted=(replace(counts, rates=np.repeat(counts.rates, 9, axis=1)),)),
     ):
         with pytest.raises(ValueError, match="counted events don't fit"):
-            store._require_counted(wrong)
+            carried.require_counted(wrong)
 
 
 @pytest.mark.parametrize("stored", ["b-l"], indirect=True)  # commands take seconds, whatever the model

@@ -1,4 +1,4 @@
-"""The README's commands for SLURM, by a real slurmctld of one node; Debian has it: apt-get install slurm-wlm munge."""
+"""The manual's commands for SLURM, by a real slurmctld of one node; Debian has it: apt-get install slurm-wlm munge."""
 
 import getpass
 import os
@@ -17,7 +17,7 @@ from conftest import FASTSCAN, MANY_TASKS, REPOSITORY, Arrays, arrays, free_port
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "sinfo")
 PATH = os.pathsep.join([str(Path(FASTSCAN).parent), os.environ["PATH"], "/usr/sbin"])
-README = REPOSITORY / "README.md"
+MANUAL = REPOSITORY / "grids" / "manual.md"
 PATIENCE = 300  # seconds: what takes longer hangs
 MORE_TASKS = MANY_TASKS.replace("num = 181", "num = 361")
 CONF = """
@@ -119,8 +119,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
 
 
 def documented(word: str) -> str:
-    """The README's lines for SLURM below a comment that has a word."""
-    block = next(each for each in README.read_text("utf-8").split("```sh\n") if "sbatch" in each).partition("```")[0]
+    """The manual's lines for SLURM below a comment that has a word."""
+    block = next(each for each in MANUAL.read_text("utf-8").split("```sh\n") if "sbatch" in each).partition("```")[0]
     (found,) = [each for each in block.split("\n\n") if each.startswith("# SLURM") and word in each.partition("\n")[0]]
     return found
 

@@ -283,7 +283,7 @@ def test_a_store_that_says_nonsense_of_its_toys_is_refused(said: Any, conus: Pat
 
 def test_a_store_without_toys_says_so(tmp_path: Path) -> None:
     place = scanned("\n".join(line for line in GRID.splitlines() if not line.startswith("toys")), tmp_path)
-    told = "conus/b-l stores no toys; a grid with toys = { number = 10000 } throws them"
+    told = "conus/b-l stores no toys: scan a grid with toys = { number = 10000 }"
     assert told in refusal("limits", place, "--method", "toys")
     with pytest.raises(FastscanError, match="conus/b-l stores no toys"):
         list(answers.contours_of_store(str(place), BY_TOYS))

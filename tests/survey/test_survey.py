@@ -10,7 +10,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import line_of, run
+from conftest import REPOSITORY, line_of, run
 from readmes import examples
 
 import fastscan
@@ -175,6 +175,20 @@ def test_the_readme_shows_published_limits_as_the_command_does(capsys: pytest.Ca
     ]
     assert len(rows) > 5
     assert set(rows) <= set(printed)
+
+
+def test_the_readmes_table_repeats_numbers_of_the_survey_and_of_the_pages() -> None:
+    """What stands in "Beside published work" is tested there; its differences are those of its rows."""
+    printed = [" ".join(map(str, tables.short_row(each))) for each in published.entries()]
+    pages = [(REPOSITORY / "grids" / name).read_text("utf-8") for name in ("published.md", "README.md")]
+    known = {word.strip("():;,|") for word in " ".join([*printed, *pages]).split()}
+    section = (REPOSITORY / "README.md").read_text("utf-8").split("## Beside published work")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \| (\S+) % \|$", section, re.MULTILINE)
+    assert len(rows) > 10
+    for what, theirs, ours, difference in rows:
+        assert {word.strip("()") for word in ours.split()} <= known, what
+        first = [float(re.search(r"\d[\d.e-]*", words)[0]) for words in (ours, theirs)]
+        assert float(difference) == pytest.approx(100 * (first[0] / first[1] - 1), abs=0.5), what
 
 
 def test_what_is_written(written: tuple[Path, list[Entry], list[str], list[str]]) -> None:

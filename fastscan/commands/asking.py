@@ -1,0 +1,300 @@
+"""Commands that need no store: limits and coverage, what there is, and an experiment or a fit shown."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from fastscan.answers.question import Question
+from fastscan.axes import LUMINOSITY, SIGMA_SYS
+from fastscan.commands import completion, options
+from fastscan.errors import shown
+from fastscan.interactions.parameters import ROWS
+from fastscan.outputs import printed, terminal
+from fastscan.outputs.formats import Print
+
+
+@click.command()
+@click.argument("experiments", shell_complete=completion.experiments)
+@click.argument("model", shell_complete=completion.models)
+@options.question(
+    *(options.several_values(axis, " of a model that has one", stored=False) for axis in ROWS),
+    click.option(
+        "--sigma-sys",
+        multiple=True,
+        type=options.SigmaSys(),
+        metavar="[NAME=]VALUES",
+        help="Relative systematic error of all experiments: 0.2 or 20%, or several separated by commas; or of one, "
+        "repeatable. Several errors of one go together with those of another. Left out, each experiment's own.",
+    ),
+    options.several_values(LUMINOSITY, stored=False),
+    options.method,
+    options.toys,
+    options.seed,
+    dof=options.dof,
+)
+@options.formats
+def limit(experiments: str, model: str, question: Question, as_json: bool, print_rows: Print | None) -> None:
+    """Limits on the strength of a model, without a store.
+
+    The limit is a lower one on the mass of a heavy Z', an upper one on a coupling, and one on each side of a strength
+    that has either sign. There is a limit for every combination of the values. EXPERIMENTS is a name of `fastscan
+    experiments`, a path to a TOML file, or several of them separated by commas, which are combined. MODEL is a name of
+    `fastscan models` or a path to a TOML file. At a luminosity other than 1 measured data are scaled, with their
+    deficit or excess, and the expected limit stands beside. With --method toys the limit is that of the construction
+    of Feldman and Cousins, with its Monte-Carlo error and the asymptotic limit beside it.
+
+    \b
+    Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
+              fastscan limit coherent-csi chi --method toys --toys 40000
+              fastscan limit coherent-csi e6 --beta 0deg,45deg --sigma-sys 1%,20% --luminosity 1,10
+              fastscan limit coherent-csi,connie,cr51-lxe-c eta --sigma-sys 0.1 --sigma-sys cr51-lxe-c=0.0025
+              fastscan limit conus b-l --m-zprime 1MeV,10MeV,1GeV
+              fastscan limit coherent-lar nsi-etau-u --sigma-sys 0.1
+    """
+    from fastscan.answers import point
+    from fastscan.experiments.catalogue import load_all
+
+    loaded = load_all(experiments.split(","))
+    asked = options.with_sigma_sys(question, [each.name for each in loaded])
+    found = point.limits_at_points(loaded, model, asked)
+    if print_rows is not None:
+        print_rows(list(found[0]), found)
+    elif as_json:
+        terminal.print_json(found if len(found) > 1 else found[0])
+    elif len(found) > 1:
+        labels = {each.name: each.label for each in loaded}
+        terminal.print_limits(found, question.cl, question.column_dof, labels)
+    else:
+        terminal.print_limit(found[0])
+
+
+@click.command()
+@click.argument("experiments", shell_complete=completion.experiments)
+@click.argument("model", shell_complete=completion.models)
+@click.option(
+    "--at",
+    "points",
+    type=options.At(),
+    multiple=True,
+    required=True,
+    metavar="NAME=VALUE,...",
+    help="A point of the model that is the truth: m_zprime=10MeV,g=3e-5. Repeatable.",
+)
+@click.option(
+    "--nuisance",
+    "nuisances",
+    type=options.Nuisance(),
+    multiple=True,
+    metavar="[EXPERIMENT/]NAME=VALUE",
+    help="A true nuisance other than 0, in standard deviations, by its name in `fastscan show --model`. Repeatable.",
+)
+@options.one_value(SIGMA_SYS)
+@options.one_value(LUMINOSITY)
+@options.asimov
+@options.independent
+@options.cl
+@options.dof
+@options.toys
+@options.seed
+@options.formats
+def coverage(
+    experiments: str,
+    model: str,
+    points: tuple[dict[str, float], ...],
+    nuisances: tuple[tuple[str, float], ...],
+    as_json: bool,
+    print_rows: Print | None,
+    **asked: Any,
+) -> None:
+    """How often intervals contain the true value.
+
+    Toys of the experiments are drawn at each point: counts around what is expected there, and centres of the nuisances'
+    constraints around the true nuisances. The answer is the fraction of toys whose asymptotic interval contains the
+    point, with its binomial error.
+
+    \b
+    Examples: fastscan coverage coherent-csi chi --at m_zprime=inf --at m_zprime=300GeV
+              fastscan coverage coherent-csi-2021 nsi-ee-u --at eps=0.1 --nuisance signal=1 --toys 2000
+    """
+    from fastscan.answers import covered
+
+    given = {name: value for name, value in asked.items() if value is not None}
+    found = covered.coverage_records(experiments.split(","), model, points, nuisances=dict(nuisances), **given)
+    if print_rows is not None:
+        print_rows(list(found[0]), found)
+    elif as_json:
+        terminal.print_json(found if len(found) > 1 else found[0])
+    else:
+        terminal.print_coverage(found)
+
+
+@click.command()
+@options.as_json
+def experiments(as_json: bool) -> None:
+    """The experiments in the package.
+
+    Example: fastscan experiments
+    """
+    from fastscan.experiments import catalogue as known
+    from fastscan.experiments.source import GROUPS
+
+    loaded = [known.load(name) for name in known.names()]
+    if as_json:
+        told = [
+            {
+                "name": each.name,
+                "label": each.label,
+                "title": each.title,
+                "channel": each.channel,
+                "source": each.source.group,
+                "sigma_sys": each.statistics.sigma_sys,
+                "references": each.references,
+                "assumed": each.assumed,
+            }
+            for each in loaded
+        ]
+        terminal.print_json(told)
+    else:
+        terminal.print_experiments(sorted(loaded, key=lambda each: GROUPS.index(each.source.group)))
+
+
+@click.command()
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.option("--model", shell_complete=completion.models, help="Compare a point of this model with the data.")
+@click.option("--at", type=options.At(), metavar="NAME=VALUE,...", help="The point: m_zprime=10MeV,g=3e-5.")
+@click.option("--best", is_flag=True, help="Take the strength, which is left out of the point, from the best fit.")
+@click.option("--toys", type=options.INTEGER, default=0, help="Simulated measurements for the goodness of the fit.")
+@click.option("--seed", type=options.INTEGER, default=0, show_default=True, help="Seed of their random numbers.")
+@options.one_value(SIGMA_SYS)
+@options.asimov
+@options.independent
+@click.option("-o", "--output", type=click.Path(), help="Picture of the spectrum to write: .png, .pdf or .svg.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+@options.formats
+def show(
+    experiment: str,
+    model: str | None,
+    output: str | None,
+    overwrite: bool,
+    as_json: bool,
+    print_rows: Print | None,
+    at: dict[str, float] | None,
+    **fitted: Any,
+) -> None:
+    """What an experiment is, and what it is expected to count.
+
+    Prints the numbers of EXPERIMENT, which of them are assumed, and the events that the Standard Model predicts in each
+    bin by neutrino, beside backgrounds and data. EXPERIMENT is a name of `fastscan experiments` or a path to a TOML
+    file. The error of the data is the one in chi2, without systematic errors. Where bins are in several quantities,
+    such as energy and time, each quantity has a table, summed over the others; --csv and --json have every bin. -o also
+    draws the spectrum, in finer bins where the experiment has one. Pictures need matplotlib: pip install
+    'fastscan[plot]'.
+
+    With --model, one point of a model is compared with the data: chi2, the best nuisances and their errors, and the
+    events of each component before and after the fit of the nuisances. EXPERIMENT can then be several separated by
+    commas.
+
+    \b
+    Examples: fastscan show coherent-csi
+              fastscan show grids/experiments/quenched-detector.toml --csv
+              fastscan show conus -o conus.pdf
+              fastscan show coherent-csi-2021 --model b-l --at m_zprime=10MeV,g=3e-5 -o fit.pdf
+              fastscan show coherent-lar-2020 --model nsi-ee-u --best --toys 1000
+    """
+    if output is not None:
+        from pathlib import Path
+
+        from fastscan.outputs import figures
+
+        figures.require_new(Path(output), overwrite)
+    picture: Callable[[], Any]
+    if model is None:
+        for name, value in {"at": at, **fitted}.items():
+            if value:
+                raise click.UsageError(f"--{name.replace('_', '-')} is of a point of a model: give --model")
+        picture = _show_experiment(experiment, as_json, print_rows)
+    else:
+        picture = _show_fit(experiment, model, {**fitted, **(at or {})}, as_json, print_rows)
+    if output is not None:
+        figures.save(picture(), Path(output))
+        click.echo(f"written to {output}", err=as_json or print_rows is not None)
+
+
+def _show_experiment(experiment: str, as_json: bool, print_rows: Print | None) -> Callable[[], Any]:
+    """Print what an experiment is; what draws it."""
+    from fastscan.answers import shown
+
+    found = shown.show(experiment)
+    if print_rows is not None:
+        bins = shown.bin_records(found)
+        print_rows(list(bins[0]), bins)
+    elif as_json:
+        terminal.print_json(shown.record(found))
+    else:
+        printed.print_shown(shown.record(found))
+
+    def picture() -> Any:
+        from fastscan.outputs import spectrum
+
+        return spectrum.draw(found)
+
+    return picture
+
+
+def _show_fit(
+    experiments: str, model: str, asked: dict[str, Any], as_json: bool, print_rows: Print | None
+) -> Callable[[], Any]:
+    """Print a fit; what draws it."""
+    from fastscan.answers import fits
+
+    found = fits.fit(experiments.split(","), model, **asked)
+    told = fits.record(found)
+    if print_rows is not None:
+        bins = [{"experiment": each["name"], **line} for each in told["experiments"] for line in each["bins"]]
+        print_rows(list(dict.fromkeys(key for line in bins for key in line)), bins)
+    elif as_json:
+        terminal.print_json(told)
+    else:
+        printed.print_fit(told, found.interaction.parameters)
+
+    def picture() -> Any:
+        from fastscan.outputs import fitted
+
+        return fitted.draw(found)
+
+    return picture
+
+
+@click.command()
+@options.as_json
+def models(as_json: bool) -> None:
+    """The models, family by family.
+
+    Example: fastscan models
+    """
+    from fastscan.interactions.catalogue import MODELS
+
+    if as_json:
+        terminal.print_json([terminal.told_model(model) for model in MODELS.values()])
+    else:
+        terminal.print_models(MODELS.values())
+
+
+@click.command()
+@click.argument("what", metavar="EXPERIMENT|MODEL|STORE", shell_complete=completion.citable)
+def cite(what: str) -> None:
+    """The references to cite for an experiment, a model or a store.
+
+    An experiment or a model is a name or a path to a TOML file. The references of a store are its experiments' and
+    its models'.
+
+    \b
+    Examples: fastscan cite red100
+              fastscan cite grids/models/b-l-contact.toml
+              fastscan cite results/coherent-csi.zarr
+    """
+    from fastscan.outputs import citations
+
+    for reference in citations.references_of(what):
+        click.echo(shown(reference))

@@ -1,0 +1,106 @@
+"""What one experiment compares with its data: numbers for a Gaussian chi2, or counted events.
+
+What is here depends on the statistic of the experiment, and not on the interaction.
+"""
+
+import functools
+
+import numpy as np
+
+from fastscan.errors import ExperimentError, quoted
+from fastscan.experiments.experiment import Experiment
+from fastscan.experiments.modelled import Modelled
+from fastscan.experiments.observations import Counts, Gaussian
+from fastscan.experiments.poisson import Poisson
+from fastscan.inputs.bounds import NUMBER
+from fastscan.likelihoods.gaussian import square_roots
+from fastscan.likelihoods.merging import merged_bins
+from fastscan.likelihoods.modelled import ModelledCounts, modelled_counts, of_recoils
+from fastscan.likelihoods.poisson import PoissonCounts
+from fastscan.likelihoods.predictions import standard_counts, standard_energies, weak_energies, weak_rates
+from fastscan.likelihoods.response import response
+from fastscan.typing import Array
+
+
+def counted_events(experiment: Experiment) -> PoissonCounts | ModelledCounts:
+    """What an experiment with counted events compares, of interactions in which no row has integrals of its own.
+
+    Raises
+    ------
+    ExperimentError
+        Where backgrounds or data don't fit the bins.
+    """
+    statistics, exposed, recoils = experiment.statistics, experiment.exposed, of_recoils(experiment)
+    rates = np.concatenate([standard_energies(recoils)[None], weak_energies(recoils)])[None]
+    if isinstance(statistics, Modelled):
+        return modelled_counts(experiment, rates)
+    assert isinstance(statistics, Poisson)
+    signal, data = standard_counts(experiment), statistics.data(exposed)
+    backgrounds, nuisances = statistics.backgrounds_in(signal, exposed), statistics.nuisances(exposed)
+    effects = [nuisance.change for nuisance in nuisances]
+    arriving = response(experiment).arriving
+    found = PoissonCounts(
+        rates=rates,
+        arriving=arriving,
+        background=sum(backgrounds.values(), np.zeros(exposed.bins)),
+        data=np.zeros(exposed.bins) if data is None else data,
+        effects=np.array(effects).reshape(len(effects), exposed.bins),
+        is_measured=statistics.is_measured,
+        bin_of=merged_bins(rates[0, 0], arriving, backgrounds, nuisances) if statistics.merge else None,
+    )
+    return found.expected() if data is None else found
+
+
+@functools.cache
+def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, Counts]:
+    """Roots of the sums, and the counts, once for all that needs no other integrals than the Standard Model's.
+
+    Bins without any variance, in which the Standard Model predicts nothing, are dropped.
+
+    Parameters
+    ----------
+    experiment, observed : Experiment
+        What predicts the counts, and what has the data: the same, or `Experiment.expected` of it.
+
+    Returns
+    -------
+    array, shape (1, 3, 1 + features, 1 + features)
+        See `fastscan.likelihoods.gaussian.square_roots`.
+    Counts
+        The data and their variance in the bins.
+    """
+    signal, rates, counts = in_bins(experiment, observed)
+    return square_roots(rates[None], signal, counts), counts
+
+
+def in_bins(experiment: Experiment, observed: Experiment) -> tuple[Array, Array, Counts]:
+    """What a Gaussian chi2 compares in each bin that has a variance; the arguments are those of `contact_sums`.
+
+    Returns
+    -------
+    array, shape (bins,)
+        Events that the Standard Model predicts.
+    array, shape (features, bins)
+        Events per unit of each weak feature of every flavour.
+    Counts
+        The data and their variance.
+    """
+    signal, rates = standard_counts(experiment), weak_rates(experiment)
+    counts = compared_counts(signal, observed)
+    counted = counts.variance > 0
+    return signal[counted], rates[:, counted], counts.some(counted)
+
+
+def compared_counts(signal: Array, experiment: Experiment) -> Counts:
+    """What a chi2 compares, where its numbers can be squared: those of an experiment made in Python can be any."""
+    statistics = experiment.statistics
+    assert isinstance(statistics, Gaussian)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            counts = statistics.counts(signal, experiment.exposed)
+            largest = np.abs(np.concatenate([counts.data, counts.variance, [counts.spread]])).max()
+    except OverflowError:  # of Python's own numbers
+        largest = np.inf
+    if not largest <= NUMBER[1]:  # a nan fails this too
+        raise ExperimentError(f"experiment {quoted(experiment.name)} has numbers too large for counts: check its data")
+    return counts

@@ -1,0 +1,144 @@
+"""The likelihood that a group carries: written as arrays, and read again, where its arrays fit each other.
+
+Kernels trust the shapes of what is read here.  What members with counted events compare is one kind of `COUNTED_KINDS`
+for each statistic.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.storage import MemoryStore
+
+from fastscan.likelihoods import exchanges, modelled, poisson
+from fastscan.likelihoods.likelihood import AnyCounts, Likelihood, expected_counts
+from fastscan.likelihoods.modelled import ModelledCounts
+from fastscan.likelihoods.poisson import PoissonCounts
+from fastscan.stores.arrays import put_arrays, read_arrays
+from fastscan.stores.cube import Cube
+from fastscan.stores.layout import CARRIED, COUNTED, EXCHANGES, EXPECTED, EXPECTED_EXCHANGES, MODELLED
+from fastscan.stores.location import sync
+from fastscan.typing import Array
+
+# The group of each kind, its type, and how what has the type becomes arrays and is made of them again.
+COUNTED_KINDS: tuple[tuple[str, type, Any, Any, Mapping[str, Any]], ...] = (
+    ("counted", PoissonCounts, poisson.packed, poisson.unpacked, COUNTED),
+    ("modelled", ModelledCounts, modelled.packed, modelled.unpacked, MODELLED),
+)
+
+
+def put(group: zarr.Group, cube: Cube) -> None:
+    """Write the likelihoods of a cube into its group, each kind of arrays in a group of its own."""
+    put_arrays(group, "likelihood", vars(cube.likelihood), CARRIED)
+    if cube.is_measured:
+        put_arrays(group, "expected", vars(cube.expected), EXPECTED)
+    if cube.likelihood.exchanges:
+        put_arrays(group, "exchanges", exchanges.packed(cube.likelihood.exchanges), EXCHANGES)
+        if cube.is_measured:
+            put_arrays(group, "expected_exchanges", exchanges.packed(cube.expected.exchanges), EXPECTED_EXCHANGES)
+    for name, kind, packed, _, stored in COUNTED_KINDS:
+        counted = [each if isinstance(each, kind) else None for each in cube.likelihood.counted]
+        if any(each is not None for each in counted):
+            put_arrays(group, name, packed(counted), stored)
+
+
+def read(
+    storage: MemoryStore, files: Collection[str], identity: Mapping[str, Any], rows: int
+) -> tuple[Likelihood, Likelihood]:
+    """The likelihood of a group, and the one with the Standard Model's prediction in place of measured data.
+
+    Parameters
+    ----------
+    storage : MemoryStore
+        The files of the group beside its large chunks.
+    files : collection of str
+        Their keys.
+    identity : mapping
+        What the group was made from.
+    rows : int
+        How many rows the group has.
+
+    Raises
+    ------
+    ValueError
+        Where arrays are missing, or don't fit each other.
+    """
+    likelihood = Likelihood(
+        tuple(identity["members"]), **_arrays(storage, "likelihood", CARRIED), **_common_of(identity)
+    )
+    require_shapes(likelihood, rows)
+    counted: list[tuple[AnyCounts | None, ...]] = [
+        unpacked(_arrays(storage, name, stored))
+        for name, _, _, unpacked, stored in COUNTED_KINDS
+        if f"{name}/zarr.json" in files
+    ]
+    if counted:
+        each_member = zip(*counted, strict=True)
+        both = (next((each for each in own if each is not None), None) for own in each_member)
+        likelihood = replace(likelihood, counted=tuple(both))
+    made = {}
+    if "exchanges/zarr.json" in files:
+        made = _arrays(storage, "exchanges", EXCHANGES)
+        likelihood = _with_exchanges(likelihood, made)
+    if likelihood.counted:
+        require_counted(likelihood)
+    if "expected/zarr.json" not in files:
+        return likelihood, likelihood
+    instead = _arrays(storage, "expected", EXPECTED)
+    expected = replace(likelihood, **instead, counted=expected_counts(likelihood.counted))
+    if made:
+        expected = _with_exchanges(expected, made | _arrays(storage, "expected_exchanges", EXPECTED_EXCHANGES))
+    return likelihood, expected
+
+
+def require_shapes(likelihood: Likelihood, rows: int) -> None:
+    """Refuse a likelihood whose arrays don't fit each other or the rows of its group: kernels trust their shapes."""
+    members, shapes, basis = likelihood.rates.shape
+    one = (members,)
+    wanted = {
+        "roots": (*one, shapes, 3, basis, basis),
+        "change": (*one, rows, basis - 1, 3),
+        **dict.fromkeys(("spread", "norm", "sigma_sys", "follows", "momentum_transfer"), one),
+    }
+    wrong = [name for name, shape in wanted.items() if getattr(likelihood, name).shape != shape]
+    if wrong or members != len(likelihood.members) or shapes not in (1, rows):
+        raise ValueError(f"its likelihood's arrays don't fit each other: {', '.join(wrong)}")
+
+
+def require_counted(likelihood: Likelihood) -> None:
+    """Refuse counted events that don't fit the arrays of a likelihood, or what makes other rows."""
+    members, shapes, basis = likelihood.rates.shape
+    fitting = [
+        each is None or (each.rates.shape[0] in (1, shapes) and each.rates.shape[1] <= basis)
+        for each in likelihood.counted
+    ]
+    remade = [
+        each is None or each.rates[0, 0].size == exchange.signal.size
+        for each, exchange in zip(likelihood.counted, likelihood.exchanges, strict=False)
+    ]
+    if len(likelihood.counted) != members or not all([*fitting, *remade]):
+        raise ValueError("its counted events don't fit its likelihood's arrays")
+
+
+def _common_of(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The errors that members can have in common, which their files say."""
+    shared = [dict(identity["experiments"][member]["shared"]) for member in identity["members"]]
+    if identity["independent"]:
+        shared = [{} for _ in shared]
+    named = tuple(dict.fromkeys(name for each in shared for name in each))
+    common = np.array([[float(each.get(name, 0.0)) for name in named] for each in shared])
+    return {"named": named, "common": common.reshape(len(shared), len(named))}
+
+
+def _arrays(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[str, Any]:
+    """Arrays of a likelihood by their names, from the group that they are in."""
+    found = sync(read_arrays(storage, [f"{group}/{array}" for array in arrays]))
+    return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
+
+
+def _with_exchanges(likelihood: Likelihood, arrays: Mapping[str, Array]) -> Likelihood:
+    """A likelihood with what makes its rows."""
+    counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
+    return replace(likelihood, exchanges=exchanges.unpacked(arrays, likelihood.spread, counted))

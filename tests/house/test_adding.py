@@ -1,0 +1,185 @@
+"""Adding to fastscan, as README.md beside this file says: a class, or a function, and one line in a table."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pytest
+from conftest import Write
+
+import fastscan
+from fastscan import experiments
+from fastscan.errors import ExperimentError
+from fastscan.experiments import geometry, reading
+from fastscan.experiments.catalogue import BUILT_IN
+from fastscan.experiments.source import Source
+from fastscan.inputs.toml import Table
+from fastscan.interactions import catalogue, standard_model
+from fastscan.interactions.interaction import Interaction, Strength, Term
+from fastscan.interactions.parameters import MU
+from fastscan.physics import cross_sections
+from fastscan.physics.arrival import Delays
+from fastscan.physics.cross_sections import Process
+from fastscan.physics.spectra import Line, Spectrum
+from fastscan.typing import Array, Channel
+
+GERMANIUM = (BUILT_IN / "coherent-ge.toml").read_text()
+PIONS = GERMANIUM[GERMANIUM.index("[source]") : GERMANIUM.index("[detector]")]
+DECAYING_KAONS = '[source]\nkind = "kaons"\nneutrinos = 1e21\n\n'
+
+
+@dataclass(frozen=True)
+class Kaons(Source):
+    """Kaons that decay at rest, each into a nu_mu of one energy."""
+
+    neutrinos: float
+    group: ClassVar[str] = "spallation"
+    endpoint_mev: ClassVar[float] = 235.5
+    delays: ClassVar[Delays] = (("nu_mu", (0.01238,)),)
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        return cls(table.number("neutrinos", 0.0, 1e25))
+
+    def told(self) -> str:
+        return f"kaons at rest, {self.neutrinos:g} neutrinos"
+
+    def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
+        return [Line("nu_mu", self.endpoint_mev, self.neutrinos * dilution)]
+
+
+def test_a_source(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its neutrinos are those of the same line from a file of fluxes, and have the columns of its arrival times."""
+    monkeypatch.setitem(reading.SOURCES, "kaons", Kaons)
+    kaons = GERMANIUM.replace(PIONS, DECAYING_KAONS)
+    found = fastscan.events(write("kaons.toml", kaons), "chi", m_zprime=np.inf)
+    flux = 1e21 / (4 * np.pi * 2200**2) / (365 * 86400)
+    line = f'{{ neutrino = "nu_mu", energy = "235.5 MeV", flux = "{flux!r} /cm2/s" }}'
+    there = f'[source]\nkind = "table"\nlines = [{line}]\n\n'
+    given = GERMANIUM.replace(PIONS, there).replace('baseline = "22 m"\n', "")
+    assert found == pytest.approx(fastscan.events(write("line.toml", given), "chi", m_zprime=np.inf), rel=1e-12)
+    time = '\n[time]\nunit = "us"\nedges = [0, 1, 3]\narrival = { nu_mu = [0.5, 0.25] }\n'
+    binned = fastscan.show(write("binned.toml", kaons + time))
+    early, late = binned.signal.ravel()
+    assert (early + late, early) == pytest.approx((0.75 * found, 2 * late), rel=1e-12)
+    pulse = '\n[time]\nunit = "us"\nedges = [0, 1, 1.01238]\npulse = { shape = "box", start = 1, length = 1e-6 }\n'
+    _, within_a_lifetime = fastscan.show(write("pulsed.toml", kaons + pulse)).signal.ravel()
+    assert within_a_lifetime == pytest.approx((1 - np.exp(-1)) * found, rel=1e-4)
+
+
+def test_a_source_of_mixtures(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(reading.SOURCES, "kaons", Kaons)
+    monkeypatch.setattr(Kaons, "mixed", True)
+    path = write("kaons.toml", GERMANIUM.replace(PIONS, DECAYING_KAONS))
+    with pytest.raises(ExperimentError, match=r"mixtures of flavours.*'nsi-emu-u'"):
+        fastscan.limit(path, "nsi-emu-u")
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A shell around the source, from one radius in m to another."""
+
+    inner: float
+    outer: float
+
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        shell = table.table("shell")
+        found = cls(shell.quantity("inner", "length"), shell.quantity("outer", "length"))
+        shell.done()
+        return found
+
+    def told(self) -> str:
+        return f"shell from {self.inner:g} to {self.outer:g} m"
+
+    @property
+    def volume_m3(self) -> float:
+        return 4 / 3 * np.pi * (self.outer**3 - self.inner**3)
+
+    def mean_inverse_square(self) -> float:
+        return 4 * np.pi * (self.outer - self.inner) / self.volume_m3
+
+
+def test_a_geometry(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Liquid in a thin shell is that mass of it at one distance; a distance of its own stands beside no other."""
+    monkeypatch.setitem(geometry.GEOMETRIES, "shell", Shell)
+    shell = GERMANIUM.replace('baseline = "22 m"', 'shell = { inner = "21.999 m", outer = "22.001 m" }')
+    filled = shell.replace('mass = "15 kg"', 'density = "5.3 g/cm3"')
+    found = fastscan.events(write("shell.toml", filled), "chi", m_zprime=np.inf)
+    there = fastscan.events("coherent-ge", "chi", m_zprime=np.inf)
+    assert found / there == pytest.approx(5300 * 4 * np.pi * 22**2 * 0.002 / 15, rel=1e-7)
+    with pytest.raises(ExperimentError, match="shell: can't stand here: the baseline has its distance"):
+        experiments.load(write("both.toml", 'baseline = "22 m"\n' + shell))
+
+
+DOUBLE = Process(
+    lambda recoil, moments, isotope, factor: 2 * cross_sections.cevns(recoil, moments, isotope, factor),
+    lambda recoil, moments, antineutrino: 2 * cross_sections.neutrino_electron(recoil, moments, antineutrino),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class More(Interaction):
+    """The Standard Model's recoils, and twice as many times x^2."""
+
+    name: str
+    description: str = ""
+    references: tuple[str, ...] = ()
+    digest: str = ""
+    family: ClassVar[str] = "More"
+    strength: ClassVar[Strength] = Strength.direct(MU, "upper")
+
+    @classmethod
+    def read(cls, table: Table, path: Path) -> Self:
+        found = cls(path.stem, table.text("title"), table.texts("references"), table.digest)
+        table.done()
+        return found
+
+    def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
+        weight = np.zeros((1, 3, 3, 3))
+        weight[0, :, :, 2] = standard_model.features_of((channel,))
+        return (Term(weight, DOUBLE),)
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": "more"}
+
+
+@pytest.mark.parametrize("experiment", ["coherent-csi", "cr51-lxe-a"])
+def test_a_process(experiment: str) -> None:
+    standard = fastscan.events(experiment, "chi", m_zprime=np.inf)
+    found = fastscan.events(experiment, More("more"), mu=[0.0, 1.0, 3.0])
+    assert found == pytest.approx(standard * np.array([1.0, 3.0, 19.0]), rel=1e-9)
+
+
+def test_a_kind_of_interaction_in_files(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a new kind is known for a model's, with no word of it elsewhere."""
+    monkeypatch.setitem(catalogue.FILE_KINDS, "more", More.read)
+    path = write("mine.toml", 'kind = "more"\ntitle = "more"\nreferences = ["none"]\n')
+    assert fastscan.limit("conus", path) == fastscan.limit("conus", More("more"))
+    with pytest.raises(ExperimentError, match="is a model's file, where an experiment's is needed: it has kind"):
+        experiments.load(path)
+
+
+ADD_LINES = """
+from fastscan.outputs import formats
+
+formats.FORMATS["names"] = lambda keys, rows: print(*keys[:2], *(row["model"] for row in rows))
+
+from fastscan.commands.cli import main
+
+main()
+"""
+
+
+def test_a_format() -> None:
+    def ended(*words: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-c", ADD_LINES, "limit", "conus", "chi", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+
+    assert ended("--names").stdout == "experiment model chi\n"
+    assert ended("--names", "--csv").stderr == "fastscan: --csv and --names exclude each other\n"
