@@ -159,6 +159,7 @@ def test_a_task_that_kills_its_workers_is_told(grid: Path, tmp_path: Path) -> No
         client.wait_for_workers(2)  # a cluster that ends while a worker starts can stumble
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_gone_is_told(
     cluster: tuple[str, "list[subprocess.Popen[bytes]]"], grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:

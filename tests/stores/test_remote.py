@@ -232,6 +232,7 @@ def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
     assert arrays(url) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_task_whose_record_is_refused_once_is_begun_anew(
     url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: Arrays
 ) -> None:
