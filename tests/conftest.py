@@ -56,6 +56,12 @@ Arrays = dict[str, tuple[str, bytes]]
 Write = Callable[[str, str], Path]
 MODELS = ["chi", "psi", "eta", "lr", "lr-nc", "e6"]
 
+
+def slow(*values: object) -> Any:
+    """A case of a test that is slow, beside others that are not."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 tells_its_peak = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="the peak of a process' memory stands in Linux' /proc"
 )

@@ -328,6 +328,7 @@ def test_limit_says_that_it_is_of_asimov_data() -> None:
     assert json.loads(ok("limit", CSI, *at, "--json"))["asimov"] is False
 
 
+@pytest.mark.slow
 def test_a_store_says_that_it_is_of_asimov_data(measured: str, asimov: str, write: Write, tmp_path: Path) -> None:
     ours = ok("limits", measured, "--asimov", "--luminosity", "axis")
     assert ours == ok("limits", asimov, "--luminosity", "axis")

@@ -234,6 +234,7 @@ print(peak_mb() - before)
 """
 
 
+@pytest.mark.slow
 @tells_its_peak
 def test_a_cube_larger_than_the_memory_gives_limits(small: Path) -> None:
     """Measured: 69 MB for 60,000 limits, and once 111 on a busy machine, from a cube of 183 MB."""

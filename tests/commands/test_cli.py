@@ -46,6 +46,7 @@ def test_the_scan_of_the_readme(tmp_path: Path) -> None:
     assert "\r" not in done.stderr  # no progress bar where nobody looks
 
 
+@pytest.mark.slow
 def test_worker_processes_and_parts_make_the_same_store(scanned: Path, tmp_path: Path) -> None:
     grid = scanned.parent / "grid.toml"
     ok("scan", grid, "-o", tmp_path / "workers.zarr", "--workers", 1)

@@ -139,6 +139,7 @@ def test_a_terminal_sees_how_far_a_scan_is(tmp_path: Path) -> None:
     assert "100%" in progress
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
 def test_a_terminal_sees_why_the_first_command_waits_and_later_ones_say_nothing(tmp_path: Path) -> None:
     (tmp_path / "grid.toml").write_text(FEW)
@@ -148,6 +149,7 @@ def test_a_terminal_sees_why_the_first_command_waits_and_later_ones_say_nothing(
         assert on_terminal(*command, NUMBA_CACHE_DIR=str(tmp_path / "cache")).count(said) == number
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
 def test_python_is_told_of_compiling_once_and_only_by_a_logger(tmp_path: Path) -> None:
     once = "import fastscan, numpy; fastscan.chi2('conus', 'chi', m_zprime=numpy.linspace(100, 200, 5000))"

@@ -13,6 +13,7 @@ CASES = 60  # of each kind; 1000 of each have been run
 KINDS = ["experiment", "grid", "metadata", "model", "options"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (hasattr(os, "fork") and find_spec("resource")), reason="cases are forked, and what they take is limited"
 )

@@ -18,6 +18,7 @@ LARGEST = 60_000  # bytes of a picture, because the wheel has them too
 TOLERANCE = 12  # of the root mean square of differences, out of 255: another version's fonts, or another seed's chain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_it_draws_the_picture_that_is_shown(script: str, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", str(GALLERY / f"{script}.py"), str(tmp_path / "new")]

@@ -125,6 +125,7 @@ def done(out: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in out.rglob("done.*.json")}
 
 
+@pytest.mark.slow
 @given(
     text=grids(),
     dtype=st.sampled_from(["float32", "float64"]),

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import FASTSCAN, GRID, HIDDEN, Write, line_of, ok, without
+from conftest import FASTSCAN, GRID, HIDDEN, Write, line_of, ok, slow, without
 
 import fastscan
 
 HERE = Path(fastscan.__file__).parent
 
 
-@pytest.mark.parametrize("hidden", ["sched_getaffinity", "fcntl", "resource", "fork"])
+@pytest.mark.parametrize("hidden", [slow("sched_getaffinity"), "fcntl", slow("resource"), slow("fork")])
 def test_commands_do_without_what_other_machines_lack(hidden: str, grid_file: Path, tmp_path: Path) -> None:
     lacking = {"cwd": tmp_path, "env": without(hidden)}
     assert "M_Z' > 195.3 GeV" in ok("limit", "coherent-csi", "chi", **lacking)
@@ -125,6 +125,7 @@ WARNING = (
 MANY = "import fastscan, numpy; print(fastscan.chi2('conus', 'chi', m_zprime=numpy.geomspace(10, 1e4, 9999)).max())"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [[FASTSCAN, "scan", "-o", "out.zarr"], [sys.executable, "-c", MANY]])
 def test_where_nothing_that_is_compiled_can_be_kept_it_is_compiled_each_time(
     command: list[str], nothing_kept: dict[str, str], grid_file: Path, tmp_path: Path
@@ -139,6 +140,7 @@ def test_where_nothing_that_is_compiled_can_be_kept_it_is_compiled_each_time(
     assert ended.stderr.startswith(("fastscan: warning: ", "<string>:1: "))  # in Python, at the user's own line
 
 
+@pytest.mark.slow
 def test_workers_do_not_repeat_that_nothing_can_be_kept(
     nothing_kept: dict[str, str], grid_file: Path, tmp_path: Path
 ) -> None:

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import REPOSITORY
 
 TUTORIAL = REPOSITORY / "grids" / "tutorial.py"
 
 
+@pytest.mark.slow
 def test_the_tutorial_makes_its_figure(tmp_path: Path) -> None:
     command = [sys.executable, str(TUTORIAL), str(tmp_path / "new")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={"MPLBACKEND": "Agg"})

@@ -102,6 +102,7 @@ def light_counts(experiment: Experiment) -> Counts:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", experiments.names())
 def test_twice_the_nodes_change_no_light_count_by_1e10(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = experiments.load(name)

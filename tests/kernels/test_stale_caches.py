@@ -54,6 +54,7 @@ def computed(package: Path) -> tuple[float, dict[str, int]]:
     return float(ended.stdout), ages
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="of compiled code")
 def test_an_edit_of_an_imported_room_is_compiled_and_nothing_else_is(copied: Path) -> None:
     value, kept = computed(copied)

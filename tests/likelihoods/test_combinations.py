@@ -6,7 +6,7 @@ import naive
 import numpy as np
 import pytest
 import scipy.stats
-from conftest import REPOSITORY
+from conftest import REPOSITORY, slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
@@ -39,6 +39,7 @@ def test_combined_limits_are_the_minimum_over_the_summed_chi2(model: str, sigma:
     assert fastscan.limit(FIG6, model, sigma_sys=sigmas) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.sampled_from(NAMES), min_size=2, max_size=3, unique=True),
     st.sampled_from(["chi", "eta", "psi", "lr", "lr-nc"]),
@@ -54,7 +55,7 @@ def test_limits_of_combinations_equal_the_naive_ones(
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("model", ["chi", "eta", "psi", "lr", "lr-nc"])
+@pytest.mark.parametrize("model", ["chi", slow("eta"), slow("psi"), slow("lr"), "lr-nc"])
 def test_limits_of_every_experiment_equal_the_naive_ones(name: str, model: str) -> None:
     assert fastscan.limit(name, model) == pytest.approx(naive.limit([name], model), rel=1e-6, nan_ok=True)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from conftest import slow
 from test_iminuit import interactions
 
 from fastscan.likelihoods.likelihood import Likelihood
@@ -15,7 +16,6 @@ from fastscan.limits import points
 from fastscan.typing import Array, IntArray
 
 POINTS = 10_000
-DATA_SETS = ("coherent-csi-2017", "coherent-csi-2021", "coherent-lar-2020")
 
 
 class Fits(NamedTuple):
@@ -85,7 +85,7 @@ def signals(found: Likelihood, row: IntArray, x: Array) -> Array:
     return events.reshape(len(x), len(counts.arriving), -1)
 
 
-@pytest.mark.parametrize("experiment", DATA_SETS)
+@pytest.mark.parametrize("experiment", ["coherent-csi-2017", "coherent-csi-2021", slow("coherent-lar-2020")])
 def test_chi2_is_that_of_converged_fits(experiment: str) -> None:
     """Within 1e-9, at a tenth of the Standard Model's counts and at up to 1e12 times as many."""
     random = np.random.default_rng(26)

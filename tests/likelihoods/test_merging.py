@@ -145,6 +145,7 @@ def test_a_prepared_likelihood_is_chi2(argon: Experiment) -> None:
     assert fixed.njit(1e-4) == pytest.approx(chi2, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_fit_and_its_toys_are_those_of_all_bins(argon: Experiment) -> None:
     """Toys are drawn in all bins, so that those of one seed are the same."""
     ours, theirs = (fastscan.fit(each, "nsi-ee-u", eps=0.1, toys=8, seed=3) for each in (argon, LAR))

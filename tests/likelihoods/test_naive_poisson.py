@@ -155,6 +155,7 @@ def test_argon_with_normalisations_alone(which: str) -> None:
         assert not misses(ours[name], number), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("experiment", "column"), [(each, column) for each in COLUMNS for column in COLUMNS[each]],
     ids=lambda value: value if isinstance(value, str) else value.label,

@@ -124,6 +124,7 @@ def test_errors_that_a_combination_fixes_and_an_experiment_has_are_looked_at(wri
     assert json.loads(done.stdout)["warning"] == mine
 
 
+@pytest.mark.slow
 def test_worker_processes_say_nothing_again(write: Write, tmp_path: Path) -> None:
     done = run("scan", write("grid.toml", LARGER), "-o", tmp_path / "out.zarr", "--workers", 2)
     assert done.stderr.count("warning") == 1

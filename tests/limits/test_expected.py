@@ -60,6 +60,7 @@ def last_root(function: Callable[[float], float], scale: float) -> float:
     return float(brentq(function, steps[last], steps[last + 1], xtol=1e-300, rtol=1e-14))
 
 
+@pytest.mark.slow
 def test_the_median_is_the_limit_of_the_asimov_set() -> None:
     masses = np.geomspace(1e-3, 1, 4)
     for experiments, model, at in (

@@ -260,6 +260,7 @@ def test_counted_events_have_the_known_quantiles(
     assert ours == pytest.approx(quantile, abs=4 * (own**2 + error**2) ** 0.5)
 
 
+@pytest.mark.slow
 def test_counted_events_have_the_known_limits() -> None:
     rows = prepare(CSI_2021, "nsi-ee-u", {})
     columns, _ = rows.likelihood.columns(rows.index, {})

@@ -17,7 +17,7 @@ import naive_poisson
 import numba
 import numpy as np
 import pytest
-from conftest import python
+from conftest import python, slow
 from readmes import blocks
 
 import fastscan
@@ -222,11 +222,11 @@ def test_gaussian_counts_need_no_compiler() -> None:
 
 COMPILED = [
     ("conus", "chi", {}),
-    ("conus-plus-2025", "e6", {}),
+    slow(("conus-plus-2025", "e6", {})),
     (CSI, "b-l", {"m_zprime": 0.02}),
-    ("conus", "b-l", {"g": 1e-5}),
+    slow(("conus", "b-l", {"g": 1e-5})),
     ([GAUSSIAN_WITH_FLUX, CSI, "conus", ONE_BIN_WITH_FLUX], "lmu-ltau", {}),
-    ([GAUSSIAN_WITH_FLUX, ONE_BIN_WITH_FLUX], "nsi-ee", {}),
+    slow(([GAUSSIAN_WITH_FLUX, ONE_BIN_WITH_FLUX], "nsi-ee", {})),
 ]
 
 

@@ -124,6 +124,7 @@ AXES = {1: ("m_zprime_gev", "delta_chi2"), 2: ("sigma_sys", "limit_gev"), 3: ("l
 LINES = {1: 11, 2: 33, 3: 36, 4: 15, 5: 39}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", AXES)
 def test_every_line_of_the_papers_figures_is_one_of_their_tables(
     number: int, by_number: dict[int, PaperFigure]

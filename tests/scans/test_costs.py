@@ -8,6 +8,7 @@ import pytest
 from conftest import GRID, REPOSITORY, ok, refusal, run, with_store
 
 
+@pytest.mark.slow
 def test_dry_run(tmp_path: Path) -> None:
     told = ok("scan", REPOSITORY / "grids/coherent-csi.toml", "-o", tmp_path / "x.zarr", "--dry-run").splitlines()
     assert told[6].split() == ["coherent-csi/e6", "9.0", "M", "3", "36.9", "MB", "12.1", "MB"]

@@ -19,7 +19,7 @@ from typing import Any
 import dask
 import psutil
 import pytest
-from conftest import DASK, FASTSCAN, GRID, MANY_TASKS, free_port, many_tasks, run, scanned, with_store
+from conftest import DASK, FASTSCAN, GRID, MANY_TASKS, free_port, many_tasks, run, scanned, slow, with_store
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
 
@@ -46,7 +46,7 @@ def chunks(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("c.*"))}
 
 
-@pytest.mark.parametrize(("model", "kills"), [("e6", KILLS), ("b-l", 5), ("nsi-ee", 5)])
+@pytest.mark.parametrize(("model", "kills"), [slow("e6", KILLS), ("b-l", 5), slow("nsi-ee", 5)])
 def test_killed_again_and_again_a_scan_is_the_same_and_little_is_repeated(
     model: str, kills: int, tmp_path: Path
 ) -> None:
@@ -139,6 +139,7 @@ def test_a_worker_killed_in_a_scan_is_done_without(
     assert calls[-1].retried > calls[10].retried == 0 == calls[-1].failed
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_its_workers_is_told(grid: Path, tmp_path: Path) -> None:
     def kill(now: scanner.Progress) -> None:
         if now.tasks == 10:
@@ -158,6 +159,7 @@ def test_a_task_that_kills_its_workers_is_told(grid: Path, tmp_path: Path) -> No
         client.wait_for_workers(2)  # a cluster that ends while a worker starts can stumble
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_gone_is_told(
     cluster: tuple[str, "list[subprocess.Popen[bytes]]"], grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
@@ -173,6 +175,7 @@ def test_a_scheduler_that_is_gone_is_told(
     assert chunks(tmp_path / "out.zarr") == undisturbed
 
 
+@pytest.mark.slow
 def test_workers_find_a_relative_path_wherever_they_were_started(
     cluster: tuple[str, "list[subprocess.Popen[bytes]]"], grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
@@ -255,7 +258,7 @@ def wait_for_answers(process: "subprocess.Popen[str]") -> None:
             return
 
 
-@pytest.mark.parametrize("delay", [0, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5])
+@pytest.mark.parametrize("delay", [0, 0.05, *map(slow, (0.001, 0.003, 0.01, 0.02, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5))])
 @pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
 def test_a_signal_while_modules_load_is_one_line(
     number: signal.Signals, word: str, delay: float, grid: Path, tmp_path: Path
@@ -288,7 +291,7 @@ def test_signals_are_answered_before_anything_is_imported() -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["threads", "workers"])
-@pytest.mark.parametrize("everyone", [False, True], ids=["the command", "its group"])
+@pytest.mark.parametrize("everyone", [slow(False), True], ids=["the command", "its group"])
 def test_a_scan_that_is_terminated_says_what_is_done_and_leaves_no_process(
     options: list[str], everyone: bool, grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
@@ -384,7 +387,7 @@ def test_tasks_that_are_deleted_under_a_scan_are_told(grid: Path, tmp_path: Path
     ],
     ids=["two that overwrite", "two that differ", "and verify", "and limits", "two plain ones"],
 )
-@pytest.mark.parametrize("delay", [0, 0.05, 0.3])
+@pytest.mark.parametrize("delay", [slow(0), 0.05, slow(0.3)])
 def test_what_runs_at_once_ends_well_or_in_one_line(
     one: list[str], other: list[str], delay: float, tmp_path: Path
 ) -> None:

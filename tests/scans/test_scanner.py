@@ -11,7 +11,7 @@ import dask
 import numpy as np
 import pytest
 import zarr
-from conftest import GRID, GRIDS, Arrays, Write, arrays, scanned, tells_its_peak, with_store
+from conftest import GRID, GRIDS, Arrays, Write, arrays, scanned, slow, tells_its_peak, with_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,7 +88,7 @@ def test_threads_of_a_kernel_change_no_bit(
     assert out.tobytes() == of_models[model][f"{cube.name}/chi2"][1]
 
 
-@pytest.mark.parametrize(("threads_per_worker", "model"), [(1, "e6"), (2, "e6"), (1, "b-l"), (2, "nsi-ee")])
+@pytest.mark.parametrize(("threads_per_worker", "model"), [slow(1, "e6"), (2, "e6"), slow(1, "b-l"), slow(2, "nsi-ee")])
 def test_worker_processes_change_no_bit(
     threads_per_worker: int, model: str, write: Write, tmp_path: Path, of_models: dict[str, Arrays]
 ) -> None:

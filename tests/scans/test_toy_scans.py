@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FASTSCAN, files, ok, refusal, scanned
+from conftest import FASTSCAN, files, ok, refusal, scanned, slow
 from distributed import Client, LocalCluster
 
 import fastscan
@@ -153,7 +153,7 @@ def chunks(place: Path) -> dict[str, bytes]:
     return {name: data for name, data in files(place).items() if "/c." in name or "/done." in name}
 
 
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("workers", [slow(1), 4])
 def test_toys_are_the_same_whatever_the_workers(
     workers: int, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +165,7 @@ def test_toys_are_the_same_whatever_the_workers(
     assert chunks(tmp_path / "out.zarr") == chunks(undisturbed)
 
 
+@pytest.mark.slow
 def test_toys_are_the_same_after_a_kill(undisturbed: Path, tmp_path: Path) -> None:
     """A scan is killed once the first toys are there, and continued in two parts."""
     (tmp_path / "grid.toml").write_text(COUNTED)

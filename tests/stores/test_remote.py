@@ -173,6 +173,7 @@ def test_it_is_refused_overwritten_and_never_with_foreign_files(url: str, grid: 
     assert not files.find(f"{url}/{E6}")
 
 
+@pytest.mark.slow
 def test_workers_and_parts_write_to_it(url: str, grid: Path, undisturbed: Arrays) -> None:
     command = [FASTSCAN, "scan", grid, "-o", url, "--part", "2/2", "--workers", "1"]
     subprocess.run(command, check=True, capture_output=True)
@@ -181,6 +182,7 @@ def test_workers_and_parts_write_to_it(url: str, grid: Path, undisturbed: Arrays
     assert arrays(url) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_server_that_freezes_for_a_while_is_waited_for(
     url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: Arrays
 ) -> None:
@@ -230,6 +232,7 @@ def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
     assert arrays(url) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_task_whose_record_is_refused_once_is_begun_anew(
     url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: Arrays
 ) -> None:

@@ -278,6 +278,7 @@ def test_a_second_run_continues_and_changes_nothing(
     assert len(list(read_root(str(out / "survey.zarr")).groups())) == len(SETS) + 1
 
 
+@pytest.mark.slow
 def test_toys_give_the_bands_that_are_asked_for(tmp_path: Path, place: Path) -> None:
     few = tmp_path / "grids"
     few.mkdir()
@@ -309,6 +310,7 @@ def test_files_of_the_user_are_not_overwritten(tmp_path: Path, place: Path, name
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.slow
 def test_the_command(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipe, "GRIDS", place)
     done = CliRunner().invoke(cli, ["survey", "-o", str(tmp_path / "out"), "--no-figures"])
