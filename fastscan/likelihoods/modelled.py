@@ -123,6 +123,12 @@ class ModelledCounts:
         names = ("spread", "templates", "energies", "background", "data")  # no template depends on the energies
         return replace(self, **{name: merged(getattr(self, name)) for name in names})
 
+    def with_rates(self, rates: Array) -> "ModelledCounts":
+        """The same with other rates, on which the bins that are compared don't depend."""
+        found = replace(self, rates=rates)
+        vars(found)["without_empty_bins"] = self.without_empty_bins
+        return found
+
     def merged(self, events: Array) -> Array:
         """See `PoissonCounts.merged`: no bins are."""
         return events
@@ -321,9 +327,10 @@ class ModelledBlock(Block):
         nuisances = np.cumsum([self.common.shape[1], *(each.nuisances for each in self.counts)])
         chosen = sets.chosen if sets else np.zeros(x.size, np.intp)
         for number, (counts, change) in enumerate(zip(self.counts, self.change, strict=True)):
+            model, rates = counts.model, counts.summed
             if sets is None:
-                counts = counts.without_empty_bins
-                data, centres = counts.data[None], counts.centres(np.zeros((1, counts.nuisances)))
+                model, data = counts.without_empty_bins.model, counts.without_empty_bins.data[None]
+                centres = counts.centres(np.zeros((1, counts.nuisances)))
             else:
                 data = np.ascontiguousarray(sets.data[:, bins[number] : bins[number + 1]])
                 centres = counts.centres(sets.centres[:, nuisances[number] : nuisances[number + 1]])
@@ -335,8 +342,8 @@ class ModelledBlock(Block):
                 x.size,
                 work,
                 in_parallel,
-                counts.model,
-                counts.summed,
+                model,
+                rates,
                 change,
                 row,
                 np.ascontiguousarray(x),
