@@ -235,7 +235,9 @@ def test_nuisances_that_are_shared_are_one(write: Write) -> None:
 def test_a_nuisance_is_not_shared_with_counts_that_have_no_model(write: Write) -> None:
     text = (BUILT_IN / f"{FEF}.toml").read_text("utf-8").replace('file = "dres', f'file = "{BUILT_IN}/dres')
     one = write("one.toml", text.replace("sigma_sys = 0.05", "sigma_sys = 0.05\nshared = { flux-sns = 0.04 }"))
-    with pytest.raises(ExperimentError, match="share a nuisance, and some of them count events without a model") as told:
+    with pytest.raises(
+        ExperimentError, match="share a nuisance, and some of them count events without a model"
+    ) as told:
         fastscan.limit([one, "coherent-lar-2020"], "chi")
     assert "'coherent-lar-2020'" in str(told.value)
     assert len(str(told.value).splitlines()) == 1

@@ -108,7 +108,9 @@ def test_the_grids_have_the_data_sets_of_the_table() -> None:
             assert names == [each.experiment for each in sets if each.experiment not in left_out]
             (combination,) = found.combinations
             assert combination.name == recipe.COMBINED
-            assert [each.name for each in combination.experiments] == [each for each in combined if each not in left_out]
+            assert [each.name for each in combination.experiments] == [
+                each for each in combined if each not in left_out
+            ]
             assert not combination.independent
 
 

@@ -120,8 +120,14 @@ class ModelledCounts:
         def merged(events: Array) -> Array:
             return np.concatenate([events[..., ~empty], events[..., empty].sum(axis=-1, keepdims=True)], axis=-1)
 
-        names = ("spread", "templates", "energies", "background", "data")  # no template depends on the energies
-        return replace(self, **{name: merged(getattr(self, name)) for name in names})
+        return replace(
+            self,
+            spread=merged(self.spread),
+            templates=merged(self.templates),
+            energies=merged(self.energies),  # on which no template depends
+            background=merged(self.background),
+            data=merged(self.data),
+        )
 
     def with_rates(self, rates: Array) -> "ModelledCounts":
         """The same with other rates, on which the bins that are compared don't depend."""

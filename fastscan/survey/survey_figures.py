@@ -263,9 +263,7 @@ def _allowed_patch() -> Any:
 def summary(records: Mapping[str, Sequence[Record]]) -> SurveyFigure:
     """All couplings of the combination in one picture, and each of its limits over the one that is expected."""
     light = [row for name in ("vectors", "scalars") for row in records.get(name, ()) if row["experiment"] == COMBINED]
-    single = [
-        row for name in bars.PANELS for row in records.get(name, ()) if row["experiment"] == COMBINED
-    ]
+    single = [row for name in bars.PANELS for row in records.get(name, ()) if row["experiment"] == COMBINED]
     ratios = [each for row in single for each in _ratios(row)]
 
     def draw() -> "Figure":
