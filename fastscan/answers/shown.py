@@ -29,6 +29,7 @@ from fastscan.typing import Array, Channel, Record
 
 RECOILS: dict[Channel, str] = {"cevns": "nuclei", "nu-e": "electrons"}
 FINE_BINS = 120  # at most, of a spectrum that is drawn of an experiment in one bin
+MOST_NUMBERED = 40  # bins of no energy that a picture has
 SEEN = 0.999  # the part of the signal up to which it is drawn
 SAMPLES = 256  # of recoils, of which the largest doesn't always give the most energy that is seen
 LEAST_RANGE = 1.1  # of its end over its beginning
@@ -194,6 +195,34 @@ def in_fine_bins(shown: Shown, until: float | None = None) -> Shown:
     if factor is not None:  # which is the same in all of the one bin
         factor = replace(factor, probability=factor.probability * (len(edges) - 1), shapes=())
     return _expected(replace(experiment, detector=detector, factor=factor))
+
+
+def in_few_bins(shown: Shown) -> Shown:
+    """What is drawn of bins of no energy: where they are many, as many neighbours each time are one; others stay.
+
+    Examples
+    --------
+    >>> in_few_bins(show("xenonnt-b8")).shape, in_few_bins(show("dresden-ii-fef")).shape
+    ((27,), (130,))
+    """
+    number = shown.shape[0]
+    fitting = [each for each in range(1, number) if number % each == 0 and number // each <= MOST_NUMBERED]
+    if shown.kind != "bins" or not fitting:
+        return shown
+
+    def merged(events: Array) -> Array:
+        found: Array = events.reshape(-1, fitting[0], *events.shape[1:]).sum(axis=1)
+        return found
+
+    return replace(
+        shown,
+        edges=shown.edges[:: fitting[0]],
+        events={name: merged(events) for name, events in shown.events.items()},
+        recoiling={name: merged(events) for name, events in shown.recoiling.items()},
+        backgrounds={name: merged(events) for name, events in shown.backgrounds.items()},
+        data=None if shown.data is None else merged(shown.data),
+        error=None if shown.error is None else np.sqrt(merged(shown.error**2)),
+    )
 
 
 def seen_until(fine: Shown) -> float:

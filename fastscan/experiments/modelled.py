@@ -226,7 +226,7 @@ class Component:
         return f"{self.name} {factor}{' '.join(self.amount)} x ({self.shape.told()})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)  # what is computed of an experiment is kept by what the experiment equals
 class Modelled:
     """Events in each bin over backgrounds that a model describes.
 

@@ -445,8 +445,11 @@ def put_solution(memory, right, out):
 
 
 @inner
-def minimise(model, memory, cell, luminosity, sigma, shift):
-    """Move the parameters to where chi2 is smallest within the bounds of a cell, and return it there."""
+def minimise(model, memory, cell, luminosity, sigma, shift, lowest):
+    """Move the parameters to where chi2 is smallest within the bounds of a cell, and return it there.
+
+    It ends before where even twice of what Newton's step promises doesn't take chi2 below the lowest one of all cells.
+    """
     p, trial, step = memory.p, memory.trial, memory.step
     chi2 = chi2_at(model, memory, cell, p, luminosity, sigma, shift)
     if not chi2 < np.inf:
@@ -455,6 +458,8 @@ def minimise(model, memory, cell, luminosity, sigma, shift):
         put_derivatives(model, memory, p, sigma, shift)
         put_free(memory, p)
         damping = solve(memory, memory.gradient, step)
+        if damping == 0.0 and chi2 - product(memory.gradient, step) > lowest:
+            break
         length, promised, lower = 1.0, 0.0, False
         for _ in range(MOST_HALVINGS):
             promised = 0.0
@@ -517,14 +522,14 @@ def search(model, memory, luminosity, sigma, shift, cell):
         looking = False
         for one in range(memory.cells.shape[0]):
             for other in range(memory.cells.shape[1]):
-                beside = abs(one - here[0]) <= 1 and abs(other - here[1]) <= 1
-                if memory.cells[one, other] or not beside:
+                far = max(abs(one - here[0]), abs(other - here[1]))
+                if memory.cells[one, other] or far > 1 or (far > 0 and lowest == np.inf):
                     continue
                 looking, memory.cells[one, other] = True, True
                 put_bounds(model, (one, other), sigma, shift, memory)
                 for i in range(memory.p.size):
                     memory.p[i] = min(max(memory.best[i], memory.low[i]), memory.high[i])
-                found = minimise(model, memory, (one, other), luminosity, sigma, shift)
+                found = minimise(model, memory, (one, other), luminosity, sigma, shift, lowest)
                 if found < lowest:
                     lowest, here = found, (one, other)
                     copy(memory.p, memory.best)

@@ -353,7 +353,7 @@ def _in_rows(
         return *gaussian_rows(exchange.counts, exchange.signal, blocks), None
     assert counts is not None, "a member without Gaussian counts has counted events"
     rates = counted_rates(exchange.signal, blocks)
-    found = replace(counts, rates=rates.reshape(*rates.shape[:2], *counts.rates.shape[2:]))
+    found = counts.with_rates(rates.reshape(*rates.shape[:2], *counts.rates.shape[2:]))
     return found.totals, no_roots(len(rates), rates.shape[1]), found
 
 

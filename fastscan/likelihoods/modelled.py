@@ -120,8 +120,20 @@ class ModelledCounts:
         def merged(events: Array) -> Array:
             return np.concatenate([events[..., ~empty], events[..., empty].sum(axis=-1, keepdims=True)], axis=-1)
 
-        names = ("spread", "templates", "energies", "background", "data")  # no template depends on the energies
-        return replace(self, **{name: merged(getattr(self, name)) for name in names})
+        return replace(
+            self,
+            spread=merged(self.spread),
+            templates=merged(self.templates),
+            energies=merged(self.energies),  # on which no template depends
+            background=merged(self.background),
+            data=merged(self.data),
+        )
+
+    def with_rates(self, rates: Array) -> "ModelledCounts":
+        """The same with other rates, on which the bins that are compared don't depend."""
+        found = replace(self, rates=rates)
+        vars(found)["without_empty_bins"] = self.without_empty_bins
+        return found
 
     def merged(self, events: Array) -> Array:
         """See `PoissonCounts.merged`: no bins are."""
@@ -321,9 +333,10 @@ class ModelledBlock(Block):
         nuisances = np.cumsum([self.common.shape[1], *(each.nuisances for each in self.counts)])
         chosen = sets.chosen if sets else np.zeros(x.size, np.intp)
         for number, (counts, change) in enumerate(zip(self.counts, self.change, strict=True)):
+            model, rates = counts.model, counts.summed
             if sets is None:
-                counts = counts.without_empty_bins
-                data, centres = counts.data[None], counts.centres(np.zeros((1, counts.nuisances)))
+                model, data = counts.without_empty_bins.model, counts.without_empty_bins.data[None]
+                centres = counts.centres(np.zeros((1, counts.nuisances)))
             else:
                 data = np.ascontiguousarray(sets.data[:, bins[number] : bins[number + 1]])
                 centres = counts.centres(sets.centres[:, nuisances[number] : nuisances[number + 1]])
@@ -335,8 +348,8 @@ class ModelledBlock(Block):
                 x.size,
                 work,
                 in_parallel,
-                counts.model,
-                counts.summed,
+                model,
+                rates,
                 change,
                 row,
                 np.ascontiguousarray(x),

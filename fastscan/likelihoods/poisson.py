@@ -50,6 +50,10 @@ class PoissonCounts:
     is_measured: bool
     bin_of: IntArray | None = None
 
+    def with_rates(self, rates: Array) -> "PoissonCounts":
+        """The same with other rates."""
+        return replace(self, rates=rates)
+
     def in_row(self, row: int) -> "PoissonCounts":
         """The same in one row alone."""
         return self if len(self.rates) == 1 else replace(self, rates=self.rates[row : row + 1])

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fastscan.answers.fits import Fit, FittedExperiment
-from fastscan.answers.shown import Shown
+from fastscan.answers.shown import Shown, in_few_bins
 from fastscan.outputs import figures
-from fastscan.outputs.spectrum import ENERGY, FACTOR, POINTS, TIME, along, energy_label, stack
+from fastscan.outputs.spectrum import ENERGY, FACTOR, POINTS, TIME, along, energy_label, stack, unit_of
 from fastscan.typing import Array
 
 if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
@@ -75,8 +75,7 @@ def _heights(fitted: FittedExperiment) -> list[float]:
 
 def _sides(shown: Shown) -> list[_Side]:
     """The quantities that have several bins; without any, the only bin."""
-    unit = "e$^-$" if shown.unit == "electrons" else shown.unit
-    found = [_Side(shown.edges, ENERGY, unit, energy_label(shown))]
+    found = [_Side(shown.edges, ENERGY, unit_of(shown), energy_label(shown))]
     if shown.factor_edges is not None and shown.experiment.factor is not None:
         found.append(_Side(shown.factor_edges, FACTOR, "", figures.literal(shown.experiment.factor.name)))
     if shown.time_edges_us is not None:
@@ -86,7 +85,7 @@ def _sides(shown: Shown) -> list[_Side]:
 
 
 def _draw_experiment(part: "SubFigure", fitted: FittedExperiment, heights: list[float]) -> None:
-    after, before = fitted.after, fitted.before
+    after, before = in_few_bins(fitted.after), in_few_bins(fitted.before)
     assert after.data is not None
     sides = _sides(after)
     axes = part.subplots(len(heights), len(sides), sharex="col", squeeze=False, gridspec_kw={"height_ratios": heights})

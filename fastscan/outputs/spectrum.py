@@ -3,7 +3,8 @@
 Events are stacked, and data are points with the errors of chi2.  A dotted line has those of electrons alone, over the
 backgrounds, where nuclei recoil too.  Beside the bins of energy are those of a further quantity and of time, each over
 all bins of the others; where bins have different widths, events are divided by them.  An experiment with one bin of
-energy has its signal as a spectrum in finer bins, and where that is its only bin, the bin itself beside it.  Below data
+energy has its signal as a spectrum in finer bins, and where that is its only bin, the bin itself beside it.  Many bins
+that are of no energy are drawn as a few.  Below data
 in several bins of energy is what they have above the backgrounds, on the signal alone.
 """
 
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastscan.answers.shown import Shown, in_fine_bins, seen_until
+from fastscan.answers.shown import Shown, in_few_bins, in_fine_bins, seen_until
 from fastscan.outputs import figures
 from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array
@@ -55,6 +56,7 @@ def draw(shown: Shown) -> "Figure":
     >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
     ('recoil energy [keV]', 'events / 5 keV')
     """
+    shown = in_few_bins(shown)
     sides = ((_draw_factor, shown.factor_edges), (_draw_times, shown.time_edges_us))
     panels = [_draw_energies if len(shown.edges) > 2 else _draw_signal]
     panels += [panel for panel, edges in sides if edges is not None and len(edges) > 2]
@@ -82,8 +84,7 @@ def draw(shown: Shown) -> "Figure":
 
 
 def _draw_energies(ax: "Axes", shown: Shown) -> None:
-    unit = "e$^-$" if shown.unit == "electrons" else shown.unit
-    stack(ax, shown.edges, shown, ENERGY, unit)
+    stack(ax, shown.edges, shown, ENERGY, unit_of(shown))
     ax.set(xlabel=energy_label(shown))
 
 
@@ -143,6 +144,12 @@ def along(events: Array, dimension: int) -> Array:
     """Events in the bins of one dimension, over all bins of the others."""
     summed: Array = np.moveaxis(events, dimension, 0).reshape(events.shape[dimension], -1).sum(axis=1)
     return summed
+
+
+def unit_of(shown: Shown) -> str:
+    """The unit of the width of the bins."""
+    several = shown.unit == "bin" and shown.edges[1] - shown.edges[0] > 1
+    return {"electrons": "e$^-$", "bin": "bins" if several else "bin"}.get(shown.unit, shown.unit)
 
 
 def energy_label(shown: Shown) -> str:

@@ -40,7 +40,12 @@ def asimov_bands(rows: Rows, settings: Settings, delta: float) -> Array:
 
 
 def bands_of_toys(rows: Rows, settings: Settings, delta: float, toys: int, seed: int) -> Array:
-    """Bands of so many toys of the Standard Model."""
+    """Bands of so many toys of the Standard Model; of members with a model of parameters those of `asimov_bands`.
+
+    Toys of such members are not drawn, nor of combinations with them.
+    """
+    if rows.likelihood.modelled:
+        return asimov_bands(rows, settings, delta)
     return toy_bands(rows, settings, delta, toys, seed)[0]
 
 

@@ -26,7 +26,8 @@ Expected limits are those of data that are the Standard Model's prediction (the 
 standard deviations from it towards and away from the theory (the bands)."""
 ON_TOYS = """\
 Expected limits are quantiles of the limits of simulated measurements of the Standard Model: {number} toys at each
-point, seed {seed}."""
+point, seed {seed}. Where parameters of a model are fitted, as in XENONnT, Dresden-II and the combination, they are
+those of data that are the Standard Model's prediction, and that lie 1 and 2 standard deviations from it."""
 ON_STATUS = """\
 Statuses: no sensitivity, nothing can be excluded; sm disfavoured, the data exclude the Standard Model at this level, so
 that there are allowed intervals and no limit; outside axis, the limit lies outside the axis of the store."""

@@ -58,7 +58,7 @@ def rows_for(name: str, records: Mapping[str, Sequence[Record]]) -> list[Record]
 
 
 def _is_variant(row: Record, of: DataSet) -> bool:
-    return str(row["experiment"]).startswith(f"{of.experiment}-")
+    return str(row["experiment"]).startswith((f"{of.experiment}-", f"{of.events}-"))  # dresden-ii has several
 
 
 def _mass(row: Record) -> float | None:

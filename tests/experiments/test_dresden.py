@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import Write, ok, refusal, require_refused, scanned
 from measurements import misses
+from naive import Array
 from scipy.optimize import minimize_scalar
 from test_conus_plus import at_couplings
 
@@ -136,17 +137,35 @@ def test_it_is_what_a_reference_calculation_finds(name: str) -> None:
             assert ours == pytest.approx(found, rel=3e-8)
 
 
-def test_no_other_start_finds_a_smaller_chi2() -> None:
-    """The background is no linear model: the reference begins elsewhere, and never ends lower."""
-    at = {"m_zprime": 0.01, "g": 3e-5}
-    ours = float(fastscan.chi2(nuclei_of(FEF), B_MINUS_L, sigma_sys=0.05, **at))
-    signal = naive_modelled.dresden_signal("fef", naive_modelled.b_minus_l(10, 3e-5))
-    lowest = [
-        naive_modelled.dresden_chi2(signal, 0.05, (start, exponential, rate, 80.0, 1.3, 0.08, 1.0))[0]
-        for start, exponential, rate in ((5, 30, 1), (20, 60, 8), (12, 10, 30), (14, 5, 150), (1, 90, 0.5))
-    ]
-    assert min(lowest) == pytest.approx(ours, rel=1e-6)
-    assert min(lowest) > ours - 1e-6
+@pytest.mark.parametrize("name", [FEF, YBE, LINDHARD])
+def test_no_other_start_finds_a_smaller_chi2(name: str) -> None:
+    """The background is no linear model: the reference begins at random, at 20 random couplings, and never ends lower.
+
+    Of the best of its starts the worst difference is 4e-9 of chi2.
+    """
+    stream = np.random.default_rng(28)
+    for mass, least, largest in ((1.0, 1e-7, 1e-5), (30.0, 3e-6, 3e-4)):
+        g = np.exp(stream.uniform(np.log(least), np.log(largest), 10))
+        ours = fastscan.chi2(nuclei_of(name), B_MINUS_L, sigma_sys=0.05, m_zprime=1e-3 * mass, g=g)
+        for signal, found in zip(signals(name.rpartition("-")[2], mass, g), ours.tolist(), strict=True):
+            starts = [naive_modelled.DRESDEN_START, *(random_start(stream) for _ in range(3))]
+            lowest = min(naive_modelled.dresden_chi2(signal, 0.05, start)[0] for start in starts)
+            assert lowest == pytest.approx(found, rel=3e-8)
+
+
+def signals(quenching: str, mass: float, g: Array) -> Array:
+    """Events at some couplings, which are a parabola in g^2, by the reference at three of them."""
+    at = np.array([0.0, 0.5, 1.0]) * g.max() ** 2
+    three = [naive_modelled.dresden_signal(quenching, naive_modelled.b_minus_l(mass, float(x**0.5))) for x in at]
+    coefficients = np.linalg.solve(np.vander(at / at[-1], increasing=True), np.stack(three))
+    found: Array = np.vander(g**2 / at[-1], 3, increasing=True) @ coefficients
+    return found
+
+
+def random_start(stream: np.random.Generator) -> tuple[float, ...]:
+    """Some values of the seven parameters of the background."""
+    low, high = (1, 10, 0.5, 20, 1.25, 0.05, 0.9), (30, 120, 50, 150, 1.33, 0.1, 1.1)
+    return tuple(stream.uniform(low, high).tolist())
 
 
 def test_derivatives_are_those_of_chi2() -> None:
@@ -211,6 +230,18 @@ def test_nuisances_that_are_shared_are_one(write: Write) -> None:
     like = fastscan.likelihood(both, "b-l")
     slope = (like(0.01, 2.001e-5) - like(0.01, 1.999e-5)) / 2e-8
     assert like.gradient(0.01, 2e-5)[1] == pytest.approx(slope, rel=1e-5)
+
+
+def test_a_nuisance_is_not_shared_with_counts_that_have_no_model(write: Write) -> None:
+    text = (BUILT_IN / f"{FEF}.toml").read_text("utf-8").replace('file = "dres', f'file = "{BUILT_IN}/dres')
+    one = write("one.toml", text.replace("sigma_sys = 0.05", "sigma_sys = 0.05\nshared = { flux-sns = 0.04 }"))
+    with pytest.raises(
+        ExperimentError, match="share a nuisance, and some of them count events without a model"
+    ) as told:
+        fastscan.limit([one, "coherent-lar-2020"], "chi")
+    assert "'coherent-lar-2020'" in str(told.value)
+    assert len(str(told.value).splitlines()) == 1
+    assert fastscan.limit([one, "coherent-lar-2020"], "chi", independent=True) > 0
 
 
 def shared_chi2(both: list[Any], at: dict[str, float], z: float) -> float:
