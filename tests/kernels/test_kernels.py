@@ -14,7 +14,7 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import contact
 from fastscan.interactions.catalogue import load
 from fastscan.interactions.standard_model import couplings, features
-from fastscan.kernels import blocks, polynomials, squares
+from fastscan.kernels import blocks, gaussian, polynomials, squares
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.gaussian import between_extrema
@@ -73,6 +73,22 @@ def test_derivatives_at_points_of_columns() -> None:
     (above, slope_above, _), (below, slope_below, _) = (columns.derivatives(column, x + h) for h in (step, -step))
     assert slope * x == pytest.approx((above - below) / (2 * step) * x, rel=1e-5, abs=1e-5)
     assert curvature * x**2 == pytest.approx((slope_above - slope_below) / (2 * step) * x**2, rel=1e-5, abs=1e-5)
+
+
+def test_derivatives_of_one_member() -> None:
+    """Those by which extrema are found between rungs."""
+    sums, noise, variance = np.random.default_rng(1).normal(size=(3, 6)) ** 2, 0.7, 0.3
+
+    def at(x: float) -> np.ndarray:
+        return np.array(gaussian.chi2_derivatives(gaussian.sums_derivatives(gaussian.registers(sums), x), *settings))
+
+    settings = variance / noise, noise, variance
+    for x in (-1.3, 0.4, 2.0):
+        s_dd, det, s_mm = gaussian.column_sums(sums, x)
+        value, slope, curvature = at(x)
+        assert value == pytest.approx((s_dd + det * variance / noise) / (noise + s_mm * variance), rel=1e-14)
+        differences = (at(x + 1e-6) - at(x - 1e-6)) / 2e-6
+        assert (slope, curvature) == pytest.approx(tuple(differences[:2]), rel=1e-6)
 
 
 def found(order: np.ndarray, in_parallel: bool = False) -> list[np.ndarray]:

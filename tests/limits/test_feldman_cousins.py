@@ -22,7 +22,14 @@ from fastscan.limits import feldman_cousins
 from fastscan.limits.confidence import Toys
 from fastscan.limits.crossings import infimum
 from fastscan.limits.drawn import Drawn, Truth, frames
-from fastscan.limits.feldman_cousins import critical, lowest_of, throw_crossings, thrown_at
+from fastscan.limits.feldman_cousins import (
+    Interpolated,
+    critical,
+    find_toy_crossings,
+    lowest_of,
+    throw_crossings,
+    thrown_at,
+)
 from fastscan.limits.limits import limits_in, toy_limits
 from fastscan.limits.points import Rows, prepare, prepare_points
 from fastscan.typing import Array
@@ -225,6 +232,24 @@ def test_limits_of_one_bin_are_the_exact_ones(
     assert found.bounds[0] in ours
 
 
+def test_the_error_of_a_limit_is_that_of_t_c_over_how_t_leaves_it() -> None:
+    """t_c rises along u = arsinh(x / scale), so that it runs after t."""
+    truth, strength = point("conus", "b-l", m_zprime=0.01, g=1e-5)
+    scale = float(truth.columns.scale[truth.row])
+    u = np.linspace(0.0, 3.0, 31)
+    t_c = Interpolated(scale * np.sinh(u), 1.5 + u, np.full(u.size, 0.1), scale)
+    found = find_toy_crossings(truth.columns, strength, 2.7, lambda number: t_c)
+    (x,) = found.crossings.x
+
+    def left(x: float) -> float:
+        (chi2,), _, _ = truth.columns.derivatives(np.zeros(1, np.intp), np.array([x]))
+        return float(chi2 - lowest_of(truth.columns, strength)[0] - t_c.at(np.array([x]), np.zeros(1))[0][0])
+
+    steep = (left(1.0001 * x) - left(0.9999 * x)) / (2e-4 * x)
+    assert left(x) == pytest.approx(0.0, abs=1e-9)
+    assert found.error == pytest.approx([0.1 / abs(steep)], rel=1e-4)
+
+
 def test_python_has_the_same_limits() -> None:
     asked = {"method": "toys", "toys": 500, "seed": 3}
     g, status = fastscan.limit("conus", "b-l", m_zprime=[0.001, 0.01], with_status=True, **asked)
@@ -337,7 +362,10 @@ def test_members_that_share_a_flux_are_fitted_together() -> None:
 
 
 def test_gaussian_members_in_a_block_have_the_nuisances_of_a_fit() -> None:
-    for members in (["coherent-csi-2021", "conus-plus-2025"], ["conus-plus-2025"], ["coherent-csi", "conus"]):
+    flux = [
+        replace(fastscan.experiments.load(each), shared=(("flux", 0.1),)) for each in ("coherent-csi", "coherent-ge")
+    ]
+    for members in (["coherent-csi-2021", "conus-plus-2025"], ["conus-plus-2025"], ["coherent-csi", "conus"], flux):
         fit = fastscan.fit(members, "nsi-ee-u", eps=0.1)
         truth = column_of(prepare(members, "nsi-ee-u", {})).of_data(0.1)
         assert truth.nuisances == pytest.approx([each.value for each in fit.nuisances], rel=1e-6, abs=1e-9)
