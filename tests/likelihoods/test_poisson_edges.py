@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 from itertools import permutations
 from random import Random
 
@@ -15,7 +16,7 @@ from scipy.optimize import minimize_scalar
 
 import fastscan
 from fastscan.errors import FastscanWarning
-from fastscan.likelihoods.likelihood import Likelihood, no_roots
+from fastscan.likelihoods.likelihood import Likelihood, combine, no_roots
 from fastscan.likelihoods.poisson import PoissonColumns, PoissonCounts
 from fastscan.limits import points
 
@@ -190,6 +191,19 @@ def test_less_than_nothing_in_a_bin_without_events_is_warned_of() -> None:
     with pytest.warns(FastscanWarning, match="a negative number of events is expected in a bin without events"):
         ours = chi2(counts, 1.0, 0.1)
     assert ours == pytest.approx(naive(counts, 1.0, 0.1), rel=1e-10)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_less_than_nothing_is_warned_of_in_each_of_members_that_share_a_nuisance(order: tuple[int, int]) -> None:
+    less = counted([0.0, 20.0], [1.0, 5.0], [0.0, 0.0], effects=([-3.0, 5.0],))
+    members = [
+        replace(likelihood(counts, name), named=("flux",), common=np.array([[0.05]]))
+        for name, counts in (("less", less), ("enough", counted(DATA, BACKGROUND, SIGNAL)))
+    ]
+    joint = combine([members[number] for number in order])
+    assert joint.shared == ("flux",)
+    with pytest.warns(FastscanWarning, match="a negative number of events is expected in a bin without events"):
+        joint.chi2(np.array([1.0]), np.array([0]), {"sigma_sys": 0.1})
 
 
 def test_nothing_in_a_bin_without_events_is_no_reason_to_warn() -> None:

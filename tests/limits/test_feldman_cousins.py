@@ -343,6 +343,32 @@ def test_gaussian_members_in_a_block_have_the_nuisances_of_a_fit() -> None:
         assert truth.nuisances == pytest.approx([each.value for each in fit.nuisances], rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("luminosity", [0.25, 9.0])
+def test_toys_fluctuate_with_the_luminosity(luminosity: float) -> None:
+    """Counts are relative to it: their means stay, and their variances are divided by it."""
+    rows = prepare(["coherent-ge", CSI_2021], "nsi-ee-u", {}, asimov=True)
+    columns, _ = rows.likelihood.columns(rows.index, {"luminosity": luminosity})
+    truth = Truth.unmoved(rows.likelihood, columns, 0.05)
+    gaussian, counted = truth.streams(5).draw(20_000).data
+    many = truth.expected[1] > 1
+    variance = truth.expected[1][many] / luminosity
+    assert many.sum() > 20
+    assert gaussian.var(axis=0) == pytest.approx(1 / luminosity, rel=0.05)  # in units of the variance at luminosity 1
+    assert counted.var(axis=0)[many] == pytest.approx(variance, rel=0.09)
+    assert (np.abs(counted.mean(axis=0)[many] - truth.expected[1][many]) < 5 * np.sqrt(variance / 20_000)).all()
+
+
+@pytest.mark.parametrize("luminosity", [0.25, 9.0])
+def test_the_best_nuisance_of_one_bin_at_any_luminosity_is_that_by_hand(luminosity: float) -> None:
+    """lam (n - m (1 + sigma z))^2 + z^2 is smallest at z = sigma m (n - m) / (1 / lam + sigma^2 m^2)."""
+    rows = prepare("coherent-ge", "nsi-ee-u", {}, asimov=True)
+    columns, _ = rows.likelihood.columns(rows.index, {"luminosity": luminosity, "sigma_sys": 0.2})
+    truth = Truth.unmoved(rows.likelihood, columns, 0.0).of_data(0.1)
+    ((n, _, _),), ((m,),) = truth.models[0], truth.models[0] @ [[1.0], [0.1], [0.01]]
+    expected = 0.2 * m * (n - m) / (1 / luminosity + (0.2 * m) ** 2)
+    assert truth.nuisances == pytest.approx([expected], rel=1e-9)
+
+
 # --- What toys may not depend on ---
 
 
