@@ -14,7 +14,7 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import contact
 from fastscan.interactions.catalogue import load
 from fastscan.interactions.standard_model import couplings, features
-from fastscan.kernels import blocks, gaussian, polynomials, squares
+from fastscan.kernels import blocks, gaussian, modelled, polynomials, squares
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.gaussian import between_extrema
@@ -89,6 +89,21 @@ def test_derivatives_of_one_member() -> None:
         assert value == pytest.approx((s_dd + det * variance / noise) / (noise + s_mm * variance), rel=1e-14)
         differences = (at(x + 1e-6) - at(x - 1e-6)) / 2e-6
         assert (slope, curvature) == pytest.approx(tuple(differences[:2]), rel=1e-6)
+
+
+def test_derivatives_of_a_peak() -> None:
+    """First and second ones in its centre and its width, and both."""
+    energies, at, steps = np.linspace(0.5, 2.0, 7), np.array([1.2, 0.3]), 1e-6 * np.eye(2)
+
+    def peak(at: np.ndarray) -> np.ndarray:
+        out = np.empty((6, energies.size))
+        getattr(modelled.put_gaussian, "py_func", modelled.put_gaussian)(*at, energies, out)
+        return out
+
+    by_centre, by_width = ((peak(at + step) - peak(at - step)) / 2e-6 for step in steps)
+    expected = [by_centre[0], by_width[0], by_centre[1], by_centre[2], by_width[2]]
+    assert peak(at)[0] == pytest.approx(np.exp(-0.5 * ((energies - 1.2) / 0.3) ** 2), rel=1e-14)
+    assert peak(at)[1:] == pytest.approx(np.array(expected), abs=1e-7)
 
 
 def found(order: np.ndarray, in_parallel: bool = False) -> list[np.ndarray]:

@@ -120,6 +120,14 @@ def test_what_is_lost_is_a_constant_where_nothing_but_one_background_is(data: li
         assert again == pytest.approx(chi2, rel=1e-13)
 
 
+def test_where_a_signal_can_move_to_nothing_is_merged() -> None:
+    """In the last two bins there is a signal only where its shape differs."""
+    arriving = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.2, -0.2]]).reshape(2, 1, 1, 4)
+    background = {"one": np.array([1.0, 1.0, 2.0, 3.0])}
+    assert merged_bins(np.array([[5.0]]), arriving, background, []).tolist() == [0, 1, 2, 3]
+    assert merged_bins(np.array([[5.0]]), arriving[:1], background, []).tolist() == [0, 1, 2, 2]
+
+
 def test_what_is_predicted_loses_nothing(argon: Experiment) -> None:
     counts = member.counted_events(argon).expected()
     assert counts.lost(counts.data) == 0.0

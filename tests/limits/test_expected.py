@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import brentq
 
 import fastscan
+from fastscan.experiments import load
 from fastscan.likelihoods.modelled import ModelledCounts
 from fastscan.limits.compared import compared
 from fastscan.limits.crossings import find_crossings
@@ -23,14 +24,15 @@ LIGHT = {"m_zprime": 0.01}
 
 @pytest.mark.parametrize("model", ["b-l", "magnetic-mu", "chi"])
 @pytest.mark.parametrize("sigma_sys", [0.0, 0.1])
-def test_one_bin_has_a_closed_form(model: str, sigma_sys: float) -> None:
+@pytest.mark.parametrize(("experiment", "luminosity"), [("coherent-csi", 1.0), ("coherent-ge", 20.0)])
+def test_one_bin_has_a_closed_form(experiment: str, luminosity: float, model: str, sigma_sys: float) -> None:
     """Of counts that only rise with x: a set's limit is where its own Delta chi2 reaches the threshold."""
     at = LIGHT if model == "b-l" else {}
-    rows = prepare("coherent-csi", model, at, asimov=True)
+    rows = prepare(experiment, model, at, asimov=True)
     columns, _ = rows.likelihood.columns(rows.index, rows.likelihood.settings({"sigma_sys": sigma_sys}))
     (member,) = compared(rows, columns, 0.0)
     assert member.variance is not None
-    variance, extra = float(member.variance[0]), float(member.scaling[0])
+    variance, extra = float(member.variance[0]) / luminosity, float(member.scaling[0])
     standard, linear, square = rows.likelihood.counts[0, 0]
 
     def limit(deviations: float) -> float:
@@ -48,9 +50,17 @@ def test_one_bin_has_a_closed_form(model: str, sigma_sys: float) -> None:
         x = last_root(lambda x: chi2(x) - lowest - DELTA, float(rows.likelihood.scale[0]))
         return float(strength.from_x(np.array(x)))
 
-    found = expected("coherent-csi", model, sigma_sys=sigma_sys, **at)
+    found = expected(experiment, model, sigma_sys=sigma_sys, luminosity=luminosity, **at)
     np.testing.assert_allclose(found, sorted(map(limit, EDGES)), rtol=1e-7)
     assert (np.diff(found) > 0).all()
+
+
+def test_what_shares_an_error_with_next_to_nothing_has_the_bands_of_itself() -> None:
+    """How an error is divided between a nuisance of its own and one in common is then of no importance."""
+    ge, nai = (replace(load(name), shared=(("flux", 0.1),)) for name in ("coherent-ge", "coherent-nai"))
+    nothing = replace(nai, exposure_s=1e-9 * nai.exposure_s)
+    joint, alone = (expected(each, "b-l", sigma_sys=0.15, **LIGHT) for each in ([ge, nothing], ge))
+    np.testing.assert_allclose(joint, alone, rtol=1e-6)
 
 
 def last_root(function: Callable[[float], float], scale: float) -> float:
@@ -103,6 +113,14 @@ def test_toys_of_the_standard_model_have_these_bands(experiments: Any, model: st
     assert off[..., 1:4].max() < 0.1, off
     if model != "nsi-ee-u":  # its island merges with the interval in one out of forty, where the limit jumps
         assert off.max() < 0.2, off
+
+
+@pytest.mark.parametrize("luminosity", [0.1, 10.0])
+def test_bands_of_counted_events_have_the_luminosity_of_their_toys(luminosity: float) -> None:
+    rows = prepare("coherent-csi-2021", "b-l", LIGHT, asimov=True)
+    by_toys, _ = toy_bands(rows, rows.likelihood.settings({"luminosity": luminosity}), DELTA, 300, 1)
+    found = expected("coherent-csi-2021", "b-l", luminosity=luminosity, **LIGHT)
+    assert found[1:4] == pytest.approx(by_toys[0, 1:4], rel=0.15)
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,10 @@ DELTA = 2.705543454095404
 
 
 def columns_of(experiments: list[str], model: str) -> GaussianColumns:
-    """Columns in some rows, with small and large errors."""
+    """Columns in some rows, with small and large errors at several luminosities."""
     rows = points.prepare(experiments, model, {axis.name: ROWS[axis.name] for axis in MODELS[model].rows})
-    found, _ = rows.likelihood.columns(rows.index[..., None], {"sigma_sys": np.array([0.0, 0.02, 0.1, 0.3])})
+    settings = {"sigma_sys": np.array([0.0, 0.02, 0.1, 0.3]), "luminosity": np.array([1.0, 0.5, 3.0, 20.0])}
+    found, _ = rows.likelihood.columns(rows.index[..., None], settings)
     assert isinstance(found, GaussianColumns)
     return found
 
@@ -70,7 +71,7 @@ def test_chi2_is_that_of_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_bit_of_a_column_depends_on_those_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     columns = columns_of(["coherent-csi"], "e6")
     together = found_in(columns, "e6", columns.row.size, monkeypatch)
-    assert np.bincount(together.column).max() == 3
+    assert np.bincount(together.column).max() == 4
     x = np.geomspace(1e-6, 10, 23)
     chi2 = columns.chi2(x)
     for column in range(columns.row.size):
