@@ -55,11 +55,12 @@ def test_one_bin_has_a_closed_form(experiment: str, luminosity: float, model: st
     assert (np.diff(found) > 0).all()
 
 
-def test_what_shares_an_error_with_next_to_nothing_has_the_bands_of_itself() -> None:
+@pytest.mark.parametrize("names", [("coherent-ge", "coherent-nai"), ("dresden-ii-fef", "conus")])
+def test_what_shares_an_error_with_next_to_nothing_has_the_bands_of_itself(names: tuple[str, str]) -> None:
     """How an error is divided between a nuisance of its own and one in common is then of no importance."""
-    ge, nai = (replace(load(name), shared=(("flux", 0.1),)) for name in ("coherent-ge", "coherent-nai"))
-    nothing = replace(nai, exposure_s=1e-9 * nai.exposure_s)
-    joint, alone = (expected(each, "b-l", sigma_sys=0.15, **LIGHT) for each in ([ge, nothing], ge))
+    one, other = (replace(load(name), shared=(("flux", 0.1),)) for name in names)
+    nothing = replace(other, exposure_s=1e-12 * other.exposure_s)
+    joint, alone = (expected(each, "b-l", sigma_sys=0.15, **LIGHT) for each in ([one, nothing], one))
     np.testing.assert_allclose(joint, alone, rtol=1e-6)
 
 
