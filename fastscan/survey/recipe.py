@@ -67,7 +67,7 @@ energies from 0.23122.""",
 Lower limits on the mass of a Z' of E6, or of a left-right symmetric model.""",
     "e6": """E6 over the mixing angle
 Regions in the plane of beta and M_Z', with 2 dof. What lies below a line is excluded, but for islands.""",
-    "variants": """What results hang on
+    "variants": """What results depend on
 The same limits with another form factor, with other arrival times, with electrons that recoil beside nuclei, and in
 other bins.""",
 }
