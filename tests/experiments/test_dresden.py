@@ -22,6 +22,7 @@ from fastscan.experiments.catalogue import BUILT_IN
 from fastscan.interactions.light import Vector
 from fastscan.likelihoods.predictions import standard_by_channel
 from fastscan.likelihoods.response import response
+from fastscan.limits import points
 
 FEF, YBE, LINDHARD = "dresden-ii-fef", "dresden-ii-ybe", "dresden-ii-lindhard"
 CHI2_TO = 1e-4  # of the page, whose electrons are its own: ours are 5e-5 of chi2 off
@@ -194,6 +195,13 @@ def test_what_is_expected_is_what_the_model_begins_with() -> None:
     once, often = fastscan.limit(FEF, "b-l", m_zprime=0.01, luminosity=[1, 100], asimov=True)
     assert often < once
     assert "counted data of experiment 'dresden-ii-fef'" in refusal("limit", FEF, "chi", "--luminosity", "2")
+
+
+def test_projected_data_are_the_signal_and_the_background_that_the_model_begins_with() -> None:
+    (counts,) = points.prepare(nuclei_of(FEF), "chi", {}, asimov=True).likelihood.counted
+    signal = naive_modelled.dresden_signal("fef", naive_modelled.couplings(*naive.sm_couplings("cevns")))
+    background = naive_modelled.dresden_background(np.array([13.84, 63.9, 3.87, 84.62, 1.2924, 0.0696, 1.0]))
+    assert counts.data == pytest.approx(signal + background, rel=1e-6)
 
 
 def test_a_store_carries_the_model(tmp_path: Any) -> None:
