@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import FASTSCAN, GRID, REPOSITORY, line_of, ok, refusal, run, with_store
+from conftest import FASTSCAN, GRID, REPOSITORY, line_of, ok, refusal, run, slow, with_store
 
 import fastscan
 from fastscan.commands.cli import cli
@@ -418,7 +418,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "problem"), BAD)
+@pytest.mark.parametrize(
+    ("arguments", "problem"), [slow(*case) if number % 3 else case for number, case in enumerate(BAD)]
+)
 def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], problem: str, scanned: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in scanned.parent.rglob("*")}
     ended = run(*arguments, cwd=scanned.parent)
