@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,12 @@ MODELS = ["chi", "psi", "eta", "lr", "lr-nc", "e6"]
 def slow(*values: object) -> Any:
     """A case of a test that is slow, beside others that are not."""
     return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def mostly_slow(cases: Iterable[Any]) -> list[Any]:
+    """Cases that are alike, a process each, of which every third is enough for most runs; a tuple is several values."""
+    every = [case if isinstance(case, tuple) else (case,) for case in cases]
+    return [slow(*case) if number % 3 else pytest.param(*case) for number, case in enumerate(every)]
 
 
 tells_its_peak = pytest.mark.skipif(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import FASTSCAN, GRID, REPOSITORY, line_of, ok, refusal, run, slow, with_store
+from conftest import FASTSCAN, GRID, REPOSITORY, line_of, mostly_slow, ok, refusal, run, with_store
 
 import fastscan
 from fastscan.commands.cli import cli
@@ -201,19 +201,21 @@ def test_plot(scanned: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
-    [
-        (("contours", "absent.zarr"), "absent.zarr does not exist"),
-        (("contours", "{store}", "--axes", "beta"), "'beta' is not two names separated by a comma"),
-        (("contours", "{store}", "--axes", "beta,mass"), "unknown axis 'mass'"),
-        (("contours", "{store}", "--axes", "beta,cos_beta"), "two different axes"),
-        (("contours", "{store}", "--axes", "sigma_sys,luminosity"), "say at which m_zprime"),
-        (("contours", "{store}", "--beta", "30"), "has no unit of angle"),
-        (("contours", "{store}", "--dof", "0"), "dof must be a whole number"),
-        (("contours", "{store}", "--json", "--csv"), "exclude each other"),
-        (("plot", "{store}", "-o", "x.jpg"), "a picture's name ends in .png, .pdf, .svg"),
-        (("plot", "{store}", "-o", "/proc/x.png"), "can't be written"),
-        (("plot", "{store}", "-o", "x.png", "--kind", "pie"), "unknown kind of picture"),
-    ],
+    mostly_slow(
+        [
+            (("contours", "absent.zarr"), "absent.zarr does not exist"),
+            (("contours", "{store}", "--axes", "beta"), "'beta' is not two names separated by a comma"),
+            (("contours", "{store}", "--axes", "beta,mass"), "unknown axis 'mass'"),
+            (("contours", "{store}", "--axes", "beta,cos_beta"), "two different axes"),
+            (("contours", "{store}", "--axes", "sigma_sys,luminosity"), "say at which m_zprime"),
+            (("contours", "{store}", "--beta", "30"), "has no unit of angle"),
+            (("contours", "{store}", "--dof", "0"), "dof must be a whole number"),
+            (("contours", "{store}", "--json", "--csv"), "exclude each other"),
+            (("plot", "{store}", "-o", "x.jpg"), "a picture's name ends in .png, .pdf, .svg"),
+            (("plot", "{store}", "-o", "/proc/x.png"), "can't be written"),
+            (("plot", "{store}", "-o", "x.png", "--kind", "pie"), "unknown kind of picture"),
+        ]
+    ),
 )
 def test_bad_contours_and_plots_are_one_line(
     scanned: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
@@ -418,9 +420,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "problem"), [slow(*case) if number % 3 else case for number, case in enumerate(BAD)]
-)
+@pytest.mark.parametrize(("arguments", "problem"), mostly_slow(BAD))
 def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], problem: str, scanned: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in scanned.parent.rglob("*")}
     ended = run(*arguments, cwd=scanned.parent)

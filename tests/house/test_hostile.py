@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import xxhash
 import zarr
-from conftest import GRID, arrays, files, ok, refusal, with_store
+from conftest import GRID, arrays, files, mostly_slow, ok, refusal, with_store
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from zarr.codecs import BytesCodec
@@ -291,7 +291,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("name", mostly_slow(LONG))
 def test_what_is_too_much_is_one_short_line_at_little_cost(name: str, tmp_path: Path) -> None:
     """A process that takes more than ten seconds of a processor is killed."""
     resource = pytest.importorskip("resource", reason="nothing limits what a process takes")
@@ -599,7 +599,7 @@ def test_a_resumed_scan_repairs_a_damaged_store_or_says_what_is_wrong(intact: In
 
 
 @pytest.mark.parametrize("check", [check_answers, require_repair], ids=["answers", "repair"])
-@pytest.mark.parametrize("known", KNOWN)
+@pytest.mark.parametrize("known", mostly_slow(KNOWN))
 def test_damage_that_is_easily_overlooked(
     known: str, check: Callable[[Intact, Path, str, bytes | None], None], intact: Intact, tmp_path: Path
 ) -> None:

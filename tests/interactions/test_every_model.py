@@ -189,7 +189,7 @@ def test_the_lightest_mediators_where_there_is_no_threshold(mass: float) -> None
 def test_less_than_1_ev_is_taken_for_no_mass(model: str) -> None:
     row = mass_of(model)
     assert fastscan.limit(XENON, model, **{row: 1e-9}) > 0
-    with pytest.raises(ExperimentError, match="without mass, or with less than 1 eV"):
+    with pytest.raises(ExperimentError, match="for a mediator of less than 1 eV"):
         fastscan.limit(XENON, model, **{row: [1.0, 0.99e-9]})
     assert fastscan.limit("conus", model, **{row: 0.99e-9}) == pytest.approx(
         float(fastscan.limit("conus", model, **{row: 0.0})), rel=1e-9

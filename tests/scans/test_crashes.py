@@ -46,7 +46,7 @@ def chunks(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("c.*"))}
 
 
-@pytest.mark.parametrize(("model", "kills"), [slow("e6", KILLS), ("b-l", 5), slow("nsi-ee", 5)])
+@pytest.mark.parametrize(("model", "kills"), [slow("e6", KILLS), ("b-l", 2), slow("nsi-ee", 5)])
 def test_killed_again_and_again_a_scan_is_the_same_and_little_is_repeated(
     model: str, kills: int, tmp_path: Path
 ) -> None:
@@ -199,8 +199,8 @@ def test_identical_scans_at_the_same_time_are_one(grid: Path, tmp_path: Path, un
     ("model", "old", "new", "axis"),
     [
         ("e6", "stop = 2000", "stop = 2001", "m_zprime"),
-        ("b-l", "stop = 10", "stop = 11", "g"),
-        ("nsi-ee", "stop = 1,", "stop = 1.5,", "eps_u"),
+        slow("b-l", "stop = 10", "stop = 11", "g"),
+        slow("nsi-ee", "stop = 1,", "stop = 1.5,", "eps_u"),
     ],
 )
 def test_another_scan_of_the_same_group_is_refused_while_one_runs(
