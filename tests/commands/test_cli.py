@@ -300,6 +300,7 @@ def test_every_command_ends_its_help_with_examples(name: str) -> None:
         cli.commands[name].make_context(name, arguments)
 
 
+@pytest.mark.slow
 def test_the_examples_run_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "grids").symlink_to(REPOSITORY / "grids")
     ok("scan", str(REPOSITORY / "grids" / "light-mediators.toml"), "-o", str(tmp_path / "results" / "light.zarr"))

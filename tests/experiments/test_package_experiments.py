@@ -10,7 +10,7 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
-from conftest import REPOSITORY, Write, ok, require_refused
+from conftest import REPOSITORY, Write, ok, require_refused, slow
 from scipy.stats import binom
 from test_wishes import YEAR, Wish, fluence, lindhard, nuclei, recoil, share
 
@@ -110,7 +110,7 @@ def test_every_experiment_has_a_naive_calculation() -> None:
     assert sorted({*EXPECTED, *naive.EXPERIMENTS, *counted, *checked}) == experiments.names()
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", [slow(name) if name == "red100-2024" else name for name in EXPECTED])
 def test_it_counts_as_the_naive_calculation(name: str) -> None:
     this = EXPECTED[name]
     theirs = naive.chained_events(this.source, fluence(this), nuclei(this), naive.sm_couplings("cevns"), this.chain)

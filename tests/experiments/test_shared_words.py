@@ -304,6 +304,7 @@ def test_commands_refuse_it_in_one_line(command: str, stored: str, tmp_path: Pat
     )
 
 
+@pytest.mark.slow
 def test_commands_say_what_is_shared(stored: str) -> None:
     told = ok("limits", stored, "--sigma-sys", "0.1")
     assert "Upper limits on g with shared flux-sns at 90 % CL, 1 dof:" in told

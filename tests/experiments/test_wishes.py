@@ -11,7 +11,7 @@ from typing import NamedTuple
 import naive
 import numpy as np
 import pytest
-from conftest import TESTS
+from conftest import TESTS, slow
 
 import fastscan
 from fastscan import experiments
@@ -190,7 +190,9 @@ def test_every_wish_is_there() -> None:
     assert sorted([*EXPECTED, *ELECTRONS]) == sorted(path.stem for path in WISHES.glob("*.toml"))
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPECTED) - {"ccm"}))
+@pytest.mark.parametrize(
+    "name", [slow(name) if name in ("cuore-8b", "conus-plus") else name for name in sorted(set(EXPECTED) - {"ccm"})]
+)
 def test_a_wish_counts_as_the_naive_calculation(name: str) -> None:
     wish = EXPECTED[name]
     theirs = naive.chained_events(wish.source, fluence(wish), nuclei(wish), naive.sm_couplings("cevns"), wish.chain)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import xxhash
 import zarr
-from conftest import GRID, arrays, files, mostly_slow, ok, refusal, with_store
+from conftest import GRID, arrays, files, mostly_slow, ok, refusal, slow, with_store
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from zarr.codecs import BytesCodec
@@ -731,6 +731,7 @@ def replaced(draw: st.DrawFn, value: Any) -> Any:
     return draw(st.sampled_from(JUNK))
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=25, phases=[Phase.reuse, Phase.generate])
 def test_forged_metadata_are_answered_or_refused(intact: Intact, data: st.DataObject) -> None:
@@ -749,7 +750,7 @@ def test_forged_metadata_are_answered_or_refused(intact: Intact, data: st.DataOb
         ask_everything(intact, out)
 
 
-@pytest.mark.parametrize("nest", [b"[", b'{"a":'], ids=["lists", "tables"])
+@pytest.mark.parametrize("nest", [b"[", slow(b'{"a":')], ids=["lists", "tables"])
 @pytest.mark.parametrize("file", ["zarr.json", "coherent-csi/zarr.json", f"{E6}/zarr.json", f"{E6}/chi2/zarr.json"])
 def test_metadata_that_are_nested_without_end_are_refused(
     file: str, nest: bytes, intact: Intact, tmp_path: Path
@@ -823,7 +824,9 @@ def test_a_store_of_zarr_format_2_is_refused(intact: Intact, tmp_path: Path) -> 
     assert files(out) == before
 
 
-@pytest.mark.parametrize("key", ["../../../secret", "beta/../../../../secret", "/etc/passwd", "mine/zarr.json"])
+@pytest.mark.parametrize(
+    "key", mostly_slow(["../../../secret", "beta/../../../../secret", "/etc/passwd", "mine/zarr.json"])
+)
 def test_checksums_lead_nowhere_else(key: str, intact: Intact, tmp_path: Path) -> None:
     """Even where a file is there, and its checksum fits."""
     (tmp_path / "secret").write_bytes(b"secret")

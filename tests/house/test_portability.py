@@ -15,7 +15,7 @@ import fastscan
 HERE = Path(fastscan.__file__).parent
 
 
-@pytest.mark.parametrize("hidden", [slow("sched_getaffinity"), "fcntl", slow("resource"), slow("fork")])
+@pytest.mark.parametrize("hidden", [slow("sched_getaffinity"), slow("fcntl"), slow("resource"), slow("fork")])
 def test_commands_do_without_what_other_machines_lack(hidden: str, grid_file: Path, tmp_path: Path) -> None:
     lacking = {"cwd": tmp_path, "env": without(hidden)}
     assert "M_Z' > 195.3 GeV" in ok("limit", "coherent-csi", "chi", **lacking)
@@ -43,7 +43,7 @@ main()
 
 
 @pytest.mark.parametrize(
-    "arguments", [["limit", "conus", "chi"], ["paper", "-o", "paper"]], ids=lambda arguments: arguments[0]
+    "arguments", [["limit", "conus", "chi"], slow(["paper", "-o", "paper"])], ids=["limit", "paper"]
 )
 def test_no_file_is_read_or_written_in_the_machines_own_encoding(arguments: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-X", "warn_default_encoding", "-c", PROGRAM, *arguments]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, run
+from conftest import REPOSITORY, run, slow
 from readmes import LINES_LEFT_OUT, examples, require_same
 
 PAGES = ["README.md", "grids/README.md", "grids/manual.md", "grids/published.md"]
@@ -22,7 +22,9 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("readme", PAGES)
+@pytest.mark.parametrize(
+    "readme", ["README.md", "grids/README.md", slow("grids/manual.md"), slow("grids/published.md")]
+)
 def test_the_examples_print_what_is_shown(readme: str, place: Path) -> None:
     """One after the other, because they use what the ones before have made."""
     for command, shown in examples(readme):

@@ -225,7 +225,7 @@ COMPILED = [
     slow(("conus-plus-2025", "e6", {})),
     (CSI, "b-l", {"m_zprime": 0.02}),
     slow(("conus", "b-l", {"g": 1e-5})),
-    ([GAUSSIAN_WITH_FLUX, CSI, "conus", ONE_BIN_WITH_FLUX], "lmu-ltau", {}),
+    slow(([GAUSSIAN_WITH_FLUX, CSI, "conus", ONE_BIN_WITH_FLUX], "lmu-ltau", {})),
     slow(([GAUSSIAN_WITH_FLUX, ONE_BIN_WITH_FLUX], "nsi-ee", {})),
 ]
 

@@ -328,6 +328,7 @@ def test_a_store_of_many_kinds_of_models(mixed: Path) -> None:
     assert [each["limit_low"] for each in at_zero] == [fastscan.limit("conus", "nsi-ee", eps_d=0.0)[0]]
 
 
+@pytest.mark.slow
 def test_pictures_of_what_has_two_sides(mixed: Path) -> None:
     place = mixed / "out.zarr"
     if not place.exists():

@@ -257,6 +257,7 @@ def test_what_is_wrong_with_an_overlay_is_told(
     assert "theirs.csv" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_command_draws_curves_of_others(light: str, curve: Path) -> None:
     picture = curve.with_suffix(".svg")
     arguments = ("plot", light, "--group", *UNIVERSAL, "-o", picture)

@@ -59,6 +59,7 @@ def test_the_command_says_what_it_is_doing_before_it_does_it(told: tuple[Path, s
     assert page == "report.html: all of it on one page"
 
 
+@pytest.mark.slow
 def test_a_step_is_told_before_it_begins(tmp_path: Path) -> None:
     """So that somebody who waits knows for what: at the first line nothing is scanned, at the second all is."""
     done: list[int] = []
@@ -194,6 +195,7 @@ def test_files_of_the_user_are_not_overwritten(tmp_path: Path, name: str) -> Non
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.slow
 def test_what_continues_a_table_that_could_not_be_written_is_the_same_command(tmp_path: Path) -> None:
     """The command has no --resume."""
     place = tmp_path / "out"

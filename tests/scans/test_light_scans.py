@@ -132,7 +132,7 @@ def test_exchanges_are_unpacked_as_they_were_packed(light: zarr.Group) -> None:
         ("events", packed["events"][1:]),
         ("observed", packed["observed"][:, 1:]),
     ):
-        with pytest.raises(ValueError, match="its experiments'? count"):
+        with pytest.raises(ValueError, match=r"its experiments'? count"):
             exchanges.unpacked(packed | {name: wrong}, likelihood.spread, gaussian)
 
 

@@ -179,6 +179,7 @@ def test_pieces_threads_and_processes_change_nothing(stored: zarr.Group, tmp_pat
     assert chunks(tmp_path / "parts.zarr") == whole
 
 
+@pytest.mark.slow
 def test_a_scan_that_is_killed_is_continued(tmp_path: Path) -> None:
     grid, places = tmp_path / "grid.toml", (tmp_path / "killed.zarr", tmp_path / "whole.zarr")
     text = (

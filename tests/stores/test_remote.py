@@ -211,6 +211,7 @@ def scan_through(port: int, *arguments: object) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=through)
 
 
+@pytest.mark.slow
 def test_cut_off_from_its_server_a_scan_says_so_and_is_resumed(
     url: str, many_tasks: Path, server: tuple["subprocess.Popen[bytes]", int], undisturbed: Arrays
 ) -> None:
