@@ -113,7 +113,7 @@ class ModelledProfile:
             neutrinos, energies = each.rates.shape[2:]
             terms = 1 + change.shape[2]
             own = rates[first : first + terms * neutrinos * energies]
-            counts.append(replace(each, rates=own.reshape(1, terms, neutrinos, energies)))
+            counts.append(each.with_rates(own.reshape(1, terms, neutrinos, energies)))
             first += own.size
         block = replace(self.block, counts=tuple(counts), change=change, sums=sums)
         nothing = np.zeros(1, np.intp)

@@ -30,7 +30,6 @@ is an approximation of what toys give, whose fluctuations across the line change
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -282,4 +281,4 @@ def _beside(
 
 def _in_rows(counts: AnyCounts, row: IntArray) -> AnyCounts:
     """Counted events in some rows; where rows have no rates of their own, those are all rows'."""
-    return counts if len(counts.rates) == 1 else replace(counts, rates=counts.rates[row])
+    return counts if len(counts.rates) == 1 else counts.with_rates(counts.rates[row])
