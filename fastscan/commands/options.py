@@ -290,7 +290,7 @@ def _toys(name: str, number: int | None, seed: int | None) -> Toys | None:
     """The toys that options ask for; their number is checked where they are drawn."""
     if name == ASYMPTOTIC:
         if number is not None or seed is not None:
-            raise click.UsageError(f"--toys and --seed are of --method {BY_TOYS}")
+            raise click.UsageError(f"--toys and --seed need --method {BY_TOYS}")
         return None
     return Toys(*(Toys.number if number is None else number, Toys.seed if seed is None else seed))
 

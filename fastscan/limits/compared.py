@@ -1,8 +1,8 @@
-"""What each experiment of a likelihood compares at one point of a model, bin by bin, and the best nuisances.
+"""The comparison of each experiment's data with the prediction at one point of a model, and the best nuisances.
 
-With nuisances z of all experiments, m + sum_j z_j T_j events are expected, and chi2 is a sum over bins and z^2.  Half
-of it has the Hessian 1 + sum w T_i T_j, where w is n / m^2 for n counted events, and 1 / variance for what is compared
-with one.
+At nuisances z, a bin expects m + sum_j z_j T_j events, where T_j is the change at one standard deviation of nuisance j.
+chi2 is a sum over bins plus z^2.  The Hessian of chi2 / 2 in z is 1 + sum_bins w T_i T_j.  The weight w of a bin is
+n / m^2 for n counted events, and 1 / variance for data with a Gaussian error.
 """
 
 from collections.abc import Sequence
@@ -28,38 +28,41 @@ from fastscan.limits.drawn import in_block, signal_errors
 from fastscan.limits.points import Rows
 from fastscan.typing import Array
 
-DIFFERENCE = 1e-5  # of a nuisance, from which the change of what is expected is computed
-FREE = 1e-12  # what a constraint of a nuisance without one amounts to, so that its error isn't infinite
+DIFFERENCE = 1e-5  # step of a nuisance for the numerical derivative of the prediction
+FREE = 1e-12  # stands for the 1 of a constraint where a nuisance has none, so that its error stays finite
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What one experiment compares at a point.
+    """The prediction and the data of one experiment at a point.
+
+    The nuisances of all experiments stand in one array: first those that experiments share, then each experiment's own.
 
     Attributes
     ----------
     name : str
-        That of the member of the likelihood.
+        Name of the member of the likelihood.
     experiment : Experiment
-    first, nuisances : int
-        The number of the first of its own nuisances among those of all experiments, and how many there are in all; the
-        first ones are those that experiments share.
+    first : int
+        Index of the experiment's first own nuisance.
+    nuisances : int
+        Number of nuisances of all experiments together.
     own_error : float
-        Relative error of the signal's normalisation that is its own.
+        Relative error of the signal's normalisation from the experiment's own nuisance.
     common : array, shape (shared,)
-        Relative errors of it with each nuisance that experiments share.
+        Relative error of the signal's normalisation from each shared nuisance.
     signal : array, shape (1 + signal shapes, neutrinos, bins)
         Events of each neutrino, and their change at one standard deviation of each signal shape.
     backgrounds : dict of str to array, shape (bins,)
         Events of each background.
     scaling : array, shape (bins,)
-        The part of the background that has the signal's normalisation.
+        The part of the background that has the signal's normalisation, in events.
     varied : tuple of Nuisance
         The nuisances of the backgrounds.
     data : array, shape (bins,)
-        Events that were counted, or those that stand in their place.
+        Counted events, or the prediction in place of them.
     variance : array, shape (bins,), or None
-        The variance of the data; None where they follow Poisson's law.
+        Variance of the data; None where they follow Poisson's law.
     """
 
     name: str
@@ -77,35 +80,35 @@ class Compared:
 
     @property
     def own(self) -> slice:
-        """Where its own nuisances are among those of all experiments."""
+        """The indices of its own nuisances among those of all experiments."""
         return slice(self.first, self.first + len(self.signal) + len(self.varied))
 
     @property
     def is_fitted(self) -> bool:
-        """Whether its nuisances are found by a fit, and not in closed form."""
+        """Whether a fit finds its best nuisances; otherwise they have a closed form."""
         return self.variance is None
 
     @property
     def starts(self) -> Array:
-        """What each own nuisance that has no constraint is where it counts as 0; nan of the others."""
+        """The starting value of each own nuisance without a constraint, at which z is 0; nan for the others."""
         return np.full(self.own.stop - self.own.start, np.nan)
 
     @property
     def relative_errors(self) -> dict[str, float]:
-        """Relative error of the amount that each own nuisance of an amount multiplies, by its name."""
+        """For each own nuisance that multiplies an amount, by name: the relative error of that amount."""
         statistics = self.experiment.statistics
         backgrounds = statistics.backgrounds if isinstance(statistics, Poisson) else ()
         return {SIGNAL: self.own_error, **{each.name: each.error for each in backgrounds}}
 
     @property
     def expected(self) -> Array:
-        """Events in each bin, where all nuisances are 0."""
+        """Expected events in each bin with all nuisances at 0."""
         events: Array = sum(self.backgrounds.values(), self.signal[0].sum(axis=0))
         return events
 
     @property
     def changes(self) -> Array:
-        """How many events more there are in each bin at one standard deviation of each nuisance: (nuisances, bins)."""
+        """The change of the expected events at one standard deviation of each nuisance: (nuisances, bins)."""
         signal, *shapes = self.signal.sum(axis=1)
         found = np.zeros((self.nuisances, self.data.size))
         found[: self.common.size] = self.common[:, None] * (signal + self.scaling)
@@ -114,7 +117,7 @@ class Compared:
 
     @property
     def error(self) -> Array:
-        """Errors of the data in each bin: the roots of their variance, which is the events by Poisson's law."""
+        """The error of the data in each bin: the root of the variance, or of the count under Poisson's law."""
         return np.sqrt(self.data if self.variance is None else self.variance)
 
     def changes_at(self, z: Array) -> Array:
@@ -122,7 +125,7 @@ class Compared:
         return self.changes
 
     def scale(self, z: Array) -> float:
-        """What the signal is multiplied by at nuisances z."""
+        """The factor on the signal at nuisances z."""
         return float(1 + self.common @ z[: self.common.size] + self.own_error * z[self.first])
 
     def signal_at(self, z: Array) -> Array:
@@ -139,22 +142,22 @@ class Compared:
         return found
 
     def expected_at(self, z: Array) -> Array:
-        """Events in each bin at nuisances z."""
+        """Expected events in each bin at nuisances z."""
         expected: Array = self.expected + z @ self.changes
         return expected
 
     def chi2(self, z: Array) -> Array:
-        """The part of chi2 of each bin at nuisances z, without that of their constraints; shape (bins,)."""
+        """The part of chi2 of each bin at nuisances z, shape (bins,); the nuisances' constraints are not included."""
         expected = self.expected_at(z)
         if self.variance is not None:
-            counted = self.variance > 0  # elsewhere nothing is expected, and nothing compared
+            counted = self.variance > 0  # a bin without variance expects nothing, and adds nothing to chi2
             return np.where(counted, (self.data - expected) ** 2, 0.0) / np.where(counted, self.variance, 1.0)
         seen = self.data > 0
         ratio = np.where(seen, expected, 1.0) / np.where(seen, self.data, 1.0)
         return 2 * np.where(seen, self.data * ((ratio - 1) - np.log(ratio)), expected)
 
     def weights(self, z: Array) -> Array:
-        """What a square of events in each bin adds to half of the second derivative of chi2, shape (bins,)."""
+        """The weight w of each bin in the Hessian of chi2 / 2, see the room's docstring; shape (bins,)."""
         if self.variance is not None:
             return np.divide(1.0, self.variance, out=np.zeros_like(self.variance), where=self.variance > 0)
         return np.divide(self.data, self.expected_at(z) ** 2, out=np.zeros_like(self.data), where=self.data > 0)
@@ -162,17 +165,18 @@ class Compared:
 
 @dataclass(frozen=True, eq=False)
 class ComparedModel(Compared):
-    """What an experiment compares with a model of parameters.
+    """The prediction and the data of an experiment with a model of fitted parameters.
 
-    A nuisance is how far a parameter is from where it begins: in units of its error, or in its own without one.
+    The nuisance of a parameter is its distance from its starting value, in units of its error, or in the parameter's
+    own unit if it has no error.
 
     Attributes
     ----------
     model : Modelled
     recoils : array, shape (neutrinos, energies)
-        Events of each neutrino and energy.
+        Events of each neutrino in each bin of recoil energy.
     response : Morphed
-        How those of an energy are distributed among the bins.
+        The distribution over the bins of events of each energy, which depends on the parameters.
     """
 
     model: Modelled
@@ -181,7 +185,7 @@ class ComparedModel(Compared):
 
     @property
     def own(self) -> slice:
-        """See `Compared.own`: of the signal's normalisation, and of the parameters."""
+        """See `Compared.own`: the signal's normalisation, then the parameters."""
         return slice(self.first, self.first + 1 + len(self.model.parameters))
 
     @property
@@ -202,12 +206,12 @@ class ComparedModel(Compared):
         return {SIGNAL: self.own_error, **{each.name: each.error / each.start for each in known}}
 
     def values_at(self, z: Array) -> dict[str, float]:
-        """The parameters at nuisances z."""
+        """The values of the parameters at nuisances z, by name."""
         pairs = zip(self.model.parameters, z[self.own][1:].tolist(), strict=True)
         return {each.name: each.start + (each.error or 1.0) * own for each, own in pairs}
 
     def with_values(self, z: Array, values: Array) -> None:
-        """Put the nuisances at which the parameters have some values, shape (parameters,)."""
+        """Write into z, in place, the nuisances at which the parameters have the given values, shape (parameters,)."""
         start, error = (np.array([getattr(each, of) for each in self.model.parameters]) for of in ("start", "error"))
         z[self.own.start + 1 : self.own.stop] = (values - start) / np.where(error > 0, error, 1.0)
 
@@ -226,7 +230,7 @@ class ComparedModel(Compared):
         return events
 
     def changes_at(self, z: Array) -> Array:
-        """See `Compared.changes_at`, from differences on both sides."""
+        """See `Compared.changes_at`; computed as central differences."""
         found = np.zeros((z.size, self.data.size))
         for number in (*range(self.common.size), *range(self.own.start, self.own.stop)):
             step = np.zeros(z.size)
@@ -236,7 +240,7 @@ class ComparedModel(Compared):
 
 
 def nuisance_names(experiment: Experiment) -> list[str]:
-    """Names of an experiment's nuisances: of the signal's normalisation, of its shapes, and of the backgrounds.
+    """Names of an experiment's nuisances: the signal's normalisation, the signal's shapes, then the backgrounds.
 
     Examples
     --------
@@ -253,16 +257,21 @@ def nuisance_names(experiment: Experiment) -> list[str]:
 
 
 def compared(rows: Rows, columns: Columns, x: float) -> list[Compared]:
-    """What each experiment compares at a point.
+    """The prediction and the data of each experiment at a point.
 
     Parameters
     ----------
     rows : Rows
-        Those of one row.
+        A single row.
     columns : Columns
-        One column of the same likelihood.
+        One column of its likelihood.
     x : float
-        The strength.
+        The strength, dimensionless.
+
+    Returns
+    -------
+    list of Compared
+        One for each member of the likelihood, in its order.
     """
     likelihood = rows.likelihood
     own, common, noise = signal_errors(likelihood, columns)
@@ -293,7 +302,7 @@ def compared(rows: Rows, columns: Columns, x: float) -> list[Compared]:
 
 
 def _modelled(compared: Compared, rows: Rows, x: float) -> ComparedModel:
-    """What is compared with a model."""
+    """`compared` of an experiment with a model of fitted parameters."""
     experiment = compared.experiment
     assert isinstance(experiment.statistics, Modelled)
     polynomials = signal_in_energy(of_recoils(experiment), rows.interaction, rows.values)[:, 0]
@@ -305,7 +314,7 @@ def _modelled(compared: Compared, rows: Rows, x: float) -> ComparedModel:
 def _observed(
     experiment: Experiment, noise: float
 ) -> tuple[dict[str, Array], Array, tuple[Nuisance, ...], Array, Array | None]:
-    """Backgrounds and the part of them that scales, their nuisances, data, and the variance; see `Compared`."""
+    """The `backgrounds`, `scaling`, `varied`, `data` and `variance` of `Compared`; the noise multiplies variances."""
     statistics, exposed, standard = experiment.statistics, experiment.exposed, standard_counts(experiment)
     backgrounds = statistics.backgrounds_in(standard, exposed)
     total = sum(backgrounds.values(), np.zeros(exposed.bins))
@@ -324,29 +333,29 @@ def _observed(
         return backgrounds, nothing, (), standard + total if data is None else data, variance
     assert isinstance(statistics, Gaussian)
     counts = statistics.counts(standard, exposed)
-    data = counts.data + (total - counts.background)  # what is subtracted put back
+    data = counts.data + (total - counts.background)  # adds the background that the data of `counts` lack
     return backgrounds, counts.background, (), data, counts.variance * noise
 
 
 def sums_of(member: Compared, templates: Array, data: Array, scale: Array) -> tuple[Array, Array]:
-    """Sums of a member with a variance in sets of data, and of its squared data.
+    """The sums of squares of a member with a variance, in several sets of data.
 
     Parameters
     ----------
     member : Compared
     templates : array, shape (3, sets, bins)
-        What the member predicts in each set, as a polynomial in x.
+        Signal events that the member predicts in each set, as a polynomial in x.
     data : array, shape (sets, bins)
-        With the backgrounds, as `Compared.data` is.
+        Events with the backgrounds, as in `Compared.data`.
     scale : array, shape (sets,)
-        What the prediction of each set is multiplied by.
+        Factor on the prediction in each set.
 
     Returns
     -------
     sums : array, shape (sets, 3, SQUARES)
         See `fastscan.kernels.squares`.
     norm : array, shape (sets,)
-        Sum of the squared data over their variance.
+        Sum over bins of the squared data divided by their variance.
     """
     assert member.variance is not None
     seen = member.variance > 0
@@ -361,22 +370,22 @@ def sums_of(member: Compared, templates: Array, data: Array, scale: Array) -> tu
 
 
 def best_nuisances(members: Sequence[Compared], likelihood: Likelihood, columns: Columns, x: float) -> Array:
-    """The nuisances of all members at which chi2 is smallest, in standard deviations.
+    """The nuisances of all members at which chi2 is smallest.
 
     Parameters
     ----------
     members : sequence of Compared
     likelihood : Likelihood
-        That of the same members.
+        The likelihood of the same members.
     columns : Columns
-        One of its columns.
+        One column of the likelihood.
     x : float
-        The strength.
+        The strength, dimensionless.
 
     Returns
     -------
     array, shape (nuisances,)
-        Those that members share, then those of each member.
+        Nuisances in standard deviations of their constraints: first the shared ones, then those of each member.
 
     Raises
     ------
@@ -401,9 +410,9 @@ def best_nuisances(members: Sequence[Compared], likelihood: Likelihood, columns:
 
 
 def errors(members: Sequence[Compared], z: Array) -> Array:
-    """Errors of the best nuisances z in standard deviations of their constraints: 1 where the data say nothing.
+    """Errors of the best nuisances z, shape (nuisances,), in standard deviations of their constraints.
 
-    Those of a nuisance without a constraint are in its own unit.
+    The error is 1 where the data don't constrain a nuisance.  Without a constraint it is in the nuisance's own unit.
     """
     rows = [(each.changes_at(z) * np.sqrt(each.weights(z))).T for each in members]
     constraints = np.eye(z.size)
@@ -411,5 +420,6 @@ def errors(members: Sequence[Compared], z: Array) -> Array:
         free = each.own.start + np.flatnonzero(np.isfinite(each.starts))
         constraints[free, free] = FREE
     root = np.linalg.qr(np.vstack([constraints, *rows]), mode="r")
-    found: Array = np.linalg.norm(np.linalg.inv(root), axis=1)  # of the Hessian R^T R, which is never formed
+    # R^T R is the Hessian, whose inverse has the squared errors on its diagonal; it is never formed
+    found: Array = np.linalg.norm(np.linalg.inv(root), axis=1)
     return found

@@ -1,23 +1,23 @@
-"""The words of a limit: its confidence level, the default of that level, and the limit's status.
+"""The words that describe a limit: its confidence level, its status and its method, with their defaults.
 
-They stand by themselves because commands show them before anything numerical is imported; the Delta chi2 that belongs
-to a level is `fastscan.limits.limits.threshold`.
+This room imports nothing numerical, because the help of the commands shows these words.
+`fastscan.limits.limits.threshold` computes the Delta chi2 of a confidence level.
 """
 
 from dataclasses import dataclass
 
 # Statuses of limits, see `fastscan.limits.strengths.limit`; only limits from a store have the last one.
 OK, NO_SENSITIVITY, SM_DISFAVOURED, OUTSIDE_AXIS = "ok", "no_sensitivity", "sm_disfavoured", "outside_axis"
-SCALED = "scaled data"  # what tables and pictures call measured data at a luminosity other than 1, with their deficit
-ASIMOV = "Asimov data"  # what tables call the Standard Model's prediction that was asked for in place of measured data
+SCALED = "scaled data"  # in tables and pictures: measured data multiplied by a luminosity other than 1
+ASIMOV = "Asimov data"  # in tables: the Standard Model's prediction in place of measured data
 CL = 0.90  # a probability
-DOF = 1  # degrees of freedom: a limit on M_Z' alone
+DOF = 1  # degrees of freedom of a limit on the strength alone
 ASYMPTOTIC, BY_TOYS = METHODS = ("asymptotic", "toys")  # where the threshold of Delta chi2 comes from
 
 
 @dataclass(frozen=True)
 class Toys:
-    """Toys that are asked for: how many at each point, and what their random numbers begin with."""
+    """A request for toys: their number at each point, and the seed of their random numbers."""
 
     number: int = 10_000
     seed: int = 0

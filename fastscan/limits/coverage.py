@@ -1,4 +1,4 @@
-"""Coverage: how often the asymptotic interval of a repeated experiment contains the true value."""
+"""Coverage: the fraction of repeated experiments whose asymptotic interval contains the true strength."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,19 +23,20 @@ FARTHEST = 100.0  # largest true nuisance, in standard deviations
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """How often the asymptotic interval contains the true value, at some points of a model.
+    """The coverage of the asymptotic interval at some points of a model.
 
     Attributes
     ----------
-    fraction, error : array, shape (...)
-        The part of the toys whose interval holds the point that they are drawn at, and its binomial error, which takes
-        one toy more of either kind.
+    fraction : array, shape (...)
+        Fraction of the toys whose interval contains the point at which they are drawn.
+    error : array, shape (...)
+        Binomial error of the fraction, computed with one more toy inside and one more outside, so that it is never 0.
     cl, dof : float, int
-        The level of the interval.
+        Confidence level and degrees of freedom of the interval.
     toys, seed : int
-        How many toys there are at each point, and what their random numbers begin with.
+        Number of toys at each point, and the seed of their random numbers.
     nuisances : dict of str to float
-        The true nuisances that aren't 0, in standard deviations.
+        True nuisances in standard deviations, by name; all others are 0.
     """
 
     fraction: Array
@@ -62,23 +63,23 @@ def coverage(
     nuisances: Mapping[str, float] | None = None,
     **at: ArrayLike | None,
 ) -> Coverage:
-    """How often the asymptotic interval of toys holds the point of a model at which they are drawn.
+    """Coverage: the fraction of toys whose asymptotic interval contains the point of a model at which they are drawn.
 
-    A toy has counts around what is expected at the point with the true nuisances, and centres of the nuisances'
-    constraints around these.  Its interval is that of `fastscan.intervals`: Delta chi2 up to the quantile of chi2, with
-    the infimum over all strengths.
+    The counts of a toy fluctuate around the expected counts at the point with the true nuisances, and the centres of
+    the nuisances' constraints fluctuate around the true nuisances.  The interval of a toy is that of
+    `fastscan.intervals`: all strengths whose Delta chi2 is at most the quantile of the chi2 distribution.
 
     Parameters
     ----------
     experiments, model, sigma_sys, luminosity, asimov, independent, cl, dof
-        As in `limit`.  Of data, variances alone matter.
+        As in `limit`.  Of the data only the variances matter.
     toys, seed : int
-        How many toys at each point, and what their random numbers begin with.
+        Number of toys at each point, and the seed of their random numbers.
     nuisances : mapping of str to float, optional
-        The true nuisances in standard deviations, by the names that `fastscan.fit` has for them; those of one
-        experiment among several are NAME/NUISANCE.  Left out, they are 0.
+        True nuisances in standard deviations, at most 100, by their names in `fastscan.fit`.  With several
+        experiments the name is NAME/NUISANCE, but for nuisances that they share.  Left out, all are 0.
     **at : array_like
-        The model's parameters by name, as in `events`; everything broadcasts.
+        The model's parameters by name, as in `events`; they broadcast with sigma_sys and luminosity.
 
     Returns
     -------
@@ -87,20 +88,21 @@ def coverage(
     Raises
     ------
     FastscanError
-        As `limit`, and for unknown nuisances.
+        As `chi2`; for a cl, dof, number of toys, seed or nuisance out of bounds; for unknown nuisances; and for
+        experiments with a model of fitted parameters, which have no toys.
 
     Warns
     -----
     FastscanWarning
-        As `chi2`.
+        As `chi2`, and where a large systematic error makes the signal of many toys negative.
 
     References
     ----------
-    Section II of Feldman and Cousins, arXiv:physics/9711021, says what coverage is.
+    Feldman and Cousins, arXiv:physics/9711021, section II, define coverage.
 
     Examples
     --------
-    A strength that can't be below 0 is covered too often there: half of the toys have their best fit at 0.
+    At its lower end 0 a strength is covered too often: half of the toys have their best fit there.
 
     >>> found = coverage("conus", "b-l", m_zprime=0.01, g=0.0, toys=1000)
     >>> float(found.fraction.round(2)), float(found.error.round(3))
@@ -119,7 +121,7 @@ def coverage(
         for place, each in enumerate(truths)
     ]
     number = np.array(held, float).reshape(shape)
-    likely = (number + 1) / (asked.number + 2)  # which is neither 0 nor 1
+    likely = (number + 1) / (asked.number + 2)  # never 0 or 1, so that the error is never 0
     return Coverage(
         fraction=number / asked.number,
         error=np.sqrt(likely * (1 - likely) / asked.number),
@@ -134,7 +136,7 @@ def coverage(
 def _truths(
     rows: Rows, x: Array, settings: Settings, shape: tuple[int, ...], nuisances: Mapping[str, float]
 ) -> list[Truth]:
-    """Each point, with the true nuisances."""
+    """Each point of the flattened `shape` as a `Truth` with the true nuisances."""
     columns, _ = rows.likelihood.columns(np.broadcast_to(rows.index, shape), settings)
     names, true = _names(rows), {}
     for name, value in nuisances.items():
@@ -148,7 +150,7 @@ def _truths(
 
 
 def _names(rows: Rows) -> list[str]:
-    """Names of the nuisances in the order of `fastscan.limits.drawn.Drawn.centres`."""
+    """The nuisances' names as callers give them, in the order of `fastscan.limits.drawn.Drawn.centres`."""
     own = [(each.name, name) for each in rows.experiments for name in nuisance_names(each)]
     return [
         *rows.likelihood.shared,

@@ -1,12 +1,12 @@
-"""Crossings: where Delta chi2 passes a threshold along a column, the one function that every limit comes from.
+"""Crossings: the strengths at which Delta chi2 passes a threshold along a column.  Every limit is made of them.
 
-Columns of chi2 are computed from a likelihood on a ladder of strengths x, which finds every extremum; between extrema
-chi2 is monotonic, so each crossing has a bracket, and is refined there.  The ladder follows the scale of a row's own
-counts, not a grid: no answer depends on the grid that a store was scanned on.  Where a member's S_dd turns, extrema can
-lie closer together than any ladder: it has rungs of its own between them.
+chi2 is computed on a ladder of strengths x, which finds every extremum.  Between extrema chi2 is monotonic, so each
+crossing has a bracket, in which it is refined.  The ladder is in units of a scale of the row's own counts, so that no
+answer depends on the grid of a store.  Extrema can lie closer together than the ladder's rungs where a member's S_dd
+turns; additional rungs separate them there.
 
-Many Gaussian columns, whose points cost nothing, have a kernel for all of it.  Columns of any other kind are searched
-by `fastscan.limits.search`, which computes few points, and so are a few Gaussian ones, which then need no compiler.
+Points of Gaussian columns cost little, and a kernel computes many such columns.  `fastscan.limits.search`, which
+computes few points, searches columns of every other kind, and few Gaussian ones, so that they need no compiler.
 """
 
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ from fastscan.likelihoods.gaussian import GaussianColumns, between_extrema
 from fastscan.limits.search import Found, search
 from fastscan.typing import Array, IntArray
 
-LADDER = np.geomspace(1e-9, 1e6, 481)  # x in units of a row's scale: 32 rungs for a factor of ten
+LADDER = np.geomspace(1e-9, 1e6, 481)  # x in units of a row's scale: 32 rungs for each factor of ten
 SIGNED_LADDER = np.concatenate([-LADDER[::-1], LADDER])
-FEW_COLUMNS = 512  # are searched by NumPy, in less time than it takes to import the compiler; toys come in fewer
-MOST = 4  # crossings of a column for which there is room at first
+FEW_COLUMNS = 512  # NumPy searches so many in less time than it takes to import the compiler
+MOST = 4  # crossings for which each column has room at first
 
 
 @dataclass(frozen=True, eq=False)
 class Crossings:
-    """Every crossing in some columns.
+    """Every crossing of some columns.
 
     Attributes
     ----------
     column : array of int, shape (crossings,)
         Index of the column of each crossing, ascending.
     x : array, shape (crossings,)
-        The strength of each crossing, descending in each column.
+        The strength of each crossing, dimensionless, descending within a column.
     sm_allowed : array of bool, shape (columns,)
         Whether a column allows x = 0, the Standard Model.
     flat : array of bool, shape (columns,)
-        Whether a column distinguishes no strength up to the largest one from another.
+        Whether chi2 of a column changes by no more than the threshold up to the largest strength.
     """
 
     column: IntArray
@@ -48,7 +48,7 @@ class Crossings:
 
 
 def find_crossings(columns: Columns, delta: float, largest_x: float, signed: bool = False) -> Crossings:
-    """Where Delta chi2 crosses a threshold: chi2 less its infimum over all x that there are.
+    """The strengths at which Delta chi2, chi2 minus its infimum over all allowed x, crosses a threshold.
 
     Parameters
     ----------
@@ -56,9 +56,13 @@ def find_crossings(columns: Columns, delta: float, largest_x: float, signed: boo
     delta : float
         The threshold of Delta chi2, see `fastscan.limits.limits.threshold`.
     largest_x : float
-        Crossings at larger strengths are left out, those at x < -largest_x too.
+        Crossings at |x| > largest_x are left out.
     signed : bool
         Whether x can be below 0.
+
+    Returns
+    -------
+    Crossings
 
     References
     ----------
@@ -69,36 +73,36 @@ def find_crossings(columns: Columns, delta: float, largest_x: float, signed: boo
         found = _found(columns, delta, largest_x, signed, int(found.number.max()))
     column = np.repeat(np.arange(found.number.size), found.number)
     real = np.abs(found.x) <= largest_x
-    sm_allowed = (found.at_zero <= found.lowest + delta) & (found.lowest < np.inf)  # nothing is, where all is infinite
+    sm_allowed = (found.at_zero <= found.lowest + delta) & (found.lowest < np.inf)  # an infinite chi2 allows nothing
     return Crossings(column[real], found.x[real], sm_allowed, found.flat)
 
 
 def infimum(columns: Columns, largest_x: float, signed: bool = False) -> Array:
-    """The infimum of chi2 over all x that there are, which `find_crossings` uses.
+    """The infimum of chi2 over all allowed x, as `find_crossings` uses it.
 
     Parameters
     ----------
     columns : Columns
     largest_x, signed
-        As in `find_crossings`; the infimum is over larger x too.
+        As in `find_crossings`; the infimum includes |x| > largest_x.
 
     Returns
     -------
     array, shape (columns,)
-        Dimensionless.
+        chi2, dimensionless.
     """
     return _found(columns, np.inf, largest_x, signed, 0).lowest
 
 
 def _found(columns: Columns, delta: float, largest_x: float, signed: bool, most: int) -> Found:
-    """The crossings of some columns, of Gaussian ones with memory for at most so many in each."""
+    """The crossings of some columns; the kernel has memory for at most `most` crossings in each column."""
     if not isinstance(columns, GaussianColumns) or columns.row.size <= FEW_COLUMNS:
         return search(columns, delta, largest_x, signed)
-    from fastscan.kernels.crossings import crossings  # imported here, because few columns do without a compiler
+    from fastscan.kernels.crossings import crossings  # imported here, because few columns need no compiler
 
     ladder = SIGNED_LADDER if signed else LADDER
     others = between_extrema(columns.sums, columns.scale, signed)
-    if signed:  # the kernel itself has the largest x as a rung
+    if signed:  # the kernel adds a rung at largest_x, but none at -largest_x
         others = np.column_stack([others, np.full(len(others), -largest_x)])
     size = columns.row.size
     lowest, at_zero = np.empty((2, size))

@@ -1,6 +1,6 @@
-"""What is asked for that is probably not meant, in words for a `fastscan.errors.FastscanWarning`.
+"""Doubts: valid arguments that a user probably didn't mean, as texts for a `fastscan.errors.FastscanWarning`.
 
-Each function returns a text for each thing that is doubtful, and the same text whenever the same thing is.
+Each function returns one text for each doubt.  The same doubt always has the same text, so that it is shown once.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from fastscan.interactions.interaction import Strength
 
 
 def about_errors(sigma_sys: Mapping[str, Any]) -> list[str]:
-    """Doubts about relative systematic errors by experiment, numbers or arrays: per cent may be meant.
+    """Doubts about relative systematic errors, numbers or arrays by experiment: above 1, per cent may be meant.
 
     >>> about_errors({"conus": 0.2, "connie": [0.1, 5.0]})
     ['sigma_sys of connie is above 1: it is a relative error, 0.2 stands for 20 %']
@@ -28,20 +28,20 @@ def about_errors(sigma_sys: Mapping[str, Any]) -> list[str]:
 
 
 def end_of_form(strength: Strength, momentum_transfer: Mapping[str, float]) -> tuple[float, str]:
-    """Where the form that is assumed for an interaction ends in experiments whose chi2 add up, and that in words.
+    """The strength at which the form that is assumed for an interaction ceases to hold, and a warning in words.
 
     Parameters
     ----------
     strength : Strength
     momentum_transfer : mapping of str to float
-        The largest momentum transfer in MeV of each experiment, by name.
+        The largest momentum transfer in MeV of each combined experiment, by name.
 
     Returns
     -------
     float
-        Value on the strength's axis below which the form ends; -inf where it doesn't end.
+        Value on the strength's axis below which the form doesn't hold; -inf where it always holds.
     str
-        What is to be said of a lower value.
+        The warning about a lower value.
     """
     if strength.lowest is None:
         return -np.inf, ""
@@ -51,7 +51,7 @@ def end_of_form(strength: Strength, momentum_transfer: Mapping[str, float]) -> t
 
 
 def about_strengths(strength: Strength, momentum_transfer: Mapping[str, float], values: ArrayLike) -> list[str]:
-    """Doubts about values on a strength's axis, see `end_of_form`; a value that is nan is none.
+    """Doubts about values on a strength's axis, see `end_of_form`; nan raises no doubt.
 
     >>> from fastscan.interactions.contact import HEAVY
     >>> about_strengths(HEAVY, {"conus": 20.0, "coherent-csi": 100.0}, [0.5, np.inf])

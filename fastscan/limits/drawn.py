@@ -1,13 +1,12 @@
-"""Toys at a point of a column: simulated counts and centres of nuisances, and the columns in which they are fitted.
+"""Toys at a point of a column: simulated data, and the columns in which they are fitted.
 
-A toy has counts that are drawn by Poisson's law, or Gauss's, around what is expected at the point with some nuisances,
-and centres of the nuisances' constraints that are drawn around these nuisances.  Each toy is a column of its own, and a
-row too.
+The counts of a toy are drawn from Poisson or Gaussian distributions around the expected counts at the point and at some
+nuisances, and the centres of the nuisances' constraints are drawn around these nuisances.  Each toy is one column in a
+row of its own.
 
-Nothing but the likelihood is needed, which a store carries.  The bins of a member with a variance enter its chi2
-through a plane of three dimensions, in which the predictions of all strengths lie: what is drawn across that plane
-would add the same to chi2 at every strength.  Bins of counted events that are merged are drawn as one, for the same
-reason.
+Toys need nothing but the likelihood, which a store carries.  The predictions of a member with a variance lie, for all
+strengths, in a space of three dimensions.  Only the part of the data in that space is drawn, because the rest would add
+the same number to chi2 at every strength.  For the same reason merged bins of counted events are drawn as one bin.
 """
 
 import functools
@@ -27,8 +26,8 @@ from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts, PseudoData
 from fastscan.typing import Array, Channel, IntArray
 
-FEW = 3.09  # standard deviations, beyond which a thousandth of a Gaussian distribution is on one side
-MOST_EXPECTED = 1e15  # events in a bin that Poisson's law is drawn for
+FEW = 3.09  # standard deviations; 0.1 % of a Gaussian distribution lies beyond, on one side
+MOST_EXPECTED = 1e15  # events in a bin; random numbers are drawn for no larger mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +37,10 @@ class Drawn:
     Attributes
     ----------
     data : list of array, shape (toys, bins)
-        Of each member; what the bins are is the business of who draws.
+        The data of each member, in the bins or coordinates of the function that draws them.
     centres : array, shape (toys, nuisances)
-        Of all nuisances in standard deviations: those that members share, then those of each member.
+        The centres of all nuisances' constraints in standard deviations: first the nuisances that members share, then
+        those of each member.
     """
 
     data: list[Array]
@@ -49,7 +49,7 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class DrawnBlock(Block):
-    """A block in which each row has data and centres of its own, as those of `PseudoData`."""
+    """A block in which each row has data and centres of its own; the fields are those of `PseudoData`."""
 
     drawn: Array
     drawn_lost: Array
@@ -71,16 +71,16 @@ class DrawnBlock(Block):
 
 
 class DrawnModelledBlock(DrawnBlock, ModelledBlock):
-    """The same of members that compare with models."""
+    """As `DrawnBlock`, for members with models of fitted parameters."""
 
 
 def drawable(likelihood: Likelihood) -> list[PoissonCounts | None]:
-    """What each member with counted events compares, None of another.
+    """The counts of each member with counted events; None for a member with a variance.
 
     Raises
     ------
     InputError
-        Where a member has a model of fitted parameters, which toys have no place for.
+        Where a member has a model of fitted parameters: toys are not implemented for it.
     """
     found: list[PoissonCounts | None] = []
     for name, counts in zip(likelihood.members, likelihood.counted or [None] * len(likelihood.members), strict=True):
@@ -91,9 +91,10 @@ def drawable(likelihood: Likelihood) -> list[PoissonCounts | None]:
 
 
 def first_nuisances(likelihood: Likelihood) -> list[int]:
-    """The number of the first nuisance of each member among all, and that of all: those that members share come first.
+    """Index of the first own nuisance of each member among all nuisances, and at the end the number of nuisances.
 
-    A member has one of its signal's normalisation, and, where it counts events, those of shapes and of backgrounds.
+    Nuisances that members share come first.  Each member has one for its signal's normalisation and, where it counts
+    events, one for each shape and each background.
     """
     own = [
         1 if counts is None else counts.nuisances for counts in likelihood.counted or [None] * len(likelihood.members)
@@ -103,21 +104,21 @@ def first_nuisances(likelihood: Likelihood) -> list[int]:
 
 
 def in_block(likelihood: Likelihood, block: Sequence[int]) -> IntArray:
-    """Numbers of the nuisances of a block, in the order of `fastscan.likelihoods.poisson.PoissonColumns.pulls`."""
+    """Indices of the nuisances of a block, in the order of `fastscan.likelihoods.poisson.PoissonColumns.pulls`."""
     first = first_nuisances(likelihood)
     own = [np.arange(first[number], first[number + 1]) for number in block if likelihood.counts_are_kept(number)]
     return np.concatenate([np.array(likelihood.shared_by(block), np.intp), *own])
 
 
 def parts(columns: Columns) -> tuple[GaussianColumns, Sequence[Block]]:
-    """The Gaussian columns of columns of any kind, and the blocks."""
+    """The Gaussian part of columns of any kind, and their blocks of counted events."""
     gaussian, blocks = (columns.others, columns.blocks) if isinstance(columns, PoissonColumns) else (columns, ())
     assert isinstance(gaussian, GaussianColumns)
     return gaussian, blocks
 
 
 def signal_errors(likelihood: Likelihood, columns: Columns) -> tuple[Array, Array, Array]:
-    """Relative errors of the members' signals, their own (members,) and shared (members, shared); and their noise."""
+    """Relative errors of the members' signals, their own (members,) and shared (members, shared); noise (members,)."""
     gaussian, blocks = parts(columns)
     own, common = np.sqrt(gaussian.variance[:, 0]), np.zeros((len(likelihood.members), len(likelihood.shared)))
     noise = gaussian.noise[:, 0]
@@ -129,7 +130,7 @@ def signal_errors(likelihood: Likelihood, columns: Columns) -> tuple[Array, Arra
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """A point at which toys are drawn.
+    """A point at which toys are drawn: a strength and nuisances that are true there.
 
     Attributes
     ----------
@@ -137,11 +138,12 @@ class Truth:
     columns : Columns
         One column of the likelihood.
     x : float
-        The strength.
+        The strength, dimensionless.
     nuisances : array, shape (nuisances,)
-        What the nuisances are, in standard deviations; their order is that of `Drawn.centres`.
+        The true nuisances in standard deviations, in the order of `Drawn.centres`.
     frame : sequence of array, shape (rows, coordinates, 3), optional
-        See `frames`, where toys are fitted in other rows too; left out, each member has the plane of its own row.
+        The coordinates of `frames`, for toys that are fitted in other rows too; left out, each member has coordinates
+        of the point's own row.
     """
 
     likelihood: Likelihood
@@ -161,7 +163,7 @@ class Truth:
         return cls(likelihood, columns, x, np.zeros(first_nuisances(likelihood)[-1]), frame)
 
     def of_data(self, x: float) -> "Truth":
-        """A point of the same column, with the nuisances at which chi2 of the data is smallest there."""
+        """The point at strength x of the same column, with the nuisances that fit the data best there."""
         there = replace(self, x=x, nuisances=np.zeros_like(self.nuisances))
         return replace(there, nuisances=there._best_nuisances())
 
@@ -172,25 +174,25 @@ class Truth:
 
     @functools.cached_property
     def firsts(self) -> list[int]:
-        """See `first_nuisances`."""
+        """The indices of `first_nuisances`."""
         return first_nuisances(self.likelihood)
 
     @functools.cached_property
     def errors(self) -> tuple[Array, Array, Array]:
-        """See `signal_errors`."""
+        """The errors and the noise of `signal_errors`."""
         return signal_errors(self.likelihood, self.columns)
 
     @functools.cached_property
     def counts(self) -> list[PoissonCounts | None]:
-        """See `drawable`."""
+        """The counts of `drawable`."""
         return drawable(self.likelihood)
 
     def counted(self, member: int) -> PoissonCounts | None:
-        """What a member with counted events compares; None of another."""
+        """The counts of a member with counted events; None for a member with a variance."""
         return self.counts[member]
 
     def _best_nuisances(self) -> Array:
-        """The nuisances at which chi2 of the data is smallest; those of normalisations alone have a closed form."""
+        """The nuisances at which chi2 of the data is smallest; members with a variance have a closed form."""
         found, point = self.nuisances.copy(), np.array([self.x])
         if isinstance(self.columns, PoissonColumns):
             pulls = self.columns.pulls(np.zeros(1, np.intp), point)
@@ -208,7 +210,7 @@ class Truth:
         return found
 
     def scale(self, member: int, nuisances: Array) -> Array:
-        """What a member's signal is multiplied by at nuisances (..., nuisances)."""
+        """The factor on a member's signal at nuisances (..., nuisances), shape (...)."""
         own, common, _ = self.errors
         first = self.firsts[member]
         shared = (nuisances[..., : common.shape[1]] * common[member]).sum(axis=-1)
@@ -217,7 +219,10 @@ class Truth:
 
     @functools.cached_property
     def models(self) -> list[Array]:
-        """The prediction of each member with a variance along the column, see `vectors`; of the others nothing."""
+        """Each member's prediction along the column as polynomials in x, (coordinates, 3), see `vectors`.
+
+        Members with counted events have no coordinates.
+        """
         members = range(len(self.likelihood.members))
         if self.frame is not None:
             return [self.frame[member][self.row] for member in members]
@@ -228,7 +233,7 @@ class Truth:
 
     @functools.cached_property
     def expected(self) -> list[Array]:
-        """What each member expects, of counted events in the bins that are compared, else in the plane of `models`."""
+        """The expected events of each member, in the bins of chi2 if counted, else in the coordinates of `models`."""
         return [self._expected(member) for member in range(len(self.likelihood.members))]
 
     def _expected(self, member: int) -> Array:
@@ -245,7 +250,7 @@ class Truth:
 
     @property
     def is_possible(self) -> bool:
-        """Whether toys can be drawn here: something is expected wherever there are data, and not too much."""
+        """Whether toys can be drawn here: the best nuisances exist, and no bin expects more than `MOST_EXPECTED`."""
         return bool(np.isfinite(self.nuisances).all()) and not self._expects_too_much
 
     @property
@@ -254,7 +259,7 @@ class Truth:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether more than a few toys centre the normalisation of a signal below 0."""
+        """Whether the normalisation of a signal is centred below 0 in more than 0.1 % of the toys."""
         own, common, _ = self.errors
         for member in range(len(self.likelihood.members)):
             error = math.hypot(own[member], *common[member])
@@ -263,13 +268,13 @@ class Truth:
         return False
 
     def streams(self, seed: int, *place: int) -> "Streams":
-        """The random numbers of this point's toys, which begin with a seed and whole numbers of the place."""
+        """The random numbers of this point's toys, seeded by a seed and the whole numbers of a place."""
         if self._expects_too_much:
             raise InputError(f"toys need at most {MOST_EXPECTED:g} events in a bin")
         return Streams(self, seed, place)
 
     def columns_of(self, toys: Drawn) -> Columns:
-        """The column of each toy, which is a row too."""
+        """The columns in which toys are fitted: one for each toy, in a row of its own."""
         number, members = len(toys.centres), len(self.likelihood.members)
         own, _, noise = self.errors
         scale, norm = np.ones((members, number)), np.zeros((members, number))
@@ -284,24 +289,25 @@ class Truth:
 def frames(
     likelihood: Likelihood, interaction: Interaction, channels: Sequence[Sequence[Channel]], rows: Mapping[str, Array]
 ) -> list[Array]:
-    """The prediction of each member with a variance in coordinates that all rows have in common.
+    """The prediction of each member with a variance, in coordinates that all rows have in common.
 
-    Where rows share their energy integrals, these are the features' own; else the bins, over the roots of variances.
+    Where rows share their energy integrals, the coordinates are those of the features.  Otherwise they are the bins,
+    with events divided by the roots of the variances.
 
     Parameters
     ----------
     likelihood : Likelihood
     interaction : Interaction
-        That of the likelihood.
+        The interaction of the likelihood.
     channels : sequence of sequence of str
-        Those of each member.
+        The scattering channels of each member, "cevns" or "nu-e".
     rows : mapping of str to array, shape (rows,)
         The row parameters by name, in the units of their axes.
 
     Returns
     -------
     list of array, shape (rows, coordinates, 3)
-        As polynomials in the strength; members with counted events have no coordinates.
+        Coefficients of polynomials in the strength x; members with counted events have no coordinates.
     """
     found, number = [], likelihood.change.shape[1]
     for member, own in enumerate(channels):
@@ -322,9 +328,10 @@ def frames(
 
 
 class Streams:
-    """The random numbers of the toys of a point, of which each member has a stream, and the centres have another.
+    """The random numbers of the toys of a point: one stream for each member's data, and one for the centres.
 
-    The toys are drawn in their order, however many at once: the first ones are the same however many there are.
+    Toys are drawn in their order, so that the n-th toy is the same however many toys are drawn, and however many at
+    once.
     """
 
     def __init__(self, truth: Truth, seed: int, place: Sequence[int]) -> None:
@@ -351,8 +358,8 @@ class Streams:
 def _sums(data: Array, scale: Array, model: Array) -> tuple[Array, Array]:
     """S_dd, D and S_mm of a member with a variance in each toy, (toys, 3, SQUARES), and the sum of its squared data.
 
-    A centre c of its own normalisation changes what is predicted: in d - m (1 + sigma z) with the penalty (z - c)^2, m
-    is replaced by m (1 + sigma c), and sigma by sigma / (1 + sigma c), and all other errors of it too.
+    `fastscan.limits.toys` explains how a centre of the member's own normalisation changes its prediction, by the factor
+    `scale`, shape (toys,).
     """
     predicted = [scale * own[:, None] for own in model]  # of each coordinate, by power of x: (3, toys)
     counts = [np.stack([own, np.zeros_like(own), np.zeros_like(own)]) for own in data.T]
@@ -360,7 +367,7 @@ def _sums(data: Array, scale: Array, model: Array) -> tuple[Array, Array]:
     length = np.sqrt(sum((own**2 for own in data.T), np.zeros(len(data))))
     unit = [own / np.where(length > 0, length, 1.0) for own in data.T]
     across = difference
-    for _ in range(2):  # a second time, for what rounding left along the data
+    for _ in range(2):  # the second time removes what rounding left along the data
         along = sum((one * each for one, each in zip(across, unit, strict=True)), np.zeros((3, len(data))))
         across = [one - along * each for one, each in zip(across, unit, strict=True)]
     found = [of_vectors(each) for each in (difference, [length * each for each in across], predicted)]
@@ -377,7 +384,7 @@ def columns_of_toys(
     noise: Array,
     lost: Sequence[Array] | None = None,
 ) -> Columns:
-    """A column, which is a row too, for each toy, from one column of the data.
+    """The columns in which toys are fitted: one for each toy, in a row of its own, from one column of the data.
 
     Parameters
     ----------
@@ -385,16 +392,20 @@ def columns_of_toys(
     columns : Columns
         One column of the likelihood.
     toys : Drawn
-        The counts of members with counted events in the bins that are compared.
+        Centres, and data of members with counted events in the bins of chi2.
     sums, norm : array, shape (members, toys, 3, SQUARES) and (members, toys)
-        Of members with a variance, whose prediction has a scale in each toy.
+        Sums of squares of members with a variance, computed with the factor `scale` on the prediction.
     scale : array, shape (members, toys)
-        It divides the relative errors of a member's signal; 1 of members with counted events.
+        Divides the relative errors of a member's signal; 1 for members with counted events.
     noise : array, shape (members,)
-        1 / luminosity, or what stands for it.
+        As in `fastscan.likelihoods.gaussian.GaussianColumns`; 1 where the sums contain it already.
     lost : sequence of array, shape (toys,), optional
-        `fastscan.likelihoods.poisson.PoissonCounts.lost` of each member; left out where chi2 is only compared with
-        that at other strengths.
+        `fastscan.likelihoods.poisson.PoissonCounts.lost` of each member; left out where only differences of chi2
+        between strengths matter.
+
+    Returns
+    -------
+    Columns
     """
     number, row = len(toys.centres), int(columns.row[0])
     gaussian, blocks = parts(columns)

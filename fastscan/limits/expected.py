@@ -1,32 +1,33 @@
-"""Expected limits with their bands: what limits are when the data are the Standard Model's and fluctuate.
+"""Expected limits and their bands: the limits from data that fluctuate around the Standard Model's prediction.
 
 The median is the limit of the Asimov set, whose data are the Standard Model's prediction m(0).  The edges of the bands
-are limits of sets that lie N = -2, -1, 1 or 2 standard deviations from it towards the theory m(x) at the median limit.
-With Delta = m(x) - m(0), the variance V of the data, and the changes T of the prediction with each nuisance,
+are the limits of sets of data that lie N = -2, -1, 1 or 2 standard deviations from m(0), towards the prediction m(x) of
+the theory at the median limit.  Let Delta = m(x) - m(0), V the variance of the data, and T the changes of the
+prediction at one standard deviation of each nuisance.  With
 
     |Delta|^2 = Delta^T (V + T T^T)^-1 Delta,      q = (1 + T^T V^-1 T)^-1 T^T V^-1 Delta,
 
-the most probable of all sets whose best estimate of the strength lies N of its errors from 0 have the data
-m(0) + N (Delta - T q) / |Delta|, and the centres -N q / |Delta| of the nuisances' constraints.  That is section 4.3 of
-arXiv:1007.1727 (Cowan, Cranmer, Gross and Vitells) with sets of data in place of formulas, so that it holds beyond
-estimates that are Gaussian:
+consider all sets whose best estimate of the strength lies N of its errors from 0.  The most probable one of them has
+the data m(0) + N (Delta - T q) / |Delta|, and the nuisances' constraints have their centres at -N q / |Delta|.  This is
+section 4.3 of arXiv:1007.1727 (Cowan, Cranmer, Gross and Vitells), with sets of data in place of formulas, so that the
+estimate of the strength need not be Gaussian:
 
-- chi2 of a set is the full one.  Where a strength has no negative values and N < 0, the best one is 0, and Delta chi2
-  is above chi2(0): nothing has to be said of that boundary.
-- N counts towards the theory.  Where it predicts fewer events, because it interferes destructively, sets with N > 0
-  have fewer events.  So a limit gets weaker with N, whatever the sign of the interference.
-- At |N| > 1.64 and 90 % CL a set can exclude the Standard Model, as one out of ten does.  The edge is then the end of
-  the allowed interval nearest to it.  A strength that has no negative values has none on the side of N < 0, and the
-  edge is the Standard Model: 0, or an infinite mass.
-- Where an island merges with the allowed interval, a limit jumps to the far end of the island, and doesn't rise with N
-  everywhere.  A band is therefore from the smallest to the largest limit of the sets within it.
+- The limit of a set comes from its full chi2.  Where a strength has no negative values and N < 0, the best strength is
+  0 and Delta chi2 is chi2 - chi2(0), so the boundary at 0 needs no special treatment.
+- N counts towards the theory.  Where the theory predicts fewer events, because it interferes destructively, sets with
+  N > 0 have fewer events.  So a limit gets weaker with N, whatever the sign of the interference.
+- At 90 % CL one set out of ten excludes the Standard Model, and a set with |N| > 1.64 can.  The edge is then the end of
+  the allowed interval that is nearest to the Standard Model.  A strength without negative values has no allowed
+  interval on the side of N < 0; there the edge is the Standard Model itself: 0, or an infinite mass.
+- Where an island merges with the allowed interval, a limit jumps to the far end of the island, so that limits don't
+  rise with N everywhere.  A band therefore extends from the smallest to the largest limit of the sets within it.
 
-A model of fitted parameters is treated alike: each parameter is a nuisance, T is the derivative of the prediction in it
-where the parameters begin, on average over both sides of a kink, and a free parameter has no 1 in 1 + T^T V^-1 T and no
-centre.  That is the linear model around the Standard Model's best fit; the fits of the sets have the whole one.
+A model of fitted parameters is treated alike.  Each parameter is a nuisance, and T is the derivative of the prediction
+at the parameters' starting values, averaged over both sides of a kink.  A free parameter has no constraint: neither a 1
+in 1 + T^T V^-1 T nor a centre.  Only the choice of the sets uses this linear model; their fits use the full model.
 
-Along a straight line, with one bin and an error of the normalisation that is small, all of it is exact.  Otherwise it
-is an approximation of what toys give, whose fluctuations across the line change the limit too.
+The bands are exact for one bin with a small error of the normalisation.  With several bins they are an approximation of
+toys, because fluctuations across the line from m(0) to m(x) change a limit too.
 """
 
 from collections.abc import Sequence
@@ -73,15 +74,15 @@ def expected(
     Parameters
     ----------
     experiments, model, sigma_sys, luminosity, independent, cl, dof, at
-        As in `fastscan.limit`; everything after the model broadcasts.
+        As in `fastscan.limit`; the model's parameters, sigma_sys and luminosity broadcast.
 
     Returns
     -------
-    array
-        In the unit of the strength's axis.  The last axis has the lower edges of the bands of 2 and 1 standard
-        deviations, the median, and the upper edges of 1 and 2, ascending; before it, limits on both sides have an axis
-        of two, (low, high).  All are nan, or -inf or inf on an open side, where the median is.  Edges without a limit
-        are the weakest that there can be: inf, -inf, or 0 of a mass.
+    array, shape (..., 5) or (..., 2, 5)
+        Limits in the unit of the strength's axis.  The last axis has five numbers, ascending: the lower edges of the
+        bands of 2 and 1 standard deviations, the median, and the upper edges of the bands of 1 and 2.  A strength of
+        either sign adds an axis of two before it, (low, high).  Where the median is nan, -inf or inf, so are the edges.
+        An edge at which nothing is excluded is the weakest possible limit: inf, -inf, or 0 for a mass.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def expected(
 
     References
     ----------
-    arXiv:1007.1727, section 4.3; `fastscan.limits.expected` says where this departs from it.
+    arXiv:1007.1727, section 4.3; the docstring of `fastscan.limits.expected` lists the differences.
 
     Examples
     --------
@@ -109,13 +110,22 @@ def expected(
 
 
 def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[int, ...]]:
-    """As `expected`, of rows with the Standard Model's prediction for data, at resolved settings.
+    """The expected limits of rows whose data are the Standard Model's prediction, see `expected`.
+
+    Parameters
+    ----------
+    rows : Rows
+    settings : Settings
+        Resolved settings, which broadcast with the rows.
+    delta : float
+        The threshold of Delta chi2.
 
     Returns
     -------
     array, shape (columns, 5) or (columns, 2, 5)
+        As the last axes of `expected`.
     tuple of int
-        The common shape of rows and settings, which the columns are in.
+        The common shape of rows and settings, of which the columns are the flattened form.
     """
     columns, shape = rows.likelihood.columns(rows.index, settings)
     strength = rows.interaction.strength
@@ -136,17 +146,17 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
 
 
 def toy_bands(rows: Rows, settings: Settings, delta: float, toys: int, seed: int) -> tuple[Array, tuple[int, ...]]:
-    """As `bands`, from toys: the quantiles of their limits, the median among them.
+    """The bands of `bands` from toys: the five numbers are quantiles of the limits of toys of the Standard Model.
 
-    The limit of a toy that excludes the Standard Model is the end of the allowed interval nearest to it.
+    Toys are drawn with all nuisances at 0, and the centres of the nuisances' constraints fluctuate.  Where a toy
+    excludes the Standard Model, its limit is the end of the allowed interval that is nearest to the Standard Model.
 
     Parameters
     ----------
     rows, settings, delta
         As in `bands`.
     toys, seed : int
-        How many toys of the Standard Model each column has, with all nuisances at 0 and fluctuating centres, and what
-        their random numbers begin with.
+        Number of toys of each column, and the seed of their random numbers.
     """
     columns, shape = rows.likelihood.columns(rows.index, settings)
     strength, found = rows.interaction.strength, []
@@ -162,15 +172,16 @@ def toy_bands(rows: Rows, settings: Settings, delta: float, toys: int, seed: int
 
 
 def _band(median: Array, ends: Array) -> Array:
-    """The edges and the median, ascending, from the median (columns,) and the limits of all sets (columns, shifts)."""
+    """The edges and the median, ascending: (columns, 5), from the median (columns,) and the sets' limits `ends`."""
     outer, inner = (np.column_stack([median, each]) for each in (ends, ends[:, np.abs(SHIFTS) == 1]))
     return np.stack([outer.min(axis=1), inner.min(axis=1), median, inner.max(axis=1), outer.max(axis=1)], axis=1)
 
 
 def _ends(rows: Rows, columns: Columns, x: Array, delta: float, is_low: bool) -> Array:
-    """The limits of `SHIFTS` on columns at one setting with the median limits x, shape (columns, shifts).
+    """The limits of the sets at each of `SHIFTS`, shape (columns, shifts), in the unit of the strength's axis.
 
-    Each is the low end of an interval, or the high one.
+    The columns share one setting, and x, shape (columns,), are their median limits.  A limit is the low end of an
+    interval if `is_low`, else the high end.
     """
     strength = rows.interaction.strength
     members = compared(rows, columns.some(np.arange(1)), 0.0)
@@ -192,7 +203,10 @@ def _ends(rows: Rows, columns: Columns, x: Array, delta: float, is_low: bool) ->
 
 
 def _end(intervals: Sequence[Interval], strength: Strength, is_low: bool, toward: bool) -> float:
-    """The end of the allowed interval that holds x = 0, or is nearest to it, on the side of the theory or on either."""
+    """The low or high end of the allowed interval that contains x = 0 or is nearest to it.
+
+    If `toward`, only intervals on the side of the theory count: x < 0 for a low end, x > 0 for a high one.
+    """
     if not strength.signed:
         low, high = (intervals[-1] if is_low else intervals[0]) if intervals else strength.ends[::-1]
         return (low if low > min(strength.ends) else 0.0) if is_low else high
@@ -202,7 +216,7 @@ def _end(intervals: Sequence[Interval], strength: Strength, is_low: bool, toward
 
 
 def _templates(member: Compared, rows: Rows, row: IntArray) -> Array:
-    """Events of a member in each bin as a polynomial in x, in some rows: (3, columns, bins)."""
+    """Events of a member in each bin as a polynomial in x, in the row of each column: (3, columns, bins)."""
     counts = signal_in_energy(member.experiment, rows.interaction, rows.values)[:, row]  # (neutrinos, columns, 3, bins)
     arriving = response(member.experiment).arriving[0]
     found: Array = np.einsum("ncpe,neo->pceo", counts, arriving).reshape(3, len(row), -1)
@@ -210,9 +224,9 @@ def _templates(member: Compared, rows: Rows, row: IntArray) -> Array:
 
 
 def _sets(members: Sequence[Compared], noise: Array, change: Sequence[Array]) -> Drawn:
-    """The sets that lie each of `SHIFTS` standard deviations along changes (columns, bins) of all members.
+    """The sets of data at each of `SHIFTS` along the changes of all members' predictions, (columns, bins) each.
 
-    Those of a column follow each other.
+    The sets of one column follow each other.
     """
     nuisances, every = members[0].nuisances, []
     hessian, left, square = np.eye(nuisances), np.zeros((len(change[0]), nuisances)), np.zeros(len(change[0]))
@@ -220,7 +234,7 @@ def _sets(members: Sequence[Compared], noise: Array, change: Sequence[Array]) ->
         free = member.own.start + np.flatnonzero(np.isfinite(member.starts))
         hessian[free, free] = FREE
     for member, one, own in zip(members, noise, change, strict=True):
-        # chi2 of counted events is multiplied by the luminosity; what is compared with a variance has it there
+        # the noise divides chi2 of counted events; a variance contains it already
         weights = member.weights(np.zeros(nuisances)) / (one if member.variance is None else 1.0)
         changes = member.changes_at(np.zeros(nuisances))
         hessian += (changes * weights) @ changes.T
@@ -240,15 +254,15 @@ def _sets(members: Sequence[Compared], noise: Array, change: Sequence[Array]) ->
 def _beside(
     rows: Rows, columns: Columns, members: Sequence[Compared], templates: Sequence[Array], sets: Drawn
 ) -> Columns:
-    """A column, which is a row too, for each set; there are `SHIFTS` for each of the columns.
+    """One column in a row of its own for each set of data; each of the given columns has one set for each of `SHIFTS`.
 
-    What the centres of a member with a variance change is said in `fastscan.limits.toys`.
+    `fastscan.limits.toys` explains how a centre changes the prediction of a member with a variance.
     """
     gaussian, blocks = parts(columns)
     column = np.repeat(np.arange(columns.row.size), len(SHIFTS))
     row, number = columns.row[column], len(sets.centres)
     sums, norm = np.zeros((len(members), number, *gaussian.sums.shape[2:])), np.zeros((len(members), number))
-    noise, scale = np.ones((2, len(members), number))  # the variance of those that have one is whole
+    noise, scale = np.ones((2, len(members), number))  # noise 1, because `Compared.variance` contains it
     for place, member in enumerate(members):
         if not member.is_fitted:
             scale[place] += member.own_error * sets.centres[:, member.first]
@@ -280,5 +294,5 @@ def _beside(
 
 
 def _in_rows(counts: AnyCounts, row: IntArray) -> AnyCounts:
-    """Counted events in some rows; where rows have no rates of their own, those are all rows'."""
+    """The counted events of some rows; unchanged where all rows share one set of rates."""
     return counts if len(counts.rates) == 1 else counts.with_rates(counts.rates[row])

@@ -1,14 +1,14 @@
-"""The construction of Feldman and Cousins with profiled nuisances: what is accepted by the toys of each point.
+"""The construction of Feldman and Cousins with profiled nuisances: intervals from the toys of each strength.
 
-    C(x) = chi2 of counts n and of centres c of the nuisances' constraints, minimised over the nuisances
-    t(x) = C(x) less its infimum over all strengths that there are
+    C(x) = chi2 of counts n, with the nuisances' constraints centred at c, minimised over the nuisances
+    t(x) = C(x) minus its infimum over all allowed strengths
 
-t of the data has c = 0.  At a point x, toys are drawn with the nuisances that are best for the data there, and t_c is
-the quantile of their t at the confidence level.  The data accept x where their t is not above t_c: limits are the
-places at which the sign of t - t_c changes, with t_c of the same x.
+For the data c = 0.  At each strength x, toys are drawn at the nuisances that fit the data best there, and t_c(x) is the
+quantile of their t at the confidence level.  A strength x is accepted where t(x) of the data is at most t_c(x), so the
+limits are the strengths at which t - t_c changes its sign.
 
-Sources: Feldman and Cousins, arXiv:physics/9711021; nuisances as in Sen, Walker and Woodroofe, Statistica Sinica 19
-(2009) 301, from their best values.
+Sources: Feldman and Cousins, arXiv:physics/9711021; drawing toys at the best nuisances follows Sen, Walker and
+Woodroofe, Statistica Sinica 19 (2009) 301.
 """
 
 import math
@@ -30,16 +30,16 @@ from fastscan.limits.drawn import Truth
 from fastscan.limits.search import FEW_RUNGS, minima, search
 from fastscan.typing import Array, BoolArray, IntArray
 
-AT_ONCE = 2000  # toys that are fitted together: this bounds the memory
-FEWEST_ABOVE = 4  # toys that must lie above the quantile, so that it has an error
-ROUNDING = 1e-12  # of a number of toys that is to be whole
-LEVELS = (0.5, 0.8, 1.0, 1.3)  # of the asymptotic t_c, among which t_c mostly is
-HOPELESS = 4.0  # of the same, or of 1 if that is more: a point with a larger t is rejected without toys
-ROUNDS = 3  # of toys in each bracket around a limit
-ADDED = 2  # rounds in which rungs are added where a limit may hide between two
-CERTAIN = 3.0  # errors of t_c by which t must differ from it, for a rung to be an end of a bracket
-NEAREST = 1e-3  # distance of rungs along u = arsinh(x / scale), below which one is enough
-HALVINGS = 50  # of a bracket along u
+AT_ONCE = 2000  # toys that are fitted together, to bound the memory
+FEWEST_ABOVE = 4  # toys that must lie above the quantile, so that the quantile has an error
+ROUNDING = 1e-12  # relative rounding error of a number of toys that should be whole
+LEVELS = (0.5, 0.8, 1.0, 1.3)  # multiples of the asymptotic t_c; t_c mostly lies among them
+HOPELESS = 4.0  # a point is rejected without toys if its t exceeds so many times max(asymptotic t_c, 1)
+ROUNDS = 3  # rounds of toys in each bracket around a limit
+ADDED = 2  # rounds of additional rungs where two limits may lie between neighbouring rungs
+CERTAIN = 3.0  # errors of t_c by which t must differ from t_c where a bracket ends
+NEAREST = 1e-3  # smallest distance between rungs along u = arsinh(x / scale)
+HALVINGS = 50  # halvings of a bracket along u
 
 
 def critical(toys: Array, cl: float) -> tuple[Array, Array]:
@@ -55,8 +55,8 @@ def critical(toys: Array, cl: float) -> tuple[Array, Array]:
     Returns
     -------
     t_c, error : array, shape (...)
-        The k-th smallest t, k = ceil(CL N), and half the distance of those that are a standard deviation of the number
-        of toys below it, sqrt(N CL (1 - CL)), before and after.
+        t_c is the k-th smallest t of N toys, k = ceil(CL N).  With the binomial error s = sqrt(N CL (1 - CL)) of k, the
+        error is half the difference of the (k + s)-th and the (k - s)-th smallest t.
 
     Examples
     --------
@@ -67,50 +67,51 @@ def critical(toys: Array, cl: float) -> tuple[Array, Array]:
 
 
 def places_of(number: int, cl: float) -> list[int]:
-    """The places, from 0 on, of the toys from which t_c and its error follow, among so many that ascend."""
+    """Indices, among `number` ascending toys, of the three toys from which t_c and its error follow."""
     k, spread = math.ceil(number * cl * (1 - ROUNDING)), round(math.sqrt(number * cl * (1 - cl)))
     return [min(max(each, 1), number) - 1 for each in (k - spread, k, k + spread)]
 
 
 def critical_of_three(three: Array) -> tuple[Array, Array]:
-    """t_c and its error from t of the three toys of `places_of`, shape (..., 3)."""
+    """t_c and its error, each of shape (...), from t of the three toys of `places_of`, shape (..., 3)."""
     low, middle, high = np.moveaxis(three, -1, 0)
     width = np.where(np.isfinite(low), high, 0.0) - np.where(np.isfinite(low), low, 0.0)
     return middle, width / 2
 
 
 def require_enough(toys: int, cl: float) -> None:
-    """Refuse so few toys that hardly any are above the quantile."""
+    """Raise an `InputError` for so few toys that hardly any lie above the quantile."""
     fewest = math.ceil(FEWEST_ABOVE / (1 - cl) * (1 - ROUNDING))
     if toys < fewest:
         raise InputError(f"toys must be at least {fewest} for cl = {cl:g}, not {toys}")
 
 
 def lowest_of(columns: Columns, strength: Strength) -> Array:
-    """The infimum of chi2 of each column over all strengths, shape (columns,); of one bin it has a closed form."""
+    """The infimum of chi2 of each column over all strengths, shape (columns,); one bin has a closed form."""
     if isinstance(columns, GaussianColumns):
         seen = [number for number, sums in enumerate(columns.sums) if sums.any()]
         if len(seen) == 1 and not columns.sums[seen[0], :, 1].any():
-            with np.errstate(divide="ignore", invalid="ignore"):  # at infinity, where nothing grows or errs
+            with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 at infinity without growth or error
                 return _lowest_of_one_bin(columns, seen[0], strength.signed)
         return infimum(columns, strength.largest_x, strength.signed)
     return search(columns, np.inf, strength.largest_x, strength.signed, FEW_RUNGS).lowest
 
 
 def _lowest_of_one_bin(columns: GaussianColumns, member: int, signed: bool) -> Array:
-    """The infimum of d^2 / (noise + variance m^2), where d = n - m, and a parabola in x is what is expected, m.
+    """The infimum of d^2 / (noise + variance m^2) with d = n - m, where the expected events m are a parabola in x.
 
-    Along m it falls to 0 at n and rises from there, until it falls once more on the other side of 0.  So the infimum is
-    0 where d changes its sign, and else where the range of m ends: where the parabola turns, at x = 0, at infinity.
+    As a function of m it falls to 0 at m = n and rises from there, and falls again only on the other side of m = 0.  So
+    the infimum is 0 where d changes its sign.  Elsewhere it lies at an end of the range of m: where the parabola turns,
+    at x = 0, or at infinity.
     """
     sums = columns.sums[member, columns.row]
-    c0, c1, c2 = sums[:, 0, :3].T  # d, but for its sign
+    c0, c1, c2 = sums[:, 0, :3].T  # coefficients of d, up to a sign
     noise, variance = columns.noise[member], columns.variance[member]
     curved = c2 != 0
     vertex = np.where(curved, -c1, 0.0) / np.where(curved, 2 * c2, 1.0)
     leading = np.where(curved, c2, c1)
     values, signs = [_at_infinity(sums[:, 0], curved) / (variance * _at_infinity(sums[:, 2], curved))], [leading]
-    if signed:  # a straight line goes to both sides
+    if signed:  # a straight line has opposite signs at -infinity and infinity
         signs.append(np.where(curved, leading, -leading))
     for x in [vertex] if signed else [np.zeros_like(vertex), np.maximum(vertex, 0.0)]:
         s_dd, s_mm = (derivatives(sums[:, which], x)[0] for which in (0, 2))
@@ -121,7 +122,7 @@ def _lowest_of_one_bin(columns: GaussianColumns, member: int, signed: bool) -> A
 
 
 def _at_infinity(sums: Array, curved: BoolArray) -> Array:
-    """The coefficients of x^4 in sums of squares, or those of x^2 where there are none."""
+    """The coefficients of x^4 in sums of squares, or those of x^2 where a sum has no x^4."""
     _, c1, c2, c3, c4, c5 = sums.T
     found: Array = np.where(curved, c2**2 + c4**2 + c5, c1**2 + c3**2)
     return found
@@ -133,17 +134,19 @@ def thrown_at(truth: Truth, strength: Strength, toys: int, seed: int, *place: in
     Parameters
     ----------
     truth : Truth
+        The point at which the toys are drawn.
     strength : Strength
     toys : int
-        How many.
+        Number of toys.
     seed, *place : int
-        What their random numbers begin with: each place has its own.
+        Seeds of the random numbers; each place has random numbers of its own.
     rows : sequence of Truth
-        A point in each of the other rows that are fitted too; they and the point have a frame in common.
+        A point in each other row that is fitted to the toys too.  All of them share the frame of `truth`.
 
     Returns
     -------
     array, shape (toys,)
+        t, dimensionless.
     """
     found, streams = [], truth.streams(seed, *place)
     for first in range(0, toys, AT_ONCE):
@@ -156,27 +159,27 @@ def thrown_at(truth: Truth, strength: Strength, toys: int, seed: int, *place: in
 
 
 def above(chi2: Array, lowest: Array) -> Array:
-    """t, which is chi2 above its infimum; rounding puts no strength below the infimum over all of them."""
+    """t = chi2 - lowest, where `lowest` is the infimum of chi2; a negative value is rounding and becomes 0."""
     with np.errstate(invalid="ignore"):
         return np.where(chi2 < np.inf, np.maximum(chi2 - lowest, 0.0), np.inf)
 
 
 def tell_of_doubts(truths: Iterable[Truth]) -> None:
-    """Warn where the normalisation of a signal is centred below 0 in more than a few of the toys of some points."""
+    """Warn if the normalisation of a signal is centred below 0 in more than 0.1 % of the toys of some point."""
     if any(each.is_doubtful for each in truths):
         told = "in more than 0.1 % of the toys a signal is expected to be negative"
-        warn(f"{told}: its systematic error is large, and Gauss's law for it is doubtful")
+        warn(f"{told}: its systematic error is so large that a Gaussian distribution of it is doubtful")
 
 
 @dataclass(frozen=True, eq=False)
 class ToyCrossings:
-    """Where t - t_c changes its sign in some columns.
+    """The strengths at which t - t_c changes its sign in some columns.
 
     Attributes
     ----------
     crossings : Crossings
     error : array, shape (crossings,)
-        Monte-Carlo error of the strength of each; infinite where t and t_c run side by side.
+        Monte-Carlo error of each strength x, dimensionless; infinite where t and t_c are parallel.
     """
 
     crossings: Crossings
@@ -184,20 +187,20 @@ class ToyCrossings:
 
 
 class Critical(Protocol):
-    """t_c of the points of one column."""
+    """t_c along one column."""
 
     @property
     def known(self) -> Array:
-        """Strengths x at which it has been computed already, ascending."""
+        """Strengths x at which t_c has been computed already, ascending."""
 
     def at(self, x: Array, t: Array) -> tuple[Array, Array]:
-        """t_c at strengths x at which the data have some t, and its error; t_c is 0 where nothing accepts the t."""
+        """t_c and its error at strengths x, where the data have t; t_c is 0 where no t_c can accept this t."""
 
 
 class Thrower:
-    """t_c from toys that are thrown at each strength that is asked for; a kind of `Critical`.
+    """t_c from toys that are thrown at each requested strength; a kind of `Critical`.
 
-    The random numbers of the toys at the n-th strength begin with the seed, the place and n.
+    The seed, the place and n seed the random numbers of the toys at the n-th strength.
     """
 
     known = np.empty(0)
@@ -207,7 +210,7 @@ class Thrower:
         self.truths: list[Truth] = []
 
     def at(self, x: Array, t: Array) -> tuple[Array, Array]:
-        """See `Critical`; no toys are thrown where t is above the most that anything accepts."""
+        """See `Critical`; no toys are thrown where t is above `most`."""
         found = np.zeros((2, x.size))
         for number in np.flatnonzero(t <= self.most):
             truth = self.column.of_data(float(x[number]))
@@ -220,14 +223,14 @@ class Thrower:
 
 @dataclass(frozen=True, eq=False)
 class Interpolated:
-    """t_c between strengths at which it is known; a kind of `Critical`.
+    """t_c interpolated between the strengths at which it is known; a kind of `Critical`.
 
     Attributes
     ----------
     known, t_c, error : array, shape (strengths,)
-        Ascending strengths x, and t_c there with its error; t_c is -inf where nothing is accepted.
+        Ascending strengths x, with t_c and its error; t_c is -inf where no t is accepted.
     scale : float
-        The x on whose scale t_c changes: it is a straight line between neighbours along arsinh(x / scale).
+        The strength on whose scale t_c changes.  The interpolation is linear in arsinh(x / scale).
     """
 
     known: Array
@@ -236,7 +239,7 @@ class Interpolated:
     scale: float
 
     def at(self, x: Array, t: Array) -> tuple[Array, Array]:
-        """See `Critical`; beyond the ends it is what it is there."""
+        """See `Critical`; beyond the ends t_c is constant."""
         u, known = np.arcsinh(x / self.scale), np.arcsinh(self.known / self.scale)
         t_c, error = (np.interp(u, known, np.maximum(values, 0.0)) for values in (self.t_c, self.error))
         return t_c, error
@@ -245,16 +248,20 @@ class Interpolated:
 def find_toy_crossings(
     columns: Columns, strength: Strength, asymptotic: float, critical_of: Callable[[int], Critical]
 ) -> ToyCrossings:
-    """Where the toys of each point begin or cease to accept it, along some columns.
+    """The ends of the accepted intervals of some columns.
 
     Parameters
     ----------
     columns : Columns
     strength : Strength
     asymptotic : float
-        The asymptotic t_c, in whose neighbourhood t_c is looked for first.
+        The asymptotic t_c; the search begins where t of the data is near it.
     critical_of : callable
-        Function from the number of a column to its t_c.
+        Function from the index of a column to its `Critical`.
+
+    Returns
+    -------
+    ToyCrossings
     """
     flat = _crossings(columns, asymptotic, strength).flat
     found = [
@@ -269,7 +276,28 @@ def find_toy_crossings(
 def throw_crossings(
     likelihood: Likelihood, columns: Columns, strength: Strength, cl: float, asymptotic: float, toys: Toys
 ) -> ToyCrossings:
-    """As `find_toy_crossings`, with toys that are thrown at each strength; columns are those of the likelihood.
+    """The ends of the accepted intervals of a likelihood's columns, with toys that are thrown at each strength.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    columns : Columns
+        Columns of the likelihood.
+    strength : Strength
+    cl : float
+        Confidence level, a probability.
+    asymptotic : float
+        The asymptotic t_c at this level.
+    toys : Toys
+
+    Returns
+    -------
+    ToyCrossings
+
+    Raises
+    ------
+    InputError
+        For too few toys, see `require_enough`, and for experiments with a model of fitted parameters.
 
     Warns
     -----
@@ -315,7 +343,7 @@ class _Search:
         return self.critical.at(self.scale * np.sinh(u), self.t(u))
 
     def rungs(self) -> Array:
-        """Where toys are thrown first: at both ends; where the data's t crosses levels or turns; where counts turn."""
+        """The first u for toys: both ends, and where t of the data crosses `LEVELS` or turns, or counts turn."""
         strength, column = self.strength, self.column
         crossed = [_crossings(column, each * self.asymptotic, strength).x for each in LEVELS]
         turns = minima(column, strength.largest_x, strength.signed), column.turning()[0]
@@ -327,7 +355,7 @@ class _Search:
         return np.unique(np.append(u[apart], 0.0))
 
     def ends(self) -> tuple[Array, Array, bool]:
-        """x of the ends, descending, their errors, and whether x = 0 is accepted."""
+        """Strengths x of the ends, descending, their errors, and whether x = 0 is accepted."""
         u = self.rungs()
         t, (t_c, error) = self.t(u), self.t_c(u)
         for _ in range(ADDED):
@@ -343,7 +371,7 @@ class _Search:
         accepted = t <= t_c
         zero = int(np.searchsorted(u, 0.0))
         at_zero = bool(accepted[zero])
-        certain = np.abs(t - t_c) > CERTAIN * error  # others would make intervals of mere fluctuations
+        certain = np.abs(t - t_c) > CERTAIN * error  # others would turn fluctuations into intervals
         certain[[0, zero, u.size - 1]] = True
         u, t_c, accepted = u[certain], t_c[certain], accepted[certain]
         low = np.flatnonzero(accepted[1:] != accepted[:-1])
@@ -352,8 +380,8 @@ class _Search:
         return self.scale * np.sinh(place[order]), errors[order], at_zero
 
     def _refined(self, u: Array, t_c: Array, low: IntArray, accepted: BoolArray) -> tuple[Array, Array]:
-        """u of the limit in each of some gaps, and the error of x there."""
-        rises = accepted[low]  # whether t - t_c rises from below 0
+        """u of the limit in the gap after each rung of index `low`, and the error of its x."""
+        rises = accepted[low]  # whether t - t_c rises through 0
         ends, values = np.stack([u[low], u[low + 1]]), np.stack([t_c[low], t_c[low + 1]])
         slope, error = self._slope(ends, values), np.zeros(low.size)
         for _ in range(ROUNDS):
@@ -365,18 +393,18 @@ class _Search:
         place = self._crossing(ends, values, rises)
         x = self.scale * np.sinh(place)
         _, steep, _ = self.column.derivatives(np.zeros(x.size, np.intp), x)
-        with np.errstate(divide="ignore"):  # where t and t_c run side by side
+        with np.errstate(divide="ignore"):  # where t and t_c are parallel
             return place, error / np.abs(steep - slope / np.sqrt(self.scale**2 + x**2))
 
     @staticmethod
     def _slope(ends: Array, values: Array) -> Array:
-        """How t_c changes along u; not at all where no toys were thrown at an end."""
+        """The slope of t_c along u in each gap; 0 where no toys were thrown at an end."""
         known = (values > 0).all(axis=0)
         slope: Array = np.where(known, values[1] - values[0], 0.0) / (ends[1] - ends[0])
         return slope
 
     def _crossing(self, ends: Array, values: Array, rises: BoolArray) -> Array:
-        """Where the data's t crosses t_c, which is a straight line between the ends of gaps."""
+        """The u at which t of the data crosses t_c in each gap, where t_c is a straight line between the ends."""
         slope = self._slope(ends, values)
         start = np.where(values[0] > 0, values[0], values[1])
         low, high = ends.copy()
@@ -389,7 +417,7 @@ class _Search:
 
 
 def _doubtful(u: Array, t: Array, t_c: Array, error: Array) -> Array:
-    """The middles of gaps between which t_c changes so much that two limits can hide there."""
+    """The middles of the gaps in which t_c changes so much that two limits may lie there unseen."""
     left = np.abs(t - t_c)
     known = (t_c[1:] > 0) & (t_c[:-1] > 0)
     change = np.abs(np.diff(t_c)) + 2 * (error[1:] + error[:-1])

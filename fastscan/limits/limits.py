@@ -1,7 +1,7 @@
-"""Limits and allowed intervals of columns, in the units of the axis of their strength.
+"""Limits and allowed intervals of columns of chi2, in the unit of the strength's axis.
 
-A limit is about one column: Delta chi2 is chi2 above its infimum over that column, and what it is compared with is a
-quantile of chi2.
+Along one column Delta chi2 is chi2 minus its infimum over all strengths.  A limit is where Delta chi2 crosses a
+threshold: a quantile of the chi2 distribution, or of toys.
 """
 
 import math
@@ -25,29 +25,29 @@ from fastscan.limits.points import Rows
 from fastscan.typing import Array, BoolArray
 
 MOST_TOYS, LARGEST_SEED = 10_000_000, 2**53
-SHIFT = 1e-3  # of a Monte-Carlo error, over which its effect on what a bound is quoted on is taken as linear
-SAME = 1e-9  # relative difference of a crossing and of the bound that it is
-SMALLEST_DELTA = 1e-9  # of a Delta chi2 that a crossing can be found of
+SHIFT = 1e-3  # step in Monte-Carlo errors of x, over which the quoted quantity is taken as linear in x
+SAME = 1e-9  # largest relative difference between a bound and the crossing that it comes from
+SMALLEST_DELTA = 1e-9  # smallest threshold of Delta chi2 whose crossings rounding doesn't hide
 Status = NDArray[np.str_]
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """The answer to a question about columns.
+    """The limits of some columns.
 
     Attributes
     ----------
     bounds : array, shape (columns,) or (columns, 2)
-        The bound of each column in the unit of the strength's axis, or its lower and upper one; nan where there is
-        none, and of two -inf or inf where one is open.
+        The bound of each column in the unit of the strength's axis, or its lower and upper bound where the strength
+        has either sign.  nan means no bound; one open side of two is -inf or inf.
     status : array of str, shape (columns,)
-        Why a column has a bound or none.
+        Why each column has a bound or none, see `fastscan.limits.strengths.limit`.
     intervals : list of list of (low, high)
         Every allowed interval of each column, ascending; an open end is -inf or inf.
     errors, asymptotic : Limits, optional
-        Where toys say what is allowed: the Monte-Carlo errors of the bounds and of the ends, nan of those that are
-        open; and the limits without toys.
+        Present where toys give the threshold: the Monte-Carlo errors of the bounds and of the intervals' ends, nan
+        for open ones; and the limits with the asymptotic threshold.
     """
 
     bounds: Array
@@ -58,7 +58,7 @@ class Limits:
 
 
 def limits_of(found: Crossings, strength: Strength) -> Limits:
-    """Bounds, their status and the allowed intervals of columns.
+    """The bounds, their status and the allowed intervals of columns, from their crossings.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def limits_of(found: Crossings, strength: Strength) -> Limits:
 
 
 def bounds_of(found: Crossings, strength: Strength) -> tuple[Array, Status]:
-    """As `limits_of`, without the intervals."""
+    """The bounds and the status of `limits_of`, without the intervals."""
     status = _status(found)
     if not strength.signed:
         return strength.from_x(_nearest_above(found, np.nan)), status
@@ -89,31 +89,31 @@ def limits_in(
     ----------
     likelihood : Likelihood
     columns : Columns
-        Of the likelihood.
+        Columns of the likelihood.
     strength : Strength
     cl, dof
         As in `fastscan.limits.strengths.limit`.
     toys : Toys or None
-        The toys that say what is allowed; None for the quantile of chi2.
+        The toys that give the threshold; None for the quantile of the chi2 distribution.
     """
     delta = threshold(cl, dof)
     asymptotic = crossings_to(columns, delta, strength)
     if toys is None:
         return asymptotic, limits_of(asymptotic, strength)
     if dof != DOF:
-        raise InputError(f"with toys dof must be {DOF}: t of a column has one, and toys give its quantile themselves")
+        raise InputError(f"with toys dof must be {DOF}: toys give the quantile of Delta chi2, not a chi2 distribution")
     found = throw_crossings(likelihood, columns, strength, cl, delta, checked(toys))
     return found.crossings, toy_limits_of(found, asymptotic, strength)
 
 
 def toy_limits_of(found: ToyCrossings, asymptotic: Crossings, strength: Strength) -> Limits:
-    """As `limits_of`, with errors, and with the limits without toys."""
+    """The limits of `limits_of`, with their Monte-Carlo errors and the asymptotic limits."""
     limits, without = limits_of(found.crossings, strength), limits_of(asymptotic, strength)
     return replace(limits, errors=_errors(found, limits, strength), asymptotic=without)
 
 
 def _errors(found: ToyCrossings, limits: Limits, strength: Strength) -> Limits:
-    """The Monte-Carlo errors of limits, in their own places; nan of an end that is none of the crossings."""
+    """The Monte-Carlo error of each bound and each end of an interval; nan for an end that is not a crossing."""
     x, column = found.crossings.x, found.crossings.column
     values = strength.from_x(x)
     known = np.isfinite(found.error)
@@ -134,7 +134,7 @@ def _errors(found: ToyCrossings, limits: Limits, strength: Strength) -> Limits:
 
 
 def toys_of(method: str, toys: int | None, seed: int | None) -> Toys | None:
-    """The toys that a caller asks for; None where none are asked for.
+    """The toys that the arguments `method`, `toys` and `seed` request; None for the asymptotic method.
 
     Raises
     ------
@@ -146,18 +146,18 @@ def toys_of(method: str, toys: int | None, seed: int | None) -> Toys | None:
     given = {"number": toys, "seed": seed}
     asked = {name: value for name, value in given.items() if value is not None}
     if method == ASYMPTOTIC and asked:
-        raise InputError(f"toys and seed are of method {BY_TOYS!r}, not of {ASYMPTOTIC!r}")
+        raise InputError(f"toys and seed need method {BY_TOYS!r}, not {ASYMPTOTIC!r}")
     return None if method == ASYMPTOTIC else checked(Toys(**asked))
 
 
 def checked(toys: Toys) -> Toys:
-    """Toys with numbers that are within their bounds; else an `InputError`."""
+    """Toys whose number and seed are within their bounds; anything else is an `InputError`."""
     number = arguments.scalar("toys", toys.number, 1, MOST_TOYS, whole=True)
     return Toys(int(number), int(arguments.scalar("seed", toys.seed, 0, LARGEST_SEED, whole=True)))
 
 
 def _nearest_above(found: Crossings, without: float) -> Array:
-    """The crossing of each column at the smallest x > 0, where x = 0 is allowed; another number without any."""
+    """The crossing of each column at the smallest x > 0; `without` where there is none, or where x = 0 is excluded."""
     above = found.x > 0
     nearest = np.full(found.sm_allowed.size, without)
     nearest[found.column[above]] = found.x[above]  # x descends in each column, so the smallest x is assigned last
@@ -166,12 +166,13 @@ def _nearest_above(found: Crossings, without: float) -> Array:
 
 
 def _nearest_below(found: Crossings) -> Array:
-    """The crossing of each column at the largest x < 0, where x = 0 is allowed; -inf without any."""
+    """The crossing of each column at the largest x < 0; -inf where there is none, or where x = 0 is excluded."""
     mirrored = Crossings(found.column[::-1], -found.x[::-1], found.sm_allowed, found.flat)
     return -_nearest_above(mirrored, np.inf)
 
 
 def _status(found: Crossings) -> Status:
+    """Why each column has a bound or none."""
     crossed = np.zeros(found.sm_allowed.size, bool)
     crossed[found.column] = True
     insensitive = ~crossed & (found.sm_allowed | found.flat)
@@ -179,12 +180,12 @@ def _status(found: Crossings) -> Status:
 
 
 def _intervals(found: Crossings, strength: Strength) -> list[list[Interval]]:
-    """Crossings by column, with the smallest and the largest x where they are allowed, in pairs."""
+    """The allowed intervals of each column: pairs of crossings, or of a crossing and an end of the strength's range."""
     smallest, largest = strength.ends
     starts = np.searchsorted(found.column, np.arange(found.sm_allowed.size + 1)).tolist()
     crossed = strength.from_x(found.x).tolist()
     below = np.bincount(found.column[found.x < 0], minlength=found.sm_allowed.size)
-    allowed = found.sm_allowed ^ (below % 2 == 1)  # at the smallest x: a crossing leads into an interval or out of it
+    allowed = found.sm_allowed ^ (below % 2 == 1)  # at the smallest x: each crossing from there to 0 changes the answer
     step = -1 if smallest < largest else 1  # x descends in each column
     result = []
     for start, stop, begins, flat in zip(starts, starts[1:], allowed, found.flat, strict=False):
@@ -199,13 +200,19 @@ def _intervals(found: Crossings, strength: Strength) -> list[list[Interval]]:
 
 
 def require_standard_model(interaction: Interaction, departs: BoolArray) -> None:
-    """Refuse limits where x = 0 is not the Standard Model in some row: none says how far from it one can go.
+    """Refuse limits where x = 0 is not the Standard Model in some row: a limit is a distance from the Standard Model.
 
     Parameters
     ----------
     interaction : Interaction
-    departs : array of bool
-        Of some rows, see `fastscan.likelihoods.likelihood.Likelihood.departs`.
+    departs : array of bool, shape (rows,)
+        Whether each row departs from the Standard Model at x = 0, see
+        `fastscan.likelihoods.likelihood.Likelihood.departs`.
+
+    Raises
+    ------
+    LimitError
+        Where some row departs.
     """
     if departs.any():
         rows = " and ".join(axis.name for axis in interaction.rows)
@@ -215,7 +222,7 @@ def require_standard_model(interaction: Interaction, departs: BoolArray) -> None
 
 
 def threshold(cl: float, dof: int) -> float:
-    """Delta chi2 at a confidence level: the quantile of the chi2 distribution.
+    """The threshold of Delta chi2 at a confidence level: a quantile of the chi2 distribution.
 
     Parameters
     ----------
@@ -247,7 +254,7 @@ def threshold(cl: float, dof: int) -> float:
 
 
 def _quantile(dof: float, above: float) -> float:
-    """The quantile of the chi2 distribution above which lies a probability; the usual ones have a closed form."""
+    """The quantile of the chi2 distribution with the probability `above` above it; in closed form for 1 and 2 dof."""
     if dof == 1:
         return NormalDist().inv_cdf(above / 2) ** 2
     if dof == 2:
@@ -260,26 +267,29 @@ def _quantile(dof: float, above: float) -> float:
 def toy_limits(
     rows: Rows, settings: Settings, toys: int, seed: int, *, cl: float = CL, dof: int = DOF
 ) -> tuple[Array, Status]:
-    """The asymptotic limits of toys in which the Standard Model is the truth, with all nuisances at 0.
+    """The asymptotic limits of toys that are drawn at the Standard Model, with all nuisances at 0.
 
-    The centres of the nuisances' constraints fluctuate, as the counts do.  Each column has the same toys; those of
-    several bins with a variance are the same in law.
+    The counts of a toy fluctuate, and so do the centres of the nuisances' constraints.  All columns use the same
+    random numbers.  Where several bins of an experiment have Gaussian errors, the toys of different columns only
+    follow the same distribution.
 
     Parameters
     ----------
     rows : Rows
-        As `fastscan.limits.points.prepare` returns them.
+        The rows that `fastscan.limits.points.prepare` returns.
     settings : Settings
-        Of the likelihood of the rows, with which they broadcast.
+        The settings of their likelihood, which broadcast with the rows.
     toys, seed : int
-        How many, and what their random numbers begin with.
+        Number of toys, and the seed of their random numbers.
     cl, dof
         As in `fastscan.limits.strengths.limit`.
 
     Returns
     -------
-    bounds, status : array, shape (columns, toys) or (columns, toys, 2), and (columns, toys)
-        As those of `Limits`, in the units of the strength's axis; nan where a toy has no limit.
+    bounds : array, shape (columns, toys) or (columns, toys, 2)
+        As `Limits.bounds`, in the unit of the strength's axis; nan where a toy has no limit.
+    status : array of str, shape (columns, toys)
+        As `Limits.status`.
 
     Raises
     ------
@@ -302,5 +312,5 @@ def toy_limits(
 
 
 def crossings_to(columns: Columns, delta: float, strength: Strength) -> Crossings:
-    """Where Delta chi2 of columns crosses a threshold."""
+    """The crossings of columns: where their Delta chi2 passes the threshold `delta`."""
     return find_crossings(columns, delta, strength.largest_x, strength.signed)

@@ -1,4 +1,7 @@
-"""Events and chi2 at any points: what a caller's arguments mean, and the likelihood that belongs to them."""
+"""Expected events and chi2 at any points of a model.
+
+`prepare` and `prepare_points` check a caller's arguments and build their likelihood; `events` and `chi2` evaluate it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +42,7 @@ class Rows:
     likelihood : Likelihood
         The likelihood of the interaction in all the rows.
     index : array of int, shape (...)
-        Index of each row in the likelihood, in the common shape of the caller's arguments.
+        Index of each row in the likelihood, in the common shape of the caller's row parameters.
     """
 
     experiments: Sequence[Experiment]
@@ -49,7 +52,7 @@ class Rows:
     index: IntArray
 
     def expected(self) -> "Rows":
-        """The same with measured data replaced by the Standard Model's prediction; itself where none are measured.
+        """The rows with the Standard Model's prediction in place of measured data; unchanged where none are measured.
 
         The members of the likelihood keep their names, so that settings by name hold for both.
         """
@@ -59,7 +62,7 @@ class Rows:
         return replace(self, experiments=[each.expected() for each in self.experiments], likelihood=instead)
 
     def independent(self) -> "Rows":
-        """The same without a nuisance that several experiments share."""
+        """The rows with every nuisance private to its experiment, even if experiments share its name."""
         return replace(self, likelihood=self.likelihood.independent())
 
 
@@ -70,7 +73,7 @@ def prepare(
     asimov: bool = False,
     independent: bool = False,
 ) -> Rows:
-    """The likelihood of a model in experiments, in the rows that a caller gives.
+    """The likelihood of a model in experiments, at a caller's row parameters.
 
     Parameters
     ----------
@@ -78,16 +81,20 @@ def prepare(
         The chi2 of several add up.
     model : str, path or Interaction
     at : mapping of str to array_like
-        The row parameters by name, in the units of their axes; they broadcast.  None stands for one that isn't given.
+        The row parameters by name, in the units of their axes; they broadcast.  A value None counts as not given.
     asimov : bool
         Whether the Standard Model's prediction replaces measured data.
     independent : bool
         Whether the experiments share no nuisance.
 
+    Returns
+    -------
+    Rows
+
     Raises
     ------
     FastscanError
-        For unknown names, and parameters that are missing, or that the model doesn't have.
+        For unknown names, values out of bounds, and parameters that are missing or not the model's.
     """
     interaction = catalogue.load(model)
     values = _checked(interaction, at, interaction.rows)
@@ -101,7 +108,7 @@ def rows_of(
     asimov: bool,
     independent: bool,
 ) -> Rows:
-    """The rows at checked values of the row parameters, which broadcast; all else is as in `prepare`."""
+    """As `prepare`, for loaded experiments and checked values of the row parameters, which broadcast."""
     shape = arguments.broadcast(**{name: each.shape for name, each in values.items()})
     rows = {name: np.broadcast_to(each, shape).ravel() for name, each in values.items()}
     found = likelihood.build(experiments, interaction, rows)
@@ -117,7 +124,7 @@ def prepare_points(
     asimov: bool = False,
     independent: bool = False,
 ) -> tuple[Rows, Array]:
-    """The rows of `prepare`, and the strengths x of the points at which a caller asks.
+    """The rows of `prepare`, and the strength x of each point that a caller gives.
 
     Parameters
     ----------
@@ -130,7 +137,7 @@ def prepare_points(
     -------
     Rows
     array, shape (...)
-        Strengths x, dimensionless, in the shape in which the strength's axis is given.
+        Strengths x, dimensionless, in the shape of the caller's values on the strength's axis.
 
     Raises
     ------
@@ -146,7 +153,7 @@ def prepare_points(
 
 
 def _checked(interaction: Interaction, at: Mapping[str, ArrayLike | None], axes: Sequence[Axis]) -> dict[str, Array]:
-    """The values of some of the parameters, checked; None stands for one that isn't given."""
+    """The values of the parameters `axes`, checked against their bounds; a value None counts as not given."""
     given = {name: value for name, value in at.items() if value is not None}
     interaction.require_parameters(given, axes, known=catalogue.MODELS.values())
     return {axis.name: axis.check(given[axis.name]) for axis in axes}
@@ -187,9 +194,9 @@ def events(
     by_neutrino: bool = False,
     **at: ArrayLike | None,
 ) -> Array | dict[Neutrino, Array]:
-    """Expected signal events, all bins together.
+    """Expected signal events, summed over all bins.
 
-    Everything after the model broadcasts.
+    All arguments after the model broadcast with each other.
 
     Parameters
     ----------
@@ -200,29 +207,31 @@ def events(
     luminosity : array_like
         Factor on the exposure.
     by_neutrino : bool
-        Whether to count the events of each neutrino of the source apart.
+        Whether to return the events of each kind of neutrino separately; for one experiment only.
     **at : array_like
-        The model's parameters by name.  Of a heavy Z', ``m_zprime`` is the mass in GeV, where ``inf`` is the Standard
-        Model; ``beta``, which ``e6`` alone has, is the E6 mixing angle in rad.  Light mediators have their mass in GeV,
-        ``m_zprime`` or ``m_phi``, and their coupling ``g``; non-standard interactions ``eps``, or ``eps_u`` and
-        ``eps_d``; neutrinos of a flavour ``mu`` in 1e-11 mu_B, ``q`` in 1e-12 e or ``r2`` in 1e-32 cm^2; ``s2w`` has
-        ``shift``.  Quantities with a unit of their own, as those of astropy, pint or unyt, are converted, here as in
-        every other argument.
+        The model's parameters by name.  A heavy Z' has ``m_zprime``, its mass in GeV, where ``inf`` is the Standard
+        Model; ``e6`` also has ``beta``, the E6 mixing angle in rad.  A light mediator has its mass in GeV,
+        ``m_zprime`` or ``m_phi``, and its coupling ``g``.  A non-standard interaction has ``eps``, or ``eps_u`` and
+        ``eps_d``.  Magnetic moments are ``mu`` in 1e-11 mu_B, charges ``q`` in 1e-12 e, and charge radii ``r2`` in
+        1e-32 cm^2; ``s2w`` has ``shift``, the shift of sin^2 theta_W.  Quantities of astropy, pint or unyt are
+        converted from their own units, here and in every other argument.
 
     Returns
     -------
     array, or dict of str to array
-        Events, of the arguments' common shape; with `by_neutrino` those of each neutrino, such as nubar_e.
+        Number of events, in the arguments' common shape.  With `by_neutrino`, one such array for each kind of
+        neutrino, by its name, such as nubar_e.
 
     Raises
     ------
     FastscanError
-        For unknown names, values out of bounds, and a mediator of less than 1 eV where no threshold bounds the counts.
+        For unknown names, values out of bounds, shapes that do not broadcast, and a mediator lighter than 1 eV where
+        the experiment has no threshold to keep the counts finite.
 
     Warns
     -----
     FastscanWarning
-        Of a mass below ten times the largest momentum transfer, where the contact form of the interaction ends.
+        For a mass of a heavy Z' below ten times the largest momentum transfer, where the contact form doesn't hold.
 
     References
     ----------
@@ -260,49 +269,49 @@ def chi2(
     independent: bool = False,
     **at: ArrayLike | None,
 ) -> Array:
-    """chi2 with every nuisance minimised out (Eq. 21).
+    """chi2 of points of a model, minimised over every nuisance.
 
-    Everything after the model broadcasts.
+    All arguments after the model broadcast with each other.
 
     Parameters
     ----------
     experiments : str, Experiment or sequence of them
-        Several are combined: their chi2 add up, but for nuisances that they share by name, which are minimised out of
-        the sum.
+        Several experiments are combined: the sum of their chi2 is minimised over all nuisances, and nuisances that
+        experiments share by name are the same nuisance.
     model : str or Model
         Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
     sigma_sys : array_like or mapping, optional
         Relative error of the signal's normalisation; left out, each experiment's own.  A mapping gives it by
-        experiment, and the unnamed keep their own.
+        experiment; experiments that the mapping doesn't name keep their own.
     luminosity : array_like
-        Factor on the exposure.  Other than 1 it scales measured data, their deficit or excess too; counted data of a
-        Poisson likelihood can't be scaled, and are refused then.
+        Factor on the exposure.  A factor other than 1 also multiplies measured data, with their deficit or excess.
+        Counted data of a Poisson likelihood can't be multiplied, and such a factor is refused for them.
     asimov : bool
         Whether the Standard Model's prediction replaces measured data, at any luminosity.  The experiments keep their
         names.
     independent : bool
-        Whether all nuisances of each experiment are its own.
+        Whether experiments that are combined share no nuisance.
     **at : array_like
         The model's parameters by name, as in `events`.
 
     Returns
     -------
     array
-        Of the arguments' common shape.
+        chi2, dimensionless, in the arguments' common shape.
 
     Raises
     ------
     FastscanError
-        For unknown names, values that are negative, zero or not finite, and counted data at a luminosity other than 1.
+        As `events`, and for counted data at a luminosity other than 1.
 
     Warns
     -----
     FastscanWarning
-        As `events`, and of a sigma_sys above 1, where per cent may be meant.
+        As `events`, and for a sigma_sys above 1, where per cent may be meant.
 
     References
     ----------
-    Eq. 21 of arXiv:2002.01482, after COHERENT, arXiv:1708.01294; of counted events, Baker and Cousins,
+    Eq. 21 of arXiv:2002.01482, after COHERENT, arXiv:1708.01294; for counted events, Baker and Cousins,
     doi:10.1016/0167-5087(84)90016-4.
 
     Examples

@@ -1,7 +1,7 @@
-"""A likelihood prepared for samplers and minimisers: a function of the model's parameters alone.
+"""A likelihood prepared for samplers and minimisers: chi2 as a function of the model's free parameters.
 
-What does not change from point to point is done once, and a call computes the point.  The object can be pickled, so
-that worker processes call it too.
+`likelihood` computes once all that doesn't depend on the free parameters, so that a call takes microseconds.  The
+object that it returns can be pickled, so that worker processes can call it.
 """
 
 import functools
@@ -30,23 +30,22 @@ from fastscan.limits.compared import best_nuisances, compared, nuisance_names
 from fastscan.limits.points import AnyModel, Rows, rows_of
 from fastscan.typing import Array
 
-LIGHTEST = MASSLESS / MEV  # GeV: a lighter mediator is taken for one without mass
-ANY_ROW = 1.0  # a value that every row parameter can have
+LIGHTEST = MASSLESS / MEV  # GeV; a lighter mediator counts as massless
+ANY_ROW = 1.0  # a value within the bounds of every row parameter
 
 
 class PreparedLikelihood:
-    """chi2 of a model in experiments as a function of the model's free parameters; `likelihood` makes it.
+    """chi2 of a model in experiments as a function of the model's free parameters; `likelihood` returns it.
 
-    Each of its functions takes the free parameters by name, or by position in the order of `parameters`: numbers, or
-    arrays that broadcast.
+    Each method takes the free parameters by name, or by position in the order of `parameters`.  They are numbers, or
+    arrays that broadcast, in the units of `fastscan.chi2`.
 
     Attributes
     ----------
     parameters : tuple of str
-        Names of the free parameters: that of the model's rows, if it has one, then that of its strength.  Their units
-        are those of `fastscan.chi2`.
+        Names of the free parameters: the row parameter, if the model has one, then the strength's.
     fixed : dict of str to float
-        The other parameters of the model.
+        Values of the model's fixed parameters, by name.
     """
 
     def __init__(
@@ -79,12 +78,12 @@ class PreparedLikelihood:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """The parameters, which minimisers read here."""
+        """The signature with the free parameters' names, from which minimisers such as iminuit take them."""
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         return inspect.Signature([inspect.Parameter(name, kind) for name in self.parameters])
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but compiled code, which is compiled again where it is needed."""
+        """The object without compiled code, which a process that unpickles it compiles again on demand."""
         return {name: value for name, value in self.__dict__.items() if name != "njit"}
 
     def __repr__(self) -> str:
@@ -92,7 +91,7 @@ class PreparedLikelihood:
         return f"<likelihood of {self._interaction.name} in {names}, of {', '.join(self.parameters) or 'no parameter'}>"
 
     def __call__(self, *values: ArrayLike, **named: ArrayLike) -> Any:
-        """chi2, as `fastscan.chi2` computes it.
+        """chi2 at points of the model, as `fastscan.chi2` computes it.
 
         Parameters
         ----------
@@ -101,13 +100,13 @@ class PreparedLikelihood:
 
         Returns
         -------
-        float, or array of the parameters' common shape
-            Dimensionless.
+        float, or array in the parameters' common shape
+            chi2, dimensionless.
 
         Raises
         ------
         FastscanError
-            For a parameter that is unknown, missing, fixed or given twice, and a value that it can't have.
+            For a parameter that is unknown, missing, fixed or given twice, and for a value out of bounds.
 
         Warns
         -----
@@ -128,7 +127,7 @@ class PreparedLikelihood:
     def logl(self, *values: ArrayLike, **named: ArrayLike) -> Any:
         """The logarithm of the likelihood, -chi2 / 2.
 
-        Parameters, the shape of what is returned, errors and warnings are those of a call.
+        It takes, raises and warns as a call does, and returns the same shape.
 
         >>> like = likelihood("conus", "b-l", m_zprime=0.01)
         >>> bool(like.logl(1e-5) == -like(1e-5) / 2)
@@ -137,9 +136,9 @@ class PreparedLikelihood:
         return -0.5 * self(*values, **named)
 
     def gradient(self, *values: ArrayLike, **named: ArrayLike) -> Array:
-        """The derivatives of chi2 in the free parameters, each of them analytic.
+        """The analytic derivatives of chi2 with respect to the free parameters.
 
-        At the best nuisances chi2 changes with the parameters as it does at fixed nuisances.
+        They are the derivatives at fixed nuisances: at its minimum over the nuisances, chi2 doesn't change with them.
 
         Parameters
         ----------
@@ -149,11 +148,16 @@ class PreparedLikelihood:
         Returns
         -------
         array, shape (..., parameters)
-            In the order of `parameters`, per unit of each; nan where chi2 is infinite.
+            Derivatives in the order of `parameters`, each per unit of its parameter; nan where chi2 is infinite.
 
         Raises
         ------
         FastscanError
+            As a call.
+
+        Warns
+        -----
+        FastscanWarning
             As a call.
         """
         ordered: tuple[Any, ...] = self._in_order(values, named)
@@ -162,7 +166,7 @@ class PreparedLikelihood:
         return np.array(self._gradient([float(value) for value in ordered]))
 
     def pulls(self, *values: ArrayLike, **named: ArrayLike) -> dict[str, Any]:
-        """The best nuisances, in standard deviations of their constraints.
+        """The nuisances at which chi2 is smallest, in standard deviations of their constraints.
 
         Parameters
         ----------
@@ -171,14 +175,19 @@ class PreparedLikelihood:
 
         Returns
         -------
-        dict of str to float, or to array of the parameters' common shape
-            By name: those that experiments share, then those of each experiment, which are called such as
-            ``"conus: signal"`` where there are several experiments.
+        dict of str to float, or to array in the parameters' common shape
+            Nuisances by name: first those that experiments share, then those of each experiment.  With several
+            experiments the name of the latter contains the experiment, as in ``"conus: signal"``.
 
         Raises
         ------
         FastscanError
             As a call, and where chi2 is infinite.
+
+        Warns
+        -----
+        FastscanWarning
+            As a call.
         """
         names = list(self._likelihood.shared)
         for each in self._experiments:
@@ -189,10 +198,10 @@ class PreparedLikelihood:
 
     @functools.cached_property
     def njit(self) -> Callable[..., float]:
-        """chi2 for a user's own compiled code: a function of the free parameters by position, as numbers.
+        """chi2 for a user's own compiled code: a numba function of the free parameters, numbers by position.
 
-        It is compiled when it is first asked for.  It checks nothing and warns of nothing, and is nan for a mediator of
-        less than 1 eV.
+        The function is compiled at the first access.  It neither checks its arguments nor warns, and it returns nan for
+        a mediator lighter than 1 eV.
         """
         inner, unit, power = self._prepared.compiled(), self._unit, float(self._power)
         lightest = LIGHTEST if self._has_free_mass else -math.inf
@@ -211,10 +220,10 @@ class PreparedLikelihood:
         }
         return compiled(by_free[self._row is None, self._strength is None], inline="never")
 
-    # What is asked for
+    # The arguments of a call
 
     def _in_order(self, values: tuple[ArrayLike, ...], named: Mapping[str, ArrayLike]) -> tuple[ArrayLike, ...]:
-        """The values of the free parameters in their order."""
+        """The values of the free parameters in the order of `parameters`, each given once, by position or by name."""
         if not values and named.keys() == self._names:
             return tuple([named[name] for name in self.parameters])
         order = ", ".join(self.parameters)
@@ -231,7 +240,7 @@ class PreparedLikelihood:
         return tuple(given[name] for name in self.parameters)
 
     def _without_doubt(self, axis: Axis) -> tuple[float, float]:
-        """Between which values of a free parameter there is nothing to warn of, and no mediator is without mass."""
+        """The range of a free parameter in which a value is valid, causes no warning and makes no mediator massless."""
         if axis.name == self._interaction.strength.axis.name:
             return max(axis.low, self._end), axis.high
         return (LIGHTEST if self._has_free_mass else axis.low), axis.high
@@ -241,16 +250,16 @@ class PreparedLikelihood:
         return self._row is None and self._interaction.mediator is not None
 
     def _point(self, values: tuple[Any, ...]) -> tuple[float, float] | None:
-        """The row parameter and x of plain numbers, of which nothing is to be said; None for anything else."""
+        """The row parameter and x, where all values are plain floats in the ranges of `_without_doubt`; else None."""
         if len(values) != len(self._plain):
             return None
         for value, (low, high) in zip(values, self._plain, strict=True):
             if not (isinstance(value, float) and low <= value <= high):
                 return None
-        return self._row_and_x([float(value) for value in values])  # NumPy's own floats compute slowly
+        return self._row_and_x([float(value) for value in values])  # because NumPy's floats compute slowly
 
     def _checked(self, values: tuple[ArrayLike, ...]) -> list[Array]:
-        """Values of the free parameters that these can have, as arrays; with warnings of those in doubt."""
+        """The values of the free parameters as arrays, checked against their bounds; warns of doubtful ones."""
         ordered = self._in_order(values, {})
         found = [axis.check(value) for axis, value in zip(self._free, ordered, strict=True)]
         arguments.broadcast(**{name: each.shape for name, each in zip(self.parameters, found, strict=True)})
@@ -267,17 +276,17 @@ class PreparedLikelihood:
         return values[0] if self._row is None else self._row, (strength / self._unit) ** self._power
 
     def _each(self, values: tuple[ArrayLike, ...], number: int, function: Callable[..., Any]) -> Array:
-        """Some numbers at each point, shape (..., numbers), from a function of the values there."""
+        """What a function returns at each point, `number` numbers: shape (..., number)."""
         checked = self._checked(values)
         shape = np.broadcast_shapes(*(each.shape for each in checked))
         points = np.array([np.broadcast_to(each, shape) for each in checked]).reshape(len(checked), math.prod(shape)).T
         found = [function(point) for point in points.tolist()]
         return np.array(found).reshape(*shape, number)
 
-    # What is computed
+    # The computation at a point
 
     def _rows(self, row: float) -> Rows:
-        """The likelihood in one row, of what the experiments measured or are expected to."""
+        """The likelihood in one row, of measured data or of the Standard Model's prediction."""
         values = {axis.name: np.array(row) for axis in self._interaction.rows}
         return rows_of(self._experiments, self._interaction, values, self._asimov, self._independent)
 
@@ -298,7 +307,7 @@ class PreparedLikelihood:
 
     @functools.cached_property
     def _massless(self) -> tuple[Likelihood, Pointwise]:
-        """The same where some mediator has hardly any mass, see `fastscan.interactions.interaction.Term.massless`."""
+        """The likelihood for a massless mediator, see `fastscan.interactions.interaction.Term.massless`."""
         rows = self._rows(0.0)
         return rows.likelihood, self._pointwise(rows)
 
@@ -338,12 +347,12 @@ def likelihood(
     independent: bool = False,
     **fixed: ArrayLike | None,
 ) -> PreparedLikelihood:
-    """chi2 of a model, prepared for samplers and minimisers, which call it at one point after the other.
+    """chi2 of a model as a function of its free parameters, prepared for samplers and minimisers.
 
     Parameters
     ----------
     experiments : str, Experiment or sequence of them
-        Several are combined.
+        Several experiments are combined, as in `chi2`.
     model : str or Model
         Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
     sigma_sys : float or mapping, optional
@@ -355,7 +364,7 @@ def likelihood(
     independent : bool
         Whether experiments that are combined share no nuisance.
     **fixed : float
-        Parameters of the model that are fixed, by name; the others are free.
+        Values of the model's fixed parameters, by name; the other parameters are free.
 
     Returns
     -------

@@ -1,19 +1,19 @@
-"""The search for crossings along columns of any kind, such as those of counted events.
+"""The search for crossings along columns of any kind, such as columns of counted events.
 
-The chi2 of counted events is a minimisation at every point, so columns are computed at few.  They begin with the rungs
-of a coarse ladder and with the strengths at which a column may turn.  Between neighbouring points chi2 is taken for the
-polynomial of degree 5 that shares its value and two derivatives with both.  Where that may turn more than once, a point
-is added in the middle.  After that every change of the slope's sign is one extremum.  Minima are refined, and become
-points; so are maxima that may rise above the level from below it.  Now each crossing has a bracket, and is refined
-there.
+Each chi2 of counted events is a minimisation, so the search computes few points.  It begins with the rungs of a coarse
+ladder and with the strengths at which a column may turn.  Between two neighbouring points chi2 is approximated by the
+polynomial of degree 5 that has its value and two derivatives at both.  Where the polynomial may turn more than once, a
+point is added in the middle.  After that every change of the slope's sign is one extremum.  Minima are refined and
+become points, and so do maxima that may rise above the level.  Then each crossing has a bracket, in which it is
+refined.
 
-All this is done along u = arsinh(x / scale), with the scale of a row: it is x in units of the scale where x is smaller,
-and a logarithm where x is larger.  Along u chi2 changes its shape over a distance of about 1, however small or large x
-is, so that the polynomials say nearly where to look.
+The search runs along u = arsinh(x / scale), with the scale of the row.  For x below the scale u is x / scale, and above
+the scale u is a logarithm of x.  Along u chi2 changes its shape over a distance of about 1, however small or large x
+is, so that the polynomials are good approximations.
 
-Points of many columns are computed together, but no number depends on the columns beside it, to the last bit: all is
-done element by element, and each bracket stands still once it is done.  Where chi2 is infinite, because something is
-observed where nothing is predicted, it is above every level, and falls from there and rises to there.
+Points of many columns are computed together, but no result depends on neighbouring columns, to the last bit: all
+arithmetic is element by element, and a bracket doesn't change once it is done.  chi2 is infinite where events are
+observed and none are predicted.  There it is above every level; it falls from infinity and rises to it.
 """
 
 from typing import NamedTuple
@@ -24,16 +24,16 @@ from fastscan.likelihoods.columns import Columns
 from fastscan.limits.brackets import EVEN, Brackets, Derivatives, Roots, roots
 from fastscan.typing import Array, BoolArray, IntArray
 
-LADDER = np.geomspace(1e-9, 1e6, 16)  # x in units of a row's scale: a rung for every factor of ten
-FEW_RUNGS = np.array([0.01, 0.1, 1.0, 10.0, LADDER[-1]])  # are enough for an infimum of toys, of which there are many
-TOGETHER = 2**17  # rungs of so many are computed at once, which bounds the memory
-SHALLOWEST = 1e-6  # of a pair of extrema that is looked for between rungs, in chi2
-MOST_HALVINGS = 20  # of the way from one rung to the next; the columns of the package need up to 5
-END = np.arcsinh(LADDER[-1])  # beyond it chi2 grows with a power of x, or stays
+LADDER = np.geomspace(1e-9, 1e6, 16)  # x in units of a row's scale: one rung for each factor of ten
+FEW_RUNGS = np.array([0.01, 0.1, 1.0, 10.0, LADDER[-1]])  # enough for the infimum of a toy, and fast for many toys
+TOGETHER = 2**17  # largest number of rungs that are computed at once, to bound the memory
+SHALLOWEST = 1e-6  # about the smallest difference in chi2 of a pair of extrema that is looked for between rungs
+MOST_HALVINGS = 20  # of a gap between rungs; the package's columns need up to 5
+END = np.arcsinh(LADDER[-1])  # beyond this u chi2 grows like a power of x, or is constant
 
 
 class Found(NamedTuple):
-    """What a search finds in columns.
+    """The results of a search in some columns.
 
     Attributes
     ----------
@@ -42,9 +42,9 @@ class Found(NamedTuple):
     flat : array of bool, shape (columns,)
         Whether chi2 changes by no more than delta up to the largest x.
     number : array of int, shape (columns,)
-        How many crossings there are.
+        Number of crossings.
     x : array, shape (crossings,)
-        The crossings, column after column, descending in each.
+        Strengths of the crossings, column after column, descending within a column.
     """
 
     lowest: Array
@@ -67,12 +67,12 @@ class _Points(NamedTuple):
         return _Points(self.column[chosen], *(each[chosen] for each in self[1:]))
 
     def rises_after(self) -> BoolArray:
-        """Whether chi2 rises after each point; from infinity it falls."""
+        """Whether chi2 rises after each point; from an infinite value it falls."""
         rises: BoolArray = (self.slope > 0) | ((self.slope == 0) & (self.curvature > 0))
         return rises
 
     def rises_before(self) -> BoolArray:
-        """Whether chi2 rises before each point; to infinity it does."""
+        """Whether chi2 rises before each point; it rises to an infinite value."""
         rises: BoolArray = (self.slope > 0) | ((self.slope == 0) & (self.curvature < 0)) | np.isinf(self.chi2)
         return rises
 
@@ -87,19 +87,19 @@ class _Points(NamedTuple):
         return highest
 
     def first(self) -> IntArray:
-        """The first point of each column; every column has one at 0."""
+        """Index of the first point of each column; every column has at least the point u = 0."""
         return np.flatnonzero(np.diff(self.column, prepend=-1))
 
     def within(self, farthest: Array) -> "_Points":
-        """The points of each column on either side of 0 up to some u of its own."""
+        """The points with |u| up to `farthest`, shape (columns,), of their column."""
         return self.at(np.flatnonzero(np.abs(self.u) <= farthest[self.column]))
 
     def gaps(self) -> "_Gaps":
-        """The gaps between neighbours, from the last point of a column to the first of the next too."""
+        """The gaps between neighbours, including those from the last point of a column to the first of the next."""
         return _Gaps(self.at(slice(None, -1)), self.at(slice(1, None)))
 
     def among(self, others: "_Points", after: IntArray) -> "_Points":
-        """Points, and others which each come after one of them, those after the same one in their own order."""
+        """These points with others inserted, each after the point of index `after`; equal indices keep their order."""
         order = np.insert(np.arange(self.u.size), after + 1, self.u.size + np.arange(after.size))
         return _joined(self, others).at(order)
 
@@ -133,12 +133,12 @@ class _Gaps(NamedTuple):
         return in_column
 
     def on_ladder(self) -> BoolArray:
-        """Whether both points are of one column, and of its ladder."""
+        """Whether both points belong to one column, and lie within its ladder."""
         on_ladder: BoolArray = self.in_column() & (self.low.u >= -END) & (self.high.u <= END)
         return on_ladder
 
     def is_infinite(self) -> BoolArray:
-        """Whether chi2 is infinite at an end; how it turns on the way there no polynomial says."""
+        """Whether chi2 is infinite at an end, so that no polynomial can show its turns."""
         is_infinite: BoolArray = np.isinf(self.low.chi2) | np.isinf(self.high.chi2)
         return is_infinite
 
@@ -148,12 +148,13 @@ class _Gaps(NamedTuple):
         Returns
         -------
         array, shape (6, gaps)
-            Its coefficients, that of the lowest power first; nan where chi2 is infinite.
+            Coefficients, lowest power first; nan where chi2 is infinite.
         """
         low, high, width = self.low, self.high, self.width()
         with np.errstate(invalid="ignore"):
             slope, curvature = low.slope * width, low.curvature * width * width
-            rise = high.chi2 - low.chi2 - slope - 0.5 * curvature  # all three: what power 3 and higher add at t = 1
+            # contributions of the powers 3 to 5 at t = 1: to the value, the slope and the curvature
+            rise = high.chi2 - low.chi2 - slope - 0.5 * curvature
             steeper = high.slope * width - slope - curvature
             rounder = high.curvature * width * width - curvature
             third = 10.0 * rise - 4.0 * steeper + 0.5 * rounder
@@ -162,11 +163,10 @@ class _Gaps(NamedTuple):
         return np.stack([low.chi2, slope, 0.5 * curvature, third, fourth, fifth])
 
     def may_turn_often(self) -> BoolArray:
-        """Whether chi2 may turn more than once, as the polynomial does.
+        """Whether the polynomial may turn more than once in each gap.
 
-        The slope of the polynomial is a mean of five numbers, weighted from the first to the last on the way from one
-        point to the other, and has no more roots than they have changes of sign: they are its coefficients in Bernstein
-        polynomials.  Where chi2 is infinite they are nan, and nothing is seen.
+        The slope of the polynomial has five coefficients in the Bernstein basis, and no more roots in the gap than
+        their sequence has changes of sign.  The result is False where chi2 is infinite, because they are nan.
         """
         low, high, width = self.low, self.high, self.width()
         with np.errstate(invalid="ignore"):
@@ -181,19 +181,23 @@ class _Gaps(NamedTuple):
 
 
 def search(columns: Columns, delta: float, largest_x: float, signed: bool, ladder: Array = LADDER) -> Found:
-    """Where Delta chi2 crosses a threshold, and what else a limit needs to know.
+    """The crossings of a threshold of Delta chi2 in each column, with the infimum of chi2 and chi2 at x = 0.
 
     Parameters
     ----------
     columns : Columns
     delta : float
-        chi2 above the infimum; infinity finds no crossing.
+        The threshold; with infinity there is no crossing.
     largest_x : float
-        A column is flat if chi2 changes by no more than delta up to this x, of either sign where x can be below 0.
+        A column is flat if chi2 changes by no more than delta for |x| up to largest_x.
     signed : bool
         Whether x can be below 0.
     ladder : array, shape (rungs,)
-        Where each column is looked at first, in units of its row's scale.
+        The strengths that are computed first, in units of the row's scale.
+
+    Returns
+    -------
+    Found
     """
     turning = columns.turning()
     size = max(1, TOGETHER // (ladder.size * (1 + signed) + turning.shape[1]))
@@ -203,7 +207,7 @@ def search(columns: Columns, delta: float, largest_x: float, signed: bool, ladde
 
 
 def _found(columns: Columns, turning: Array, delta: float, largest_x: float, signed: bool, ladder: Array) -> Found:
-    """As `search`, of columns that are computed at once."""
+    """The result of `search` for columns that are computed at once."""
     scale = columns.scale[columns.row]
     farthest = np.arcsinh(largest_x / scale)
     explored = _explored(columns, turning, farthest, signed, ladder)
@@ -221,12 +225,17 @@ def _found(columns: Columns, turning: Array, delta: float, largest_x: float, sig
 
 
 def best_strengths(columns: Columns, largest_x: float, signed: bool) -> Array:
-    """The strength x of each column at which chi2 is smallest, of several the nearest to 0; shape (columns,).
+    """The strength x of each column at which chi2 is smallest; of several such strengths the nearest to 0.
 
     Parameters
     ----------
     columns, largest_x, signed
-        As in `search`.  Where chi2 falls towards ever larger x, the largest that is looked at is the best.
+        As in `search`.
+
+    Returns
+    -------
+    array, shape (columns,)
+        Strengths, dimensionless.  Where chi2 falls towards ever larger x, the result is the largest x computed.
     """
     scale = columns.scale[columns.row]
     explored = _explored(columns, columns.turning(), np.arcsinh(largest_x / scale), signed)
@@ -237,7 +246,7 @@ def best_strengths(columns: Columns, largest_x: float, signed: bool) -> Array:
 
 
 def minima(column: Columns, largest_x: float, signed: bool) -> Array:
-    """The strengths x of every local minimum of chi2 of one column, the ends of the strengths among them.
+    """The strengths x of all local minima of chi2 of one column, including those at the ends of the range of x.
 
     Parameters
     ----------
@@ -245,6 +254,11 @@ def minima(column: Columns, largest_x: float, signed: bool) -> Array:
         One column.
     largest_x, signed
         As in `search`.
+
+    Returns
+    -------
+    array, shape (minima,)
+        Strengths, dimensionless, ascending.
     """
     explored = _explored(column, column.turning(), np.arcsinh(largest_x / column.scale[column.row]), signed)
     points = _with_minima(column, explored)
@@ -255,12 +269,12 @@ def minima(column: Columns, largest_x: float, signed: bool) -> Array:
 
 
 def _explored(columns: Columns, turning: Array, farthest: Array, signed: bool, ladder: Array = LADDER) -> _Points:
-    """Points of columns, so many that between neighbours chi2 turns at most once."""
+    """The rungs of columns, with points between them until chi2 turns at most once between neighbours."""
     return _with_middles(columns, _looked_at(columns, *_rungs(columns, turning, farthest, signed, ladder)))
 
 
 def _rungs(columns: Columns, turning: Array, farthest: Array, signed: bool, ladder: Array) -> tuple[IntArray, Array]:
-    """Column and u of every rung, by column and then by u, each once."""
+    """Column and u of every distinct rung, sorted by column and then by u."""
     above = np.tile(np.arcsinh(ladder), (farthest.size, 1))
     turns = np.arcsinh((turning if signed else np.maximum(turning, 0.0)) / columns.scale[columns.row][:, None])
     each = [np.zeros((farthest.size, 1)), above, farthest[:, None], turns]
@@ -272,9 +286,9 @@ def _rungs(columns: Columns, turning: Array, farthest: Array, signed: bool, ladd
 
 
 def _looked_at(columns: Columns, column: IntArray, u: Array) -> _Points:
-    """Points of columns, with derivatives in u = arsinh(x / scale): dx/du = sqrt(scale^2 + x^2), and d2x/du2 = x.
+    """chi2 at points of columns, with derivatives in u = arsinh(x / scale): dx/du = sqrt(scale^2 + x^2), d2x/du2 = x.
 
-    Where chi2 is an extremum but for rounding, its slope is 0: a rung often is the extremum itself.
+    A slope within rounding of 0 is set to 0, because a rung often is an extremum itself.
     """
     scale = columns.scale[columns.row[column]]
     x = scale * np.sinh(u)
@@ -286,7 +300,7 @@ def _looked_at(columns: Columns, column: IntArray, u: Array) -> _Points:
 
 
 def _with_middles(columns: Columns, points: _Points) -> _Points:
-    """Points, and so many between them that between neighbours chi2 turns at most once."""
+    """The points, with others between them until chi2 turns at most once between neighbours."""
     gaps = points.gaps()
     after = np.flatnonzero((gaps.may_turn_often() | gaps.is_infinite()) & gaps.on_ladder())
     gaps = gaps.at(after)
@@ -305,7 +319,7 @@ def _with_middles(columns: Columns, points: _Points) -> _Points:
 
 
 def _with_minima(columns: Columns, points: _Points) -> _Points:
-    """Points, and every minimum between them."""
+    """The points, with every minimum between them."""
     gaps = points.gaps()
     turns = ~gaps.low.rises_after() & gaps.high.rises_before()
     finite = np.minimum(gaps.low.chi2, gaps.high.chi2) < np.inf
@@ -313,7 +327,7 @@ def _with_minima(columns: Columns, points: _Points) -> _Points:
 
 
 def _with_maxima(columns: Columns, points: _Points, level: Array) -> _Points:
-    """Points, and every maximum between two that are not above their column's level."""
+    """The points, with every maximum between two neighbours that are not above their column's level."""
     gaps = points.gaps()
     turns = gaps.low.rises_after() & ~gaps.high.rises_before()
     own = level[gaps.low.column]
@@ -322,10 +336,10 @@ def _with_maxima(columns: Columns, points: _Points, level: Array) -> _Points:
 
 
 def _with_extrema(columns: Columns, points: _Points, after: IntArray) -> _Points:
-    """Points, and the extremum after each of some of them, but for those that rounding makes."""
+    """The points, with the extremum after each point of index `after`; extrema within rounding are left out."""
     gaps = points.gaps().at(after)
     change = np.maximum(np.abs(gaps.low.slope), np.abs(gaps.high.slope)) * gaps.width()
-    uneven = np.flatnonzero(~(change <= EVEN))  # it is nan where chi2 is infinite
+    uneven = np.flatnonzero(~(change <= EVEN))  # the change is nan where chi2 is infinite
     gaps, none = gaps.at(uneven), np.zeros(uneven.size)
     found = _roots(columns, gaps, none, gaps.high.rises_before(), extrema=True)
     return points.among(_Points(gaps.low.column, found.place, found.value, none, found.curvature), after[uneven])
@@ -341,7 +355,7 @@ def _crossings(columns: Columns, points: _Points, level: Array) -> tuple[IntArra
 
 
 def _roots(columns: Columns, gaps: _Gaps, level: Array, rises: BoolArray, *, extrema: bool) -> Roots:
-    """Where chi2 crosses a level in each gap, or has an extremum there; the search begins where the polynomial does."""
+    """The place in each gap where chi2 crosses a level, or has its extremum; the polynomial's place is the start."""
     slope_at_infinity = np.where(np.isinf(gaps.low.chi2), -np.inf, np.inf)
 
     def above_level(gap: IntArray, u: Array) -> Derivatives:
@@ -354,7 +368,7 @@ def _roots(columns: Columns, gaps: _Gaps, level: Array, rises: BoolArray, *, ext
 
 
 def _start(gaps: _Gaps, level: Array, rises: BoolArray, *, extrema: bool) -> Array:
-    """Where the polynomial of a gap crosses a level or has an extremum; the middle of the gap where there is none."""
+    """The place where the polynomial of a gap crosses a level or has an extremum; the gap's middle without any."""
     powers = gaps.polynomial()
     powers[0] -= level
     there = np.flatnonzero(np.isfinite(powers).all(axis=0))

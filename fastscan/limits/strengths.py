@@ -1,4 +1,4 @@
-"""Limits, allowed intervals and Delta chi2 of the strength of a model, at any points that a caller asks for."""
+"""Limits, allowed intervals and Delta chi2 of the strength of a model, at a caller's parameters and settings."""
 
 from typing import Literal, overload
 
@@ -81,23 +81,25 @@ def limit(
     with_status: bool = False,
     **at: ArrayLike | None,
 ) -> Array | tuple[Array, Status]:
-    """Limit on the strength of a model: the end of the allowed interval that holds the Standard Model.
+    """Limit on the strength of a model: the end of the allowed interval that contains the Standard Model.
 
-    It is a lower limit on the mass of a heavy Z', and an upper limit on a coupling or a magnetic moment; what can have
-    either sign, as the epsilon of a non-standard interaction, has a limit on each side.  Delta chi2 is taken above the
-    infimum over all strengths.  The model's other parameters, sigma_sys and luminosity broadcast.
+    The limit is a lower one on the mass of a heavy Z', and an upper one on a coupling or a magnetic moment.  A strength
+    of either sign, such as the epsilon of a non-standard interaction, has a limit on each side.  A strength is allowed
+    where chi2 minus its infimum over all strengths is at most the threshold.  The model's other parameters, sigma_sys
+    and luminosity broadcast.
 
     Parameters
     ----------
     experiments : str, Experiment or sequence of them
-        Several are combined.
+        Several experiments are combined.
     model, sigma_sys
         As in `chi2`.
     luminosity : array_like
-        Factor on the exposure.  Other than 1 it scales measured data, their deficit or excess too, which is no limit of
-        a longer run: that is expected with `asimov`.  Counted data of a Poisson likelihood can't be scaled.
+        Factor on the exposure.  A factor other than 1 also multiplies measured data, with their deficit or excess, so
+        that the limit is not that of a longer run; the expected limit of a longer run needs `asimov`.  Counted data of
+        a Poisson likelihood can't be multiplied.
     asimov : bool
-        Whether the limit is the expected one, with the Standard Model's prediction in place of measured data.
+        Whether to compute the expected limit, with the Standard Model's prediction in place of measured data.
     independent : bool
         Whether experiments that are combined share no nuisance, see `chi2`.
     cl : float
@@ -105,36 +107,36 @@ def limit(
     dof : int
         Degrees of freedom of the quantile: 1 for a limit on the strength alone.
     method : {"asymptotic", "toys"}
-        Where the threshold of Delta chi2 comes from: the quantile of the chi2 distribution, or at each strength that of
-        toys, as Feldman and Cousins construct intervals, see `fastscan.limits.feldman_cousins`.
+        The origin of the threshold of Delta chi2: the quantile of the chi2 distribution, or the quantile of toys at
+        each strength, as Feldman and Cousins construct intervals, see `fastscan.limits.feldman_cousins`.
     toys, seed : int, optional
-        How many toys at each strength, and what their random numbers begin with; left out, 10000 and 0.
+        Number of toys at each strength, and the seed of their random numbers; left out, 10000 and 0.
     with_status : bool
-        Also return why there is a limit or none.
+        Also return the status of each limit.
     **at : array_like
-        The model's other parameters: ``beta`` in rad, of ``e6``; the mass of a light mediator in GeV, ``m_zprime`` or
+        The model's other parameters: ``beta`` of ``e6`` in rad; the mass of a light mediator in GeV, ``m_zprime`` or
         ``m_phi``; ``eps_d`` of a plane of non-standard interactions.
 
     Returns
     -------
     limit : array
-        In the unit of the strength's axis, GeV for a heavy Z'; nan where there is none.  Limits on both sides are a
-        last axis of two, (low, high), -inf or inf where that side is open.  Above sqrt(4 pi) a limit on g says nothing
-        but that on M/g, the mass of the mediator over it.
+        Limits in the unit of the strength's axis, GeV for a heavy Z'; nan where there is no limit.  A strength of
+        either sign adds a last axis of two, (low, high), with -inf or inf for an open side.  A limit on g above
+        sqrt(4 pi) is not perturbative and means only a limit on M/g, the mediator's mass over its coupling.
     status : array of str
-        ``ok``; ``no_sensitivity``, no strength can be excluded, or no mass of 1 GeV or more; ``sm_disfavoured``, the
+        ``ok``; ``no_sensitivity``: the data exclude no strength, or no mass of 1 GeV or more; ``sm_disfavoured``: the
         data exclude the Standard Model and with it all small strengths, see `intervals`.
 
     Raises
     ------
     FastscanError
-        As `chi2`, for a cl outside (0, 1) or a dof below 1, and where strength 0 is not the Standard Model, as at an
-        ``eps_d`` other than 0.
+        As `chi2`; for a cl, dof, method, number of toys or seed out of bounds; and where strength 0 is not the Standard
+        Model, as at an ``eps_d`` other than 0.
 
     Warns
     -----
     FastscanWarning
-        Of a sigma_sys above 1, and of crossings where the contact form of the interaction has ended, see `chi2`.
+        For a sigma_sys above 1, and for crossings where the contact form of the interaction doesn't hold, see `chi2`.
 
     References
     ----------
@@ -149,7 +151,7 @@ def limit(
     >>> limit("coherent-lar", "nsi-etau-u", sigma_sys=0.1).round(4)
     array([-0.1478,  0.1478])
 
-    A thousand times the exposure, with the data of 2017 scaled, and with the Standard Model's prediction:
+    A thousand times the exposure, with the data of 2017 multiplied, and with the Standard Model's prediction:
 
     >>> longer = {"sigma_sys": 0.01, "luminosity": 1000}
     >>> [limit("coherent-csi", "chi", **longer, asimov=each).round(1) for each in (False, True)]
@@ -193,29 +195,35 @@ def intervals(
     m_max: float | None = None,
     **at: float | None,
 ) -> list[Interval]:
-    """Every allowed interval of a model's strength; scalar arguments only.
+    """Every allowed interval of a model's strength, for scalar arguments.
 
     Parameters
     ----------
     experiments, model, sigma_sys, luminosity, asimov, independent, cl, dof, method, toys, seed, at
         As in `limit`.
     m_min, m_max : float, optional
-        Range of the mass of a heavy Z' in GeV; left out, from 1, where the contact interaction ends, to 20000.
+        Range of the mass of a heavy Z' in GeV; left out, 1 to 20000.  The contact interaction ends at 1 GeV.
 
     Returns
     -------
     list of (low, high)
-        In the unit of the strength's axis, ascending.  An open end is ``-inf`` or ``inf``; below a mass it is m_min.
+        The intervals in the unit of the strength's axis, ascending.  An open end is ``-inf`` or ``inf``; no interval
+        of masses begins below m_min.
 
     Raises
     ------
     FastscanError
-        As `chi2`, for a cl outside (0, 1) or a dof below 1, for arguments that aren't scalars, and for a range that is
-        empty or of no mass.
+        As `chi2`; for a cl, dof, method, number of toys or seed out of bounds; for arguments that aren't scalars; and
+        for m_min and m_max that aren't ordered, are below 1 GeV, or belong to a model without a heavy Z'.
+
+    Warns
+    -----
+    FastscanWarning
+        As `limit`.
 
     References
     ----------
-    The crossings of Fig. 1 of arXiv:2002.01482; its Table 3 has the largest of each, which is `limit`.
+    The crossings of Fig. 1 of arXiv:2002.01482; its Table 3 lists the largest one of each model, which is `limit`.
 
     Examples
     --------
@@ -243,7 +251,7 @@ def intervals(
 
 
 def _range(strength: Strength, m_min: float | None, m_max: float | None) -> Interval:
-    """The ends of the masses that `intervals` searches; of other strengths there is no end."""
+    """The range of masses in GeV that `intervals` searches; without ends for any other strength."""
     if strength.axis is not M_ZPRIME:
         if m_min is not None or m_max is not None:
             raise InputError(f"m_min and m_max are a range of {M_ZPRIME.name}, not of {strength.axis.name}")
@@ -265,21 +273,27 @@ def delta_chi2(
     independent: bool = False,
     **at: ArrayLike | None,
 ) -> Array:
-    """Delta chi2: chi2 above its infimum over all strengths of the model, with everything else the same.
+    """Delta chi2: chi2 minus its infimum over all strengths of the model, at the same other arguments.
 
     Parameters
     ----------
     experiments, model, sigma_sys, luminosity, asimov, independent, at
-        As in `chi2`; everything after the model broadcasts.  `limit` says what luminosity does to measured data.
+        As in `chi2`; all arguments after the model broadcast.  See `limit` for the effect of luminosity on data.
 
     Returns
     -------
     array
-        Of the arguments' common shape.  Where it crosses `threshold`, an allowed interval ends.
+        Delta chi2, dimensionless, in the arguments' common shape.  An allowed interval ends where Delta chi2 crosses
+        `fastscan.limits.limits.threshold`.
 
     Raises
     ------
     FastscanError
+        As `chi2`.
+
+    Warns
+    -----
+    FastscanWarning
         As `chi2`.
 
     References

@@ -1,8 +1,8 @@
-"""Simulated measurements ("toys"): how often a measurement fits worse than the data where the theory is right.
+"""Simulated measurements ("toys") for the goodness of a fit: the distribution of chi2 if the fitted point is true.
 
-A toy has counts that are drawn by Poisson's law, or Gauss's, around what is expected at the best nuisances of the data,
-and centres of the nuisances' constraints that are drawn around these nuisances.  Each toy is a column of its own.  It
-has random numbers of its own too, so that it depends neither on the other toys nor on threads.
+The counts of a toy are drawn from Poisson or Gaussian distributions around the expected counts at the nuisances that
+fit the data best, and the centres of the nuisances' constraints are drawn around these nuisances.  Each toy is one
+column.  Each has random numbers of its own, so that a toy depends neither on other toys nor on threads.
 """
 
 from collections.abc import Sequence
@@ -25,34 +25,36 @@ AT_ONCE = 500  # toys that are drawn together: this bounds the memory
 def chi2_of_toys(
     rows: Rows, columns: Columns, x: float, members: Sequence[Compared], z: Array, toys: int, seed: int, is_best: bool
 ) -> Array:
-    """chi2 of toys at a point, with the nuisances minimised out.
+    """chi2 of toys that are drawn at one point, minimised over the nuisances.
 
     Parameters
     ----------
     rows : Rows
-        Those of one row.
+        A single row.
     columns : Columns
-        One column of their likelihood.
+        One column of its likelihood.
     x : float
-        The strength.
+        The strength, dimensionless.
     members : sequence of Compared
-        What each member compares there.
+        The prediction and the data of each member at the point.
     z : array, shape (nuisances,)
-        The best nuisances.
+        The nuisances that fit the data best, in standard deviations.
     toys : int
+        Number of toys.
     seed : int
-        What the random numbers of all toys begin with.
+        Seed of the random numbers.
     is_best : bool
-        Whether the strength is fitted to each toy, as it is to the data.
+        Whether to minimise chi2 of each toy over the strength too, as a fit of the best strength does for the data.
 
     Returns
     -------
     array, shape (toys,)
+        chi2, dimensionless.
 
     Raises
     ------
     InputError
-        Where too many events are expected for random numbers.
+        Where a bin expects more events than random numbers are drawn for.
     """
     if any(each.expected_at(z).max() > MOST_EXPECTED for each in members):
         raise InputError(f"toys need at most {MOST_EXPECTED:g} events in a bin")
@@ -68,6 +70,7 @@ def chi2_of_toys(
 
 
 def _drawn(members: Sequence[Compared], z: Array, seed: int, numbers: range) -> Drawn:
+    """The data and the centres of the toys of some numbers, drawn at nuisances z."""
     data: list[list[Array]] = [[] for _ in members]
     centres = []
     for number in numbers:
@@ -83,11 +86,12 @@ def _drawn(members: Sequence[Compared], z: Array, seed: int, numbers: range) -> 
 
 
 def _columns(rows: Rows, columns: Columns, members: Sequence[Compared], toys: Drawn) -> Columns:
-    """A column, which is a row too, for each toy, from the one column of the data.
+    """One column in a row of its own for each toy, made from the one column of the data.
 
-    A centre c of the own normalisation of a member with a variance changes what is predicted: in d - m (1 + sigma z)
-    with the penalty (z - c)^2, m is replaced by m (1 + sigma c), and sigma by sigma / (1 + sigma c), and all other
-    errors of the normalisation too.  The noise is 1, as the members' variance is whole.
+    The normalisation of a member with a variance is constrained around a centre c in each toy.  The difference
+    d - m (1 + sigma z) with the penalty (z - c)^2 becomes one with the penalty z^2 if m is replaced by m (1 + sigma c),
+    and sigma, like all other errors of the normalisation, by sigma / (1 + sigma c).  The noise of the columns is 1,
+    because `Compared.variance` contains it.
     """
     number = len(toys.centres)
     sums = np.zeros((len(members), number, *rows.likelihood.sums.shape[2:]))
@@ -106,7 +110,7 @@ def _columns(rows: Rows, columns: Columns, members: Sequence[Compared], toys: Dr
 
 
 def _sums(rows: Rows, member: Compared, data: Array, scale: Array) -> tuple[Array, Array]:
-    """See `sums_of`, of toys of one column."""
+    """The sums and the norm of `sums_of` for the toys of one column."""
     counts = signal_in_energy(member.experiment, rows.interaction, rows.values)[:, 0]  # (neutrinos, 3, energies)
     arriving = response(member.experiment).arriving[0]
     templates = (counts[..., None] * arriving[:, None]).sum(axis=0).reshape(3, 1, -1)

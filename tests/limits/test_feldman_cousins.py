@@ -537,7 +537,7 @@ def test_the_command_has_errors_and_the_asymptotic_limit_beside_it() -> None:
         (["--method", "toys", "--toys", "0"], "toys must be a whole number from 1 to 1e+07, not 0"),
         (["--method", "toys", "--seed", "-1"], "seed must be a whole number"),
         (["--method", "toys", "--dof", "2"], "with toys dof must be 1"),
-        (["--toys", "100"], "--toys and --seed are of --method toys"),
+        (["--toys", "100"], "--toys and --seed need --method toys"),
         (["--method", "bayes"], "'bayes' is not one of 'asymptotic', 'toys'"),
     ],
 )
@@ -548,7 +548,7 @@ def test_what_toys_cannot_answer_is_refused_in_one_line(asked: list[str], proble
 def test_python_refuses_the_same() -> None:
     for asked, problem in (
         ({"method": "bayes"}, "unknown method 'bayes'"),
-        ({"toys": 100}, "toys and seed are of method 'toys'"),
+        ({"toys": 100}, "toys and seed need method 'toys'"),
         ({"method": "toys", "toys": 2.5}, "toys must be a whole number"),
     ):
         with pytest.raises(FastscanError, match=problem):
