@@ -1,7 +1,7 @@
 """Contours: the lines of a plane on which Delta chi2 equals a threshold, and their records.
 
-contourpy draws the lines through the plane's grid; each vertex, which lies on an edge between two grid points, is
-then moved along its edge to where the likelihood that the cube carries puts it.
+contourpy draws the lines through the plane's grid, with vertices on the edges between grid points.  Each vertex is then
+moved along its edge to the point where Delta chi2 of the cube's likelihood equals the threshold.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ def contours(plane: Plane) -> list[Contour]:
     Raises
     ------
     StoreError
-        Where the plane insists on a stored chi2, and that is damaged, not complete, or not the likelihood's.
+        Where the plane uses the stored chi2, and that is damaged, not complete, or differs from the likelihood's.
 
     References
     ----------
@@ -86,9 +86,9 @@ def bounded(values: Array, delta: ArrayLike) -> Array:
 
 
 def _refined(plane: Plane, vertices: Array) -> Array:
-    """Vertices (n, 2), as they are drawn, each moved along its edge of the grid to where Delta chi2 is the threshold.
+    """Vertices (n, 2) in drawn coordinates, each moved along its grid edge to where Delta chi2 is the threshold.
 
-    A vertex at a grid point stays where it is, because there rounding decides on which side the threshold lies.
+    A vertex at a grid point is not moved, because there rounding decides on which side the threshold lies.
     """
     sides = (plane.x, plane.y)
     place = np.stack([_position(side.drawn, xy) for side, xy in zip(sides, vertices.T, strict=True)], axis=1)
@@ -126,12 +126,12 @@ def _refined(plane: Plane, vertices: Array) -> Array:
 
 
 def _back(side: Side, drawn: Array) -> Array:
-    """Points as they are drawn, converted to the unit of their axis.  Rounding must not move them past its ends."""
+    """Drawn coordinates converted to the unit of their axis, clipped because rounding may move them past its ends."""
     return np.clip(side.from_scale(drawn), side.points.min(), side.points.max())
 
 
 def _position(points: Array, values: Array) -> Array:
-    """Where values lie between ascending or descending points, counted in points."""
+    """The fractional index of each value among ascending or descending points."""
     number = np.arange(points.size, dtype=float)
     sign = 1.0 if points[0] < points[-1] else -1.0
     place: Array = np.interp(sign * values, sign * points, number)
@@ -150,8 +150,8 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
     Returns
     -------
     iterator of dict
-        The keys are those of `contour_keys`.  An axis that isn't shown has the value at which it is held, or None where
-        chi2 is minimised over it.
+        Records with the keys of `contour_keys`, and of `TOY_KEYS` for contours from toys.  An axis that isn't shown has
+        the value at which it is held, or None where chi2 is minimised over it.
     """
     cube = plane.cube
     axes = (*cube.interaction.family_rows, cube.interaction.strength.axis)
@@ -173,17 +173,17 @@ def contour_records(plane: Plane, lines: Sequence[Contour]) -> Iterator[Record]:
 
 
 def _toy_records(plane: Plane, line: Contour) -> Iterator[Record]:
-    """What the record of each vertex has beside or in place of others, where toys say what is allowed."""
+    """For contours from toys: the part of each vertex's record with the keys of `TOY_KEYS`."""
     run, found = plane.cube.toys, plane.toys
-    assert run is not None, "a plane with toys is that of a cube with toys"
-    assert found is not None, "and has t_c"
+    assert run is not None, "a plane with toys comes from a cube with toys"
+    assert found is not None, "a plane with toys has t_c"
     t_c, error = found.at(plane.x.to_scale(line.x), plane.y.to_scale(line.y))
     for pair in zip(t_c.tolist(), error.tolist(), strict=True):
         yield dict(zip(TOY_KEYS, (pair[0], BY_TOYS, run.number, run.seed, pair[1], plane.delta), strict=True))
 
 
 def doubts(plane: Plane, x: ArrayLike, y: ArrayLike) -> list[str]:
-    """Doubts about points of a plane, in the units of its axes, and about what it holds."""
+    """Doubts about points of a plane, in the units of its axes, and about the values at which it holds other axes."""
     cube = plane.cube
     at = _at(plane, x, y)
     given = {name: values for name, values in at.items() if values is not None}
@@ -195,24 +195,24 @@ def doubts(plane: Plane, x: ArrayLike, y: ArrayLike) -> list[str]:
 
 
 def doubts_of_contours(plane: Plane, lines: Sequence[Contour]) -> list[str]:
-    """The `doubts` about every vertex of a plane's contours, and about what the plane holds."""
+    """The `doubts` about all vertices of a plane's contours together."""
     x = np.concatenate([np.empty(0), *(line.x for line in lines)])
     y = np.concatenate([np.empty(0), *(line.y for line in lines)])
     return doubts(plane, x, y)
 
 
 def _at(plane: Plane, x: ArrayLike, y: ArrayLike) -> dict[str, Any]:
-    """The value of each axis at points of a plane; None for one that chi2 is minimised over."""
+    """The value of each axis at points of a plane; None for an axis over which chi2 is minimised."""
     return {**_held(plane), plane.x.axis.name: x, plane.y.axis.name: y}
 
 
 def _held(plane: Plane) -> dict[str, float | None]:
-    """The value at which each other axis is held; None for one that chi2 is minimised over."""
+    """The value at which each other axis is held; None for an axis over which chi2 is minimised."""
     return {name: points.item() if points.size == 1 else None for name, points in plane.held.items()}
 
 
 def _settings_at(cube: Cube, at: Mapping[str, Array | float | None], size: int) -> list[dict[str, Any]]:
-    """The settings at some points as records have them, by name; None where chi2 is minimised over a setting."""
+    """The settings at some points by name, as in records; None for a setting over which chi2 is minimised."""
     given = {name: values for name, values in at.items() if values is not None}
     told = cube.likelihood.settings(given).told()
     minimised = {axis.name for axis in SETTINGS if at.get(axis.name, 0.0) is None}
@@ -221,7 +221,7 @@ def _settings_at(cube: Cube, at: Mapping[str, Array | float | None], size: int) 
 
 
 def _columns(axis: Axis, values: Array | float | None, size: int) -> list[list[float | None]]:
-    """Values of an axis at some points, then the values that each of its other views draws."""
+    """Values of an axis at some points, then the drawn values of each of its other views."""
     if values is None:
         return [[None] * size for _ in (axis, *axis.views)]
     each = np.broadcast_to(values, size)
@@ -268,7 +268,7 @@ def contour_summary(plane: Plane, lines: Sequence[Contour]) -> Record:
 
 
 def _told_toys(plane: Plane) -> Record:
-    """What the record of a plane's contours says of toys, where they say what is allowed."""
+    """For contours from toys: what `contour_summary` adds about them."""
     run, found = plane.cube.toys, plane.toys
     if run is None or found is None:
         return {}

@@ -1,9 +1,9 @@
-"""Coverage as records: how often the asymptotic interval of a model contains the true value, a record for each point.
+"""Coverage as records, one for each point: the fraction of toys whose asymptotic interval contains the true strength.
 
-A record has the keys ``experiment`` and ``model``; one for each parameter of the model with its unit in it, where None
-is an infinite mass; ``sigma_sys`` (by experiment where there are several), ``luminosity``, ``cl``, ``dof``, ``toys``,
-``seed``, ``nuisances`` (those that truly aren't 0, in standard deviations), ``coverage``, ``error``, which is that of
-so many toys, and ``asimov`` and ``shared_nuisances`` as a limit's record has them.
+A record has the keys ``experiment`` and ``model``; one key for each parameter of the model, which contains its unit,
+where None is an infinite mass; ``sigma_sys`` (by experiment where there are several), ``luminosity``, ``cl``, ``dof``,
+``toys``, ``seed``, ``nuisances`` (the true nuisances other than 0, in standard deviations), ``coverage``, its binomial
+``error``, and ``asimov`` and ``shared_nuisances`` as in the record of a limit.
 """
 
 import math
@@ -23,7 +23,7 @@ from fastscan.typing import Record
 def coverage_records(
     names: Sequence[str], model: str, points: Sequence[Mapping[str, float]], **asked: Any
 ) -> list[Record]:
-    """The records of the coverage at some points of a model.
+    """The coverage at some points of a model, as records.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def coverage_records(
         Names of experiments, or paths to files; several are combined.
     model : str
     points : sequence of mapping of str to float
-        The model's parameters by name, of the same names at each point.
+        The model's parameters by name; every point has the same names.
     **asked
-        Further arguments of `fastscan.limits.coverage.coverage`, settings among them as one number each.
+        Further arguments of `fastscan.limits.coverage.coverage`; sigma_sys and luminosity are single numbers.
     """
     experiments, interaction = load_all(names), catalogue.load(model)
     if any(each.keys() != points[0].keys() for each in points):

@@ -1,4 +1,4 @@
-"""A fit: what is expected at one point of a model at the best nuisances, beside the data, and what chi2 is made of."""
+"""A fit of the nuisances at one point of a model: the prediction beside the data, and each part of chi2."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -29,16 +29,18 @@ class Pull:
     Attributes
     ----------
     name : str
+        Name of the nuisance.
     experiments : tuple of str
-        Whose it is: several where they share it.
+        Names of the experiments that have the nuisance; several share it.
     value, error : float
-        Its best value, and the error of that, in standard deviations of its constraint.  The error is 1 where the data
-        don't constrain it, and is that at a fixed strength of the model.
+        The best value and its error at a fixed strength of the model, in standard deviations of the constraint.  The
+        error is 1 where the data don't constrain the nuisance.
     relative_error : float or None
-        The standard deviation of its constraint relative to the amount that it multiplies; None where it changes a
-        shape, or several amounts by different parts.
+        Standard deviation of the constraint, relative to the amount that the nuisance multiplies.  None where the
+        nuisance changes a shape, or changes the signals of experiments by different fractions.
     is_free : bool
-        Whether it has no constraint: it is a parameter of a model, and its value and error are in the parameter's unit.
+        Whether the nuisance is a model's parameter without a constraint.  Its value and error are then in the
+        parameter's unit.
     """
 
     name: str
@@ -57,10 +59,10 @@ class FittedExperiment:
     ----------
     name : str
     before, after : Shown
-        Events in each bin with all nuisances at 0, and at their best values; both have the data, or the prediction that
-        stands in their place.
+        Events in each bin with all nuisances at 0, and with the best nuisances.  Both contain the data, or the
+        prediction in place of them.
     chi2 : array
-        The part of chi2 of each bin, in the shape of the events.
+        The part of chi2 of each bin, dimensionless, in the shape of the events.
     """
 
     name: str
@@ -69,12 +71,15 @@ class FittedExperiment:
     chi2: Array
 
     def components(self) -> dict[str, tuple[float, float]]:
-        """Events in all bins by component, before and after, and the sum of all as ``expected``."""
+        """Sums over bins (before, after) of the events of each component, and of all components as ``expected``."""
         before, after = _components(self.before), _components(self.after)
         return {key: (float(each.sum()), float(after[key].sum())) for key, each in before.items()}
 
     def bins(self) -> list[Record]:
-        """A record for each bin, see `fastscan.answers.shown`; ``before`` are events with all nuisances at 0."""
+        """A record for each bin, as in `fastscan.answers.shown`, with ``expected``, ``expected_before`` and ``chi2``.
+
+        ``expected_before`` are the expected events with all nuisances at 0.
+        """
         expected, before = _components(self.after)["expected"], _components(self.before)["expected"]
         more = {"expected": expected, "expected_before": before, "chi2": self.chi2}
         numbers = zip(*(each.ravel().tolist() for each in more.values()), strict=True)
@@ -84,7 +89,7 @@ class FittedExperiment:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A point of a model, and how it fits the data of experiments.
+    """A point of a model, fitted to the data of experiments.
 
     Attributes
     ----------
@@ -94,11 +99,12 @@ class Fit:
     is_best : bool
         Whether the strength is the one at which chi2 is smallest.
     nuisances : tuple of Pull
-        Those that experiments share; then those of each experiment: of the signal's normalisation, of its shapes, and
-        of the backgrounds.
+        The best nuisances: first those that experiments share, then each experiment's own, in the order signal's
+        normalisation, shapes of the signal, backgrounds.
     experiments : tuple of FittedExperiment
+        The fit of each experiment.
     toys : array, shape (toys,), or None
-        chi2 of simulated measurements, in which this point is the truth; None where there are none.
+        chi2 of simulated measurements that are drawn at this point; None without toys.
     """
 
     interaction: Interaction
@@ -110,38 +116,38 @@ class Fit:
 
     @property
     def p_value(self) -> float | None:
-        """The probability of a chi2 that is at least as large, from the toys, where there are any."""
+        """The probability of a chi2 that is at least as large, from the toys; None without toys."""
         return None if self.toys is None else float(1 + (self.toys >= self.chi2).sum()) / (self.toys.size + 1)
 
     @property
     def penalty(self) -> float:
-        """The part of chi2 of the constraints of nuisances."""
+        """The part of chi2 from the constraints of nuisances."""
         return sum(each.value**2 for each in self.nuisances if not each.is_free)
 
     @property
     def chi2(self) -> float:
-        """chi2 of all bins and constraints."""
+        """chi2: the sum over all bins and constraints."""
         return float(sum(each.chi2.sum() for each in self.experiments)) + self.penalty
 
     @property
     def bins(self) -> int:
-        """The number of all bins."""
+        """The number of bins of all experiments."""
         return sum(each.chi2.size for each in self.experiments)
 
     @property
     def degrees_of_freedom(self) -> int:
-        """The bins less the strength, if that is fitted, and free parameters; other nuisances have constraints."""
+        """The number of bins minus the number of fitted parameters without a constraint, the strength among them."""
         return self.bins - self.is_best - sum(each.is_free for each in self.nuisances)
 
 
 def _components(shown: Shown) -> dict[str, Array]:
-    """Events of each neutrino and of each background, and of all together."""
+    """Events of each neutrino and of each background, their sums, and all events as ``expected``."""
     parts = {key: events for key, events in columns(shown).items() if key not in ("data", "error")}
     return {**parts, "expected": shown.signal + shown.background}
 
 
 def record(found: Fit) -> Record:
-    """All of a fit: its point, chi2, nuisances, and the events of each experiment by component and in each bin."""
+    """A fit as one record: its point, chi2, nuisances, and each experiment's events by component and in each bin."""
     toys = found.toys
     return {
         "experiment": "+".join(each.name for each in found.experiments),
@@ -171,7 +177,7 @@ def record(found: Fit) -> Record:
 
 
 def _finite(value: float) -> float | None:
-    """A number for a record, which has no infinity."""
+    """A number as records have it: None in place of an infinity."""
     return float(value) if math.isfinite(value) else None
 
 
@@ -187,12 +193,12 @@ def fit(
     seed: int = 0,
     **at: float | None,
 ) -> Fit:
-    """A point of a model beside the data: the best nuisances, and what is expected with them in each bin.
+    """A fit at one point of a model: the best nuisances, and the expected events with them in each bin.
 
     Parameters
     ----------
     experiments : str, Experiment or sequence of them
-        Several are combined.
+        Several experiments are combined, as in `chi2`.
     model : str or Model
         Name (see ``fastscan models``), or path to a TOML file with a user's own charges.
     sigma_sys : float or mapping, optional
@@ -202,22 +208,25 @@ def fit(
     independent : bool
         Whether experiments that are combined share no nuisance.
     best : bool
-        Whether the strength, which is left out, is the one at which chi2 is smallest, of several the one nearest to 0.
+        Whether to use the strength at which chi2 is smallest; of several such strengths, the one nearest to 0.  The
+        strength is then left out of `at`.
     toys : int
-        Number of simulated measurements, at most 100000, from which the probability of so large a chi2 follows.
+        Number of simulated measurements, at most 100000, for the probability of a chi2 that is at least as large.
     seed : int
-        What their random numbers begin with: the same seed gives the same toys.
+        Seed of their random numbers; the same seed gives the same toys.
     **at : float
         The model's parameters by name, as in `events`.
 
     Returns
     -------
     Fit
+        The fit at luminosity 1.
 
     Raises
     ------
     FastscanError
-        As `chi2`, for arguments that aren't scalars, and where nothing is expected in a bin that has data.
+        As `chi2`; for arguments that aren't scalars; where nothing is expected in a bin that has data; and for toys of
+        experiments with a model of fitted parameters.
 
     Warns
     -----
@@ -226,7 +235,7 @@ def fit(
 
     References
     ----------
-    Those of `chi2`; ``fastscan cite`` prints those of an experiment and a model.
+    As `chi2`; ``fastscan cite`` prints the references of an experiment and of a model.
 
     Examples
     --------
@@ -269,6 +278,7 @@ def fit(
 
 
 def _pulls(members: Sequence[Compared], shared: Sequence[str], z: Array) -> Iterator[Pull]:
+    """The best nuisances z of all members: first the shared ones, then those of each member."""
     found = list(zip(z.tolist(), errors(members, z).tolist(), strict=True))
     for number, name in enumerate(shared):
         those = [each for each in members if each.common[number] > 0]
@@ -285,6 +295,7 @@ def _pulls(members: Sequence[Compared], shared: Sequence[str], z: Array) -> Iter
 
 
 def _fitted(member: Compared, z: Array) -> FittedExperiment:
+    """The fit of one member at the best nuisances z."""
     shown = show(member.experiment)
     data, error = (each.reshape(shown.shape) for each in (member.data, member.error))
 

@@ -1,6 +1,7 @@
-"""Columns of a cube: limits and profiles, from the likelihood that it carries or from the chi2 that it stores.
+"""Limits and profiles of a cube, a group of a store: from the likelihood or from the chi2 that the cube stores.
 
-What is stored is compared with the likelihood, streamed through dask, so that the cube can be larger than memory.
+A stored chi2 is first compared with the likelihood.  dask reads it chunk by chunk, so that a cube can be larger than
+memory.
 """
 
 import functools
@@ -46,9 +47,9 @@ class Selection:
     ----------
     cube : Cube
     rows : dict of str to array of int, shape (points,)
-        Indices on each axis that makes a row, by its name.
+        Indices of the chosen points on the axis of each row parameter, by its name.
     settings : dict of str to (array, shape (values,), or None)
-        Values of each setting by its name; None stands for the experiments' own, or the default.
+        Values of each setting by its name; None stands for the experiments' own values, or the default.
     """
 
     cube: Cube
@@ -57,11 +58,11 @@ class Selection:
 
     @classmethod
     def of(cls, cube: Cube, question: Question) -> "Selection":
-        """The columns that a question asks of a cube.
+        """The columns of a cube that a question is about.
 
-        Where the question does not mention a row parameter, all its points are asked for.  Where it does not mention a
-        setting, each experiment's own value or the default holds.  Row parameters that the model doesn't have are
-        passed over.
+        A row parameter that the question doesn't mention takes all its points.  A setting that the question doesn't
+        mention takes each experiment's own value, or the default.  Row parameters that the model doesn't have are
+        ignored.
 
         Raises
         ------
@@ -74,7 +75,7 @@ class Selection:
         for name in at:
             named(name, by_name(AXES), LimitError)
             if name == cube.strength:
-                raise LimitError(f"{name} is what the limits of {cube.name} are on: it can't be given as well")
+                raise LimitError(f"the limits of {cube.name} are limits on {name}: leave {name} out")
         rows = {name: cube.on_axis(name, cube.checked(name, at.get(name, "axis"))) for name in cube.rows}
         settings: dict[str, Array | None] = {}
         for axis in SETTINGS:
@@ -85,7 +86,7 @@ class Selection:
 
     @functools.cached_property
     def numbers(self) -> IntArray:
-        """The numbers of the rows in the likelihood, shape (rows,)."""
+        """Indices of the rows in the likelihood, shape (rows,)."""
         mesh = np.meshgrid(*self.rows.values(), indexing="ij")
         return np.atleast_1d(self.cube.row_numbers(dict(zip(self.rows, mesh, strict=True)))).ravel()
 
@@ -121,9 +122,9 @@ class Selection:
         return [self.cube.stored_setting(name, values) for name, values in self.settings.items()]
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """The part of each column's record that says where it is: its row parameters and settings.
+        """The row parameters and settings of each column, as its record shows them.
 
-        Row parameters of the family that the model lacks are None.
+        Row parameters that other models of the family have, but not this one, are None.
         """
         cube = self.cube
         lacking = dict.fromkeys(axis.column for axis in cube.interaction.family_rows)
@@ -133,21 +134,21 @@ class Selection:
             yield {**lacking, **dict(zip(columns, row, strict=True)), **settings}
 
     def crossings(self, delta: float, root: zarr.Group | None = None) -> Crossings:
-        """Crossings of the columns.
+        """The crossings of the columns.
 
         Parameters
         ----------
         delta : float
             The threshold of Delta chi2.
         root : zarr.Group, optional
-            Root of the cube's store, whose chi2 must then be the likelihood's.
+            Root of the cube's store; if given, the stored chi2 must agree with the likelihood.
 
         Raises
         ------
         LimitError
-            Where the stored chi2 is asked for and a setting is not on its axis.
+            With `root`, where a setting is not on its axis.
         StoreError
-            Where the stored chi2 is damaged, not complete, or not the likelihood's.
+            With `root`, where the stored chi2 is damaged, not complete, or differs from the likelihood's.
         """
         if root is not None:
             self._require_stored(root)
@@ -161,7 +162,7 @@ class Selection:
         Returns
         -------
         array, shape (columns, points)
-            Dimensionless.
+            Delta chi2, dimensionless.
         """
         chi2 = self.columns.chi2(self.cube.x)
         if root is not None:
@@ -173,7 +174,10 @@ class Selection:
         return delta
 
     def _stored(self, root: zarr.Group, name: str = "chi2") -> Any:
-        """The stored chi2 of the columns as a dask array, whose dimensions are rows, settings and points; or toys."""
+        """The stored chi2 of the columns as a dask array, with the dimensions of rows, settings and points.
+
+        The stored array "toys" has another dimension at the end.
+        """
         strength = len(self.rows)
         stored = chunks.stored_array(root, self.cube, name)
         order = [*(axis for axis in range(len(self.cube.points)) if axis != strength), strength]
@@ -184,7 +188,7 @@ class Selection:
         return chosen
 
     def _require_stored(self, root: zarr.Group) -> None:
-        """Refuse a stored chi2 that isn't the likelihood's; dask reads it chunk by chunk, so memory holds one chunk."""
+        """Refuse a stored chi2 that differs from the likelihood's.  Memory holds one chunk of it at a time."""
         import dask.array  # imported here, because it takes longer than most questions take to answer
         from dask.base import compute
         from dask.delayed import delayed
@@ -208,9 +212,9 @@ class Selection:
             compute(*tasks, scheduler="synchronous")  # type: ignore[no-untyped-call]
 
     def toy_crossings(self, delta: float, cl: float, root: zarr.Group) -> ToyCrossings:
-        """Where stored toys begin or cease to accept strengths along the columns; see `find_toy_crossings`.
+        """The ends of the intervals that the stored toys accept along the columns, see `find_toy_crossings`.
 
-        Between the points of the strength's axis t_c is interpolated, and t of the data is the likelihood's.
+        t_c is interpolated between the points of the strength's axis; t of the data comes from the likelihood.
 
         Parameters
         ----------
@@ -239,7 +243,7 @@ class Selection:
         return find_toy_crossings(columns, cube.interaction.strength, delta, critical_of)
 
     def _critical(self, root: zarr.Group, cl: float) -> tuple[Array, Array]:
-        """t_c of the stored toys at the points of the strength's axis, and its error: both (columns, points)."""
+        """t_c of the stored toys at the points of the strength's axis, and its error, each (columns, points)."""
         run, cube = self.cube.toys, self.cube
         assert run is not None, "a question about toys is refused where there are none"
         stored = self._stored(root, "toys")[..., places_of(run.number, cl)]
@@ -254,7 +258,7 @@ def crossings_along(cube: Cube, columns: Columns, delta: float) -> Crossings:
 
 
 def has_limits(cube: Cube, question: Question | None = None) -> bool:
-    """Whether x = 0 is the Standard Model in the rows of a cube that a question is about, so that they have limits."""
+    """Whether a question about a cube is about limits that exist: x = 0 is the Standard Model in all of its rows."""
     if not cube.likelihood.departs.any():
         return True
     return not cube.likelihood.departs[Selection.of(cube, question or Question()).numbers].any()
@@ -263,36 +267,37 @@ def has_limits(cube: Cube, question: Question | None = None) -> bool:
 def limit_records(
     cube: Cube, question: Question | None = None, stored_in: zarr.Group | None = None
 ) -> Iterator[Record]:
-    """Limits of a group of a store, from the likelihood that it carries.
+    """The limits of a group of a store, as records.
 
     Parameters
     ----------
     cube : Cube
         The group.
     question : Question, optional
-        Settings are exact on the axes and off them; left out, they are each experiment's own and an exposure of 1.
-        Row parameters must be on the group's axes.
+        Settings can lie on the group's axes or off them, and limits are exact at both.  Settings that the question
+        doesn't mention are each experiment's own errors and an exposure of 1.  Row parameters must be on the axes.
     stored_in : zarr.Group, optional
-        Root of the group's store, to insist on the stored chi2.  Each must then be the likelihood's, and settings must
-        be on the axes too.  Stored toys need the root, where the question asks for them.
+        Root of the group's store.  If given, the stored chi2 must agree with the likelihood, and settings must be on
+        the axes too.  A question about stored toys needs this root.
 
     Returns
     -------
     iterator of dict
-        The records of `fastscan.answers.records`.  A limit outside the group's axis of the strength is given, and its
-        status says so.  Where data are measured, the expected limit comes from the likelihood that the group carries,
-        whatever `stored_in`: no chi2 of it is stored.  Beside limits from toys there is none.
+        The records of `fastscan.answers.records`.  A limit outside the group's axis of the strength is given and has
+        the status ``outside_axis``.  Where data are measured, the expected limit comes from the likelihood, even with
+        `stored_in`, because no chi2 of expected data is stored.  Limits from toys have no expected limit.
 
     Raises
     ------
     InputError
         Where a value, the cl or the dof is out of bounds.
     LimitError
-        Where an axis is unknown or is the strength's, a value must be on an axis and is not, x = 0 is not the Standard
-        Model, or the stored chi2 is that of measured data and an Asimov set is asked for, or that of shared nuisances
-        and independent ones are.  These errors come at the call, before the first record.
+        Where an axis is unknown or is the strength's; where a value is not on an axis and must be; where x = 0 is not
+        the Standard Model; where the question is about an Asimov set or independent errors and the stored chi2 is not;
+        and where stored toys are missing or have another dof.  The call itself raises these errors, before the first
+        record.
     StoreError
-        Where the stored chi2 is damaged, not complete, or not the likelihood's.
+        Where the stored chi2 is damaged, not complete, or differs from the likelihood's.
 
     Examples
     --------
@@ -311,7 +316,7 @@ def limit_records(
         _ = selection.stored_settings  # settings that are not on the axes are refused here, before the first record
     if asked.toys is not None and cube.toys is not None:
         if cube.toys.dof != asked.column_dof:
-            raise LimitError(f"{cube.name} stores toys of {cube.toys.dof} dof, and limits are about columns")
+            raise LimitError(f"{cube.name} stores toys of {cube.toys.dof} dof, but limits need {asked.column_dof} dof")
         require_enough(cube.toys.number, asked.cl)
     return _found_limits(selection, asked, delta, stored_in)
 
@@ -319,7 +324,7 @@ def limit_records(
 def _found_limits(
     selection: Selection, asked: Question, delta: float, stored_in: zarr.Group | None
 ) -> Iterator[Record]:
-    """The record of each column, once the crossings are found."""
+    """The record of each selected column; the crossings of all columns are found before the first record."""
     cube = selection.cube
     strength = cube.interaction.strength
     crossings = selection.crossings(delta, None if asked.toys and not asked.stored else stored_in)
@@ -347,7 +352,7 @@ def _found_limits(
 
 
 def _marked(cube: Cube, bounds: Array, status: Status) -> Status:
-    """The status of bounds, which says of those outside the axis of the strength that they are."""
+    """The status of bounds, replaced by `OUTSIDE_AXIS` where a bound lies outside the axis of the strength."""
     axis = cube.points[cube.strength]
     outside = np.isfinite(bounds) & ((bounds < axis.min()) | (bounds > axis.max()))
     return np.where(outside if outside.ndim == 1 else outside.any(axis=1), OUTSIDE_AXIS, status)
@@ -356,14 +361,14 @@ def _marked(cube: Cube, bounds: Array, status: Status) -> Status:
 def profile_records(
     cube: Cube, question: Question | None = None, stored_in: zarr.Group | None = None
 ) -> Iterator[Record]:
-    """Delta chi2 at each point of a group's strength axis.
+    """Delta chi2 at each point of a group's strength axis, as records.
 
-    Parameters and errors are those of `limit_records`, but errors come with the first record.
+    Parameters and errors are those of `limit_records`, but the first record raises the errors, not the call.
 
     Returns
     -------
     iterator of dict
-        The keys are those of `profile_keys`.
+        Records with the keys of `profile_keys`.
     """
     asked = question or Question()
     cube = asked.about(cube, stored=stored_in is not None)

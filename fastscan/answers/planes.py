@@ -1,7 +1,6 @@
-"""Planes: Delta chi2 over any two axes of a cube, with the others held, minimised over or fitted.
+"""Planes: Delta chi2 over any two axes of a cube, with the other axes held, minimised over or fitted.
 
-Axes are taken in the scale in which they are drawn: masses and luminosities by their logarithm, beta as an angle or by
-its cosine.
+Coordinates of a plane are drawn ones: the logarithm of masses and luminosities, beta as an angle or its cosine.
 """
 
 import itertools
@@ -27,11 +26,11 @@ from fastscan.stores import chunks
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array, IntArray
 
-AT_ONCE = 2**20  # points computed at a time: this bounds the memory where chi2 is minimised over an axis
-LOOK = 4  # steps in place of one along the strength, to see bands that lie between two points of the grid
-FINEST = 64  # steps in place of one at most, where bands are thin
-MOST_POINTS = 2**21  # of a plane with further points: some 10 MB
-Scale = tuple[Callable[[Array], Array], Callable[[Array], Array]]  # from the unit of an axis to what is drawn, and back
+AT_ONCE = 2**20  # points computed at a time, to bound the memory where chi2 is minimised over an axis
+LOOK = 4  # steps in place of each step along the strength, to find bands between two points of the grid
+FINEST = 64  # largest number of steps in place of one, for thin bands
+MOST_POINTS = 2**21  # largest number of points of a refined plane, some 10 MB
+Scale = tuple[Callable[[Array], Array], Callable[[Array], Array]]  # from an axis' unit to drawn coordinates, and back
 SCALES: dict[str, Scale] = {
     "linear": (np.positive, np.positive),
     "log": (np.log, np.exp),
@@ -42,48 +41,48 @@ VIEWS: dict[str, tuple[Axis, View]] = {view.name: (axis, view) for axis in AXES 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One of the two axes of a plane, and how it is drawn."""
+    """One of the two axes of a plane: its view, and its points in the unit of the axis, shape (points,)."""
 
     axis: Axis
     view: View
-    points: Array  # in the unit of the axis
+    points: Array
 
     def to_scale(self, values: Array) -> Array:
-        """The drawn numbers of values in the unit of the axis, in their shape."""
+        """The drawn coordinates of values in the unit of the axis, in their shape."""
         return SCALES[self.view.scale][0](values)
 
     def from_scale(self, drawn: Array) -> Array:
-        """Values in the unit of the axis from drawn numbers, in their shape; those of points are the points' own."""
+        """Values in the unit of the axis from drawn coordinates, in their shape; points return to the last bit."""
         order = np.argsort(self.drawn)
         near = order[np.minimum(np.searchsorted(self.drawn, drawn, sorter=order), order.size - 1)]
         return np.where(self.drawn[near] == drawn, self.points[near], SCALES[self.view.scale][1](drawn))
 
     @cached_property
     def drawn(self) -> Array:
-        """The points as they are drawn."""
+        """The drawn coordinates of the points."""
         return self.to_scale(self.points)
 
     def finer(self, times: int) -> "Side":
-        """The same side with so many steps in place of each of its own."""
+        """The same side with `times` steps in place of each of its steps."""
         own = np.arange(self.points.size, dtype=float)
         number = np.arange((self.points.size - 1) * times + 1) / times
         return replace(self, points=self.from_scale(np.interp(number, own, self.drawn)))
 
     def viewed(self, values: Array) -> Array:
-        """Values as people see them: in the unit of the axis, or as another view draws them."""
+        """Values as output shows them: in the unit of the axis, or as drawn coordinates of another view."""
         return values if self.view.name == self.axis.name else self.to_scale(values)
 
 
 @dataclass(frozen=True, eq=False)
 class CriticalPlane:
-    """t_c of the toys at the points of a plane, which is interpolated between them.
+    """t_c of the toys at the points of a plane, and its interpolation between them.
 
     Attributes
     ----------
     x, y : array, shape (points,)
-        The points as they are drawn.
+        Drawn coordinates of the points.
     t_c, error : array, shape (y, x)
-        t_c, which is 0 where nothing is accepted, and its Monte-Carlo error.
+        t_c, which is 0 where no Delta chi2 is accepted, and its Monte-Carlo error.
     """
 
     x: Array
@@ -92,8 +91,8 @@ class CriticalPlane:
     error: Array
 
     def at(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """t_c and its error at points of the plane, which are given as they are drawn and broadcast."""
-        from scipy.interpolate import RegularGridInterpolator  # imported here: other planes do without
+        """t_c and its error at points of the plane, in drawn coordinates that broadcast."""
+        from scipy.interpolate import RegularGridInterpolator  # imported here, because other planes don't need it
 
         points = np.stack(np.broadcast_arrays(y, x), axis=-1)
         t_c, error = (RegularGridInterpolator((self.y, self.x), each)(points) for each in (self.t_c, self.error))
@@ -102,7 +101,7 @@ class CriticalPlane:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """Two axes of a cube, and what is done with the others.
+    """Two axes of a cube as a plane, and the treatment of the other axes.
 
     Attributes
     ----------
@@ -111,17 +110,17 @@ class Plane:
     x, y : Side
         The two axes.
     held : dict of str to array
-        The points of other axes, over which chi2 is minimised; an axis with one point is held there.  A setting is
-        absent where each experiment keeps its own value.
+        The points of each other axis.  chi2 is minimised over several points, and one point holds the axis there.  A
+        setting is absent where each experiment keeps its own value.
     fits_rows : bool
-        Whether Delta chi2 is measured from the infimum over all rows of the cube rather than over single columns.
-        Either infimum is taken at the same settings.
+        Whether Delta chi2 is chi2 minus the infimum over all rows of the cube, or over the column of the same row.  The
+        settings are the same in both cases.
     cl, dof : float, int
-        The level of its contours.
+        Confidence level and degrees of freedom of the contours.
     stored_in : zarr.Group, optional
-        Root of the store whose chi2 is shown on the grid; left out, the chi2 of the likelihood is shown.
+        Root of the store whose chi2 is used on the grid; left out, the likelihood computes chi2.
     toys : CriticalPlane, optional
-        What toys say of the Delta chi2 of its contours.
+        The threshold of Delta chi2 from toys; left out, the threshold is the quantile of the chi2 distribution.
     """
 
     cube: Cube
@@ -136,23 +135,23 @@ class Plane:
 
     @property
     def delta(self) -> float:
-        """The Delta chi2 of its contours, where no toys say what it is."""
+        """The asymptotic threshold of Delta chi2."""
         return threshold(self.cl, self.dof)
 
     def threshold(self, x: Array, y: Array) -> Array:
-        """The Delta chi2 of its contours at points given as they are drawn, which broadcast."""
+        """The threshold of Delta chi2 at points in drawn coordinates, which broadcast."""
         if self.toys is None:
             return np.broadcast_to(self.delta, np.broadcast_shapes(x.shape, y.shape))
         return self.toys.at(x, y)[0]
 
     @cached_property
     def thresholds(self) -> Array:
-        """The Delta chi2 of its contours on the grid, shape (y, x)."""
+        """The threshold of Delta chi2 on the grid, shape (y, x)."""
         return self.threshold(self.x.drawn[None, :], self.y.drawn[:, None])
 
     @property
     def scales_data(self) -> bool:
-        """Whether measured data are scaled, anywhere in the plane, to a luminosity other than 1."""
+        """Whether measured data are scaled to a luminosity other than 1 anywhere in the plane."""
         sides = {side.axis.name: side.points for side in (self.x, self.y)}
         return self.cube.is_measured and any(map(is_scaled, {**self.held, **sides}[LUMINOSITY.name].tolist()))
 
@@ -163,17 +162,17 @@ class Plane:
 
     @property
     def fitted(self) -> tuple[str, ...]:
-        """Names of the axes over which the infimum below Delta chi2 is taken."""
+        """Names of the axes over which the infimum is taken that Delta chi2 subtracts."""
         return (*(self.cube.rows if self.fits_rows else ()), self.cube.strength)
 
     def _in_units(self, x: Array, y: Array) -> dict[str, Array]:
-        """Points given as they are drawn, converted to the units of their axes."""
+        """Points in drawn coordinates, converted to the units of their axes, by the axes' names."""
         return {side.axis.name: side.from_scale(drawn) for side, drawn in ((self.x, x), (self.y, y))}
 
     def chi2(self, x: Array, y: Array, rows: tuple[Likelihood, IntArray] | None = None) -> Array:
-        """chi2 at points given as they are drawn; x, y and chi2 have shape (n,).
+        """chi2 at points in drawn coordinates; x, y and chi2 have shape (n,).
 
-        `rows` is what `rows_at` returns for the points, where it is known already.
+        `rows` is the result of `rows_at` for the points, if it is known already.
         """
         parts = [np.empty(0)]
         for part in _slices(x.size, self._at_once):
@@ -182,17 +181,17 @@ class Plane:
         return np.concatenate(parts)
 
     def rows_at(self, x: Array, y: Array) -> tuple[Likelihood, IntArray] | None:
-        """The likelihood in the rows of points (n,), and the row of each; None where a row parameter isn't shown."""
+        """The likelihood in the rows of points (n,), and each point's row; None if a row parameter isn't shown."""
         at = {name: values for name, values in self._in_units(x, y).items() if name in self.cube.rows}
         return self.cube.at_rows(at) if at.keys() == set(self.cube.rows) else None
 
     @property
     def _at_once(self) -> int:
-        """Points that are computed at a time, with all at which other axes are held."""
+        """Number of points of the plane that are computed at a time, each with all points of the other axes."""
         return max(1, AT_ONCE // math.prod(points.size for points in self.held.values()))
 
     def _chi2_at(self, x: Array, y: Array, rows: tuple[Likelihood, IntArray] | None = None) -> Array:
-        """chi2 where x and y broadcast, in their common shape."""
+        """chi2 at points in drawn coordinates that broadcast, in their common shape."""
         at = _product(self._in_units(x, y), self.held)
         likelihood, row = rows or self.cube.at_rows(at)
         strength = self.cube.interaction.strength.to_x(at[self.cube.strength])
@@ -201,7 +200,7 @@ class Plane:
         return lowest
 
     def lowest(self, x: Array, y: Array) -> Array:
-        """The infimum that Delta chi2 is measured from, at points as in `chi2`; shape (n,)."""
+        """The infimum that Delta chi2 subtracts, at points as in `chi2`; shape (n,)."""
         varying = {name: points for name, points in self._in_units(x, y).items() if name not in self.fitted}
         held = {name: points for name, points in self.held.items() if name not in self.fitted}
         if self.fits_rows:
@@ -234,16 +233,17 @@ class Plane:
 
     @cached_property
     def resolved(self) -> "Plane":
-        """The plane with further points, where lines through its own points would cut a thin band into pieces.
+        """The plane with a finer grid where lines on its own grid would cut a thin band into pieces.
 
-        Bands are the strengths between two crossings of the threshold, allowed or not; they are looked for at `LOOK`
-        times as many strengths.  Further points are the likelihood's, with which a stored chi2 is compared first.
+        A band is a range of strengths between two crossings of the threshold, allowed or excluded.  Bands are searched
+        for at `LOOK` times as many strengths.  chi2 on the finer grid comes from the likelihood; a stored chi2 is
+        compared with the likelihood first.
         """
         points = self.x.points.size * self.y.points.size
         if self.cube.strength not in self.shown or points * LOOK > MOST_POINTS:
             return self
         if self.stored_in is not None:
-            _ = self.values  # an error where it is not the likelihood's
+            _ = self.values  # raises an error if the stored chi2 differs from the likelihood's
         upright = self.y.axis.name == self.cube.strength
         strengths, others = (self.y, self.x) if upright else (self.x, self.y)
         finer = self._with_sides(strengths.finer(LOOK), others)
@@ -254,29 +254,30 @@ class Plane:
         return self if along == across == 1 else self._with_sides(strengths.finer(along), others.finer(across))
 
     def _with_sides(self, strengths: Side, others: Side) -> "Plane":
-        """The plane with other points on its sides, from the likelihood."""
+        """The plane with other points on its sides, where the likelihood computes chi2."""
         x, y = (others, strengths) if self.y.axis.name == strengths.axis.name else (strengths, others)
         return replace(self, x=x, y=y, stored_in=None)
 
     @property
     def _lowest_on_grid(self) -> Array:
-        """The infimum that Delta chi2 is measured from on the grid, in a shape that broadcasts to (y, x)."""
+        """The infimum that Delta chi2 subtracts on the grid, in a shape that broadcasts to (y, x)."""
         own = [side.drawn[:1] if side.axis.name in self.fitted else side.drawn for side in (self.x, self.y)]
         x, y = np.meshgrid(*own)
         return self.lowest(x.ravel(), y.ravel()).reshape(x.shape)
 
     def with_toys(self, root: zarr.Group) -> "Plane":
-        """The plane with what the stored toys say of its contours, from the root of the cube's store.
+        """The plane with thresholds from the stored toys; `root` is the root of the cube's store.
 
         Raises
         ------
         LimitError
-            Where the toys are of other degrees of freedom, chi2 is minimised over an axis, or one is held off its axis.
+            Where the toys have other degrees of freedom, chi2 is minimised over an axis, or an axis is held at a value
+            that is not one of its points.
         """
         run, cube = self.cube.toys, self.cube
         assert run is not None, "a question about toys is refused where there are none"
         if run.dof != self.dof or (run.dof > 1) != self.fits_rows:
-            raise LimitError(f"{cube.name} stores toys of {run.dof} dof, which are those of no such plane")
+            raise LimitError(f"{cube.name} stores toys of {run.dof} dof, which such a plane can't use")
         if any(points.size > 1 for points in self.held.values()):
             raise LimitError(f"{cube.name} stores toys of single points: chi2 can't be minimised over an axis")
         require_enough(run.number, self.cl)
@@ -285,13 +286,14 @@ class Plane:
         return replace(self, toys=CriticalPlane(self.x.drawn, self.y.drawn, np.maximum(t_c, 0.0), error))
 
     def _stored(self, root: zarr.Group) -> Array:
+        """The stored chi2 on the grid, shape (y, x)."""
         values = chunks.computed(self.cube, self._chosen(chunks.stored_array(root, self.cube, "chi2")))
         return values.reshape(values.shape[:2])
 
     def _chosen(self, stored: Any) -> Any:
-        """A stored array on the grid, read by dask: its dimensions are (y, x) and those that have one point left.
+        """A stored dask array on the grid: its dimensions are (y, x), then those of the other axes with one point each.
 
-        Where an axis is held at several points, the smallest number is chosen.
+        An axis that is held at several points is replaced by the minimum over them.
         """
         cube, axes = self.cube, list(reversed(self.shown))
         dimensions = list(cube.points)
@@ -307,15 +309,15 @@ class Plane:
 
 
 def _steps_needed(ends: Sequence[Array]) -> tuple[int, int]:
-    """Steps along the strength and across it, in place of one, that keep bands from being cut.
+    """The numbers of steps, along the strength and across it, in place of one, with which no band is cut.
 
-    A band is seen if it is two steps wide, and joined if it moves by no more than half of its width from one line of
-    the grid to the next.  A band that is there on one line alone ends between them and needs nothing.
+    A band is resolved if it is two steps wide, and connected if it moves by no more than half of its width from one
+    line of the grid to the next.  A band on one line alone ends between two lines, and needs no finer steps.
 
     Parameters
     ----------
     ends : sequence of array, shape (crossings,)
-        Where the threshold is crossed on each line along the strength, ascending, in steps of the grid.
+        Places on each line along the strength where the threshold is crossed, ascending, in steps of the grid.
 
     Examples
     --------
@@ -332,7 +334,7 @@ def _steps_needed(ends: Sequence[Array]) -> tuple[int, int]:
 
 
 def _affordable(times: tuple[int, int], points: int) -> tuple[int, int]:
-    """As many steps on both sides, or fewer where a plane of some points would have more than `MOST_POINTS`."""
+    """The numbers of steps `times`, reduced until a plane of `points` points has at most `MOST_POINTS`."""
     along, across = times
     while points * along * across > MOST_POINTS and max(along, across) > 1:
         along, across = (along - 1, across) if along >= across else (along, across - 1)
@@ -342,27 +344,32 @@ def _affordable(times: tuple[int, int], points: int) -> tuple[int, int]:
 def plane_of(
     cube: Cube, axes: PlaneAxes, question: Question | None = None, stored_in: zarr.Group | None = None
 ) -> Plane:
-    """A plane of a cube.
+    """A plane of a cube with the axes, the held values and the level of a question.
 
     Parameters
     ----------
     cube : Cube
         A group of a store, or of a plan.
     axes : PlaneAxes
-        Names of `VIEWS`; left out, those of `first_axes`.
-    question : Question
-        Values at which other axes are held, on their axis or off it (row parameters on it); settings that are left out
-        are each experiment's own, or their default.  With 1 degree of freedom each row is a model of its own, with 2
-        the row parameters are fitted too.
-    stored_in : zarr.Group
-        Root of the cube's store, to insist on the stored chi2: other axes are then held at their points only.  Stored
-        toys need the root, where the question asks for them.
+        Names of `VIEWS`; left out, the axes of `first_axes`.
+    question : Question, optional
+        Values at which other axes are held.  A row parameter must be on its axis; a setting need not be.  Settings that
+        are left out are each experiment's own, or their default.  With 1 degree of freedom each row is a model of its
+        own; with 2 the row parameters are fitted too.
+    stored_in : zarr.Group, optional
+        Root of the cube's store, to use the stored chi2: settings must then be on their axes too.  A question about
+        stored toys needs this root.
+
+    Returns
+    -------
+    Plane
 
     Raises
     ------
     LimitError
-        Where an axis is unknown, absent or too short, it isn't said at which value an axis is held, or the stored chi2
-        is that of measured data and an Asimov set is asked for, or that of shared nuisances and independent ones are.
+        Where an axis is unknown, absent or too short; where a parameter is neither shown, held nor minimised over;
+        where the question is about an Asimov set or independent errors and the stored chi2 is not; and where stored
+        toys don't fit the plane.
 
     Examples
     --------
@@ -387,7 +394,7 @@ def plane_of(
         if name not in by_name(AXES):
             raise unknown("axis", name, by_name(AXES), LimitError)
         if name in shown or (name in given and name in axes.minimise):
-            raise LimitError(f"{name} can be shown, held or minimised over, one of them")
+            raise LimitError(f"{name} can be only one of shown, held and minimised over")
     held = {name: cube.axis_points(name) for name in axes.minimise if not _is_foreign(cube, name)}
     held |= {name: _held_at(cube, name, value) for name, value in given.items() if not _is_foreign(cube, name)}
     for axis in SETTINGS:
@@ -395,7 +402,7 @@ def plane_of(
             held[axis.name] = np.array([axis.default])
     for axis in cube.interaction.parameters:
         if axis.name not in (*shown, *held):
-            raise LimitError(f"{cube.name}: say at which {axis.name}, or minimise over it")
+            raise LimitError(f"{cube.name}: give a value of {axis.name}, or minimise over it")
     dof = dof_of(cube, shown, cube.toys.dof if asked.toys and cube.toys else asked.dof)
     over_rows = set(cube.rows) & set(axes.minimise) or (set(cube.rows) & set(shown) and dof > 1)
     plane = Plane(
@@ -405,14 +412,14 @@ def plane_of(
 
 
 def _is_foreign(cube: Cube, name: str) -> bool:
-    """Whether an axis is another model's row parameter: a question about many groups passes it over here."""
+    """Whether only other models have this row parameter, so that a question about many groups ignores it here."""
     return name not in cube.axes
 
 
 def side_of(cube: Cube, name: str) -> Side:
-    """The axis of a name of `VIEWS` that a plane of a cube can have."""
+    """The side of a plane of a cube for a name of `VIEWS`; a `LimitError` where the cube's axis can't be a side."""
     axis, view = _view(name)
-    points, axis = cube.axis_points(axis.name), cube.axes[axis.name]  # as the cube's own model describes it
+    points, axis = cube.axis_points(axis.name), cube.axes[axis.name]  # the axis as the cube's own model describes it
     if not cube.changes_along(axis.name):
         raise LimitError(f"{cube.name} fixes each {axis.name}: nothing changes along the axis")
     if points.size < 2:
@@ -433,12 +440,13 @@ def _view(name: str) -> tuple[Axis, View]:
 
 
 def has(cube: Cube, name: str) -> bool:
-    """Whether a cube has an axis of `VIEWS` with at least two points, along which something changes."""
+    """Whether a cube has the axis of a name of `VIEWS`, with at least two points, and chi2 changes along it."""
     axis, _ = _view(name)
     return cube.changes_along(axis.name) and cube.points[axis.name].size >= 2
 
 
 def _held_at(cube: Cube, name: str, value: float) -> Array:
+    """The checked value at which an axis is held, shape (1,), in the unit of the axis."""
     values = named(name, cube.axes, LimitError).check(value).ravel()
     if values.shape != (1,):
         raise LimitError(f"{name} is held at one value")
@@ -446,14 +454,14 @@ def _held_at(cube: Cube, name: str, value: float) -> Array:
 
 
 def dof_of(cube: Cube, shown: Sequence[str], dof: int | None) -> int:
-    """Degrees of freedom: as given, or the number of the model's parameters that are shown."""
+    """Degrees of freedom: as given, or the number of the model's parameters that are shown, at least 1."""
     if dof is not None:
         return dof
     return max(1, sum(axis.name in shown for axis in cube.interaction.parameters))
 
 
 def first_axes(cubes: Sequence[Cube], held: Sequence[str] = ()) -> tuple[str, str]:
-    """The plane that is shown by default: the strength against the first other axis that has enough points."""
+    """The default axes of a plane, by name: the first of `AXES` that can stand beside the strength; the strength."""
     for axis in AXES:
         for cube in cubes:
             if axis.name in second_axes(cube, held):
@@ -462,7 +470,7 @@ def first_axes(cubes: Sequence[Cube], held: Sequence[str] = ()) -> tuple[str, st
 
 
 def second_axes(cube: Cube, held: Sequence[str] = ()) -> list[str]:
-    """Axes against which a cube's strength can be shown: rows first, then the settings."""
+    """Names of the axes that can stand beside a cube's strength in a plane: row parameters, then settings."""
     others = (*cube.rows, *(axis.name for axis in SETTINGS))
     return [name for name in others if name not in held and has(cube, name)]
 
@@ -475,12 +483,12 @@ def can_show(cube: Cube, axes: PlaneAxes, held: Sequence[str]) -> bool:
 
 
 def _slices(size: int, most: int) -> list[slice]:
-    """Slices of at most so many that cover a size."""
+    """Slices of at most `most` elements that cover `size` elements."""
     return [slice(start, start + most) for start in range(0, size, most)]
 
 
 def _product(points: Mapping[str, Array], held: Mapping[str, Array]) -> dict[str, Array]:
-    """Points of some axes, shapes (...), with each of the k combinations of points of others.
+    """Points of some axes, shape (...), combined with the k combinations of `held` points of others.
 
     The arrays broadcast to (..., k).
     """

@@ -1,4 +1,4 @@
-"""Limits of experiments, without a grid and without a store."""
+"""Limits of experiments as records, without a grid and without a store; `fastscan limit` prints them."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +21,27 @@ from fastscan.typing import Array, Record
 
 
 def limits_at_points(names: Sequence[str | Experiment], model: str, question: Question) -> list[Record]:
-    """The records of the limits of one or several experiments at every combination of values, without a store.
+    """The limits of one or several combined experiments at every combination of values, as records.
 
-    Values of sigma_sys that are given by experiment go together, the first with the first.
+    Parameters
+    ----------
+    names : sequence of (str or Experiment)
+        Names of experiments, paths to files, or experiments; several are combined.
+    model : str
+        Name of a model, or path to a file.
+    question : Question
+        The values and the level.  If sigma_sys is a mapping by experiment, the n-th values of all experiments make one
+        combination.
+
+    Returns
+    -------
+    list of dict
+        The records of `fastscan.answers.records`, the settings fastest.
+
+    Raises
+    ------
+    FastscanError
+        As `fastscan.limit`.
     """
     experiments, interaction = load_all(names), catalogue.load(model)
     given = _crossed(question.at, (*interaction.rows, *SETTINGS))
@@ -51,7 +69,7 @@ def limits_at_points(names: Sequence[str | Experiment], model: str, question: Qu
 
 
 def _crossed(at: Mapping[str, Any], axes: Sequence[Axis]) -> dict[str, Any]:
-    """Values of some axes by name, along a dimension for each axis; other names stay as they are."""
+    """Values by name, where the values of each of `axes` are checked and lie along a dimension of their own."""
     dimension = {axis.name: number for number, axis in enumerate(axes)}
 
     def along(name: str, values: Any) -> Any:
@@ -72,7 +90,7 @@ def _limits(rows: Rows, settings: Settings, question: Question) -> tuple[Crossin
 
 
 def _points(interaction: Interaction, at: Mapping[str, Any], settings: Settings) -> Iterator[dict[str, Any]]:
-    """The part of each record that says where it is, the last setting fastest."""
+    """The row parameters and settings of each record, the last setting fastest."""
     lacking = dict.fromkeys(axis.column for axis in interaction.family_rows)
     values = [at[axis.name].ravel().tolist() for axis in interaction.rows]
     for *row, setting in itertools.product(*values, settings.told()):

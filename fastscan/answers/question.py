@@ -1,4 +1,4 @@
-"""A question: which groups of a store or which experiments answer, at which values, at which level."""
+"""A question about limits, profiles or contours: of which groups, at which values of axes, at which level."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastscan.errors import LimitError
 from fastscan.limits.confidence import CL, DOF, Toys
 
-if TYPE_CHECKING:  # commands ask questions before anything numerical is imported
+if TYPE_CHECKING:  # at run time nothing numerical is imported here, because commands make questions while they start
     from fastscan.stores.cube import Cube
 
 Values = float | Sequence[float] | Literal["axis"]  # the word stands for all points of an axis
@@ -20,22 +20,22 @@ class Question:
     Attributes
     ----------
     groups : tuple of str
-        Groups of a store; empty for all that can answer.
+        Groups of a store; empty for all groups that can answer.
     at : mapping of str to values
-        Values of axes by name, in the units of the axes: one, several, or "axis" for all of an axis' points.  Of
+        Values of axes by name, in the units of the axes: one, several, or "axis" for all of an axis' points.  For
         experiments without a store, sigma_sys can be a mapping by experiment.
     cl : float
         Confidence level, a probability.
     dof : int or None
-        Degrees of freedom; None for 1, and in a plane for as many of the model's parameters as it shows.
+        Degrees of freedom; None for 1 or, in a plane, for the number of the model's parameters that the plane shows.
     stored : bool
-        Whether to insist on the stored chi2: values on the axes only, each of which must be the likelihood's.
+        Whether to use the stored chi2: values must be on the axes, and the stored chi2 must agree with the likelihood.
     asimov : bool
         Whether the Standard Model's prediction replaces measured data.
     independent : bool
         Whether experiments that are combined share no nuisance.
     toys : Toys or None
-        The toys that say what is allowed; None for the quantile of chi2.
+        The toys that give the threshold of Delta chi2; None for the quantile of the chi2 distribution.
     """
 
     groups: tuple[str, ...] = ()
@@ -53,20 +53,20 @@ class Question:
         return DOF if self.dof is None else self.dof
 
     def about(self, cube: "Cube", *, stored: bool) -> "Cube":
-        """The cube that the question is about: a given one, or one with the data and the nuisances that are asked for.
+        """A cube with the data (measured or Asimov) and the nuisances (shared or independent) of the question.
 
         Parameters
         ----------
         cube : Cube
         stored : bool
-            Whether the answer comes from the chi2 that is stored.
+            Whether the answer comes from the stored chi2.  Stored toys count as such, because they are compared with
+            the data of the scan.
 
         Raises
         ------
         LimitError
-            Where this chi2, or what toys are compared with, is that of measured data, and what is expected is asked
-            for; or that of shared nuisances, and independent ones are asked for.  Where toys are asked for, and there
-            are none.
+            Where the question is about an Asimov set or independent errors, and the stored chi2 or toys are not.
+            Where the question is about toys, and the cube stores none, or toys of another dof.
         """
         if self.toys is not None:
             if cube.toys is None:
@@ -88,7 +88,7 @@ class Question:
 
     @property
     def held(self) -> dict[str, float]:
-        """The one value at which each axis is held, for contours."""
+        """The single value of each axis in the question, at which contours hold the axis."""
         held: dict[str, float] = {}
         for name, values in self.at.items():
             if isinstance(values, str) or (isinstance(values, Sequence) and len(values) != 1):
@@ -99,8 +99,15 @@ class Question:
 
 @dataclass(frozen=True)
 class PlaneAxes:
-    """Which plane is asked for: the names of its two axes, None for the first that a group has, and further axes over
-    whose points chi2 is minimised."""
+    """The axes of a plane.
+
+    Attributes
+    ----------
+    names : (str, str), optional
+        Names of the two axes; None for the first axes that a group has.
+    minimise : tuple of str
+        Names of further axes, over whose points chi2 is minimised.
+    """
 
     names: tuple[str, str] | None = None
     minimise: tuple[str, ...] = ()

@@ -1,31 +1,38 @@
-"""Answers as records: what the commands print as tables, JSON and CSV, and what pictures are drawn from.
+"""Answers as records: dictionaries that commands print as tables, JSON and CSV, and that pictures are drawn from.
 
-The record of a limit on the mass of a heavy Z' has the keys ``experiment`` (or the name of a combination), ``model``,
-one for each row parameter of the model's family (``beta_rad``, None without beta), ``sigma_sys`` (by experiment where
-there are several), ``luminosity``, ``cl``, ``dof``, ``limit_gev`` (None where there is none), ``limit_over_g_gev`` (of
-M_Z' / g', for a user's own U(1)', else None), ``status`` and ``allowed_gev``: every allowed interval, where None is an
-open upper end. Where data are measured, ``expected_gev`` and ``expected_status`` are the limit with the Standard
-Model's prediction in their place, else None; the intervals and this limit are there for M_Z' / g' too,
-``allowed_over_g_gev`` and ``expected_over_g_gev``. ``scaled_data`` is true where measured data are scaled to a
-luminosity other than 1, ``warning`` is what is probably not meant (`fastscan.limits.doubts`), else None, ``asimov``
-is true where the Standard Model's prediction was asked for in place of measured data, and ``shared_nuisances`` lists
-the names of those that several experiments have in common.
+The record of a limit on the mass of a heavy Z' has these keys:
 
-The record of a limit on another strength has a key for each row parameter of the model with its unit in it
-(``eps_d``), ``sigma_sys``, ``luminosity``, ``limit_on`` (the name of the strength's axis), ``limit`` or, of two sides,
-``limit_low`` and ``limit_high`` (None where there is none, or where that side is open), ``limit_unit``, ``status``,
-``allowed`` (None is an open end), ``cl``, ``dof``, and ``expected`` or ``expected_low`` and ``expected_high`` with
-``expected_status``.  Where the axis is the shift of a quantity, the quantity's own ends stand beside it
-(``sin2_theta_w_low``, ``sin2_theta_w_high``).  Of a mediator, ``limit_over_g_gev`` is the lower limit on its mass over
-its coupling where that of the coupling alone is above sqrt(4 pi), else None.
+    experiment, model        the experiment, or the name of a combination; and the model
+    beta_rad                 one key for each row parameter of the model's family; None where the model lacks it
+    sigma_sys, luminosity    the settings; sigma_sys by experiment where there are several
+    cl, dof                  the level
+    limit_gev                the limit; None where there is none
+    limit_over_g_gev         the limit on M_Z' / g' of a user's own U(1)', else None
+    status                   see `fastscan.limits.strengths.limit`
+    allowed_gev              every allowed interval; None is an open upper end
+    expected_gev             where data are measured, the limit with the Standard Model's prediction in their place,
+    expected_status          and its status; else None
+    allowed_over_g_gev       the intervals and the expected limit for M_Z' / g'
+    expected_over_g_gev
+    scaled_data              whether measured data are scaled to a luminosity other than 1
+    warning                  doubts about the question, see `fastscan.limits.doubts`; None without any
+    asimov                   whether the question put the Standard Model's prediction in place of measured data
+    shared_nuisances         names of the nuisances that several experiments share
 
-Where toys say what is allowed, keys at the end say so: ``method``, which is "toys", ``toys`` and ``seed``; the
-Monte-Carlo errors of the limit and of the ends of intervals, ``error_gev`` and ``allowed_errors_gev``; and what the
-quantile of chi2 says instead, ``asymptotic_gev``, ``asymptotic_status`` and ``asymptotic_allowed_gev``.  Where the
-limit is none on a mass, ``_gev`` is missing, and there are ``error_low`` and ``error_high`` of two sides.
+The record of a limit on another strength has one key for each row parameter, with its unit in the name (``eps_d``).
+``limit_on`` is the name of the strength's axis, and ``limit_unit`` its unit.  The limit is ``limit``, or ``limit_low``
+and ``limit_high`` for a strength of either sign (None without a limit, or for an open side); ``expected``, or
+``expected_low`` and ``expected_high``, follow the same rule.  In ``allowed`` None is an open end.  Where the axis is a
+shift of a quantity, the limits on the quantity itself are there too (``sin2_theta_w_low``, ``sin2_theta_w_high``).  For
+a mediator, ``limit_over_g_gev`` is the lower limit on its mass over its coupling if the limit on the coupling is above
+sqrt(4 pi), else None.
 
-Profiles and contours have records too, one for each point, with the same four keys at their end.  Which cubes and
-planes are asked is decided in `fastscan.answers.answers`.
+Limits from toys have further keys at the end: ``method``, which is "toys", ``toys`` and ``seed``; ``error_gev`` and
+``allowed_errors_gev``, the Monte-Carlo errors of the limit and of the intervals' ends; and ``asymptotic_gev``,
+``asymptotic_status`` and ``asymptotic_allowed_gev``, the answers of the asymptotic method.  Keys of a limit that is not
+on a mass lack ``_gev``, and those of a strength of either sign end in ``_low`` and ``_high``.
+
+Profiles and contours have one record for each point, with the keys of `LAST` at their end.
 """
 
 import csv
@@ -48,13 +55,13 @@ from fastscan.limits.doubts import about_errors, end_of_form
 from fastscan.limits.limits import Limits
 from fastscan.typing import Array, Record
 
-# Of a vertex of a contour where toys say what is allowed: t_c in place of the quantile of chi2, which stands beside it.
+# Keys of a contour's vertex from toys: delta_chi2 is t_c, and asymptotic_delta_chi2 the quantile of the distribution.
 TOY_KEYS = ("delta_chi2", "method", "toys", "seed", "delta_chi2_error", "asymptotic_delta_chi2")
 LAST = ("scaled_data", "warning", "asimov", "shared_nuisances")  # keys at the end of every record
 
 
 def limit_keys(model: Interaction) -> tuple[str, ...]:
-    """The keys of a limit's record, for a model and all of its family."""
+    """The keys of a limit's record; they are the same for all models of a family."""
     if model.strength.bound != "lower":
         return _keys_of_strength(model)
     unit = model.strength.axis.unit.lower()
@@ -64,7 +71,7 @@ def limit_keys(model: Interaction) -> tuple[str, ...]:
 
 
 def _keys_of_strength(model: Interaction) -> tuple[str, ...]:
-    """As `limit_keys`, of a limit that is none on a mass."""
+    """The keys of `limit_keys` for a limit that is not on a mass."""
     place = ("experiment", "model", *_settings(model), "limit_on")
     limit, expected = (_sides(which, model.strength) for which in ("limit", "expected"))
     whole = model.strength.axis.whole
@@ -75,17 +82,17 @@ def _keys_of_strength(model: Interaction) -> tuple[str, ...]:
 
 
 def has_ratio(strength: Strength) -> bool:
-    """Whether a limit can be one on the mass of a mediator over its coupling alone."""
+    """Whether limits on the strength can turn into limits on the mediator's mass over its coupling."""
     return math.isfinite(strength.perturbative)
 
 
 def _contact_ratio(coupling: float | None, mass: float, strength: Strength) -> float | None:
-    """The lower limit on M/g where the upper one on g is above any that g can have: there the form is a contact."""
+    """The lower limit on M/g in the mass's unit, where the upper limit on g is not perturbative; else None."""
     return mass / coupling if coupling is not None and coupling > strength.perturbative else None
 
 
 def _sides(which: str, strength: Strength) -> tuple[str, ...]:
-    """The keys of a bound: one, or those of its two sides."""
+    """The keys of a bound: one key, or one for each of its two sides."""
     return (f"{which}_low", f"{which}_high") if strength.signed else (which,)
 
 
@@ -95,7 +102,7 @@ def profile_keys(model: Interaction) -> tuple[str, ...]:
 
 
 def contour_keys(model: Interaction) -> tuple[str, ...]:
-    """The keys of a vertex of a contour: every axis in each way in which it is drawn."""
+    """The keys of a vertex of a contour; each axis has one key for each of its views."""
     axes = [column for axis in (*model.family_rows, model.strength.axis) for column in _columns(axis)]
     settings = [axis.column for axis in SETTINGS]
     return ("experiment", "model", "contour", "closed", *axes, *settings, "cl", "dof", "delta_chi2", *LAST)
@@ -141,11 +148,16 @@ def limit_record(
         The bound, or both of its sides, and the status with the Standard Model's prediction in place of the data; left
         out where no data are measured.
     doubts : sequence of str
-        What is to be warned of, see `doubts_of_limits`.
+        Doubts about this limit, see `doubts_of_limits`.
     asimov : bool
-        Whether the limit itself is that of the Standard Model's prediction in place of measured data.
+        Whether the limit itself comes from the Standard Model's prediction in place of measured data.
     shared : sequence of str
         Names of the nuisances that several experiments share.
+
+    Returns
+    -------
+    dict
+        A record with the keys of `limit_keys`.
     """
     g, strength = model.g_prime, model.strength
     limit, status = _finite(found.bounds[number]), str(found.status[number])
@@ -170,7 +182,7 @@ def limit_record(
 
 
 def toy_keys(model: Interaction) -> tuple[str, ...]:
-    """The keys that follow those of a limit's record where toys say what is allowed."""
+    """The keys that a limit from toys adds to `limit_keys`."""
     on_mass, strength = model.strength.bound == "lower", model.strength
     unit = f"_{strength.axis.unit.lower()}" if on_mass else ""
     error, asymptotic = (tuple(f"{key}{unit}" for key in _sides(which, strength)) for which in ("error", "asymptotic"))
@@ -179,10 +191,10 @@ def toy_keys(model: Interaction) -> tuple[str, ...]:
 
 
 def toy_record(toys: Toys, found: Limits, number: int, model: Interaction) -> Record:
-    """What a limit's record has beside the keys of all, where toys say what is allowed; see `limit_record`."""
+    """The part of a limit's record with the keys of `toy_keys`; `found` and `number` are as in `limit_record`."""
     errors, asymptotic = found.errors, found.asymptotic
     assert errors is not None, "limits from toys have errors"
-    assert asymptotic is not None, "and are beside those without toys"
+    assert asymptotic is not None, "limits from toys come with the asymptotic ones"
     ends, allowed = ([tuple(_finite(each)) for each in of.intervals[number]] for of in (errors, asymptotic))
     bounds, without = (_finite(of.bounds[number]) for of in (errors, asymptotic))
     values = (BY_TOYS, toys.number, toys.seed, *bounds, ends, *without, str(asymptotic.status[number]), allowed)
@@ -190,28 +202,33 @@ def toy_record(toys: Toys, found: Limits, number: int, model: Interaction) -> Re
 
 
 def _finite(values: ArrayLike) -> list[float | None]:
-    """One number or several, with None for one that isn't there or is an open end."""
+    """One number or several as a list, with None in place of nan and of infinities."""
     return [value if math.isfinite(value) else None for value in np.atleast_1d(values).tolist()]
 
 
 def warning_of(doubts: Sequence[str]) -> str | None:
-    """Doubts as a record has them."""
+    """Doubts as the one text of a record; None without any."""
     return "; ".join(doubts) or None
 
 
 def doubts_of_limits(
     found: Crossings, likelihood: Likelihood, strength: Strength, settings: Settings
 ) -> list[list[str]]:
-    """The doubts about each limit: about its errors, and about a crossing where the interaction's form has ended.
+    """The doubts about each limit: large systematic errors, and crossings where the interaction's form doesn't hold.
 
     Parameters
     ----------
     found : Crossings
         Crossings of the columns: every row at every setting, the settings fastest.
     likelihood, strength
-        Those of the columns.
+        The likelihood and the strength of the columns.
     settings : Settings
-        The settings, at one of which each column is.
+        The settings of the columns.
+
+    Returns
+    -------
+    list of list of str
+        The doubts about each column, in words.
     """
     end, text = end_of_form(strength, likelihood.momentum_transfers)
     below = np.zeros(found.sm_allowed.size, bool)
@@ -221,14 +238,14 @@ def doubts_of_limits(
 
 
 def over_g(mass: float | None, g_prime: float | None) -> float | None:
-    """M_Z' / g' in the unit of the mass; None where the mass or g' is None."""
+    """The ratio M_Z' / g' in the unit of the mass; None where the mass or g' is None."""
     return None if mass is None or g_prime is None else mass / g_prime
 
 
 def write_csv(file: TextIO, keys: Sequence[str], records: Iterable[Record]) -> None:
-    """Write records as CSV, under a header of keys.  What a record lacks of them is left empty.
+    """Write records as CSV under a header of keys.  A key that a record lacks is an empty cell.
 
-    The header is written after the first record has arrived, so that an error leaves no half of a table.
+    The header is written only once the first record exists, so that an error leaves no half of a table.
     """
     writer = csv.DictWriter(file, keys, lineterminator="\n")
     begun = False
@@ -249,7 +266,7 @@ def csv_text(keys: Sequence[str], records: Iterable[Record]) -> str:
 
 
 def csv_cell(value: object) -> object:
-    """A value as CSV has it: intervals as low:high, those by name as name=value, separated by semicolons like names.
+    """A value as a CSV cell: intervals are low:high, a mapping is name=value; several are separated by semicolons.
 
     >>> csv_cell([(14.5, 16.8), (36.1, None)]), csv_cell([(None, 0.2)])
     ('14.5:16.8;36.1:inf', '-inf:0.2')

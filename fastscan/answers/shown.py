@@ -1,11 +1,15 @@
-"""What is expected of an experiment in the Standard Model, bin by bin, beside its backgrounds and its data.
+"""An experiment bin by bin: the events that the Standard Model predicts, the backgrounds and the data.
 
-A record of a bin has the keys ``energy_low``, ``energy_high`` (None where the bin has no end) and ``energy_unit``,
-``factor``, ``factor_low`` and ``factor_high`` (None without bins of a further quantity), ``time_low_us`` and
-``time_high_us`` (None without bins of time), one for the events of each neutrino by its name, ``nuclei`` and
-``electrons`` for those of all neutrinos where both recoil, ``signal`` for all of them,
-``background_NAME`` for each background that has a name and ``background`` for all, ``data`` and ``error`` (None where
-nothing is measured).
+The record of a bin has these keys:
+
+    energy_low, energy_high, energy_unit    edges of the energy bin; energy_high is None where the bin has no end
+    factor, factor_low, factor_high         name and edges of the bin of a further quantity; None without such bins
+    time_low_us, time_high_us               edges of the time bin; None without time bins
+    nu_mu, nubar_e, ...                     events of each kind of neutrino, by its name
+    nuclei, electrons                       events by what recoils; only where both recoil
+    signal                                  events of all neutrinos
+    background_NAME, background             events of each background that has a name, and of all backgrounds
+    data, error                             counted events and their error; None where nothing is measured
 """
 
 import itertools
@@ -28,41 +32,45 @@ from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array, Channel, Record
 
 RECOILS: dict[Channel, str] = {"cevns": "nuclei", "nu-e": "electrons"}
-FINE_BINS = 120  # at most, of a spectrum that is drawn of an experiment in one bin
-MOST_NUMBERED = 40  # bins of no energy that a picture has
-SEEN = 0.999  # the part of the signal up to which it is drawn
-SAMPLES = 256  # of recoils, of which the largest doesn't always give the most energy that is seen
-LEAST_RANGE = 1.1  # of its end over its beginning
-REACH = 5.0  # standard deviations of the resolution at the end of such a spectrum
+# A picture of an experiment with one bin shows its spectrum in finer bins.
+FINE_BINS = 120  # largest number of finer bins
+LEAST_RANGE = 1.1  # smallest ratio of the spectrum's end to its beginning
+REACH = 5.0  # standard deviations of the resolution between the largest mean energy and the spectrum's end
+SAMPLES = 256  # recoil energies that are tried, because the largest recoil may not be seen with the most energy
+SEEN = 0.999  # fraction of the signal that a picture shows
+MOST_NUMBERED = 40  # largest number of drawn bins that have a number in place of an energy
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
     """An experiment, and the events in its bins.
 
-    Arrays of events have the shape (energy bins, factor bins, time bins), without what the experiment has no bins of.
+    Arrays of events have the shape (energy bins, factor bins, time bins).  A dimension is absent where the experiment
+    has no bins of that quantity.
 
     Attributes
     ----------
     experiment : Experiment
-        What is shown; `experiment.told` says it in words.
+        The experiment; its method `told` describes it in words.
     unit : str
-        The unit of `edges`, which says which energy it is: that of the experiment's file.
+        The unit of `edges` in the experiment's file.  The unit also tells the kind of energy, such as keVnr or keVee.
     edges : array, shape (energy bins + 1,)
-        Edges of the energy bins; the last can be infinite.
+        Edges of the energy bins; the last one can be infinite.
     factor_edges : array, shape (factor bins + 1,), or None
         Edges of the bins of a further quantity, `experiment.factor`.
     time_edges_us : array, shape (time bins + 1,), or None
         Edges of the time bins in us.
     events : dict of str to array
-        Events that the Standard Model predicts, by neutrino.
+        Events that the Standard Model predicts, by kind of neutrino.
     recoiling : dict of str to array
-        The same of all neutrinos, by what recoils: ``nuclei`` and ``electrons``, or one of them.
+        The same events summed over neutrinos, by what recoils: ``nuclei``, ``electrons``, or both.
     backgrounds : dict of str to array
         Events of each background, by its name.
-    data, error : array or None
-        What was counted, and its error in chi2, without systematic ones: the square root of its variance, or of the
-        events themselves where they follow Poisson's law; None where nothing is measured.
+    data : array or None
+        Counted events, or counts after a subtraction as the experiment's file gives them; None for a projection.
+    error : array or None
+        Error of the data in chi2, without systematic errors: the square root of the variance, or of the counts where
+        they follow Poisson's law; None for a projection.
     """
 
     experiment: Experiment
@@ -94,12 +102,12 @@ class Shown:
 
     @property
     def kind(self) -> Kind:
-        """The kind of energy that the bins are in."""
+        """The kind of energy of the bins; "bins" where they have numbers in place of an energy."""
         return energies.UNITS[self.unit][0] if self.unit in energies.UNITS else "bins"
 
 
 def show(experiment: str | PathLike[str] | Experiment) -> Shown:
-    """An experiment as fastscan understands it, and what the Standard Model predicts in each of its bins.
+    """An experiment as fastscan reads it, with the Standard Model's prediction, backgrounds and data in each bin.
 
     Parameters
     ----------
@@ -109,7 +117,7 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
     Returns
     -------
     Shown
-        Its numbers at luminosity 1, and the experiment that they are of.
+        The experiment, and its events at luminosity 1.
 
     Raises
     ------
@@ -118,7 +126,7 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
 
     References
     ----------
-    Those of the experiment, ``experiment.references`` of what is returned.
+    The references of the experiment, in the result's ``experiment.references``.
 
     Examples
     --------
@@ -144,7 +152,7 @@ def show(experiment: str | PathLike[str] | Experiment) -> Shown:
 
 
 def _expected(experiment: Experiment) -> Shown:
-    """What the Standard Model predicts, without backgrounds and data."""
+    """The Standard Model's prediction of an experiment, without backgrounds and data."""
     unit, factor, time = experiment.detector.unit, experiment.factor, experiment.time
     empty = Shown(
         experiment=experiment,
@@ -166,39 +174,43 @@ def _expected(experiment: Experiment) -> Shown:
 
 
 def _edges(experiment: Experiment) -> tuple[float, ...]:
-    """Edges of the bins in the detector's own energy."""
+    """Edges of the energy bins in the unit in which the detector computes."""
     detector = experiment.detector
     return detector.bin_edges(experiment.largest_recoil_mev) if isinstance(detector, Detector) else detector.bins
 
 
 def in_fine_bins(shown: Shown, until: float | None = None) -> Shown:
-    """The signal of an experiment with one bin of energy as a spectrum, which no background and no data are of.
+    """The signal of an experiment with one energy bin as a spectrum in finer bins, without backgrounds and data.
 
-    Bins of photoelectrons or electrons, which can be whole numbers, have whole widths.
+    Finer bins of photoelectrons or electrons have widths that are whole numbers.
 
     Parameters
     ----------
     shown : Shown
     until : float, optional
-        Where it ends, in the unit of the edges; left out, where the largest recoil is.
+        The end of the spectrum, in the unit of the edges; left out, the largest energy that a recoil is seen with.
+
+    Returns
+    -------
+    Shown
     """
     experiment, low = shown.experiment, shown.edges[0]
     high = _largest(experiment) / experiment.detector.unit.size if until is None else until
     high = max(high, LEAST_RANGE * low)
     width = _round_width((high - low) / FINE_BINS, whole=shown.kind not in energies.OWN)
     edges = low + width * np.arange(max(math.ceil((high - low) / width), 1) + 1)
-    if experiment.detector.bins:  # what a detector accepts ends by itself, a bin doesn't
+    if experiment.detector.bins:  # the spectrum ends where the experiment's own bin does
         edges = np.unique(np.minimum(edges, shown.edges[-1]))
     assert not isinstance(experiment.detector, Templates), "templates have several bins"
     detector = replace(experiment.detector, bins=tuple((edges * experiment.detector.unit.size).tolist()))
     factor = experiment.factor
-    if factor is not None:  # which is the same in all of the one bin
+    if factor is not None:  # every finer bin has the factor's distribution of the one bin
         factor = replace(factor, probability=factor.probability * (len(edges) - 1), shapes=())
     return _expected(replace(experiment, detector=detector, factor=factor))
 
 
 def in_few_bins(shown: Shown) -> Shown:
-    """What is drawn of bins of no energy: where they are many, as many neighbours each time are one; others stay.
+    """An experiment as it is drawn: many bins without an energy are merged, the same number of neighbours each time.
 
     Examples
     --------
@@ -226,19 +238,19 @@ def in_few_bins(shown: Shown) -> Shown:
 
 
 def seen_until(fine: Shown) -> float:
-    """The edge of a bin above which hardly any events are."""
+    """The upper edge of the bin at which the spectrum contains the fraction `SEEN` of its events."""
     below = np.cumsum(fine.signal.reshape(len(fine.signal), -1).sum(axis=1))
     edge: float = fine.edges[(below < SEEN * below[-1]).sum() + 1]
     return edge
 
 
 def _largest(experiment: Experiment) -> float:
-    """The largest energy that the detector sees of a recoil, in its own energy."""
+    """The largest energy with which the detector sees a recoil, in the unit in which the detector computes."""
     detector = experiment.detector
     if isinstance(detector, Detector):
         return min(detector.bin_edges(experiment.largest_recoil_mev)[-1], experiment.largest_recoil_mev)
     assert not isinstance(detector, Templates), "templates have several bins"
-    # electrons beside nuclei reach far beyond the energies that people look at
+    # where nuclei recoil too, electrons are left out, because they reach far beyond the energies of interest
     recoils = [each for each in experiment.largest_recoils if each[0] is not None or experiment.channel == "nu-e"]
     seen = [detector.quenching.visible(np.linspace(0.0, most, SAMPLES), each).max() for each, most in recoils]
     visible = np.array([max(seen)])
@@ -248,7 +260,7 @@ def _largest(experiment: Experiment) -> float:
 
 
 def _round_width(least: float, whole: bool) -> float:
-    """The next 1, 2 or 5 times a power of ten.
+    """The smallest width of 1, 2 or 5 times a power of ten that is at least `least`; if `whole`, at least 1.
 
     >>> _round_width(0.03, whole=False), _round_width(0.03, whole=True), _round_width(2.1, whole=True)
     (0.05, 1.0, 5.0)
@@ -259,7 +271,7 @@ def _round_width(least: float, whole: bool) -> float:
 
 
 def bin_records(shown: Shown) -> list[Record]:
-    """A record for each bin, the times of an energy in turn; those of an energy in each bin of a further quantity."""
+    """A record for each bin: time bins change fastest, then bins of a further quantity, then energy bins."""
     factor = shown.experiment.factor
     places = itertools.product(_bins(shown.edges), _bins(shown.factor_edges), _bins(shown.time_edges_us))
     found = columns(shown)
@@ -282,13 +294,13 @@ def bin_records(shown: Shown) -> list[Record]:
 
 
 def _bins(edges: Array | None) -> list[tuple[float | None, float | None]]:
-    """The two edges of each bin, None where it has no end; without bins, one that has neither."""
+    """The two edges of each bin, None for an infinite edge; without bins, one pair of None."""
     pairs = [(None, None)] if edges is None else itertools.pairwise(edges.tolist())
     return [(low, None if high == math.inf else high) for low, high in pairs]
 
 
 def columns(shown: Shown) -> dict[str, Array]:
-    """The numbers of each bin by their keys in records, data and their error where there are any."""
+    """The events of each bin by their keys in records, with the data and their error where there are any."""
     found: dict[str, Array] = {str(neutrino): events for neutrino, events in shown.events.items()}
     if len(shown.recoiling) > 1:
         found |= shown.recoiling
@@ -302,7 +314,7 @@ def columns(shown: Shown) -> dict[str, Array]:
 
 
 def record(shown: Shown) -> Record:
-    """All that is shown of an experiment: what it is, its numbers in each bin, and their sums."""
+    """An experiment as one record: its description, its events in each bin, and their sums."""
     experiment = shown.experiment
     sums = {
         key: float(np.sqrt((each**2).sum()) if key == "error" else each.sum()) for key, each in columns(shown).items()

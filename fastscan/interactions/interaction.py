@@ -214,7 +214,7 @@ class Interaction(ABC):
         names = [axis.name for axis in needed]
         for name in given:
             if name == self.strength.axis.name and name not in names:
-                raise ModelError(f"{name} is what the limits of model {quoted(self.name)} are on: leave it out")
+                raise ModelError(f"the limits of model {quoted(self.name)} are limits on {name}: leave {name} out")
             if name not in names:
                 owners = [each.name for each in known if name in [axis.name for axis in each.rows]]
                 others = f"; it has {', '.join(names)}" if names else ""

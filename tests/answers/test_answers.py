@@ -58,7 +58,7 @@ def test_experiments_that_are_combined_are_the_cube_that_a_grid_file_combines(
 @pytest.mark.parametrize(
     ("at", "problem"),
     [
-        ({"m_zprime": 100.0}, "m_zprime is what the limits of conus/chi are on: it can't be given as well"),
+        ({"m_zprime": 100.0}, "the limits of conus/chi are limits on m_zprime: leave m_zprime out"),
         ({"sigma_sys": "axs"}, "sigma_sys is a number, several, or 'axis', not 'axs'"),
         ({"betta": 0.1}, "unknown axis 'betta'; did you mean 'beta'?"),
     ],

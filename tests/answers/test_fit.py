@@ -287,7 +287,7 @@ def test_a_strength_that_is_fitted_to_toys_takes_a_degree() -> None:
         ({"eps": [0.0, 0.1]}, "eps, sigma_sys must be scalars here"),
         ({"eps": 0.0, "sigma_sys": [0.1, 0.2]}, "must be scalars here"),
         ({}, "model 'nsi-ee-u' needs eps"),
-        ({"eps": 0.0, "best": True}, "eps is what the limits of model 'nsi-ee-u' are on: leave it out"),
+        ({"eps": 0.0, "best": True}, "the limits of model 'nsi-ee-u' are limits on eps: leave eps out"),
         ({"eps": 0.0, "toys": -1}, "toys must be a whole number from 0 to 100000, not -1"),
         ({"eps": 0.0, "toys": 2.5}, "toys must be a whole number"),
         ({"eps": 0.0, "toys": 10, "seed": -1}, "seed must be a whole number"),

@@ -207,7 +207,7 @@ def test_plot(scanned: Path, tmp_path: Path) -> None:
             (("contours", "{store}", "--axes", "beta"), "'beta' is not two names separated by a comma"),
             (("contours", "{store}", "--axes", "beta,mass"), "unknown axis 'mass'"),
             (("contours", "{store}", "--axes", "beta,cos_beta"), "two different axes"),
-            (("contours", "{store}", "--axes", "sigma_sys,luminosity"), "say at which m_zprime"),
+            (("contours", "{store}", "--axes", "sigma_sys,luminosity"), "give a value of m_zprime"),
             (("contours", "{store}", "--beta", "30"), "has no unit of angle"),
             (("contours", "{store}", "--dof", "0"), "dof must be a whole number"),
             (("contours", "{store}", "--json", "--csv"), "exclude each other"),

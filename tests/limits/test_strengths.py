@@ -225,8 +225,8 @@ def test_intervals_are_where_delta_chi2_is_small() -> None:
     [
         (lambda: fastscan.limit("conus", "nsi-ee", eps_d=[0.0, 0.1]), "intervals and contours, but no limit"),
         (lambda: fastscan.intervals("conus", "nsi-ee-u", m_min=2.0), "range of m_zprime, not of eps"),
-        (lambda: fastscan.limit("conus", "nsi-ee-u", eps=0.1), "eps is what the limits of model 'nsi-ee-u' are on"),
-        (lambda: fastscan.limit("conus", "chi", m_zprime=100.0), "m_zprime is what the limits of model 'chi' are on"),
+        (lambda: fastscan.limit("conus", "nsi-ee-u", eps=0.1), "the limits of model 'nsi-ee-u' are limits on eps"),
+        (lambda: fastscan.limit("conus", "chi", m_zprime=100.0), "the limits of model 'chi' are limits on m_zprime"),
         (lambda: fastscan.limit("conus", "nsi-ee"), "needs eps_d"),
         (lambda: fastscan.events("conus", "radius-e", r2=1e30), "r2 must be from"),
         (lambda: fastscan.events(["conus", "connie"], "s2w", shift=0.0, by_neutrino=True), "of one experiment"),
@@ -279,7 +279,7 @@ def test_the_angle_itself_stands_beside_its_shift() -> None:
 
 def test_the_commands_refuse_what_has_no_limit() -> None:
     assert "no limit, where eps_u = 0 is not the SM" in refusal("limit", "conus", "nsi-ee", "--eps-d", "0,0.1")
-    assert "m_zprime is what the limits of model 'chi' are on" in refusal("limit", "conus", "chi", "--m-zprime", "1TeV")
+    assert "the limits of model 'chi' are limits on m_zprime" in refusal("limit", "conus", "chi", "--m-zprime", "1TeV")
     assert "nsi-ee at eps_d = 0: eps_u " in ok("limit", "conus", "nsi-ee", "--eps-d", "0")
 
 
