@@ -1,4 +1,4 @@
-"""What to cite: the references of an experiment, of a model, or of all that a store holds."""
+"""Citations: the references of an experiment, of a model, or of everything in a store."""
 
 import os
 
@@ -10,7 +10,7 @@ from fastscan.interactions import catalogue as models
 def references_of(what: str) -> list[str]:
     """The references of an experiment or a model (a name or a path to a TOML file) or of a store, each once.
 
-    Only a store needs what reads one: it is imported for nothing else.
+    The rooms that read stores are imported for a store only, because that takes long.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def references_of(what: str) -> list[str]:
 
 
 def _is_model_file(what: str) -> bool:
-    """Whether something is a TOML file of a model, by the key that says what a file is of."""
+    """Whether a text is the path of a model's TOML file, by the key that tells kinds of files apart."""
     if not is_path(what) or os.path.isdir(what):
         return False
     return KINDS.get(deciding_key(read_toml(expanded(what)).names())) == "a model"

@@ -1,6 +1,7 @@
-"""CSV files that say what they are: lines of comments, then the table that `fastscan.answers.records` writes.
+"""CSV files that describe themselves: lines of comments, then the table that `fastscan.answers.records` writes.
 
-A file that has lost its folder still names its CL, dof, method, data and units, and a digest by which a change shows.
+The comments state CL, dof, method, data and units, so that a file keeps its meaning outside its folder, and a digest
+that reveals changes of the table.
 """
 
 import hashlib
@@ -17,26 +18,25 @@ from fastscan.typing import Record
 MEASURED, PREDICTED = "measured", "prediction of the Standard Model"
 THROWN = "toys (the construction of Feldman and Cousins)"
 METHOD = "Delta chi2 above its infimum, compared with the quantile of chi2 (asymptotic)"
-UNITS = {"_gev": "GeV", "_mev": "MeV", "_rad": "rad"}  # by the ends of column names
+UNITS = {"_gev": "GeV", "_mev": "MeV", "_rad": "rad"}  # by the endings of column names
 
 
 def text(title: str, keys: Sequence[str], rows: Sequence[Record]) -> str:
-    """Records as CSV below lines that say what they are, each of which begins with #.
+    """Records as CSV text, below lines that describe them, each of which begins with #.
 
     Parameters
     ----------
     title : str
-        What the file has.
+        The title of the file.
     keys : sequence of str
-        The columns, of which others that the records have are left out; two make a file that `fastscan plot
-        --overlay` draws.
+        The columns; other keys of the records are left out.  `fastscan plot --overlay` draws a file of two columns.
     rows : sequence of Record
-        Records with an ``experiment`` each.
+        Records, each with an ``experiment``.
 
     Returns
     -------
     str
-        For ``pandas.read_csv(file, comment="#")``.
+        The text of a file that ``pandas.read_csv(file, comment="#")`` reads.
     """
     body = records.csv_text(keys, ({key: row.get(key) for key in keys} for row in rows))
     lines = [*title.splitlines(), _level(rows), f"data: {data_of(rows)}", _units(keys)]
@@ -51,7 +51,7 @@ def text(title: str, keys: Sequence[str], rows: Sequence[Record]) -> str:
 
 
 def _level(rows: Sequence[Record]) -> str:
-    """The confidence levels and the method; profiles have none."""
+    """The confidence levels and the methods in words; profiles have neither."""
     levels = dict.fromkeys((row["cl"], row["dof"]) for row in rows if "cl" in row)
     if not levels:
         return "Delta chi2 of points, above its infimum over the strength; no CL"
@@ -61,7 +61,7 @@ def _level(rows: Sequence[Record]) -> str:
 
 
 def data_of(rows: Iterable[Record], told: Callable[[str], str] = str) -> str:
-    """The experiments of some records by the kind of their data; `told` says how one is called.
+    """The experiments of some records by the kind of their data, in words; `told` turns a name into a label.
 
     >>> from fastscan.experiments.catalogue import label_of
     >>> data_of([{"experiment": "coherent-csi"}, {"experiment": "conus"}], label_of)
@@ -74,13 +74,13 @@ def data_of(rows: Iterable[Record], told: Callable[[str], str] = str) -> str:
 
 
 def _members(row: Record) -> Iterable[str]:
-    """The experiments of a record; a combination has a sigma_sys of each."""
+    """The names of the experiments of a record; a combination has a sigma_sys for each of them."""
     errors = row.get(SIGMA_SYS.column)
     return errors if isinstance(errors, dict) else [row["experiment"]]
 
 
 def _units(keys: Sequence[str]) -> str:
-    """The units that columns name, and how intervals are written."""
+    """The units that the names of columns contain, and the notation of intervals, in words."""
     units = {end: [key for key in keys if key.endswith(end)] for end in UNITS}
     told = [f"{UNITS[end]} of {', '.join(names)}" for end, names in units.items() if names]
     allowed = [key for key in keys if key.startswith("allowed")]

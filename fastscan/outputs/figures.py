@@ -1,11 +1,10 @@
-"""Drawing helpers: curves, bands and contours from records, the same that a CSV file has.
+"""Drawing helpers: curves, bands and contours from records, the same records that CSV files contain.
 
-Which pictures there are is said elsewhere: in `fastscan.outputs.plots` for a user's store, in
-`fastscan.paper.paper_figures` for the paper.  Each function takes an `ax`, draws on it and returns the artists; none
-shows or saves anything but `save`.  Colours are those of Okabe and Ito, which colour-blind readers can distinguish.  A
-colour stands for a configuration and a dash pattern for a model; where all curves are of one configuration, or of one
-model, each has a colour and a dash pattern of its own, so that a print without colours can be read as well.  Needs
-matplotlib: ``pip install 'fastscan[plot]'``.
+`fastscan.outputs.plots` composes the pictures of a user's store, and other rooms those of the paper and of the survey.
+Each function takes an `ax`, draws on it and returns the artists; only `save` writes a file.  The colours are those of
+Okabe and Ito, which colour-blind readers can distinguish.  A colour stands for a configuration and a dash pattern for a
+model.  Where all curves have one configuration, or one model, each curve has a colour and a dash pattern of its own, so
+that a print without colours is readable too.  Needs matplotlib: ``pip install 'fastscan[plot]'``.
 """
 
 import io
@@ -48,7 +47,7 @@ except ValueError as error:
 
 Label = Callable[[Record], str]
 
-logging.getLogger("fontTools").setLevel(logging.ERROR)  # it complains about the dates of matplotlib's own fonts
+logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns about the dates of matplotlib's own fonts
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES: tuple[Any, ...] = (
@@ -71,22 +70,22 @@ LOOK: dict[Any, Any] = {
     "ytick.direction": "in",
     "xtick.top": True,
     "ytick.right": True,
-    "pdf.fonttype": 42,  # text stays text
-    "svg.fonttype": "path",  # a prime is a glyph of a font that few machines have
-    "svg.hashsalt": "fastscan",  # the same picture is the same file
+    "pdf.fonttype": 42,  # text remains text
+    "svg.fonttype": "path",  # because few machines have a font with the glyph of a prime
+    "svg.hashsalt": "fastscan",  # so that the same picture gives the same file
     "savefig.dpi": 200,
 }
 ISOTOPE = re.compile(r"\b51Cr\b")
-SOFT, SMALL = "0.35", 7  # colour and size of what is said within a picture
-THIN = 0.6  # the width of a line beside one that counts more
-WIDTH = 7.0  # inches: the text of a page
-PADDING = 0.09  # inches beside each panel, so that the last number of one doesn't touch the first of the next
+SOFT, SMALL = "0.35", 7  # colour and font size of remarks within a picture
+THIN = 0.6  # width of a line of less importance
+WIDTH = 7.0  # inches, the width of a page's text
+PADDING = 0.09  # inches beside each panel, so that tick labels of neighbours don't touch
 PLAIN = (1e-3, 1e6)  # numbers between these are written without a power of ten
-DECADES = 7  # numbers along a logarithmic axis; over more decades not each has one
-TICKS = ((1.0, (1, 2, 3, 4, 5, 6, 7, 8, 9)), (3.0, (1, 2, 5)))  # multiples of a power of ten over so many decades
+DECADES = 7  # largest number of tick labels along a logarithmic axis
+TICKS = ((1.0, (1, 2, 3, 4, 5, 6, 7, 8, 9)), (3.0, (1, 2, 5)))  # largest number of decades, and multiples with a label
 MARGIN = 0.4  # inches above and below a legend
 FORMATS = ("png", "pdf", "svg")
-EXCLUDED: dict[str, Any] = {"color": "0.5", "alpha": 0.12, "linewidth": 0, "zorder": 0}  # the shade of what is excluded
+EXCLUDED: dict[str, Any] = {"color": "0.5", "alpha": 0.12, "linewidth": 0, "zorder": 0}  # the shade of excluded regions
 SYMBOLS = {
     "chi": r"$\chi$",
     "psi": r"$\psi$",
@@ -128,13 +127,13 @@ LIMITS = {"lower": "lower limit on", "upper": "upper limit on", "two-sided": "li
 
 
 def limit_view(strength: Strength) -> View:
-    """How limits on the axis of a strength are drawn."""
+    """The view of limits on the axis of a strength."""
     own = strength.axis.own_view
     column = f"limit_{strength.axis.unit.lower()}" if strength.bound == "lower" else "limit"  # as records call it
     return View("limit", column, f"{LIMITS[strength.bound]} {own.label}", own.scale, own.ticks)
 
 
-# What can be drawn along an axis of a picture, by its key in records.
+# Quantities that a picture can draw along an axis, by their keys in records.
 QUANTITIES = {
     view.column: view
     for view in (
@@ -146,23 +145,23 @@ QUANTITIES = {
 
 
 def look() -> AbstractContextManager[None]:
-    """The look of all pictures, as a context: fonts and lines take it when they are made."""
+    """The look of all pictures, as a context in which pictures are made."""
     return rc_context(LOOK)
 
 
 def canvas(rows: int = 1, columns: int = 1, height: float = 3.4, **subplots: Any) -> tuple[Figure, Any]:
-    """A figure of the width of a page and its axes, (rows, columns) of them."""
+    """A figure of a page's width, `height` inches high, and its axes in an array of shape (rows, columns)."""
     figure = sheet(height)
     return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
 
 
 def sheet(height: float) -> Figure:
-    """A figure of the width of a page without axes."""
+    """A figure of a page's width without axes, `height` inches high."""
     return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=PADDING))
 
 
 def literal(text: str) -> str:
-    """A name as a picture shows it: matplotlib takes what stands between two dollars for mathematics.
+    """A name as a picture shows it, with dollars escaped, because matplotlib reads text between them as mathematics.
 
     >>> print(literal("a $beta$ source"), literal("51Cr (A)"))
     a \\$beta\\$ source $^{51}$Cr (A)
@@ -187,7 +186,12 @@ def styles(
     label : callable
         The label of the curve that a record belongs to.
     configuration : callable, optional
-        Whatever but the model tells curves apart; left out, each label is a configuration.
+        Function from a record to all that tells its curve apart, but the model; left out, the label.
+
+    Returns
+    -------
+    dict
+        Matplotlib's ``color`` and ``linestyle`` of each curve, by label.
     """
     of = configuration or label
     curves = {label(row): (of(row), row["model"]) for row in rows}
@@ -198,19 +202,19 @@ def styles(
         m = models.index(model)
         if len(models) == 1 or len(configurations) == 1:
             colour = dash = n + m
-        else:  # where dash patterns or colours are used up, the other of the two goes on
+        else:  # where dash patterns are used up, colours distinguish further models, and the other way round
             colour, dash = n + len(configurations) * (m // len(DASHES)), m + len(models) * (n // len(COLOURS))
         looks[name] = {"color": COLOURS[colour % len(COLOURS)], "linestyle": DASHES[dash % len(DASHES)]}
     return looks
 
 
 def name_axes(ax: Axes, x: str, y: str) -> None:
-    """Labels with units, and the scale, of the quantities on both axes."""
+    """Set the labels with units, and the scales, of both axes, from keys of `QUANTITIES`."""
     describe(ax, QUANTITIES[x], QUANTITIES[y])
 
 
 def describe(ax: Axes, x: View, y: View) -> None:
-    """Labels with units, and the scale, of both axes as their views have them."""
+    """Set the labels with units, and the scales, of both axes, from their views."""
     for axis, view in ((ax.xaxis, x), (ax.yaxis, y)):
         ax.set(**{f"{axis.axis_name}label": view.label})
         axis.set_major_locator(MaxNLocator("auto", steps=(1, 2, 5, 10)))
@@ -220,7 +224,7 @@ def describe(ax: Axes, x: View, y: View) -> None:
 
 
 def number_axes(ax: Axes) -> None:
-    """Numbers along logarithmic axes as close as the drawn range has room for."""
+    """Set the tick labels along logarithmic axes, as close as the drawn range has room for."""
     for axis in (ax.xaxis, ax.yaxis):
         if axis.get_scale() == "log":
             low, high = axis.get_view_interval()
@@ -236,7 +240,7 @@ def _number(axis: Any, ticks: Sequence[int], text: Callable[[float], str]) -> No
 
 
 def number(value: float) -> str:
-    r"""A number in a picture: with a power of ten where it is very small or large.
+    r"""A number as a picture shows it: with a power of ten where it is very small or large.
 
     >>> print(number(0.05), number(2e-5))
     0.05 $2\times10^{-5}$
@@ -258,7 +262,10 @@ def power_of_ten(value: float) -> str:
 def curves(
     ax: Axes, rows: Iterable[Record], x: str, y: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Line2D]:
-    """A line for each label, through its rows; a value that is missing is a gap."""
+    """Draw a line for each label through the points (x, y) of its rows; a missing value is a gap.
+
+    `x` and `y` are keys of the records.
+    """
     groups = grouped(rows, label)
     style_of = styles(_firsts(groups), label) if style is None else style
     return [ax.plot(*_columns(members, x, y), label=name, **style_of[name])[0] for name, members in groups.items()]
@@ -267,14 +274,14 @@ def curves(
 def with_expected(
     rows: Iterable[Record], limit: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
 ) -> tuple[list[Record], dict[str, Mapping[str, Any]]]:
-    """Rows of limits, and beside those from scaled data the same rows with the expected limit.
+    """Rows of limits; for limits from scaled data, also the same rows with the expected limit.
 
     Returns
     -------
     list of dict
-        Each row with the name of its curve, which `curve_of` gives.
+        The rows, each with the name of its curve, which `curve_of` returns.
     dict
-        The look of each curve.  That of scaled data is thin, in the colour of the expected one.
+        The look of each curve.  A curve of scaled data is thin, in the colour of the expected curve.
     """
     groups = grouped(rows, label)
     style_of = styles(_firsts(groups), label) if style is None else style
@@ -294,13 +301,13 @@ def with_expected(
 
 
 def curve_of(row: Record) -> str:
-    """The name of the curve that a row of `with_expected` belongs to."""
+    """The name of the curve to which a row of `with_expected` belongs."""
     curve: str = row["curve"]
     return curve
 
 
 def band(ax: Axes, rows: Iterable[Record], x: str, y: str, label: str, **style: Any) -> PolyCollection:
-    """The range that several curves over the same points cover; a missing value reaches to the bottom."""
+    """Draw the range that several curves over the same points cover; a missing value extends it to the bottom."""
     groups = {at: [row[y] for row in members] for at, members in grouped(rows, lambda row: row[x]).items()}
     at = sorted(groups)
     low = [math.nan if None in groups[each] else min(groups[each]) for each in at]
@@ -312,7 +319,7 @@ def band(ax: Axes, rows: Iterable[Record], x: str, y: str, label: str, **style: 
 def contour_curves(
     ax: Axes, rows: Iterable[Record], x: str, y: str, label: Label, style: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Line2D]:
-    """The contours of each label, a line each; only the first of a label is named in a legend."""
+    """Draw a line for each contour of each label; a legend names only the first one of a label."""
     groups = grouped(rows, label)
     style_of = styles(_firsts(groups), label) if style is None else style
     return [
@@ -325,18 +332,18 @@ def contour_curves(
 def excluded(
     ax: Axes, sides: Sequence[Sequence[float]], values: Array, level: float, colour: str, opacity: float
 ) -> ContourSet:
-    """The part of a plane, with the points of its sides x and y, and values (y, x), that is above a level."""
+    """Shade the part of a plane where values, shape (y, x), are above a level; `sides` are the points of x and y."""
     x, y = sides
     return ax.contourf(x, y, values, levels=[level, math.inf], colors=[colour], alpha=opacity)
 
 
 def excluded_below(ax: Axes, rows: Iterable[Record], x: str, y: str) -> PolyCollection:
-    """What every one of some curves of lower limits excludes, as a shade; a limit that is missing excludes nothing."""
+    """Shade the region that all of some curves of lower limits exclude; a missing limit excludes nothing."""
     return _excluded_beyond(ax, rows, x, y, np.min, ax.get_ylim()[0])
 
 
 def excluded_above(ax: Axes, rows: Iterable[Record], x: str, y: str) -> PolyCollection:
-    """As `excluded_below`, of upper limits."""
+    """Shade the region that all of some curves of upper limits exclude; a missing limit excludes nothing."""
     return _excluded_beyond(ax, rows, x, y, np.max, ax.get_ylim()[1])
 
 
@@ -353,7 +360,7 @@ def _excluded_beyond(
 
 
 def level(ax: Axes, delta: float) -> Rectangle:
-    """The threshold that Delta chi2 is compared with, and the shade of what is excluded above it."""
+    """Draw the threshold of Delta chi2, and shade the excluded region above it."""
     top = ax.get_ylim()[1]
     ax.axhline(delta, color="0.4", linewidth=0.7, zorder=1)
     shade = ax.axhspan(delta, top, **EXCLUDED)
@@ -362,19 +369,19 @@ def level(ax: Axes, delta: float) -> Rectangle:
 
 
 def remark(ax: Axes, text: str, x: float, y: float, **place: Any) -> Text:
-    """A remark within a panel, at a place from (0, 0) to (1, 1)."""
+    """Write a remark within a panel, at a place from (0, 0) to (1, 1)."""
     return ax.text(x, y, text, transform=ax.transAxes, color=SOFT, fontsize=SMALL, **place)
 
 
 def legend(ax: Axes, title: str | None = None, below: str = "") -> Legend:
-    """The names of what is drawn in a panel, or in a row of panels, to the right of it, where they cover nothing.
+    """Draw the legend of a panel, or of a row of panels, to its right, where it covers nothing.
 
     Parameters
     ----------
     ax : Axes
-        The panel, or the last one of a row in which all show the same curves.
+        The panel, or the last panel of a row in which all show the same curves.
     title : str, optional
-        What the names have in common.
+        A heading above the names.
     below : str, optional
         A remark below the names.
     """
@@ -390,7 +397,7 @@ def legend(ax: Axes, title: str | None = None, below: str = "") -> Legend:
 def legend_inside(
     ax: Axes, where: str = "upper right", lines: Sequence[Line2D] = (), title: str | None = None
 ) -> Legend:
-    """The names of what is drawn, or of some lines, within the panel, where there is room; a panel can have several."""
+    """Draw a legend within a panel, of all that is drawn or of some lines; a panel can have several such legends."""
     handles = lines or ax.get_legend_handles_labels()[0]
     labels = [str(each.get_label()) for each in handles]
     place: dict[str, Any] = {"loc": where, "title": title, "alignment": "left"}
@@ -400,7 +407,7 @@ def legend_inside(
 
 
 def make_room(figure: Figure, ax: Axes) -> None:
-    """Make a figure so high that all of a legend is on it."""
+    """Make a figure high enough for the whole legend of a panel."""
     names = ax.get_legend()
     if names is not None:
         needed = names.get_window_extent().height / figure.dpi
@@ -408,7 +415,7 @@ def make_room(figure: Figure, ax: Axes) -> None:
 
 
 def laid_out(figure: Figure) -> Figure:
-    """A figure with everything in its place, once for all the files that it is saved to."""
+    """A figure whose layout is fixed, so that it isn't computed again for each file."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure
@@ -420,10 +427,10 @@ def save(figure: Figure, path: Path) -> None:
     Parameters
     ----------
     figure : Figure
-        Such as that of `plots.plot`.
+        A figure, such as `plots.plot` returns.
     path : Path
-        A name that ends in .png, .pdf or .svg; its directories are made, and a file that exists is replaced when the
-        new one is whole.
+        A name that ends in .png, .pdf or .svg.  Its directories are created, and an existing file is replaced once the
+        new one is complete.
 
     Raises
     ------
@@ -453,7 +460,7 @@ def check_name(path: Path) -> None:
 
 
 def require_new(path: Path, overwrite: bool) -> None:
-    """Refuse a name that is no picture's, and a file that is there and isn't to be replaced."""
+    """Refuse a name whose suffix is no format of pictures, and an existing file unless `overwrite`."""
     check_name(path)
     if path.exists() and not overwrite:
         raise OutputError(f"{shown_path(path)} exists; overwrite=True replaces it")
@@ -465,7 +472,7 @@ def _firsts(groups: Mapping[str, Sequence[Record]]) -> list[Record]:
 
 
 def grouped(rows: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
-    """Rows by the value of a key function, in their order."""
+    """Rows grouped by the value of a key function, in their order."""
     groups: dict[Any, list[Record]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)

@@ -1,8 +1,8 @@
-"""A picture of a fit: data with their errors on what is expected at the best nuisances, component by component.
+"""A picture of a fit: the data on the expected events at the best nuisances, component by component.
 
-There is a column of panels for each quantity that has several bins, each over all bins of the others.  Below the events
-are those above the backgrounds, and at the bottom the data over what is expected.  A dashed line is what is expected
-with all nuisances at 0.
+Each quantity with several bins has a column of panels, summed over the bins of the others.  The upper panel shows the
+events, the middle one the excess over the backgrounds, and the lower one the ratio of data to expected events.  A
+dashed line shows the expected events with all nuisances at 0.
 """
 
 from dataclasses import replace
@@ -20,11 +20,11 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-EVENTS, EXCESS, RATIO = 2.2, 1.5, 0.9  # inches of panels
+EVENTS, EXCESS, RATIO = 2.2, 1.5, 0.9  # heights of the panels in inches
 
 
 class _Side(NamedTuple):
-    """A quantity that events have bins of: their edges, its dimension, its unit and its name in the picture."""
+    """A binned quantity: the edges of its bins, its dimension in arrays of events, its unit, and its label."""
 
     edges: Array
     dimension: int
@@ -33,12 +33,16 @@ class _Side(NamedTuple):
 
 
 def draw(fit: Fit) -> "Figure":
-    """The picture of a fit, the panels of one experiment below those of the other.
+    """The picture of a fit, with the panels of several experiments below each other.
 
     Parameters
     ----------
     fit : Fit
         See `fastscan.answers.fits.fit`.
+
+    Returns
+    -------
+    Figure
 
     Examples
     --------
@@ -58,7 +62,7 @@ def draw(fit: Fit) -> "Figure":
 
 
 def _told(fit: Fit) -> str:
-    """The model and its point."""
+    """The model and its point, as the title shows them."""
     values = []
     for axis in fit.interaction.parameters:
         number = figures.number(float(f"{axis.shown(fit.at[axis.name]):.4g}"))
@@ -68,7 +72,7 @@ def _told(fit: Fit) -> str:
 
 
 def _heights(fitted: FittedExperiment) -> list[float]:
-    """Heights of the rows of panels of an experiment."""
+    """Heights in inches of the rows of panels of an experiment."""
     above_background = fitted.after.background.any() and fitted.chi2.size > 1
     return [EVENTS, EXCESS, RATIO] if above_background else [EVENTS, RATIO]
 
@@ -108,7 +112,7 @@ def _draw_experiment(part: "SubFigure", fitted: FittedExperiment, heights: list[
 
 
 def _draw_events(ax: "Axes", side: _Side, after: Shown, before: Shown) -> None:
-    """The components and the data, and the sum of all before the fit."""
+    """Draw the components after the fit, the data, and the sum of all components before the fit."""
     stack(ax, side.edges, after, side.dimension, side.unit)
     widths = np.diff(side.edges)
     per = np.ones_like(widths) if np.allclose(widths, widths[0], rtol=1e-6) else widths
@@ -117,7 +121,10 @@ def _draw_events(ax: "Axes", side: _Side, after: Shown, before: Shown) -> None:
 
 
 def _draw_ratio(ax: "Axes", side: _Side, after: Shown) -> None:
-    """The data over what is expected after the fit; what is expected to be less than an error can leave the panel."""
+    """Draw the ratio of data to expected events after the fit.
+
+    The range of the panel covers the bins whose error is smaller than the expected events; others can lie outside.
+    """
     assert after.data is not None
     assert after.error is not None
     expected = along(after.signal + after.background, side.dimension)

@@ -1,7 +1,7 @@
 """Formats in which commands print tables for machines, besides JSON.
 
-Another format is another function of keys and records, and its line in `FORMATS`, which makes it an option of every
-command that prints such a table.
+A new format is a function of keys and records, and a line in `FORMATS`.  The line makes the format an option of every
+command that prints such tables.
 """
 
 import sys
@@ -13,7 +13,7 @@ Print = Callable[[Sequence[str], Iterable[Record]], None]
 
 
 def print_csv(keys: Sequence[str], rows: Iterable[Record]) -> None:
-    """Print rows as CSV, see `fastscan.answers.records.write_csv`, which is imported for nothing else."""
+    """Print rows as CSV, see `fastscan.answers.records.write_csv`; other commands don't import that room."""
     from fastscan.answers import records
 
     records.write_csv(sys.stdout, keys, rows)

@@ -1,6 +1,6 @@
-"""What helps to read a picture: where the Standard Model lies, and the mass of a mediator over its coupling.
+"""Guides in a picture: the place of the Standard Model, and lines of equal mediator mass over coupling.
 
-Guides are grey and thin, below what is drawn; they are added once the range of the picture is known.
+Guides are thin grey lines below the curves.  They are added last, because they need the range of the picture.
 """
 
 import math
@@ -19,16 +19,16 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
 
 ZERO_IN_SM = [axis.name for axis in (EPS, EPS_D, EPS_U, RADIUS, SHIFT, Q)]
 MASSES = [axis.name for axis in (MEDIATOR, M_PHI)]
-MOST_RATIOS = 6  # diagonals in a picture
-BESIDE = 0.05  # part of a diagonal between its label and its lower end, where curves rarely are
-SHORTEST = 0.25  # part of a picture's width, below which a diagonal in its corner says nothing
+MOST_RATIOS = 6  # largest number of diagonals in a picture
+BESIDE = 0.05  # fraction of a diagonal between its lower end and its label; curves rarely reach that corner
+SHORTEST = 0.25  # fraction of the picture's width; shorter diagonals in a corner are left out
 LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "zorder": 0.5}
 SM = "Standard Model"
-Sides = tuple[Axis | None, Axis | None]  # of x and of y, in the units that are drawn; None for another quantity
+Sides = tuple[Axis | None, Axis | None]  # the axes along x and y, in the drawn units; None for another quantity
 
 
 def draw(ax: "Axes", sides: Sides) -> None:
-    """The guides that belong to the two axes of a picture."""
+    """Draw the guides that belong to the two axes of a picture."""
     x, y = sides
     ax.autoscale(False)
     _mark_standard_model(ax, *(axis is not None and axis.name in ZERO_IN_SM for axis in sides))
@@ -38,7 +38,7 @@ def draw(ax: "Axes", sides: Sides) -> None:
 
 
 def _mark_standard_model(ax: "Axes", along_x: bool, along_y: bool) -> None:
-    """A cross where both axes are 0 in the Standard Model, a line where one is."""
+    """Draw the Standard Model: a cross if it lies at 0 on both axes, a line if on one."""
     if along_x and along_y:
         ax.set_box_aspect(1)
         ax.plot(0, 0, "P", color="black", markersize=7, markeredgecolor="white", markeredgewidth=0.6, label=SM)
@@ -49,11 +49,11 @@ def _mark_standard_model(ax: "Axes", along_x: bool, along_y: bool) -> None:
 
 
 def _draw_ratios(ax: "Axes", mass: Axis) -> None:
-    """Diagonals of equal M/g, along which all limits of heavy mediators run, for powers of ten of a GeV."""
+    """Draw diagonals of equal M/g at powers of ten of 1 GeV; limits on heavy mediators run along such diagonals."""
     lightest, heaviest = (math.log10(mass.converted(end, mass.shown_unit, "GeV")) for end in ax.get_xlim())
     weakest, strongest = map(math.log10, ax.get_ylim())
     width, height = heaviest - lightest, strongest - weakest
-    angle = math.degrees(math.atan2(1 / height, 1 / width))  # where sides of the panel are 1
+    angle = math.degrees(math.atan2(1 / height, 1 / width))  # in a panel whose sides have length 1
     found = {}
     for power in range(math.ceil(lightest - strongest), math.floor(heaviest - weakest) + 1):
         ends = np.array([max(lightest, weakest + power), min(heaviest, strongest + power)])
@@ -70,6 +70,6 @@ def _draw_ratios(ax: "Axes", mass: Axis) -> None:
 
 
 def _draw_end_of_couplings(ax: "Axes") -> None:
-    """The largest coupling that a mediator can have: beyond it, limits are those of a contact interaction on M/g."""
+    """Draw the largest perturbative coupling; beyond it, limits mean only limits on M/g, of a contact interaction."""
     if ax.get_ylim()[1] > COUPLING.perturbative:
         ax.axhline(COUPLING.perturbative, linestyle=":", label=r"$g = \sqrt{4\pi}$: beyond, on $M/g$ alone", **LINE)

@@ -1,8 +1,8 @@
 """Limits and contours as a submission to HEPData, from the records that the commands print.
 
-There is a table for each model.  What differs between its records (experiment, beta, sigma_sys, ...) are independent
-variables, what doesn't are qualifiers: CL, DOF, METHOD, DATA, and the settings.  Every allowed interval is a row of its
-own, so that islands and limits on two sides survive; an open end is "inf" or "-inf", and what isn't there is "-".
+Each model has a table.  Quantities that differ between its records (experiment, beta, sigma_sys, ...) are independent
+variables; the others are qualifiers, such as CL, DOF, METHOD, DATA and the settings.  Each allowed interval has a row
+of its own, so that islands and limits on two sides are kept.  An open end is "inf" or "-inf", and a missing value "-".
 Needs hepdata_lib: ``pip install 'fastscan[hepdata]'``.
 """
 
@@ -30,19 +30,19 @@ except ImportError:
     raise OutputError("HEPData files need hepdata_lib: pip install 'fastscan[hepdata]'") from None
 
 BY_KEY: dict[str, Axis] = {key: axis for axis in AXES for key in (axis.column, axis.name)}
-ARCHIVE = "submission.tar.gz"  # what is uploaded
-DIGITS = 15  # of numbers; the library's own 5 would round them
-LONGEST_NAME = 64  # of a table, by HEPData's rules
+ARCHIVE = "submission.tar.gz"  # the file to upload
+DIGITS = 15  # significant digits; the library's default of 5 would round the numbers
+LONGEST_NAME = 64  # characters of a table's name, by HEPData's rules
 MISSING = "-"
 THROWN = "toys: the construction of Feldman and Cousins"
 MEASURED, PREDICTED = "measured", "prediction of the Standard Model (Asimov data)"
 ASYMPTOTIC = "Delta chi2 above its infimum, compared with the quantile of chi2"
-End = tuple[float | str, float | None]  # of an interval, and its error
+End = tuple[float | str, float | None]  # an end of an interval, and its error
 ABOUT_LIMITS = """\
-Every allowed interval is a row; an end that is inf or -inf is open. Limits and statuses stand in each row of an
-experiment and a setting: ok; no_sensitivity, nothing can be excluded; sm_disfavoured, the data exclude the Standard
-Model; outside_axis, the limit lies outside a store's axis."""
-ABOUT_CONTOURS = "The vertices of each line, in their order; one that is not closed leaves the grid at both ends."
+Every allowed interval is a row; an end that is inf or -inf is open. The limit and its status are repeated in each row
+of an experiment and a setting. Statuses are ok; no_sensitivity: nothing can be excluded; sm_disfavoured: the data
+exclude the Standard Model; outside_axis: the limit lies outside a store's axis."""
+ABOUT_CONTOURS = "The vertices of each line, in their order; a line that is not closed leaves the grid at both ends."
 
 
 def limit_tables(records: Iterable[Record], where: str = "") -> "list[Table]":
@@ -53,12 +53,12 @@ def limit_tables(records: Iterable[Record], where: str = "") -> "list[Table]":
     records : iterable of Record
         Records of limits, see `fastscan.answers.records`.
     where : str
-        What the tables belong to, such as "Figure 2"; the beginning of their names.
+        The beginning of the tables' names, such as "Figure 2".
 
     Returns
     -------
     list of hepdata_lib.Table
-        In the order of the records.
+        Tables in the order of the records.
     """
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
@@ -93,14 +93,14 @@ def _limit_table(records: Sequence[Record], where: str) -> "Table":
 
 
 def _strength(record: Record) -> tuple[Axis, str]:
-    """The axis that a limit is on, and how the keys of its record end: those on a mass have its unit."""
+    """The axis of a limit, and the ending of its record's keys: the unit for a limit on a mass, else empty."""
     if "limit_on" in record:
         return by_name(PARAMETERS)[record["limit_on"]], ""
     return M_ZPRIME, f"_{M_ZPRIME.unit.lower()}"
 
 
 def _bounds(record: Record, end: str) -> dict[str, str]:
-    """The keys of a record's limits, and what each is."""
+    """The keys of a record's limits, with a description of each."""
     if end:
         ratio = {f"limit_over_g{end}": "lower limit on 1/g' times"}
         return {f"limit{end}": "lower limit on"} | (ratio if record[f"limit_over_g{end}"] is not None else {})
@@ -110,7 +110,7 @@ def _bounds(record: Record, end: str) -> dict[str, str]:
 
 
 def _allowed(record: Record, end: str) -> list[tuple[End, End]]:
-    """The ends of every allowed interval, each with its error; of none, one pair of what isn't there."""
+    """The two ends of every allowed interval, each with its error; without any interval, one pair of `MISSING`."""
     found = record[f"allowed{end}"] or [(MISSING, MISSING)]
     errors = record.get(f"allowed_errors{end}") or [(None, None)] * len(found)
     return [
@@ -120,7 +120,7 @@ def _allowed(record: Record, end: str) -> list[tuple[End, End]]:
 
 
 def _circumstances(record: Record) -> dict[str, Any]:
-    """What a limit depends on beside the model, by the names of qualifiers."""
+    """The conditions of a limit: experiment, settings, level, method and data, by the names of qualifiers."""
     rows = {axis.column: record.get(axis.column) for axis in AXES if axis not in (SIGMA_SYS, LUMINOSITY)}
     return {
         "EXPERIMENT": record["experiment"],
@@ -134,7 +134,7 @@ def _circumstances(record: Record) -> dict[str, Any]:
 
 
 def _level(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The confidence level, and how it was reached."""
+    """The confidence level, and the method with its toys and shared nuisances."""
     return {
         "CL": record["cl"],
         "DOF": record["dof"],
@@ -158,17 +158,17 @@ def contour_table(plane: Plane, lines: Sequence[Contour], where: str = "") -> "T
     ----------
     plane : Plane
     lines : sequence of Contour
-        What `fastscan.answers.contours.contours` returns for it.
+        The result of `fastscan.answers.contours.contours` for the plane.
     where : str
         As in `limit_tables`.
 
     Returns
     -------
     hepdata_lib.Table
-        Each vertex is a row: the number of its line, x, and y.
+        Each vertex is a row: the number of its line, x, y, and whether the line is closed.
     """
     found, cube = contour_summary(plane, lines), plane.cube
-    level = "where the toys cease to accept" if plane.toys else f"at Delta chi2 = {plane.delta:.6g}"
+    level = "at the threshold from toys" if plane.toys else f"at Delta chi2 = {plane.delta:.6g}"
     about = f"Contours of {cube.name} {level}. {ABOUT_CONTOURS}"
     table = _table(f"{where} contours {cube.experiment} {cube.model}", about)
     size = [line.x.size for line in lines]
@@ -199,7 +199,7 @@ def _label(side: Side) -> str:
 
 
 def _unit(side: Side) -> str:
-    """Its unit; another view, as that of a cosine, has none."""
+    """The unit of a plane's side; another view than the axis' own, such as a cosine, has none."""
     return "" if side.view in side.axis.views else side.axis.unit
 
 
@@ -212,7 +212,7 @@ def _table(name: str, description: str) -> "Table":
 
 
 def _put_what_differs(table: "Table", each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Make independent variables of what differs between the rows; the rest is returned."""
+    """Add an independent variable for each quantity that differs between the rows; return the others."""
     same = {}
     for name, value in each[0].items():
         values = [row[name] for row in each]
@@ -236,11 +236,11 @@ def _put(
     qualifiers: Mapping[str, Any],
     errors: Sequence[float | None] = (),
 ) -> None:
-    """Add a dependent variable, what holds of all of its values, and their Monte-Carlo errors where there are any."""
+    """Add a dependent variable with its qualifiers, and with its Monte-Carlo errors where there are any."""
     variable = _variable(name, values, unit, is_independent=False)
     if any(errors):
         uncertainty = Uncertainty("Monte Carlo", is_symmetric=True)
-        uncertainty.values = [error or 0.0 for error in errors]  # 0 stands for none; the library leaves it out
+        uncertainty.values = [error or 0.0 for error in errors]  # the library leaves out an error of 0
         variable.add_uncertainty(uncertainty)
     for key, value in qualifiers.items():
         if value is not None:
@@ -269,12 +269,12 @@ def _shown_unit(axis: Axis | None) -> str:
 
 
 def write(directory: str | Path, tables: "Sequence[Table]", comment: str) -> None:
-    """Write a submission: submission.yaml, a data file for each table, and the archive of both that is uploaded.
+    """Write a submission: submission.yaml, a data file for each table, and an archive of both to upload.
 
     Parameters
     ----------
     directory : str or Path
-        Is made, or replaced if it holds a submission.
+        The directory, which is created, or replaced if it holds a submission.
     tables : sequence of hepdata_lib.Table
         Tables of one name are numbered.
     comment : str
@@ -310,7 +310,7 @@ def write(directory: str | Path, tables: "Sequence[Table]", comment: str) -> Non
 
 
 def require_own(directory: str | Path) -> Path:
-    """The path of a directory that isn't there, is empty, or holds a submission and nothing else."""
+    """The path of a directory for a submission; an `OutputError` if it holds anything else than a submission."""
     place = local(directory)
     with writable(place, OutputError):
         names = [path.name for path in place.iterdir()] if place.exists() else []

@@ -1,8 +1,7 @@
-"""Curves of others in a picture, from files of two columns.
+"""Overlays: other people's curves in a picture, from files of two columns.
 
-The columns are numbers on the picture's two axes, in the units that it shows or in units that are given.  Columns
-stand between commas, semicolons or blanks, lines that begin with '#' are comments, and names above the columns are
-passed over.
+The columns are coordinates on the picture's two axes, in the picture's units or in given units.  Commas, semicolons or
+blanks separate columns, lines that begin with '#' are comments, and names above the columns are ignored.
 """
 
 import re
@@ -25,21 +24,21 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.lines import Line2D
 
 KEYS = ("label", "x", "y")
-GREYS = ("0.0", "0.45")  # those of others have no colour
+GREYS = ("0.0", "0.45")  # overlays have no colour
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """A curve of others.
+    """An overlay: a curve from a file.
 
     Attributes
     ----------
     path : str
-        Its file.
+        Path of the file.
     label : str
-        What the legend calls it; empty for the name of the file.  Several files with one label are one curve in pieces.
+        The label in the legend; empty for the name of the file.  Files with the same label are pieces of one curve.
     x, y : str
-        Units of its two columns; empty for those that the picture shows.
+        Units of the two columns; empty for the picture's units.
     """
 
     path: str
@@ -49,7 +48,7 @@ class Overlay:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """An overlay as one writes it on the command line: the file, then what else there is to say.
+        """An overlay from its form on the command line: the file, then label, x and y, as needed.
 
         >>> Overlay.parse("limits.csv,label=CONUS, 2021,x=GeV")
         Overlay(path='limits.csv', label='CONUS, 2021', x='GeV', y='')
@@ -59,18 +58,18 @@ class Overlay:
 
     @property
     def name(self) -> str:
-        """What the legend calls it."""
+        """The label in the legend."""
         return figures.literal(self.label or Path(self.path).stem)
 
 
 def draw(ax: "Axes", overlays: Sequence[Overlay], sides: Sides) -> "list[Line2D]":
-    """The curves of some overlays in a picture whose range is set; one that is out of it is named so.
+    """Draw some overlays in a picture whose range is set.  The label of a curve outside the range says so.
 
     Raises
     ------
     InputError
-        Where a file can't be read, doesn't have two columns of numbers, or has a number that a logarithmic axis
-        doesn't have, and where a unit is none of the axis.
+        Where a file can't be read, doesn't have two columns of numbers, or has a number of at most 0 for a logarithmic
+        axis, and where the axis doesn't have a unit.
     """
     lines = []
     for number, name in enumerate(dict.fromkeys(overlay.name for overlay in overlays)):
@@ -104,7 +103,7 @@ def _points(ax: "Axes", overlay: Overlay, sides: Sides) -> list[Array]:
 
 
 def _converted(values: Array, axis: Axis | None, unit: str, where: str) -> Array:
-    """Values in a unit, in the one in which an axis is drawn."""
+    """Values converted from a unit to the unit in which an axis is drawn."""
     if not unit:
         return values
     if axis is None or not axis.kind:
@@ -116,6 +115,6 @@ def _converted(values: Array, axis: Axis | None, unit: str, where: str) -> Array
 
 
 def _is_seen(ax: "Axes", line: "Line2D") -> bool:
-    """Whether some of a line is within the range of a picture."""
+    """Whether a part of a line is within the range of a picture."""
     path = ax.transData.transform_path(line.get_path())
     return bool(path.intersects_bbox(ax.bbox, filled=False))

@@ -1,8 +1,9 @@
-"""A page of results: pictures, tables, findings and what was run, as one HTML file that needs nothing else.
+"""A page of results: pictures, tables, findings and the record of the run, in one self-contained HTML file.
 
-Whoever has results fills a `Page` with plain data; this room knows no experiment and no figure.  The template is
-``fastscan/data/page.html``, and the page's one script ``fastscan/data/page.js``.  Pictures, tables and script are
-inside the page, and its policy forbids the browser to fetch anything.  Without the script it can still be read.
+Rooms with results fill a `Page` with plain data, and `html` writes it; this room knows no experiment and no figure.
+The template is ``fastscan/data/page.html``, and the page's one script is ``fastscan/data/page.js``.  Pictures, tables
+and script are inside the page, whose policy forbids the browser to fetch anything.  The page is readable without its
+script.
 """
 
 import base64
@@ -27,10 +28,10 @@ from fastscan.typing import Record
 
 TEMPLATE, SCRIPT = (files("fastscan") / "data" / name for name in ("page.html", "page.js"))
 PACKAGES = ("fastscan", "numpy", "numba", "scipy", "zarr", "dask", "matplotlib")
-LARGEST_PLAIN = 500_000  # bytes; a larger table is compressed, so that the page can go with a mail
-SHADES = (0.005, 0.01, 0.02, 0.04)  # deviations, of either sign, from which each shade counts
+LARGEST_PLAIN = 500_000  # bytes; a larger table is compressed, so that the page can be sent by mail
+SHADES = (0.005, 0.01, 0.02, 0.04)  # relative deviations, of either sign, at which each shade begins
 DASH, MINUS, INFINITY = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{INFINITY}"
-SIGNS = {  # in escaped text, one after the other
+SIGNS = {  # patterns in escaped text and their replacements, applied one after the other
     "Delta chi2": "Δchi2",
     "chi2": "<i>χ</i>²",
     "M_Z&#39;": "<i>M</i><sub>Z&#39;</sub>",
@@ -53,9 +54,17 @@ SIGNS = {  # in escaped text, one after the other
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement that was published, or one that must be true; whether our numbers agree; what they say; the numbers.
+    """A statement that was published or must be true, and whether our numbers agree with it.
 
-    The numbers are set apart in small print, one line for each part between semicolons.
+    Attributes
+    ----------
+    statement : str
+    holds : bool
+        Whether our numbers agree.
+    conclusion : str
+        Our result in words.
+    numbers : str
+        The numbers behind it, shown in small print, one line for each part between semicolons.
     """
 
     statement: str
@@ -66,7 +75,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class Download:
-    """A table inside the page: the name to save it under, its address, its bytes as saved and unpacked, its rows."""
+    """A table inside the page, as a file to save.
+
+    Attributes
+    ----------
+    name : str
+        The file's name.
+    address : str
+        The content as a ``data:`` address.
+    size, unpacked : int
+        Bytes of the file, and of its content when unpacked.
+    rows : int
+        Number of rows.
+    """
 
     name: str
     address: str
@@ -84,14 +105,13 @@ class Picture:
     svg : bytes
         The picture.
     alt : str
-        What it shows, for those who can't see it.
+        A description for readers who can't see the picture.
     caption : sequence of str
-        Paragraphs.  They say at which confidence level, with how many degrees of freedom, by which method and of which
-        data the picture is.
+        Paragraphs that state the confidence level, the degrees of freedom, the method and the data of the picture.
     downloads : sequence of Download
-        The tables behind it, see `download`.
+        The tables behind the picture, see `download`.
     files : sequence of str
-        Names of files with the picture in the page's own folder, to which the page links.
+        Names of files with the picture in the page's folder, to which the page links.
     """
 
     svg: bytes
@@ -112,13 +132,13 @@ class Column:
     title : str
         Its heading, with the unit.
     form : str
-        A format of numbers, as ``.1f``; text is shown as it is, None as a dash, intervals as low to high.
+        The format of numbers, such as ``.1f``; text is shown as it is, None as a dash, intervals as low to high.
     group : str
-        A heading above its own, which neighbours with the same group share.
+        A heading above the title, which neighbours with the same group share.
     shaded : bool
-        Whether relative deviations are shaded by their size; the form is then one of per cent, as ``+.1%``.
+        Whether relative deviations are shaded by their size; the form is then in per cent, such as ``+.1%``.
     strong : bool
-        Whether its values stand out.
+        Whether its values are emphasised.
     """
 
     key: str
@@ -131,20 +151,20 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table that sorts by any of its columns.
+    """A table that a reader can sort by any of its columns.
 
     Attributes
     ----------
     caption : str
-        What its numbers are: also CL, dof, method and data set, unless columns have them.
+        The meaning of the numbers, with CL, dof, method and data set, unless columns state them.
     columns : sequence of Column
-        The first is the heading of each row.
+        The first column is the heading of each row.
     rows : sequence of mapping
-        Records; a key that one lacks counts as None.  Numbers are numbers: the page sorts by them.
+        Records; a missing key counts as None.  Numbers must be numbers, because the page sorts by them.
     notes : sequence of str
         Lines below the table.
     downloads : sequence of Download
-        The same as files.
+        The table as files.
     """
 
     caption: str
@@ -158,25 +178,24 @@ class Table:
 class Section:
     """A part of the page, listed in its contents.
 
-    Its elements are shown in the order of its attributes.  Text is plain and typeset by `typeset`; a `Markup` is taken
-    as it is.
+    The elements appear in the order of the attributes.  `typeset` typesets plain text; a `Markup` is not changed.
 
     Attributes
     ----------
     id : str
-        What links to it have behind the #; unique on the page.
+        The fragment of links to the section, unique on the page.
     title : str
     text : sequence of str
         Paragraphs.
     numbers : sequence of (str, str)
-        Pairs of a number and of what it counts, shown large.
+        Pairs of a number and its meaning, shown large.
     pictures, tables, findings : sequences
     likelihoods : sequence of mapping
-        What the sliders of the section recompute limits from, see `fastscan.outputs.sliders`.
+        The numbers from which the section's sliders recompute limits, see `fastscan.outputs.sliders`.
     more : mapping of str to str
         Longer texts (configuration, lists) by their titles, which a reader can open.
     parts : sequence of Section
-        Its own parts, which have none themselves.
+        Subsections, which have no parts themselves.
     """
 
     id: str
@@ -193,7 +212,7 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What was run.
+    """The record of the run that made the page.
 
     Attributes
     ----------
@@ -202,11 +221,11 @@ class Run:
     made : datetime
         The time of the page, which is shown in UTC.
     text : sequence of str
-        Conventions: what a limit is, what each status means.
+        Conventions: the definition of a limit, the meaning of each status.
     configuration : mapping of str to str
         Texts of the configuration files by their titles.
     digests : mapping of str to str
-        What identifies the inputs of each group of a store (`Cube.hash`), or of each experiment, by its name.
+        Digests of the inputs of each group of a store (`Cube.hash`), or of each experiment, by name.
     """
 
     command: str
@@ -218,7 +237,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """A page.
+    """The contents of a page.
 
     Attributes
     ----------
@@ -228,11 +247,11 @@ class Page:
     sections : sequence of Section
     run : Run
     references : mapping of str to sequence of str
-        What each reference (``arXiv:...``, ``doi:...`` or words) is cited for.
+        For each reference (``arXiv:...``, ``doi:...`` or words), the things that it is cited for.
     cite : sequence of str
         Paragraphs on how to cite the page's numbers.
     bibtex : str
-        The entry to cite.
+        The BibTeX entry to cite.
     """
 
     title: str
@@ -245,7 +264,7 @@ class Page:
 
 
 def html(page: Page) -> str:
-    """The page as HTML, to be written as UTF-8."""
+    """The page as HTML text, for a file in UTF-8."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -268,12 +287,12 @@ def html(page: Page) -> str:
 
 
 def address(kind: str, content: bytes) -> str:
-    """Content as a data: address."""
+    """Content of a media type `kind` as a ``data:`` address."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def download(name: str, text: str, rows: int) -> Download:
-    """A table in CSV by the name of its file, compressed if it is large."""
+    """A table in CSV with the name of its file (without suffix) and its number of rows; compressed if it is large."""
     plain = text.encode()
     if len(plain) <= LARGEST_PLAIN:
         return Download(f"{name}.csv", address("text/csv", plain), len(plain), len(plain), rows)
@@ -282,7 +301,7 @@ def download(name: str, text: str, rows: int) -> Download:
 
 
 def typeset(text: str) -> Markup:
-    """Plain text with the signs of its physics; a `Markup` stays as it is.
+    """Plain text as HTML with typeset symbols; a `Markup` is returned unchanged.
 
     >>> print(typeset("M_Z' at sigma_sys < 0.1, 90 deg"))
     <i>M</i><sub>Z&prime;</sub> at <i>&sigma;</i><sub>sys</sub> &lt; 0.1, 90°
@@ -296,7 +315,7 @@ def typeset(text: str) -> Markup:
 
 
 def cited(reference: str) -> Markup:
-    """A reference with its link.
+    """A reference as HTML, with a link for arXiv and DOI.
 
     >>> print(cited("arXiv:2002.01482"), cited("A thesis"))
     <a href="https://arxiv.org/abs/2002.01482">arXiv:2002.01482</a> A thesis
@@ -308,12 +327,12 @@ def cited(reference: str) -> Markup:
 
 
 def _is_number(value: object) -> bool:
-    """Whether a page sorts by a value as a number; nan is none."""
+    """Whether the page sorts by a value as a number; nan doesn't count as a number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
 
 
 def _sorted_by(value: float) -> str:
-    """A number as the page's script reads it.
+    """A number in the form that the page's script reads.
 
     >>> _sorted_by(0.1), _sorted_by(math.inf)
     ('0.1', 'Infinity')
@@ -322,7 +341,7 @@ def _sorted_by(value: float) -> str:
 
 
 def _size(count: int) -> str:
-    """A number of bytes.
+    """A number of bytes in kB, as text.
 
     >>> _size(1234), _size(123456)
     ('1.2\\xa0kB', '123\\xa0kB')
@@ -344,7 +363,7 @@ def _cell(value: object, form: str) -> Markup:
 
 
 def _interval(ends: Any, form: str) -> Markup:
-    """An allowed interval, None an open end; or one of several words."""
+    """An allowed interval, where None is an open end; a text is typeset."""
     if isinstance(ends, str):
         return typeset(ends)
     low, high = (end if end is not None else sign * math.inf for end, sign in zip(ends, (-1, 1), strict=True))
@@ -352,7 +371,7 @@ def _interval(ends: Any, form: str) -> Markup:
 
 
 def _number(value: float, form: str) -> str:
-    """A number in a format, with the signs of print; what rounds to 0 has none."""
+    """A number in a format, with typographic signs; a number that rounds to 0 has no sign."""
     if math.isinf(value):
         return INFINITY if value > 0 else MINUS + INFINITY
     text = format(value, form)
@@ -362,7 +381,7 @@ def _number(value: float, form: str) -> str:
 
 
 def _shade(deviation: float | None) -> str:
-    """The class of a deviation's shade."""
+    """The CSS class of a deviation's shade; empty without a deviation."""
     if deviation is None:
         return ""
     return f"{'above' if deviation > 0 else 'below'}{sum(abs(deviation) >= step for step in SHADES)}"

@@ -1,9 +1,9 @@
 """Pictures of a user's own store: Delta chi2 profiles, limits along an axis, contours in a plane.
 
-The kind of picture that isn't named is chosen: contours where every group has rows, else limits along a
-setting, else profiles.  Whatever is drawn comes from the same records that the commands print.  Measured data at a
-luminosity other than 1 are named scaled data; the expected limits are drawn beside those from them.  What comes from an
-Asimov set is named expected.  A picture shows limits on one strength; groups that have them on another are left out.
+Where the kind of picture isn't given, it is contours if every group has rows, else limits along a setting, else
+profiles.  Pictures draw the same records that the commands print.  Measured data at a luminosity other than 1 are
+labelled "scaled data", and expected limits are drawn beside the limits from them.  Curves from an Asimov set are
+labelled "expected".  A picture shows limits on one strength; groups with limits on another strength are left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,16 +35,17 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
 
 KINDS = ("profile", "limit", "contour")
 DEGREE = {"deg": r"$\degree$"}  # units that have their own sign in a picture
-MASS_UNITS = ("GeV", "MeV", "keV", "eV")  # a picture has the first that the middle of its masses reaches
-# Endings of the keys of a limit in records.  Between both sides of one there is a gap, which no record has.
+MASS_UNITS = ("GeV", "MeV", "keV", "eV")  # a picture uses the first unit that is at most its middle mass
+# Endings of the keys of a limit in records.  No record has the middle key of a two-sided limit: it makes the gap
+# between the curves of both sides.
 SIDES = {"lower": ("_gev",), "upper": ("",), "two-sided": ("_low", "", "_high")}
-MOST_CURVES = 21  # more can't be distinguished
-Configuration = Callable[[Record], tuple[str, ...]]  # what but its model distinguishes the curve of a record
+MOST_CURVES = 21  # with more, curves can't be distinguished
+Configuration = Callable[[Record], tuple[str, ...]]  # all that tells the curve of a record from others, but its model
 
 
 @dataclass(frozen=True)
 class Picture:
-    """The picture that is asked for.  An attribute that is left out is chosen for the user.
+    """A request for a picture.  `plot` chooses attributes that are left out.
 
     Attributes
     ----------
@@ -66,23 +67,24 @@ def plot(
     picture: Picture | None = None,
     overlay: Sequence[Overlay] = (),
 ) -> "tuple[Figure, list[str]]":
-    """A picture of some groups of a store, or of all that it can show.
+    """A picture of some groups of a store, or of all groups that the picture can show.
 
     Parameters
     ----------
     location : str
         Path or URL of the store.
-    question : Question
-        Which groups, at which values, at which level.  Contours take one value of each axis.
-    picture : Picture
-        Which kind, and what its axes show.
+    question : Question, optional
+        The groups, the values and the level.  Contours take one value of each axis.
+    picture : Picture, optional
+        The kind of picture, and its axes.
     overlay : sequence of Overlay
-        Curves of others, from files.
+        Other curves, from files.
 
     Returns
     -------
     Figure, list of str
-        The picture, and the groups that are left out because they lack its axes, or need a row parameter.
+        The picture, and the names of groups that are left out, because they lack its axes, need a value of a row
+        parameter, or have limits on another strength.
 
     Raises
     ------
@@ -112,8 +114,8 @@ def plot(
     able = [cube for cube in cubes if asked.groups or _can(cube, needed, wanted, asked)]
     if not able:
         open_rows = dict.fromkeys(name for cube in cubes for name in cube.rows if name not in asked.at)
-        say = ", or say " + " or ".join(f"--{name.replace('_', '-')}" for name in open_rows) if open_rows else ""
-        raise LimitError(f"no group of {location} can be shown so; choose one with --group{say}")
+        say = ", or give " + " or ".join(f"--{name.replace('_', '-')}" for name in open_rows) if open_rows else ""
+        raise LimitError(f"no group of {location} fits this picture; choose one with --group{say}")
     shown = able if wanted.kind == "contour" else _of_one_strength(able, asked)
     axes = {axis.name: _suited(axis, shown) for axis in AXES}
     stored_in = root if asked.stored or asked.toys else None
@@ -136,7 +138,7 @@ def plot(
 
 
 def _suited(axis: Axis, cubes: Sequence[Cube]) -> Axis:
-    """An axis in the unit that suits the points of some groups: masses of mediators span many units."""
+    """An axis in the unit that suits the points of some groups, because masses of mediators span many units."""
     points = np.concatenate([np.empty(0), *(cube.points[axis.name] for cube in cubes if axis.name in cube.points)])
     points = points[np.isfinite(points) & (points > 0)]
     if axis.kind != "energy" or points.size == 0:
@@ -147,17 +149,17 @@ def _suited(axis: Axis, cubes: Sequence[Cube]) -> Axis:
 
 
 def _of_one_strength(cubes: Sequence[Cube], asked: Question) -> list[Cube]:
-    """The groups whose limits are on what those of the first are on; a `LimitError` where the others are asked for."""
+    """The groups with limits on the same strength as the first one; a `LimitError` if the question names others."""
     same = [cube for cube in cubes if cube.strength == cubes[0].strength]
     for cube in cubes if asked.groups else ():
         if cube not in same:
             theirs = f"{cubes[0].name} has limits on {cubes[0].strength}, {cube.name} on {cube.strength}"
-            raise LimitError(f"{theirs}: one picture shows one of them, choose with --group")
+            raise LimitError(f"{theirs}: a picture shows one strength, choose with --group")
     return same
 
 
 def _resolved(cubes: Sequence[Cube], picture: Picture, asked: Question) -> Picture:
-    """The picture with its kind, which is the given one or is chosen."""
+    """The picture with its kind, given or chosen."""
     if picture.kind is not None:
         if picture.kind not in KINDS:
             raise unknown("kind of picture", picture.kind, KINDS, LimitError)
@@ -173,21 +175,21 @@ def _resolved(cubes: Sequence[Cube], picture: Picture, asked: Question) -> Pictu
 
 
 def _has_free_row(cube: Cube, asked: Question) -> bool:
-    """Whether the strength can be drawn against a row parameter, to which the question gives no value."""
+    """Whether the strength can be drawn against a row parameter that has no value in the question."""
     return any(planes.has(cube, name) and name not in asked.at for name in cube.rows)
 
 
 def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tuple[str, ...]:
     """The axes that a picture shows, given or chosen; a `LimitError` where an argument doesn't fit its kind."""
     if picture.along is not None and picture.kind != "limit":
-        raise LimitError("an axis to draw along is for limits")
+        raise LimitError("along is for pictures of limits")
     said = all(cube.strength in asked.at for cube in cubes)
     if picture.kind != "contour" and (picture.plane != PlaneAxes() or said):
         strengths = dict.fromkeys(cube.strength for cube in cubes)
-        raise LimitError(f"axes, minimise and {' or '.join(strengths)} are for contours")
+        raise LimitError(f"axes, minimise and {' or '.join(strengths)} are for pictures of contours")
     if picture.kind == "profile":
         if asked.toys is not None:
-            raise LimitError("a profile shows no threshold of toys: limits and contours do")
+            raise LimitError("a profile can't show the threshold of toys: draw limits or contours")
         return ()
     if picture.kind == "contour":
         return picture.plane.names or planes.first_axes(cubes, held=(*asked.at, *picture.plane.minimise))
@@ -199,12 +201,12 @@ def _axes_shown(cubes: Sequence[Cube], picture: Picture, asked: Question) -> tup
     if along not in choice:
         raise unknown("axis", along, choice, LimitError)
     if along not in free:
-        raise LimitError(f"limits are drawn along all of {along}: it can't be given as well")
+        raise LimitError(f"limits are drawn along all of {along}: leave its value out")
     return (along,)
 
 
 def _can(cube: Cube, needed: Sequence[str], picture: Picture, asked: Question) -> bool:
-    """Whether a group has the axes, and each of its row parameters is given, shown or minimised over."""
+    """Whether a group has the needed axes, and each of its row parameters is given, shown or minimised over."""
     if picture.kind != "contour" and cube.strength in asked.at:
         return False
     shown = {planes.VIEWS[name][0].name for name in needed if name in planes.VIEWS}
@@ -300,12 +302,12 @@ def _draw_contours(
 
 
 def _level(cl: float, dof: int, asked: Question) -> str:
-    """The level of a picture, and whether toys say what is allowed."""
+    """The level of a picture in words, with "toys" if the threshold comes from toys."""
     return level_text(cl, dof) + (", toys" if asked.toys is not None else "")
 
 
 def _contour_rows(plane: Plane, lines: Sequence[Contour], axes: Mapping[str, Axis]) -> list[Record]:
-    """The vertices of a plane's contours, which are all called the same; without any, one that is nowhere."""
+    """The records of the vertices of a plane's contours; without any, one record without a place, for the legend."""
     sides = (plane.x, plane.y)
     first = Contour(plane.x.points[:1], plane.y.points[:1], closed=False)
     told: Record = {"scaled_data": plane.scales_data}
@@ -320,7 +322,7 @@ def _why_no_contour(plane: Plane) -> str:
 
 
 def _side_of_limit(row: Record, key: str) -> Record:
-    """A record of a limit with one of its sides under the same keys for all strengths; None for one that it lacks."""
+    """A record of a limit with one side under the keys "limit" and "expected", for all strengths; None if missing."""
     names = {"allowed": "allowed_gev" if "allowed_gev" in row else "allowed"}
     names |= {name: f"{name}{key}" for name in ("limit", "expected")}
     return {**row, **{name: row.get(own) for name, own in names.items()}}
@@ -329,7 +331,7 @@ def _side_of_limit(row: Record, key: str) -> Record:
 def _drawn(cube: Cube, row: Record, axes: Mapping[str, Axis]) -> Record:
     """A record with its axes in the units of pictures.
 
-    Of errors by experiment one number is drawn: the value that all members share that follow a common one, else None.
+    Errors by experiment become one number: the error of all members that follow a common value, or None if they differ.
     """
     drawn = dict(row)
     for axis in axes.values():
@@ -344,7 +346,7 @@ def _drawn(cube: Cube, row: Record, axes: Mapping[str, Axis]) -> Record:
 
 
 def _axis_of(side: Side, axes: Mapping[str, Axis]) -> Axis | None:
-    """The axis of a plane's side, where it is drawn as it is and not by another quantity."""
+    """The axis of a plane's side; None where another quantity is drawn, such as its cosine."""
     return axes[side.axis.name] if side.view.name == side.axis.name else None
 
 
@@ -361,7 +363,7 @@ def _points(side: Side, axes: Mapping[str, Axis]) -> list[float]:
 
 
 def _told_axes(cubes: Sequence[Cube], axes: Mapping[str, Axis], *shown: str) -> list[Axis]:
-    """The row parameters and settings whose values distinguish curves, because no side of the picture shows them."""
+    """The row parameters and settings that no side of the picture shows, so that their values may tell curves apart."""
     telling = by_name(axis for cube in cubes for axis in (*cube.interaction.rows, *SETTINGS))
     return [axis for name, axis in axes.items() if name in telling and name not in shown]
 
@@ -371,14 +373,14 @@ def _values_told(rows: Sequence[Record], told: Sequence[Axis]) -> dict[Axis, set
 
 
 def _told(axis: Axis, value: float) -> str:
-    r"""A setting as a picture shows it: ``$\beta$ = 30`` and the sign of its unit."""
+    r"""A setting as a picture shows it: ``$\beta$ = 30`` and the symbol of its unit."""
     unit = DEGREE.get(axis.shown_unit, f" {axis.drawn_unit}".rstrip())
     number = f"{value:.12g}" if unit and not axis.logarithmic else figures.number(value)
     return f"${axis.symbol}$ = {number}{unit}"
 
 
 def _configurations(cubes: Sequence[Cube], rows: Sequence[Record], told: Sequence[Axis]) -> Configuration:
-    """What but its model distinguishes a curve: its experiment, and each setting that isn't the same for all."""
+    """A function that tells curves apart, but for their models: by experiment, and each setting that varies."""
     varying = [axis for axis, values in _values_told(rows, told).items() if len(values) > 1]
     names = _names(cubes)
 
@@ -398,7 +400,7 @@ def _names(cubes: Sequence[Cube]) -> dict[str, str]:
 
 
 def _labels(configuration: Configuration) -> figures.Label:
-    """The label of a curve: its experiment, its model, its settings, and whether it is what is expected."""
+    """A function that returns a curve's label: experiment, model, settings, and "expected" for an Asimov set."""
 
     def label(row: Record) -> str:
         experiment, *settings = configuration(row)
@@ -409,12 +411,12 @@ def _labels(configuration: Configuration) -> figures.Label:
 
 
 def _marked(label: figures.Label) -> figures.Label:
-    """Names of curves which say where measured data are scaled."""
+    """Labels that mark scaled data."""
     return lambda row: label(row) + (f", {SCALED}" if row["scaled_data"] else "")
 
 
 def _title(rows: Sequence[Record], told: Sequence[Axis], *level: str) -> str:
-    """What all curves have in common."""
+    """The title of a picture: the level, and the values that all curves share."""
     common = _values_told(rows, told)
     settings = [
         _told(axis, value)
@@ -427,7 +429,7 @@ def _title(rows: Sequence[Record], told: Sequence[Axis], *level: str) -> str:
 
 
 def _require_few(rows: Sequence[Record], label: figures.Label, told: Sequence[Axis]) -> None:
-    """Refuse more curves than can be distinguished; an expected curve has the colour of the one beside it."""
+    """Refuse more curves than can be distinguished; an expected curve shares the colour of the curve beside it."""
     count = len(set(map(label, rows)))
     if count > MOST_CURVES:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in ("group", *(axis.name for axis in told)))

@@ -1,4 +1,4 @@
-"""An experiment, or a fit, on the terminal: what it is in words, and its events in tables of bins."""
+"""An experiment, or a fit, on the terminal: a description in words, and tables of the events in bins."""
 
 import math
 import textwrap
@@ -12,12 +12,12 @@ from fastscan.outputs.terminal import print_table
 from fastscan.typing import Record
 
 WIDTH = 80  # characters of a line of prose
-LONGEST_PART, NO_BREAK = 30, "\N{NO-BREAK SPACE}"  # of such a line, that is kept together
-MOST_LINES = 24  # of a table of bins
+LONGEST_PART, NO_BREAK = 30, "\N{NO-BREAK SPACE}"  # a part between commas with fewer characters stays on one line
+MOST_LINES = 24  # largest number of lines of a table of bins
 
 
 def print_shown(found: Record) -> None:
-    """What an experiment is, part by part, and its events in each bin."""
+    """Print the description of an experiment, part by part, and its events in each bin."""
     click.echo(shown(found["title"]))
     names = found["name"] if found["name"] == found["label"] else f"{found['name']} ({found['label']})"
     parts = [("experiment", names), *found["told"].items(), ("references", ", ".join(found["references"]))]
@@ -29,14 +29,14 @@ def print_shown(found: Record) -> None:
 
 
 def print_fit(found: Record, parameters: Sequence[Axis]) -> None:
-    """A fit: its chi2, the nuisances, and the events of each experiment by component and in bins.
+    """Print a fit: its chi2, the nuisances, and the events of each experiment by component and in bins.
 
     Parameters
     ----------
     found : dict
-        See `fastscan.answers.fits.record`.
+        The record of the fit, see `fastscan.answers.fits.record`.
     parameters : sequence of Axis
-        Those of the model.
+        The parameters of the model.
     """
     at = [f"{each.text} = {_at(each, found[each.column])}" for each in parameters]
     best = ", the best fit" if found["best"] else ""
@@ -44,11 +44,11 @@ def print_fit(found: Record, parameters: Sequence[Axis]) -> None:
     number = "1 bin" if found["number_of_bins"] == 1 else f"{found['number_of_bins']} bins"
     fitted = ", the strength fitted" if found["best"] else ""
     click.echo(
-        f"chi2 = {found['chi2']:.4f}, of which {found['chi2_of_nuisances']:.4f} of nuisances, in {number}{fitted}"
+        f"chi2 = {found['chi2']:.4f}, of which {found['chi2_of_nuisances']:.4f} from nuisances, in {number}{fitted}"
     )
     if found["toys"] is not None:
         toys = found["toys"]
-        click.echo(f"p = {toys['p_value']:.4g}: the part of {toys['number']} toys with at least this chi2")
+        click.echo(f"p = {toys['p_value']:.4g}: the fraction of {toys['number']} toys with at least this chi2")
     click.echo("\nNuisances, in standard deviations of their constraints:")
     rows = [_nuisance(each, len(found["experiments"]) > 1) for each in found["nuisances"]]
     print_table(("nuisance", "value", "error", "amount"), rows)
@@ -57,12 +57,12 @@ def print_fit(found: Record, parameters: Sequence[Axis]) -> None:
 
 
 def _at(axis: Axis, value: float | None) -> str:
-    """A value of an axis; None is the mass at which a mediator decouples."""
+    """A value of an axis in words; None is an infinite mass."""
     return "inf" if value is None else axis.told(value)
 
 
 def _nuisance(each: Record, with_experiment: bool) -> tuple[str, ...]:
-    """A nuisance, and what it does to the amount that it multiplies."""
+    """The row of a nuisance: its name, value and error, and the change of the amount that it multiplies."""
     name = " ".join([*each["experiments"], each["name"]]) if with_experiment else each["name"]
     if each["is_free"]:
         return shown(name), "", "", f"{each['value']:.5g} +- {each['error']:.2g}"
@@ -74,9 +74,9 @@ def _nuisance(each: Record, with_experiment: bool) -> tuple[str, ...]:
 
 
 def _print_fitted(found: Record) -> None:
-    """The events of an experiment in a fit, and its data or what stands for them."""
+    """Print the events of an experiment in a fit, and the data or the prediction in place of them."""
     data = math.fsum(each["data"] for each in found["bins"])
-    told = "data" if found["is_measured"] else "of the Standard Model as data"
+    told = "data" if found["is_measured"] else "events of the Standard Model as data"
     click.echo()
     click.echo(shown(f"{found['label']}: chi2 = {found['chi2']:.4f}, {data:.6g} {told}"))
     after = {key: each["after"] for key, each in found["components"].items()}
@@ -89,12 +89,12 @@ def _print_fitted(found: Record) -> None:
     print_table(header, rows)
     neutrinos = list(after)[: list(after).index("signal")]
     summed = {key: each for key, each in after.items() if key not in neutrinos}
-    click.echo("\nAfter the fit, and the part of chi2 of bins:")
+    click.echo("\nEvents after the fit, and the part of chi2 of each bin:")
     _print_events({"bins": found["bins"], "total": {**summed, "data": data, "chi2": found["chi2"]}})
 
 
 def _print_events(found: Record) -> None:
-    """The events in the bins of energy, and in those of each other quantity that has several."""
+    """Print a table of the events in bins of energy, and one for each other quantity with several bins."""
     bins = found["bins"]
     first = bins[0]
     unit = first["energy_unit"]
@@ -110,14 +110,17 @@ def _print_events(found: Record) -> None:
 
 
 def _wrapped(what: str, text: str) -> str:
-    """A text beside what it is of, in lines that don't end within what stands between two commas."""
+    """A text beside its heading, in lines that break after commas where parts between commas are short."""
     whole = ", ".join(part if len(part) > LONGEST_PART else part.replace(" ", NO_BREAK) for part in text.split(", "))
     filled = textwrap.fill(whole, WIDTH, initial_indent=what, subsequent_indent=" " * len(what), break_on_hyphens=False)
     return filled.replace(NO_BREAK, " ")
 
 
 def _print_bins(found: Record, heading: str, low: str, high: str) -> None:
-    """The events in the bins between two keys, whatever else the bins are of; of very many, several in one line."""
+    """Print the events in bins of one quantity, summed over the others; `low` and `high` are the keys of its edges.
+
+    A line holds several neighbouring bins where there are more than `MOST_LINES`.
+    """
     place = {edge: number for number, edge in enumerate(sorted({each[low] for each in found["bins"]}))}
     together = math.ceil(len(place) / MOST_LINES)
     lines: list[list[Record]] = [[] for _ in range(0, len(place), together)]
@@ -135,7 +138,7 @@ def _print_bins(found: Record, heading: str, low: str, high: str) -> None:
 
 
 def _without_news(total: Mapping[str, float]) -> set[str]:
-    """The sums that say no more than their only part, and of no background."""
+    """The keys of sums that repeat their only part, and of a background of 0."""
     keys = list(total)
     neutrinos, named = keys.index("signal"), keys.index("background") - keys.index("signal") - 1
     none_or_one = named == 1 or total["background"] == 0
@@ -147,12 +150,12 @@ def _range(low: float, high: float | None) -> str:
 
 
 def _sum(key: str, values: Sequence[float]) -> float:
-    """A sum of events, or of errors."""
+    """The sum of events, or of errors in quadrature."""
     return math.hypot(*values) if key == "error" else math.fsum(values)
 
 
 def _numbers(values: Sequence[float], total: float) -> list[str]:
-    """Numbers and their sum, with as many decimals as give the largest of them five digits."""
+    """Numbers and their sum as texts, with the decimals that give the largest number five digits."""
     largest = max(map(abs, values))
     if not 1e-3 <= largest < 1e9:
         return [f"{value:.4e}" if value else "0" for value in (*values, total)]

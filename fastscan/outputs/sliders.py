@@ -1,8 +1,8 @@
-"""The few numbers from which a page recomputes limits at other settings.
+"""Sliders: the numbers from which a page recomputes limits at other settings, without Python.
 
-The likelihood of a Gaussian experiment with one normalisation is three sums over bins, each a sum of squares in the
-strength x of its row (`fastscan.likelihoods.gaussian`).  They don't depend on sigma_sys, luminosity or CL, so that a
-page that has them needs no Python: ``fastscan/data/page.js`` computes the same limits as `fastscan.limits.strengths`.
+The likelihood of a Gaussian experiment with one normalisation consists of three sums over bins, each a sum of squares
+of polynomials in the strength x (`fastscan.likelihoods.gaussian`).  The sums don't depend on sigma_sys, luminosity or
+CL.  From them ``fastscan/data/page.js`` computes the same limits as `fastscan.limits.strengths`.
 """
 
 import json
@@ -19,7 +19,7 @@ from fastscan.limits.doubts import end_of_form
 from fastscan.outputs.page import Section
 from fastscan.stores.cube import Cube
 
-MEASURED, PREDICTED = "measured", "SM prediction"  # the data that are compared with
+MEASURED, PREDICTED = "measured", "SM prediction"  # the data of a likelihood
 FORMULA = """\
 chi2 = sum over experiments of (S_dd + D t) / (noise + S_mm sigma_sys^2)
        with t = sigma_sys^2 / noise and noise = 1 / luminosity + spread,
@@ -27,18 +27,18 @@ and each of S_dd, D and S_mm = (c0 + c1 x + c2 x^2)^2 + x^2 [(c3 + c4 x)^2 + c5 
 
 
 def is_adjustable(likelihood: Likelihood) -> bool:
-    """Whether a likelihood is sums alone: no counted events, and no nuisance that several experiments share."""
+    """Whether a likelihood consists of sums alone: no counted events, and no nuisance that experiments share."""
     return not likelihood.blocks
 
 
 def numbers(cubes: Sequence[Cube]) -> dict[str, Any]:
-    """What the sliders of one experiment, or of one combination, need: plain data, as JSON has it.
+    """The numbers for the sliders of one experiment, or of one combination, as plain data for JSON.
 
     Parameters
     ----------
     cubes : sequence of Cube
-        One for each model, all of the same experiment or combination and with limits on the same strength; those that
-        have a row parameter have it in common.
+        One cube for each model, all of the same experiment or combination and with limits on the same strength.  Cubes
+        with a row parameter have the same one, at the same values.
 
     Returns
     -------
@@ -55,9 +55,9 @@ def numbers(cubes: Sequence[Cube]) -> dict[str, Any]:
     """
     first = cubes[0].likelihood
     if len({(cube.experiment, cube.interaction.strength.axis.name) for cube in cubes}) > 1:
-        raise LimitError("sliders are of one experiment, or one combination, and of limits on one strength")
+        raise LimitError("sliders need one experiment, or one combination, and limits on one strength")
     if len({json.dumps(_row(cube)) for cube in cubes if cube.interaction.rows}) > 1:
-        raise LimitError("models with sliders have one row parameter in common, at the same values")
+        raise LimitError("models with sliders must share one row parameter, at the same values")
     return {
         "label": cubes[0].label,
         "cl": CL,
@@ -94,7 +94,7 @@ def _model(cube: Cube) -> dict[str, Any]:
 
 
 def _row(cube: Cube) -> dict[str, Any]:
-    """The row parameter, in the unit in which it is shown."""
+    """The row parameter of a cube and its values, in the unit in which it is shown."""
     (axis,) = cube.interaction.rows
     unit = axis.shown_unit or axis.unit
     return {
@@ -105,7 +105,7 @@ def _row(cube: Cube) -> dict[str, Any]:
 
 
 def _rows(likelihood: Likelihood) -> list[dict[str, Any]]:
-    """Each row's numbers."""
+    """The numbers of each row: its scale, its turning points and its sums."""
     columns, _ = likelihood.columns(np.arange(likelihood.change.shape[1]), {})
     return [
         {"scale": scale, "turning": turning, "sums": sums}
@@ -119,14 +119,18 @@ def _rows(likelihood: Likelihood) -> list[dict[str, Any]]:
 
 
 def panel(cubes: Sequence[Cube], name: str) -> Section:
-    """A part of a page with the sliders of one experiment, or of one combination, and its numbers as text.
+    """A section of a page with the sliders of one experiment, or of one combination, and their numbers as text.
 
     Parameters
     ----------
     cubes
         As in `numbers`.
     name : str
-        The id of the part.
+        The id of the section.
+
+    Returns
+    -------
+    Section
     """
     found = numbers(cubes)
     labels = [member["label"] for member in found["members"]]
@@ -137,14 +141,14 @@ def panel(cubes: Sequence[Cube], name: str) -> Section:
     return Section(
         id=name,
         title=found["label"],
-        text=[f"The slider of sigma_sys is that of the others; {kept}."] if fixed else [],
+        text=[f"The slider of sigma_sys changes the other experiments only; {kept}."] if fixed else [],
         likelihoods=[found],
         more={"The likelihood in numbers": told(found)},
     )
 
 
 def told(found: Mapping[str, Any]) -> str:
-    """The numbers as text: the formula, then a line for each sum of each model with one row."""
+    """The numbers as text: the formula, then a line for each sum of each model without a row parameter."""
     lines = [FORMULA, ""]
     for member in found["members"]:
         follows = "" if member["follows"] else ", which no slider changes"

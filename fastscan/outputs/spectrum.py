@@ -1,11 +1,11 @@
-"""A picture of what an experiment is expected to count: its spectrum, by neutrino, over its backgrounds.
+"""A picture of an experiment: the spectrum that it is expected to count, by kind of neutrino, on its backgrounds.
 
-Events are stacked, and data are points with the errors of chi2.  A dotted line has those of electrons alone, over the
-backgrounds, where nuclei recoil too.  Beside the bins of energy are those of a further quantity and of time, each over
-all bins of the others; where bins have different widths, events are divided by them.  An experiment with one bin of
-energy has its signal as a spectrum in finer bins, and where that is its only bin, the bin itself beside it.  Many bins
-that are of no energy are drawn as a few.  Below data
-in several bins of energy is what they have above the backgrounds, on the signal alone.
+Events are stacked, and data are points with the errors of chi2.  Where nuclei and electrons recoil, a dotted line shows
+the electrons' events on the backgrounds.  The energy bins, the bins of a further quantity and the time bins have a
+panel each, summed over the others; where bins have different widths, events are divided by the width.  An experiment
+with one energy bin shows its signal as a spectrum in finer bins; if that bin is its only bin, the bin itself has a
+panel too.  Many bins without an energy are merged into few.  Where there are data in several energy bins, a second row
+shows their excess over the backgrounds, with the signal alone.
 """
 
 from dataclasses import replace
@@ -31,8 +31,8 @@ SYMBOLS: dict[Neutrino, str] = {
     "nubar_mu": r"$\bar\nu_\mu$",
     "nubar_tau": r"$\bar\nu_\tau$",
 }
-POINTS: dict[str, Any] = {"fmt": "o", "markersize": 3, "color": "black", "linewidth": 0.8}  # of data
-ENERGY, FACTOR, TIME = 0, 1, -1  # the dimensions of events
+POINTS: dict[str, Any] = {"fmt": "o", "markersize": 3, "color": "black", "linewidth": 0.8}  # the look of data
+ENERGY, FACTOR, TIME = 0, 1, -1  # dimensions of arrays of events
 
 
 def draw(shown: Shown) -> "Figure":
@@ -46,8 +46,8 @@ def draw(shown: Shown) -> "Figure":
     Returns
     -------
     Figure
-        With a row of panels: one of the energies, and one of each other quantity that has several bins, or of the only
-        bin.  Where there are data over backgrounds, the same is below without these.
+        A figure with a row of panels: one for the energy, one for each other quantity with several bins, or one for an
+        only bin.  Where there are data on backgrounds, a second row shows them without the backgrounds.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def _draw_energies(ax: "Axes", shown: Shown) -> None:
 
 
 def _draw_signal(ax: "Axes", shown: Shown) -> None:
-    """A spectrum in finer bins, up to where hardly any events are, however far the lightest nucleus recoils."""
+    """Draw a spectrum in finer bins up to `seen_until`, because the lightest nucleus can recoil much farther."""
     until = seen_until(in_fine_bins(shown))
     _draw_energies(ax, in_fine_bins(shown, until))
     ax.set(xlim=(shown.edges[0], until), ylabel=f"signal {ax.get_ylabel()}")
@@ -114,7 +114,7 @@ def _draw_bin(ax: "Axes", shown: Shown) -> None:
 
 
 def stack(ax: "Axes", edges: Array, shown: Shown, dimension: int, unit: str = "") -> None:
-    """Backgrounds, on them the events of each neutrino, and the data, in the bins of one dimension."""
+    """Draw backgrounds, on them the events of each neutrino, and the data, in the bins of one dimension."""
     widths = np.diff(edges)
     alike = np.allclose(widths, widths[0], rtol=1e-6)
     per = np.ones_like(widths) if alike else widths
@@ -141,13 +141,13 @@ def stack(ax: "Axes", edges: Array, shown: Shown, dimension: int, unit: str = ""
 
 
 def along(events: Array, dimension: int) -> Array:
-    """Events in the bins of one dimension, over all bins of the others."""
+    """Events in the bins of one dimension, summed over the others."""
     summed: Array = np.moveaxis(events, dimension, 0).reshape(events.shape[dimension], -1).sum(axis=1)
     return summed
 
 
 def unit_of(shown: Shown) -> str:
-    """The unit of the width of the bins."""
+    """The unit of the bins' width, as text for the axis of events."""
     several = shown.unit == "bin" and shown.edges[1] - shown.edges[0] > 1
     return {"electrons": "e$^-$", "bin": "bins" if several else "bin"}.get(shown.unit, shown.unit)
 

@@ -1,4 +1,4 @@
-"""The output of the commands: tables, JSON, and what they print of limits, contours and stores."""
+"""The output of the commands on the terminal: JSON, and tables of limits, contours, stores, models and experiments."""
 
 import itertools
 import json
@@ -45,21 +45,21 @@ if TYPE_CHECKING:
     from fastscan.scans.costs import Costs
     from fastscan.scans.verify import Checked
 
-ASSUMED = "*"  # the mark of an experiment in which something is assumed
+ASSUMED = "*"  # the mark of an experiment with an assumption that no paper gives
 ABOUT_MODELS = """\
-Off electrons lr and lr-nc differ much: 483 and 276 GeV for cr51-lxe-a. A Z'
-does not touch W exchange, so lr-nc is what such a model predicts; lr is what
-arXiv:2002.01482 computed. A model of your own is a TOML file with charges,
+For scattering off electrons, lr and lr-nc differ much: 483 and 276 GeV for
+cr51-lxe-a. A Z' does not change W exchange, so such a model predicts lr-nc;
+arXiv:2002.01482 computed lr. A model of your own is a TOML file with charges,
 couplings or epsilons, see grids/models."""
 
 
 def print_json(value: object) -> None:
-    """Print JSON, which has no NaN: a number that isn't there is null."""
+    """Print a value as JSON.  JSON has no NaN; a missing number is null."""
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell."""
+    """Print a table whose columns are as wide as their widest cells."""
     for line in table_lines(columns, rows):
         click.echo(line)
 
@@ -74,7 +74,7 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
 
 
 def print_labelled(columns: Sequence[str], rows: Sequence[Sequence[str]], labels: Mapping[str, str]) -> None:
-    """A table whose rows begin with the names of experiments, and their labels beside, where any has one."""
+    """Print a table whose rows begin with names of experiments; a column of labels follows if any label differs."""
     if any(labels.get(name, name) != name for name, *_ in rows):
         columns = (columns[0], "label", *columns[1:])
         rows = [(name, shown(labels.get(name, name)), *cells) for name, *cells in rows]
@@ -82,7 +82,7 @@ def print_labelled(columns: Sequence[str], rows: Sequence[Sequence[str]], labels
 
 
 def print_models(models: Iterable["Interaction"]) -> None:
-    """The names and descriptions of models, family by family."""
+    """Print the names and descriptions of models, family by family."""
     families: dict[str, list[tuple[str, str]]] = {}
     for model in models:
         families.setdefault(model.family, []).append((model.name, model.description))
@@ -94,7 +94,7 @@ def print_models(models: Iterable["Interaction"]) -> None:
 
 
 def told_model(model: "Interaction") -> dict[str, object]:
-    """A model as JSON has it."""
+    """A model as a record for JSON."""
     return {
         "name": model.name,
         "description": model.description,
@@ -106,7 +106,7 @@ def told_model(model: "Interaction") -> dict[str, object]:
 
 
 def print_limit(found: Record) -> None:
-    """One limit, the expected one, and the intervals where there are several."""
+    """Print one limit, the expected limit, and the allowed intervals where there are several."""
     rows = [f"{axis.text} = {axis.told(found[axis.column])}" for axis in row_axes(found)]
     where = shown(f"{found['experiment']}, {found['model']}") + (f" at {', '.join(rows)}" if rows else "")
     limit = f"{relation(found)}{bound_text(found, 'limit')}{error_text(found)}"
@@ -125,14 +125,14 @@ def print_limit(found: Record) -> None:
 
 
 def print_limits(found: Iterable[Record], cl: float, dof: int, labels: Mapping[str, str] | None = None) -> None:
-    """A table for each strength that limits are on."""
+    """Print a table of limits for each strength, data and method."""
     for kind, limits in by_kind(found).items():
         click.echo(f"{kind} at {level_text(cl, dof)}:")
         _print_limits(limits, labels or {})
 
 
 def _print_limits(limits: Sequence[Record], labels: Mapping[str, str]) -> None:
-    """A row for each limit, with the label of its experiment; the expected limit too where any is from scaled data."""
+    """Print a row for each limit; a column of expected limits is added if any limit comes from scaled data."""
     scaled = any(each["scaled_data"] for each in limits)
     axes = [axis for axis in PARAMETERS if any(axis.column in each for each in limits)]
     rows = [
@@ -154,8 +154,8 @@ def _print_limits(limits: Sequence[Record], labels: Mapping[str, str]) -> None:
 
 
 def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
-    """A row for each experiment and model; over its rows, the range of its limits, all at luminosity 1."""
-    own = [axis for axis in SETTINGS if axis.default is None]  # settings of which each experiment has its own value
+    """Print a row for each experiment and model, with the range of limits over the model's rows, at luminosity 1."""
+    own = [axis for axis in SETTINGS if axis.default is None]  # settings with a value for each experiment
     defaults = [f"{axis.text} {axis.default:g}" for axis in SETTINGS if axis.default is not None]
     for kind, limits in by_kind(found).items():
         groups: dict[tuple[str, ...], list[Record]] = {}
@@ -168,7 +168,7 @@ def print_summary(found: Iterable[Record], labels: Mapping[str, str]) -> None:
 
 
 def print_coverage(found: Sequence[Record]) -> None:
-    """How often intervals contain the true value, a row for each point."""
+    """Print the coverage of intervals, a row for each point."""
     first = found[0]
     axes = [axis for axis in PARAMETERS if axis.column in first]
     moved = [f"{shown(name)} {value:+g}" for name, value in first["nuisances"].items()]
@@ -188,7 +188,7 @@ def print_coverage(found: Sequence[Record]) -> None:
 
 
 def print_contours(plane: Record) -> None:
-    """The contours of a plane, a line for each."""
+    """Print a line for each contour of a plane."""
     level = "" if is_by_toys(plane) else f"Delta chi2 = {plane['delta_chi2']:.4g}"
     if is_by_toys(plane):
         level = f"{toys_text(plane)} at each point, whose quantiles have errors up to {plane['largest_error']:.2g}"
@@ -205,7 +205,7 @@ def print_contours(plane: Record) -> None:
 
 
 def print_group(group: Record) -> None:
-    """What a store's group holds, and what made it."""
+    """Print the contents of a store's group, and its origin."""
     state = "complete" if group["tasks_done"] == group["tasks"] else "INCOMPLETE, scan --resume continues"
     click.echo(shown(f"{group['group']}: {group['title']}" if group["title"] else group["group"]))
     for name, axis in group["axes"].items():
@@ -226,7 +226,7 @@ def print_group(group: Record) -> None:
 
 
 def print_checked(group: "Checked") -> None:
-    """How a store's group was found, and its damaged chunks."""
+    """Print the result of checking a store's group, and the keys of its damaged chunks."""
     missing = f", {len(group.missing)} of {group.tasks} tasks missing" if group.missing else ""
     state = f"{len(group.damaged)} DAMAGED" if group.damaged else "good"
     click.echo(f"{shown(group.group)}: {group.chunks} chunks {state}, {group.recomputed} computed again{missing}")
@@ -235,7 +235,7 @@ def print_checked(group: "Checked") -> None:
 
 
 def print_costs(found: "Costs", store: str) -> None:
-    """What a scan takes, by group and in all."""
+    """Print the costs of a scan, by group and in total."""
     rows = [
         (name, short(each.points), f"{each.tasks}", short(each.size, "B"), short(each.chunk_size, "B"))
         for name, each in found.groups.items()
@@ -245,15 +245,15 @@ def print_costs(found: "Costs", store: str) -> None:
     tasks = "each task" if found.tasks_in_flight is None else f"each of {found.tasks_in_flight} tasks"
     here = f"; {short(found.available_memory, 'B')} available here" if math.isfinite(found.available_memory) else ""
     click.echo(
-        f"memory: {short(found.memory_per_task, 'B')} for {tasks} in flight, one for each worker, beside what Python "
-        f"takes{here}"
+        f"memory: {short(found.memory_per_task, 'B')} for {tasks} in flight, one for each worker, and Python's own"
+        f"{here}"
     )
     free = f"{short(found.free_disk, 'B')} free" if math.isfinite(found.free_disk) else "no limit known"
     click.echo(f"disk: {free} at {store}")
 
 
 def print_experiments(experiments: Sequence["Experiment"]) -> None:
-    """Experiments in the order of the groups of their sources; those with assumptions are marked."""
+    """Print experiments under the group of their sources, whose order they follow; assumptions are marked."""
     rows = [
         (
             each.name,
@@ -273,4 +273,4 @@ def print_experiments(experiments: Sequence["Experiment"]) -> None:
         for _, line in members:
             click.echo(line)
     if any(each.assumed for each in experiments):
-        click.echo(f"\n{ASSUMED} something that no paper gives is assumed: `fastscan show EXPERIMENT` tells what")
+        click.echo(f"\n{ASSUMED} some inputs are assumed, because no paper gives them; `fastscan show` lists them")

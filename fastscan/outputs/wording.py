@@ -1,4 +1,4 @@
-"""The words for limits: a bound and its error, where there is none and why, the conditions, and allowed intervals."""
+"""The words for limits: bounds with their errors, reasons for a missing bound, conditions, and allowed intervals."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -30,18 +30,18 @@ OVER_ROWS = {
 
 
 def data_text(record: Record) -> str:
-    """The end of the conditions of an answer: what its data are that aren't as measured, and what experiments share."""
+    """The end of an answer's conditions: "scaled data" or "Asimov data" if they are, and shared nuisances."""
     data = SCALED if record.get("scaled_data") else ASIMOV if record["asimov"] else ""
     return "".join(f", {each}" for each in (data, shared_text(record)) if each)
 
 
 def shared_text(record: Record) -> str:
-    """The nuisances that experiments share, in words; nothing where they share none."""
+    """The nuisances that experiments share, in words; empty where they share none."""
     return f"shared {' and '.join(record['shared_nuisances'])}" if record["shared_nuisances"] else ""
 
 
 def is_by_toys(record: Record) -> bool:
-    """Whether toys say what is allowed."""
+    """Whether the threshold of Delta chi2 comes from toys."""
     return record.get("method") == BY_TOYS
 
 
@@ -61,7 +61,10 @@ def limited_axis(record: Record) -> Axis:
 
 
 def by_kind(found: Iterable[Record]) -> dict[str, list[Record]]:
-    """Limits by what they are, in words; without any, none on a mass."""
+    """Limits grouped by kind, in words: side, strength, data, toys and shared nuisances.
+
+    Without any record there is one empty group, of limits on M_Z'.
+    """
     groups: dict[str, list[Record]] = {}
     for each in found:
         sides = "Lower limits" if is_on_mass(each) else "Limits" if "limit_low" in each else "Upper limits"
@@ -73,7 +76,7 @@ def by_kind(found: Iterable[Record]) -> dict[str, list[Record]]:
 
 
 def relation(record: Record) -> str:
-    """What stands before a limit in a line; nothing where there is no limit."""
+    """The words before a limit, such as "M_Z' > "; empty where there is no limit."""
     name = limited_axis(record).text
     if is_on_mass(record):
         return f"{name} > " if record["limit_gev"] else ""
@@ -83,12 +86,12 @@ def relation(record: Record) -> str:
 
 
 def row_axes(record: Record) -> list[Axis]:
-    """The row parameters of the model of a record."""
+    """The row parameters that have a value in a record."""
     return [axis for axis in PARAMETERS if record.get(axis.column) is not None]
 
 
 def limit_text(record: Record) -> str:
-    """A limit as a table shows it, with its error, and marked where it is from scaled data."""
+    """A limit as a table shows it, with its error, and a mark where it comes from scaled data."""
     return bound_text(record, "limit") + error_text(record) + (f" ({SCALED})" if record["scaled_data"] else "")
 
 
@@ -100,7 +103,7 @@ def error_text(record: Record) -> str:
 
 
 def bound_text(record: Record, which: Literal["limit", "expected", "asymptotic"]) -> str:
-    """The limit of a record or another one beside it, or why there is none; empty where nothing is measured."""
+    """One of the limits of a record in words, or why there is none; empty where the record lacks this limit."""
     status = record["status" if which == "limit" else f"{which}_status"]
     if status is None or status in NO_LIMIT:
         return "" if status is None else NO_LIMIT[status]
@@ -117,7 +120,7 @@ def bound_text(record: Record, which: Literal["limit", "expected", "asymptotic"]
 
 
 def limits_text(records: Sequence[Record]) -> str:
-    """One limit, or the range of limits over rows and the number of rows that have none on the axis."""
+    """One limit in words, or the range of limits over rows, with the numbers of rows without a limit on the axis."""
     if len(records) == 1:
         return limit_text(records[0])
     ends = _range_of_limits(records)
@@ -128,7 +131,7 @@ def limits_text(records: Sequence[Record]) -> str:
 
 
 def _range_of_limits(records: Sequence[Record]) -> str:
-    """The least and the greatest of some limits; of limits on two sides, the tightest."""
+    """The smallest and the largest of several limits; for limits on two sides, the tightest limit of each side."""
     axis = limited_axis(records[0])
     if "limit_low" in records[0]:
         lows, highs = ([each[key] for each in records if each[key] is not None] for key in ("limit_low", "limit_high"))
@@ -156,19 +159,21 @@ def setting_text(value: float | dict[str, float]) -> str:
 
 
 def conditions(record: Record) -> str:
-    """The conditions of a limit: its level and its settings."""
+    """The conditions of a limit in words: its level and its settings."""
     level = level_text(record["cl"], record["dof"])
     return ", ".join([level, *(f"{axis.text} {setting_text(record[axis.column])}" for axis in SETTINGS)])
 
 
 def intervals_text(intervals: Iterable[tuple[float | None, float | None]], axis: Axis) -> str:
-    """Allowed intervals of an axis."""
+    """Allowed intervals of an axis in words."""
     told = [interval_text(each, axis) for each in intervals]
     return ", ".join(told) or ("no mass of 1 GeV or more" if axis is M_ZPRIME else f"no {axis.text}")
 
 
 def interval_text(ends: tuple[float | None, float | None], axis: Axis) -> str:
-    """An interval of an axis, where None is an open end, and that of the quantity of which the axis is a shift.
+    """An interval of an axis in words, where None is an open end.
+
+    Where the axis is a shift of a quantity, the interval of the quantity follows in brackets.
 
     >>> interval_text((36.1, None), M_ZPRIME), interval_text((-0.0101, 0.02), by_name(STRENGTHS)["shift"])
     ('above 36.1 GeV', '-0.0101 to 0.02 (sin2_theta_w 0.2211 to 0.2512)')
@@ -185,7 +190,7 @@ def interval_text(ends: tuple[float | None, float | None], axis: Axis) -> str:
 
 
 def range_text(name: str, values: Sequence[float]) -> str:
-    """The range of an axis that vertices cover."""
+    """The range of an axis that vertices cover, in words."""
     axis = {axis.name: axis for axis in AXES}.get(name)  # None for another view, such as cos_beta
     low, high = (end if axis is None else axis.shown(end) for end in (min(values), max(values)))
     told = f"{low:.4g} to {high:.4g}"

@@ -345,7 +345,7 @@ def test_json_and_csv_are_the_fit() -> None:
 
 def test_the_table_tells_all_without_a_line_for_each_bin() -> None:
     table = ok("show", LAR, "--model", "nsi-ee-u", "--at", "eps=0", "--toys", 5)
-    assert "chi2 = 1030.4535, of which 2.0336 of nuisances, in 960 bins" in table
+    assert "chi2 = 1030.4535, of which 2.0336 from nuisances, in 960 bins" in table
     assert "brn_width   +0.976  0.160" in table
     assert "p = " in table
     assert len(table.splitlines()) < 80

@@ -187,7 +187,7 @@ def test_one_picture_shows_limits_on_one_strength(signed: str) -> None:
     assert figure.axes[0].get_ylabel() == r"upper limit on $\mu_\nu$ [$10^{-11}\,\mu_\mathrm{B}$]"
     assert left_out == [f"coherent-csi/{model}" for model in ("nsi-ee-u", "nsi-mumu", "nsi-mumu-u", "s2w")]
     two = Question(("coherent-csi/magnetic-mu", "coherent-csi/s2w"))
-    problem = "coherent-csi/magnetic-mu has limits on mu, coherent-csi/s2w on shift: one picture shows one of them"
+    problem = "coherent-csi/magnetic-mu has limits on mu, coherent-csi/s2w on shift: a picture shows one strength"
     with pytest.raises(FastscanError, match=problem):
         plots.plot(signed, two, Picture(along="sigma_sys"))
 
@@ -281,7 +281,7 @@ def test_couplings_against_settings(light: str) -> None:
 
 
 def test_what_must_be_said_of_a_mediator_is_told(light: str) -> None:
-    with pytest.raises(FastscanError, match=r"can be shown so; .*, or say --m-zprime or --m-phi"):
+    with pytest.raises(FastscanError, match=r"fits this picture; .*, or give --m-zprime or --m-phi"):
         plots.plot(light, picture=Picture("profile"))
     with pytest.raises(
         FastscanError, match=r"26 curves are too many .* --group, --m-zprime, --sigma-sys, --luminosity"

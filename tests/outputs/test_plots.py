@@ -196,14 +196,14 @@ PLANE = PlaneAxes(("beta", "m_zprime"))
         (Question(), Picture("pie"), "unknown kind of picture 'pie'"),
         (Question(), Picture("limit", along="mass"), "unknown axis 'mass'; did you mean 'sigma_sys'"),
         (Question(("coherent-csi/chi",)), Picture(along="beta"), "coherent-csi/chi has no axis beta"),
-        (Question(), Picture("profile", plane=PLANE), "axes, minimise and m_zprime are for contours"),
+        (Question(), Picture("profile", plane=PLANE), "axes, minimise and m_zprime are for pictures of contours"),
         (Question(at={"luminosity": [1, 10]}), Picture("contour"), "at one luminosity"),
         (Question(("coherent-csi/e6",)), Picture("profile"), "61 curves are too many"),
-        (Question(), Picture("profile", along="beta"), "an axis to draw along is for limits"),
+        (Question(), Picture("profile", along="beta"), "along is for pictures of limits"),
         (Question(("coherent-csi/chy",)), Picture(), "did you mean 'coherent-csi/chi'"),
         (Question(dof=0), Picture(), "dof must be"),
-        (Question(at={"beta": [0.5]}), Picture(along="beta"), "it can't be given as well"),
-        (Question(at={"m_zprime": [0.0]}), Picture("profile"), "are for contours"),
+        (Question(at={"beta": [0.5]}), Picture(along="beta"), "along all of beta: leave its value out"),
+        (Question(at={"m_zprime": [0.0]}), Picture("profile"), "are for pictures of contours"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(stored: str, asked: Question, picture: Picture, problem: str) -> None:
@@ -213,7 +213,7 @@ def test_what_cannot_be_drawn_is_told(stored: str, asked: Question, picture: Pic
 
 def test_where_no_group_has_the_axis_it_is_told(tmp_path: Path) -> None:
     store = scanned(GRID.replace('"chi", "e6"', '"e6"'), tmp_path)
-    with pytest.raises(FastscanError, match=r"no group of .* can be shown so; .*, or say --beta"):
+    with pytest.raises(FastscanError, match=r"no group of .* fits this picture; .*, or give --beta"):
         plots.plot(str(store), picture=Picture("profile"))
 
 
