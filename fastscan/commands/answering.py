@@ -17,10 +17,10 @@ from fastscan.outputs.formats import Print
 
 @click.command()
 @options.store
-@click.option("--combine", help="Experiments of the store, separated by commas, whose chi2 are added up.")
+@click.option("--combine", help="Combine these experiments of the store, separated by commas.")
 @options.question(
     options.group,
-    *(options.several_values(axis, f"{options.on_axis(axis)}, or all of the axis") for axis in ROWS),
+    *(options.several_values(axis, f"{options.on_axis(axis)} (left out, all of them)") for axis in ROWS),
     *(options.several_values(axis) for axis in SETTINGS),
     options.from_cube,
     options.method,
@@ -33,11 +33,11 @@ def limits(
 ) -> None:
     """Limits on the strengths of models from a store.
 
-    They are computed from the likelihood in STORE: they are exact at any sigma_sys and luminosity, on its axes or off
-    them, and don't depend on its grid. A limit outside the axis, such as that of M_Z', is marked. At a luminosity other
-    than 1 measured data are scaled, with their deficit or excess; such a limit is marked, and the expected one, from
-    the Standard Model's prediction in place of the data, stands beside it. Values are separated by commas; the word
-    axis stands for all values of the store's axis. --json and --csv also give every allowed interval and the expected
+    The likelihood in STORE gives the limits, so that they are exact at any sigma_sys and luminosity, on the store's
+    axes or off them, and don't depend on its grid. A limit outside the strength's axis is marked. A luminosity other
+    than 1 also multiplies measured data, with their deficit or excess; such a limit is marked, and the expected limit,
+    from the Standard Model's prediction in place of the data, is printed too. Values are separated by commas; the word
+    axis stands for all values of the store's axis. --json and --csv also print every allowed interval and the expected
     limits. --hepdata writes all of this as tables for HEPData, and needs hepdata_lib: pip install 'fastscan[hepdata]'.
 
     \b
@@ -88,12 +88,12 @@ def contours(
 ) -> None:
     """Contours of Delta chi2 in a plane of two axes of a store.
 
-    The lines are drawn through the grid of STORE, and each vertex is then moved onto the contour of the likelihood in
-    the store. With 1 dof each beta is a model of its own; with 2, beta is fitted as well as M_Z'. --csv and --json
-    print the vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends. Regions much
-    narrower than the grid can fall into pieces, which a finer grid joins. With 1 dof Delta chi2 can jump between betas
-    that fit the data at some mass and betas that don't; a contour then runs along the jump. --hepdata writes the
-    vertices as tables for HEPData.
+    The lines are drawn through the grid of STORE, and each vertex is then moved onto the contour of the store's
+    likelihood. With 1 dof each beta is a model of its own; with 2 dof beta is fitted too. --csv and --json print the
+    vertices: beta in rad, masses in GeV. A contour is closed, or leaves the grid at both ends. Regions much narrower
+    than the grid can fall into pieces; a finer grid joins them. With 1 dof Delta chi2 can jump between betas that fit
+    the data at some mass and betas that don't; a contour then runs along the jump. --hepdata writes the vertices as
+    tables for HEPData.
 
     \b
     Examples: fastscan contours results/coherent-csi.zarr --group coherent-csi/e6 --csv > contour.csv
@@ -127,14 +127,14 @@ def contours(
 @click.command()
 @options.store
 @click.option("-o", "--output", required=True, type=click.Path(), help="File to write: .png, .pdf or .svg.")
-@click.option("--kind", help="profile, limit or contour; left out, it is chosen by the store's axes.")
-@click.option("--along", help="Axis for limits: sigma_sys, luminosity, beta or the mass of a mediator.")
+@click.option("--kind", help="Kind of picture: profile, limit or contour; left out, the store's axes decide.")
+@click.option("--along", help="Axis of limits: sigma_sys, luminosity, beta or the mass of a mediator.")
 @click.option(
     "--overlay",
     multiple=True,
     metavar="FILE[,label=TEXT][,x=UNIT][,y=UNIT]",
-    help="Draw another curve, from a file of two columns, the picture's x and y; units of the columns where they are "
-    "not those of the picture. Repeatable; files with one label are pieces of one curve.",
+    help="Draw a curve from a file with two columns, the picture's x and y; x= and y= give the columns' units if they "
+    "are not the picture's. Repeatable; files with the same label are pieces of one curve.",
 )
 @options.plane
 @options.question(
@@ -157,12 +157,12 @@ def plot(
     question: Question,
     overwrite: bool,
 ) -> None:
-    """A picture of a store: profiles, limits or contours.
+    """Draw a picture of a store: profiles, limits or contours.
 
     A profile is Delta chi2 against the strength of a model. Limits are drawn against sigma_sys, luminosity, beta or the
     mass of a mediator. Contours bound the excluded regions of a plane. Measured data at a luminosity other than 1 are
-    called scaled data; limits from them are thin lines, beside the expected ones. Needs matplotlib: pip install
-    'fastscan[plot]'.
+    labelled scaled data; limits from them are thin lines, and the expected limits are drawn too. Needs matplotlib: pip
+    install 'fastscan[plot]'.
 
     \b
     Examples: fastscan plot results/coherent-csi.zarr -o limits.pdf

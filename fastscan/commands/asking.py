@@ -1,4 +1,4 @@
-"""Commands that need no store: limits and coverage, what there is, and an experiment or a fit shown."""
+"""Commands that need no store: limits, coverage, lists of experiments and models, an experiment or a fit, citations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,14 +18,14 @@ from fastscan.outputs.formats import Print
 @click.argument("experiments", shell_complete=completion.experiments)
 @click.argument("model", shell_complete=completion.models)
 @options.question(
-    *(options.several_values(axis, " of a model that has one", stored=False) for axis in ROWS),
+    *(options.several_values(axis, ", for models that have it", stored=False) for axis in ROWS),
     click.option(
         "--sigma-sys",
         multiple=True,
         type=options.SigmaSys(),
         metavar="[NAME=]VALUES",
-        help="Relative systematic error of all experiments: 0.2 or 20%, or several separated by commas; or of one, "
-        "repeatable. Several errors of one go together with those of another. Left out, each experiment's own.",
+        help="Relative systematic error of all experiments, or of NAME: 0.2 or 20%, or several separated by commas. "
+        "Repeatable; the n-th errors of several experiments belong together. Left out, each experiment's own.",
     ),
     options.several_values(LUMINOSITY, stored=False),
     options.method,
@@ -37,12 +37,12 @@ from fastscan.outputs.formats import Print
 def limit(experiments: str, model: str, question: Question, as_json: bool, print_rows: Print | None) -> None:
     """Limits on the strength of a model, without a store.
 
-    The limit is a lower one on the mass of a heavy Z', an upper one on a coupling, and one on each side of a strength
-    that has either sign. There is a limit for every combination of the values. EXPERIMENTS is a name of `fastscan
-    experiments`, a path to a TOML file, or several of them separated by commas, which are combined. MODEL is a name of
-    `fastscan models` or a path to a TOML file. At a luminosity other than 1 measured data are scaled, with their
-    deficit or excess, and the expected limit stands beside. With --method toys the limit is that of the construction
-    of Feldman and Cousins, with its Monte-Carlo error and the asymptotic limit beside it.
+    The limit is a lower one on the mass of a heavy Z', and an upper one on a coupling or a magnetic moment; a strength
+    of either sign has a limit on each side. Every combination of the given values has a limit. EXPERIMENTS is a name
+    of `fastscan experiments`, a path to a TOML file, or several of them separated by commas, which are combined. MODEL
+    is a name of `fastscan models` or a path to a TOML file. A luminosity other than 1 also multiplies measured data,
+    with their deficit or excess; the expected limit is printed too. With --method toys the limit comes from the
+    construction of Feldman and Cousins, and its Monte-Carlo error and the asymptotic limit are printed too.
 
     \b
     Examples: fastscan limit coherent-csi chi --sigma-sys 0.1
@@ -79,7 +79,7 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, print
     multiple=True,
     required=True,
     metavar="NAME=VALUE,...",
-    help="A point of the model that is the truth: m_zprime=10MeV,g=3e-5. Repeatable.",
+    help="Point of the model at which toys are drawn: m_zprime=10MeV,g=3e-5. Repeatable.",
 )
 @click.option(
     "--nuisance",
@@ -87,7 +87,8 @@ def limit(experiments: str, model: str, question: Question, as_json: bool, print
     type=options.Nuisance(),
     multiple=True,
     metavar="[EXPERIMENT/]NAME=VALUE",
-    help="A true nuisance other than 0, in standard deviations, by its name in `fastscan show --model`. Repeatable.",
+    help="True value of a nuisance in standard deviations, by its name in `fastscan show --model`; left out, 0. "
+    "Repeatable.",
 )
 @options.one_value(SIGMA_SYS)
 @options.one_value(LUMINOSITY)
@@ -107,11 +108,11 @@ def coverage(
     print_rows: Print | None,
     **asked: Any,
 ) -> None:
-    """How often intervals contain the true value.
+    """Coverage: how often intervals contain the true value.
 
-    Toys of the experiments are drawn at each point: counts around what is expected there, and centres of the nuisances'
-    constraints around the true nuisances. The answer is the fraction of toys whose asymptotic interval contains the
-    point, with its binomial error.
+    Toys of the experiments are drawn at each point: counts around the expected counts, and centres of the nuisances'
+    constraints around the true nuisances. The coverage is the fraction of toys whose asymptotic interval contains the
+    point; it is printed with its binomial error.
 
     \b
     Examples: fastscan coverage coherent-csi chi --at m_zprime=inf --at m_zprime=300GeV
@@ -132,7 +133,7 @@ def coverage(
 @click.command()
 @options.as_json
 def experiments(as_json: bool) -> None:
-    """The experiments in the package.
+    """List the experiments in the package.
 
     Example: fastscan experiments
     """
@@ -161,15 +162,15 @@ def experiments(as_json: bool) -> None:
 
 @click.command()
 @click.argument("experiment", shell_complete=completion.experiments)
-@click.option("--model", shell_complete=completion.models, help="Compare a point of this model with the data.")
-@click.option("--at", type=options.At(), metavar="NAME=VALUE,...", help="The point: m_zprime=10MeV,g=3e-5.")
-@click.option("--best", is_flag=True, help="Take the strength, which is left out of the point, from the best fit.")
-@click.option("--toys", type=options.INTEGER, default=0, help="Simulated measurements for the goodness of the fit.")
-@click.option("--seed", type=options.INTEGER, default=0, show_default=True, help="Seed of their random numbers.")
+@click.option("--model", shell_complete=completion.models, help="Fit a point of this model to the data.")
+@click.option("--at", type=options.At(), metavar="NAME=VALUE,...", help="Point of the model: m_zprime=10MeV,g=3e-5.")
+@click.option("--best", is_flag=True, help="Fit the strength too; --at must leave it out.")
+@click.option("--toys", type=options.INTEGER, default=0, help="Number of toys for the goodness of the fit.")
+@click.option("--seed", type=options.INTEGER, default=0, show_default=True, help="Seed of the toys' random numbers.")
 @options.one_value(SIGMA_SYS)
 @options.asimov
 @options.independent
-@click.option("-o", "--output", type=click.Path(), help="Picture of the spectrum to write: .png, .pdf or .svg.")
+@click.option("-o", "--output", type=click.Path(), help="Also draw the spectrum or the fit: .png, .pdf or .svg.")
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 @options.formats
 def show(
@@ -182,18 +183,18 @@ def show(
     at: dict[str, float] | None,
     **fitted: Any,
 ) -> None:
-    """What an experiment is, and what it is expected to count.
+    """Show an experiment and its expected events, or a fit.
 
-    Prints the numbers of EXPERIMENT, which of them are assumed, and the events that the Standard Model predicts in each
-    bin by neutrino, beside backgrounds and data. EXPERIMENT is a name of `fastscan experiments` or a path to a TOML
-    file. The error of the data is the one in chi2, without systematic errors. Where bins are in several quantities,
-    such as energy and time, each quantity has a table, summed over the others; --csv and --json have every bin. -o also
-    draws the spectrum, in finer bins where the experiment has one. Pictures need matplotlib: pip install
-    'fastscan[plot]'.
+    Prints the description of EXPERIMENT with its assumptions and, in each bin, the events that the Standard Model
+    predicts by kind of neutrino, the backgrounds and the data. EXPERIMENT is a name of `fastscan experiments` or a path
+    to a TOML file. The error of the data is the error in chi2, without systematic errors. Where bins are in several
+    quantities, such as energy and time, each quantity has a table, summed over the others; --csv and --json print
+    every bin. -o also draws the spectrum; an experiment with one bin is drawn in finer bins. Pictures need matplotlib:
+    pip install 'fastscan[plot]'.
 
-    With --model, one point of a model is compared with the data: chi2, the best nuisances and their errors, and the
-    events of each component before and after the fit of the nuisances. EXPERIMENT can then be several separated by
-    commas.
+    With --model, the nuisances are fitted to the data at one point of a model. Prints chi2, the best nuisances and
+    their errors, and the events of each component before and after the fit. EXPERIMENT can then be several
+    experiments, separated by commas.
 
     \b
     Examples: fastscan show coherent-csi
@@ -212,7 +213,7 @@ def show(
     if model is None:
         for name, value in {"at": at, **fitted}.items():
             if value:
-                raise click.UsageError(f"--{name.replace('_', '-')} is of a point of a model: give --model")
+                raise click.UsageError(f"--{name.replace('_', '-')} is for the fit of a model: give --model too")
         picture = _show_experiment(experiment, as_json, print_rows)
     else:
         picture = _show_fit(experiment, model, {**fitted, **(at or {})}, as_json, print_rows)
@@ -222,7 +223,7 @@ def show(
 
 
 def _show_experiment(experiment: str, as_json: bool, print_rows: Print | None) -> Callable[[], Any]:
-    """Print what an experiment is; what draws it."""
+    """Print an experiment, and return a function that draws it."""
     from fastscan.answers import shown
 
     found = shown.show(experiment)
@@ -245,7 +246,7 @@ def _show_experiment(experiment: str, as_json: bool, print_rows: Print | None) -
 def _show_fit(
     experiments: str, model: str, asked: dict[str, Any], as_json: bool, print_rows: Print | None
 ) -> Callable[[], Any]:
-    """Print a fit; what draws it."""
+    """Print a fit, and return a function that draws it."""
     from fastscan.answers import fits
 
     found = fits.fit(experiments.split(","), model, **asked)
@@ -269,7 +270,7 @@ def _show_fit(
 @click.command()
 @options.as_json
 def models(as_json: bool) -> None:
-    """The models, family by family.
+    """List the models, family by family.
 
     Example: fastscan models
     """
@@ -284,10 +285,10 @@ def models(as_json: bool) -> None:
 @click.command()
 @click.argument("what", metavar="EXPERIMENT|MODEL|STORE", shell_complete=completion.citable)
 def cite(what: str) -> None:
-    """The references to cite for an experiment, a model or a store.
+    """Print the references to cite for an experiment, a model or a store.
 
-    An experiment or a model is a name or a path to a TOML file. The references of a store are its experiments' and
-    its models'.
+    An experiment or a model is a name or a path to a TOML file. A store has the references of its experiments and of
+    its models.
 
     \b
     Examples: fastscan cite red100

@@ -1,7 +1,7 @@
-"""The command `fastscan`: its commands in the order in which a user meets them, and how it runs one and ends.
+"""The command `fastscan`: the list of its commands, and how a command runs, reports errors and exits.
 
-No logic: every command calls the Python interface.  Commands import what they need when they run, so that
-``fastscan --help`` starts in a moment.
+There is no logic here: every command calls the Python interface.  Commands import what they need when they run, so that
+``fastscan --help`` starts at once.
 """
 
 import logging
@@ -18,7 +18,7 @@ from fastscan.commands import answering, asking, options, publishing, scanning
 from fastscan.errors import FastscanError, FastscanWarning, InputError, quoted, shown, tell_in_one_line
 from fastscan.inputs.files import open_files
 
-FEWEST_FILES = 16  # open files that any command needs, the standard streams among them
+FEWEST_FILES = 16  # open files that every command needs, including the standard streams
 COMMANDS = (
     asking.limit,
     asking.coverage,
@@ -62,12 +62,12 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run a command; what a user can do wrong is one line on stderr and exit code 2."""
+    """Run a command; an error that a user can cause is one line on stderr and exit code 2."""
     tell_in_one_line("asyncio", "gcsfs")
     for name in ("stdout", "stderr"):  # a stream that the caller has closed is replaced by one that leads nowhere
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
-        getattr(sys, name).reconfigure(errors="backslashreplace")  # a title may have what the terminal can't show
+        getattr(sys, name).reconfigure(errors="backslashreplace")  # a title may contain what the terminal can't show
     _tell_warnings()
     _tell_compilations()
     try:
@@ -76,14 +76,14 @@ def main() -> None:
         sys.stdout.flush()
     except (FastscanError, click.ClickException) as error:
         _end(2, error.format_message() if isinstance(error, click.ClickException) else _in_options(str(error)))
-    except (SystemExit, BrokenPipeError):  # click exits on a broken pipe: the reader, head or less, has what it wanted
+    except (SystemExit, BrokenPipeError):  # click exits on a broken pipe, because the reader (head, less) is done
         _end(0)
     except OSError as error:
         _end(2, f"{error.filename or 'output'} can't be written: {error.strerror}")
 
 
 def _tell_warnings() -> None:
-    """Print each warning of fastscan once, as one line on stderr; what other packages warn of is left to Python."""
+    """Print each warning of fastscan once, as one line on stderr; Python handles those of other packages."""
     told: set[str] = set()
     others = warnings.showwarning
 
@@ -92,7 +92,7 @@ def _tell_warnings() -> None:
             others(message, category, *where)
         elif str(message) not in told:
             told.add(str(message))
-            with suppress(OSError):  # a full or broken stream must cause no other exit code
+            with suppress(OSError):  # a full or broken stream must not change the exit code
                 click.echo(f"fastscan: warning: {message}", err=True)
 
     warnings.simplefilter("always", FastscanWarning)
@@ -100,7 +100,7 @@ def _tell_warnings() -> None:
 
 
 def _tell_compilations() -> None:
-    """Tell whoever waits at a terminal that kernels are being compiled; a progress bar makes room for that line."""
+    """Print on a terminal that kernels are being compiled; the line replaces a progress bar for that time."""
     if sys.stderr.isatty():
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("\r\x1b[Kfastscan: %(message)s"))
@@ -110,7 +110,7 @@ def _tell_compilations() -> None:
 
 
 def _check_environment() -> None:
-    """Refuse what numba, or Python itself, would answer with a traceback."""
+    """Refuse an environment that numba or Python would answer with a traceback."""
     threads = os.environ.get("NUMBA_NUM_THREADS", "1")
     if not (re.fullmatch("[0-9]{1,9}", threads) and int(threads) > 0):
         raise InputError(f"NUMBA_NUM_THREADS must be a whole number from 1 to 999999999, not {quoted(threads)}")
@@ -121,12 +121,12 @@ def _check_environment() -> None:
 
 
 def _in_options(problem: str) -> str:
-    """A problem that names an argument of Python's, with the option of that name in its place."""
+    """A problem in words, with options of the command in place of Python's arguments."""
     return re.sub(r"\b(resume|overwrite)=True\b", r"--\1", problem)
 
 
 def _end(code: int, problem: str = "") -> NoReturn:
-    """Print a problem and exit; a full or broken stream must cause no further message and no other exit code."""
+    """Print a problem and exit; a full or broken stream must neither add a message nor change the exit code."""
     with suppress(OSError):
         sys.stdout.flush()
     with suppress(OSError):

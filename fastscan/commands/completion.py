@@ -1,6 +1,6 @@
-"""What a shell completes after the Tab key: names of experiments, models and groups, and files.
+"""Completion in shells after the Tab key: names of experiments, models and groups, and files.
 
-Nothing is imported that takes long, and a store is only looked at where it is a directory.
+No room is imported that takes long to import, and groups are completed only for stores that are directories.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ Completed = list[CompletionItem]
 
 
 def experiments(context: click.Context, parameter: click.Parameter, begun: str) -> Completed:
-    """Names of experiments, the last of several separated by commas, or files."""
+    """Names of experiments, or files, for the last of several parts separated by commas."""
     from fastscan.experiments.catalogue import names
 
     before, comma, _ = begun.rpartition(",")
@@ -36,12 +36,12 @@ def citable(context: click.Context, parameter: click.Parameter, begun: str) -> C
 
 
 def groups(context: click.Context, parameter: click.Parameter, begun: str) -> Completed:
-    """Groups of the store that stands before in the line."""
-    words = filter(None, [context.params.get("store"), *context.args])  # click hasn't parsed a line that isn't whole
+    """Groups of the store that the line names before."""
+    words = filter(None, [context.params.get("store"), *context.args])  # click hasn't parsed an incomplete line
     found = {"/".join(array.parts[-3:-1]) for word in words for array in Path(word).glob("*/*/chi2")}
     return [CompletionItem(name) for name in sorted(found) if name.startswith(begun)]
 
 
 def _names_or_files(known: Iterable[str], begun: str) -> Completed:
-    """The known names that begin so; where none does, what the shell knows of files."""
+    """The known names that begin with `begun`; if there are none, files, which the shell completes."""
     return [CompletionItem(name) for name in known if name.startswith(begun)] or [CompletionItem(begun, type="file")]

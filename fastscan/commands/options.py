@@ -1,6 +1,6 @@
-"""What the commands are asked with: types of values that a user writes, and the options that commands share.
+"""The options that commands share, and the types of values that a user writes on the command line.
 
-A value that can't be understood is refused here, before a command runs; what it may be is checked where it is used.
+The types refuse values that can't be read, before a command runs.  The rooms that use the values check their bounds.
 """
 
 import functools
@@ -21,18 +21,18 @@ from fastscan.limits.confidence import ASYMPTOTIC, BY_TOYS, CL, DOF, METHODS, To
 from fastscan.outputs.formats import FORMATS
 
 PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
-LONGEST_MESSAGE = 160  # characters of one of click's own, which quote a whole argument
+LONGEST_MESSAGE = 160  # characters of a message from click, which quotes a whole argument
 Option = Callable[[Any], Any]  # a decorator of a command
 
 
 class InOrder(click.Group):
-    """Commands whose help lists them in the order in which a user meets them, not of the alphabet."""
+    """A group whose help lists its commands in the order in which a user meets them, not alphabetically."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
     def main(self, *arguments: Any, **settings: Any) -> Any:
-        """Run a command; what click says of a long argument shows its beginning."""
+        """Run a command; a long message from click is shortened in its middle."""
         try:
             return super().main(*arguments, **settings)
         except click.ClickException as error:
@@ -43,7 +43,7 @@ class InOrder(click.Group):
 
 
 class Quantity(click.ParamType):  # type: ignore[type-arg]
-    """A number with its unit, turned into one unit of its kind."""
+    """A number with its unit, converted to one unit of its kind."""
 
     def __init__(self, name: str, kind: str, unit: str) -> None:
         self.name, self.kind, self.unit = name, kind, unit
@@ -56,7 +56,7 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]
 
 
 class Number(click.ParamType):  # type: ignore[type-arg]
-    """A number of Python's: "integer" or "float"."""
+    """A number in Python's notation: "integer" or "float"."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -129,7 +129,7 @@ class Part(click.ParamType):  # type: ignore[type-arg]
 
 
 class SigmaSys(click.ParamType):  # type: ignore[type-arg]
-    """Relative errors, or name=errors: (None, errors) or (name, errors)."""
+    """Relative errors, or name=errors, as a pair (None, errors) or (name, errors)."""
 
     name = "sigma"
 
@@ -141,7 +141,10 @@ class SigmaSys(click.ParamType):  # type: ignore[type-arg]
 
 
 class At(click.ParamType):  # type: ignore[type-arg]
-    """Values of a model's parameters, NAME=VALUE separated by commas; without its unit a number is one of Python's."""
+    """Values of a model's parameters by name, NAME=VALUE separated by commas.
+
+    A number without a unit is in the unit of the Python interface.
+    """
 
     name = "name=value"
 
@@ -150,7 +153,7 @@ class At(click.ParamType):  # type: ignore[type-arg]
         for part in value.split(","):
             name, equals, number = (each.strip() for each in part.partition("="))
             if not equals or name not in axes or name in found:
-                told = "is there twice" if name in found else f"is none of {', '.join(axes)} with = and a value"
+                told = "is given twice" if name in found else f"is not one of {', '.join(axes)} with = and a value"
                 self.fail(f"{quoted(part)} {told}", param, ctx)
             found[name] = _of_axis(axes[name], number, param, ctx)
         return found
@@ -169,7 +172,7 @@ class Nuisance(click.ParamType):  # type: ignore[type-arg]
 
 
 def _of_axis(axis: Axis, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
-    """A value of an axis, with its unit or as Python has it."""
+    """A value of an axis, with its unit, or without one in the unit of the Python interface."""
     try:
         return float(value)
     except ValueError:
@@ -195,21 +198,21 @@ def only_one(**given: bool) -> None:
 
 
 def axis_type(axis: Axis) -> "click.ParamType[Any]":
-    """How one value of an axis is written: a number, with a unit where the axis has one."""
+    """The type of one value of an axis on the command line: a number, with a unit where the axis has one."""
     if not axis.kind:
         return FLOAT
     return Relative() if axis.unit == "1" else Quantity(axis.kind, axis.kind, axis.unit)
 
 
 def one_value(axis: Axis, note: str = "") -> Option:
-    """An option for one value of an axis, with a note on where it can stand."""
+    """An option for one value of an axis; the note says which values or models it is for."""
     left_out = f"; left out, {axis.left_out}" if axis.left_out else ""
     words = f"{_described(axis, note)}: {axis.example}{left_out}."
     return click.option(_flag(axis), type=axis_type(axis), help=words)
 
 
 def several_values(axis: Axis, note: str = "", stored: bool = True) -> Option:
-    """An option for values of an axis, with a note on where they can stand; `stored` ones can be the store's axis."""
+    """An option for several values of an axis, with a note as in `one_value`; if `stored`, also the word 'axis'."""
     left_out = f"; left out, {axis.left_out}" if axis.left_out else ""
     several = "several separated by commas, or 'axis'" if stored else "or several separated by commas"
     return click.option(
@@ -224,7 +227,7 @@ def _flag(axis: Axis) -> str:
 
 
 def _described(axis: Axis, note: str) -> str:
-    """What an axis is, as the first words of an option's help."""
+    """The first words of an option's help: the quantity of the axis, a note, and its unit."""
     words = axis.long_name[0].upper() + axis.long_name[1:]
     if axis.unit == "1":
         return words + note
@@ -232,19 +235,19 @@ def _described(axis: Axis, note: str) -> str:
 
 
 def on_axis(axis: Axis) -> str:
-    """A note that a value must be a point of the store's axis, as those of row parameters must."""
-    return " on the store's axis" if axis in ROWS and axis not in STRENGTHS else ""
+    """A note that values must be points of the store's axis; empty for axes whose values need not be."""
+    return ", one of the store's points" if axis in ROWS and axis not in STRENGTHS else ""
 
 
 def not_shown(axis: Axis) -> str:
-    """A note that a parameter can be given where the plane doesn't show it."""
-    return f" where {axis.name} is not shown" if axis in PARAMETERS else ""
+    """A note that a parameter can be given if the plane doesn't show it; empty for settings."""
+    return f", if {axis.name} is not shown" if axis in PARAMETERS else ""
 
 
 def question(*options: Option, dof: Option) -> Option:
-    """Options that say what is asked, as one decorator: the command gets them as the one argument `question`.
+    """The options of a question as one decorator; the command gets them as one argument `question`.
 
-    To the given options, which are those of the groups and of the axes, those of the data and of the level are added.
+    The given options are those of the groups and of the axes; the decorator adds those of the data and of the level.
     """
 
     def decorate(command: Any) -> Any:
@@ -269,9 +272,9 @@ def question(*options: Option, dof: Option) -> Option:
 
 
 def formats(command: Any) -> Any:
-    """Options of what machines read, of which one can be given, as one decorator.
+    """The options of machine-readable formats as one decorator; a user can give one of them.
 
-    The command gets `as_json`, and `print_rows`: a function of `FORMATS`, or None where people read its output.
+    The command gets `as_json` and `print_rows`: a function of `FORMATS`, or None without such an option.
     """
 
     @functools.wraps(command)
@@ -287,7 +290,7 @@ def formats(command: Any) -> Any:
 
 
 def _toys(name: str, number: int | None, seed: int | None) -> Toys | None:
-    """The toys that options ask for; their number is checked where they are drawn."""
+    """The toys that options request; `fastscan.limits` checks their number."""
     if name == ASYMPTOTIC:
         if number is not None or seed is not None:
             raise click.UsageError(f"--toys and --seed need --method {BY_TOYS}")
@@ -296,10 +299,10 @@ def _toys(name: str, number: int | None, seed: int | None) -> Toys | None:
 
 
 def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
-    """A question with `--sigma-sys` resolved, which says it of all experiments (name None) or of one, or several times.
+    """A question with its `--sigma-sys` options resolved; each is for one experiment, or for all (name None).
 
-    `names` are those of the experiments.  The later one counts.  Several errors of one experiment go with those of
-    another one by one.
+    `names` are the names of the experiments.  A later option replaces an earlier one.  The n-th errors of several
+    experiments belong together.
     """
     given: Sequence[tuple[str | None, list[float]]] = asked.at.get(SIGMA_SYS.name, ())
     if not given:
@@ -314,10 +317,10 @@ def with_sigma_sys(asked: Question, names: Sequence[str]) -> Question:
 
 store = click.argument("store", type=click.Path())
 asimov = click.option(
-    "--asimov", is_flag=True, help="Put the Standard Model's prediction, an Asimov set, in place of measured data."
+    "--asimov", is_flag=True, help="Use the Standard Model's prediction, an Asimov set, in place of measured data."
 )
 independent = click.option(
-    "--independent", is_flag=True, help="Let combined experiments share no nuisance: all errors are their own."
+    "--independent", is_flag=True, help="Combine experiments without shared nuisances: every error is independent."
 )
 cl = click.option("--cl", type=FLOAT, default=CL, show_default=True, help="Confidence level, a probability.")
 dof = click.option(
@@ -326,40 +329,40 @@ dof = click.option(
 plane_dof = click.option(
     "--dof",
     type=INTEGER,
-    help="Degrees of freedom; left out, the number of the model's parameters that are shown, at least 1.",
+    help="Degrees of freedom; left out, the number of the model's parameters that the plane shows, at least 1.",
 )
 method = click.option(
     "--method",
     type=click.Choice(METHODS),
     default=ASYMPTOTIC,
     show_default=True,
-    help="Where the threshold of Delta chi2 comes from: the quantile of a chi2 distribution, or of toys at each point.",
+    help="Origin of the threshold of Delta chi2: the quantile of a chi2 distribution, or of toys at each point.",
 )
-toys = click.option("--toys", type=INTEGER, help=f"Toys at each point; left out, {Toys.number}.")
-seed = click.option("--seed", type=INTEGER, help=f"Seed of their random numbers; left out, {Toys.seed}.")
+toys = click.option("--toys", type=INTEGER, help=f"Number of toys at each point; left out, {Toys.number}.")
+seed = click.option("--seed", type=INTEGER, help=f"Seed of the toys' random numbers; left out, {Toys.seed}.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-hepdata = click.option("--hepdata", type=click.Path(), metavar="DIR", help="Also write a submission to HEPData there.")
+hepdata = click.option("--hepdata", type=click.Path(), metavar="DIR", help="Also write a HEPData submission to DIR.")
 group = click.option(
     "--group",
     "groups",
     multiple=True,
     shell_complete=completion.groups,
-    help="Group <experiment>/<model>; left out, all. Repeatable.",
+    help="Group <experiment>/<model>; left out, all groups. Repeatable.",
 )
 from_cube = click.option(
     "--from-cube",
     is_flag=True,
-    help="Use the stored chi2: values must be on the axes, and the stored chi2 must agree with the likelihood.",
+    help="Use the stored chi2: values must be on the store's axes, and chi2 must agree with the likelihood.",
 )
 part = click.option(
-    "--part", type=Part(), help="Only part k of n, 3/16, of a grid that several jobs share; see `finish`."
+    "--part", type=Part(), help="Compute only part k of n, such as 3/16, of a grid that jobs share; see `finish`."
 )
 plane = together(
     click.option(
         "--axes",
         type=Pair(),
-        help=f"Plane of the contours: two of {', '.join(view.name for axis in AXES for view in axis.all_views)}; "
-        "left out, the first axis of the group against its strength.",
+        help=f"Axes of the plane: two of {', '.join(view.name for axis in AXES for view in axis.all_views)}; "
+        "left out, the group's first axis and its strength.",
     ),
-    click.option("--minimise", multiple=True, metavar="AXIS", help="Minimise chi2 over another axis. Repeatable."),
+    click.option("--minimise", multiple=True, metavar="AXIS", help="Minimise chi2 over a further axis. Repeatable."),
 )

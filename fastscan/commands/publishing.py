@@ -1,4 +1,4 @@
-"""Commands that compute whole publications: the paper's table and figures, and the survey of today's data."""
+"""Commands that write whole publications: the paper's table and figures, and the survey of today's data."""
 
 from functools import partial
 
@@ -11,16 +11,16 @@ from fastscan.outputs import terminal
 
 @click.command()
 @click.option("-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results.")
-@click.option("--no-figures", is_flag=True, help="Only Table 3; needs no matplotlib.")
+@click.option("--no-figures", is_flag=True, help="Compute only Table 3; needs no matplotlib.")
 @click.option(
     "--hepdata", is_flag=True, help="Also write the limits as a submission to HEPData, in the folder hepdata."
 )
 def paper(directory: str, no_figures: bool, hepdata: bool) -> None:
-    """Table 3 and Figures 1 to 6 of arXiv:2002.01482, beside the published values.
+    """Compute Table 3 and Figures 1 to 6 of arXiv:2002.01482 again.
 
-    Scans the grid of the table into a store in the directory, or continues it, prints each limit beside the
-    published one, and writes the table as CSV, JSON and Markdown, the figures as PNG, PDF and CSV, and a report with
-    all of it on one page, report.html. Figures need matplotlib: pip install 'fastscan[plot]'.
+    Scans the grid of the table into a store in the directory, or continues it. Prints each limit beside the published
+    one. Writes the table as CSV, JSON and Markdown, the figures as PNG, PDF and CSV, and a report with everything on
+    one page, report.html. Figures need matplotlib: pip install 'fastscan[plot]'.
 
     Example: fastscan paper -o results/paper
     """
@@ -46,7 +46,7 @@ def paper(directory: str, no_figures: bool, hepdata: bool) -> None:
 
 @click.command()
 @click.option("-o", "--output", "directory", required=True, type=click.Path(), help="Directory for the results.")
-@click.option("--no-figures", is_flag=True, help="Only limits and tables; needs no matplotlib.")
+@click.option("--no-figures", is_flag=True, help="Compute only limits and tables; needs no matplotlib.")
 @click.option(
     "--hepdata", is_flag=True, help="Also write all limits as a submission to HEPData, in the folder hepdata."
 )
@@ -55,17 +55,17 @@ def paper(directory: str, no_figures: bool, hepdata: bool) -> None:
     type=click.Choice(METHODS),
     default=ASYMPTOTIC,
     show_default=True,
-    help="Where expected limits come from: Asimov sets, or toys, which take long.",
+    help="Origin of expected limits: Asimov sets, or toys, which take long.",
 )
-@click.option("--toys", type=options.INTEGER, help="Toys at each point, with --method toys; left out, 1000.")
+@click.option("--toys", type=options.INTEGER, help="Number of toys at each point, with --method toys; left out, 1000.")
 @options.seed
 def survey(directory: str, no_figures: bool, hepdata: bool, method: str, toys: int | None, seed: int | None) -> None:
-    """Limits of today's published data on every model, beside what others have published.
+    """Compute limits on every model from today's published data.
 
-    Scans the grids of the survey into a store in the directory, or continues it, and prints published limits beside
-    those that are computed. Limits, with the bands that are expected, are written as CSV, JSON, Markdown and LaTeX,
-    pictures as PNG and PDF with their data, and a report with all of it on one page, report.html. Pictures need
-    matplotlib: pip install 'fastscan[plot]'.
+    Scans the grids of the survey into a store in the directory, or continues it. Prints published limits beside the
+    computed ones. Writes limits with their expected bands as CSV, JSON, Markdown and LaTeX, pictures as PNG and PDF
+    with their data, and a report with everything on one page, report.html. Pictures need matplotlib: pip install
+    'fastscan[plot]'.
 
     \b
     Examples: fastscan survey -o results/survey

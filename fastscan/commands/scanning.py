@@ -17,14 +17,14 @@ from fastscan.outputs import terminal
     "store",
     required=True,
     type=click.Path(),
-    help="Store to write: a directory, or a URL, s3://bucket/name.",
+    help="Store to write: a directory, or a URL such as s3://bucket/name.",
 )
-@click.option("--resume", is_flag=True, help="Continue a store: compute what is missing.")
-@click.option("--overwrite", is_flag=True, help="Replace a store. Anything but a fastscan store is never deleted.")
+@click.option("--resume", is_flag=True, help="Continue a store: compute the missing tasks.")
+@click.option("--overwrite", is_flag=True, help="Replace a store. Only fastscan's own stores are ever deleted.")
 @options.part
-@click.option("--dry-run", is_flag=True, help="Only print what the scan needs: tasks, points, bytes, memory, disk.")
-@click.option("--workers", type=options.INTEGER, metavar="N", help="Processes on this machine, in place of threads.")
-@click.option("--scheduler", metavar="ADDRESS", help="Address of a running dask cluster, tcp://host:8786.")
+@click.option("--dry-run", is_flag=True, help="Only print the costs of the scan: tasks, points, bytes, memory, disk.")
+@click.option("--workers", type=options.INTEGER, metavar="N", help="Use N processes on this machine, not threads.")
+@click.option("--scheduler", metavar="ADDRESS", help="Use a running dask cluster at an address: tcp://host:8786.")
 def scan(
     grid: str,
     store: str,
@@ -37,8 +37,8 @@ def scan(
 ) -> None:
     """Scan a grid file into a store.
 
-    Computes chi2 over GRID on this machine's cores or on a dask cluster, and shows the 90 % limit of each model at
-    each experiment's own sigma_sys and at luminosity 1; `fastscan limits` gives all others.
+    Computes chi2 over GRID on this machine's cores or on a dask cluster. Then prints the 90 % limit of each model at
+    each experiment's own sigma_sys and at luminosity 1; `fastscan limits` prints limits at other values.
 
     \b
     Examples: fastscan scan grids/coherent-csi.toml -o results/coherent-csi.zarr
@@ -71,7 +71,7 @@ def scan(
 
 
 def _tell_costs(grid: str, store: str, **scan: Any) -> None:
-    """What a scan takes; one that can't fit is an error."""
+    """Print the costs of a scan; a scan that doesn't fit is an error."""
     from fastscan.scans.cluster import threads_each
     from fastscan.scans.costs import costs, require_fit
 
@@ -87,7 +87,7 @@ def _tell_costs(grid: str, store: str, **scan: Any) -> None:
 def finish(store: str) -> None:
     """Finish a store whose parts are done.
 
-    Removes what killed writes left in STORE and consolidates its metadata. Where tasks are missing it names the parts
+    Removes the remains of killed writes from STORE and consolidates its metadata. If tasks are missing, names the parts
     to run again, changes nothing, and exits with 2.
 
     Example: fastscan finish results/coherent-csi.zarr
@@ -102,9 +102,10 @@ def finish(store: str) -> None:
 @options.store
 @options.as_json
 def info(store: str, as_json: bool) -> None:
-    """What a store holds, and what made it.
+    """Describe a store: its groups, and their origin.
 
-    Prints for each group of STORE its axes, points and bytes, how many of its tasks are done, versions and references.
+    Prints, for each group of STORE, its axes, points and bytes, the number of tasks done, the version of fastscan that
+    made it, and references.
 
     Example: fastscan info results/coherent-csi.zarr
     """
@@ -120,13 +121,13 @@ def info(store: str, as_json: bool) -> None:
 
 @click.command()
 @options.store
-@click.option("--all", "everything", is_flag=True, help="Compute every chunk again, not a sample.")
+@click.option("--all", "everything", is_flag=True, help="Compute every chunk again, not only a sample.")
 @options.as_json
 def verify(store: str, everything: bool, as_json: bool) -> None:
-    """Check a store: every chunk's checksum, and a sample computed again.
+    """Check a store: every chunk's checksum, and a sample of chunks computed again.
 
-    Damaged chunks are named, and lose their record of being done, so that `fastscan scan --resume` computes them
-    anew. Exits with 2 where anything is damaged or missing.
+    Names damaged chunks and removes the records of their tasks, so that `fastscan scan --resume` computes them again.
+    Exits with 2 if anything is damaged or missing.
 
     Example: fastscan verify results/coherent-csi.zarr
     """

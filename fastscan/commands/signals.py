@@ -1,8 +1,8 @@
-"""What ends a command from outside: Ctrl-C and SIGTERM are one line on stderr and an exit code, at any moment.
+"""Signals: Ctrl-C and SIGTERM end a command at any moment, with one line on stderr and an exit code.
 
-The command ends at once, wherever it is: nothing is unwound, because libraries that are being imported or called
-answer exceptions at odd moments with tracebacks, or lose them.  A scan records each task after its chunks, and files
-are replaced whole, so that at most what is in the making is lost.
+The command ends at once and no exception is raised, because libraries answer exceptions at odd moments with tracebacks,
+or lose them.  A scan records each task after its chunks, and files are replaced whole, so that only unfinished tasks
+and files are lost.
 """
 
 import os
@@ -11,26 +11,27 @@ import sys
 from types import FrameType
 
 ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-SHOW_CURSOR = "\x1b[?25h\n"  # click's progress bar hides a terminal's cursor, and stands in the last line
+SHOW_CURSOR = "\x1b[?25h\n"  # click's progress bar hides the terminal's cursor, and fills the last line
 
 _state = ""
 
 
 def answer() -> None:
-    """Install the answers, except to what the caller wants to be ignored, as nohup and a shell's & do."""
+    """Install the handlers, except for signals that the caller ignores, as nohup and a shell's & do."""
     for number in ENDINGS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
 
 
 def say_at_end(state: str) -> None:
-    """What a command that is ended from here on says of its state."""
+    """Set the words that a command adds to its last line if a signal ends it from now on."""
     global _state
     _state = f"; {state}"
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    # The name exists once multiprocessing is whole: the signal may have come while it is imported.
+    """Kill the workers, print the last line, and exit."""
+    # The name is missing if the signal came while multiprocessing was being imported.
     workers = getattr(sys.modules.get("multiprocessing"), "active_children", list)
     for worker in workers():
         worker.kill()
