@@ -1,4 +1,4 @@
-"""Pictures of allowed intervals as bars, a row for each data set, and below them what others have published."""
+"""Pictures of allowed intervals: a bar for each data set, and below them bars of published intervals."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,9 +33,10 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.lines import Line2D
 
 ON_INTERVALS = f"""\
-Allowed at {LEVEL}, by {METHOD}; a bar for each data set, the thick one for their combination. Data sets without a bar
-have no sensitivity. Grey boxes are where the ends of the combination's interval are expected, within 1 and 2 standard
-deviations. Grey bars are published intervals, of the data that are named, at the same CL unless another one is said."""
+Allowed intervals at {LEVEL}, by {METHOD}, with a bar for each data set; the thick bar is the combination. Data sets
+without a bar have no sensitivity. Grey boxes show where the ends of the combination's interval are expected, within 1
+and 2 standard deviations. Grey bars are published intervals with the names of their data, at the same CL unless another
+one is given."""
 PANELS: dict[str, Any] = {
     "nsi": [[("eps", "-u"), ("eps", "-d")]],
     "nsi-changing": [[("eps", "-u"), ("eps", "-d")]],
@@ -50,15 +51,15 @@ RANGES: dict[str, tuple[float, float]] = {
     "mu": (0.7, 2000),
     "m_zprime": (50, 700),
 }
-GAP = 2.0  # between models, in bars
-ROOM = 0.7  # part of a panel up to which the name of a bar fits beside its end
-LINEAR = 100.0  # up to which an axis of charges is linear, in its unit
+GAP = 2.0  # distance between models, in bars
+ROOM = 0.7  # fraction of a panel's width up to which a text fits to the right of a bar's end
+LINEAR = 100.0  # in 1e-12 e; the axis of charges is linear up to it, and logarithmic beyond
 
 
 def intervals(
     question: Question, cubes: Sequence[Cube], records: Sequence[Record], others: Sequence[Entry]
 ) -> SurveyFigure:
-    """Allowed intervals as bars, a row for each model and data set."""
+    """The picture of a question's allowed intervals, with a bar for each model and data set."""
     models = {cube.model: cube.interaction for cube in one_of_each_model(cubes)}
     panels = _panels(question.name, models)
 
@@ -85,7 +86,7 @@ def intervals(
 
 
 def _panels(name: str, models: Mapping[str, Interaction]) -> list[list[tuple[str, list[str]]]]:
-    """Rows of panels, each the axis that it shows and its models."""
+    """The rows of panels of a picture; each panel has the name of its axis and the names of its models."""
     return [
         [(axis, [model for model in models if _belongs(model, part)]) for axis, part in row] for row in PANELS[name]
     ]
@@ -126,11 +127,11 @@ def _interval_panel(
 
 
 def _describe(ax: "Axes", axis: str, model: Interaction) -> None:
-    """The axis along which the bars lie."""
+    """Set up the axis along which the bars lie."""
     figures.describe(ax, model.strength.axis.own_view, View("y", "y", ""))
     ax.set(xlim=RANGES[axis], ylabel="")
     figures.number_axes(ax)
-    if axis == "q":  # of either sign, over many powers of ten
+    if axis == "q":  # charges have either sign and span many powers of ten
         ax.set_xscale("symlog", linthresh=LINEAR)
         ax.set_xticks([sign * 10.0**power for sign in (-1, 1) for power in (2, 4, 6)] + [0.0])
     if model.strength.signed:
@@ -138,7 +139,7 @@ def _describe(ax: "Axes", axis: str, model: Interaction) -> None:
 
 
 def _put_ours(ax: "Axes", records: Sequence[Record], model: Interaction, at: float) -> float:
-    """The bars of each data set from a place downwards; returns the place below them."""
+    """Draw the bars of each data set, downwards from a height; return the height below them."""
     for experiment, (row,) in drawn(records).items():
         if experiment == COMBINED:
             _boxes(ax, row, at, sides(model.strength))
@@ -150,7 +151,7 @@ def _put_ours(ax: "Axes", records: Sequence[Record], model: Interaction, at: flo
 
 
 def _put_published(ax: "Axes", others: Sequence[Entry], model: Interaction, at: float) -> float:
-    """As `_put_ours`, of published limits."""
+    """Draw the bars of published limits, downwards from a height; return the height below them."""
     start = model.strength.axis.unshifted if model.strength.axis.whole else 0.0
     for each in others:
         low, high = (None if end is None else end - start for end in (each.published_low, each.published_high))
@@ -161,18 +162,18 @@ def _put_published(ax: "Axes", others: Sequence[Entry], model: Interaction, at: 
 
 
 def _bar(ax: "Axes", low: float | None, high: float | None, at: float, **look: Any) -> None:
-    """An interval; an open end reaches beyond the picture."""
+    """Draw an interval; an open end reaches the edge of the picture."""
     left, right = ax.get_xlim()
     ends = [left if low is None else max(low, left), right if high is None else min(high, right)]
     if ends[0] < ends[1]:
         width = 2.2 * look["linewidth"]
         ax.plot(ends, [at, at], solid_capstyle="butt", scalex=False, **{**look, "linewidth": width})
         caps = {"marker": "|", "markersize": 2 * width, "linestyle": "none", "color": look["color"]}
-        ax.plot(ends, [at, at], scalex=False, **caps)  # dashes can end before the interval does
+        ax.plot(ends, [at, at], scalex=False, **caps)  # caps, because a gap between dashes can hide an end
 
 
 def _beside(ax: "Axes", text: str, low: float | None, high: float | None, at: float) -> None:
-    """What a bar is, on the side of it where there is room."""
+    """Write a text beside a bar, on the side with enough room."""
     left, right = ax.get_xlim()
     style: dict[str, Any] = {"fontsize": 5, "color": OTHERS, "va": "center_baseline", "textcoords": "offset points"}
     end = right if high is None else min(high, right)
@@ -184,7 +185,7 @@ def _beside(ax: "Axes", text: str, low: float | None, high: float | None, at: fl
 
 
 def _boxes(ax: "Axes", row: Record, at: float, names: Sequence[str]) -> None:
-    """Where the ends of the combination's interval are expected."""
+    """Draw the boxes of 1 and 2 standard deviations in which the ends of the combination's interval are expected."""
     left, right = ax.get_xlim()
     for side in names:
         for number, colour in ((2, OUTER), (1, INNER)):

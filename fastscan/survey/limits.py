@@ -1,4 +1,4 @@
-"""Limits of the cubes of a grid as records, each with the bands that are expected, and contours of planes."""
+"""The survey's answers: limits of a grid's cubes as records, with their expected bands, and contours of planes."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -22,27 +22,27 @@ from fastscan.limits.points import Rows
 from fastscan.stores.cube import Cube
 from fastscan.typing import Array, Record
 
-Bands = Callable[[Rows, Settings, float], Array]  # what is expected: rows, settings and a threshold, to `bands`
+Bands = Callable[[Rows, Settings, float], Array]  # from rows, settings and a threshold to the array of `bands`
 Planes = Sequence[tuple[Plane, Sequence[Contour]]]
-AXES = {  # of the planes of a question, by its name
+AXES = {  # the axes of a question's planes, by the question's name
     "planes": ("eps_d", "eps_u"),
     "planes-changing": ("eps_d", "eps_u"),
     "e6": ("cos_beta", "m_zprime"),
 }
 PLANE_DOF = 2
 EDGES = ("minus_2", "minus_1", "plus_1", "plus_2")  # keys of the edges of bands, in standard deviations
-PLACES = (0, 1, 3, 4)  # of the edges among the quantiles; that of the median is 2
+PLACES = (0, 1, 3, 4)  # indices of the edges on the last axis of `bands`; index 2 is the median
 
 
 def asimov_bands(rows: Rows, settings: Settings, delta: float) -> Array:
-    """Bands of sets of data that lie some standard deviations from the Standard Model."""
+    """Expected bands from sets of data that lie 1 and 2 standard deviations from the Standard Model's prediction."""
     return bands(rows, settings, delta)[0]
 
 
 def bands_of_toys(rows: Rows, settings: Settings, delta: float, toys: int, seed: int) -> Array:
-    """Bands of so many toys of the Standard Model; of members with a model of parameters those of `asimov_bands`.
+    """Expected bands from toys of the Standard Model.
 
-    Toys of such members are not drawn, nor of combinations with them.
+    A likelihood with a model of fitted parameters has no toys, and gets the bands of `asimov_bands`.
     """
     if rows.likelihood.modelled:
         return asimov_bands(rows, settings, delta)
@@ -50,26 +50,26 @@ def bands_of_toys(rows: Rows, settings: Settings, delta: float, toys: int, seed:
 
 
 def sides(strength: Strength) -> tuple[str, ...]:
-    """What follows the names of keys of each side of a limit."""
+    """The endings of a record's keys for each side of a limit."""
     if strength.bound == "lower":
         return (f"_{strength.axis.unit.lower()}",)
     return ("_low", "_high") if strength.signed else ("",)
 
 
 def records_of(cube: Cube, expected: Bands = asimov_bands) -> Iterator[Record]:
-    """The limits in every row of a cube, at each experiment's own errors, with what is expected.
+    """The limits in every row of a cube, at each experiment's own errors, with their expected bands.
 
     Parameters
     ----------
     cube : Cube
     expected : callable, optional
-        What gives the bands, and with them the median; left out, `fastscan.limits.expected.bands`.
+        Function that computes the median and the bands; left out, `asimov_bands`.
 
     Returns
     -------
     iterator of dict
-        Records of limits with ``expected_minus_2`` and the like after their own keys, for each side; none of a plane,
-        whose rows aren't the Standard Model at x = 0.
+        Records of limits, followed by ``expected_minus_2`` to ``expected_plus_2`` for each side.  A cube of a plane has
+        no records, because its rows are not the Standard Model at x = 0.
     """
     if any(axis.name == EPS_D.name for axis in cube.interaction.rows):
         return
@@ -86,7 +86,7 @@ def records_of(cube: Cube, expected: Bands = asimov_bands) -> Iterator[Record]:
 
 
 def rows_of_cube(cube: Cube) -> Rows:
-    """The rows of a cube with the Standard Model's prediction for data."""
+    """The rows of a cube, with the Standard Model's prediction as data."""
     members = [load(name).expected() for name in cube.identity["members"]]
     mesh = np.meshgrid(*(cube.points[name] for name in cube.rows), indexing="ij")
     values = {name: each.ravel() for name, each in zip(cube.rows, mesh, strict=True)}
@@ -100,7 +100,7 @@ def all_records(cubes: Sequence[Cube], expected: Bands = asimov_bands) -> list[R
 
 
 def planes_of(name: str, cubes: Sequence[Cube]) -> Planes:
-    """The planes of the cubes of a question that has some, with their contours."""
+    """The planes of a question's cubes, with their contours."""
     return list(contours_of_cubes(cubes, Question(cl=CL, dof=PLANE_DOF), PlaneAxes(AXES[name])))
 
 

@@ -1,7 +1,7 @@
-"""How the survey's pictures look: what stands for a data set, for what is expected and for what others published.
+"""The look of the survey's pictures: colours and lines of data sets, of expected bands and of published limits.
 
-A colour stands for the events that are counted: data sets of the same events share it, and those that are not in the
-combination are thin and broken.  The combination is black, in front of the bands that are expected of it.
+Data sets that count the same events share a colour; those outside the combination have thin, dashed lines.  The
+combination is black, in front of its expected bands.
 """
 
 import functools
@@ -21,13 +21,25 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.lines import Line2D
 
 LEVEL, METHOD = level_text(CL, DOF), "Delta chi2"
-INNER, OUTER = "0.72", "0.88"  # greys of the bands of 1 and 2 standard deviations
-OTHERS = "0.45"  # grey of what others have published
+INNER, OUTER = "0.72", "0.88"  # greys of the expected bands of 1 and 2 standard deviations
+OTHERS = "0.45"  # grey of limits that others have published
 
 
 @dataclass(frozen=True, eq=False)
 class SurveyFigure:
-    """A picture: its name, what it shows, the rows behind it by table (its keys and its records), how it is drawn."""
+    """A picture of the survey.
+
+    Attributes
+    ----------
+    name : str
+        Name of its files.
+    title, alt, caption : str
+        Its heading, its description for readers who can't see it, and its caption.
+    tables : dict of str to (sequence of str, list of dict)
+        The keys and the records of each table behind it, by the name of the table's file.
+    drawing : callable
+        Function that draws and returns the figure.
+    """
 
     name: str
     title: str
@@ -38,17 +50,17 @@ class SurveyFigure:
 
     @functools.cached_property
     def csv(self) -> dict[str, tuple[str, int]]:
-        """Each table as CSV and the number of its rows, by the name of its file."""
+        """The CSV text and the number of rows of each table, by the name of its file."""
         return {name: (csv_files.text(self.title, keys, rows), len(rows)) for name, (keys, rows) in self.tables.items()}
 
     def draw(self) -> "Figure":
-        """The figure."""
+        """The figure, in the look of all pictures."""
         with figures.look():
             return figures.laid_out(self.drawing())
 
 
 def look_of(experiment: str) -> dict[str, Any]:
-    """How a data set is drawn, or the combination."""
+    """Matplotlib's properties of the lines of a data set, or of the combination."""
     if experiment == COMBINED:
         return {"color": "black", "linestyle": "-", "linewidth": 1.7, "zorder": 3}
     sets = {each.experiment: each for each in data_sets()}
@@ -62,7 +74,7 @@ def look_of(experiment: str) -> dict[str, Any]:
 
 
 def label_of(experiment: str) -> str:
-    """A data set in a legend."""
+    """The label of a data set, or of the combination, in a legend."""
     if experiment == COMBINED:
         return COMBINED_LABEL
     sets = {each.experiment: each for each in data_sets()}
@@ -70,19 +82,21 @@ def label_of(experiment: str) -> str:
 
 
 def drawn(records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Records by their data set, those of the combination last; those of no data set of the survey are left out."""
+    """Records by their data set, the combination last; records of other experiments are left out."""
     known = [*(each.experiment for each in data_sets()), COMBINED]
     groups = grouped(records, lambda row: row["experiment"])
     return {name: groups[name] for name in known if name in groups}
 
 
 def set_lines(rows: Iterable[Record]) -> "list[Line2D]":
+    """A line for a legend for each data set of some records."""
     from matplotlib.lines import Line2D
 
     return [Line2D([], [], label=label_of(name), **look_of(name)) for name in drawn(rows)]
 
 
 def band_patches() -> list[Any]:
+    """The patches of both expected bands for a legend."""
     from matplotlib.patches import Patch
 
     told = ((INNER, r"expected, $\pm1\sigma$"), (OUTER, r"expected, $\pm2\sigma$"))
@@ -90,7 +104,7 @@ def band_patches() -> list[Any]:
 
 
 def with_legend(figure: "Figure", told: Sequence[Any]) -> "Figure":
-    """A figure with the names of what is drawn below its panels."""
+    """A figure with a legend below its panels."""
     figure.legend(
         handles=list(told), loc="outside lower center", ncols=4, handlelength=2.2, columnspacing=1.0, fontsize=7
     )
@@ -98,5 +112,5 @@ def with_legend(figure: "Figure", told: Sequence[Any]) -> "Figure":
 
 
 def one_of_each_model(cubes: Sequence[Cube]) -> list[Cube]:
-    """A cube of each model."""
+    """The first cube of each model."""
     return list({cube.model: cube for cube in reversed(cubes)}.values())[::-1]

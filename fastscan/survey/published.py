@@ -1,6 +1,6 @@
-"""Published limits beside ours: what others have found, from where, how it was read, and why it differs.
+"""Limits that others have published, beside ours: their source, how the number was read, and why ours differs.
 
-The table is ``fastscan/data/published_limits.csv``; nothing in it is an input of a likelihood.
+The table is ``fastscan/data/published_limits.csv``.  No number in it is an input of a likelihood.
 """
 
 import math
@@ -29,11 +29,12 @@ HOW = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A published limit, and what is computed beside it.
+    """A published limit, and the computed limit beside it.
 
-    Numbers are in `unit`, None where there is none; `computed` are all allowed intervals, None an open end.  `cl` and
-    `dof` are those of what is computed, `published_level` is the published level in words.  `deviation` is relative to
-    the published limit, where the data are the same and there is one on one side.
+    Limits are in `unit`, and None where there is none.  `computed` are all allowed intervals, where None is an open
+    end.  `cl` and `dof` are the level of the computed limit; `published_level` is the published level in words.
+    `deviation` is the relative difference of the computed from the published limit, where both use the same data and
+    the limit has one side; else None.
     """
 
     quantity: str
@@ -60,12 +61,12 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """Every line of the table, computed."""
+    """The entry of every line of the table, with its computed limit."""
     return [_entry(row) for row in _filled(data_files.rows("published_limits.csv"))]
 
 
 def _filled(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """Lines whose reason is "as above" with the reason that stands there."""
+    """The lines of the table, where a reason "as above" is replaced by the reason of the line above."""
     found: list[dict[str, str]] = []
     for row in rows:
         above = found[-1]["why"] if found else ""
@@ -113,7 +114,7 @@ def _entry(row: dict[str, str]) -> Entry:
 def _deviation(
     computed: Sequence[tuple[float | None, float | None]], low: float | None, high: float | None
 ) -> float | None:
-    """How far a limit on one side is from the published one, relative to it."""
+    """The relative difference of a computed limit from a published one; None for a limit on two sides."""
     if not computed or (low is None) == (high is None):
         return None
     ours, theirs = (computed[-1][0], low) if high is None else (computed[0][1], high)
@@ -121,7 +122,11 @@ def _deviation(
 
 
 def _computed(row: dict[str, str], cl: float, dof: int) -> tuple[list[tuple[float | None, float | None]], str]:
-    """Allowed intervals, and the status; of several models that have one strength in common its upper limit."""
+    """The allowed intervals and the status of the computed limit.
+
+    Several models, written with +, have one strength x in common.  If each model alone limits x to at most x_i, all
+    together limit x to at most x = (sum_i x_i^-2)^-1/2.
+    """
     members = (
         [each.experiment for each in data_sets() if each.combined]
         if row["experiment"] == COMBINED
@@ -136,12 +141,12 @@ def _computed(row: dict[str, str], cl: float, dof: int) -> tuple[list[tuple[floa
 
 
 def _place(text: str) -> dict[str, Any]:
-    """``m_zprime=0.01`` as values by name."""
+    """The values of a text such as ``m_zprime=0.01``, by name."""
     return {name: float(value) for name, _, value in (each.partition("=") for each in text.split(",") if each)}
 
 
 def _intervals(record: Record, interaction: Interaction) -> list[tuple[float | None, float | None]]:
-    """The allowed intervals of a record; those of a shift of a quantity as the quantity itself."""
+    """The allowed intervals of a record; a shift of a quantity is turned into the quantity itself."""
     allowed = record["allowed_gev"] if "allowed_gev" in record else record["allowed"]
     axis = interaction.strength.axis
     start = axis.unshifted if axis.whole else 0.0
@@ -149,5 +154,5 @@ def _intervals(record: Record, interaction: Interaction) -> list[tuple[float | N
 
 
 def model(name: str) -> Interaction:
-    """A model of the survey: a built-in one, or one of its own files."""
+    """A model of the survey: a model of the package by name, or a file of the survey."""
     return catalogue.load(Path(str(GRIDS)) / "models" / name if name.endswith(".toml") else name)

@@ -1,6 +1,6 @@
-"""What the survey asks: its questions, each a grid file, and its data sets, each a line of a table.
+"""The recipe of the survey: its questions, each with a grid file, and its data sets.
 
-The grids are ``grids/survey/*.toml``, which `fastscan.scan` takes too; the data sets are
+The grids are ``grids/survey/*.toml``, which `fastscan.scan` takes too.  The data sets are the lines of
 ``fastscan/data/survey_data_sets.csv``.
 """
 
@@ -18,18 +18,18 @@ COMBINED_LABEL = "combined"
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the survey.
+    """A question of the survey, which has a grid, a picture and tables.
 
     Attributes
     ----------
     name : str
-        That of its grid, of its picture and of its tables.
+        Name of the question, and of its grid, its picture and its tables.
     title : str
-        As the page has it.
+        Heading of the question on the page.
     text : str
-        What is asked, and what has to be known to read the answer.
+        The text of the question on the page, with what a reader has to know about the answer.
     grids : Path
-        The directory of its grid.
+        Directory of the question's grid.
     """
 
     name: str
@@ -39,47 +39,50 @@ class Question:
 
     @property
     def grid(self) -> Path:
-        """Its grid file."""
+        """The question's grid file."""
         return self.grids / f"{self.name}.toml"
 
 
-TEXTS = {  # by the name of the question: its title, and its text
+TEXTS = {  # the title and the text of each question, by its name
     "vectors": """Light vector mediators
-Upper limits on the coupling g of a vector of mass M. Where its exchange interferes destructively, larger couplings are
-allowed again: such islands are hatched. A vector without charges of quarks couples to them by a loop of leptons.""",
+Upper limits on the coupling g of a vector of mass M. Where the exchange of the vector interferes destructively, larger
+couplings are allowed again; such islands are hatched. A vector that couples to leptons only reaches quarks through a
+loop of leptons.""",
     "scalars": """Light scalar mediators
-Upper limits on the coupling g of a scalar of mass M, in three conventions of its couplings to nuclei. It doesn't
-interfere.""",
+Upper limits on the coupling g of a scalar of mass M, in three conventions of its couplings to nuclei. A scalar doesn't
+interfere with the Standard Model.""",
     "nsi": """Non-standard interactions, one at a time
-Allowed intervals of one epsilon, in units of Fermi's constant, with all others 0. Two intervals with a gap between them
-are two solutions: in the further one, the exchange outweighs the Standard Model's and has the opposite sign.""",
+Allowed intervals of one epsilon, in units of Fermi's constant, with all others at 0. Two intervals with a gap between
+them are two solutions: in the one away from 0, the new interaction outweighs the Standard Model's and has the opposite
+sign.""",
     "nsi-changing": """Non-standard interactions that change the flavour, one at a time
-As above. Neutrinos of the sun arrive as mixtures of flavours, in which such changes interfere: they are left out.""",
+Allowed intervals as above. Neutrinos from the sun are left out, because they arrive as mixtures of flavours, in which
+changes of flavour interfere.""",
     "planes": """Non-standard interactions with u and d quarks
-Allowed regions of epsilons of u and d quarks, with 2 dof. One nucleus constrains one combination of the two, nuclei
-with other ratios of neutrons and protons another one.""",
+Allowed regions of the epsilons of u and d quarks, with 2 dof. One nucleus constrains one combination of the two; nuclei
+with another ratio of neutrons to protons constrain another combination.""",
     "planes-changing": """Non-standard interactions with u and d quarks that change the flavour
-As above, without neutrinos of the sun.""",
+Allowed regions as above, without neutrinos from the sun.""",
     "properties": """Electromagnetic properties and the weak mixing angle
 Magnetic moments, electric charges and charge radii of neutrinos of a flavour, and the shift of sin2 theta_W at low
 energies from 0.23122.""",
     "heavy": """Heavy Z' bosons
 Lower limits on the mass of a Z' of E6, or of a left-right symmetric model.""",
     "e6": """E6 over the mixing angle
-Regions in the plane of beta and M_Z', with 2 dof. What lies below a line is excluded, but for islands.""",
+Allowed regions in the plane of beta and M_Z', with 2 dof. Masses below a line are excluded, except for islands.""",
     "variants": """What results depend on
-The same limits with another form factor, with other arrival times, with electrons that recoil beside nuclei, and in
-other bins.""",
+Limits with another form factor, with other arrival times, with recoils of electrons added to those of nuclei, and in
+other bins, beside the limits of the original data sets.""",
 }
 
 
 def questions(grids: Path | None = None) -> list[Question]:
-    """The questions whose grids there are.
+    """The questions whose grids exist.
 
     Parameters
     ----------
     grids : Path, optional
-        A directory with some of the grids; left out, the package's, which has them all.
+        A directory with some of the grids; left out, the package's directory, which has all of them.
 
     Examples
     --------
@@ -94,7 +97,19 @@ def questions(grids: Path | None = None) -> list[Question]:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set: its experiment, whether it is combined, the events that it counts, in words, and how it is drawn."""
+    """A data set of the survey.
+
+    Attributes
+    ----------
+    experiment : str
+        Name of its experiment.
+    combined : bool
+        Whether it is in the combination.
+    events : str
+        A word for the events that it counts; data sets with the same word count the same events, and share a colour.
+    what : str
+        A description of the data, and why they are not in the combination.
+    """
 
     experiment: str
     combined: bool
@@ -103,7 +118,7 @@ class DataSet:
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """The label of its experiment."""
         return label_of(self.experiment)
 
 
@@ -120,5 +135,5 @@ def data_sets() -> list[DataSet]:
 
 
 def label(experiment: str) -> str:
-    """What people call an experiment of the survey, or its combination."""
+    """The label of an experiment of the survey, or of the combination."""
     return COMBINED_LABEL if experiment == COMBINED else label_of(experiment)

@@ -1,4 +1,7 @@
-"""The survey's page: each question with its picture, its limits and what was run; `fastscan.outputs.page` draws it."""
+"""The survey's page: every question with its picture and its limits, published limits, and data sets.
+
+This room fills a `fastscan.outputs.page.Page`, which that room writes as HTML.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,34 +21,39 @@ from fastscan.typing import Record
 
 TITLE = "Limits on new interactions of neutrinos from today's published data"
 LEAD = """\
-What the published data of experiments that see coherent scattering of neutrinos off nuclei say about interactions
-beyond the Standard Model: limits of each data set, and of all that count different events together, beside what was
-expected and beside what others have published."""
+Limits on interactions beyond the Standard Model, from the published data of experiments that observe coherent
+scattering of neutrinos off nuclei. There are limits of each data set, and of all data sets together that count
+different events. Expected limits and limits that others have published stand beside them."""
+ON_LIMITS = f"""\
+Limits are at {LEVEL}. A strength is allowed where {METHOD}, chi2 minus its infimum over all strengths, is at most the
+quantile of the chi2 distribution."""
 ON_EXPECTED = """\
-Expected limits are those of data that are the Standard Model's prediction (the median), and of data that lie 1 and 2
-standard deviations from it towards and away from the theory (the bands)."""
+The expected limit is the limit of data that equal the Standard Model's prediction (the median). The edges of its bands
+are the limits of data that lie 1 and 2 standard deviations from that prediction, towards and away from the theory."""
 ON_TOYS = """\
 Expected limits are quantiles of the limits of simulated measurements of the Standard Model: {number} toys at each
-point, seed {seed}. Where parameters of a model are fitted, as in XENONnT, Dresden-II and the combination, they are
-those of data that are the Standard Model's prediction, and that lie 1 and 2 standard deviations from it."""
+point, seed {seed}. Where parameters of a model are fitted, as in XENONnT, Dresden-II and the combination, there are no
+toys; the median is the limit of data that equal the Standard Model's prediction, and the edges of the bands are the
+limits of data that lie 1 and 2 standard deviations from it."""
 ON_STATUS = """\
-Statuses: no sensitivity, nothing can be excluded; sm disfavoured, the data exclude the Standard Model at this level, so
-that there are allowed intervals and no limit; outside axis, the limit lies outside the axis of the store."""
+The status of a limit is empty, or "no sensitivity", where nothing can be excluded; "sm disfavoured", where the data
+exclude the Standard Model at this level, so that there are allowed intervals but no limit; or "outside axis", where the
+limit lies outside the axis of the store."""
 ON_PUBLISHED = """\
-No number here was tuned to a published one. Each is computed at the level of the published one where that is stated;
-how the published one was read stands beside it, and whoever uses a number that was not read in its paper should check
-it there."""
+No number here was tuned to a published one. Each computed limit is at the level of the published one where that level
+is stated. The source of each published limit says how the number was read; please check a number that was not read in
+its paper before you use it."""
 ON_COMBINED = """\
-Data sets that count the same events are never combined. Those that are share by name the errors that they have in
-common, such as that of the flux of one source."""
+Data sets that count the same events are never combined. Combined data sets share the errors that they have in common,
+such as the error of the flux of one source."""
 ON_SLIDERS = """\
-The likelihood of a data set that is compared as Gaussian numbers is a few numbers itself, which are inside this page.
-From them it computes limits at other sigma_sys, CL, degrees of freedom and luminosities, as fastscan does, with every
-island that is allowed. Each begins at its own sigma_sys."""
-WITH_SLIDERS = ("nsi", "nsi-changing", "heavy")  # questions without a mass, of which the page has all numbers
+A few numbers describe the whole likelihood of a data set with Gaussian errors, and they are inside this page. From them
+the page computes limits at other sigma_sys, CL, degrees of freedom and luminosities, as fastscan does, with every
+allowed island. Each slider begins at the data set's own sigma_sys."""
+WITH_SLIDERS = ("nsi", "nsi-changing", "heavy")  # questions without a mediator's mass, which have few rows
 CITE = f"""\
-fastscan {version("fastscan")}, and the papers of the data sets, of the models and of the published limits that you use:
-they stand in the tables and in the list of references."""
+Please cite fastscan {version("fastscan")}, and the papers of the data sets, models and published limits that you use.
+The tables and the list of references name them."""
 BIBTEX = """\
 @software{fastscan,
   title   = {fastscan: limits on new interactions of neutrinos from low-energy experiments},
@@ -55,7 +63,7 @@ BIBTEX = """\
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A picture of the survey as SVG, with what it shows."""
+    """A picture of the survey, and its SVG."""
 
     figure: SurveyFigure
     svg: bytes
@@ -72,23 +80,23 @@ def page(
     made: datetime,
     toys: tuple[int, int] | None = None,
 ) -> str:
-    """The page as HTML, to be written as UTF-8.
+    """The page as HTML text, for a file in UTF-8.
 
     Parameters
     ----------
     asked : sequence of Question
     cubes : mapping of str to sequence of Cube
-        What each question is asked of, by its name.
+        The cubes of each question, by the question's name.
     records : mapping of str to sequence of Record
-        The limits of each question.
+        The limits of each question, by the question's name.
     figures : mapping of str to Shown
-        The pictures by the same names, and that of the summary.
+        The picture of each question, by the question's name, and the summary.
     entries : sequence of Entry
         The published limits.
     command, made
         See `fastscan.outputs.page.Run`.
     toys : (int, int), optional
-        Number and seed of the toys that gave the bands; left out, they are those of Asimov sets.
+        Number and seed of the toys behind the expected bands; left out, the bands come from Asimov sets.
     """
     how = ON_EXPECTED if toys is None else ON_TOYS.format(number=toys[0], seed=toys[1])
     sections = [
@@ -104,7 +112,7 @@ def page(
     run = Run(
         command=command,
         made=made,
-        text=[f"Limits are at {LEVEL}, by {METHOD} above its infimum over the strength.", how, ON_STATUS],
+        text=[ON_LIMITS, how, ON_STATUS],
         configuration={f"{each.title}, grid file {each.grid.name}": each.grid.read_text("utf-8") for each in asked},
         digests={cube.name: cube.hash for own in cubes.values() for cube in own},
     )
@@ -115,7 +123,7 @@ def _summary(records: Mapping[str, Sequence[Record]], shown: Shown) -> Section:
     limits = sum(len(each) for each in records.values())
     sets = data_sets()
     numbers = [
-        (str(limits), "limits, each with what was expected"),
+        (str(limits), "limits, each with its expected limit"),
         (str(len(sets)), f"data sets, {sum(each.combined for each in sets)} of which are combined"),
     ]
     return Section("summary", "Summary", text=[ON_COMBINED], numbers=numbers, pictures=[_picture(shown)])
@@ -133,7 +141,7 @@ def _picture(shown: Shown) -> Picture:
 
 
 def _question(asked: Question, records: Sequence[Record], rows: Sequence[Record], shown: Shown | None) -> Section:
-    """A question with its picture and a table of some rows of all its records."""
+    """The section of a question: its picture, and a table of some of its records, with all of them as a download."""
     table = Table(_caption(asked.title), _columns(), [_row(each) for each in rows], downloads=_download(asked, records))
     return Section(
         id=asked.name,
@@ -145,7 +153,7 @@ def _question(asked: Question, records: Sequence[Record], rows: Sequence[Record]
 
 
 def _settings(asked: Sequence[Question], cubes: Mapping[str, Sequence[Cube]]) -> list[Section]:
-    """A part with sliders for each question and each data set that is a few numbers."""
+    """The section with sliders, for each question without a mass and each data set with a Gaussian likelihood."""
     parts = []
     for question in (each for each in asked if each.name in WITH_SLIDERS):
         by_experiment: dict[str, list[Cube]] = {}
@@ -166,9 +174,9 @@ def _download(asked: Question, records: Sequence[Record]) -> list[Download]:
 
 def _caption(title: str) -> str:
     return (
-        f"{title}: all that is allowed at {LEVEL}, by {METHOD}, and the ends that were expected, as the median and the "
-        "ranges of 1 and 2 standard deviations. Ends on two sides stand one after the other. Each data set has its own "
-        "systematic errors, L/L0 = 1."
+        f"{title}: allowed intervals at {LEVEL}, by {METHOD}, and their expected ends, as the median and the ranges of "
+        "1 and 2 standard deviations. A semicolon separates the lower from the upper end. Each data set has its own "
+        "systematic errors; L/L0 = 1."
     )
 
 
@@ -185,7 +193,7 @@ def _columns() -> list[Column]:
 
 
 def _row(record: Record) -> Record:
-    """A record as the page's table has it; the mass is a number, so that it sorts."""
+    """A record as a row of the page's table; the mass is a number, so that the table can be sorted by it."""
     model, place, data, allowed, expected, one, two, unit, status = tables.row_of(record)
     mass = float(place.removesuffix(" MeV")) if place else None
     cells = {"allowed": allowed, "expected": expected, "one": one, "two": two, "unit": unit, "status": status}
@@ -199,8 +207,8 @@ def _published(entries: Sequence[Entry]) -> Section:
         Column(key, title, strong=title == "computed") for key, title in zip(keys, PUBLISHED_HEADER, strict=True)
     ]
     table = Table(
-        "Computed limits beside published ones, each with its level and method. Where the data are the same and the "
-        "limit has one side, its deviation from the published one stands behind it.",
+        "Computed limits beside published ones, each with its level and method. Where both use the same data and the "
+        "limit has one side, the relative deviation from the published limit follows the computed one in brackets.",
         columns,
         rows,
         downloads=[download("published", tables.published_csv(entries), len(entries))],
@@ -217,15 +225,14 @@ def _data() -> Section:
     ]
     rows = [dict(zip(("data", "name", "combined", "what"), row, strict=True)) for row in tables.data_set_rows()]
     assumed = {
-        f"{each.label}: what is assumed": "\n".join(load(each.experiment).assumed or ["nothing"])
-        for each in data_sets()
+        f"{each.label}: assumptions": "\n".join(load(each.experiment).assumed or ["none"]) for each in data_sets()
     }
-    caption = "The data sets. fastscan show NAME has all numbers of each."
+    caption = "The data sets. The command fastscan show NAME prints all numbers of a data set."
     return Section("data-sets", "Data sets", text=[ON_COMBINED], tables=[Table(caption, columns, rows)], more=assumed)
 
 
 def _references(entries: Sequence[Entry]) -> dict[str, list[str]]:
-    """What each reference is cited for: data sets, and published limits."""
+    """For each reference, what it is cited for: data sets and published limits."""
     found: dict[str, list[str]] = {}
     for each in data_sets():
         for reference in load(each.experiment).references:

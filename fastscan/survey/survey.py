@@ -1,8 +1,8 @@
 """`fastscan survey`: limits of today's published data as files, pictures, tables and a page.
 
-This room only runs them: what is asked is `fastscan.survey.recipe`, limits are `fastscan.survey.limits`, published ones
-`fastscan.survey.published`, text `fastscan.survey.tables`, pictures `fastscan.survey.survey_figures` and the page
-`fastscan.survey.report`.
+This room only runs the survey and writes its files.  `recipe` has the questions, `limits` computes limits, `published`
+compares them with published ones, `tables` has the text, `survey_figures` and `bars` the pictures, and `report` the
+page.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 STORE = "survey.zarr"
 TEXTS = ("survey.md", "survey.tex", "survey.json", "published.csv")
 REPORT, HEPDATA, CONTOURS = "report.html", "hepdata", "-contours.csv"
-TOYS = 1000  # at each point, unless another number is asked for
+TOYS = 1000  # default number of toys at each point
 Tell = Callable[[str], object]
 
 
@@ -60,27 +60,27 @@ def run(
     Parameters
     ----------
     directory : str or Path
-        Gets all files.
+        The directory for the store and all files.
     with_figures : bool
-        Whether pictures and page are wanted; they need matplotlib.
+        Whether to write pictures and the page; they need matplotlib.
     tell : callable, optional
-        Is given a line about each step before it begins.
+        Function that is called with a line about each step before it begins.
     toys : Toys, optional
-        The toys that give the bands of what is expected; left out, Asimov sets do.
+        The toys for the bands of expected limits; left out, the bands come from Asimov sets.
     with_hepdata : bool
-        Whether all limits are wanted as a submission to HEPData as well.
+        Whether to write all limits as a submission to HEPData too.
     grids : Path, optional
         A directory with some of the survey's grids, under their names; left out, the package's.
 
     Returns
     -------
     list of Entry, list of str
-        The published limits beside ours, and the names of what was written.
+        The published limits beside ours, and the names of the files and folders written.
 
     Raises
     ------
     OutputError
-        Where the directory can't be written, or holds files of these names without the survey's store, and where
+        Where the directory can't be written, or contains files of these names without the survey's store, and where
         matplotlib or hepdata_lib is missing.
     ScanError
         Where the scan failed.  The same call continues it.
@@ -126,7 +126,7 @@ def run(
 
 
 def _require_own(place: Path, asked: Sequence[Question]) -> None:
-    """Refuse a directory with files of the survey's names that the survey hasn't written."""
+    """Refuse a directory that contains files of the survey's names but not the survey's store."""
     with writable(place, OutputError):
         if not place.exists() or (place / STORE).exists():
             return
@@ -139,6 +139,8 @@ def _require_own(place: Path, asked: Sequence[Question]) -> None:
 
 
 def _scan(place: Path, cubes: Sequence[Cube], tell: Tell) -> None:
+    """Scan the cubes into the survey's store, or continue the scan."""
+
     def began(now: Progress) -> None:
         if now.tasks == 0:
             tell(f"scanning {len(cubes)} pairs of data set and model -> {place / STORE}")
@@ -150,7 +152,7 @@ def _scan(place: Path, cubes: Sequence[Cube], tell: Tell) -> None:
 
 
 def _limits(place: Path, asked: Question, cubes: Sequence[Cube], expected: Bands, tell: Tell) -> list[Record]:
-    """The limits of a question, which are written as CSV too."""
+    """The limits of a question; they are written as CSV too."""
     tell(f"{asked.title}: limits")
     records = all_records(cubes, expected)
     for name, (keys, rows) in tables.by_strength(asked.name, records).items():
@@ -163,7 +165,7 @@ def _csv_names(asked: Question, records: Sequence[Record]) -> list[str]:
 
 
 def _contours(place: Path, asked: Question, cubes: Sequence[Cube], tell: Tell) -> Planes:
-    """The contours of a question, which are written as CSV too."""
+    """The contours of a question; they are written as CSV too."""
     tell(f"{asked.title}: contours")
     found = planes_of(asked.name, cubes)
     _write(place / f"{asked.name}{CONTOURS}", csv_files.text(asked.title, *contour_table(found)))
@@ -171,7 +173,7 @@ def _contours(place: Path, asked: Question, cubes: Sequence[Cube], tell: Tell) -
 
 
 def _draw(place: Path, drawn: "Iterable[SurveyFigure]", tell: Tell) -> "dict[str, Shown]":
-    """The pictures, by their names."""
+    """Write the pictures and their tables, and return the pictures by name."""
     from fastscan.outputs import figures
     from fastscan.survey.report import Shown
 

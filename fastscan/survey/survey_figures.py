@@ -1,4 +1,4 @@
-"""The pictures of the survey: for each question the data behind it, and how they are drawn."""
+"""The pictures of the survey: couplings against masses, planes and the summary; `fastscan.survey.bars` has bars."""
 
 import itertools
 import math
@@ -44,22 +44,22 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
 PLANE_LEVEL = level_text(CL, PLANE_DOF)
 MEV = 1e-3  # GeV
 ON_COUPLINGS = f"""\
-Upper limits on g at {LEVEL}, by {METHOD}, of each data set and of their combination, with the bands of 1 and 2 standard
-deviations that are expected of the combination. Hatched: allowed again, in the colour of the data set. Where the data
-exclude the Standard Model, all that is allowed is hatched, and there is no limit. A band that reaches down to the frame
-has data in it that exclude the Standard Model and all couplings up to its upper edge."""
+Upper limits on g at {LEVEL}, by {METHOD}, of each data set and of the combination, with the expected bands of 1 and 2
+standard deviations of the combination. Hatched regions are allowed again, in the colour of the data set. Where the data
+exclude the Standard Model, there is no limit, and every allowed region is hatched. Where a band reaches down to the
+frame, some of its sets of data exclude the Standard Model and all couplings up to the band's upper edge."""
 ON_PLANES = f"""\
-Contours at {PLANE_LEVEL}, by {METHOD} above the minimum over the plane, of each data set; shaded is what the
-combination allows. The cross is the Standard Model."""
+Contours at {PLANE_LEVEL}, by {METHOD} above the minimum over the plane, of each data set. The region that the
+combination allows is shaded. The cross is the Standard Model."""
 ON_SUMMARY = f"""\
 Limits at {LEVEL}, by {METHOD}, of the combination. Left: couplings of light mediators; a curve ends where the data
-exclude the Standard Model. Right: each other limit over the median of what is expected, with the bands of 1 and 2
-standard deviations; a limit on the mass of a heavy Z' is turned over, so that all that is left of 1 is stronger than
+exclude the Standard Model. Right: every other limit divided by its expected median, with the expected bands of 1 and 2
+standard deviations. For the mass of a heavy Z' the ratio is inverted, so that a limit left of 1 is stronger than
 expected. A cross stands for data that exclude the Standard Model, so that there is no limit."""
 ISLAND: dict[str, Any] = {"hatch": "//////", "facecolor": "none", "linewidth": 0.5}
 MASS = View("mass", "mass_mev", "$M$ [MeV]", "log")
-BEYOND = 50.0  # times the lower end of an interval is drawn of one that is open
-JUMP = 1.5  # factor by which the ends of an island change more than the mass at most, from one mass to the next
+BEYOND = 50.0  # an open interval is drawn up to so many times its lower end
+JUMP = 1.5  # largest ratio between the change of an island's ends and that of the mass, between neighbouring masses
 
 
 def all_figures(
@@ -69,7 +69,7 @@ def all_figures(
     contours: Mapping[str, Planes],
     others: Sequence[Entry],
 ) -> Iterator[SurveyFigure]:
-    """The pictures of some questions, the summary first."""
+    """The summary, then the picture of each question that has one."""
     yield summary(records)
     for each in asked:
         own = cubes[each.name]
@@ -82,7 +82,7 @@ def all_figures(
 
 
 def couplings(question: Question, cubes: Sequence[Cube], records: Sequence[Record]) -> SurveyFigure:
-    """Upper limits on a coupling against the mass of a mediator, a panel for each model."""
+    """The picture of upper limits on a coupling against the mass of a mediator, with a panel for each model."""
     models = [each.interaction for each in one_of_each_model(cubes)]
     rows = [{**row, "mass_mev": row[_mass(row)] / MEV} for row in records]
 
@@ -120,7 +120,7 @@ def _coupling_panel(ax: "Axes", rows: Sequence[Record], model: Interaction) -> N
             _band(ax, own, masses)
         ax.plot(masses, [math.nan if row["limit"] is None else row["limit"] for row in own], **look)
         for at, low, high in islands(own):
-            if len(at) > 1:  # one point has no width
+            if len(at) > 1:  # an island at one mass has no width
                 ax.fill_between(at, low, high, edgecolor=look["color"], **ISLAND)
     found = [row["limit"] for row in rows if row["limit"] is not None]
     ax.set_title(figures.symbol(model.name))
@@ -132,10 +132,10 @@ def _coupling_panel(ax: "Axes", rows: Sequence[Record], model: Interaction) -> N
 
 
 def islands(rows: Sequence[Record]) -> Iterator[tuple[list[float], list[float], list[float]]]:
-    """Allowed intervals that don't hold the Standard Model, along neighbouring masses: masses, lower and upper ends.
+    """Islands, allowed intervals without the Standard Model, in pieces: masses in MeV, lower ends and upper ends.
 
-    They are counted from the largest coupling on.  Where one merges with another, or with the Standard Model's, a
-    piece ends.
+    The n-th island at a mass is the n-th from the largest coupling downwards.  A piece ends where an island merges with
+    another one, or with the interval that contains the Standard Model.
     """
     apart = [[ends for ends in reversed(row["allowed"]) if ends[0]] for row in rows]
     for number in range(max(map(len, apart), default=0)):
@@ -153,7 +153,7 @@ def islands(rows: Sequence[Record]) -> Iterator[tuple[list[float], list[float], 
 
 
 def _continues(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two intervals at neighbouring masses are of one island: its ends change no more than the mass does."""
+    """Whether intervals at neighbouring masses belong to one island: their ends change little more than the mass."""
     (before, *ends), (after, *others) = one, other
     most = JUMP * after / before
     return all(1 / most < low / high < most for low, high in zip(ends, others, strict=True))
@@ -175,7 +175,7 @@ def _or_nan(value: float | None) -> float:
 
 
 def _others_curves(ax: "Axes", model: Interaction) -> None:
-    """The curves of others that the package has, which are of COHERENT's count of 2017."""
+    """Draw the published curves in the package, which use COHERENT's count of 2017."""
     kind = {"universal": "vector", "scalar-q14": "scalar"}.get(model.name)
     rows = [row for row in data_files.rows("published_mediators.csv") if row["mediator"] == kind]
     for number, (_, own) in enumerate(_edges(rows).items()):
@@ -184,7 +184,7 @@ def _others_curves(ax: "Axes", model: Interaction) -> None:
 
 
 def _edges(rows: Sequence[Mapping[str, str]]) -> dict[tuple[str, int], list[Mapping[str, str]]]:
-    """Rows of a curve by its edge: the limit, and the two ends of an island above it."""
+    """Rows of published curves by edge: the limit, and the two ends of an island above it."""
     found: dict[tuple[str, int], list[Mapping[str, str]]] = {}
     for _, at in itertools.groupby(rows, key=lambda row: row["mass_mev"]):
         for number, row in enumerate(at):
@@ -210,7 +210,7 @@ def _island_patch() -> Any:
 
 
 def planes(question: Question, found: Planes) -> SurveyFigure:
-    """Contours in a plane, a panel for each model."""
+    """The picture of contours in a plane, with a panel for each model."""
     rows = [{"experiment": plane.cube.experiment} for plane, lines in found if lines]
 
     def draw() -> "Figure":
@@ -261,7 +261,7 @@ def _allowed_patch() -> Any:
 
 
 def summary(records: Mapping[str, Sequence[Record]]) -> SurveyFigure:
-    """All couplings of the combination in one picture, and each of its limits over the one that is expected."""
+    """The picture of all limits of the combination: couplings, and ratios of the other limits to the expected ones."""
     light = [row for name in ("vectors", "scalars") for row in records.get(name, ()) if row["experiment"] == COMBINED]
     single = [row for name in bars.PANELS for row in records.get(name, ()) if row["experiment"] == COMBINED]
     ratios = [each for row in single for each in _ratios(row)]
@@ -284,7 +284,7 @@ def summary(records: Mapping[str, Sequence[Record]]) -> SurveyFigure:
 
 
 def _ratios(row: Record) -> Iterator[Record]:
-    """Each side of a limit over its median."""
+    """A record for each side of a limit, with the ratio to the expected median."""
     strength = MODELS[row["model"]].strength if row["model"] in MODELS else None
     if strength is None:
         return

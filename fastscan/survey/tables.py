@@ -1,6 +1,6 @@
-"""Tables of the survey as text: what the combination and each data set limit, and published limits beside ours.
+"""Tables of the survey as text: limits of the combination and of each data set, and published limits beside ours.
 
-The same rows are written as Markdown, as LaTeX that stands in a paper as it is, as CSV and as JSON.
+Tables are written as Markdown, as LaTeX for a paper, as CSV and as JSON.
 """
 
 import json
@@ -16,9 +16,9 @@ from fastscan.survey.recipe import COMBINED, DataSet, data_sets, label
 from fastscan.typing import Record
 
 LEVEL = level_text(CL, DOF)
-SHOWN_MASSES = (0.0001, 0.01, 1.0)  # GeV: of a mediator, those in tables, as far as grids have them
+SHOWN_MASSES = (0.0001, 0.01, 1.0)  # GeV; tables show limits at these masses of a mediator
 NOTHING = "-"
-LATEX = {  # what TeX takes for something else, and what this package's plain text has for it
+LATEX = {  # characters and signs of plain text that TeX would misread, and their LaTeX
     "\\": r"\textbackslash{}",
     "&": r"\&",
     "%": r"\%",
@@ -35,18 +35,18 @@ LATEX = {  # what TeX takes for something else, and what this package's plain te
 }
 HEADER = ("model", "at", "data", "allowed", "expected", "1 sigma", "2 sigma", "unit", "status")
 PUBLISHED_HEADER = ("quantity", "data set", "computed", "published", "source", "why different")
-SHORT = 4  # columns of it in a terminal and in a paper
+SHORT = 4  # number of these columns that a terminal and a paper show
 
 
 def shown(records: Iterable[Record]) -> list[Record]:
-    """The records of limits that tables show: of couplings, those at a few masses."""
+    """The records of limits that tables show; limits on couplings are shown at a few masses."""
     return [
         row for row in records if _mass(row) is None or any(math.isclose(_mass(row) or 0.0, at) for at in SHOWN_MASSES)
     ]
 
 
 def rows_for(name: str, records: Mapping[str, Sequence[Record]]) -> list[Record]:
-    """What the table of a question shows, by model and mass; of variants, what they are variants of too."""
+    """The records in the table of a question, by model and mass; variants stand beside the original data sets."""
     found = shown(records[name])
     if name == "variants":
         asked = {(row["model"], _mass(row)) for row in found}
@@ -58,11 +58,12 @@ def rows_for(name: str, records: Mapping[str, Sequence[Record]]) -> list[Record]
 
 
 def _is_variant(row: Record, of: DataSet) -> bool:
+    """Whether the experiment of a record is a variant of a data set, by the beginning of its name."""
     return str(row["experiment"]).startswith((f"{of.experiment}-", f"{of.events}-"))  # dresden-ii has several
 
 
 def _mass(row: Record) -> float | None:
-    """The mass of a mediator in GeV; None of what has none, and of E6 the value of no table."""
+    """The mass of a mediator in GeV; None without a mediator, and nan for E6 at a beta, which no table shows."""
     if row.get("beta_rad") is not None:
         return math.nan
     found = row.get("m_zprime_gev", row.get("m_phi_gev"))
@@ -70,7 +71,7 @@ def _mass(row: Record) -> float | None:
 
 
 def row_of(record: Record) -> list[str]:
-    """A record as a row of text, see `HEADER`."""
+    """A record as a row of texts, see `HEADER`."""
     suffixes = [""] if "limit" in record else (["_gev"] if "limit_gev" in record else ["_low", "_high"])
     allowed = record["allowed_gev"] if "allowed_gev" in record else record["allowed"]
     mass = _mass(record)
@@ -116,7 +117,7 @@ def _interval(low: float | None, high: float | None) -> str:
 
 
 def published_row(entry: Entry) -> list[str]:
-    """A published limit beside ours as a row of text, see `PUBLISHED_HEADER`."""
+    """A published limit beside ours as a row of texts, see `PUBLISHED_HEADER`."""
     off = "" if entry.deviation is None else f" ({100 * entry.deviation:+.1f} %)"
     unit = f" {entry.unit}" if entry.unit else ""
     return [
@@ -130,21 +131,21 @@ def published_row(entry: Entry) -> list[str]:
 
 
 def short_row(entry: Entry) -> list[str]:
-    """As `published_row`, in so many columns as a terminal and a paper have."""
+    """The first `SHORT` columns of `published_row`, for a terminal and a paper."""
     return published_row(entry)[:SHORT]
 
 
 def data_set_rows() -> list[list[str]]:
-    """The data sets, each with whether it is combined and what it is."""
+    """A row of texts for each data set: label, name, whether it is combined, and its description."""
     return [[each.label, each.experiment, "yes" if each.combined else "no", each.what] for each in data_sets()]
 
 
 def markdown(records: Mapping[str, Sequence[Record]], entries: Sequence[Entry], titles: Mapping[str, str]) -> str:
-    """All tables as Markdown: the combination's limits by question, the published ones, the data sets."""
+    """All tables as Markdown: the combination's limits by question, published limits beside ours, the data sets."""
     parts = [
         "# Limits from today's published data",
         "",
-        f"Limits at {LEVEL}, by {METHOD}; bands are of what is expected.",
+        f"Limits at {LEVEL}, by {METHOD}, with the median and the bands of expected limits.",
         "",
     ]
     for name, title in titles.items():
@@ -165,7 +166,7 @@ def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]
 def latex(records: Mapping[str, Sequence[Record]], entries: Sequence[Entry]) -> str:
     """Two tables in LaTeX: the combination's limits, and the published ones beside ours."""
     limits = [row_of(each) for own in records.values() for each in shown(own) if each["experiment"] == COMBINED]
-    caption = f"Limits of the combination at {LEVEL}, by {METHOD}, and what is expected."
+    caption = f"Limits of the combination at {LEVEL}, by {METHOD}, and expected limits."
     return (
         _latex(HEADER, limits, caption)
         + "\n"
@@ -195,7 +196,7 @@ def _latex(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
 
 
 def escaped(text: str) -> str:
-    r"""Text as LaTeX takes it.
+    r"""Plain text as LaTeX.
 
     >>> print(escaped("eps_ee^u < 5 % +- 1"))
     eps\_ee\textasciicircum{}u $<$ 5 \% $\pm$ 1
@@ -209,7 +210,7 @@ def escaped(text: str) -> str:
 
 
 def published_csv(entries: Sequence[Entry]) -> str:
-    """A line for each published limit, with the fields of `fastscan.survey.published.Entry` as columns."""
+    """CSV text with a line for each published limit; the columns are the fields of `Entry`."""
     rows = [asdict(entry) for entry in entries]
     return (
         "# Published limits beside computed ones; allowed intervals are low:high, separated by semicolons.\n"
@@ -218,13 +219,13 @@ def published_csv(entries: Sequence[Entry]) -> str:
 
 
 def as_json(records: Mapping[str, Sequence[Record]], entries: Sequence[Entry]) -> str:
-    """All limits by question, and the published ones."""
+    """JSON text with all limits by question, and the published limits."""
     found = {"limits": records, "published": [asdict(entry) for entry in entries]}
     return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
 def by_strength(name: str, records: Sequence[Record]) -> dict[str, tuple[list[str], list[Record]]]:
-    """The keys and the records of the limits on each strength, by the name of their file."""
+    """The keys and the records of the limits on each strength, by the name of their CSV file."""
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.get("limit_on", M_ZPRIME.name), []).append(record)
