@@ -1,7 +1,8 @@
-"""Events in bins that are compared with a model of few parameters: amounts, shapes, and what templates follow.
+"""Observations with a model of fitted parameters: amounts and shapes of backgrounds, and morphing of templates.
 
-Each parameter has bounds, a value to begin with, and perhaps an error, which is that of a Gaussian constraint.  A
-background is an amount, the product of parameters and a factor, times a shape; all of them are fitted at each point.
+Each parameter has bounds and a starting value.  It can have an error, the standard deviation of a Gaussian constraint
+around the starting value.  A background is an amount times a shape; the amount is the product of a factor and of
+parameters.  All parameters are fitted at each point.
 """
 
 import itertools
@@ -24,13 +25,24 @@ from fastscan.inputs.columns import Columns
 from fastscan.inputs.toml import Table, check_name
 from fastscan.typing import Array
 
-MOST_FACTORS = 3  # parameters in an amount
+MOST_FACTORS = 3  # largest number of parameters whose product is an amount
 Values = Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the model: where it begins, between which bounds it can be, and its error, 0 for a free one."""
+    """A parameter of the model, in a unit of its own.
+
+    Attributes
+    ----------
+    name : str
+    start : float
+        The starting value of fits.
+    low, high : float
+        Its bounds.
+    error : float
+        Standard deviation of its Gaussian constraint around `start`; 0 for a free parameter.
+    """
 
     name: str
     start: float
@@ -51,35 +63,35 @@ class Parameter:
         return cls(name, start, low, high, error)
 
     def told(self) -> str:
-        """In words."""
+        """The parameter in words."""
         error = f" +- {self.error:.6g}" if self.error else ""
         high = "" if math.isinf(self.high) else f" to {self.high:.6g}"
         return f"{self.name} {self.start:.6g}{error} from {self.low:.6g}{high}"
 
 
 class Shape(Protocol):
-    """How a background is distributed among the bins."""
+    """The distribution of a background over the bins."""
 
     @property
     def parameters(self) -> tuple[str | float, ...]:
-        """What the shape depends on: names of parameters, or numbers in their place."""
+        """The arguments of the shape: names of parameters, or fixed numbers."""
 
     def events(self, values: Values, energies: Array) -> Array:
-        """Events in each bin at values of the parameters, where the amount is 1; energies are the bins' centres."""
+        """Events in each bin for an amount of 1, at values of the parameters; energies are the bins' centres."""
 
     def told(self) -> str:
-        """In words."""
+        """The shape in words."""
 
 
 @dataclass(frozen=True)
 class Constant:
-    """The same in all bins."""
+    """The same number of events in every bin."""
 
     parameters: ClassVar[tuple[str | float, ...]] = ()
 
     @classmethod
     def read(cls, table: Table) -> Self:
-        """There is nothing to read."""
+        """The shape, which has no keys."""
         return cls()
 
     def events(self, values: Values, energies: Array) -> Array:
@@ -93,7 +105,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Exponential:
-    """exp(-rate (E - origin)), in the unit of the bins."""
+    """exp(-rate (E - origin)), where E is the centre of a bin in the unit of the bins."""
 
     rate: str | float
     origin: float
@@ -119,7 +131,7 @@ class Exponential:
 
 @dataclass(frozen=True)
 class Peak:
-    """exp(-(E - centre)^2 / 2 width^2), in the unit of the bins."""
+    """exp(-(E - centre)^2 / (2 width^2)), where E is the centre of a bin in the unit of the bins."""
 
     centre: str | float
     width: str | float
@@ -148,7 +160,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class Template:
-    """Events in each bin."""
+    """Fixed events in each bin."""
 
     each: tuple[float, ...]
     parameters: ClassVar[tuple[str | float, ...]] = ()
@@ -164,7 +176,7 @@ class Template:
 
 @dataclass(frozen=True, eq=False)
 class MorphedTemplate:
-    """Events in each bin that follow parameters."""
+    """Events in each bin that depend on parameters through templates at anchors."""
 
     templates: Morphed
 
@@ -191,7 +203,7 @@ FORMULAS: dict[str, type[Constant | Exponential | Peak]] = {
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """A background: its amount is the product of a factor and of parameters, by name."""
+    """A background: a shape times its amount, the product of a factor and of the named parameters."""
 
     name: str
     factor: float
@@ -200,7 +212,7 @@ class Component:
 
     @classmethod
     def read(cls, table: Table, bins: Bins, common: Columns | None) -> Self:
-        """The background that a table describes: by the ``shape`` of a formula, a ``column`` or an ``array``."""
+        """The background that a table describes with a formula (``shape``), a ``column`` or an ``array``."""
         name = table.text("name")
         amount = (table.text("amount"),) if table.is_text("amount") else table.texts("amount")
         if len(amount) > MOST_FACTORS:
@@ -212,7 +224,7 @@ class Component:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of all parameters that it depends on."""
+        """Names of all parameters of the amount and of the shape."""
         return (*self.amount, *(each for each in self.shape.parameters if isinstance(each, str)))
 
     def events(self, values: Values, energies: Array) -> Array:
@@ -221,25 +233,25 @@ class Component:
         return amount * self.shape.events(values, energies)
 
     def told(self) -> str:
-        """In words."""
+        """The background in words."""
         factor = "" if self.factor == 1 else f"{self.factor:.6g} "
         return f"{self.name} {factor}{' '.join(self.amount)} x ({self.shape.told()})"
 
 
-@dataclass(frozen=True)  # what is computed of an experiment is kept by what the experiment equals
+@dataclass(frozen=True)  # with equality, because results of an experiment are cached by equal experiments
 class Modelled:
-    """Events in each bin over backgrounds that a model describes.
+    """Events in bins, compared with a signal on backgrounds from a model of fitted parameters.
 
     Attributes
     ----------
     observed : tuple of float or None
-        Events in each bin; None for what the Standard Model predicts, with all parameters where they begin.
+        Events in each bin; None for the Standard Model's prediction at the parameters' starting values.
     errors : tuple of float
-        Errors of them; none where the events follow Poisson's law.
+        Error of the events in each bin; empty where the events follow Poisson's law.
     parameters : tuple of Parameter
     backgrounds : tuple of Component
     energies : tuple of float
-        Centres of the bins, in the unit that the file has them in.
+        Centres of the bins, in the unit of the experiment's file.
     sigma_sys : float
         Relative error of the signal's normalisation.
     """
@@ -255,7 +267,7 @@ class Modelled:
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> Self:
-        """See `Observation.read`; columns are those of the table's ``file``."""
+        """See `Observation.read`; columns are in the table's ``file``."""
         common = bins.data(table) if "file" in table else None
         if common is None:
             raise table.error("file", "missing; it must be the name of a file with the events of each bin")
@@ -296,7 +308,7 @@ class Modelled:
 
     @property
     def starts(self) -> dict[str, float]:
-        """Where each parameter begins."""
+        """The starting value of each parameter, by its name."""
         return {each.name: each.start for each in self.parameters}
 
     def data(self, exposed: Exposed) -> Array | None:
@@ -317,7 +329,7 @@ class Modelled:
         return f"{told_data(total, 'events')}, {law}", f"{components}; {'; '.join(p.told() for p in self.parameters)}"
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
-        """See `Observation.backgrounds_in`: where the parameters begin."""
+        """See `Observation.backgrounds_in`; the parameters have their starting values."""
         return self.backgrounds_at(self.starts)
 
     def backgrounds_at(self, values: Values) -> dict[str, Array]:
@@ -325,20 +337,28 @@ class Modelled:
         return {each.name: each.events(values, np.array(self.energies)) for each in self.backgrounds}
 
     def morphed(self) -> list[Morphed]:
-        """The templates of backgrounds that follow parameters."""
+        """The templates of all backgrounds that depend on parameters through templates."""
         return [each.shape.templates for each in self.backgrounds if isinstance(each.shape, MorphedTemplate)]
 
     def expected(self) -> Self:
-        """The same measurement with the predicted signal and backgrounds for the observed counts."""
+        """The same observation with the prediction of signal and backgrounds in place of the observed events."""
         return replace(self, observed=None)
 
 
 def check_morphs(statistics: Modelled, found: list[Morphed]) -> None:
-    """Refuse templates that follow other parameters than each other, or unknown ones, or beyond their anchors.
+    """Refuse templates that don't fit each other or the parameters.
+
+    Parameters
+    ----------
+    statistics : Modelled
+    found : list of Morphed
+        The templates of the signal and of the backgrounds.
 
     Raises
     ------
     InputError
+        Where templates follow different parameters, or unknown ones; where a parameter doesn't start at 0; and where
+        its bounds lie beyond the anchors.
     """
     if len({(each.parameters, each.anchors) for each in found if each.parameters}) > 1:
         raise InputError("all templates that follow parameters must follow the same, at the same anchors")
@@ -371,7 +391,7 @@ def _read_shape(table: Table, bins: Bins, common: Columns | None) -> Shape:
 
 
 def _name_or_number(table: Table, key: str) -> str | float:
-    """The name of a parameter, or a number in its place."""
+    """The value of a key: the name of a parameter, or a number."""
     table.take(key, (str, int, float), "the name of a parameter, or a number")
     return table.number(key) if table.is_number(key) else table.text(key)
 

@@ -1,6 +1,6 @@
-"""Templates that follow parameters: given at anchors of one or two of them, bilinear in between.
+"""Morphing: templates that depend on one or two parameters, given at anchors and bilinear in between.
 
-Where all parameters are 0 a template is the nominal one.
+The template at which all parameters are 0 is the nominal one.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from fastscan.inputs.arrays import Arrays
 from fastscan.inputs.toml import Table
 from fastscan.typing import Array
 
-MOST_PARAMETERS = 2  # that templates follow
+MOST_PARAMETERS = 2  # largest number of parameters on which templates depend
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,9 @@ class Morphed:
     parameters : tuple of str
         Names of the parameters.
     anchors : tuple of tuple of float
-        Values of each, increasing, of which one is 0.
-    values : array, shape (anchors of the first, of the second, ..., any)
+        Anchors of each parameter: increasing values, one of which is 0.
+    values : array, shape (anchors of the first parameter, anchors of the second, ..., any)
+        The templates at the anchors.
     """
 
     parameters: tuple[str, ...]
@@ -38,9 +39,17 @@ class Morphed:
 
     @classmethod
     def read(cls, table: Table, data: Arrays, *shape: int) -> Self:
-        """The templates of the key ``array``, of a shape beside that of the anchors of the parameters in ``morph``.
+        """The templates in the array that the key ``array`` names.
 
-        Anchors are the arrays that have the parameters' names.
+        The key ``morph`` names the parameters, and arrays with the parameters' names are their anchors.
+
+        Parameters
+        ----------
+        table : Table
+        data : Arrays
+            The arrays of the file.
+        *shape : int
+            The shape of one template, which follows the dimensions of the anchors; -1 for any size.
 
         Raises
         ------
@@ -59,7 +68,7 @@ class Morphed:
 
     @property
     def nominal(self) -> Array:
-        """The templates where all parameters are 0, shape (any)."""
+        """The templates at which all parameters are 0, shape (any)."""
         return self.at(dict.fromkeys(self.parameters, 0.0))
 
     def at(self, parameters: Mapping[str, float]) -> Array:
@@ -80,7 +89,7 @@ class Morphed:
 
 
 def _anchors(data: Arrays, name: str) -> tuple[float, ...]:
-    """The anchors of a parameter; an InputError where they don't increase from below 0 to above."""
+    """The anchors of a parameter; an `InputError` unless they increase from below 0, through 0, to above."""
     found: tuple[float, ...] = tuple(data.array(name, -1).tolist())
     if any(one >= other for one, other in itertools.pairwise(found)) or 0.0 not in found[1:-1]:
         raise InputError(f"{data.where}: {name} must increase from below 0 to above, and have 0 in it")

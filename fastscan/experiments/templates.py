@@ -1,7 +1,7 @@
-"""Detectors that are given by their response to recoils of some energies: how many are counted in each bin.
+"""Detectors given by templates: the probability to count a recoil of some energies in each bin.
 
-Between two of these energies the probability is linear, and nothing is counted outside of all of them.  The bins can be
-of anything, so that they have numbers and no energies.
+The probability is linear between these energies, and 0 below the lowest and above the highest.  The bins can be bins of
+any quantity, so that they have numbers in place of energies.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,8 @@ class Templates:
     energies : tuple of float
         Recoil energies in MeV, increasing.
     response : Morphed
-        Probability that a recoil of each energy is counted in each bin, shape (..., energies, bins).
+        Probability that a recoil of each energy is counted in each bin, shape (..., energies, bins); it can depend on
+        parameters.
     """
 
     energies: tuple[float, ...]
@@ -70,26 +71,29 @@ class Templates:
         return tuple(map(float, range(self.response.values.shape[-1] + 1)))
 
     def of_recoils(self) -> "Templates":
-        """A detector that counts the recoils around each energy by themselves, as the probabilities are linear."""
+        """A detector with a bin for each energy, in which it counts the recoils around that energy.
+
+        Because probabilities are linear between energies, `response` turns these events into those of the bins.
+        """
         return Templates(self.energies, Morphed((), (), np.eye(len(self.energies))))
 
     def check(self, recoils: Iterable[tuple[Isotope | None, float]]) -> None:
-        """Refuse a detector that counts nothing, of scatterers with their largest recoils in MeV."""
+        """Refuse a detector that counts nothing; `recoils` are the scatterers with their largest recoils in MeV."""
         if max(largest for _, largest in recoils) <= self.energies[0]:
             raise ExperimentError("templates: no recoil from this source gives as much")
 
     @property
     def widths(self) -> dict[Kind, Array]:
-        """Widths of the bins, which are of no energy."""
+        """Widths of the bins in numbers of bins, because they have no energy."""
         return {"bins": np.ones(len(self.bins) - 1)}
 
     @property
     def unit(self) -> Unit:
-        """What the edges of the bins are numbers of."""
+        """The unit of the bins' edges."""
         return BIN
 
     def told(self) -> dict[str, str]:
-        """Its parts in words, by what they are."""
+        """The parts of the detector in words, by their headings."""
         low, high = (1e3 * each for each in (self.energies[0], self.energies[-1]))
         probability = self.response.nominal.sum(axis=-1)
         shares = f"{probability.min():.4g} to {probability.max():.4g}"
@@ -101,6 +105,6 @@ class Templates:
 
 
 def told_morph(found: Morphed) -> str:
-    """The parameters that templates follow, in words."""
+    """The parameters on which templates depend, in words; empty without any."""
     names: Sequence[str] = found.parameters
     return f", following {' and '.join(names)}" if names else ""

@@ -1,7 +1,7 @@
-"""Events that a model of few parameters expects: what a member of a likelihood compares, and columns of its chi2.
+"""Members of a likelihood with a model of fitted parameters: their data and prediction, and columns of their chi2.
 
-As of other counted events, what is kept of the signal is its events of each energy, neutrino by neutrino; here a table
-says how those of an energy are distributed among the bins, at anchors of the parameters that it follows.
+As for other counted events, the signal is kept as events of each energy, neutrino by neutrino.  A table distributes the
+events of each energy over the bins; it is given at anchors of the parameters on which it depends.
 """
 
 import functools
@@ -28,27 +28,28 @@ from fastscan.experiments.templates import Templates
 from fastscan.likelihoods.poisson import Block, PseudoData
 from fastscan.typing import Array, IntArray
 
-NONE = -1  # the number of a parameter that isn't there
+NONE = -1  # stands for the index of a parameter where there is none
 KINDS = (Constant, Template, MorphedTemplate, Exponential, Peak)  # in the order of `fastscan.kernels.modelled`
-MOST_STEPS = 50  # towards the best nuisances that members have in common
-ENOUGH = 1e-11  # of chi2, that a step towards them promises, below which it is the last one
+MOST_STEPS = 50  # largest number of Newton steps of the nuisances that members share
+ENOUGH = 1e-11  # a step that promises a smaller change of chi2 is the last one
 
 
 @dataclass(frozen=True, eq=False)
 class ModelledCounts:
-    """What an experiment compares with a model, bin by bin.
+    """The data of an experiment, and the tables of its model, bin by bin.
 
     Attributes
     ----------
     rates : array, shape (shapes, 1 + features, neutrinos, energies)
-        Events at luminosity 1 of each energy: the Standard Model's, then those per unit of each feature.
+        Events of each energy at luminosity 1: the Standard Model's, then the events per unit of each feature.
     spread : array, shape (anchors, energies, bins)
+        The distribution of events of each energy over the bins, at each anchor.
     parts, numbers, templates, axes, sides, morphing, energies, weight, start, low, high, centre, tightness : array
         See `fastscan.kernels.modelled.Model`; the first parameter is the scale of the signal.
     background, data : array, shape (bins,)
-        Events at luminosity 1, of the background where the parameters begin.
+        Events at luminosity 1: the backgrounds at the parameters' starting values, and the data.
     is_measured : bool
-        Whether the data are measured ones.
+        Whether the data are measured, not predicted.
     """
 
     rates: Array
@@ -72,45 +73,46 @@ class ModelledCounts:
 
     @property
     def nuisances(self) -> int:
-        """How many it has of its own: of the signal's normalisation, and the parameters."""
+        """The number of its own nuisances: the signal's normalisation, and the parameters."""
         return len(self.start)
 
     @property
     def nominal(self) -> Array:
-        """How events of each energy are distributed among the bins where nothing is morphed: (energies, bins)."""
+        """The distribution of events of each energy over the bins at the nominal parameters: (energies, bins)."""
         places = [int(np.flatnonzero(axis[:side] == 0)[0]) for axis, side in zip(self.axes, self.sides, strict=True)]
         found: Array = self.spread[places[0] * self.sides[1] + places[1]]
         return found
 
     @property
     def totals(self) -> Array:
-        """Events over all bins, shape (shapes, 1 + features)."""
+        """Signal events summed over all bins, at the nominal parameters: (shapes, 1 + features)."""
         totals: Array = self.rates.sum(axis=2) @ self.nominal.sum(axis=1)
         return totals
 
     @property
     def standard(self) -> Array:
-        """Signal events that the Standard Model predicts in each bin."""
+        """Signal events that the Standard Model predicts in each bin, at the nominal parameters."""
         events: Array = self.rates[0, 0].sum(axis=0) @ self.nominal
         return events
 
     @functools.cached_property
     def summed(self) -> Array:
-        """The rates of all neutrinos together, shape (shapes, 1 + features, energies)."""
+        """The rates summed over neutrinos, shape (shapes, 1 + features, energies)."""
         return np.ascontiguousarray(self.rates.sum(axis=2))
 
     @functools.cached_property
     def model(self) -> Any:
-        """What the kernel takes of it."""
+        """Its arrays as the named tuple that the kernel takes."""
         from fastscan.kernels.modelled import Model  # imported here: other members need no compiler
 
         return Model(**{name: getattr(self, name) for name in Model._fields})
 
     @functools.cached_property
     def without_empty_bins(self) -> "ModelledCounts":
-        """The same with all bins in which nothing was counted as one, where only templates say what is expected.
+        """The same counts with all empty bins merged into one, where every component is a template.
 
-        Each of them adds 2 N to chi2, and all of them twice the sum of N.
+        A bin without counted events adds 2 N to chi2, where N is its expected events, so that the merged bin adds the
+        same as all of them.
         """
         kinds = [KINDS.index(Template), KINDS.index(MorphedTemplate)]
         empty = self.data == 0
@@ -124,37 +126,37 @@ class ModelledCounts:
             self,
             spread=merged(self.spread),
             templates=merged(self.templates),
-            energies=merged(self.energies),  # on which no template depends
+            energies=merged(self.energies),  # no template depends on them
             background=merged(self.background),
             data=merged(self.data),
         )
 
     def with_rates(self, rates: Array) -> "ModelledCounts":
-        """The same with other rates, on which the bins that are compared don't depend."""
+        """The same counts with other rates; merged bins are kept, because they don't depend on rates."""
         found = replace(self, rates=rates)
         vars(found)["without_empty_bins"] = self.without_empty_bins
         return found
 
     def merged(self, events: Array) -> Array:
-        """See `PoissonCounts.merged`: no bins are."""
+        """See `PoissonCounts.merged`; there is nothing to merge here."""
         return events
 
     def lost(self, data: Array) -> Array:
-        """See `PoissonCounts.lost`."""
+        """See `PoissonCounts.lost`; nothing is lost here."""
         return np.zeros(data.shape[:-1])
 
     def centres(self, deviations: Array) -> Array:
-        """Centres of constraints that lie some standard deviations from where the parameters begin.
+        """Centres of constraints at given distances from the parameters' starting values.
 
         Parameters
         ----------
         deviations : array, shape (sets, parameters)
-            Those of free parameters are of no importance.
+            Distances in standard deviations; those of free parameters are ignored.
 
         Returns
         -------
         array, shape (sets, parameters)
-            As `fastscan.kernels.modelled.profiles` takes them: that of the signal's scale is a deviation itself.
+            Centres in the units of the parameters; the centre of the signal's scale stays in standard deviations.
         """
         error = np.divide(1.0, np.sqrt(self.tightness), out=np.zeros_like(self.tightness), where=self.tightness > 0)
         found: Array = self.centre + error * deviations
@@ -162,25 +164,32 @@ class ModelledCounts:
         return found
 
     def expected(self) -> "ModelledCounts":
-        """The same with the predicted signal and background for the data."""
+        """The same counts with the predicted signal and background in place of the data."""
         return replace(self, data=self.standard + self.background, is_measured=False)
 
 
 @functools.cache
 def of_recoils(experiment: Experiment) -> Experiment:
-    """The experiment whose bins of energy are what `ModelledCounts.rates` are of: the experiment itself, mostly."""
+    """The experiment whose energy bins are the energies of `ModelledCounts.rates`.
+
+    For a detector given by templates these are the templates' energies; otherwise it is the experiment itself.
+    """
     detector = experiment.detector
     return replace(experiment, detector=detector.of_recoils()) if isinstance(detector, Templates) else experiment
 
 
 def modelled_counts(experiment: Experiment, rates: Array) -> ModelledCounts:
-    """What an experiment compares.
+    """The data and the tables of an experiment with a model of fitted parameters.
 
     Parameters
     ----------
     experiment : Experiment
     rates : array
         See `ModelledCounts`.
+
+    Returns
+    -------
+    ModelledCounts
     """
     statistics, exposed = experiment.statistics, experiment.exposed
     assert isinstance(statistics, Modelled)
@@ -223,14 +232,14 @@ def modelled_counts(experiment: Experiment, rates: Array) -> ModelledCounts:
 
 
 def response_of(experiment: Experiment) -> Morphed:
-    """How events of each energy are distributed among the bins."""
+    """The distribution of events of each energy over the bins, as templates of shape (..., energies, bins)."""
     if isinstance(experiment.detector, Templates):
         return experiment.detector.response
     return Morphed((), (), np.eye(experiment.exposed.bins))
 
 
 def _tables(components: Iterable[Component], numbered: Mapping[str, int], bins: int) -> tuple[IntArray, Array, Array]:
-    """Parts, numbers and templates, see `ModelledCounts`, of the signal and of backgrounds."""
+    """The `parts`, `numbers` and `templates` of `ModelledCounts`: those of the signal, then of each background."""
     signal = [KINDS.index(MorphedTemplate), 0, *[NONE] * (MOST_FACTORS - 1), 0, NONE, NONE]
     parts, numbers, templates = [signal], [[1.0, 0.0, 0.0, 0.0]], [np.zeros((1, bins))]
     for each in components:
@@ -259,10 +268,9 @@ def _tables(components: Iterable[Component], numbered: Mapping[str, int], bins: 
 
 @dataclass(frozen=True, eq=False)
 class ModelledBlock(Block):
-    """Columns of members that compare with models, and of Gaussian ones that have nuisances in common with them.
+    """Columns of members with models of fitted parameters, and of Gaussian members that share nuisances with them.
 
-    At nuisances z that members have in common, each member's chi2 is minimised by itself; z are found by Newton's
-    method around that.
+    At fixed shared nuisances z, each member's chi2 is minimised by itself.  Newton's method then minimises over z.
     """
 
     def filled(
@@ -316,14 +324,16 @@ class ModelledBlock(Block):
         in_parallel: bool | None,
         sets: PseudoData | None,
     ) -> tuple[Array, list[Array]]:
-        """chi2 of each member at relative changes of its signal, shape (members, points), and what depends on it.
+        """chi2 of each member, minimised at fixed shared nuisances.
+
+        `shift`, shape (members, points), is the relative change of each member's signal by the shared nuisances.
 
         Returns
         -------
         array, shape (members, 1 or 6, points)
-            chi2; its first and second derivative in x, those in the change, and the mixed one.
+            chi2; its first and second derivatives in x, those in the shift, and the mixed one.
         list of array, shape (1 + parameters, points)
-            Of each member that compares with a model the pull of its signal's normalisation, and its parameters.
+            For each member with a model: the pull of its signal's normalisation, and its parameters.
         """
         from fastscan.kernels.modelled import PARAMETERS, profiles
 
@@ -377,13 +387,13 @@ class ModelledBlock(Block):
 
     @property
     def nuisances(self) -> int:
-        """See `Block.nuisances`: of each member that of its signal's normalisation, and its parameters."""
+        """See `Block.nuisances`: the shared ones, then each member's normalisation of the signal and parameters."""
         own: list[int] = [each.start.size for each in self.counts]
         return len(self.common[0]) + sum(own)
 
 
 def _parabolas(sums: Array, norm: Array, x: Array, noise: Array, variance: Array) -> Any:
-    """See `fastscan.kernels.gaussian.parabola`, at points."""
+    """The result of `fastscan.kernels.gaussian.parabola` at points, shape (points,)."""
     from fastscan.kernels import squares
     from fastscan.kernels.gaussian import parabola
 
@@ -392,13 +402,13 @@ def _parabolas(sums: Array, norm: Array, x: Array, noise: Array, variance: Array
 
 
 def packed(counts: Sequence[Any]) -> dict[str, Array]:
-    """What members compare with models as two arrays, in which one member follows the other.
+    """The `ModelledCounts` of members as two arrays, one member after the other.
 
     Returns
     -------
     dict of str to array
-        ``shapes`` (members * arrays, 4), the shape of each array of `ARRAYS`, with 0 for what it doesn't have, and all
-        0 for another member; and ``numbers``, those of all arrays.
+        ``shapes``, (members * arrays, 4): the shape of each array of `ARRAYS`, filled up with 0; all 0 for members
+        without a model.  ``numbers``: the numbers of all arrays, flattened.
     """
     shapes, numbers = [], [np.empty(0)]
     for each in counts:
@@ -410,10 +420,10 @@ def packed(counts: Sequence[Any]) -> dict[str, Array]:
 
 
 def unpacked(arrays: Mapping[str, Array]) -> tuple[ModelledCounts | None, ...]:
-    """What `packed` made arrays of; a ValueError where shapes aren't those of the arrays."""
+    """The inverse of `packed`; a ValueError where the shapes don't fit the numbers."""
     members, rest = divmod(len(arrays["shapes"]), len(ARRAYS))
     if rest or arrays["shapes"].shape[1:] != (4,) or not (arrays["shapes"] >= 0).all():
-        raise ValueError("the shapes of its models are none")
+        raise ValueError("the shapes of its models are invalid")
     found: list[ModelledCounts | None] = []
     place = 0
     for shapes in arrays["shapes"].astype(int).reshape(members, len(ARRAYS), 4).tolist():
@@ -434,7 +444,7 @@ def unpacked(arrays: Mapping[str, Array]) -> tuple[ModelledCounts | None, ...]:
 
 
 def _require_fitting(found: ModelledCounts) -> None:
-    """Refuse arrays that don't fit each other: the kernel trusts them."""
+    """Refuse arrays that don't fit each other, because the kernel doesn't check them."""
     anchors, energies, bins = found.spread.shape
     components, parameters, templates = len(found.parts), found.start.size, len(found.templates)
     wanted = {
@@ -470,7 +480,7 @@ def _require_fitting(found: ModelledCounts) -> None:
         raise ValueError("the arrays of its models don't fit each other")
 
 
-ARRAYS = {  # of `ModelledCounts`, and their dimensions
+ARRAYS = {  # the attributes of `ModelledCounts`, and their numbers of dimensions
     "rates": 4,
     "spread": 3,
     "parts": 2,
@@ -482,4 +492,4 @@ ARRAYS = {  # of `ModelledCounts`, and their dimensions
     **dict.fromkeys(("energies", "weight", "start", "low", "high", "centre", "tightness", "background", "data"), 1),
     "is_measured": 0,
 }
-WHOLE = ("parts", "sides", "morphing")  # which number parameters and templates
+WHOLE = ("parts", "sides", "morphing")  # arrays of whole numbers, which are indices of parameters and templates

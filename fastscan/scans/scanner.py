@@ -1,7 +1,7 @@
-"""A scan: its tasks run by dask, each of which computes and writes some chunks; resumed, shared in parts, finished.
+"""A scan: dask runs its tasks, and each task computes and writes some chunks of a store.
 
-No formula and no file format stands here.  Without a client, tasks run in threads of this process; with one,
-wherever it sends them.
+A scan can be resumed, be shared in parts, and be finished.  Without a client, tasks run in threads of this process;
+with one, on the client's workers.  Formulas and file formats are in other rooms.
 """
 
 import functools
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 KEPT = "what is done is kept, resume=True continues"
 ATTEMPTS = 3  # tries of a task before it counts as failed
-MOST_FAILED = 3  # failed tasks before a scan is given up: what kept so many from being written will keep the others
-SUBMITTED = 1000  # tasks that a cluster knows of at a time
+MOST_FAILED = 3  # failed tasks that a scan survives; after more, the others would fail too
+SUBMITTED = 1000  # tasks that are submitted to a cluster at a time
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: points that it computed, how often it began anew, and why it was given up, if it was."""
+    """The outcome of a task: points computed, number of retries, and the reason for giving up, empty if it is done."""
 
     points: int
     retried: int = 0
@@ -52,7 +52,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to know: which store, which group (and its hash), which of its tasks."""
+    """A task as a worker gets it: the store, the group and its hash, and the number of the task."""
 
     location: str
     group: str
@@ -70,40 +70,40 @@ def scan(
     part: tuple[int, int] | None = None,
     progress: bool | Told | None = None,
 ) -> zarr.Group:
-    """Compute chi2 and events over a grid and store them.
+    """Compute chi2 and events over a grid, and store them.
 
-    Memory stays bounded by the tasks in flight, whatever the grid's size.
+    The memory needed depends on the tasks in flight, not on the size of the grid.
 
     Parameters
     ----------
     grid : str, Path or Grid
-        A grid file, or what `fastscan.scans.grid.load` made of it.
+        A grid file, or a grid that `fastscan.grid.load` returned.
     store : str or Path
-        Where to write: a new directory, or a URL, ``s3://``, ``gs://``, or, without a client, ``memory://``.
+        The store to write: a new directory, or a URL (``s3://``, ``gs://`` or, without a client, ``memory://``).
     client : distributed.Client, optional
-        A dask client whose workers do the work; left out, this process's cores do.  A script that starts workers on
-        its own machine does so behind ``if __name__ == "__main__":``, because each begins by running the script again.
+        A dask client whose workers run the tasks; left out, the cores of this process do.  A script that starts workers
+        on its own machine needs ``if __name__ == "__main__":``, because each worker begins by running the script.
     resume : bool
-        Continue a store: compute what is missing, and add groups that aren't there.
+        Continue an existing store: compute missing tasks, and add missing groups.
     overwrite : bool
-        Replace a store.  What isn't a fastscan store is never deleted.
+        Replace an existing store.  Only fastscan's own stores are ever deleted.
     part : (int, int), optional
-        (k, n): only the tasks i with i mod n = k - 1, for n processes that share a grid.  The store is created if it
-        isn't there, what is done is skipped, and `finish` is left to be called when all parts are done.
+        (k, n): compute only the tasks i with i mod n = k - 1, for n processes that share a grid.  A missing store is
+        created, and finished tasks are skipped.  Call `fastscan.scans.scanner.finish` once all parts are done.
     progress : bool or callable, optional
-        True shows a bar on stderr, in a notebook too, and False none; left out, there is one on a terminal.  A
-        function is called with a `fastscan.scans.progress.Progress`, at first and after each task.
+        True shows a bar on stderr, also in a notebook, and False shows none; left out, a terminal shows a bar.  A
+        function is called with a `fastscan.scans.progress.Progress` at first and after each task.
 
     Returns
     -------
     zarr.Group
-        Root of the store, finished unless only a part was asked for; see `open`.
+        Root of the store, which is finished unless `part` is given; see `open`.
 
     Raises
     ------
     FastscanError
-        For a wrong grid, a store that exists, a place that can't be written or is too small; where tasks failed,
-        after `ATTEMPTS` each: what is done is kept.
+        For a wrong grid, a store that exists, and a place that can't be written or is too small.  Also where tasks
+        failed three times each; finished tasks are kept, and `resume` continues.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def run(
     part: tuple[int, int] | None = None,
     progress: Told | None = None,
 ) -> zarr.Group:
-    """Create the cubes' groups, run the tasks that aren't done, and finish the store, unless this is but a part."""
+    """Create the groups of cubes, run their missing tasks, and finish the store unless `part` is given; see `scan`."""
     require_sense(resume, overwrite, part)
     if client is not None and not is_shared(location):
         raise ScanError(f"{location} is in this process' memory, where no worker can write")
@@ -173,7 +173,7 @@ def run(
 
 
 def _is_gone(location: str, root: zarr.Group, made: Iterable[Cube]) -> bool:
-    """Whether a store was deleted or replaced; of one at a URL that can't be told from a lost network."""
+    """Whether a local store was deleted or replaced; at a URL this can't be told from a lost network."""
     return not is_url(location) and (was_taken(root) or not all(store.is_whole(root, cube) for cube in made))
 
 
@@ -209,12 +209,17 @@ class _Tally:
 
 
 def finish(location: str) -> zarr.Group:
-    """Remove what killed writes left in a store, and consolidate it; after all parts of a scan are done.
+    """Finish a store after all parts of a scan: remove the remains of killed writes, and consolidate its metadata.
+
+    Returns
+    -------
+    zarr.Group
+        Root of the store.
 
     Raises
     ------
     FastscanError
-        Where tasks are missing: it says which parts have them, or which tasks they are where no part has them all.
+        Where tasks are missing.  The message names the parts to run again, or the tasks if no parts contain them all.
     """
     root = read_root(location, write=True)
     cubes = [store.read(root, name) for name in store.group_names(root)]
@@ -231,7 +236,7 @@ def finish(location: str) -> zarr.Group:
 def _remedy(
     parts: tuple[int, list[str]] | None, layouts: Mapping[str, Layout], lacking: Mapping[str, Sequence[int]]
 ) -> str:
-    """What completes a store that lacks some tasks: the parts of its last scan in parts, or any scan."""
+    """The remedy for missing tasks in words: the parts of the last scan in parts, or a scan with resume."""
     if parts and set(lacking) <= set(parts[1]) <= set(layouts):
         n, groups = parts
         again = parts_with({name: layouts[name] for name in groups}, lacking, n)
@@ -242,7 +247,7 @@ def _remedy(
 
 
 def _ranges(numbers: Iterable[int]) -> str:
-    """Numbers as people list them, and as SLURM's ``--array`` takes them.
+    """Whole numbers as a list of ranges, which SLURM's ``--array`` takes.
 
     >>> _ranges([0, 1, 2, 5])
     '0-2,5'
@@ -261,7 +266,7 @@ def _run_in_threads(tasks: Sequence[Task], tally: _Tally) -> None:
     count = Callback(  # type: ignore[no-untyped-call]
         posttask=lambda key, result, graph, state, worker: tally.add(result)
     )
-    # a pool of its own, which waits for the tasks in flight: a scan that was given up writes nothing more
+    # a pool of its own, which waits for the tasks in flight, so that a scan writes nothing after it was given up
     with ThreadPoolExecutor(threads()) as pool, count:
         dask.threaded.get(graph, list(graph), pool=pool)
 
@@ -276,7 +281,7 @@ def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> N
         running.add(client.submit(compute, task, key=key, pure=False))  # type: ignore[no-untyped-call]
 
     def count_lost(event: tuple[float, dict[str, Any]]) -> None:
-        """Tasks that are begun anew because a worker was removed."""
+        """Count the tasks that begin again because a worker was removed."""
         tally.retried += sum(str(key).startswith(own) for key in event[1].get("processing-tasks", ()))
 
     running = as_completed()  # type: ignore[no-untyped-call]
@@ -301,7 +306,7 @@ def _run_on_cluster(client: "Client", tasks: Iterable[Task], tally: _Tally) -> N
 
 
 def compute(task: Task) -> Outcome:
-    """Compute and write the chunks of a task, then its record."""
+    """Compute and write the chunks of a task, then its record, with at most `ATTEMPTS` tries."""
     problem = ""
     for attempt in range(ATTEMPTS):
         try:
@@ -315,7 +320,7 @@ def compute(task: Task) -> Outcome:
 
 
 def _compute(task: Task) -> int:
-    """Do a task and return its number of points."""
+    """Compute and write a task once, and return its number of points."""
     root, cube = _open(task.location, task.group, task.hash)
     checksums: dict[str, str] = {}
     points = 0
@@ -329,7 +334,7 @@ def _compute(task: Task) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _open(location: str, group: str, expected_hash: str) -> tuple[zarr.Group, Cube]:
-    """A group as a worker sees it, opened once per process."""
+    """The root of a store and the cube of a group, opened once per process."""
     root = read_root(location, write=True)
     cube = store.read(root, group)
     if cube.hash != expected_hash:

@@ -1,22 +1,24 @@
-"""The life of a store: create its groups, read them, finish it, and say what it holds.
+"""Stores: create their groups, read them, finish them, and describe them.
 
-A store is ordinary zarr v3 that xarray opens.  A group ``<experiment>/<model>``, or ``<combination>/<model>``, which
-has no events, holds, with the axes of the model in place of rows and strength,
+A store is ordinary zarr v3, which xarray opens.  It has a group ``<experiment>/<model>`` or ``<combination>/<model>``
+for each pair, with these arrays, where the axes of the model stand for rows and strength:
 
-    chi2(rows, strength, sigma_sys, luminosity)   events(rows, strength)   and one 1-D array an axis
+    chi2(rows, strength, sigma_sys, luminosity)   chi2 on the grid
+    events(rows, strength)                        expected events; not for a combination
+    <axis>                                        the points of each axis, 1-D
+    toys(rows, strength, sigma_sys, luminosity, toy)   Delta chi2 of toys; only if the grid has toys
     likelihood/                                   the arrays of `fastscan.likelihoods.likelihood.Likelihood`
-    toys(rows, strength, sigma_sys, luminosity, toy)   only where the grid asks for toys
-    expected/                                     those that differ with the Standard Model's prediction in place of
-                                                  measured data; only where any are measured
-    exchanges/                                    what makes rows between the points of their axes; only where a row has
-                                                  energy integrals of its own
-    expected_exchanges/                           what differs there with the Standard Model's prediction for the data
-    counted/                                      what is compared bin by bin; only where members have counted events
-    modelled/                                     what is compared with models; only where members have such
-    chi2/done.<task>.json                         one record a task, written after its chunks
+    expected/                                     those of its arrays that differ for the Standard Model's prediction in
+                                                  place of measured data; only if data are measured
+    exchanges/                                    the ingredients of rows between the points of their axes; only if each
+                                                  row has energy integrals of its own
+    expected_exchanges/                           those ingredients that differ for the Standard Model's prediction
+    counted/                                      data and predictions in bins of members with counted events
+    modelled/                                     data and models of members with a model of fitted parameters
+    chi2/done.<task>.json                         the record of each task, written after its chunks
 
-A group's own zarr.json is written first and owns the name; it has a checksum of each small file of the group, which
-every reading checks.
+A group's own zarr.json is written first and reserves the name.  It has a checksum of each small file of the group, and
+every reading checks them.
 """
 
 import asyncio
@@ -65,9 +67,9 @@ from fastscan.typing import Channel
 if TYPE_CHECKING:
     import xarray
 
-SETTLE = 5  # seconds that another process gets to write a group that it has begun
-MOST_FILES = 100  # small files of a group
-MOST_TOLD = 10  # differences that a message names
+SETTLE = 5  # seconds that another process has to finish a group that it has begun
+MOST_FILES = 100  # largest number of small files of a group
+MOST_TOLD = 10  # largest number of differences that a message names
 
 
 def is_there(root: zarr.Group, cube: Cube) -> bool:
@@ -97,15 +99,15 @@ def _attributes(root: zarr.Group, name: str) -> dict[str, Any]:
 
 
 def done(root: zarr.Group, cubes: Iterable[Cube]) -> dict[str, set[int]]:
-    """Numbers of the tasks that a store has as done, by group; groups from another run are refused."""
+    """Numbers of the finished tasks, by group; a group of the same name from another run is a `StoreError`."""
     return {cube.name: done_tasks(root, cube) for cube in cubes if is_there(root, cube)}
 
 
 def ensure(root: zarr.Group, cube: Cube) -> None:
-    """Create the group of a cube, or replace those of its files that are missing or damaged.
+    """Create the group of a cube, or write those of its files again that are missing or damaged.
 
-    Several processes can do so at the same time.  The first to write the group's own metadata owns the name, and its
-    files count.
+    Several processes can call this at the same time.  The first one that writes the group's own metadata owns the name,
+    and its files are valid.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def ensure(root: zarr.Group, cube: Cube) -> None:
     own = f"{cube.name}/zarr.json"
     sync(root.store.set_if_not_exists(own, files[own]))
     if is_there(root, cube) and read_bytes(root, own) != files[own].to_bytes():
-        # another machine or version does the same run, and its last digits may differ
+        # another machine or version runs the same scan, and its last digits may differ
         for _ in range(10):
             if is_whole(root, cube):
                 return
@@ -141,7 +143,7 @@ def is_whole(root: zarr.Group, cube: Cube) -> bool:
 
 
 def _require_own_records(root: zarr.Group, cube: Cube) -> None:
-    """Refuse a name that holds the results of another run, or files that fastscan didn't make."""
+    """Refuse a group's name that has the results of another run, or files that fastscan didn't write."""
     records = sorted(recorded_tasks(root, cube))
     if any(checksums_of(root, cube, task) is None for task in records):
         raise StoreError(f"{cube.name} lost its zarr.json, and holds what another run computed")
@@ -159,7 +161,7 @@ def _small_files(root: zarr.Group) -> list[str]:
 
 
 async def _read_files(root: zarr.Group, keys: Iterable[str]) -> dict[str, AnyBuffer]:
-    """The files that exist among some; they are read concurrently, because each may wait for the network."""
+    """The contents of those files that exist; they are read concurrently, because each may wait for the network."""
     keys = list(keys)
     values = await asyncio.gather(*(root.store.get(key, default_buffer_prototype()) for key in keys))
     return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
@@ -202,7 +204,7 @@ def _make(root: zarr.Group, cube: Cube) -> None:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    """Versions of what computes a group; they are looked up once, because that takes milliseconds."""
+    """Versions of Python and of the packages that compute a group, looked up once because that takes milliseconds."""
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in ("numpy", "numba", "scipy", "zarr")},
@@ -210,7 +212,7 @@ def _versions() -> dict[str, str]:
 
 
 def _checksums(root: zarr.Group, name: str) -> dict[str, str]:
-    """Checksums of a group's small files except its own zarr.json: its limits follow from these files alone."""
+    """Checksums of a group's small files but its own zarr.json; limits depend on these files only."""
     prefix = f"{name}/"
     small = [key for key in _small_files(root) if key.startswith(prefix) and key != f"{prefix}zarr.json"]
     files = sync(_read_files(root, small))
@@ -238,19 +240,19 @@ def group_names(root: zarr.Group) -> list[str]:
 
 
 def read(root: zarr.Group, name: str) -> Cube:
-    """A group of a store, with the likelihood that it carries.
+    """A group of a store as a cube, with its likelihood.
 
     Parameters
     ----------
     root : zarr.Group
-        What `scan` returned.
+        Root of the store, such as `scan` returns.
     name : str
         ``<experiment>/<model>`` or ``<combination>/<model>``.
 
     Returns
     -------
     Cube
-        Its axes and likelihood; chi2 stays where it is.
+        The axes and the likelihood of the group; chi2 is not read.
 
     Raises
     ------
@@ -292,7 +294,7 @@ def read(root: zarr.Group, name: str) -> Cube:
 
 
 def _require_words(attributes: Mapping[str, Any]) -> None:
-    """Refuse attributes of other types than fastscan writes; a ValueError, or what Python raises of them."""
+    """Refuse attributes of other types than fastscan writes, with a ValueError or with what Python raises for them."""
     identity = attributes["identity"]
     texts = [attributes["title"], attributes["source"], *attributes["references"], *identity["members"]]
     tables = [identity[key] for key in ("axes", "experiments", "fixed_sigma_sys", "model")]
@@ -306,7 +308,7 @@ def _require_words(attributes: Mapping[str, Any]) -> None:
 
 
 async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str]) -> dict[str, AnyBuffer]:
-    """The files of a group beside its large chunks; a file that is lost or damaged is a ValueError."""
+    """The small files of a group, without its large chunks; a lost or damaged file is a ValueError."""
     outer = name.partition("/")[0]
     if len(checksums) > MOST_FILES or not all(FILES.fullmatch(f"{name}/{key}") for key in checksums):
         raise ValueError("its checksums are of other files than fastscan writes")
@@ -323,31 +325,31 @@ async def _checked_files(root: zarr.Group, name: str, checksums: dict[str, str])
 
 
 def labels(root: zarr.Group) -> dict[str, str]:
-    """What people call the experiments and combinations of a store, by their names."""
+    """The labels of the experiments and combinations of a store, by their names."""
     return {name.partition("/")[0]: _label(_attributes(root, name), name) for name in group_names(root)}
 
 
 def _label(attributes: Mapping[str, Any], group: str) -> str:
-    """What people call the experiment of a group; its name, in a store that doesn't say."""
+    """The label of the experiment of a group; its name, if the store has no label."""
     return shown(str(attributes.get("label", group.partition("/")[0])))
 
 
 async def _require_plain_cube(storage: MemoryStore, layout: Layout) -> None:
-    """Refuse large arrays that aren't stored as their layout has it."""
+    """Refuse large arrays that aren't stored as their layout describes."""
     for array in layout.arrays:
         described = await described_array(storage, array)
         require_plain(array, described, layout.shape_of(array), layout.chunk_of(array), layout.dtype_of(array), ".")
 
 
 def remember_parts(root: zarr.Group, number: int, groups: Iterable[str]) -> None:
-    """Keep in how many parts a scan computes some groups, which are in the order of its grid."""
+    """Store the number of parts in which a scan computes some groups, and the groups in the order of its grid."""
     said = json.dumps([int(number), *groups])
     if root.attrs.get(PARTS_KEY) != said:
         root.update_attributes({PARTS_KEY: said})
 
 
 def parts_of(root: zarr.Group) -> tuple[int, list[str]] | None:
-    """What `remember_parts` kept last; None where there was no scan in parts, or that is damaged."""
+    """The number and the groups that `remember_parts` stored last; None without a scan in parts, or if damaged."""
     try:
         number, *groups = json.loads(str(root.attrs.get(PARTS_KEY)))
     except MALFORMED:
@@ -357,7 +359,7 @@ def parts_of(root: zarr.Group) -> tuple[int, list[str]] | None:
 
 
 def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
-    """Remove what killed writes left in finished groups, and consolidate, so that a plain xarray opens it."""
+    """Remove the remains of killed writes from finished groups, and consolidate the metadata, as xarray expects."""
 
     async def remove_leftovers() -> None:
         groups = {cube.name for cube in cubes}
@@ -380,7 +382,7 @@ def finish(root: zarr.Group, cubes: Iterable[Cube]) -> None:
 
 
 def describe(location: Location) -> list[dict[str, Any]]:
-    """What each group of a store holds: axes, points, bytes, tasks in all and done, what made it and of which data."""
+    """A record for each group of a store: its axes, points, bytes, tasks, tasks done, origin and data."""
     root = read_root(location)
     described = []
     for name in group_names(root):
@@ -418,27 +420,28 @@ def describe(location: Location) -> list[dict[str, Any]]:
 
 
 def open(store: Location | zarr.Group, group: str | None = None) -> "xarray.Dataset":
-    """A group of a store as an xarray Dataset, read lazily.
+    """A group of a store as an xarray Dataset, which reads it lazily.
 
     Parameters
     ----------
     store : str, path or zarr.Group
-        Path of a store, or what `scan` returned.
+        Path or URL of a store, or the root that `scan` returned.
     group : str
-        ``<experiment>/<model>`` or ``<combination>/<model>``; left out, the error names the groups that there are.
+        ``<experiment>/<model>`` or ``<combination>/<model>``; left out, an error lists the groups of the store.
 
     Returns
     -------
     xarray.Dataset
-        ``chi2(beta, m_zprime, sigma_sys, luminosity)`` and ``events(beta, m_zprime)`` with their axes; ``beta``
-        (rad) only for e6, ``m_zprime`` in GeV.  Attributes are texts, as netCDF can hold them, so that ``to_netcdf``
-        writes it; `fastscan.stores.layout.JSON_TEXTS` names those that are JSON.
+        ``chi2``, dimensionless, over the axes of the model, ``sigma_sys`` and ``luminosity``; and, unless the group is
+        a combination's, ``events``, the expected signal events, over the axes of the model, such as ``beta`` in rad and
+        ``m_zprime`` in GeV.  Each axis has its units.  Attributes are texts, so that ``to_netcdf`` can write them;
+        `fastscan.stores.layout.JSON_TEXTS` lists those that are JSON.
 
     Raises
     ------
     StoreError
-        Where no group is given, the store or the group is missing, damaged or not complete, or xarray isn't
-        installed.
+        Where no group is given; where the store or the group is missing, damaged or not complete; and where xarray
+        isn't installed.
 
     Examples
     --------
@@ -457,7 +460,7 @@ def open(store: Location | zarr.Group, group: str | None = None) -> "xarray.Data
         raise StoreError(f"say which group of {place_of(root)} to open: {', '.join(group_names(root))}")
     cube = read(root, group)
     require_complete(root, cube)
-    others = names(root.store, group) - {*cube.points, *cube.layout.arrays}  # nothing of them is read
+    others = names(root.store, group) - {*cube.points, *cube.layout.arrays}  # these are not read
     with readable(f"group {group}"):
         dataset: xarray.Dataset = xarray.open_zarr(
             root.store, group=group, consolidated=False, zarr_format=3, drop_variables=others
