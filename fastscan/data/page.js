@@ -444,7 +444,7 @@ function circumstances({ cl, dof, sigmaSys, luminosity, data }) {
 function captionOf(likelihood, settings) {
   const { bound, axis } = likelihood.models[0], text = typeset(axis.text), delta = shown(threshold(settings.cl, settings.dof), 6);
   return `${BOUNDS[bound]} on ${text} of ${likelihood.label} at ${circumstances(settings)}. `
-    + `Method: \u0394\u03c7\u00b2 above its infimum over all ${text}, compared with the quantile of \u03c7\u00b2, ${delta}.`;
+    + `Method: \u0394\u03c7\u00b2, \u03c7\u00b2 minus its infimum over all ${text}, compared with ${delta}, a quantile of the \u03c7\u00b2 distribution.`;
 }
 
 /** The row of the table of limits that belongs to a model. */
@@ -483,10 +483,10 @@ function picturesOf(likelihood, number, settings, found, widest) {
 
 /** What a reader of the limits must know. */
 function remarksOn(likelihood, settings, answers) {
-  const said = ["Shaded: excluded. Dashed: the threshold. Circle: the chosen settings."];
+  const said = ["Excluded regions are shaded. The threshold is dashed. The circle marks the chosen settings."];
   if (settings.data === "measured" && settings.luminosity !== 1) {
-    said.push("Measured data at another luminosity are scaled, with their deficit or excess;",
-      "what a longer run is expected to find has the prediction in their place.");
+    said.push("A luminosity other than 1 also multiplies measured data, with their deficit or excess.",
+      "For the expected limit of a longer run, choose the SM prediction as data.");
   }
   if (settings.sigmaSys > 1) said.push("\u03c3_sys is above 1: it is a relative error, 0.2 stands for 20 %.");
   likelihood.models.forEach((model, n) => {

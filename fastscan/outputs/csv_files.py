@@ -17,7 +17,7 @@ from fastscan.typing import Record
 
 MEASURED, PREDICTED = "measured", "prediction of the Standard Model"
 THROWN = "toys (the construction of Feldman and Cousins)"
-METHOD = "Delta chi2 above its infimum, compared with the quantile of chi2 (asymptotic)"
+METHOD = "Delta chi2 (chi2 minus its infimum), compared with the quantile of a chi2 distribution (asymptotic)"
 UNITS = {"_gev": "GeV", "_mev": "MeV", "_rad": "rad"}  # by the endings of column names
 
 
@@ -54,7 +54,7 @@ def _level(rows: Sequence[Record]) -> str:
     """The confidence levels and the methods in words; profiles have neither."""
     levels = dict.fromkeys((row["cl"], row["dof"]) for row in rows if "cl" in row)
     if not levels:
-        return "Delta chi2 of points, above its infimum over the strength; no CL"
+        return "Delta chi2 (chi2 minus its infimum over the strength) of points; no CL"
     told = " and ".join(f"{100 * cl:g} % CL, {dof} dof" for cl, dof in levels)
     methods = dict.fromkeys(THROWN if row.get("method") == BY_TOYS else METHOD for row in rows)
     return f"{told}; method: {' and '.join(methods)}"
@@ -85,4 +85,4 @@ def _units(keys: Sequence[str]) -> str:
     told = [f"{UNITS[end]} of {', '.join(names)}" for end, names in units.items() if names]
     allowed = [key for key in keys if key.startswith("allowed")]
     intervals = f"; {allowed[0]} has low:high of each interval, separated by semicolons" if allowed else ""
-    return f"units: {'; '.join(told) or 'none'}{intervals}; an empty cell is none"
+    return f"units: {'; '.join(told) or 'none'}{intervals}; an empty cell is a missing value"

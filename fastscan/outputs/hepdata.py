@@ -36,7 +36,7 @@ LONGEST_NAME = 64  # characters of a table's name, by HEPData's rules
 MISSING = "-"
 THROWN = "toys: the construction of Feldman and Cousins"
 MEASURED, PREDICTED = "measured", "prediction of the Standard Model (Asimov data)"
-ASYMPTOTIC = "Delta chi2 above its infimum, compared with the quantile of chi2"
+ASYMPTOTIC = "Delta chi2 (chi2 minus its infimum), compared with the quantile of a chi2 distribution"
 End = tuple[float | str, float | None]  # an end of an interval, and its error
 ABOUT_LIMITS = """\
 Every allowed interval is a row; an end that is inf or -inf is open. The limit and its status are repeated in each row
