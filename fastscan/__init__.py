@@ -1,22 +1,23 @@
 """Limits on new interactions of neutrinos from low-energy experiments, over dense grids.
 
     events, chi2           expected counts and chi-square at any points
-    show                   an experiment, and what the Standard Model predicts in each of its bins
-    fit                    a point of a model beside the data, with the best nuisances
+    show                   an experiment, with the Standard Model's prediction, backgrounds and data in each bin
+    fit                    the best nuisances at a point of a model, and the prediction beside the data
     limit, intervals       limits on the strength of a model, and every allowed interval
-    expected               the limit that is expected, with bands of 1 and 2 standard deviations
-    delta_chi2             chi2 above its infimum over all strengths
+    expected               the expected limit, with bands of 1 and 2 standard deviations
+    delta_chi2             chi2 minus its infimum over all strengths
     coverage               how often intervals contain the true value
     likelihood             chi2 prepared for samplers and minimisers
-    scan, open             fill a store over a grid file, and read it as xarray
-    experiments, models    what there is, and the words to make more of it; grid reads grid files
+    scan, open             compute a grid file into a store, and open it with xarray
+    experiments, models    the package's experiments and models, and the classes for your own
+    grid                   grid files
 
 beta is in radians, m_zprime and m_phi are in GeV, mu in 1e-11 mu_B, q in 1e-12 e and r2 in 1e-32 cm2; g, epsilons and
-the shift of sin^2 theta_W are numbers.  The physics of heavy Z' bosons follows arXiv:2002.01482.  Names load what they
-need at first use, so that importing fastscan costs nothing.  What is refused is a `FastscanError` of a kind that can be
-caught apart (`fastscan.errors`); the logger ``fastscan`` is silent unless it is given a handler.
+the shift of sin^2 theta_W are numbers.  The physics of heavy Z' bosons follows arXiv:2002.01482.  Each name imports its
+code at first use, so that importing fastscan takes no time.  Errors are `FastscanError`, whose kinds in
+`fastscan.errors` can be caught separately.  The logger ``fastscan`` is silent unless it has a handler.
 
-Each folder is a wing, each module a room in it.  Data flow from top to bottom, and a room imports only from what
+Each folder is a wing, and each module is a room in it.  Data flow from top to bottom, and a room imports only from what
 stands above it:
 
     errors

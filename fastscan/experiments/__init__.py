@@ -1,6 +1,6 @@
-"""What is measured, with what, for how long: sources, detectors and observations, read from TOML files.
+"""Experiments: sources, targets, detectors and observations, read from TOML files.
 
-The classes of which an experiment is made are here too, for families of experiments that `dataclasses.replace` makes.
+`load` reads an experiment.  Its parts are the classes below, from which `dataclasses.replace` makes other experiments.
 """
 
 from fastscan.experiments.backgrounds import Background

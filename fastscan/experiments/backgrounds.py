@@ -30,7 +30,7 @@ RATE = "a rate such as '6 /keVee/kg/d', '48 /d/100 t' or '0.4 /d'"
 
 @dataclass(frozen=True, eq=False)
 class Exposed:
-    """What an experiment's rates are multiplied by.
+    """The exposure of an experiment, with which rates become events in its bins.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Exposed:
 
 
 class Amount(Protocol):
-    """How much of a background there is."""
+    """The amount of a background, as events in bins."""
 
     def events(self, exposed: Exposed) -> Array:
         """Events in each bin."""
@@ -132,7 +132,7 @@ class Events:
 
 @dataclass(frozen=True)
 class Shape:
-    """A nuisance with a name, and how many events more there are in each bin at one standard deviation of it."""
+    """A nuisance with a name, and the change of the events in each bin at one standard deviation of it."""
 
     name: str
     change: tuple[float, ...]
@@ -146,11 +146,11 @@ class Background:
     ----------
     name : str
     amount : Rate or Events
-        How much of it there is.
+        Its amount.
     error : float
-        Relative error of that.
+        Relative error of the amount.
     shapes : tuple of Shape
-        Nuisances that change its distribution among the bins.
+        Nuisances that change its distribution over the bins.
     """
 
     name: str

@@ -40,20 +40,20 @@ def _names() -> tuple[str, ...]:
 
 
 def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None = None) -> Experiment:
-    """The experiment of a name, or of a path to a TOML file.
+    """The experiment with a name, or from a TOML file.
 
     Parameters
     ----------
     experiment : str, path or Experiment
-        A name of `names`, or a path that ends in ``.toml``, where ~ is the user's home; an `Experiment` is passed
-        through.
+        A name of `names`, or a path that ends in ``.toml``, where ~ is the user's home.  An `Experiment` is returned
+        unchanged.
     relative_to : Path, optional
-        Directory from which a relative path counts; left out, the current one.
+        Directory to which a relative path refers; left out, the current one.
 
     Returns
     -------
     Experiment
-        Kept until the file, or one that it names, changes on disk.
+        The experiment.  It is cached until the file, or one that it names, changes on disk.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _read(path: Path) -> Table:
 
 @functools.cache
 def label_of(name: str) -> str:
-    """What people call an experiment of the package; any other name stands for itself.
+    """The label of an experiment of the package; any other name is returned unchanged.
 
     >>> label_of("cr51-lxe-a"), label_of("chi")
     ('51Cr (A)', 'chi')
@@ -110,11 +110,12 @@ def label_of(name: str) -> str:
 
 
 def load_all(experiments: Experiments) -> list[Experiment]:
-    """`load` of one or of several.
+    """One experiment or several, each as `load` returns it.
 
     Parameters
     ----------
     experiments : str, path, Experiment or sequence of them
+        One experiment, or several.
 
     Returns
     -------
@@ -123,7 +124,7 @@ def load_all(experiments: Experiments) -> list[Experiment]:
     Raises
     ------
     ExperimentError
-        As `load`, and for more than `MOST_LISTED`.
+        As `load`, and for more than `fastscan.inputs.bounds.MOST_LISTED` experiments.
 
     Examples
     --------

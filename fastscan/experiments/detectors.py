@@ -25,20 +25,20 @@ RECOIL_UNITS = UNITS["recoil energy"]
 
 @dataclass(frozen=True)
 class Detector:
-    """What is accepted: a smooth efficiency times steps, and the bins that recoils are counted in.
+    """A detector that knows the energy of each recoil: its efficiency, a smooth one times steps, and its bins.
 
     Attributes
     ----------
     edges : tuple of float, shape (steps + 1,)
         Recoil energies in MeV at which the acceptance changes.
     acceptance : tuple of float, shape (steps,)
-        Probabilities between them; outside it is 0.
+        Probability of a step between two edges; outside of all edges it is 0.
     efficiency : Efficiency
-        What the steps are multiplied by.
+        The smooth efficiency, which multiplies the steps.
     bins : tuple of float
-        Edges of the bins in MeV of recoil energy; empty for one bin that holds everything.
+        Edges of the bins in MeV of recoil energy; empty for one bin over all accepted energies.
     shown_in : str
-        The unit in which people see energies.
+        The unit in which output shows energies.
     """
 
     edges: tuple[float, ...]

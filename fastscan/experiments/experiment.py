@@ -1,6 +1,6 @@
-"""An experiment: what is measured, with what, for how long, and how its counts are judged.
+"""An experiment: its source, target, detector, exposure, data and errors as one value.
 
-It is a value in the base units of `fastscan.inputs.units`, so that `dataclasses.replace` makes families of it.
+All numbers are in the base units of `fastscan.inputs.units`, and `dataclasses.replace` makes families of experiments.
 """
 
 from dataclasses import dataclass, replace
@@ -41,39 +41,39 @@ class Experiment:
     Attributes
     ----------
     name : str
-        What it is called in commands, grid files and stores.
+        The name in commands, grid files and stores.
     title, label : str
-        What it is, in a line, and what people call it.
+        A description in one line, and the short name in tables and pictures.
     channel : {"cevns", "nu-e"}
-        What recoils: nuclei or electrons.
+        The scattering channel: off nuclei or off electrons.
     references : tuple of str
-        Such as ``arXiv:2002.01482``.
+        References such as ``arXiv:2002.01482``.
     exposure_s : float
-        For how long it counts, in s.
+        Duration of the measurement in s.
     geometry : Geometry or None
-        Where the detector is from the source; None where the source says what arrives at the detector.
+        The position of the detector relative to the source; None where the source gives fluxes at the detector.
     targets : tuple of Target
         The materials whose nuclei or electrons recoil.
     source : Source
     detector : Detector or Reconstruction
-        By recoil energy, or by an energy that is reconstructed.
+        The response to recoils, by recoil energy or by a reconstructed energy.
     statistics : Observation
-        The data, and what chi2 makes of them.
+        The data or the projection, the backgrounds and their errors.
     digest : str
-        SHA-256 of the file that describes it.
+        SHA-256 of the experiment's file.
     time : Time, Shares or None
-        When neutrinos arrive, and the bins of that; None where times aren't told apart.
+        The arrival times of neutrinos, and the time bins; None without time bins.
     factor : Factor or None
         A further quantity in whose bins events are counted.
     data_set : str
-        Experiments with the same one count the same events, so that they can't be combined.
+        A name of the counted events.  Experiments with the same name count the same events and can't be combined.
     shared : tuple of (str, float)
-        Names and relative errors of what makes the signal's normalisation uncertain in other experiments too: parts of
-        sigma_sys that a combination counts once.
+        Names and relative errors of the parts of sigma_sys that other experiments share; a combination has one nuisance
+        for each name.
     electrons : Electrons or None
-        Whether electrons that recoil, beside the nuclei or alone, are free or bound; None where only nuclei recoil.
+        Whether recoiling electrons are free or bound; None where only nuclei recoil.
     assumed : tuple of str
-        What in the file is a guess, because no paper gives it.
+        The inputs in the file that no paper gives.
     """
 
     name: str

@@ -20,18 +20,18 @@ Numbers = tuple[tuple[float, ...], ...]  # a number for each bin of energy, in e
 
 @dataclass(frozen=True)
 class Factor:
-    """A quantity, its bins, and how the events of each bin of energy are distributed among them.
+    """A further quantity, its bins, and the distribution of the events of each energy bin over them.
 
     Attributes
     ----------
     name : str
-        What people call it.
+        Name of the quantity, as output shows it.
     edges : tuple of float
         Edges of its bins.
     probability : tuple of tuple of float
-        Probability of each bin, for events of each bin of energy.
+        Probability of each bin of the quantity, for events of each energy bin.
     shapes : tuple of (str, tuple of tuple of float)
-        Names of nuisances, and how much the probabilities change at one standard deviation of each.
+        Names of nuisances, and the change of the probabilities at one standard deviation of each.
     """
 
     name: str

@@ -29,13 +29,13 @@ class GivenFlux(Source):
     Attributes
     ----------
     energies : tuple of float
-        In MeV; empty where there are only lines.
+        Neutrino energies in MeV; empty where there are only lines.
     densities : tuple of (Neutrino, tuple of float)
-        Flux of each neutrino at the energies in cm^-2 s^-1 MeV^-1: linear in between, and nothing outside.
+        Flux of each kind of neutrino at these energies in cm^-2 s^-1 MeV^-1, linear in between and 0 outside.
     lines : tuple of Line
-        Lines, with fluences of one second.
+        Lines, with their fluences in one second.
     known_from_mev : float
-        Energy below which nothing is known of the neutrinos; 0 where there are none.
+        Energy in MeV below which the flux is unknown; 0 where there are no neutrinos of lower energy.
     """
 
     energies: tuple[float, ...]

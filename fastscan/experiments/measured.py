@@ -1,6 +1,6 @@
-"""Measurements that are compared with a variance: counted events in one bin or several, a signal, or a rate.
+"""Measurements with a Gaussian chi2: counted events in one bin or several, a number of signal events, or a rate.
 
-All are written with the keys of one kind, `Measured`, which reads the others.
+Files describe all of them with the keys of one kind, `Measured`, which reads the others.
 """
 
 import math
@@ -36,9 +36,9 @@ class Measured(Gaussian):
     Attributes
     ----------
     observed : float or None
-        Events after subtraction of a steady state; None for what the Standard Model predicts.
+        Events after subtraction of a steady state; None for the Standard Model's prediction.
     steady_state, background : float
-        Events that were subtracted, which add to the variance, and events of the other background.
+        Subtracted events of the steady state, which add to the variance, and events of the other background.
     background_error, sigma_sys : float
         Relative errors of the background and of the signal's normalisation.
     """
@@ -126,14 +126,14 @@ class Measured(Gaussian):
 
 @dataclass(frozen=True)
 class MeasuredBins(Gaussian):
-    """Counted events in each bin, of which backgrounds are subtracted.
+    """Counted events in each bin, from which backgrounds are subtracted.
 
     Attributes
     ----------
     observed : tuple of float or None
-        Events in each bin; None for what the Standard Model predicts.
+        Events in each bin; None for the Standard Model's prediction.
     errors : tuple of float
-        Errors of them; none where the variance is that of the events and of the backgrounds that are subtracted.
+        Error of the events in each bin; empty where the variance is the sum of the events and of the backgrounds.
     backgrounds : tuple of Background
     sigma_sys : float
         Relative error of the signal's normalisation.
@@ -206,14 +206,14 @@ class MeasuredSignal(Gaussian):
     Attributes
     ----------
     signal : float or None
-        Events; None for what the Standard Model predicts.
+        Signal events; None for the Standard Model's prediction.
     error : float
-        Its error in events, without that of the prediction.
+        Error of the signal in events, without the error of the prediction.
     sigma_sys : float
         Relative error of the signal's normalisation.
     predicted : float or None
-        How many the Standard Model predicts, to which all predictions are scaled; None for what follows from the
-        source, the target and the detector.
+        Signal events in the Standard Model, to which all predictions are scaled; None to compute them from the source,
+        the target and the detector.
     """
 
     signal: float | None
@@ -276,7 +276,7 @@ class MeasuredRate(Gaussian):
     Attributes
     ----------
     rate, error : Rate
-        A rate of None is what the Standard Model predicts.
+        The rate of the signal and its error; a rate of None stands for the Standard Model's prediction.
     sigma_sys : float
         Relative error of the signal's normalisation.
     """

@@ -1,7 +1,7 @@
-"""Events that are counted in bins, compared with what is expected by Poisson's law and nuisances with names.
+"""Counted events in bins with a Poisson likelihood and named nuisances.
 
-Each background has a relative error of its amount, and shapes, each a nuisance of its own: expectations are linear in
-all of them.
+The relative error of each background's amount, and each of its shapes, is a nuisance.  The expected events are linear
+in all nuisances.
 """
 
 import math
@@ -27,15 +27,15 @@ OBSERVED = "a number, a list of numbers, a column's name, or a table with a file
 
 @dataclass(frozen=True, eq=False)
 class Nuisance:
-    """A parameter that is known within a Gaussian error, in units of which it is counted.
+    """A parameter with a Gaussian constraint, in standard deviations of the constraint.
 
     Attributes
     ----------
     name : str
     background : str
-        Name of the background that it changes; the same as `name` where it is the error of its amount.
+        Name of the background that the nuisance changes; the same as `name` for the error of the background's amount.
     change : array, shape (bins,)
-        How many events more there are in each bin at one standard deviation.
+        Change of the events in each bin at one standard deviation.
     """
 
     name: str
@@ -50,12 +50,12 @@ class Poisson:
     Attributes
     ----------
     observed : tuple of float or None
-        Events in each bin; None for what the Standard Model predicts.
+        Events in each bin; None for the Standard Model's prediction.
     backgrounds : tuple of Background
     sigma_sys : float
         Relative error of the signal's normalisation.
     merge : bool
-        Whether bins that hold nothing but one background are compared as one bin.
+        Whether bins that contain nothing but one background are merged into one.
     """
 
     observed: tuple[float, ...] | None

@@ -1,6 +1,6 @@
-"""Projections: the Standard Model's prediction in place of data, over a background relative to it or over others.
+"""Projections: the Standard Model's prediction in place of data, on a relative background or on absolute ones.
 
-Both are written with the keys of one kind, `Projection`, which reads the other.
+Files describe both with the keys of one kind, `Projection`, which reads the other.
 """
 
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ from fastscan.typing import Array
 
 @dataclass(frozen=True)
 class Projection(Gaussian):
-    """Data that are the Standard Model's prediction (Eqs. 22, 23).
+    """The Standard Model's prediction as data, on a background relative to the signal (Eqs. 22, 23).
 
     Attributes
     ----------
     background : float
-        Relative to the signal.
+        Background relative to the signal, in each bin.
     background_scales : bool
-        Whether the nuisance of the signal's normalisation acts on it as well.
+        Whether the nuisance of the signal's normalisation changes the background too.
     sigma_sys : float
-        Relative error of that normalisation.
+        Relative error of the signal's normalisation.
     """
 
     background: float
@@ -95,7 +95,7 @@ class Projection(Gaussian):
 
 @dataclass(frozen=True)
 class ProjectionOver(Gaussian):
-    """Data that are the Standard Model's prediction, over backgrounds that don't follow the signal.
+    """The Standard Model's prediction as data, on backgrounds that don't depend on the signal.
 
     Attributes
     ----------

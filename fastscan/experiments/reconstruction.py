@@ -1,8 +1,8 @@
-"""Detectors that reconstruct an energy: with which probability a recoil is counted in each bin.
+"""Detectors that reconstruct an energy: the probability that a recoil is counted in each bin.
 
-A recoil of energy T gives a visible energy (quenching), which gives photoelectrons or electrons (yield).  The last of
-these energies in which the detector's bins, threshold or resolution are given is the one that it reconstructs, x.  The
-resolution says how x is distributed, the efficiency how many of an x are counted, the bins where:
+A recoil of energy T gives a visible energy (quenching), which gives photoelectrons or electrons (yield).  The
+reconstructed energy x is the last of these in which the detector's bins, threshold or resolution are given.  The
+resolution is the distribution p(x | T), and a recoil is counted in bin b with the probability
 
     R_b(T) = integral over bin b of efficiency(x) p(x | T) dx
 
@@ -52,25 +52,25 @@ class Reconstruction:
     Attributes
     ----------
     quenching : Quenching
-        Visible energy of a recoil; for a charge yield what it gives is a number of electrons over `per_mev`.
+        Visible energy of a recoil in MeV; for a charge yield, the number of electrons divided by `per_mev`.
     per_mev : float
-        Mean x of a visible energy of 1 MeV.
+        Mean x for a visible energy of 1 MeV.
     resolution : Resolution or None
-        Distribution of x; None where x is its mean.
+        Distribution of x around its mean; None where x equals its mean.
     efficiency : Efficiency
-        Probability to count what `of` says.
+        Probability to count an event, as a function of the energy `of`.
     bins : tuple of float
-        Edges of the bins in x; the last may be infinite.
+        Edges of the bins in x; the last one can be infinite.
     threshold : float
-        x below which nothing is counted.
+        Smallest x that is counted.
     drop_below_mev : float
-        Visible energy of recoils that give nothing.
+        Visible energy in MeV below which a recoil is never counted.
     of : {"reconstructed", "mean", "recoil"}
-        What the efficiency depends on: x, its mean, or T in MeV.
+        The argument of the efficiency: x, the mean of x, or T in MeV.
     sizes : tuple of (Kind, float)
         The kinds of energy that are proportional to x, and x for one unit of each (an MeV, a photoelectron).
     shown_in : str
-        The unit in which people see x; empty for the usual one.
+        The unit in which output shows x; empty for the usual unit.
     """
 
     quenching: Quenching

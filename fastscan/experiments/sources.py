@@ -47,7 +47,7 @@ class PionDecayAtRest(Source):
     protons : float
         Protons on target.
     protons_in_s : float
-        In how many s they arrive.
+        Time in s in which these protons arrive.
     """
 
     neutrinos_per_proton: float
@@ -99,7 +99,7 @@ class PionDecayAtRest(Source):
 
 @dataclass(frozen=True)
 class Core:
-    """One of several cores: its thermal power `power_w` in W, and `place`, where the detector is from it."""
+    """One of several cores: its thermal power `power_w` in W, and `place`, the detector's position relative to it."""
 
     power_w: float
     place: Point
@@ -118,22 +118,22 @@ class Core:
 
 @dataclass(frozen=True)
 class Reactor(Source):
-    """A reactor: its strength, the share of fissions of each isotope of its fuel, and how its spectrum is evaluated.
+    """A reactor: its power or flux, its fuel, and the evaluation of its spectrum.
 
     Attributes
     ----------
     power_w : float or None
-        Thermal power in W; None where the strength is given otherwise.
+        Thermal power in W; None where `flux` or `cores` are given.
     fission_fractions : tuple of (str, float)
-        Isotopes of `FUELS` and their shares.
+        Isotopes of `FUELS` and their fractions of the fissions.
     evaluation : str
-        A name in `reactors.EVALUATIONS`.
+        Name of the spectrum's evaluation in `reactors.EVALUATIONS`.
     flux : float or None
-        Antineutrinos of all energies at the detector per cm^2 and s; None where a power says it.
+        Antineutrinos of all energies at the detector in cm^-2 s^-1; None where a power is given.
     cores : tuple of Core
-        Several cores at distances of their own, of one fuel, in place of a power.
+        Several cores with powers and distances of their own, and with one fuel, in place of `power_w`.
     duty_factor : float
-        Share of the exposure in which the reactor is at this power or flux; there is nothing in the rest.
+        Fraction of the exposure in which the reactor has this power or flux; in the rest it is off.
     """
 
     power_w: float | None
@@ -247,7 +247,7 @@ class ElectronCapture(Source):
     activity_bq, half_life_s : float
         Activity in Bq when the detector begins to count, and half-life in s.
     lines : tuple of (float, float)
-        Energies in MeV, and shares of all decays.
+        Neutrino energies in MeV, and their fractions of all decays.
     """
 
     activity_bq: float

@@ -60,9 +60,9 @@ class Component:
     Attributes
     ----------
     name : str
-        That of the reaction in `solar.fluxes`.
+        Name of the reaction in `solar.fluxes`.
     flux : float
-        All of them at the detector, in cm^-2 s^-1.
+        Flux of all its neutrinos at the detector, in cm^-2 s^-1.
     survival : Survival
     """
 
@@ -99,9 +99,9 @@ class Sun(Source):
     Attributes
     ----------
     components : tuple of Component
-        Its neutrinos, by the reaction that they come from.
+        The neutrinos of each reaction.
     nu_mu_share : float
-        Share of nu_mu in those that aren't nu_e any more; the others are nu_tau.
+        Fraction of nu_mu among the neutrinos that don't arrive as nu_e; the others are nu_tau.
     """
 
     components: tuple[Component, ...]

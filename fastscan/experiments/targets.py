@@ -1,4 +1,4 @@
-"""Targets: masses of compounds, and what in them recoils."""
+"""Targets: masses of compounds, and their nuclei and electrons."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -30,11 +30,11 @@ class Target:
     molar_mass : float or None
         Molar mass of the compound in g/mol, None for that of its isotopes.
     abundances : tuple of (str, float)
-        Chosen isotopes and their mole fractions; elements without any have their natural isotopes.
+        Chosen isotopes and their mole fractions; other elements have their natural isotopes.
     dopants : tuple of (str, float)
-        Elements beside the compound, and their shares of the mass.
+        Elements beside the compound, and their fractions of the mass.
     form_factor : FormFactor
-        How each nucleus loses coherence.
+        Form factor of the nuclei.
     """
 
     compound: str

@@ -1,6 +1,6 @@
-"""Every interaction that there is: by name, from a file, and from what a store says of it.
+"""The catalogue of interactions: by name, from a file, and from the identity in a store.
 
-Adding a kind of interaction is a room of its own and its line in `KINDS`; adding one of a kind is a line in `MODELS`.
+A new kind of interaction needs a room of its own and a line in `KINDS`; a new model of a kind is a line in `MODELS`.
 """
 
 import math
@@ -122,20 +122,20 @@ FILE_KINDS: dict[str, Callable[[Table, Path], Interaction]] = {  # users' own, f
 
 
 def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = None) -> Interaction:
-    """The interaction of a name, or of a path to a TOML file with a user's own charges or epsilons.
+    """The interaction with a name, or from a TOML file with a user's own charges or epsilons.
 
     Parameters
     ----------
     model : str, path or Interaction
-        A name of `MODELS`, or a path that ends in ``.toml``, where ~ is the user's home; an `Interaction` is passed
-        through.
+        A name of `MODELS`, or a path that ends in ``.toml``, where ~ is the user's home.  An `Interaction` is returned
+        unchanged.
     relative_to : Path, optional
-        Directory from which a relative path counts; left out, the current one.
+        Directory to which a relative path refers; left out, the current one.
 
     Returns
     -------
     Interaction
-        Kept until the file changes on disk.
+        The interaction.  It is cached until the file changes on disk.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""The grid file: which experiments and models, over which axes, stored how.
+"""Grid files: the experiments and models of a scan, the points of its axes, and the format of its store.
 
-Everything a user can get wrong is found here, before anything is computed or written.
+This room finds all mistakes in a grid file before anything is computed or written.
 """
 
 import math
@@ -121,17 +121,17 @@ class Grid:
     ----------
     title : str
     experiments, combinations, models : tuple
-        Those that have groups in the store.
+        The experiments, combinations and models that have groups in the store.
     axes : dict of str to Points
-        The points of each axis by its name; those that the file leaves out are absent.
+        The points of each axis by its name; axes that the file leaves out are absent.
     asimov : bool
         Whether the Standard Model's prediction replaces measured data.
     dtype : {"float32", "float64"}
-        How chi2 is stored.
+        The type in which chi2 is stored.
     chunk_size, task_size : int
-        At most so many bytes in one file, and computed between two records.
+        Largest number of bytes of one file, and of the results of one task.
     toys : ToyRun or None
-        The toys at each point.
+        The toys at each point; None without toys.
     """
 
     title: str
@@ -168,18 +168,18 @@ def load(source: str | Path | Grid) -> Grid:
     Parameters
     ----------
     source : str, Path or Grid
-        TOML file, where ~ is the user's home; paths of experiments in it count from its directory.  A `Grid` is passed
-        through.
+        Path of a TOML file, where ~ is the user's home.  Paths in the file are relative to its directory.  A `Grid` is
+        returned unchanged.
 
     Returns
     -------
     Grid
-        What the file says, with nothing computed.
+        The contents of the file; nothing is computed.
 
     Raises
     ------
     GridError
-        One line that names the file and the key that is missing, unknown or wrong.
+        For a key that is missing, unknown or wrong; the message is one line that names the file and the key.
 
     Examples
     --------
