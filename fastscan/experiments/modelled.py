@@ -346,19 +346,11 @@ class Modelled:
 
 
 def check_morphs(statistics: Modelled, found: list[Morphed]) -> None:
-    """Refuse templates that don't fit each other or the parameters.
-
-    Parameters
-    ----------
-    statistics : Modelled
-    found : list of Morphed
-        The templates of the signal and of the backgrounds.
+    """Refuse templates that follow other parameters than each other, or unknown ones, or beyond their anchors.
 
     Raises
     ------
     InputError
-        Where templates follow different parameters, or unknown ones; where a parameter doesn't start at 0; and where
-        its bounds lie beyond the anchors.
     """
     if len({(each.parameters, each.anchors) for each in found if each.parameters}) > 1:
         raise InputError("all templates that follow parameters must follow the same, at the same anchors")

@@ -28,10 +28,10 @@ from fastscan.experiments.templates import Templates
 from fastscan.likelihoods.poisson import Block, PseudoData
 from fastscan.typing import Array, IntArray
 
-NONE = -1  # stands for the index of a parameter where there is none
+NONE = -1  # the number of a parameter that isn't there
 KINDS = (Constant, Template, MorphedTemplate, Exponential, Peak)  # in the order of `fastscan.kernels.modelled`
-MOST_STEPS = 50  # largest number of Newton steps of the nuisances that members share
-ENOUGH = 1e-11  # a step that promises a smaller change of chi2 is the last one
+MOST_STEPS = 50  # towards the best nuisances that members have in common
+ENOUGH = 1e-11  # of chi2, that a step towards them promises, below which it is the last one
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class ModelledCounts:
 
     @functools.cached_property
     def model(self) -> Any:
-        """Its arrays as the named tuple that the kernel takes."""
+        """What the kernel takes of it."""
         from fastscan.kernels.modelled import Model  # imported here: other members need no compiler
 
         return Model(**{name: getattr(self, name) for name in Model._fields})
@@ -138,11 +138,11 @@ class ModelledCounts:
         return found
 
     def merged(self, events: Array) -> Array:
-        """See `PoissonCounts.merged`; there is nothing to merge here."""
+        """See `PoissonCounts.merged`: no bins are."""
         return events
 
     def lost(self, data: Array) -> Array:
-        """See `PoissonCounts.lost`; nothing is lost here."""
+        """See `PoissonCounts.lost`."""
         return np.zeros(data.shape[:-1])
 
     def centres(self, deviations: Array) -> Array:

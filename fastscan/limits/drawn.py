@@ -49,7 +49,7 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class DrawnBlock(Block):
-    """A block in which each row has data and centres of its own; the fields are those of `PseudoData`."""
+    """A block in which each row has data and centres of its own, as those of `PseudoData`."""
 
     drawn: Array
     drawn_lost: Array
@@ -71,7 +71,7 @@ class DrawnBlock(Block):
 
 
 class DrawnModelledBlock(DrawnBlock, ModelledBlock):
-    """As `DrawnBlock`, for members with models of fitted parameters."""
+    """The same of members that compare with models."""
 
 
 def drawable(likelihood: Likelihood) -> list[PoissonCounts | None]:

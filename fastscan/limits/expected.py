@@ -294,5 +294,5 @@ def _beside(
 
 
 def _in_rows(counts: AnyCounts, row: IntArray) -> AnyCounts:
-    """The counted events of some rows; unchanged where all rows share one set of rates."""
+    """Counted events in some rows; where rows have no rates of their own, those are all rows'."""
     return counts if len(counts.rates) == 1 else counts.with_rates(counts.rates[row])
