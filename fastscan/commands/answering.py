@@ -20,7 +20,7 @@ from fastscan.outputs.formats import Print
 @click.option("--combine", help="Combine these experiments of the store, separated by commas.")
 @options.question(
     options.group,
-    *(options.several_values(axis, f"{options.on_axis(axis)} (without the option: all of them)") for axis in ROWS),
+    *(options.several_values(axis, f"{options.on_axis(axis)} (all of them, if not given)") for axis in ROWS),
     *(options.several_values(axis) for axis in SETTINGS),
     options.from_cube,
     options.method,

@@ -285,7 +285,7 @@ def models(as_json: bool) -> None:
 @click.command()
 @click.argument("what", metavar="EXPERIMENT|MODEL|STORE", shell_complete=completion.citable)
 def cite(what: str) -> None:
-    """Print the references to cite for an experiment, a model or a store.
+    """Print the references of an experiment, a model or a store.
 
     An experiment or a model is a name or a path to a TOML file. A store has the references of its experiments and of
     its models.

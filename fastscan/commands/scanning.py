@@ -124,10 +124,10 @@ def info(store: str, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Compute every chunk again, not only a sample.")
 @options.as_json
 def verify(store: str, everything: bool, as_json: bool) -> None:
-    """Check a store: every chunk's checksum, and a sample of chunks computed again.
+    """Check the chunks of a store, and compute a sample of them again.
 
-    Names damaged chunks and removes the records of their tasks, so that `fastscan scan --resume` computes them again.
-    Exits with 2 if anything is damaged or missing.
+    Compares the checksum of every chunk. Names damaged chunks and removes the records of their tasks, so that `fastscan
+    scan --resume` computes them again. Exits with 2 if anything is damaged or missing.
 
     Example: fastscan verify results/coherent-csi.zarr
     """

@@ -323,16 +323,16 @@ def test_what_is_said_of_differences_to_published_counts() -> None:
     text = " ".join(PUBLISHED.split())
     assert len(ROWS) == 4
     release = {name: float(number) for name, number in FOUR_NORMS["release"].items()}  # see the test of them
-    found = "gives {counts:.1f} ({low:.1f} to {high:.1f}), and of the backgrounds {ss:.0f} ss, {brn:.0f} brn and "
-    assert (found + "{delbrn:.1f} delbrn").format(**release) in text
-    assert f"{free_counts(with_shared_distributions()):.1f} would be found" in text
+    signal, backgrounds = "{counts:.1f} ({low:.1f} to {high:.1f}) signal events", "{ss:.0f} ss, {brn:.0f} brn and "
+    assert f"gives {signal}, and backgrounds of {backgrounds}{{delbrn:.1f}} delbrn".format(**release) in text
+    assert f"{free_counts(with_shared_distributions()):.1f} events would be found" in text
     first = experiments.load("coherent-csi-2017")
     alone = replace(first.statistics, observed=None, backgrounds=())
     endless = replace(first, name="endless", time=None, statistics=alone)
-    assert f"{fastscan.events(endless, 'chi', m_zprime=np.inf):.1f} would be predicted" in text
+    assert f"{fastscan.events(endless, 'chi', m_zprime=np.inf):.1f} events would be predicted" in text
     full = experiments.load("coherent-csi-2021")
     backgrounds = tuple(replace(each, error=0.0) for each in full.statistics.backgrounds)
     known = replace(full, name="known", statistics=replace(full.statistics, backgrounds=backgrounds))
     low, high = (1 + np.array(fastscan.intervals(known, scaling(), sigma_sys=0.0, cl=ONE_SIGMA)[-1])) ** 2
     error = (high - low) / 2 * fastscan.events(known, "chi", m_zprime=np.inf)
-    assert f"would still give the signal to {error:.0f} only" in text
+    assert f"these events give the signal with an error of {error:.0f}." in text
