@@ -1,1 +1,1 @@
-"""What is asked of a store or of experiments, and its answers as records: limits, profiles, contours."""
+"""Answers of stores and experiments to questions about limits, profiles, contours, experiments and fits, as records."""

@@ -336,7 +336,7 @@ def _found_limits(
     warn(*itertools.chain(*doubts))
     marked = replace(found, status=_marked(cube, found.bounds, found.status))
     expected: Iterable[tuple[Array, str] | None] = itertools.repeat(None)
-    if cube.is_measured and asked.toys is None:  # what is expected has toys of its own, which aren't stored
+    if cube.is_measured and asked.toys is None:  # expected limits from toys would need other toys, which aren't stored
         bounds, status = bounds_of(crossings_along(cube, selection.expected_columns, delta), strength)
         expected = zip(bounds, _marked(cube, bounds, status), strict=True)
     names, level = (cube.experiment, cube.model), (asked.cl, asked.column_dof)

@@ -1,4 +1,4 @@
-"""A question about limits, profiles or contours: of which groups, at which values of axes, at which level."""
+"""A question about limits, profiles or contours: the groups, the values of axes, and the level."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

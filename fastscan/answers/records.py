@@ -30,7 +30,7 @@ sqrt(4 pi), else None.
 Limits from toys have further keys at the end: ``method``, which is "toys", ``toys`` and ``seed``; ``error_gev`` and
 ``allowed_errors_gev``, the Monte-Carlo errors of the limit and of the intervals' ends; and ``asymptotic_gev``,
 ``asymptotic_status`` and ``asymptotic_allowed_gev``, the answers of the asymptotic method.  Keys of a limit that is not
-on a mass lack ``_gev``, and those of a strength of either sign end in ``_low`` and ``_high``.
+on a mass lack ``_gev``; the keys of a strength of either sign end in ``_low`` and ``_high``.
 
 Profiles and contours have one record for each point, with the keys of `LAST` at their end.
 """

@@ -1,1 +1,1 @@
-"""The commands and their options: what a user types, turned into calls of the Python interface."""
+"""The commands and their options, which call the Python interface."""

@@ -98,7 +98,7 @@ class Values(click.ParamType):  # type: ignore[type-arg]
 
 
 class Points(Values):
-    """Values separated by commas, or the word "axis" for those of the store's axis."""
+    """Values separated by commas, or the word "axis" for all values of the store's axis."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return value if value == "axis" else super().convert(value, param, ctx)
@@ -247,7 +247,7 @@ def not_shown(axis: Axis) -> str:
 def question(*options: Option, dof: Option) -> Option:
     """The options of a question as one decorator; the command gets them as one argument `question`.
 
-    The given options are those of the groups and of the axes; the decorator adds those of the data and of the level.
+    The given options are for groups and axes; the decorator adds the options for the data and the level.
     """
 
     def decorate(command: Any) -> Any:

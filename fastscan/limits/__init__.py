@@ -1,1 +1,1 @@
-"""What a likelihood says: events and chi2 at points, crossings of a threshold, limits and intervals."""
+"""Limits: events and chi2 at points, crossings of a threshold, limits and intervals, expected limits, toys, samplers."""

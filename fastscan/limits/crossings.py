@@ -21,7 +21,7 @@ from fastscan.typing import Array, IntArray
 
 LADDER = np.geomspace(1e-9, 1e6, 481)  # x in units of a row's scale: 32 rungs for each factor of ten
 SIGNED_LADDER = np.concatenate([-LADDER[::-1], LADDER])
-FEW_COLUMNS = 512  # NumPy searches so many in less time than it takes to import the compiler
+FEW_COLUMNS = 512  # NumPy searches up to 512 columns in less time than it takes to import the compiler
 MOST = 4  # crossings for which each column has room at first
 
 

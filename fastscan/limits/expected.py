@@ -125,7 +125,7 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
     array, shape (columns, 5) or (columns, 2, 5)
         As the last axes of `expected`.
     tuple of int
-        The common shape of rows and settings, of which the columns are the flattened form.
+        The common shape of rows and settings; flattened, its elements are the columns.
     """
     columns, shape = rows.likelihood.columns(rows.index, settings)
     strength = rows.interaction.strength

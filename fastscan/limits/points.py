@@ -253,7 +253,7 @@ def events(
         result: Array = rows.likelihood.events(x, rows.index) * factor
         return result
     if len(rows.experiments) > 1:
-        raise InputError("events by neutrino are those of one experiment: call it once for each")
+        raise InputError("by_neutrino takes one experiment: call events once for each")
     powers = x[..., None] ** np.arange(3)
     found = counts_by_neutrino(rows.experiments[0], rows.interaction, rows.values)
     return {neutrino: (counts[rows.index] * powers).sum(axis=-1) * factor for neutrino, counts in found.items()}

@@ -1,1 +1,1 @@
-"""What people see: pictures, tables on a terminal, references to cite."""
+"""Outputs: pictures, pages, tables on a terminal, files for other programs, and references to cite."""

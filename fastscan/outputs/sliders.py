@@ -44,7 +44,7 @@ def numbers(cubes: Sequence[Cube]) -> dict[str, Any]:
     -------
     dict
         ``label``; ``cl`` and ``dof`` to begin with; ``members``, the experiments with their own sigma_sys, and whether
-        they follow the slider; and ``models``.  A model has what its strength is (x = (value / unit)^power), the values
+        they follow the slider; and ``models``.  A model has its strength (x = (value / unit)^power), the values
         of its row parameter, and for each kind of ``data`` the spread of each member's variance and its rows: the
         scale of x, the strengths at which chi2 may turn, and six coefficients of S_dd, D and S_mm of each member.
 

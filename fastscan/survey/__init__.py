@@ -1,1 +1,1 @@
-"""Today's published data: limits of every data set and model of the package, beside those of the literature."""
+"""The survey of today's published data: limits of every data set and model, compared with published limits."""

@@ -221,7 +221,7 @@ def _data() -> Section:
         Column("data", "data set"),
         Column("name", "name"),
         Column("combined", "combined"),
-        Column("what", "what it is"),
+        Column("what", "description"),
     ]
     rows = [dict(zip(("data", "name", "combined", "what"), row, strict=True)) for row in tables.data_set_rows()]
     assumed = {

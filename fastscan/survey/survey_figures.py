@@ -58,7 +58,7 @@ standard deviations. For the mass of a heavy Z' the ratio is inverted, so that a
 expected. A cross stands for data that exclude the Standard Model, so that there is no limit."""
 ISLAND: dict[str, Any] = {"hatch": "//////", "facecolor": "none", "linewidth": 0.5}
 MASS = View("mass", "mass_mev", "$M$ [MeV]", "log")
-BEYOND = 50.0  # an open interval is drawn up to so many times its lower end
+BEYOND = 50.0  # an open interval is drawn up to 50 times its lower end
 JUMP = 1.5  # largest ratio between the change of an island's ends and that of the mass, between neighbouring masses
 
 

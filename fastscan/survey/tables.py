@@ -154,7 +154,7 @@ def markdown(records: Mapping[str, Sequence[Record]], entries: Sequence[Entry], 
         if rows:
             parts += [f"## {title}", "", *_markdown(HEADER, rows), ""]
     parts += ["## Published limits beside these", "", *_markdown(PUBLISHED_HEADER, map(published_row, entries)), ""]
-    header = ("data set", "name", "combined", "what it is")
+    header = ("data set", "name", "combined", "description")
     parts += ["## Data sets", "", *_markdown(header, data_set_rows())]
     return "\n".join(parts) + "\n"
 
