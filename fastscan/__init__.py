@@ -22,7 +22,7 @@ stands above it:
     errors
     typing
     kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  members
-                  newton  poisson  modelled  blocks  ladders  roots  crossings
+                  newton  poisson  components  cells  modelled  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  columns  arrays  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra

@@ -29,7 +29,7 @@ from fastscan.likelihoods.poisson import Block, PseudoData
 from fastscan.typing import Array, IntArray
 
 NONE = -1  # the number of a parameter that isn't there
-KINDS = (Constant, Template, MorphedTemplate, Exponential, Peak)  # in the order of `fastscan.kernels.modelled`
+KINDS = (Constant, Template, MorphedTemplate, Exponential, Peak)  # in the order of `fastscan.kernels.components`
 MOST_STEPS = 50  # towards the best nuisances that members have in common
 ENOUGH = 1e-11  # of chi2, that a step towards them promises, below which it is the last one
 
@@ -44,7 +44,7 @@ class ModelledCounts:
         Events at luminosity 1 of each energy: the Standard Model's, then those per unit of each feature.
     spread : array, shape (anchors, energies, bins)
     parts, numbers, templates, axes, sides, morphing, energies, weight, start, low, high, centre, tightness : array
-        See `fastscan.kernels.modelled.Model`; the first parameter is the scale of the signal.
+        See `fastscan.kernels.components.Model`; the first parameter is the scale of the signal.
     background, data : array, shape (bins,)
         Events at luminosity 1, of the background where the parameters begin.
     is_measured : bool
@@ -102,7 +102,7 @@ class ModelledCounts:
     @functools.cached_property
     def model(self) -> Any:
         """What the kernel takes of it."""
-        from fastscan.kernels.modelled import Model  # imported here: other members need no compiler
+        from fastscan.kernels.components import Model  # imported here: other members need no compiler
 
         return Model(**{name: getattr(self, name) for name in Model._fields})
 

@@ -14,7 +14,7 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import contact
 from fastscan.interactions.catalogue import load
 from fastscan.interactions.standard_model import couplings, features
-from fastscan.kernels import blocks, gaussian, modelled, polynomials, squares
+from fastscan.kernels import blocks, components, gaussian, polynomials, squares
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.likelihoods import likelihood
 from fastscan.likelihoods.gaussian import between_extrema
@@ -97,7 +97,7 @@ def test_derivatives_of_a_peak() -> None:
 
     def peak(at: np.ndarray) -> np.ndarray:
         out = np.empty((6, energies.size))
-        getattr(modelled.put_gaussian, "py_func", modelled.put_gaussian)(*at, energies, out)
+        getattr(components.put_gaussian, "py_func", components.put_gaussian)(*at, energies, out)
         return out
 
     by_centre, by_width = ((peak(at + step) - peak(at - step)) / 2e-6 for step in steps)
