@@ -25,7 +25,7 @@ from fastscan.experiments.modelled import (
 )
 from fastscan.experiments.morphing import MOST_PARAMETERS, Morphed
 from fastscan.experiments.templates import Templates
-from fastscan.likelihoods.poisson import Block, PseudoData
+from fastscan.likelihoods.poisson import Block
 from fastscan.typing import Array, IntArray
 
 NONE = -1  # the number of a parameter that isn't there
@@ -266,24 +266,19 @@ class ModelledBlock(Block):
     """
 
     def filled(
-        self,
-        row: IntArray,
-        x: Array,
-        column: IntArray,
-        width: int,
-        in_parallel: bool | None = None,
-        sets: PseudoData | None = None,
+        self, row: IntArray, x: Array, column: IntArray, width: int, in_parallel: bool | None = None
     ) -> tuple[Array, int]:
         """See `Block.filled`."""
         from fastscan.kernels.poisson import NUISANCES
 
         common = self.common[..., column]  # (members, common, points)
-        centre = sets.centres[sets.chosen, : common.shape[1]].T if sets else np.zeros((common.shape[1], x.size))
+        shared = common.shape[1]
+        centre = self.drawn.centres[row, :shared].T if self.drawn else np.zeros((shared, x.size))
         z = centre.copy()
         for _ in range(MOST_STEPS):
             shift = (common * z).sum(axis=1)
             needed = 1 if width == 1 and not len(z) else NUISANCES
-            each, own = self._each(row, x, column, shift, needed, in_parallel, sets)
+            each, own = self._each(row, x, column, shift, needed, in_parallel)
             if not len(z):
                 break
             slope = 2 * (z - centre) + (common * each[:, 3, None]).sum(axis=0)
@@ -314,7 +309,6 @@ class ModelledBlock(Block):
         shift: Array,
         width: int,
         in_parallel: bool | None,
-        sets: PseudoData | None,
     ) -> tuple[Array, list[Array]]:
         """chi2 of each member at relative changes of its signal, shape (members, points), and what depends on it.
 
@@ -331,7 +325,7 @@ class ModelledBlock(Block):
         own: list[Array] = []
         bins = np.cumsum([0, *(each.data.size for each in self.counts)])
         nuisances = np.cumsum([self.common.shape[1], *(each.nuisances for each in self.counts)])
-        chosen = sets.chosen if sets else np.zeros(x.size, np.intp)
+        sets, chosen = self.drawn, row if self.drawn else np.zeros(x.size, np.intp)
         for number, (counts, change) in enumerate(zip(self.counts, self.change, strict=True)):
             model, rates = counts.model, counts.summed
             if sets is None:
