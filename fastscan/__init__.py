@@ -32,7 +32,7 @@ stands above it:
                   reconstruction  morphing  templates  bins  shapes  timing  factors  backgrounds
                   observations  measured  projections  poisson  modelled  form_factors  targets  experiment
                   data_sets  reading  catalogue
-    likelihoods   settings  columns  gaussian  poisson  modelled  rates  response  predictions  exchanges
+    likelihoods   settings  columns  counted  gaussian  poisson  modelled  rates  response  predictions  exchanges
                   merging  member  likelihood  signals  profiles  fixed_row  free_row  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
                   strengths  compared  toys  expected  coverage  sampling

@@ -18,11 +18,12 @@ from fastscan.inputs import arguments
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.counted import Counted
 from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
 from fastscan.likelihoods.gaussian import GaussianColumns
-from fastscan.likelihoods.member import compared_counts, contact_sums, counted_events
-from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts, of_recoils
-from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts
+from fastscan.likelihoods.member import compared_counts, contact_sums, counted_events, statistic_of
+from fastscan.likelihoods.modelled import ModelledCounts, of_recoils
+from fastscan.likelihoods.poisson import Block, PoissonColumns
 from fastscan.likelihoods.predictions import (
     contact_change,
     is_contact,
@@ -34,7 +35,6 @@ from fastscan.likelihoods.predictions import (
 from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, Channel, IntArray
 
-AnyCounts = PoissonCounts | ModelledCounts
 LEAST_OWN = 1e-11  # part of the squared error of a signal that is its own, of what is compared with a variance
 
 
@@ -70,7 +70,7 @@ class Likelihood:
         The relative error of each member's signal that is due to each of them.
     exchanges : tuple of Exchange
         What makes the likelihood of other rows, one for each member; empty where all rows share one shape.
-    counted : tuple of PoissonCounts or ModelledCounts or None
+    counted : tuple of Counted or None
         What each member with counted events compares, None for the others; empty where no member has any.  Its roots
         are 0, so that its Gaussian chi2 is.
     """
@@ -87,7 +87,7 @@ class Likelihood:
     named: tuple[str, ...]
     common: Array
     exchanges: tuple[Exchange, ...] = ()
-    counted: tuple[AnyCounts | None, ...] = ()
+    counted: tuple[Counted | None, ...] = ()
 
     @property
     def counts_events(self) -> tuple[str, ...]:
@@ -267,14 +267,14 @@ class Likelihood:
         # without any, the parabola of a huge signal is so steep that rounding loses its minimum
         own[len(counted) :] = np.maximum(own[len(counted) :], LEAST_OWN * variance[others])
         counts = tuple(each for member in counted if (each := self.counted[member]) is not None)
-        modelled = [isinstance(each, ModelledCounts) for each in counts]
-        if any(modelled) and not all(modelled):
+        kinds = {statistic_of(each).block for each in counts} or {Block}
+        if len(kinds) > 1:
             names = ", ".join(quoted(self.members[member]) for member in counted)
             raise ExperimentError(
                 f"experiments {names} share a nuisance, and some of them count events without a model of parameters, "
                 "others with one: combine them as independent ones"
             )
-        kind = ModelledBlock if any(modelled) else Block
+        (kind,) = kinds
         return kind(
             counts=counts,
             change=self.change[counted],
@@ -346,8 +346,8 @@ class Likelihood:
 
 
 def _in_rows(
-    exchange: Exchange, counts: AnyCounts | None, blocks: Iterable[Array]
-) -> tuple[Array, Array, AnyCounts | None]:
+    exchange: Exchange, counts: Counted | None, blocks: Iterable[Array]
+) -> tuple[Array, Array, Counted | None]:
     """Events over all bins, square roots and counted events of a member in some rows."""
     if exchange.counts is not None:
         return *gaussian_rows(exchange.counts, exchange.signal, blocks), None
@@ -495,7 +495,7 @@ def with_expected_data(
     return replace(found, roots=roots, spread=spread, norm=norm, exchanges=tuple(exchanges), counted=counted)
 
 
-def expected_counts(counted: Sequence[AnyCounts | None]) -> tuple[AnyCounts | None, ...]:
+def expected_counts(counted: Sequence[Counted | None]) -> tuple[Counted | None, ...]:
     """Counted events of members with measured data replaced by the Standard Model's prediction."""
     return tuple(each.expected() if each is not None and each.is_measured else each for each in counted)
 
@@ -534,7 +534,7 @@ def _member(
     spread: float = 0.0,
     norm: float = 0.0,
     made: Exchange | None = None,
-    counted: AnyCounts | None = None,
+    counted: Counted | None = None,
 ) -> Likelihood:
     """The likelihood of one member; see the attributes of `Likelihood`."""
     return Likelihood(

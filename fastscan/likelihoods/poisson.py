@@ -13,6 +13,7 @@ import numpy as np
 
 from fastscan.errors import warn
 from fastscan.likelihoods.columns import turning_of
+from fastscan.likelihoods.counted import Counted
 from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
 
@@ -400,7 +401,7 @@ class PoissonColumns:
         return np.concatenate([self.others.turning(), np.concatenate(found, axis=1)[self.row]], axis=1)
 
 
-def _counts_in_rows(counts: PoissonCounts, change: Array) -> Array:
+def _counts_in_rows(counts: Counted, change: Array) -> Array:
     """Signal events of all bins of a member in each row as a polynomial in x, shape (rows, 3)."""
     totals = counts.totals
     found = np.zeros((len(change), 3))

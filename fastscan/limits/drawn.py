@@ -23,7 +23,6 @@ from fastscan.kernels.squares import derivatives, of_vectors, vectors
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
-from fastscan.likelihoods.modelled import ModelledCounts
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts, PseudoData
 from fastscan.typing import Array, Channel, IntArray
 
@@ -57,7 +56,7 @@ def drawable(likelihood: Likelihood) -> list[PoissonCounts | None]:
     """
     found: list[PoissonCounts | None] = []
     for name, counts in zip(likelihood.members, likelihood.counted or [None] * len(likelihood.members), strict=True):
-        if isinstance(counts, ModelledCounts):
+        if counts is not None and not isinstance(counts, PoissonCounts):
             raise InputError(f"there are no toys of experiment {quoted(name)}: it has a model of fitted parameters")
         found.append(counts)
     return found

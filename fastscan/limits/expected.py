@@ -39,8 +39,8 @@ from numpy.typing import ArrayLike
 from fastscan.experiments.catalogue import Experiments
 from fastscan.interactions.interaction import Strength
 from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.counted import Counted
 from fastscan.likelihoods.gaussian import GaussianColumns
-from fastscan.likelihoods.likelihood import AnyCounts
 from fastscan.likelihoods.poisson import PoissonColumns, PseudoData
 from fastscan.likelihoods.predictions import signal_in_energy
 from fastscan.likelihoods.response import response
@@ -279,6 +279,6 @@ def _beside(
     return PoissonColumns(alone, tuple(found)) if found else alone
 
 
-def _in_rows(counts: AnyCounts, row: IntArray) -> AnyCounts:
+def _in_rows(counts: Counted, row: IntArray) -> Counted:
     """Counted events in some rows; where rows have no rates of their own, those are all rows'."""
     return counts if len(counts.rates) == 1 else counts.with_rates(counts.rates[row])
