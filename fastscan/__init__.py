@@ -33,7 +33,7 @@ stands above it:
                   observations  measured  projections  poisson  modelled  form_factors  targets  experiment
                   data_sets  reading  catalogue
     likelihoods   settings  columns  counted  gaussian  poisson  modelled  rates  response  predictions  exchanges
-                  merging  member  likelihood  signals  profiles  fixed_row  free_row  pointwise
+                  merging  member  likelihood  building  signals  profiles  fixed_row  free_row  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
                   strengths  compared  toys  expected  coverage  sampling
     stores        layout  local  remote  location  arrays  cube  carried  chunks  store  combining

@@ -15,7 +15,7 @@ from fastscan.axes import SETTINGS, Axis
 from fastscan.errors import warn
 from fastscan.inputs import data_files
 from fastscan.interactions.interaction import Interaction
-from fastscan.likelihoods import likelihood
+from fastscan.likelihoods.building import build, with_expected_data
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.limits.drawn import drawable
 from fastscan.physics.constants import PHYSICS_VERSION
@@ -67,7 +67,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
     given = source.axes_of(model)
     mesh = np.meshgrid(*(given[axis.name].array() for axis in model.rows), indexing="ij")
     rows = {axis.name: each.ravel() for axis, each in zip(model.rows, mesh, strict=True)}
-    joint = likelihood.build(measured.experiments, model, rows, measured.sigma_sys)
+    joint = build(measured.experiments, model, rows, measured.sigma_sys)
     found = joint.independent() if measured.independent else joint
     if source.toys:
         drawable(found)
@@ -102,7 +102,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
         points=points,
         layout=layout,
         likelihood=found,
-        expected=likelihood.with_expected_data(found, measured.experiments, model, rows),
+        expected=with_expected_data(found, measured.experiments, model, rows),
     )
 
 

@@ -13,8 +13,9 @@ import zarr
 from zarr.storage import MemoryStore
 
 from fastscan.likelihoods import exchanges
+from fastscan.likelihoods.building import expected_counts
 from fastscan.likelihoods.counted import Counted
-from fastscan.likelihoods.likelihood import Likelihood, expected_counts
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.member import STATISTICS
 from fastscan.stores.arrays import put_arrays, read_arrays
 from fastscan.stores.cube import Cube

@@ -16,7 +16,7 @@ from fastscan.interactions.catalogue import load
 from fastscan.interactions.standard_model import couplings, features
 from fastscan.kernels import blocks, components, gaussian, polynomials, squares
 from fastscan.kernels.crossings import crossings as finder
-from fastscan.likelihoods import likelihood
+from fastscan.likelihoods import building
 from fastscan.likelihoods.gaussian import between_extrema
 from fastscan.limits import crossings
 
@@ -26,7 +26,7 @@ needs_compiler = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="of c
 
 
 def prepared(members: int = 1):
-    one = likelihood.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
+    one = building.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
     given = {"sigma_sys": np.linspace(0, 0.3, 5)[:, None], "luminosity": np.array([1.0, 10.0, 1000.0])}
     settings = one.settings(given).noise_and_variance(one.spread)
     return np.repeat(one.sums, members, axis=0), *(
@@ -61,7 +61,7 @@ def test_columns_and_blocks_agree_to_the_last_bit() -> None:
 
 def test_derivatives_at_points_of_columns() -> None:
     """chi2 is that of `chi2_columns`, and differences over a small step are the others."""
-    one = likelihood.build([experiments.load(name) for name in ("conus", "coherent-csi")], load("e6"), {"beta": BETA})
+    one = building.build([experiments.load(name) for name in ("conus", "coherent-csi")], load("e6"), {"beta": BETA})
     columns, _ = one.columns(np.arange(BETA.size)[:, None], {"sigma_sys": np.array([0.0, 0.1, 0.3])})
     column, x = (index.ravel() for index in np.meshgrid(np.arange(columns.row.size), GAMMA))
     chi2, slope, curvature = columns.derivatives(column, x)
@@ -110,7 +110,7 @@ def found(order: np.ndarray, in_parallel: bool = False) -> list[np.ndarray]:
     """What `crossings` finds in some columns with islands, by the columns' order; gamma padded with NaN."""
     beta = np.radians([100.0, 20.0, 105.0])
     loaded = [experiments.load(name) for name in ("conus", "coherent-csi")]
-    both = likelihood.build(loaded, load("e6"), {"beta": beta})
+    both = building.build(loaded, load("e6"), {"beta": beta})
     given = {"sigma_sys": np.linspace(0, 0.3, 40)[:, None, None], "luminosity": np.geomspace(1, 1000, 20)[:, None]}
     columns = both.columns(np.arange(3), given)[0].some(order)
     b, others = columns.row, between_extrema(columns.sums, columns.scale)
@@ -163,7 +163,7 @@ def test_members_add_up() -> None:
 
 def test_polynomials_are_the_sums() -> None:
     """The squares in gamma equal the length of what they expand, whether counts cancel or not."""
-    one = likelihood.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
+    one = building.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
     standard = couplings("cevns")
     for b, kappa in enumerate(load("e6").kappa("cevns", {"beta": BETA})):
         for gamma in GAMMA:

@@ -16,7 +16,9 @@ from scipy.optimize import minimize_scalar
 
 import fastscan
 from fastscan.errors import FastscanWarning
-from fastscan.likelihoods.likelihood import Likelihood, combine, no_roots
+from fastscan.likelihoods.building import combine
+from fastscan.likelihoods.gaussian import no_roots
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.poisson import PoissonColumns, PoissonCounts
 from fastscan.limits import points
 
