@@ -41,7 +41,8 @@ stands above it:
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
     outputs       page  sliders  hepdata  csv_files  formats  figures  guides  overlays  plots  spectrum  fitted
                   wording  terminal  printed  citations
-    paper         table3  paper_figures  report  paper
+    paper         table3  figure_parts  profile_figures  setting_figures  plane_figure  combined_figure  paper_figures
+                  report  paper
     survey        recipe  limits  published  tables  looks  bars  survey_figures  report  survey
     commands      signals  completion  options  asking  scanning  answering  publishing  cli
     __main__
