@@ -136,11 +136,11 @@ class ModelledCounts:
         return found
 
     def merged(self, events: Array) -> Array:
-        """See `PoissonCounts.merged`: no bins are."""
+        """See `Counted.merged`: no bins are merged."""
         return events
 
     def lost(self, data: Array) -> Array:
-        """See `PoissonCounts.lost`."""
+        """See `Counted.lost`: it is 0, because no bins are merged."""
         return np.zeros(data.shape[:-1])
 
     def centres(self, deviations: Array) -> Array:
