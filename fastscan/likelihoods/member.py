@@ -73,25 +73,23 @@ class Statistic:
         Function from an experiment and the rates of `counts` to what the experiment compares.
     block : type of Block
         The columns of members that are fitted together.
-    group : str
-        The group of a store in which `counts` are, see `fastscan.stores.layout.GROUPS`.
     packed, unpacked : callable
-        Functions from the `counts` of each member, None for another member, to the arrays of that group, and back.
+        Functions from the `counts` of each member, None for another member, to the arrays that a store has of them, and
+        back.
     """
 
     observation: type[Observation]
     counts: type[Counted]
     made: Callable[[Experiment, Array], Counted]
     block: type[Block]
-    group: str
     packed: Callable[[Sequence[Any]], dict[str, Array]]
     unpacked: Callable[[Mapping[str, Array]], tuple[Counted | None, ...]]
 
 
-STATISTICS = (
-    Statistic(Poisson, PoissonCounts, poisson_counts, Block, "counted", poisson.packed, poisson.unpacked),
-    Statistic(Modelled, ModelledCounts, modelled_counts, ModelledBlock, "modelled", modelled.packed, modelled.unpacked),
-)
+STATISTICS: dict[str, Statistic] = {  # by the group of a store that has the arrays, see `fastscan.stores.layout.GROUPS`
+    "counted": Statistic(Poisson, PoissonCounts, poisson_counts, Block, poisson.packed, poisson.unpacked),
+    "modelled": Statistic(Modelled, ModelledCounts, modelled_counts, ModelledBlock, modelled.packed, modelled.unpacked),
+}
 
 
 def counted_events(experiment: Experiment) -> Counted:
@@ -104,13 +102,13 @@ def counted_events(experiment: Experiment) -> Counted:
     """
     recoils = of_recoils(experiment)
     rates = np.concatenate([standard_energies(recoils)[None], weak_energies(recoils)])[None]
-    (statistic,) = (each for each in STATISTICS if isinstance(experiment.statistics, each.observation))
+    (statistic,) = (each for each in STATISTICS.values() if each.observation is type(experiment.statistics))
     return statistic.made(experiment, rates)
 
 
 def statistic_of(counts: Counted) -> Statistic:
     """The statistic of what a member with counted events compares."""
-    (found,) = (each for each in STATISTICS if isinstance(counts, each.counts))
+    (found,) = (each for each in STATISTICS.values() if each.counts is type(counts))
     return found
 
 

@@ -33,10 +33,10 @@ def put(group: zarr.Group, cube: Cube) -> None:
         found["exchanges"] = exchanges.packed(cube.likelihood.exchanges)
         if cube.is_measured:
             found["expected_exchanges"] = exchanges.packed(cube.expected.exchanges)
-    for statistic in STATISTICS:
-        counted = [each if isinstance(each, statistic.counts) else None for each in cube.likelihood.counted]
+    for name, statistic in STATISTICS.items():
+        counted = [each if type(each) is statistic.counts else None for each in cube.likelihood.counted]
         if any(each is not None for each in counted):
-            found[statistic.group] = statistic.packed(counted)
+            found[name] = statistic.packed(counted)
     for name, values in found.items():
         put_arrays(group, name, values, GROUPS[name])
 
@@ -65,9 +65,9 @@ def read(
     likelihood = Likelihood(tuple(identity["members"]), **_arrays(storage, "likelihood"), **_common_of(identity))
     require_shapes(likelihood, rows)
     counted: list[tuple[Counted | None, ...]] = [
-        statistic.unpacked(_arrays(storage, statistic.group))
-        for statistic in STATISTICS
-        if f"{statistic.group}/zarr.json" in files
+        statistic.unpacked(_arrays(storage, name))
+        for name, statistic in STATISTICS.items()
+        if f"{name}/zarr.json" in files
     ]
     if counted:
         each_member = zip(*counted, strict=True)
