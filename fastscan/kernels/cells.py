@@ -13,8 +13,10 @@ The minimum is found by Newton's method within the bounds of the cell, with exac
 
 import numpy as np
 
-from fastscan.kernels.components import AMOUNTS, amount_without, copy, put_expected, shaped_by
+from fastscan.kernels.arithmetic import fma
+from fastscan.kernels.components import AMOUNTS, add_times, amount_without, copy, put_expected, shaped_by
 from fastscan.kernels.jit import inner
+from fastscan.kernels.lanes import lanes_of, largest, logarithm, put_lanes, spread, total, where_above
 
 MOST_STEPS = 200  # of Newton's method in a cell
 MOST_HALVINGS = 40  # of a step that doesn't lower chi2
@@ -42,55 +44,72 @@ def put_bounds(model, cell, sigma, shift, memory):
 def chi2_at(model, memory, cell, p, luminosity, sigma, shift):
     """chi2 at parameters p of a cell, see `Memory.pull` and `bend` for what else is computed."""
     put_expected(model, memory, cell, p)
-    bins, total = memory.expected.size, 0.0
-    if model.weight.size > 0:
-        for b in range(bins):
-            far = memory.expected[b] - memory.data[b]
-            total += far * far * model.weight[b]
-            memory.pull[b], memory.bend[b] = (
-                2.0 * luminosity * far * model.weight[b],
-                2.0 * luminosity * model.weight[b],
-            )
+    if model.weight.shape[0] > 0:
+        chi2 = luminosity * squares_of(model, memory, luminosity)
     else:
-        for b in range(bins):
-            here, counted = memory.expected[b], memory.data[b]
-            if counted > 0.0:
-                if not here > 0.0:
-                    return np.inf
-                ratio = here / counted
-                total += 2.0 * counted * ((ratio - 1.0) - np.log(ratio))
-                memory.pull[b] = 2.0 * luminosity * (1.0 - 1.0 / ratio)
-                memory.bend[b] = 2.0 * luminosity / (ratio * here)
-            else:
-                total += 2.0 * here
-                memory.pull[b], memory.bend[b] = 2.0 * luminosity, 0.0
-    total *= luminosity
+        chi2 = luminosity * counted_of(memory, luminosity)
     if sigma > 0.0:
-        total += ((p[0] - 1.0 - shift) / sigma) ** 2
+        chi2 += ((p[0] - 1.0 - shift) / sigma) ** 2
     for i in range(1, p.size):
-        total += (p[i] - memory.centre[i]) ** 2 * model.tightness[i]
-    return total
+        chi2 += (p[i] - memory.centre[i]) ** 2 * model.tightness[i]
+    return chi2
+
+
+@inner
+def squares_of(model, memory, luminosity):
+    """The sum over bins of chi2 of what is compared with a variance, at luminosity 1; derivatives at its own."""
+    found = spread(0.0)
+    for line in range(memory.expected.shape[0]):
+        far = lanes_of(memory.expected, line) - lanes_of(memory.data, line)
+        weight = lanes_of(model.weight, line)
+        found = fma(far * far, weight, found)
+        put_lanes(memory.bend, line, 2.0 * luminosity * weight)
+        put_lanes(memory.pull, line, 2.0 * luminosity * far * weight)
+    return total(found)
+
+
+@inner
+def counted_of(memory, luminosity):
+    """The sum over bins of chi2 of counted events, at luminosity 1, and infinite where none is expected of those.
+
+    Derivatives in what is expected, `Memory.pull` and `bend`, are at the point's own luminosity.
+    """
+    found, impossible = spread(0.0), spread(0.0)
+    for line in range(memory.expected.shape[0]):
+        here, counted = lanes_of(memory.expected, line), lanes_of(memory.data, line)
+        possible = where_above(here, 0.0, here, 1.0)
+        impossible += where_above(here, 0.0, 0.0, counted)
+        over = counted / possible
+        ratio = where_above(counted, 0.0, possible / where_above(counted, 0.0, counted, 1.0), 1.0)
+        excess = (ratio - 1.0) - logarithm(ratio)
+        found += where_above(counted, 0.0, counted * excess, here)
+        put_lanes(memory.pull, line, 2.0 * luminosity * (1.0 - over))
+        put_lanes(memory.bend, line, 2.0 * luminosity * over / possible)
+    return np.inf if largest(impossible) > 0.0 else 2.0 * total(found)
 
 
 @inner
 def product(one, other):
-    """The sum of products, of which four are added at once: one sum alone waits for each addition."""
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    last = one.size - one.size % 4
-    for i in range(0, last, 4):
-        a += one[i] * other[i]
-        b += one[i + 1] * other[i + 1]
-        c += one[i + 2] * other[i + 2]
-        d += one[i + 3] * other[i + 3]
-    for i in range(last, one.size):
-        a += one[i] * other[i]
-    return (a + c) + (b + d)
+    """The sum of the products of bins in lines."""
+    found = spread(0.0)
+    for line in range(one.shape[0]):
+        found = fma(lanes_of(one, line), lanes_of(other, line), found)
+    return total(found)
+
+
+@inner
+def dot(one, other):
+    """The sum of the products of numbers."""
+    found = 0.0
+    for i in range(one.size):
+        found += one[i] * other[i]
+    return found
 
 
 @inner
 def put_derivatives(model, memory, p, sigma, shift):
     """Gradient and Hessian of chi2 in the parameters, where `chi2_at` was computed last."""
-    bins, parameters, slopes = memory.expected.size, p.size, memory.slopes
+    parameters, slopes = p.size, memory.slopes
     slopes[:] = 0.0
     memory.hessian[:] = 0.0
     for c in range(model.parts.shape[0]):
@@ -101,8 +120,7 @@ def put_derivatives(model, memory, p, sigma, shift):
             if i < 0:
                 continue
             amount = amount_without(model, c, p, k, -1)
-            for b in range(bins):
-                slopes[i, b] += amount * shape[0, b]
+            add_times(amount, shape[0], slopes[i])
             for other in range(AMOUNTS):
                 j = model.parts[c, 1 + other]
                 if j >= 0 and other != k:
@@ -117,8 +135,7 @@ def put_derivatives(model, memory, p, sigma, shift):
             i = shaped_by(model, c, d)
             if i < 0:
                 continue
-            for b in range(bins):
-                slopes[i, b] += whole * shape[1 + d, b]
+            add_times(whole, shape[1 + d], slopes[i])
             for e in range(2):
                 j = shaped_by(model, c, e)
                 if j >= 0:
@@ -126,10 +143,10 @@ def put_derivatives(model, memory, p, sigma, shift):
     for i in range(parameters):
         memory.gradient[i] = product(memory.pull, slopes[i]) + 2.0 * (p[i] - memory.centre[i]) * model.tightness[i]
         memory.hessian[i, i] += 2.0 * model.tightness[i]
-        for b in range(bins):
-            memory.beside[0, b] = memory.bend[b] * slopes[i, b]
+        for line in range(memory.bend.shape[0]):
+            put_lanes(memory.weighted, line, lanes_of(memory.bend, line) * lanes_of(slopes[i], line))
         for j in range(i + 1):
-            memory.hessian[i, j] += product(memory.beside[0], slopes[j])
+            memory.hessian[i, j] += product(memory.weighted, slopes[j])
             memory.hessian[j, i] = memory.hessian[i, j]
     if sigma > 0.0:
         memory.gradient[0] += 2.0 * (p[0] - 1.0 - shift) / (sigma * sigma)
@@ -216,7 +233,7 @@ def minimise(model, memory, cell, luminosity, sigma, shift, lowest):
         put_derivatives(model, memory, p, sigma, shift)
         put_free(memory, p)
         damping = solve(memory, memory.gradient, step)
-        if damping == 0.0 and chi2 - product(memory.gradient, step) > lowest:
+        if damping == 0.0 and chi2 - dot(memory.gradient, step) > lowest:
             break
         length, promised, lower = 1.0, 0.0, False
         for _ in range(MOST_HALVINGS):

@@ -8,6 +8,8 @@ The amounts are parameters p_i, of which p_0 is the scale e of the signal S.  A 
 bilinear between anchors of two parameters, an exponential exp(-r (E - E_0)), or a Gaussian exp(-(E - c)^2 / 2 w^2),
 whose r, c and w are parameters or numbers.  Each parameter has bounds, and can have a Gaussian constraint.
 
+Bins stand in lines of as many as there are lanes.  The last line is filled up with bins in which all components are 0.
+
 A cell lies between neighbouring anchors of both parameters that templates follow.  Within a cell the model is smooth.
 """
 
@@ -15,7 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import inner, jit
+from fastscan.kernels.lanes import LANES, empty_lanes, exponential, lanes_of, put_lanes, spread
 
 CONSTANT, TEMPLATE, MORPHED, EXPONENTIAL, GAUSSIAN = range(5)  # kinds of shapes
 AMOUNTS = 3  # parameters, at most, whose product an amount is
@@ -28,20 +32,21 @@ class Model(NamedTuple):
 
     Attributes
     ----------
-    spread : float64 (anchors, energies, bins)
+    spread : float64 (anchors, lines * energies, LANES)
         How the signal of each energy is distributed among the bins, at all anchors of both morphing parameters.
     parts : intp (components, 7)
         Of each its kind, three numbers of parameters in its amount (-1 for none), its first template, and two of
         parameters of its shape.  The first one is the signal.
     numbers : float64 (components, 4)
         Of each its factor, the origin of an exponential, and what stands for parameters that it doesn't have.
-    templates : float64 (templates, bins)
+    templates : float64 (templates, lines, LANES)
     axes : float64 (2, most anchors)
         Anchors of the morphing parameters; a parameter that isn't there has one.
     sides, morphing : intp (2,)
         The number of anchors of each, and which parameter it is.
-    energies : float64 (bins,)
-    weight : float64 (bins,)
+    energies, filled : float64 (lines, LANES)
+        Energy of each bin, and 1 for each bin, 0 for what the last line is filled up with.
+    weight : float64 (lines, LANES)
         1 / v; nothing where events are counted.
     start, low, high, tightness : float64 (parameters,)
         Where the search begins, the bounds, and 1 / sigma_i^2, which is 0 without a constraint.
@@ -55,6 +60,7 @@ class Model(NamedTuple):
     sides: np.ndarray
     morphing: np.ndarray
     energies: np.ndarray
+    filled: np.ndarray
     weight: np.ndarray
     start: np.ndarray
     low: np.ndarray
@@ -65,17 +71,18 @@ class Model(NamedTuple):
 class Memory(NamedTuple):
     """What is computed of a point."""
 
-    data: np.ndarray  # (bins,): the events that it is compared with, n
+    data: np.ndarray  # (lines, LANES): the events that it is compared with, n
     centre: np.ndarray  # (parameters,): of the constraints, c_i
     events: np.ndarray  # (3, energies): of the signal, and its derivatives in x
-    lines: np.ndarray  # (anchors, bins): the signal at each anchor ...
+    signals: np.ndarray  # (anchors, lines, LANES): the signal at each anchor ...
     known: np.ndarray  # ... where it is known
-    shapes: np.ndarray  # (components, 6, bins): h, its two derivatives, and three second ones
-    beside: np.ndarray  # (6, bins): as shapes, of a derivative of the signal in x
-    expected: np.ndarray  # (bins,)
-    slopes: np.ndarray  # (parameters, bins): derivatives of what is expected
-    pull: np.ndarray  # (bins,): derivative of chi2 in what is expected
-    bend: np.ndarray  # (bins,): and the second one
+    shapes: np.ndarray  # (components, 6, lines, LANES): h, its two derivatives, and three second ones
+    beside: np.ndarray  # (6, lines, LANES): as shapes, of a derivative of the signal in x
+    expected: np.ndarray  # (lines, LANES)
+    slopes: np.ndarray  # (parameters, lines, LANES): derivatives of what is expected
+    pull: np.ndarray  # (lines, LANES): derivative of chi2 in what is expected
+    bend: np.ndarray  # (lines, LANES): and the second one
+    weighted: np.ndarray  # (lines, LANES): derivatives of what is expected, times the second one of chi2
     gradient: np.ndarray
     hessian: np.ndarray
     factor: np.ndarray  # Cholesky's, of the Hessian in the free parameters
@@ -94,20 +101,21 @@ class Memory(NamedTuple):
 @jit
 def memory_for(model):
     """The memory of a point."""
-    anchors, energies, bins = model.spread.shape
+    lines, anchors = model.filled.shape[0], model.spread.shape[0]
     components, parameters = model.parts.shape[0], model.start.size
-    return Memory(
-        data=np.empty(bins),
+    memory = Memory(
+        data=empty_lanes(lines),
         centre=np.empty(parameters),
-        events=np.empty((3, energies)),
-        lines=np.empty((anchors, bins)),
+        events=np.empty((3, model.spread.shape[1] // lines)),
+        signals=empty_lanes(anchors * lines).reshape((anchors, lines, LANES)),
         known=np.zeros(anchors, np.bool_),
-        shapes=np.zeros((components, 6, bins)),
-        beside=np.zeros((6, bins)),
-        expected=np.empty(bins),
-        slopes=np.empty((parameters, bins)),
-        pull=np.empty(bins),
-        bend=np.empty(bins),
+        shapes=empty_lanes(components * 6 * lines).reshape((components, 6, lines, LANES)),
+        beside=empty_lanes(6 * lines).reshape((6, lines, LANES)),
+        expected=empty_lanes(lines),
+        slopes=empty_lanes(parameters * lines).reshape((parameters, lines, LANES)),
+        pull=empty_lanes(lines),
+        bend=empty_lanes(lines),
+        weighted=empty_lanes(lines),
         gradient=np.empty(parameters),
         hessian=np.empty((parameters, parameters)),
         factor=np.empty((parameters, parameters)),
@@ -122,6 +130,9 @@ def memory_for(model):
         mixed=np.empty((2, parameters)),
         solved=np.empty(parameters),
     )
+    memory.shapes[:] = 0.0
+    memory.beside[:] = 0.0
+    return memory
 
 
 @inner
@@ -129,6 +140,20 @@ def copy(source, out):
     """Put numbers in the place of others."""
     for i in range(out.size):
         out[i] = source[i]
+
+
+@inner
+def copy_lines(source, out):
+    """Put lines of bins in the place of others."""
+    for line in range(out.shape[0]):
+        put_lanes(out, line, lanes_of(source, line))
+
+
+@inner
+def add_times(number, source, out):
+    """Add lines of bins, times a number, to others."""
+    for line in range(out.shape[0]):
+        put_lanes(out, line, fma(number, lanes_of(source, line), lanes_of(out, line)))
 
 
 @inner
@@ -147,13 +172,30 @@ def put_events(rates, change, row, x, events):
 
 
 @inner
-def put_line(spread, events, out):
-    """The signal in each bin, from that of each energy."""
-    for b in range(out.size):
-        out[b] = 0.0
-    for i in range(events.size):
-        for b in range(out.size):
-            out[b] += events[i] * spread[i, b]
+def put_signal(each, events, out):
+    """The signal in each bin, from that of each energy; four sums side by side, because one waits for each addition."""
+    energies = events.size
+    whole = energies - energies % 4
+    for line in range(out.shape[0]):
+        first, a, b, c, d = line * energies, spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+        for i in range(0, whole, 4):
+            a = fma(events[i], lanes_of(each, first + i), a)
+            b = fma(events[i + 1], lanes_of(each, first + i + 1), b)
+            c = fma(events[i + 2], lanes_of(each, first + i + 2), c)
+            d = fma(events[i + 3], lanes_of(each, first + i + 3), d)
+        for i in range(whole, energies):
+            a = fma(events[i], lanes_of(each, first + i), a)
+        put_lanes(out, line, (a + b) + (c + d))
+
+
+@inner
+def put_signals(model, memory, cell, events):
+    """The signal of some events of each energy at the four corners of a cell, where it isn't known."""
+    for number in range(4):
+        k = corner(model, cell, number)
+        if not memory.known[k]:
+            put_signal(model.spread[k], events, memory.signals[k])
+            memory.known[k] = True
 
 
 @inner
@@ -174,43 +216,50 @@ def place_in(model, cell, axis, p):
 
 
 @inner
-def put_morphed(lines, first, model, cell, p, out):
-    """What is bilinear between four lines, and its derivatives in both parameters, as `Memory.shapes` has them."""
+def put_morphed(anchored, model, cell, p, out):
+    """What is bilinear between four anchors, and its derivatives in both parameters, as `Memory.shapes` has them."""
     u, width = place_in(model, cell, 0, p)
     v, height = place_in(model, cell, 1, p)
-    one, two = lines[first + corner(model, cell, 0)], lines[first + corner(model, cell, 1)]
-    three, four = lines[first + corner(model, cell, 2)], lines[first + corner(model, cell, 3)]
-    for b in range(out.shape[1]):
-        low, high = one[b] + v * (two[b] - one[b]), three[b] + v * (four[b] - three[b])
-        left, right = one[b] + u * (three[b] - one[b]), two[b] + u * (four[b] - two[b])
-        out[0, b] = low + u * (high - low)
-        out[1, b], out[2, b] = (high - low) / width, (right - left) / height
-        out[3, b], out[5, b] = 0.0, 0.0
-        out[4, b] = ((four[b] - three[b]) - (two[b] - one[b])) / (width * height)
+    over_width, over_height = 1.0 / width, 1.0 / height
+    over_both = over_width * over_height
+    one, two = anchored[corner(model, cell, 0)], anchored[corner(model, cell, 1)]
+    three, four = anchored[corner(model, cell, 2)], anchored[corner(model, cell, 3)]
+    for line in range(out.shape[1]):
+        a, b, c, d = lanes_of(one, line), lanes_of(two, line), lanes_of(three, line), lanes_of(four, line)
+        low, high, left, right = fma(v, b - a, a), fma(v, d - c, c), fma(u, c - a, a), fma(u, d - b, b)
+        put_lanes(out[0], line, fma(u, high - low, low))
+        put_lanes(out[1], line, (high - low) * over_width)
+        put_lanes(out[2], line, (right - left) * over_height)
+        put_lanes(out[4], line, ((d - c) - (b - a)) * over_both)
 
 
 @inner
-def put_exponential(rate, origin, energies, out):
+def put_exponential(rate, origin, energies, filled, out):
     """exp(-r (E - E_0)) and its derivatives in r."""
-    for b in range(energies.size):
-        far = energies[b] - origin
-        out[0, b] = np.exp(-rate * far)
-        out[1, b], out[3, b] = -far * out[0, b], far * far * out[0, b]
+    for line in range(out.shape[1]):
+        far = lanes_of(energies, line) - origin
+        h = exponential(-rate * far) * lanes_of(filled, line)
+        put_lanes(out[0], line, h)
+        put_lanes(out[1], line, -1.0 * far * h)
+        put_lanes(out[3], line, far * far * h)
 
 
 @inner
-def put_gaussian(centre, width, energies, out):
+def put_gaussian(centre, width, energies, filled, out):
     """exp(-(E - c)^2 / 2 w^2) and its derivatives in c and w."""
-    for b in range(energies.size):
-        t = (energies[b] - centre) / width
-        h, square = np.exp(-0.5 * t * t), t * t
-        out[0, b], out[1, b], out[2, b] = h, h * t / width, h * square / width
-        over = h / (width * width)
-        out[3, b], out[4, b], out[5, b] = (
-            over * (square - 1.0),
-            over * t * (square - 2.0),
-            over * square * (square - 3.0),
-        )
+    over = 1.0 / width
+    for line in range(out.shape[1]):
+        t = (lanes_of(energies, line) - centre) * over
+        square = t * t
+        h = exponential(-0.5 * square) * lanes_of(filled, line)
+        by_width = h * over
+        twice = by_width * over
+        put_lanes(out[0], line, h)
+        put_lanes(out[1], line, by_width * t)
+        put_lanes(out[2], line, by_width * square)
+        put_lanes(out[3], line, twice * (square - 1.0))
+        put_lanes(out[4], line, twice * t * (square - 2.0))
+        put_lanes(out[5], line, twice * square * (square - 3.0))
 
 
 @inner
@@ -223,23 +272,18 @@ def value_of(model, c, number, p):
 @inner
 def put_shapes(model, memory, cell, p):
     """The shapes of all components at parameters p in a cell."""
-    for number in range(4):
-        k = corner(model, cell, number)
-        if not memory.known[k]:
-            put_line(model.spread[k], memory.events[0], memory.lines[k])
-            memory.known[k] = True
-    put_morphed(memory.lines, 0, model, cell, p, memory.shapes[0])
+    put_signals(model, memory, cell, memory.events[0])
+    put_morphed(memory.signals, model, cell, p, memory.shapes[0])
     for c in range(1, model.parts.shape[0]):
         kind, first, out = model.parts[c, KIND], model.parts[c, FIRST], memory.shapes[c]
         if kind == MORPHED:
-            put_morphed(model.templates, first, model, cell, p, out)
+            put_morphed(model.templates[first:], model, cell, p, out)
         elif kind == EXPONENTIAL:
-            put_exponential(value_of(model, c, 0, p), model.numbers[c, ORIGIN], model.energies, out)
+            put_exponential(value_of(model, c, 0, p), model.numbers[c, ORIGIN], model.energies, model.filled, out)
         elif kind == GAUSSIAN:
-            put_gaussian(value_of(model, c, 0, p), value_of(model, c, 1, p), model.energies, out)
+            put_gaussian(value_of(model, c, 0, p), value_of(model, c, 1, p), model.energies, model.filled, out)
         else:
-            for b in range(out.shape[1]):
-                out[0, b] = model.templates[first, b] if kind == TEMPLATE else 1.0
+            copy_lines(model.templates[first] if kind == TEMPLATE else model.filled, out[0])
 
 
 @inner
@@ -262,11 +306,7 @@ def shaped_by(model, c, d):
 @inner
 def put_expected(model, memory, cell, p):
     """The shapes of all components at parameters p in a cell, and the events that all of them expect in each bin."""
-    bins = memory.expected.size
     put_shapes(model, memory, cell, p)
-    for b in range(bins):
-        memory.expected[b] = 0.0
+    memory.expected[:] = 0.0
     for c in range(model.parts.shape[0]):
-        amount, shape = amount_without(model, c, p, -1, -1), memory.shapes[c, 0]
-        for b in range(bins):
-            memory.expected[b] += amount * shape[b]
+        add_times(amount_without(model, c, p, -1, -1), memory.shapes[c, 0], memory.expected)

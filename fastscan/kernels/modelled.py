@@ -9,8 +9,10 @@ Each point is computed by itself, so that results depend neither on threads nor 
 
 import numpy as np
 
+from fastscan.kernels.arithmetic import wide_vectors
 from fastscan.kernels.cells import (
     chi2_at,
+    dot,
     minimise,
     product,
     put_bounds,
@@ -19,8 +21,9 @@ from fastscan.kernels.cells import (
     put_solution,
     solve,
 )
-from fastscan.kernels.components import copy, corner, memory_for, put_events, put_line, put_morphed
+from fastscan.kernels.components import copy, copy_lines, memory_for, put_events, put_morphed, put_signal, put_signals
 from fastscan.kernels.jit import Kernel, inner
+from fastscan.kernels.lanes import lanes_of, put_lanes, spread, total, where_above
 
 CHI2, SLOPE, CURVATURE, BY_SHIFT, SQUARE_BY_SHIFT, MIXED, PARAMETERS = range(7)  # columns of what is filled
 
@@ -42,7 +45,7 @@ def search(model, memory, luminosity, sigma, shift, cell):
     """Find the best parameters, and put their cell: all cells beside it are looked at; chi2 there is returned."""
     memory.cells[:] = False
     copy(model.start, memory.best)
-    signal, counted = product_of_all(memory.lines[0], memory.data)
+    signal, counted = sums_of(memory.signals[0], memory.data)
     memory.best[0] = 1.0 + shift
     if sigma > 0.0:
         memory.best[0] = max(model.low[0], min(1.0 + shift, max(counted, 1.0) / max(signal, 1e-300)))
@@ -68,48 +71,49 @@ def search(model, memory, luminosity, sigma, shift, cell):
 
 
 @inner
-def product_of_all(signal, data):
-    """The sums of the signal and of the data over all bins."""
-    one, other = 0.0, 0.0
-    for b in range(signal.size):
-        one += abs(signal[b])
-        other += data[b]
-    return one, other
+def sums_of(signal, data):
+    """The sums of the signal's size and of the data over all bins."""
+    one, other = spread(0.0), spread(0.0)
+    for line in range(signal.shape[0]):
+        here = lanes_of(signal, line)
+        one += where_above(here, 0.0, here, -1.0 * here)
+        other += lanes_of(data, line)
+    return total(one), total(other)
+
+
+@inner
+def put_beside(model, memory, cell, p, order):
+    """A derivative of the signal in x, the first or the second, with its derivatives in what is morphed."""
+    memory.known[:] = False
+    put_signals(model, memory, cell, memory.events[order])
+    put_morphed(memory.signals, model, cell, p, memory.beside)
 
 
 @inner
 def put_slopes(model, memory, cell, luminosity, sigma, shift, out):
     """The derivatives of chi2 in x and in the shift u, along which the parameters follow their best values."""
-    p, bins = memory.best, memory.expected.size
+    p, beside, weighted = memory.best, memory.beside, memory.weighted
     put_bounds(model, cell, sigma, shift, memory)
     chi2_at(model, memory, cell, p, luminosity, sigma, shift)
     put_derivatives(model, memory, p, sigma, shift)
     put_free(memory, p)
-    for number in range(4):
-        k = corner(model, cell, number)
-        put_line(model.spread[k], memory.events[2], memory.lines[k])
-    put_morphed(memory.lines, 0, model, cell, p, memory.beside)
-    second = p[0] * product(memory.pull, memory.beside[0])
-    for number in range(4):
-        k = corner(model, cell, number)
-        put_line(model.spread[k], memory.events[1], memory.lines[k])
-    put_morphed(memory.lines, 0, model, cell, p, memory.beside)
-    pulled = product(memory.pull, memory.beside[0])
+    put_beside(model, memory, cell, p, 2)
+    second = p[0] * product(memory.pull, beside[0])
+    put_beside(model, memory, cell, p, 1)
+    pulled = product(memory.pull, beside[0])
+    for line in range(weighted.shape[0]):
+        put_lanes(weighted, line, p[0] * lanes_of(beside[0], line) * lanes_of(memory.bend, line))
     first, by_x, by_shift = p[0] * pulled, memory.mixed[0], memory.mixed[1]
     for d in range(2):
         if model.morphing[d] >= 0:
-            by_shift[d] = p[0] * product(memory.pull, memory.beside[1 + d])  # kept until by_x is known
+            by_shift[d] = p[0] * product(memory.pull, beside[1 + d])  # kept until by_x is known
     for i in range(p.size):
-        total = 0.0
-        for b in range(bins):
-            total += memory.bend[b] * memory.beside[0, b] * memory.slopes[i, b]
-        by_x[i] = p[0] * total
+        by_x[i] = product(weighted, memory.slopes[i])
     for d in range(2):
         if model.morphing[d] >= 0:
             by_x[model.morphing[d]] += by_shift[d]
     by_x[0] += pulled
-    for b in range(bins):
-        second += memory.bend[b] * (p[0] * memory.beside[0, b]) ** 2
+    second += p[0] * product(weighted, beside[0])
     if sigma > 0.0:
         over = 2.0 / (sigma * sigma)
         by_shift[:] = 0.0
@@ -119,10 +123,10 @@ def put_slopes(model, memory, cell, luminosity, sigma, shift, out):
         copy(memory.hessian[0], by_shift)
         slope, square, mixed = memory.gradient[0], memory.hessian[0, 0], by_x[0]
     solve(memory, by_x, memory.solved)
-    out[SLOPE], out[CURVATURE] = first, second - product(by_x, memory.solved)
-    out[MIXED] = mixed - product(by_shift, memory.solved)
+    out[SLOPE], out[CURVATURE] = first, second - dot(by_x, memory.solved)
+    out[MIXED] = mixed - dot(by_shift, memory.solved)
     put_solution(memory, by_shift, memory.solved)
-    out[BY_SHIFT], out[SQUARE_BY_SHIFT] = slope, square - product(by_shift, memory.solved)
+    out[BY_SHIFT], out[SQUARE_BY_SHIFT] = slope, square - dot(by_shift, memory.solved)
 
 
 @Kernel
@@ -141,7 +145,7 @@ def profiles(model, rates, change, row, x, noise, variance, shift, data, centre,
     row : intp (points,)
     x, noise, variance, shift : float64 (points,)
         Strengths; 1 / lam, sigma^2 and u.
-    data, centre : float64 (sets, bins) and (sets, parameters)
+    data, centre : float64 (sets, lines, LANES) and (sets, parameters)
         n and c_i; that of the scale of the signal is in units of sigma, from 1 + u.
     chosen : intp (points,)
         The set with which each point is compared.
@@ -151,15 +155,16 @@ def profiles(model, rates, change, row, x, noise, variance, shift, data, centre,
     start, stop : int
         The range of points.
     """
+    wide_vectors()
     memory, cell = memory_for(model), np.zeros(2, np.intp)
     for point in range(start, stop):
         luminosity, sigma = 1.0 / noise[point], np.sqrt(variance[point])
         moved = shift[point] + sigma * centre[chosen[point], 0]
-        copy(data[chosen[point]], memory.data)
+        copy_lines(data[chosen[point]], memory.data)
         copy(centre[chosen[point]], memory.centre)
         put_events(rates, change, row[point], x[point], memory.events)
         memory.known[:] = False
-        put_line(model.spread[0], memory.events[0], memory.lines[0])
+        put_signal(model.spread[0], memory.events[0], memory.signals[0])
         memory.known[0] = True
         found = search(model, memory, luminosity, sigma, moved, cell)
         out[point] = np.nan

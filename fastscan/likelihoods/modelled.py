@@ -104,7 +104,11 @@ class ModelledCounts:
         """What the kernel takes of it."""
         from fastscan.kernels.components import Model  # imported here: other members need no compiler
 
-        return Model(**{name: getattr(self, name) for name in Model._fields})
+        own = {name: getattr(self, name) for name in Model._fields if name != "filled"}
+        spread = np.moveaxis(in_lines(self.spread), 2, 1)  # the energies of a line follow each other
+        own["spread"] = np.ascontiguousarray(spread).reshape(len(spread), -1, spread.shape[-1])
+        own |= {name: in_lines(own[name]) for name in ("templates", "energies", "weight")}
+        return Model(**own, filled=in_lines(np.ones(self.data.size)))
 
     @functools.cached_property
     def without_empty_bins(self) -> "ModelledCounts":
@@ -164,6 +168,16 @@ class ModelledCounts:
     def expected(self) -> "ModelledCounts":
         """The same with the predicted signal and background for the data."""
         return replace(self, data=self.standard + self.background, is_measured=False)
+
+
+def in_lines(values: Array) -> Array:
+    """Numbers of bins, (..., bins), in lines as the kernel takes them, (..., lines, LANES); 0 fills up the last one."""
+    from fastscan.kernels.lanes import LANES
+
+    bins = values.shape[-1]
+    lines = np.zeros((*values.shape[:-1], -(-bins // LANES) * LANES))
+    lines[..., :bins] = values
+    return lines.reshape(*values.shape[:-1], -1, LANES)
 
 
 @functools.cache
@@ -348,7 +362,7 @@ class ModelledBlock(Block):
                 row,
                 np.ascontiguousarray(x),
                 *settings,
-                data,
+                in_lines(data),
                 centres,
                 chosen,
                 out,
