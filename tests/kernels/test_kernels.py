@@ -14,7 +14,7 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import contact
 from fastscan.interactions.catalogue import load
 from fastscan.interactions.standard_model import couplings, features
-from fastscan.kernels import blocks, components, gaussian, polynomials, squares
+from fastscan.kernels import blocks, components, gaussian, ladders, polynomials, squares
 from fastscan.kernels.crossings import crossings as finder
 from fastscan.kernels.jit import jit
 from fastscan.likelihoods import building
@@ -151,6 +151,27 @@ def test_a_crossing_does_not_depend_on_the_columns_beside_it() -> None:
     for column in range(0, 2400, 7):
         alone = found(np.array([column]))
         assert [values.tobytes() for values in alone] == [values[[column]].tobytes() for values in together]
+
+
+def test_where_chi2_rises_or_falls_whatever_the_setting_is() -> None:
+    """The signs are those of the slope of (S_dd + D t) / (1 + S_mm t) at any t, times the square of its denominator."""
+    ladder, risen, fallen = np.linspace(-3, 3, 41), 0, 0
+    t = np.array([0.0, 1e-3, 0.1, 1.0, 10.0, 1e3])[:, None]
+    for seed in range(100):
+        own = np.random.default_rng(seed).normal(size=(1, 3, 6))
+        own[..., 5] = np.abs(own[..., 5])
+        first, between, rest = own[0, :, :3], own[0, :, 3:5], own[0, :, 5]
+        sums = [
+            Polynomial(c) ** 2 + Polynomial([0, 1]) ** 2 * (Polynomial(d) ** 2 + Polynomial([0, 0, e]))
+            for c, d, e in zip(first, between, rest, strict=True)
+        ]
+        (s_dd, det, s_mm), slopes = ([each(ladder) for each in sums], [each.deriv()(ladder) for each in sums])
+        slope = (slopes[0] + slopes[1] * t) * (1 + s_mm * t) - (s_dd + det * t) * slopes[2] * t
+        rises, falls = ladders.rises_or_falls(own, ladder, 1.0)
+        assert (slope[:, rises] >= -1e-9).all()
+        assert (slope[:, falls] <= 1e-9).all()
+        risen, fallen = risen + rises.sum(), fallen + falls.sum()
+    assert min(risen, fallen) > 500
 
 
 @needs_compiler
