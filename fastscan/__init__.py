@@ -23,7 +23,7 @@ stands above it:
     errors
     typing
     kernels       squares  jit  arithmetic  lanes  cholesky  polynomials  gaussian  counted  members
-                  newton  poisson  modelled  blocks  ladders  roots  crossings
+                  newton  poisson  components  cells  modelled  blocks  ladders  roots  crossings
     inputs        bounds  units  spacing  files  columns  arrays  toml  points  data_files  arguments
     axes
     physics       constants  nuclei  form_factors  kinematics  cross_sections  quadrature  spectra
@@ -33,8 +33,8 @@ stands above it:
                   reconstruction  morphing  templates  bins  shapes  timing  factors  backgrounds
                   observations  measured  projections  poisson  modelled  form_factors  targets  experiment
                   data_sets  reading  catalogue
-    likelihoods   settings  columns  gaussian  poisson  modelled  rates  response  predictions  exchanges
-                  merging  member  likelihood  signals  profiles  fixed_row  free_row  pointwise
+    likelihoods   settings  columns  counted  gaussian  poisson  modelled  rates  response  predictions  exchanges
+                  merging  member  likelihood  building  signals  profiles  fixed_row  free_row  pointwise
     limits        confidence  doubts  points  brackets  search  crossings  drawn  feldman_cousins  limits
                   strengths  compared  toys  expected  coverage  sampling
     stores        layout  local  remote  location  arrays  cube  carried  chunks  store  combining
@@ -42,7 +42,8 @@ stands above it:
     answers       question  records  point  covered  from_cube  planes  contours  answers  shown  fits
     outputs       page  sliders  hepdata  csv_files  formats  figures  guides  overlays  plots  spectrum  fitted
                   wording  terminal  printed  citations
-    paper         table3  paper_figures  report  paper
+    paper         table3  figure_parts  profile_figures  setting_figures  plane_figure  combined_figure  paper_figures
+                  report  paper
     survey        recipe  limits  published  tables  looks  bars  survey_figures  report  survey
     commands      signals  completion  options  asking  scanning  answering  publishing  cli
     __main__

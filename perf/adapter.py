@@ -95,6 +95,15 @@ def expanded(squares: Array) -> Array:
     return np.stack(powers, axis=-1)
 
 
+def _build(*given: Any) -> Any:
+    """The likelihood of an interaction in experiments, in some rows."""
+    try:
+        from fastscan.likelihoods.building import build
+    except ImportError:  # until commit 3ca09c3
+        from fastscan.likelihoods.likelihood import build
+    return build(*given)
+
+
 def forget(rooms: str) -> None:
     """Empty the caches of the rooms whose names begin so, whatever a commit calls its functions."""
     for name in [name for name in sys.modules if name.startswith(rooms)]:
@@ -120,9 +129,8 @@ def kernel_inputs(
     """E6 in experiments of these names, where sigma_sys and luminosity broadcast to the settings."""
     from fastscan.experiments import catalogue
     from fastscan.interactions.catalogue import MODELS
-    from fastscan.likelihoods import likelihood
 
-    found = likelihood.build(catalogue.load_all(names), MODELS["e6"], {"beta": beta})
+    found = _build(catalogue.load_all(names), MODELS["e6"], {"beta": beta})
     settings = found.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     noise, variance = (each.reshape(len(names), -1) for each in settings.noise_and_variance(found.spread))
     return KernelInputs(found.sums, expanded(found.sums), MODELS["e6"].strength.to_x(m_zprime), noise, variance)
@@ -132,10 +140,9 @@ def counted(name: str, model: str, masses: Array, strengths: Array) -> Counted:
     """An experiment with a light mediator, at strengths in units of each row's scale; see `Counted`."""
     from fastscan.experiments import catalogue
     from fastscan.interactions.catalogue import load
-    from fastscan.likelihoods import likelihood
 
     experiment = catalogue.load(name)
-    found = likelihood.build([experiment], load(model), {"m_zprime": masses})
+    found = _build([experiment], load(model), {"m_zprime": masses})
     columns, _ = found.columns(np.arange(masses.size), {})
     ((block,), (counts,), change) = columns.blocks, found.counted, found.change[0]
     column = np.repeat(np.arange(masses.size), strengths.size)
@@ -171,14 +178,13 @@ def integrate(name: str, edges: Array) -> Callable[[], object]:
     """A call that computes the energy integrals and sums of an experiment in bins with edges in MeV."""
     from fastscan.experiments import catalogue
     from fastscan.interactions.catalogue import MODELS
-    from fastscan.likelihoods import likelihood
 
     loaded = catalogue.load(name)
     binned = replace(loaded, detector=replace(loaded.detector, bins=tuple(edges)))
 
     def afresh() -> object:
         forget_integrals()
-        return likelihood.build([binned], MODELS["chi"], {})
+        return _build([binned], MODELS["chi"], {})
 
     return afresh
 

@@ -26,6 +26,7 @@ _PER = rf"/\s*({_NUMBER})?\s*([A-Za-z]+)\s*"  # such as /kg, or /100 t
 _RATE = re.compile(rf"\s*({_NUMBER})\s*((?:{_PER})+)")
 UNNAMED = "background"  # the name of the only one
 RATE = "a rate such as '6 /keVee/kg/d', '48 /d/100 t' or '0.4 /d'"
+NO_NUISANCES = 'each is a nuisance of its own, for which there is kind = "poisson"'  # why there are no shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +192,7 @@ def read(table: Table, bins: Bins, common: Columns | None = None, shaped: bool =
     found = []
     for each in table.tables("background"):
         if not shaped:
-            each.refuse("shapes", 'each is a nuisance of its own, for which there is kind = "poisson"')
+            each.refuse("shapes", NO_NUISANCES)
         found.append(_read_one(each, bins, common))
         each.done()
     names = [each.name for each in found]

@@ -4,8 +4,9 @@ Files describe all of them with the keys of one kind, `Measured`, which reads th
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -48,6 +49,10 @@ class Measured(Gaussian):
     background: float
     background_error: float
     sigma_sys: float
+    refuses: ClassVar[Mapping[str, str]] = {
+        "detector.bins": "a measured count is one number; leave the bins out, or give one for each",
+        **dict.fromkeys(("time", "factor"), "a measured count is one number; give one for each bin"),
+    }
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> "Measured | MeasuredBins | MeasuredSignal | MeasuredRate":

@@ -7,7 +7,7 @@ parameters.  All parameters are fitted at each point.
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Protocol, Self
@@ -264,6 +264,7 @@ class Modelled:
     sigma_sys: float
     is_counted: ClassVar[bool] = True
     predicted: ClassVar[None] = None
+    refuses: ClassVar[Mapping[str, str]] = dict.fromkeys(("time", "factor"), "a model has bins of energy alone")
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> Self:
@@ -289,12 +290,29 @@ class Modelled:
 
     def check(self, exposed: Exposed) -> None:
         """See `Observation.check`."""
-        if exposed.bins != len(self.energies):
-            raise ExperimentError("a model has bins of energy alone")
         if not self.errors:
             for number, each in enumerate(self.observed or (), 1):
                 if not each.is_integer():
                     raise ExperimentError(f"observed: bin {number} has {each:g}: give whole events, or their error")
+
+    def check_templates(self, found: Sequence[Morphed]) -> None:
+        """See `Observation.check_templates`; those of the backgrounds are checked beside them.
+
+        All must follow the same parameters, which there are, and not beyond their anchors.
+        """
+        every = [*found, *self.morphed()]
+        if len({(each.parameters, each.anchors) for each in every if each.parameters}) > 1:
+            raise InputError("all templates that follow parameters must follow the same, at the same anchors")
+        by_name = {each.name: each for each in self.parameters}
+        for name, anchors in {pair for each in every for pair in zip(each.parameters, each.anchors, strict=True)}:
+            if name not in by_name:
+                raise _unknown(name, self.parameters)
+            parameter = by_name[name]
+            if parameter.start != 0:
+                raise InputError(f"parameter {quoted(name)} must have start = 0, where templates are nominal")
+            if parameter.low < anchors[0] or parameter.high > anchors[-1]:
+                told = f"must be between low = {anchors[0]:g} and high = {anchors[-1]:g}, where there are templates"
+                raise InputError(f"parameter {quoted(name)} {told}")
 
     @property
     def is_measured(self) -> bool:
@@ -343,27 +361,6 @@ class Modelled:
     def expected(self) -> Self:
         """The same observation with the prediction of signal and backgrounds in place of the observed events."""
         return replace(self, observed=None)
-
-
-def check_morphs(statistics: Modelled, found: list[Morphed]) -> None:
-    """Refuse templates that follow other parameters than each other, or unknown ones, or beyond their anchors.
-
-    Raises
-    ------
-    InputError
-    """
-    if len({(each.parameters, each.anchors) for each in found if each.parameters}) > 1:
-        raise InputError("all templates that follow parameters must follow the same, at the same anchors")
-    by_name = {each.name: each for each in statistics.parameters}
-    for name, anchors in {pair for each in found for pair in zip(each.parameters, each.anchors, strict=True)}:
-        if name not in by_name:
-            raise _unknown(name, statistics.parameters)
-        parameter = by_name[name]
-        if parameter.start != 0:
-            raise InputError(f"parameter {quoted(name)} must have start = 0, where templates are nominal")
-        if parameter.low < anchors[0] or parameter.high > anchors[-1]:
-            told = f"must be between low = {anchors[0]:g} and high = {anchors[-1]:g}, where there are templates"
-            raise InputError(f"parameter {quoted(name)} {told}")
 
 
 def _unknown(name: str, parameters: tuple[Parameter, ...]) -> FastscanError:

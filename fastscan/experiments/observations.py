@@ -7,15 +7,17 @@ with a variance, in a Gaussian chi2.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
 from fastscan.axes import SIGMA_SYS
-from fastscan.errors import ExperimentError, quoted
-from fastscan.experiments.backgrounds import Background, Exposed
+from fastscan.errors import ExperimentError, InputError, quoted
+from fastscan.experiments.backgrounds import NO_NUISANCES, Background, Exposed
 from fastscan.experiments.bins import Bins
+from fastscan.experiments.morphing import Morphed
 from fastscan.inputs.toml import Table
 from fastscan.typing import Array, BoolArray
 
@@ -68,6 +70,14 @@ class Observation(Protocol):
     def predicted(self) -> float | None:
         """Signal events that the Standard Model predicts, where it is given: all counts are scaled to it."""
 
+    @property
+    def refuses(self) -> Mapping[str, str]:
+        """Keys of an experiment's file that can't stand beside it, such as ``time`` or ``time.shapes``, and why."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the nuisances that it can have of its own, without those of the signal."""
+
     @classmethod
     def read(cls, table: Table, bins: Bins) -> "Observation":
         """The observation that the ``[statistics]`` table of an experiment's file describes, in some bins.
@@ -85,6 +95,14 @@ class Observation(Protocol):
         ------
         ExperimentError
             Where it has numbers for more bins or fewer, or says nothing of each bin.
+        """
+
+    def check_templates(self, found: Sequence[Morphed]) -> None:
+        """Refuse templates of a detector that follow parameters which the observation doesn't have.
+
+        Raises
+        ------
+        InputError
         """
 
     def data(self, exposed: Exposed) -> Array | None:
@@ -107,6 +125,8 @@ class Gaussian(ABC):
     """An observation that is compared with a variance."""
 
     is_counted: ClassVar[bool] = False
+    refuses: ClassVar[Mapping[str, str]] = {"time.shapes": NO_NUISANCES, "factor.shapes": NO_NUISANCES}
+    names: ClassVar[tuple[str, ...]] = ()
 
     @property
     def predicted(self) -> float | None:
@@ -121,6 +141,10 @@ class Gaussian(ABC):
     def check(self, exposed: Exposed) -> None:
         """See `Observation.check`."""
         self.counts(np.ones(exposed.bins), exposed)
+
+    def check_templates(self, found: Sequence[Morphed]) -> None:
+        """See `Observation.check_templates`."""
+        refuse_parameters(found)
 
     def counting_errors(self, signal: Array, exposed: Exposed) -> Array | None:
         """See `Observation.counting_errors`: the square roots of the variance."""
@@ -142,6 +166,12 @@ class Gaussian(ABC):
         Counts
             In the same bins.
         """
+
+
+def refuse_parameters(found: Sequence[Morphed]) -> None:
+    """Refuse templates that follow parameters, beside an observation that has none."""
+    if any(each.parameters for each in found):
+        raise InputError('what templates follow are parameters, for which there is kind = "modelled"')
 
 
 def read_sigma_sys(table: Table) -> float:

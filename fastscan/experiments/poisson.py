@@ -5,6 +5,7 @@ in all nuisances.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Self
@@ -15,7 +16,8 @@ from fastscan.errors import ExperimentError, InputError, quoted
 from fastscan.experiments import backgrounds
 from fastscan.experiments.backgrounds import Background, Exposed
 from fastscan.experiments.bins import Bins
-from fastscan.experiments.observations import read_sigma_sys, told_backgrounds, told_data
+from fastscan.experiments.morphing import Morphed
+from fastscan.experiments.observations import read_sigma_sys, refuse_parameters, told_backgrounds, told_data
 from fastscan.inputs import bounds
 from fastscan.inputs.columns import Columns
 from fastscan.inputs.toml import Table
@@ -64,6 +66,7 @@ class Poisson:
     merge: bool = False
     is_counted: ClassVar[bool] = True
     predicted: ClassVar[None] = None
+    refuses: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> Self:
@@ -81,6 +84,10 @@ class Poisson:
             raise ExperimentError(f"observed: {told}")
         for each in self.backgrounds:
             self._events(each, exposed)
+
+    def check_templates(self, found: Sequence[Morphed]) -> None:
+        """See `Observation.check_templates`."""
+        refuse_parameters(found)
 
     @property
     def is_measured(self) -> bool:

@@ -4,7 +4,7 @@ A key is read, converted and checked in the module of what it describes.  Checks
 grids/README.md lists the keys for users.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from fastscan.errors import quoted
@@ -15,7 +15,7 @@ from fastscan.experiments.detectors import Detector
 from fastscan.experiments.experiment import AnyDetector, Electrons, Experiment
 from fastscan.experiments.factors import Factor
 from fastscan.experiments.measured import Measured
-from fastscan.experiments.modelled import Modelled, check_morphs
+from fastscan.experiments.modelled import Modelled
 from fastscan.experiments.observations import Observation
 from fastscan.experiments.poisson import SIGNAL, Poisson
 from fastscan.experiments.projections import Projection
@@ -82,12 +82,7 @@ def parse(name: str, table: Table) -> Experiment:
         assumed=table.texts("assumed") if "assumed" in table else (),
     )
     table.done()
-    if isinstance(experiment.statistics, Measured):
-        if "bins" in table.table("detector"):
-            told = "bins: a measured count is one number; leave the bins out, or give one for each"
-            raise table.error("detector", told)
-        for key in ("time", "factor"):
-            table.refuse(key, "a measured count is one number; give one for each bin")
+    _refuse(table, experiment.statistics.refuses)
     if len(experiment.channels) > 1:
         _check_electrons(table, experiment.detector)
     _check_reach(table, experiment)
@@ -100,6 +95,16 @@ def parse(name: str, table: Table) -> Experiment:
     table.checked("statistics", lambda: experiment.statistics.check(exposed))
     _check_nuisances(table, experiment)
     return experiment
+
+
+def _refuse(table: Table, keys: Mapping[str, str]) -> None:
+    """Refuse keys of a file with the reason for each; ``time.shapes`` is the key ``shapes`` of the table ``time``."""
+    for name, why in keys.items():
+        outer, _, key = name.rpartition(".")
+        if not outer:
+            table.refuse(key, why)
+        elif outer in table:
+            table.table(outer).refuse(key, why)
 
 
 def _energy_bins(detector: Table, found: AnyDetector) -> Bins:
@@ -117,27 +122,11 @@ def _all_bins(table: Table, in_energy: Bins, factor: Factor | None) -> Bins:
 
 
 def _check_nuisances(table: Table, experiment: Experiment) -> None:
-    """Refuse nuisances that a Gaussian chi2 doesn't have, and two of one name."""
-    detector = experiment.detector
-    if (
-        isinstance(detector, Templates)
-        and detector.response.parameters
-        and "parameters" not in table.table("statistics")
-    ):
-        raise table.error("statistics", 'what templates follow are parameters, for which there is kind = "modelled"')
-    names, statistics = [SIGNAL, *(name for name, _ in experiment.shared)], experiment.statistics
-    if isinstance(statistics, Poisson):
-        names += [*experiment.signal_shapes, *statistics.names]
-    elif isinstance(statistics, Modelled):
-        for key in ("time", "factor"):
-            table.refuse(key, "a model has bins of energy alone")
-        names += statistics.names
-        response = [detector.response] if isinstance(detector, Templates) else []
-        table.checked("statistics", partial(check_morphs, statistics, [*response, *statistics.morphed()]))
-    else:
-        for key in ("time", "factor"):
-            if key in table:
-                table.table(key).refuse("shapes", 'each is a nuisance of its own, for which there is kind = "poisson"')
+    """Refuse parameters that templates follow and that there aren't, too many nuisances, and two of one name."""
+    detector, statistics = experiment.detector, experiment.statistics
+    responses = [detector.response] if isinstance(detector, Templates) else []
+    table.checked("statistics", partial(statistics.check_templates, responses))
+    names = [SIGNAL, *(name for name, _ in experiment.shared), *experiment.signal_shapes, *statistics.names]
     if len(names) > bounds.MOST_NUISANCES:
         raise table.error("statistics", f"must be at most {bounds.MOST_NUISANCES} nuisances in all, not {len(names)}")
     for name in names:

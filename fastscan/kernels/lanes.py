@@ -1,10 +1,10 @@
-"""Lanes: several float64 numbers side by side in one vector register, each of another point.
+"""Lanes: several float64 numbers side by side in one vector register, each of another point or another bin.
 
-`lanes_of` reads them from a line of an array and `put_lanes` writes them back; + - * / and `fma`, `root`, `where_above`
-and `logarithm` work on all at once, each as on a single number, so that no lane depends on the others.  A plain number
-beside lanes stands for as many equal ones.  A compiler turns a loop into vectors where it sees that it may, and then
-keeps sums in memory; a kernel that is written with lanes keeps them in registers.  Where numba is switched off, lanes
-are arrays.
+`lanes_of` reads them from a line of an array and `put_lanes` writes them back.  + - * / and `fma`, `root`,
+`where_above`, `logarithm` and `exponential` work on all at once, each as on a single number, so that no lane depends on
+the others; `total` and `largest` take all together.  A plain number beside lanes stands for as many equal ones.  A
+compiler turns a loop into vectors where it sees that it may, and then keeps sums in memory; a kernel that is written
+with lanes keeps them in registers.  Where numba is switched off, lanes are arrays.
 """
 
 import math
@@ -27,6 +27,9 @@ SQRT_HALF = 0.7071067811865476
 MANTISSA, EXPONENT_OF_ONE, MANTISSA_BITS = 0x000FFFFFFFFFFFFF, 1023, 52
 SMALLEST_MANTISSA = 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
 LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 32 bits, their sum all
+LOG2_E = 1.44269504088896338700
+LEAST_POWER, LARGEST_POWER = -708.0, 709.0  # of e, that are neither subnormal nor infinite
+TO_INTEGER = 6755399441055744.0  # 1.5 2^52: a number beside it loses all bits behind the point
 
 
 class Lanes(types.Type):
@@ -148,6 +151,11 @@ def mantissa(x):
     """The m of positive numbers m 2^e with m from sqrt(1/2) to sqrt(2)."""
     half, _ = np.frexp(x)
     return np.where(half < SQRT_HALF, 2.0 * half, half)
+
+
+def times_power_of_two(x, e):
+    """x 2^e with whole numbers e, which leave it neither subnormal nor infinite."""
+    return np.ldexp(x, e.astype(int))
 
 
 def _place(context, builder, kind, array, line):
@@ -279,6 +287,17 @@ def _mantissa(context, x):
     return lanes_type(x), generate
 
 
+@intrinsic
+def _times_power_of_two(context, x, e):
+    def generate(target, builder, signed, arguments):
+        # beside TO_INTEGER the last bits of a number are e itself, of which the exponent takes as many as it has
+        beside = builder.bitcast(builder.fadd(arguments[1], ir.Constant(VECTOR, [TO_INTEGER] * LANES)), INTEGERS)
+        moved = builder.shl(beside, _constant(MANTISSA_BITS))
+        return builder.bitcast(builder.add(builder.bitcast(arguments[0], INTEGERS), moved), VECTOR)
+
+    return lanes_type(x, e), generate
+
+
 overload(lanes_of)(lambda array, line: lambda array, line: _lanes_of(array, line))
 overload(put_lanes)(lambda array, line, value: lambda array, line, value: _put_lanes(array, line, value))
 overload(number_at)(lambda array, place: lambda array, place: _number_at(array, place))
@@ -298,6 +317,7 @@ overload(largest)(lambda x: lambda x: _largest(x))
 overload(lane_of)(lambda x, lane: lambda x, lane: _lane_of(x, lane))
 overload(exponent)(lambda x: lambda x: _exponent(x))
 overload(mantissa)(lambda x: lambda x: _mantissa(x))
+overload(times_power_of_two)(lambda x, e: lambda x, e: _times_power_of_two(x, e))
 
 
 @jit
@@ -322,3 +342,25 @@ def logarithm(x):
     for term in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         series = fma(square, series, 2.0 / term)
     return fma(e, LOG_2_HIGH, fma(2.0, s, fma(s * square, series, e * LOG_2_LOW)))
+
+
+@jit
+def exponential(x):
+    """e^x, to a relative 4e-16; 0 where it would be subnormal, and as at 709 where it would be infinite.
+
+    With x = e ln 2 + r and a whole e, |r| < 0.347, and the series of e^r ends where its terms are below rounding.
+    """
+    within = where_above(x, LEAST_POWER, where_above(LARGEST_POWER, x, x, LARGEST_POWER), LEAST_POWER)
+    e = fma(within, LOG2_E, TO_INTEGER) - TO_INTEGER
+    r = fma(e, -LOG_2_LOW, fma(e, -LOG_2_HIGH, within))
+    series = spread(1.0)
+    for term in (13.0, 12.0, 11.0, 10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0):
+        series = fma(r * series, 1.0 / term, 1.0)
+    return where_above(x, LEAST_POWER, times_power_of_two(series, e), 0.0)
+
+
+@jit
+def total(x):
+    """The sum of all lanes, as a number."""
+    fours = (lane_of(x, 0) + lane_of(x, 4), lane_of(x, 1) + lane_of(x, 5), lane_of(x, 2) + lane_of(x, 6))
+    return (fours[0] + fours[2]) + (fours[1] + (lane_of(x, 3) + lane_of(x, 7)))

@@ -13,7 +13,8 @@ import numpy as np
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Counts
 from fastscan.interactions.interaction import Interaction, Term
-from fastscan.likelihoods.gaussian import square_roots
+from fastscan.likelihoods.counted import Counted
+from fastscan.likelihoods.gaussian import no_roots, square_roots
 from fastscan.likelihoods.predictions import terms_of
 from fastscan.likelihoods.response import response
 from fastscan.typing import Array, Channel
@@ -86,6 +87,37 @@ class Exchange:
             block = {name: each[start : start + BLOCK] for name, each in rows.items()}
             yield self.templates([term for each in terms_of(interaction, channels, block) for term in each])
 
+    def rows_of(
+        self,
+        counted: Counted | None,
+        interaction: Interaction,
+        channels: Sequence[Channel],
+        rows: Mapping[str, Array],
+    ) -> tuple[Array, Array, Counted | None]:
+        """What a likelihood keeps of a member in rows.
+
+        Parameters
+        ----------
+        counted : Counted or None
+            What the member compares in other rows; None where it has Gaussian counts.
+        interaction, channels, rows
+            See `in_rows`.
+
+        Returns
+        -------
+        totals, roots : array, shape (rows, 4) and (rows, 3, 4, 4)
+            See `gaussian_rows`; the roots are 0 where events are counted.
+        counted : Counted or None
+            What the member compares in these rows.
+        """
+        blocks = self.in_rows(interaction, channels, rows)
+        if self.counts is not None:
+            return *gaussian_rows(self.counts, self.signal, blocks), None
+        assert counted is not None, "a member without Gaussian counts has counted events"
+        rates = counted_rates(self.signal, blocks)
+        found = counted.with_rates(rates.reshape(*rates.shape[:2], *counted.rates.shape[2:]))
+        return found.totals, no_roots(len(rates), rates.shape[1]), found
+
 
 def gaussian_rows(counts: Counts, signal: Array, blocks: Iterable[Array]) -> tuple[Array, Array]:
     """The events and the sums of squares in rows.
@@ -120,6 +152,11 @@ def counted_rates(signal: Array, blocks: Iterable[Array]) -> Array:
     found = [np.empty((0, 4, signal.size))]
     found += [np.insert(templates, 0, signal, axis=1) for templates in blocks]
     return np.concatenate(found)
+
+
+def powers(rows: int) -> Array:
+    """The changes of features that are 1, x and x^2 themselves, shape (rows, 3, 3)."""
+    return np.broadcast_to(np.eye(3), (rows, 3, 3))
 
 
 def exchange(

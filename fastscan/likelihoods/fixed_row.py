@@ -9,7 +9,7 @@ import numpy as np
 from fastscan.kernels.squares import SQUARES
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.poisson import Block
-from fastscan.likelihoods.profiles import ModelledProfile, Profile
+from fastscan.likelihoods.profiles import OtherProfile, Profile
 from fastscan.likelihoods.signals import Compiled, compiled, sum_of
 from fastscan.typing import Array
 
@@ -78,7 +78,7 @@ def _scaled(c: Array, factor: float) -> Array:
 class FittedColumn:
     """A block of one column and one row; the attributes are arguments of `Profile.filled`."""
 
-    profile: Profile | ModelledProfile
+    profile: Profile | OtherProfile
     rates: Array
     change: Array
     sums: Array

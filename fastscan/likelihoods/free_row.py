@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastscan.kernels.squares import SQUARES
-from fastscan.likelihoods.profiles import ModelledProfile, Profile
+from fastscan.likelihoods.profiles import OtherProfile, Profile
 from fastscan.likelihoods.signals import Compiled, Signal, compiled, sum_of
 from fastscan.typing import Array, IntArray
 
@@ -130,8 +130,8 @@ class FittedBins:
         What `gaussian_sums` takes beside what is added, of the other members.
     """
 
-    value: Profile | ModelledProfile
-    line: Profile | ModelledProfile
+    value: Profile | OtherProfile
+    line: Profile | OtherProfile
     standard: Array
     places: IntArray
     compared: tuple[Any, ...]

@@ -70,6 +70,16 @@ def square_roots(rates: Array, signal: Array, counts: Counts) -> Array:
     return np.stack([_triangular(vectors) for vectors in (difference, norm * across, model)], axis=-3)
 
 
+def no_roots(shapes: int, basis: int) -> Array:
+    """Square roots of sums that are 0, see `square_roots`."""
+    return np.zeros((shapes, 3, basis, basis))
+
+
+def norm_of(counts: Counts) -> float:
+    """Sum of the squared data over their variance."""
+    return float((counts.data**2 / counts.variance).sum())
+
+
 def _triangular(vectors: Array) -> Array:
     """The upper triangular matrix that has the length of every combination of some vectors (..., vectors, bins)."""
     *shapes, size, _ = vectors.shape

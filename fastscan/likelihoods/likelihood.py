@@ -1,40 +1,30 @@
 """The likelihood of an interaction in one experiment or in the sum of several, as a handful of numbers.
 
-A store carries it, workers and answers use it, and nobody builds it twice.
+`fastscan.likelihoods.building` builds it, a store carries it, workers and answers use it, and nobody builds it twice.
 """
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastscan.axes import LUMINOSITY, SIGMA_SYS
 from fastscan.errors import ExperimentError, InputError, quoted
-from fastscan.experiments.data_sets import require_distinct
-from fastscan.experiments.experiment import Experiment
-from fastscan.experiments.observations import Counts
 from fastscan.inputs import arguments
 from fastscan.interactions.interaction import Interaction
 from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
-from fastscan.likelihoods.exchanges import Exchange, counted_rates, exchange, gaussian_rows
+from fastscan.likelihoods.counted import Counted
+from fastscan.likelihoods.exchanges import Exchange, powers
 from fastscan.likelihoods.gaussian import GaussianColumns
-from fastscan.likelihoods.member import compared_counts, contact_sums, counted_events
-from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts, of_recoils
-from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts
-from fastscan.likelihoods.predictions import (
-    contact_change,
-    is_contact,
-    require_flavours,
-    standard_counts,
-    terms_of,
-    weak_totals,
-)
+from fastscan.likelihoods.member import statistic_of
+from fastscan.likelihoods.modelled import ModelledCounts
+from fastscan.likelihoods.poisson import Block, PoissonColumns
+from fastscan.likelihoods.predictions import contact_change, terms_of
 from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, Channel, IntArray
 
-AnyCounts = PoissonCounts | ModelledCounts
 LEAST_OWN = 1e-11  # part of the squared error of a signal that is its own, of what is compared with a variance
 
 
@@ -70,7 +60,7 @@ class Likelihood:
         The relative error of each member's signal that is due to each of them.
     exchanges : tuple of Exchange
         What makes the likelihood of other rows, one for each member; empty where all rows share one shape.
-    counted : tuple of PoissonCounts or ModelledCounts or None
+    counted : tuple of Counted or None
         What each member with counted events compares, None for the others; empty where no member has any.  Its roots
         are 0, so that its Gaussian chi2 is.
     """
@@ -87,7 +77,7 @@ class Likelihood:
     named: tuple[str, ...]
     common: Array
     exchanges: tuple[Exchange, ...] = ()
-    counted: tuple[AnyCounts | None, ...] = ()
+    counted: tuple[Counted | None, ...] = ()
 
     @property
     def counts_events(self) -> tuple[str, ...]:
@@ -267,14 +257,14 @@ class Likelihood:
         # without any, the parabola of a huge signal is so steep that rounding loses its minimum
         own[len(counted) :] = np.maximum(own[len(counted) :], LEAST_OWN * variance[others])
         counts = tuple(each for member in counted if (each := self.counted[member]) is not None)
-        modelled = [isinstance(each, ModelledCounts) for each in counts]
-        if any(modelled) and not all(modelled):
+        kinds = {statistic_of(each).block for each in counts} or {Block}
+        if len(kinds) > 1:
             names = ", ".join(quoted(self.members[member]) for member in counted)
             raise ExperimentError(
                 f"experiments {names} share a nuisance, and some of them count events without a model of parameters, "
                 "others with one: combine them as independent ones"
             )
-        kind = ModelledBlock if any(modelled) else Block
+        (kind,) = kinds
         return kind(
             counts=counts,
             change=self.change[counted],
@@ -336,7 +326,7 @@ class Likelihood:
             return replace(self, change=np.stack(padded))
         counted = self.counted or (None,) * len(self.members)
         made = [
-            _in_rows(exchange, counts, exchange.in_rows(interaction, own, rows))
+            exchange.rows_of(counts, interaction, own, rows)
             for exchange, counts, own in zip(self.exchanges, counted, channels, strict=True)
         ]
         totals, roots, found = zip(*made, strict=True)
@@ -345,220 +335,8 @@ class Likelihood:
         return replace(again, counted=found) if self.counted else again
 
 
-def _in_rows(
-    exchange: Exchange, counts: AnyCounts | None, blocks: Iterable[Array]
-) -> tuple[Array, Array, AnyCounts | None]:
-    """Events over all bins, square roots and counted events of a member in some rows."""
-    if exchange.counts is not None:
-        return *gaussian_rows(exchange.counts, exchange.signal, blocks), None
-    assert counts is not None, "a member without Gaussian counts has counted events"
-    rates = counted_rates(exchange.signal, blocks)
-    found = counts.with_rates(rates.reshape(*rates.shape[:2], *counts.rates.shape[2:]))
-    return found.totals, no_roots(len(rates), rates.shape[1]), found
-
-
-def powers(rows: int) -> Array:
-    """The changes of features that are 1, x and x^2 themselves, shape (rows, 3, 3)."""
-    return np.broadcast_to(np.eye(3), (rows, 3, 3))
-
-
 def _flat(by_member: Array, shape: tuple[int, ...]) -> Array:
     """(members, ...) broadcast to (members, *shape), flattened to (members, points)."""
     members = len(by_member)
     aligned = by_member.reshape(members, *(1,) * (len(shape) - by_member.ndim + 1), *by_member.shape[1:])
     return np.broadcast_to(aligned, (members, *shape)).reshape(members, -1).copy()
-
-
-def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
-    """The likelihood whose chi2 is the sum of the chi2 of others.
-
-    Parameters
-    ----------
-    likelihoods : sequence of Likelihood
-        Those of the same interaction in the same rows.
-
-    Raises
-    ------
-    ExperimentError
-        Where two likelihoods have a member in common.
-    """
-    members = [member for each in likelihoods for member in each.members]
-    for member in members:
-        if members.count(member) > 1:
-            raise ExperimentError(f"experiment {quoted(member)} is there twice")
-    shapes, basis = (max(each.rates.shape[dimension] for each in likelihoods) for dimension in (1, 2))
-    alike = [_widened(each, shapes, basis) for each in likelihoods]
-    apart = ("members", "named", "common", "exchanges", "counted")
-    names = [field.name for field in fields(Likelihood) if field.name not in apart]
-    named = tuple(dict.fromkeys(name for each in likelihoods for name in each.named))
-    counted = [counts for each in likelihoods for counts in each.counted or (None,) * len(each.members)]
-    return Likelihood(
-        tuple(members),
-        **{name: np.concatenate([getattr(each, name) for each in alike]) for name in names},
-        named=named,
-        common=np.concatenate([_common_by_name(each, named) for each in likelihoods]),
-        exchanges=tuple(exchange for each in likelihoods for exchange in each.exchanges),
-        counted=tuple(counted) if any(likelihood.counted for likelihood in likelihoods) else (),
-    )
-
-
-def _common_by_name(one: Likelihood, named: Sequence[str]) -> Array:
-    """The errors that a likelihood's members can have in common, in the order of some names."""
-    columns = {name: one.common[:, number] for number, name in enumerate(one.named)}
-    nothing = np.zeros(len(one.members))
-    return np.array([columns.get(name, nothing) for name in named]).reshape(len(named), len(one.members)).T
-
-
-def _widened(one: Likelihood, shapes: int, basis: int) -> Likelihood:
-    """A likelihood with as many shapes as others have, and with zeros for the features that it lacks."""
-
-    def padded(values: Array, *dimensions: int) -> Array:
-        more = basis - one.rates.shape[-1]
-        return np.pad(values, [(0, more * (dimension in dimensions)) for dimension in range(values.ndim)])
-
-    def repeated(values: Array) -> Array:
-        return np.broadcast_to(values, (len(values), shapes, *values.shape[2:]))
-
-    return replace(
-        one,
-        rates=repeated(padded(one.rates, 2)),
-        roots=repeated(padded(one.roots, 3, 4)),
-        change=padded(one.change, 2),
-    )
-
-
-def build(
-    experiments: Sequence[Experiment],
-    interaction: Interaction,
-    rows: Mapping[str, Array],
-    fixed_sigma_sys: Mapping[str, float] | None = None,
-) -> Likelihood:
-    """The likelihood of an interaction in experiments.
-
-    Parameters
-    ----------
-    experiments : sequence of Experiment
-        Their chi2 add up.
-    interaction : Interaction
-        See `fastscan.interactions.catalogue.load`.
-    rows : mapping of str to array, shape (rows,)
-        The interaction's row parameters, by name, in the units of their axes.
-    fixed_sigma_sys : mapping of str to float, optional
-        Systematic errors of experiments that no common value replaces, relative to the signal.
-
-    Raises
-    ------
-    ExperimentError
-        Where no experiment is given, one or its data set is given twice, or one counts no events or too many.
-    """
-    if not experiments:
-        raise ExperimentError("no experiment given")
-    require_distinct({each.name: each.data_set for each in experiments})
-    joint = combine([_build_one(experiment, interaction, rows) for experiment in experiments])
-    fixed = fixed_sigma_sys or {}
-    return replace(
-        joint,
-        sigma_sys=np.array([fixed.get(*each) for each in zip(joint.members, joint.sigma_sys, strict=True)]),
-        follows=np.array([float(name not in fixed) for name in joint.members]),
-    )
-
-
-def with_expected_data(
-    found: Likelihood, experiments: Sequence[Experiment], interaction: Interaction, rows: Mapping[str, Array]
-) -> Likelihood:
-    """The likelihood with measured data replaced by the Standard Model's prediction, as `Experiment.expected` does.
-
-    Parameters
-    ----------
-    found : Likelihood
-    experiments, interaction, rows
-        What it was built from.
-
-    Returns
-    -------
-    Likelihood
-        Its members have the same names, so that settings by name hold for both; `found` itself where no data are
-        measured.
-    """
-    measured = [number for number, each in enumerate(experiments) if each.is_measured]
-    if not measured:
-        return found
-    roots, spread, norm, exchanges = found.roots.copy(), found.spread.copy(), found.norm.copy(), list(found.exchanges)
-    counted = expected_counts(found.counted)
-    for number in measured:
-        if not (counted and counted[number]):
-            each = experiments[number]
-            projected = _build_one(each, interaction, rows, each.expected())
-            roots[number] = _widened(projected, *found.rates.shape[1:]).roots[0]
-            spread[number], norm[number] = projected.spread[0], projected.norm[0]
-            exchanges[number : number + 1] = projected.exchanges
-    return replace(found, roots=roots, spread=spread, norm=norm, exchanges=tuple(exchanges), counted=counted)
-
-
-def expected_counts(counted: Sequence[AnyCounts | None]) -> tuple[AnyCounts | None, ...]:
-    """Counted events of members with measured data replaced by the Standard Model's prediction."""
-    return tuple(each.expected() if each is not None and each.is_measured else each for each in counted)
-
-
-def _build_one(
-    experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array], observed: Experiment | None = None
-) -> Likelihood:
-    """The likelihood in one experiment, or with the data of another that predicts the same."""
-    require_flavours(experiment, interaction)
-    signal = standard_counts(experiment)
-    terms = terms_of(interaction, experiment.channels, rows)
-    if experiment.statistics.is_counted:
-        counted = counted_events(experiment)
-        if is_contact(terms):
-            change = contact_change(terms)
-            return _member(experiment, counted.totals, no_roots(1, 1 + change.shape[1]), change, counted=counted)
-        made = exchange(of_recoils(experiment), terms, counted.rates[0, 0].ravel(), None)
-        totals, roots, own = _in_rows(made, counted, made.in_rows(interaction, experiment.channels, rows))
-        return _member(experiment, totals, roots, powers(len(totals)), made=made, counted=own)
-    if is_contact(terms):
-        roots, counts = contact_sums(experiment, observed or experiment)
-        change, norm = contact_change(terms), norm_of(counts)
-        return _member(experiment, weak_totals(experiment)[None], roots, change, counts.spread, norm)
-    counts = compared_counts(signal, observed or experiment)
-    made = exchange(experiment, terms, signal, counts)
-    totals, roots, _ = _in_rows(made, None, made.in_rows(interaction, experiment.channels, rows))
-    norm = norm_of(counts.some(counts.variance > 0))
-    return _member(experiment, totals, roots, powers(len(totals)), counts.spread, norm, made)
-
-
-def _member(
-    experiment: Experiment,
-    rates: Array,
-    roots: Array,
-    change: Array,
-    spread: float = 0.0,
-    norm: float = 0.0,
-    made: Exchange | None = None,
-    counted: AnyCounts | None = None,
-) -> Likelihood:
-    """The likelihood of one member; see the attributes of `Likelihood`."""
-    return Likelihood(
-        members=(experiment.name,),
-        rates=rates[None],
-        roots=roots[None],
-        change=np.ascontiguousarray(change)[None],
-        spread=np.array([spread]),
-        norm=np.array([norm]),
-        sigma_sys=np.array([experiment.statistics.sigma_sys]),
-        follows=np.ones(1),
-        momentum_transfer=np.array([experiment.largest_momentum_transfer_mev]),
-        named=tuple(name for name, _ in experiment.shared),
-        common=np.array([[error for _, error in experiment.shared]]),
-        exchanges=() if made is None else (made,),
-        counted=() if counted is None else (counted,),
-    )
-
-
-def no_roots(shapes: int, basis: int) -> Array:
-    """Square roots of sums that are 0, see `fastscan.likelihoods.gaussian.square_roots`."""
-    return np.zeros((shapes, 3, basis, basis))
-
-
-def norm_of(counts: Counts) -> float:
-    """Sum of the squared data over their variance."""
-    return float((counts.data**2 / counts.variance).sum())

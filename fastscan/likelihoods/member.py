@@ -4,36 +4,44 @@ What is here depends on the statistic of the experiment, and not on the interact
 """
 
 import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fastscan.errors import ExperimentError, quoted
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.modelled import Modelled
-from fastscan.experiments.observations import Counts, Gaussian
+from fastscan.experiments.observations import Counts, Gaussian, Observation
 from fastscan.experiments.poisson import Poisson
 from fastscan.inputs.bounds import NUMBER
+from fastscan.likelihoods import modelled, poisson
+from fastscan.likelihoods.counted import Counted
 from fastscan.likelihoods.gaussian import square_roots
 from fastscan.likelihoods.merging import merged_bins
-from fastscan.likelihoods.modelled import ModelledCounts, modelled_counts, of_recoils
-from fastscan.likelihoods.poisson import PoissonCounts
+from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts, modelled_counts, of_recoils
+from fastscan.likelihoods.poisson import Block, PoissonCounts
 from fastscan.likelihoods.predictions import standard_counts, standard_energies, weak_energies, weak_rates
 from fastscan.likelihoods.response import response
 from fastscan.typing import Array
 
 
-def counted_events(experiment: Experiment) -> PoissonCounts | ModelledCounts:
-    """What an experiment with counted events compares, of interactions in which no row has integrals of its own.
+def poisson_counts(experiment: Experiment, rates: Array) -> PoissonCounts:
+    """What an experiment compares whose counts follow Poisson's law, with nuisances of their backgrounds.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    rates : array
+        See `PoissonCounts`.
 
     Raises
     ------
     ExperimentError
         Where backgrounds or data don't fit the bins.
     """
-    statistics, exposed, recoils = experiment.statistics, experiment.exposed, of_recoils(experiment)
-    rates = np.concatenate([standard_energies(recoils)[None], weak_energies(recoils)])[None]
-    if isinstance(statistics, Modelled):
-        return modelled_counts(experiment, rates)
+    statistics, exposed = experiment.statistics, experiment.exposed
     assert isinstance(statistics, Poisson)
     signal, data = standard_counts(experiment), statistics.data(exposed)
     backgrounds, nuisances = statistics.backgrounds_in(signal, exposed), statistics.nuisances(exposed)
@@ -49,6 +57,59 @@ def counted_events(experiment: Experiment) -> PoissonCounts | ModelledCounts:
         bin_of=merged_bins(rates[0, 0], arriving, backgrounds, nuisances) if statistics.merge else None,
     )
     return found.expected() if data is None else found
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """What belongs to a statistic of counted events.
+
+    Attributes
+    ----------
+    observation : type of Observation
+        The kind of observation that an experiment's file describes.
+    counts : type of Counted
+        What is compared of it.
+    made : callable
+        Function from an experiment and the rates of `counts` to what the experiment compares.
+    block : type of Block
+        The columns of members that are fitted together.
+    packed, unpacked : callable
+        Functions from the `counts` of each member, None for another member, to the arrays that a store has of them, and
+        back.
+    """
+
+    observation: type[Observation]
+    counts: type[Counted]
+    made: Callable[[Experiment, Array], Counted]
+    block: type[Block]
+    packed: Callable[[Sequence[Any]], dict[str, Array]]
+    unpacked: Callable[[Mapping[str, Array]], tuple[Counted | None, ...]]
+
+
+STATISTICS: dict[str, Statistic] = {  # by the group of a store that has the arrays, see `fastscan.stores.layout.GROUPS`
+    "counted": Statistic(Poisson, PoissonCounts, poisson_counts, Block, poisson.packed, poisson.unpacked),
+    "modelled": Statistic(Modelled, ModelledCounts, modelled_counts, ModelledBlock, modelled.packed, modelled.unpacked),
+}
+
+
+def counted_events(experiment: Experiment) -> Counted:
+    """What an experiment with counted events compares, of interactions in which no row has integrals of its own.
+
+    Raises
+    ------
+    ExperimentError
+        Where backgrounds or data don't fit the bins.
+    """
+    recoils = of_recoils(experiment)
+    rates = np.concatenate([standard_energies(recoils)[None], weak_energies(recoils)])[None]
+    (statistic,) = (each for each in STATISTICS.values() if each.observation is type(experiment.statistics))
+    return statistic.made(experiment, rates)
+
+
+def statistic_of(counts: Counted) -> Statistic:
+    """The statistic of what a member with counted events compares."""
+    (found,) = (each for each in STATISTICS.values() if each.counts is type(counts))
+    return found
 
 
 @functools.cache

@@ -25,11 +25,11 @@ from fastscan.experiments.modelled import (
 )
 from fastscan.experiments.morphing import MOST_PARAMETERS, Morphed
 from fastscan.experiments.templates import Templates
-from fastscan.likelihoods.poisson import Block, PseudoData
+from fastscan.likelihoods.poisson import Block
 from fastscan.typing import Array, IntArray
 
 NONE = -1  # the number of a parameter that isn't there
-KINDS = (Constant, Template, MorphedTemplate, Exponential, Peak)  # in the order of `fastscan.kernels.modelled`
+KINDS = (Constant, Template, MorphedTemplate, Exponential, Peak)  # in the order of `fastscan.kernels.components`
 MOST_STEPS = 50  # towards the best nuisances that members have in common
 ENOUGH = 1e-11  # of chi2, that a step towards them promises, below which it is the last one
 
@@ -45,7 +45,7 @@ class ModelledCounts:
     spread : array, shape (anchors, energies, bins)
         The distribution of events of each energy over the bins, at each anchor.
     parts, numbers, templates, axes, sides, morphing, energies, weight, start, low, high, centre, tightness : array
-        See `fastscan.kernels.modelled.Model`; the first parameter is the scale of the signal.
+        See `fastscan.kernels.components.Model`; the first parameter is the scale of the signal.
     background, data : array, shape (bins,)
         Events at luminosity 1: the backgrounds at the parameters' starting values, and the data.
     is_measured : bool
@@ -103,9 +103,13 @@ class ModelledCounts:
     @functools.cached_property
     def model(self) -> Any:
         """What the kernel takes of it."""
-        from fastscan.kernels.modelled import Model  # imported here: other members need no compiler
+        from fastscan.kernels.components import Model  # imported here: other members need no compiler
 
-        return Model(**{name: getattr(self, name) for name in Model._fields})
+        own = {name: getattr(self, name) for name in Model._fields if name != "filled"}
+        spread = np.moveaxis(in_lines(self.spread), 2, 1)  # the energies of a line follow each other
+        own["spread"] = np.ascontiguousarray(spread).reshape(len(spread), -1, spread.shape[-1])
+        own |= {name: in_lines(own[name]) for name in ("templates", "energies", "weight")}
+        return Model(**own, filled=in_lines(np.ones(self.data.size)))
 
     @functools.cached_property
     def without_empty_bins(self) -> "ModelledCounts":
@@ -138,11 +142,11 @@ class ModelledCounts:
         return found
 
     def merged(self, events: Array) -> Array:
-        """See `PoissonCounts.merged`: no bins are."""
+        """See `Counted.merged`: no bins are merged."""
         return events
 
     def lost(self, data: Array) -> Array:
-        """See `PoissonCounts.lost`."""
+        """See `Counted.lost`: it is 0, because no bins are merged."""
         return np.zeros(data.shape[:-1])
 
     def centres(self, deviations: Array) -> Array:
@@ -166,6 +170,16 @@ class ModelledCounts:
     def expected(self) -> "ModelledCounts":
         """The same counts with the predicted signal and background in place of the data."""
         return replace(self, data=self.standard + self.background, is_measured=False)
+
+
+def in_lines(values: Array) -> Array:
+    """Numbers of bins, (..., bins), in lines as the kernel takes them, (..., lines, LANES); 0 fills up the last one."""
+    from fastscan.kernels.lanes import LANES
+
+    bins = values.shape[-1]
+    lines = np.zeros((*values.shape[:-1], -(-bins // LANES) * LANES))
+    lines[..., :bins] = values
+    return lines.reshape(*values.shape[:-1], -1, LANES)
 
 
 @functools.cache
@@ -274,24 +288,19 @@ class ModelledBlock(Block):
     """
 
     def filled(
-        self,
-        row: IntArray,
-        x: Array,
-        column: IntArray,
-        width: int,
-        in_parallel: bool | None = None,
-        sets: PseudoData | None = None,
+        self, row: IntArray, x: Array, column: IntArray, width: int, in_parallel: bool | None = None
     ) -> tuple[Array, int]:
         """See `Block.filled`."""
         from fastscan.kernels.poisson import NUISANCES
 
         common = self.common[..., column]  # (members, common, points)
-        centre = sets.centres[sets.chosen, : common.shape[1]].T if sets else np.zeros((common.shape[1], x.size))
+        shared = common.shape[1]
+        centre = self.drawn.centres[row, :shared].T if self.drawn else np.zeros((shared, x.size))
         z = centre.copy()
         for _ in range(MOST_STEPS):
             shift = (common * z).sum(axis=1)
             needed = 1 if width == 1 and not len(z) else NUISANCES
-            each, own = self._each(row, x, column, shift, needed, in_parallel, sets)
+            each, own = self._each(row, x, column, shift, needed, in_parallel)
             if not len(z):
                 break
             slope = 2 * (z - centre) + (common * each[:, 3, None]).sum(axis=0)
@@ -322,7 +331,6 @@ class ModelledBlock(Block):
         shift: Array,
         width: int,
         in_parallel: bool | None,
-        sets: PseudoData | None,
     ) -> tuple[Array, list[Array]]:
         """chi2 of each member, minimised at fixed shared nuisances.
 
@@ -341,7 +349,7 @@ class ModelledBlock(Block):
         own: list[Array] = []
         bins = np.cumsum([0, *(each.data.size for each in self.counts)])
         nuisances = np.cumsum([self.common.shape[1], *(each.nuisances for each in self.counts)])
-        chosen = sets.chosen if sets else np.zeros(x.size, np.intp)
+        sets, chosen = self.drawn, row if self.drawn else np.zeros(x.size, np.intp)
         for number, (counts, change) in enumerate(zip(self.counts, self.change, strict=True)):
             model, rates = counts.model, counts.summed
             if sets is None:
@@ -364,7 +372,7 @@ class ModelledBlock(Block):
                 row,
                 np.ascontiguousarray(x),
                 *settings,
-                data,
+                in_lines(data),
                 centres,
                 chosen,
                 out,

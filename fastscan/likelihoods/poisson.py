@@ -13,6 +13,7 @@ import numpy as np
 
 from fastscan.errors import warn
 from fastscan.likelihoods.columns import turning_of
+from fastscan.likelihoods.counted import Counted
 from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
 
@@ -157,24 +158,21 @@ class PoissonCounts:
 
 @dataclass(frozen=True, eq=False)
 class PseudoData:
-    """Sets of data that stand for the counted events of a block, and of centres of its nuisances.
+    """Sets of data that stand for the counted events of a block, and of centres of its nuisances: one for each row.
 
     Attributes
     ----------
-    data : array, shape (sets, bins)
+    data : array, shape (rows, bins)
         In the bins that are compared.
-    lost : array, shape (sets,)
+    lost : array, shape (rows,)
         See `PoissonCounts.lost`, of all members.
-    centres : array, shape (sets, nuisances)
+    centres : array, shape (rows, nuisances)
         In the order of `PoissonColumns.pulls`.
-    chosen : array of int, shape (points,)
-        The set with which each point is compared.
     """
 
     data: Array
     lost: Array
     centres: Array
-    chosen: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +191,8 @@ class Block:
         1 / luminosity, or what stands for it, and the square of the relative error of each signal's own normalisation.
     common : array, shape (members + Gaussian members, common, columns)
         Relative change of each signal at one standard deviation of each nuisance that they have in common.
+    drawn : PseudoData, optional
+        The data and the centres of each row; left out, all rows are compared with the data of `counts`.
     """
 
     counts: tuple[Any, ...]
@@ -202,6 +202,7 @@ class Block:
     noise: Array
     variance: Array
     common: Array
+    drawn: PseudoData | None = None
 
     def some(self, chosen: IntArray) -> "Block":
         """The columns of some indices, in their order."""
@@ -209,18 +210,13 @@ class Block:
         return replace(self, noise=noise, variance=variance, common=common)
 
     def filled(
-        self,
-        row: IntArray,
-        x: Array,
-        column: IntArray,
-        width: int,
-        in_parallel: bool | None = None,
-        sets: PseudoData | None = None,
+        self, row: IntArray, x: Array, column: IntArray, width: int, in_parallel: bool | None = None
     ) -> tuple[Array, int]:
         """What `fastscan.kernels.poisson.profiles` fills at points of some columns, (points, width), and returns."""
         from fastscan.kernels.poisson import CHI2, pieces_of, profiles  # imported here: other members need no compiler
 
-        given = sets or PseudoData(self.data[None], self.lost, np.zeros((1, self.nuisances)), np.zeros(x.size, np.intp))
+        sets = self.drawn or PseudoData(self.data[None], self.lost, np.zeros((1, self.nuisances)))
+        chosen = row if self.drawn else np.zeros(x.size, np.intp)
         out = np.empty((x.size, width))
         settings = (np.ascontiguousarray(each[..., column]) for each in (self.noise, self.variance, self.common))
         negative = profiles.run(
@@ -233,13 +229,13 @@ class Block:
             row,
             np.ascontiguousarray(x),
             tuple(settings),
-            given.data,
-            given.centres,
-            given.chosen,
+            sets.data,
+            sets.centres,
+            chosen,
             self.origin,
             out,
         )
-        out[:, CHI2] += given.lost[given.chosen]
+        out[:, CHI2] += sets.lost[chosen]
         return out, sum(negative)
 
     @property
@@ -405,7 +401,7 @@ class PoissonColumns:
         return np.concatenate([self.others.turning(), np.concatenate(found, axis=1)[self.row]], axis=1)
 
 
-def _counts_in_rows(counts: PoissonCounts, change: Array) -> Array:
+def _counts_in_rows(counts: Counted, change: Array) -> Array:
     """Signal events of all bins of a member in each row as a polynomial in x, shape (rows, 3)."""
     totals = counts.totals
     found = np.zeros((len(change), 3))

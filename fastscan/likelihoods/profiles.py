@@ -8,7 +8,7 @@ import numpy as np
 
 from fastscan.errors import ModelError, warn
 from fastscan.kernels.squares import SQUARES
-from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts
+from fastscan.likelihoods.counted import Counted
 from fastscan.likelihoods.poisson import NEGATIVE, Block
 from fastscan.likelihoods.signals import Compiled, compiled
 from fastscan.typing import Array, IntArray
@@ -52,10 +52,10 @@ class Profile:
     lost: float
 
     @classmethod
-    def of(cls, block: Block) -> "Profile | ModelledProfile":
+    def of(cls, block: Block) -> "Profile | OtherProfile":
         """That of a block of one column and one row."""
-        if isinstance(block, ModelledBlock):
-            return ModelledProfile(block)
+        if type(block) is not Block:  # it finds its nuisances in its own way
+            return OtherProfile(block)
         sizes, _, *counted = block.counted
         settings, centres = (block.noise, block.variance, block.common), np.zeros((1, block.nuisances))
         constants = (*counted, block.norm, *settings, block.data[None], centres, block.origin)
@@ -96,18 +96,18 @@ class Profile:
 
 
 @dataclass(frozen=True, eq=False)
-class ModelledProfile:
-    """As `Profile`, of a block of members that compare with models."""
+class OtherProfile:
+    """As `Profile`, of a block that needs more than the kernel of counted events, such as one of models."""
 
-    block: ModelledBlock
+    block: Block
 
-    def of_terms(self, terms: int) -> "ModelledProfile":
+    def of_terms(self, terms: int) -> "OtherProfile":
         """See `Profile.of_terms`; the signal itself says how many there are."""
         return self
 
     def filled(self, rates: Array, change: Array, sums: Array, x: float, width: int) -> Array:
         """See `Profile.filled`."""
-        counts: list[ModelledCounts] = []
+        counts: list[Counted] = []
         first = 0
         for each in self.block.counts:
             neutrinos, energies = each.rates.shape[2:]

@@ -175,26 +175,27 @@ class Response:
                 f"experiment {quoted(self.experiment)} counts recoils of any small energy, whose rate grows without "
                 "bound for a mediator of less than 1 eV: give it a threshold, or drop_below where energies are blurred"
             )
-        weighted = [self._weighted(channel, term) for term in terms]
-        shares = [self._at_nodes(part, np.stack(each, axis=-1)) for part, *each in zip(parts, *weighted, strict=True)]
-        return np.moveaxis(sum(shares, np.zeros(())), 0, -1)
+        shared = [self._at_nodes(channel, term.process, term.massless) for term in terms]
+        weights = [term.weight[0, self.flavours, :, term.power] for term in terms]  # each (neutrinos, features)
+        return np.stack([np.einsum("nf,nfqe->nqe", *each) for each in zip(weights, shared, strict=True)], axis=1)
 
-    def _weighted(self, channel: Channel, term: Term) -> list[Array]:
-        """Recoils per MeV at the nodes of each part with a term's weight, shape (nodes, neutrinos).
+    def _at_nodes(self, channel: Channel, process: Process, massless: bool) -> Array:
+        """Events per unit of each feature, shared among the nodes q^2: (neutrinos, features, nodes, energy bins).
 
-        A massless term has none where hardly any is counted.  Towards T = 0 its rate rises like 1/T^2, without end, and
-        would lift the farthest tail of a Gaussian resolution above everything else.
+        They are computed once, because all models share them.
         """
-        weight = term.weight[0, self.flavours, :, term.power]  # (neutrinos, features)
-        densities = self._densities(channel, term.process)
-        found: list[Array] = [(density * weight).sum(axis=-1) for density in densities]
-        if not term.massless:
-            return found
-        return [
-            np.where(part.likely[:, None], each, 0.0) for part, each in zip(self.recoils[channel], found, strict=True)
-        ]
+        key = (channel, process, massless)
+        if key not in self._kept_at_nodes:
+            pairs = zip(self.recoils[channel], self._densities(channel, process), strict=True)
+            shares = [self._shared(part, _likely(part, density) if massless else density) for part, density in pairs]
+            self._kept_at_nodes[key] = np.moveaxis(sum(shares, np.zeros(())), 0, -1)
+        return self._kept_at_nodes[key]
 
-    def _at_nodes(self, part: Recoils, density: Array) -> Array:
+    @functools.cached_property
+    def _kept_at_nodes(self) -> dict[tuple[Channel, Process, bool], Array]:
+        return {}
+
+    def _shared(self, part: Recoils, density: Array) -> Array:
         """Densities (recoils, ...) shared among the nodes q^2 and counted: shape (energy bins, ..., nodes)."""
         places = [0, *np.searchsorted(part.transfer2, self.panels[1:-1]).tolist(), part.energies.size]
         found = []
@@ -221,6 +222,16 @@ class Response:
         for spectrum in self.spectra:
             found[self.neutrinos.index(spectrum.neutrino)] += part.density(process, spectrum)
         return np.stack(found, axis=1)
+
+
+def _likely(part: Recoils, density: Array) -> Array:
+    """Densities (recoils, ...) without those that are hardly ever counted.
+
+    Towards T = 0 the rate of a massless term rises like 1/T^2, without end, and would lift the farthest tail of a
+    Gaussian resolution above everything else.
+    """
+    found: Array = np.where(part.likely[:, None, None], density, 0.0)
+    return found
 
 
 @functools.cache

@@ -18,8 +18,9 @@ from fastscan.experiments.observations import Counts, Gaussian
 from fastscan.experiments.poisson import SIGNAL, Nuisance, Poisson
 from fastscan.kernels.squares import polynomials
 from fastscan.likelihoods.columns import Columns
-from fastscan.likelihoods.gaussian import square_roots
-from fastscan.likelihoods.likelihood import Likelihood, norm_of, powers
+from fastscan.likelihoods.exchanges import powers
+from fastscan.likelihoods.gaussian import norm_of, square_roots
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.modelled import of_recoils, response_of
 from fastscan.likelihoods.poisson import PoissonColumns
 from fastscan.likelihoods.predictions import signal_in_energy, standard_counts

@@ -22,7 +22,6 @@ from fastscan.kernels.squares import derivatives, of_vectors, vectors
 from fastscan.likelihoods.columns import Columns
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.likelihood import Likelihood
-from fastscan.likelihoods.modelled import ModelledBlock, ModelledCounts
 from fastscan.likelihoods.poisson import Block, PoissonColumns, PoissonCounts, PseudoData
 from fastscan.typing import Array, Channel, IntArray
 
@@ -47,33 +46,6 @@ class Drawn:
     centres: Array
 
 
-@dataclass(frozen=True, eq=False)
-class DrawnBlock(Block):
-    """A block in which each row has data and centres of its own, as those of `PseudoData`."""
-
-    drawn: Array
-    drawn_lost: Array
-    centres: Array
-
-    def filled(
-        self,
-        row: IntArray,
-        x: Array,
-        column: IntArray,
-        width: int,
-        in_parallel: bool | None = None,
-        sets: PseudoData | None = None,
-    ) -> tuple[Array, int]:
-        """See `Block.filled`."""
-        return super().filled(
-            row, x, column, width, in_parallel, sets or PseudoData(self.drawn, self.drawn_lost, self.centres, row)
-        )
-
-
-class DrawnModelledBlock(DrawnBlock, ModelledBlock):
-    """The same of members that compare with models."""
-
-
 def drawable(likelihood: Likelihood) -> list[PoissonCounts | None]:
     """The counts of each member with counted events; None for a member with a variance.
 
@@ -84,7 +56,7 @@ def drawable(likelihood: Likelihood) -> list[PoissonCounts | None]:
     """
     found: list[PoissonCounts | None] = []
     for name, counts in zip(likelihood.members, likelihood.counted or [None] * len(likelihood.members), strict=True):
-        if isinstance(counts, ModelledCounts):
+        if counts is not None and not isinstance(counts, PoissonCounts):
             raise InputError(f"there are no toys of experiment {quoted(name)}: it has a model of fitted parameters")
         found.append(counts)
     return found
@@ -413,8 +385,11 @@ def columns_of_toys(
     for members, block in zip(likelihood.blocks, blocks, strict=True):
         counted, others = members[: len(block.counts)], members[len(block.counts) :]
         alone[others] = 0.0
+        data = np.concatenate([np.empty((number, 0)), *(toys.data[member] for member in counted)], axis=1)
+        without = sum((lost[member] for member in counted), np.zeros(number)) if lost else np.zeros(number)
         found.append(
-            DrawnBlock(
+            replace(
+                block,
                 counts=tuple(each.in_row(row) for each in block.counts),
                 change=np.repeat(block.change[:, row : row + 1], number, axis=1),
                 sums=sums[others],
@@ -422,9 +397,7 @@ def columns_of_toys(
                 noise=np.repeat(noise[members, None], number, axis=1),
                 variance=block.variance / scale[members] ** 2,
                 common=block.common / scale[members][:, None],
-                drawn=np.concatenate([np.empty((number, 0)), *(toys.data[member] for member in counted)], axis=1),
-                drawn_lost=sum((lost[member] for member in counted), np.zeros(number)) if lost else np.zeros(number),
-                centres=toys.centres[:, in_block(likelihood, members)],
+                drawn=PseudoData(data, without, toys.centres[:, in_block(likelihood, members)]),
             )
         )
     rest = GaussianColumns(

@@ -31,6 +31,7 @@ toys, because fluctuations across the line from m(0) to m(x) change a limit too.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -39,17 +40,16 @@ from numpy.typing import ArrayLike
 from fastscan.experiments.catalogue import Experiments
 from fastscan.interactions.interaction import Strength
 from fastscan.likelihoods.columns import Columns
+from fastscan.likelihoods.counted import Counted
 from fastscan.likelihoods.gaussian import GaussianColumns
-from fastscan.likelihoods.likelihood import AnyCounts
-from fastscan.likelihoods.modelled import ModelledBlock
-from fastscan.likelihoods.poisson import PoissonColumns
+from fastscan.likelihoods.poisson import PoissonColumns, PseudoData
 from fastscan.likelihoods.predictions import signal_in_energy
 from fastscan.likelihoods.response import response
 from fastscan.likelihoods.settings import Settings, SigmaSys
 from fastscan.limits.compared import FREE, Compared, compared, sums_of
 from fastscan.limits.confidence import CL, DOF, SM_DISFAVOURED
 from fastscan.limits.crossings import find_crossings
-from fastscan.limits.drawn import Drawn, DrawnBlock, DrawnModelledBlock, Truth, in_block, parts
+from fastscan.limits.drawn import Drawn, Truth, in_block, parts
 from fastscan.limits.limits import Interval, bounds_of, limits_of, require_standard_model, threshold
 from fastscan.limits.points import AnyModel, Rows, prepare
 from fastscan.typing import Array, IntArray
@@ -271,10 +271,12 @@ def _beside(
     for numbers, block in zip(rows.likelihood.blocks, blocks, strict=True):
         counted, others = numbers[: len(block.counts)], numbers[len(block.counts) :]
         noise[counted] = block.noise[: len(counted), column]
-        data = [(each, sets.data[member]) for member, each in zip(counted, block.counts, strict=True)]
-        kind = DrawnModelledBlock if isinstance(block, ModelledBlock) else DrawnBlock
+        own = [(each, sets.data[member]) for member, each in zip(counted, block.counts, strict=True)]
+        data = np.concatenate([np.empty((number, 0)), *(each.merged(events) for each, events in own)], axis=1)
+        lost = sum((each.lost(events) for each, events in own), np.zeros(number))
         found.append(
-            kind(
+            replace(
+                block,
                 counts=tuple(_in_rows(each, row) for each in block.counts),
                 change=block.change[:, row],
                 sums=sums[others],
@@ -282,9 +284,7 @@ def _beside(
                 noise=noise[numbers],
                 variance=block.variance[:, column] / scale[numbers] ** 2,
                 common=block.common[:, :, column] / scale[numbers][:, None],
-                drawn=np.concatenate([np.empty((number, 0)), *(each.merged(own) for each, own in data)], axis=1),
-                drawn_lost=sum((each.lost(own) for each, own in data), np.zeros(number)),
-                centres=sets.centres[:, in_block(rows.likelihood, numbers)],
+                drawn=PseudoData(data, lost, sets.centres[:, in_block(rows.likelihood, numbers)]),
             )
         )
         sums[others] = 0.0
@@ -293,6 +293,6 @@ def _beside(
     return PoissonColumns(alone, tuple(found)) if found else alone
 
 
-def _in_rows(counts: AnyCounts, row: IntArray) -> AnyCounts:
+def _in_rows(counts: Counted, row: IntArray) -> Counted:
     """Counted events in some rows; where rows have no rates of their own, those are all rows'."""
     return counts if len(counts.rates) == 1 else counts.with_rates(counts.rates[row])

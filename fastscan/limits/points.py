@@ -18,7 +18,7 @@ from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import arguments
 from fastscan.interactions import catalogue
 from fastscan.interactions.interaction import Interaction
-from fastscan.likelihoods import likelihood
+from fastscan.likelihoods.building import build, with_expected_data
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.predictions import counts_by_neutrino
 from fastscan.likelihoods.settings import Settings, SigmaSys
@@ -56,7 +56,7 @@ class Rows:
 
         The members of the likelihood keep their names, so that settings by name hold for both.
         """
-        instead = likelihood.with_expected_data(self.likelihood, self.experiments, self.interaction, self.values)
+        instead = with_expected_data(self.likelihood, self.experiments, self.interaction, self.values)
         if instead is self.likelihood:
             return self
         return replace(self, experiments=[each.expected() for each in self.experiments], likelihood=instead)
@@ -111,7 +111,7 @@ def rows_of(
     """As `prepare`, for loaded experiments and checked values of the row parameters, which broadcast."""
     shape = arguments.broadcast(**{name: each.shape for name, each in values.items()})
     rows = {name: np.broadcast_to(each, shape).ravel() for name, each in values.items()}
-    found = likelihood.build(experiments, interaction, rows)
+    found = build(experiments, interaction, rows)
     measured = Rows(experiments, interaction, rows, found, np.arange(found.change.shape[1]).reshape(shape))
     joint = measured.independent() if independent else measured
     return joint.expected() if asimov else joint

@@ -21,7 +21,7 @@ from fastscan.stores.location import local
 
 if TYPE_CHECKING:
     from fastscan.outputs.page import Finding
-    from fastscan.paper.paper_figures import PaperFigure
+    from fastscan.paper.figure_parts import PaperFigure
 
 TABLE_STORE = "table3.zarr"
 FILES = ("table3.md", "table3.csv", "table3.json", TABLE_STORE)

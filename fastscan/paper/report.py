@@ -19,7 +19,7 @@ from fastscan.outputs import csv_files, sliders
 from fastscan.outputs.page import MINUS, Column, Page, Picture, Run, Section, Table, cited, download, html
 from fastscan.outputs.sliders import MEASURED, PREDICTED
 from fastscan.paper import paper_figures, table3
-from fastscan.paper.paper_figures import PaperFigure
+from fastscan.paper.figure_parts import PaperFigure
 from fastscan.paper.table3 import Entry
 from fastscan.scans.plan import plan
 from fastscan.stores.cube import Cube

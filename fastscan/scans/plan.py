@@ -15,7 +15,7 @@ from fastscan.axes import SETTINGS, Axis
 from fastscan.errors import warn
 from fastscan.inputs import data_files
 from fastscan.interactions.interaction import Interaction
-from fastscan.likelihoods import likelihood
+from fastscan.likelihoods.building import build, with_expected_data
 from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.limits.drawn import drawable
 from fastscan.physics.constants import PHYSICS_VERSION
@@ -67,7 +67,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
     given = source.axes_of(model)
     mesh = np.meshgrid(*(given[axis.name].array() for axis in model.rows), indexing="ij")
     rows = {axis.name: each.ravel() for axis, each in zip(model.rows, mesh, strict=True)}
-    joint = likelihood.build(measured.experiments, model, rows, measured.sigma_sys)
+    joint = build(measured.experiments, model, rows, measured.sigma_sys)
     found = joint.independent() if measured.independent else joint
     if source.toys:
         drawable(found)
@@ -85,7 +85,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
         identity={
             "physics_version": PHYSICS_VERSION,
             "members": [each.name for each in measured.experiments],
-            "experiments": {each.name: _plain(asdict(each)) for each in measured.experiments},
+            "experiments": {each.name: plain(asdict(each)) for each in measured.experiments},
             "asimov": False,
             "combined": combined,
             "fixed_sigma_sys": measured.sigma_sys,
@@ -102,7 +102,7 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
         points=points,
         layout=layout,
         likelihood=found,
-        expected=likelihood.with_expected_data(found, measured.experiments, model, rows),
+        expected=with_expected_data(found, measured.experiments, model, rows),
     )
 
 
@@ -111,12 +111,12 @@ def _left_out(axis: Axis, found: Likelihood, combined: bool) -> Array:
     return np.array([np.nan]) if combined and axis.default is None else found.own(axis.name)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON gives it back: without its prose, with lists for tuples and words for infinity and for arrays."""
     if isinstance(value, np.ndarray):
         return f"sha256 {hashlib.sha256(value.tobytes()).hexdigest()} of {list(value.shape)}"
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items() if key not in PROSE}
+        return {key: plain(each) for key, each in value.items() if key not in PROSE}
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return "infinity" if value == math.inf else value

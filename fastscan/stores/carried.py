@@ -1,10 +1,10 @@
 """The likelihood that a group carries: written as arrays, and read again, where its arrays fit each other.
 
-Kernels trust the shapes of what is read here.  What members with counted events compare is one kind of `COUNTED_KINDS`
-for each statistic.
+Kernels trust the shapes of what is read here.  What members with counted events compare is in a group for each
+statistic, see `fastscan.likelihoods.member.STATISTICS`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,36 +12,33 @@ import numpy as np
 import zarr
 from zarr.storage import MemoryStore
 
-from fastscan.likelihoods import exchanges, modelled, poisson
-from fastscan.likelihoods.likelihood import AnyCounts, Likelihood, expected_counts
-from fastscan.likelihoods.modelled import ModelledCounts
-from fastscan.likelihoods.poisson import PoissonCounts
+from fastscan.likelihoods import exchanges
+from fastscan.likelihoods.building import expected_counts
+from fastscan.likelihoods.counted import Counted
+from fastscan.likelihoods.likelihood import Likelihood
+from fastscan.likelihoods.member import STATISTICS
 from fastscan.stores.arrays import put_arrays, read_arrays
 from fastscan.stores.cube import Cube
-from fastscan.stores.layout import CARRIED, COUNTED, EXCHANGES, EXPECTED, EXPECTED_EXCHANGES, MODELLED
+from fastscan.stores.layout import GROUPS
 from fastscan.stores.location import sync
 from fastscan.typing import Array
-
-# The group of each kind, its type, and how what has the type becomes arrays and is made of them again.
-COUNTED_KINDS: tuple[tuple[str, type, Any, Any, Mapping[str, Any]], ...] = (
-    ("counted", PoissonCounts, poisson.packed, poisson.unpacked, COUNTED),
-    ("modelled", ModelledCounts, modelled.packed, modelled.unpacked, MODELLED),
-)
 
 
 def put(group: zarr.Group, cube: Cube) -> None:
     """Write the likelihoods of a cube into its group, each kind of arrays in a group of its own."""
-    put_arrays(group, "likelihood", vars(cube.likelihood), CARRIED)
+    found: dict[str, Mapping[str, Array]] = {"likelihood": vars(cube.likelihood)}
     if cube.is_measured:
-        put_arrays(group, "expected", vars(cube.expected), EXPECTED)
+        found["expected"] = vars(cube.expected)
     if cube.likelihood.exchanges:
-        put_arrays(group, "exchanges", exchanges.packed(cube.likelihood.exchanges), EXCHANGES)
+        found["exchanges"] = exchanges.packed(cube.likelihood.exchanges)
         if cube.is_measured:
-            put_arrays(group, "expected_exchanges", exchanges.packed(cube.expected.exchanges), EXPECTED_EXCHANGES)
-    for name, kind, packed, _, stored in COUNTED_KINDS:
-        counted = [each if isinstance(each, kind) else None for each in cube.likelihood.counted]
+            found["expected_exchanges"] = exchanges.packed(cube.expected.exchanges)
+    for name, statistic in STATISTICS.items():
+        counted = [each if type(each) is statistic.counts else None for each in cube.likelihood.counted]
         if any(each is not None for each in counted):
-            put_arrays(group, name, packed(counted), stored)
+            found[name] = statistic.packed(counted)
+    for name, values in found.items():
+        put_arrays(group, name, values, GROUPS[name])
 
 
 def read(
@@ -65,13 +62,11 @@ def read(
     ValueError
         Where arrays are missing, or don't fit each other.
     """
-    likelihood = Likelihood(
-        tuple(identity["members"]), **_arrays(storage, "likelihood", CARRIED), **_common_of(identity)
-    )
+    likelihood = Likelihood(tuple(identity["members"]), **_arrays(storage, "likelihood"), **_common_of(identity))
     require_shapes(likelihood, rows)
-    counted: list[tuple[AnyCounts | None, ...]] = [
-        unpacked(_arrays(storage, name, stored))
-        for name, _, _, unpacked, stored in COUNTED_KINDS
+    counted: list[tuple[Counted | None, ...]] = [
+        statistic.unpacked(_arrays(storage, name))
+        for name, statistic in STATISTICS.items()
         if f"{name}/zarr.json" in files
     ]
     if counted:
@@ -80,16 +75,16 @@ def read(
         likelihood = replace(likelihood, counted=tuple(both))
     made = {}
     if "exchanges/zarr.json" in files:
-        made = _arrays(storage, "exchanges", EXCHANGES)
+        made = _arrays(storage, "exchanges")
         likelihood = _with_exchanges(likelihood, made)
     if likelihood.counted:
         require_counted(likelihood)
     if "expected/zarr.json" not in files:
         return likelihood, likelihood
-    instead = _arrays(storage, "expected", EXPECTED)
+    instead = _arrays(storage, "expected")
     expected = replace(likelihood, **instead, counted=expected_counts(likelihood.counted))
     if made:
-        expected = _with_exchanges(expected, made | _arrays(storage, "expected_exchanges", EXPECTED_EXCHANGES))
+        expected = _with_exchanges(expected, made | _arrays(storage, "expected_exchanges"))
     return likelihood, expected
 
 
@@ -132,9 +127,9 @@ def _common_of(identity: Mapping[str, Any]) -> dict[str, Any]:
     return {"named": named, "common": common.reshape(len(shared), len(named))}
 
 
-def _arrays(storage: MemoryStore, group: str, arrays: Iterable[str]) -> dict[str, Any]:
+def _arrays(storage: MemoryStore, group: str) -> dict[str, Any]:
     """Arrays of a likelihood by their names, from the group that they are in."""
-    found = sync(read_arrays(storage, [f"{group}/{array}" for array in arrays]))
+    found = sync(read_arrays(storage, [f"{group}/{array}" for array in GROUPS[group]]))
     return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
 
 

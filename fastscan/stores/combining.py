@@ -9,7 +9,7 @@ import zarr
 from fastscan.axes import SETTINGS
 from fastscan.errors import LimitError, unknown
 from fastscan.experiments.data_sets import require_distinct
-from fastscan.likelihoods.likelihood import combine
+from fastscan.likelihoods.building import combine
 from fastscan.stores import store
 from fastscan.stores.cube import Cube
 from fastscan.stores.layout import arrays_of

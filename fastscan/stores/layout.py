@@ -101,6 +101,17 @@ MODELLED = {
 }
 
 
+# Every group of arrays that a likelihood is carried in, by its name.
+GROUPS = {
+    "likelihood": CARRIED,
+    "expected": EXPECTED,
+    "exchanges": EXCHANGES,
+    "expected_exchanges": EXPECTED_EXCHANGES,
+    "counted": COUNTED,
+    "modelled": MODELLED,
+}
+
+
 def stored_axis(axis: Axis) -> Stored:
     """An axis as a store has it: one array, named as its dimension."""
     return Stored((axis.name,), axis.unit, axis.long_name)
@@ -112,16 +123,12 @@ _CHUNK = r"(c(/\d+)+|c(\.\d+)+|zarr\.json)"
 
 def files_with(axes: Iterable[Axis]) -> re.Pattern[str]:
     """Every file that fastscan and zarr write below a store whose groups can have some axes."""
+    carried = "".join(rf"|{name}/(zarr\.json|({'|'.join(arrays)})/{_CHUNK})" for name, arrays in GROUPS.items())
     return re.compile(
         r"zarr\.json|[^/]+/zarr\.json|[^/]+/[^/]+/(zarr\.json"
         rf"|({'|'.join((*(axis.name for axis in axes), *COMPUTED))})/{_CHUNK}"
         rf"|chi2/{RECORD.pattern}"
-        rf"|likelihood/(zarr\.json|({'|'.join(CARRIED)})/{_CHUNK})"
-        rf"|expected/(zarr\.json|({'|'.join(EXPECTED)})/{_CHUNK})"
-        rf"|exchanges/(zarr\.json|({'|'.join(EXCHANGES)})/{_CHUNK})"
-        rf"|expected_exchanges/(zarr\.json|({'|'.join(EXPECTED_EXCHANGES)})/{_CHUNK})"
-        rf"|counted/(zarr\.json|({'|'.join(COUNTED)})/{_CHUNK})"
-        rf"|modelled/(zarr\.json|({'|'.join(MODELLED)})/{_CHUNK}))"
+        rf"{carried})"
     )
 
 

@@ -20,7 +20,7 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.outputs import plots
 from fastscan.outputs.plots import Picture
 from fastscan.paper import paper_figures
-from fastscan.paper.paper_figures import PaperFigure
+from fastscan.paper.figure_parts import PaperFigure
 from fastscan.scans.plan import plan
 from fastscan.stores import combining, store
 from fastscan.stores.cube import Cube
@@ -282,7 +282,7 @@ def test_an_empty_plane_of_scaled_data_is_named_so(stored: str) -> None:
 
 @pytest.fixture(scope="module")
 def figure3() -> PaperFigure:
-    return paper_figures.figure3(plan(paper_figures.grid(3)))
+    return paper_figures.figure(3)
 
 
 def test_fig_3_judges_the_expected_limit_and_has_both_in_its_table(figure3: PaperFigure) -> None:

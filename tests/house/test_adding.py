@@ -4,29 +4,37 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pytest
-from conftest import Write
+from conftest import Write, scanned
 
 import fastscan
 from fastscan import experiments
+from fastscan.answers import answers
+from fastscan.answers.question import Question
 from fastscan.errors import ExperimentError
 from fastscan.experiments import geometry, reading
 from fastscan.experiments.catalogue import BUILT_IN
+from fastscan.experiments.poisson import Poisson
 from fastscan.experiments.source import Source
 from fastscan.inputs.toml import Table
 from fastscan.interactions import catalogue, standard_model
 from fastscan.interactions.interaction import Interaction, Strength, Term
-from fastscan.interactions.parameters import MU
+from fastscan.interactions.parameters import AXES, MU
+from fastscan.likelihoods import member, poisson
+from fastscan.likelihoods.member import Statistic, poisson_counts
+from fastscan.likelihoods.poisson import Block, PoissonCounts
+from fastscan.limits.limits import threshold
 from fastscan.physics import cross_sections
 from fastscan.physics.arrival import Delays
 from fastscan.physics.cross_sections import Process
 from fastscan.physics.spectra import Line, Spectrum
-from fastscan.typing import Array, Channel
+from fastscan.stores import layout, store
+from fastscan.typing import Array, Channel, IntArray
 
 GERMANIUM = (BUILT_IN / "coherent-ge.toml").read_text()
 PIONS = GERMANIUM[GERMANIUM.index("[source]") : GERMANIUM.index("[detector]")]
@@ -115,6 +123,66 @@ def test_a_geometry(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found / there == pytest.approx(5300 * 4 * np.pi * 22**2 * 0.002 / 15, rel=1e-7)
     with pytest.raises(ExperimentError, match="shell: can't stand here: the baseline has its distance"):
         experiments.load(write("both.toml", 'baseline = "22 m"\n' + shell))
+
+
+@dataclass(frozen=True)
+class Twice(Poisson):
+    """Counts of which each is compared twice."""
+
+
+class TwiceCounts(PoissonCounts):
+    """What they are."""
+
+
+class TwiceBlock(Block):
+    """Columns of them, with twice the chi2."""
+
+    def filled(
+        self, row: IntArray, x: Array, column: IntArray, width: int, in_parallel: bool | None = None
+    ) -> tuple[Array, int]:
+        found, negative = super().filled(row, x, column, width, in_parallel)
+        return 2 * found, negative
+
+
+def twice(counts: PoissonCounts) -> TwiceCounts:
+    return TwiceCounts(**{field.name: getattr(counts, field.name) for field in fields(counts)})
+
+
+TWICE = Statistic(
+    observation=Twice,
+    counts=TwiceCounts,
+    made=lambda experiment, rates: twice(poisson_counts(experiment, rates)),
+    block=TwiceBlock,
+    packed=poisson.packed,
+    unpacked=lambda arrays: tuple(each and twice(each) for each in poisson.unpacked(arrays)),
+)
+COUNTING = """
+[statistics]
+kind = "poisson"
+sigma_sys = 0
+"""
+
+
+def test_a_statistic(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its chi2 is that of points, of limits, of what is expected, of samplers and of stores."""
+    monkeypatch.setitem(reading.OBSERVATIONS, "twice", Twice)
+    monkeypatch.setitem(member.STATISTICS, "twice", TWICE)
+    monkeypatch.setitem(layout.GROUPS, "twice", layout.COUNTED)
+    monkeypatch.setattr(store, "FILES", layout.files_with(AXES))  # computed from the table when it is imported
+    text = GERMANIUM[: GERMANIUM.index("[statistics]")] + COUNTING
+    once, both = write("once.toml", text), write("both.toml", text.replace('"poisson"', '"twice"'))
+    at = {"m_zprime": 0.03, "g": np.geomspace(1e-5, 1e-3, 5)}
+    assert fastscan.chi2(both, "b-l", **at) == pytest.approx(2 * fastscan.chi2(once, "b-l", **at), rel=1e-12)
+    found = fastscan.limit(both, "b-l", m_zprime=0.03, cl=0.95)
+    assert fastscan.delta_chi2(once, "b-l", m_zprime=0.03, g=found) == pytest.approx(threshold(0.95, 1) / 2, rel=1e-6)
+    assert (fastscan.expected(both, "b-l", m_zprime=0.03) < fastscan.expected(once, "b-l", m_zprime=0.03)).all()
+    prepared = fastscan.likelihood(both, "b-l", m_zprime=0.03)
+    assert prepared(at["g"]) == pytest.approx(2 * fastscan.chi2(once, "b-l", **at), rel=1e-9)
+    assert prepared(1e-4) == pytest.approx(2 * fastscan.chi2(once, "b-l", m_zprime=0.03, g=1e-4), rel=1e-9)
+    axes = '[axes]\nm_zprime = { values = [0.03], unit = "GeV" }\ng = { values = [1e-4] }\n'
+    out = scanned(f'experiments = ["{both}"]\nmodels = ["b-l"]\n{axes}', tmp_path)
+    (row,) = answers.limits_of_store(str(out), Question(cl=0.95))
+    assert row["limit"] == pytest.approx(float(found), rel=1e-9)
 
 
 DOUBLE = Process(

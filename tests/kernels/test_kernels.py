@@ -14,10 +14,12 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.interactions import contact
 from fastscan.interactions.catalogue import load
 from fastscan.interactions.standard_model import couplings, features
-from fastscan.kernels import blocks, gaussian, modelled, polynomials, squares
+from fastscan.kernels import blocks, components, gaussian, ladders, polynomials, squares
 from fastscan.kernels.crossings import crossings as finder
-from fastscan.likelihoods import likelihood
+from fastscan.kernels.jit import jit
+from fastscan.likelihoods import building
 from fastscan.likelihoods.gaussian import between_extrema
+from fastscan.likelihoods.modelled import in_lines
 from fastscan.limits import crossings
 
 BETA = np.linspace(0, np.pi, 9)
@@ -26,7 +28,7 @@ needs_compiler = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="of c
 
 
 def prepared(members: int = 1):
-    one = likelihood.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
+    one = building.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
     given = {"sigma_sys": np.linspace(0, 0.3, 5)[:, None], "luminosity": np.array([1.0, 10.0, 1000.0])}
     settings = one.settings(given).noise_and_variance(one.spread)
     return np.repeat(one.sums, members, axis=0), *(
@@ -61,7 +63,7 @@ def test_columns_and_blocks_agree_to_the_last_bit() -> None:
 
 def test_derivatives_at_points_of_columns() -> None:
     """chi2 is that of `chi2_columns`, and differences over a small step are the others."""
-    one = likelihood.build([experiments.load(name) for name in ("conus", "coherent-csi")], load("e6"), {"beta": BETA})
+    one = building.build([experiments.load(name) for name in ("conus", "coherent-csi")], load("e6"), {"beta": BETA})
     columns, _ = one.columns(np.arange(BETA.size)[:, None], {"sigma_sys": np.array([0.0, 0.1, 0.3])})
     column, x = (index.ravel() for index in np.meshgrid(np.arange(columns.row.size), GAMMA))
     chi2, slope, curvature = columns.derivatives(column, x)
@@ -91,14 +93,22 @@ def test_derivatives_of_one_member() -> None:
         assert (slope, curvature) == pytest.approx(tuple(differences[:2]), rel=1e-6)
 
 
+@jit
+def put_peak(centre, width, energies, filled, out):
+    components.put_gaussian(centre, width, energies, filled, out)
+
+
 def test_derivatives_of_a_peak() -> None:
     """First and second ones in its centre and its width, and both."""
-    energies, at, steps = np.linspace(0.5, 2.0, 7), np.array([1.2, 0.3]), 1e-6 * np.eye(2)
+    energies, at, steps = np.linspace(0.5, 2.0, 13), np.array([1.2, 0.3]), 1e-6 * np.eye(2)
+    lines, filled = in_lines(energies), in_lines(np.ones(13))
 
     def peak(at: np.ndarray) -> np.ndarray:
-        out = np.empty((6, energies.size))
-        getattr(modelled.put_gaussian, "py_func", modelled.put_gaussian)(*at, energies, out)
-        return out
+        out = np.zeros((6, *lines.shape))
+        put_peak(*at, lines, filled, out)
+        of_bins = out.reshape(6, -1)
+        assert not of_bins[:, 13:].any()
+        return of_bins[:, :13]
 
     by_centre, by_width = ((peak(at + step) - peak(at - step)) / 2e-6 for step in steps)
     expected = [by_centre[0], by_width[0], by_centre[1], by_centre[2], by_width[2]]
@@ -110,7 +120,7 @@ def found(order: np.ndarray, in_parallel: bool = False) -> list[np.ndarray]:
     """What `crossings` finds in some columns with islands, by the columns' order; gamma padded with NaN."""
     beta = np.radians([100.0, 20.0, 105.0])
     loaded = [experiments.load(name) for name in ("conus", "coherent-csi")]
-    both = likelihood.build(loaded, load("e6"), {"beta": beta})
+    both = building.build(loaded, load("e6"), {"beta": beta})
     given = {"sigma_sys": np.linspace(0, 0.3, 40)[:, None, None], "luminosity": np.geomspace(1, 1000, 20)[:, None]}
     columns = both.columns(np.arange(3), given)[0].some(order)
     b, others = columns.row, between_extrema(columns.sums, columns.scale)
@@ -143,6 +153,27 @@ def test_a_crossing_does_not_depend_on_the_columns_beside_it() -> None:
         assert [values.tobytes() for values in alone] == [values[[column]].tobytes() for values in together]
 
 
+def test_where_chi2_rises_or_falls_whatever_the_setting_is() -> None:
+    """The signs are those of the slope of (S_dd + D t) / (1 + S_mm t) at any t, times the square of its denominator."""
+    ladder, risen, fallen = np.linspace(-3, 3, 41), 0, 0
+    t = np.array([0.0, 1e-3, 0.1, 1.0, 10.0, 1e3])[:, None]
+    for seed in range(100):
+        own = np.random.default_rng(seed).normal(size=(1, 3, 6))
+        own[..., 5] = np.abs(own[..., 5])
+        first, between, rest = own[0, :, :3], own[0, :, 3:5], own[0, :, 5]
+        sums = [
+            Polynomial(c) ** 2 + Polynomial([0, 1]) ** 2 * (Polynomial(d) ** 2 + Polynomial([0, 0, e]))
+            for c, d, e in zip(first, between, rest, strict=True)
+        ]
+        (s_dd, det, s_mm), slopes = ([each(ladder) for each in sums], [each.deriv()(ladder) for each in sums])
+        slope = (slopes[0] + slopes[1] * t) * (1 + s_mm * t) - (s_dd + det * t) * slopes[2] * t
+        rises, falls = ladders.rises_or_falls(own, ladder, 1.0)
+        assert (slope[:, rises] >= -1e-9).all()
+        assert (slope[:, falls] <= 1e-9).all()
+        risen, fallen = risen + rises.sum(), fallen + falls.sum()
+    assert min(risen, fallen) > 500
+
+
 @needs_compiler
 def test_blocks_are_computed_in_the_widest_vectors() -> None:
     if not llvmlite.binding.get_host_cpu_features().get("avx512f"):
@@ -163,7 +194,7 @@ def test_members_add_up() -> None:
 
 def test_polynomials_are_the_sums() -> None:
     """The squares in gamma equal the length of what they expand, whether counts cancel or not."""
-    one = likelihood.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
+    one = building.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
     standard = couplings("cevns")
     for b, kappa in enumerate(load("e6").kappa("cevns", {"beta": BETA})):
         for gamma in GAMMA:

@@ -19,6 +19,7 @@ from fastscan.kernels.jit import jit
 from fastscan.kernels.lanes import (
     LANES,
     empty_lanes,
+    exponential,
     lane_of,
     lanes_of,
     largest,
@@ -26,6 +27,7 @@ from fastscan.kernels.lanes import (
     number_at,
     put_lanes,
     root,
+    total,
     where_above,
     write_lanes,
 )
@@ -61,6 +63,17 @@ def put_logarithms(x, out):
 
 
 @jit
+def put_exponentials(x, out):
+    for line in range(x.shape[0]):
+        put_lanes(out, line, exponential(lanes_of(x, line)))
+
+
+@jit
+def total_of(x):
+    return total(lanes_of(x, 0))
+
+
+@jit
 def solve(matrix, right, out):
     factorise(matrix, right.shape[0])
     put_solution(matrix, right, out)
@@ -89,6 +102,29 @@ def test_logarithms(large: list[float], near: float) -> None:
     put_logarithms(x, out)
     expected = np.array([[math.log(each) for each in line] for line in x])
     assert out == pytest.approx(expected, rel=4.5e-16, abs=0)
+
+
+@given(st.lists(st.floats(-707.9, 708.9), min_size=LANES, max_size=LANES), st.floats(-1e-3, 1e-3))
+def test_exponentials(any_size: list[float], near: float) -> None:
+    x = np.array([any_size, np.linspace(0, near, LANES), np.linspace(-1, 1, LANES)])
+    out = np.empty(x.shape)
+    put_exponentials(x, out)
+    expected = np.array([[math.exp(each) for each in line] for line in x])
+    assert out == pytest.approx(expected, rel=4.5e-16, abs=0)
+
+
+def test_exponentials_beyond_the_range_of_numbers() -> None:
+    x = np.array([[-1e308, -np.inf, -800.0, -708.0, 709.0, 800.0, np.inf, 0.0]])
+    out = np.empty(x.shape)
+    put_exponentials(x, out)
+    largest_one = math.exp(709.0)
+    expected = [0.0, 0.0, 0.0, 0.0, largest_one, largest_one, largest_one, 1.0]
+    assert out[0] == pytest.approx(expected, rel=4.5e-16, abs=0)
+
+
+@given(eights)
+def test_the_sum_of_all_lanes(x: Array) -> None:
+    assert total_of(x[None]) == pytest.approx(math.fsum(x), abs=1e-9)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

@@ -18,7 +18,7 @@ from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.observations import Counts
 from fastscan.interactions import standard_model
 from fastscan.interactions.catalogue import load
-from fastscan.likelihoods import likelihood
+from fastscan.likelihoods import building
 from fastscan.likelihoods.gaussian import square_roots
 from fastscan.likelihoods.response import response
 from fastscan.limits import points
@@ -204,13 +204,13 @@ def test_one_bin_has_no_determinant(features: int, seed: int) -> None:
     rates, signal = rng.uniform(0, 50, (features, 1)), rng.uniform(0, 50, 1)
     counts = Counts(rng.uniform(0.1, 1e3, 1), rng.uniform(0, 5, 1), rng.uniform(0.1, 1e3, 1), 0.0)
     assert not square_roots(rates, signal, counts)[1].any()
-    assert not likelihood.build([experiments.load(CSI)], load("chi"), {}).roots[0, 0, 1].any()
+    assert not building.build([experiments.load(CSI)], load("chi"), {}).roots[0, 0, 1].any()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_projection_is_its_data_in_the_standard_model(name: str) -> None:
     """To the last bit: S_dd and D of the Standard Model are zero, and so is chi2."""
-    ((roots,),) = likelihood.build([experiments.load(name).expected()], load("chi"), {}).roots
+    ((roots,),) = building.build([experiments.load(name).expected()], load("chi"), {}).roots
     assert not roots[:2, :, 0].any()
     assert roots[2, :, 0].any()
     assert fastscan.chi2(experiments.load(name).expected(), "lr", m_zprime=math.inf, sigma_sys=[0.0, 0.1]).tolist() == [

@@ -16,7 +16,7 @@ from fastscan import experiments
 from fastscan.experiments.experiment import Experiment
 from fastscan.experiments.poisson import Poisson
 from fastscan.interactions import catalogue
-from fastscan.likelihoods import likelihood, member, poisson
+from fastscan.likelihoods import building, member, poisson
 from fastscan.likelihoods.merging import merged_bins
 from fastscan.likelihoods.poisson import PoissonCounts
 from fastscan.stores import store
@@ -177,7 +177,7 @@ experiments = ["coherent-ge", "{path}"]
     place = scanned(grid, tmp_path)
     ok("verify", place, "--all")
     root = read_root(place)
-    fresh = likelihood.build([experiments.load(path)], catalogue.load("b-l"), {"m_zprime": np.array([0.02])})
+    fresh = building.build([experiments.load(path)], catalogue.load("b-l"), {"m_zprime": np.array([0.02])})
     cube = store.read(root, "merged/b-l")
     again, _ = cube.at_rows({"m_zprime": np.array([0.02])})
     x, row = np.array([0.0, 0.5]) * fresh.scale, np.zeros(2, np.intp)

@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 import fastscan
 from fastscan.errors import FastscanWarning
-from fastscan.likelihoods.likelihood import Likelihood, combine, no_roots
+from fastscan.likelihoods.building import combine
+from fastscan.likelihoods.gaussian import no_roots
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.likelihoods.poisson import PoissonColumns, PoissonCounts
 from fastscan.limits import points
+from fastscan.limits.drawn import Drawn, Truth
 
 BACKGROUND = [3.0, 0.5, 7.0]
 DATA = [4.0, 0.0, 9.0]
@@ -86,6 +89,24 @@ def column(counts: PoissonCounts, sigma_sys: float) -> PoissonColumns:
     found, _ = likelihood(counts).columns(np.array([0]), {"sigma_sys": sigma_sys})
     assert isinstance(found, PoissonColumns)
     return found
+
+
+@pytest.mark.parametrize("centre", [-3.0, -1.01, -0.5])
+def test_centres_of_constraints_at_which_a_bin_is_empty(centre: float) -> None:
+    """A toy's background can be drawn so far down that nothing is expected where the search would begin."""
+    counts = counted([4.0, 9.0], [3.0, 7.0], [0.01, 0.02], effects=([3.0, 0.5],))
+    truth = Truth.unmoved(likelihood(counts), column(counts, 0.1), 1.0)
+    toy = truth.columns_of(Drawn([counts.data[None]], np.array([[0.0, centre]])))
+
+    def chi2(z: np.ndarray) -> float:
+        m = (1 + 0.1 * z[0]) * np.array([0.01, 0.02]) + counts.background + z[1] * np.array([3.0, 0.5])
+        if (m <= 0).any():
+            return math.inf
+        n = counts.data
+        return float(2 * (m - n + n * np.log(n / m)).sum() + z[0] ** 2 + (z[1] - centre) ** 2)
+
+    naive = minimize(chi2, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12})
+    assert toy.chi2(np.ones(1))[0, 0] == pytest.approx(naive.fun, rel=1e-9)
 
 
 def test_a_bin_with_events_is_what_its_formula_says() -> None:

@@ -14,7 +14,8 @@ import fastscan
 from fastscan import experiments
 from fastscan.experiments.experiment import Experiment
 from fastscan.interactions import catalogue
-from fastscan.likelihoods.likelihood import Likelihood, build, combine
+from fastscan.likelihoods.building import build, combine
+from fastscan.likelihoods.likelihood import Likelihood
 from fastscan.limits.crossings import find_crossings
 from fastscan.limits.limits import threshold
 from fastscan.typing import Array

@@ -18,7 +18,7 @@ from numpy.polynomial import Polynomial
 from fastscan import experiments
 from fastscan.experiments.catalogue import Experiment
 from fastscan.interactions.catalogue import load
-from fastscan.likelihoods import likelihood
+from fastscan.likelihoods import building
 from fastscan.limits import crossings
 from fastscan.limits.crossings import Crossings
 from fastscan.limits.limits import limits_of
@@ -47,7 +47,7 @@ def quartic(c: np.ndarray, scale: float) -> Polynomial:
 
 def from_roots(experiment: Experiment, beta: float, sigma: float, luminosity: float) -> tuple[Expected, Crossings]:
     """What the roots say, and what `find_crossings` finds."""
-    model = likelihood.build([experiment], load("e6"), {"beta": np.array([beta])})
+    model = building.build([experiment], load("e6"), {"beta": np.array([beta])})
     columns, _ = model.columns(np.zeros(1, np.intp), {"sigma_sys": sigma, "luminosity": luminosity})
     scale = float(columns.scale[0])  # in units of which the coefficients are of similar size
     s_dd, det, s_mm = (quartic(each, scale) for each in model.sums[0, 0])
@@ -126,7 +126,7 @@ def test_room_for_one_crossing_is_made_for_all(monkeypatch: pytest.MonkeyPatch) 
 def test_extrema_may_be_closer_together_than_any_ladder(above: float) -> None:
     """Data just above the fewest events that a Z' can leave: two minima of chi2, and a maximum in between."""
     csi, beta = experiments.load("coherent-csi"), math.radians(100)
-    model = likelihood.build([csi], load("e6"), {"beta": np.array([beta])})
+    model = building.build([csi], load("e6"), {"beta": np.array([beta])})
     events = model.events((M_Z_GEV / np.geomspace(1, 200, 200_001)) ** 2, np.zeros(1, np.intp))
     observed = float(events.min()) + csi.statistics.background + above
     close = replace(csi, statistics=replace(csi.statistics, observed=observed, background_error=0.0))

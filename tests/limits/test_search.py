@@ -16,7 +16,7 @@ from fastscan import experiments
 from fastscan.errors import ExperimentError
 from fastscan.experiments.observations import Gaussian
 from fastscan.interactions.catalogue import load
-from fastscan.likelihoods import likelihood
+from fastscan.likelihoods import building
 from fastscan.likelihoods.gaussian import GaussianColumns
 from fastscan.likelihoods.poisson import PoissonColumns
 from fastscan.limits import crossings
@@ -86,7 +86,7 @@ class OfAnotherKind:
 
 
 def columns_in(names: tuple[str, ...], model: str, rows: dict[str, Array]) -> OfAnotherKind:
-    found = likelihood.build([experiments.load(name) for name in names], load(model), rows)
+    found = building.build([experiments.load(name) for name in names], load(model), rows)
     number = np.arange(found.change.shape[1])[:, None, None]
     return OfAnotherKind(found.columns(number, SETTINGS)[0], [])
 

@@ -16,7 +16,7 @@ from fastscan.axes import SIGMA_SYS
 from fastscan.interactions.parameters import M_ZPRIME
 from fastscan.outputs import csv_files, figures, overlays
 from fastscan.outputs.overlays import Overlay
-from fastscan.paper import paper_figures
+from fastscan.paper import figure_parts, paper_figures
 from fastscan.physics.constants import PHYSICS_VERSION
 from fastscan.scans.plan import plan
 from fastscan.typing import Record
@@ -34,7 +34,7 @@ def comments(text: str) -> list[str]:
 
 
 def test_the_comments_say_what_it_is(limits: list[Record]) -> None:
-    text = csv_files.text("Limits of all", paper_figures.KEYS, limits)
+    text = csv_files.text("Limits of all", figure_parts.KEYS, limits)
     title, level, data, units, written, digest, _ = comments(text)
     assert title == "Limits of all"
     assert level == f"95 % CL, 1 dof; method: {csv_files.METHOD}"
@@ -43,25 +43,25 @@ def test_the_comments_say_what_it_is(limits: list[Record]) -> None:
     assert "rad of beta_rad; allowed_gev has low:high" in units
     assert f"version {PHYSICS_VERSION} of its physics" in written
     body = text.split("\n", 7)[-1]
-    assert body == records.csv_text(paper_figures.KEYS, limits)
+    assert body == records.csv_text(figure_parts.KEYS, limits)
     assert digest.split()[-1] == hashlib.sha256(body.encode()).hexdigest()
 
 
 def test_asimov_data_are_named_so() -> None:
     (cube,) = plan(paper_figures.grid(6))[:1]
     rows = list(limit_records(cube, Question(asimov=True)))
-    _, _, data, *_ = comments(csv_files.text("Expected", paper_figures.KEYS, rows))
+    _, _, data, *_ = comments(csv_files.text("Expected", figure_parts.KEYS, rows))
     assert data == "data: prediction of the Standard Model: coherent-csi"
 
 
 def test_a_profile_has_no_confidence_level() -> None:
     (cube,) = plan(paper_figures.grid(6))[:1]
     rows = list(profile_records(cube, Question(at={"sigma_sys": [0.1]})))
-    assert comments(csv_files.text("P", paper_figures.PROFILE_KEYS, rows))[1].endswith("no CL")
+    assert comments(csv_files.text("P", figure_parts.PROFILE_KEYS, rows))[1].endswith("no CL")
 
 
 def test_pandas_and_numpy_read_it_as_it_says(limits: list[Record]) -> None:
-    text = csv_files.text("Limits of all", paper_figures.KEYS, limits)
+    text = csv_files.text("Limits of all", figure_parts.KEYS, limits)
     table = pandas.read_csv(io.StringIO(text), comment="#")
     assert table["limit_gev"].tolist() == [row["limit_gev"] for row in limits]
     skipped = int(re.findall(r"skip_header=(\d+)", text)[0])
@@ -73,7 +73,7 @@ def test_pandas_and_numpy_read_it_as_it_says(limits: list[Record]) -> None:
 def test_islands_survive() -> None:
     (cube,) = [each for each in plan(paper_figures.grid(5)) if each.experiment == "coherent-csi"]
     rows = list(limit_records(cube, Question(at={"beta": [np.radians(100)]})))
-    table = pandas.read_csv(io.StringIO(csv_files.text("I", paper_figures.KEYS, rows)), comment="#")
+    table = pandas.read_csv(io.StringIO(csv_files.text("I", figure_parts.KEYS, rows)), comment="#")
     found = [tuple(map(float, each.split(":"))) for each in table["allowed_gev"][0].split(";")]
     assert found == [(low, np.inf if high is None else high) for low, high in rows[0]["allowed_gev"]]
     assert len(found) == 2

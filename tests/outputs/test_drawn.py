@@ -14,7 +14,7 @@ from fastscan.answers.question import PlaneAxes, Question
 from fastscan.outputs import figures, plots
 from fastscan.outputs.plots import Picture
 from fastscan.paper import paper_figures
-from fastscan.paper.paper_figures import PaperFigure
+from fastscan.paper.figure_parts import PaperFigure
 from fastscan.stores import store
 from fastscan.stores.location import read_root
 from fastscan.typing import Record

@@ -25,7 +25,6 @@ from fastscan.experiments import catalogue as experiments
 from fastscan.outputs import figures, plots
 from fastscan.outputs.plots import Picture
 from fastscan.paper import paper_figures
-from fastscan.scans.plan import plan
 
 GOLDEN = TESTS / "golden"
 
@@ -283,6 +282,6 @@ def test_golden_images(stored: str, tmp_path: Path, name: str) -> None:
     if name == "plane":
         figure, _ = plots.plot(stored, Question(("coherent-csi/e6",)))
     else:
-        figure = paper_figures.figure4(plan(paper_figures.grid(4))).draw()
+        figure = paper_figures.figure(4).draw()
     figure.savefig(tmp_path / f"{name}.png", dpi=60)
     assert compare_images(str(GOLDEN / f"{name}.png"), str(tmp_path / f"{name}.png"), tol=12) is None

@@ -19,7 +19,7 @@ from fastscan.experiments.catalogue import label_of
 from fastscan.experiments.catalogue import names as catalogue_names
 from fastscan.outputs import figures
 from fastscan.paper import paper_figures
-from fastscan.paper.paper_figures import PaperFigure
+from fastscan.paper.figure_parts import PaperFigure
 
 SNS = ("coherent-csi", "coherent-lar", "coherent-ge", "coherent-nai")
 

@@ -20,10 +20,9 @@ from fastscan.experiments.catalogue import label_of
 from fastscan.outputs import figures, page
 from fastscan.outputs.page import Finding
 from fastscan.paper import paper, paper_figures, report, table3
-from fastscan.paper.paper_figures import PaperFigure
+from fastscan.paper.figure_parts import PaperFigure
 from fastscan.paper.table3 import Entry
 from fastscan.physics.constants import PHYSICS_VERSION
-from fastscan.scans.plan import plan
 from fastscan.stores import store
 
 GRID = """
@@ -66,7 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(table3, "GRID", grid)
         entries = paper.write_table3(place / "out")
-        figure = paper_figures.figure4(plan(paper_figures.grid(4)))
+        figure = paper_figures.figure(4)
         keys, rows = figure.tables[""]
         large = replace(figure, number=1, title="<b>A</b>", findings=(HOSTILE,), tables={"": (keys, rows * 3)})
         svg = figures.as_svg(figure.draw())

@@ -18,7 +18,7 @@ from fastscan.answers.question import PlaneAxes, Question
 from fastscan.errors import StoreError
 from fastscan.interactions import catalogue
 from fastscan.likelihoods import poisson
-from fastscan.likelihoods.likelihood import build
+from fastscan.likelihoods.building import build
 from fastscan.stores import carried, store
 from fastscan.stores.cube import Cube
 from fastscan.stores.location import read_root
