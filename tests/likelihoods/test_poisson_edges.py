@@ -109,6 +109,17 @@ def test_centres_of_constraints_at_which_a_bin_is_empty(centre: float) -> None:
     assert toy.chi2(np.ones(1))[0, 0] == pytest.approx(naive.fun, rel=1e-9)
 
 
+@pytest.mark.parametrize("x", [-1.0, -0.9, 0.0, 3.0])
+def test_a_signal_without_which_the_first_guess_of_a_background_is_negative(x: float) -> None:
+    """The guess is for the Standard Model's signal of 12 events where one was counted; at x = -1 there is no signal."""
+    counts = replace(
+        counted([1.0, 9.0], [3.0, 7.0], [12.0, 0.1], effects=([6.0, 0.5],)),
+        rates=np.array([1.0, 1.0]).reshape(1, 2, 1, 1),
+    )
+    assert counts.background[0] + counts.likely[0] * 6.0 < -1
+    assert chi2(counts, x, 0.1) == pytest.approx(naive(counts, 1 + x, 0.1), rel=1e-9)
+
+
 def test_a_bin_with_events_is_what_its_formula_says() -> None:
     ours = chi2(counted([4.0], [3.0], [2.0]), 1.0, 0.0)
     assert ours == pytest.approx(2 * (5 - 4 + 4 * math.log(4 / 5)), rel=1e-14)
