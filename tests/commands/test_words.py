@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numba
 import pytest
-from conftest import FASTSCAN, GRID, MANY_TASKS, Arrays, arrays, run, scanned, with_store
+from conftest import FASTSCAN, GRID, MANY_TASKS, Arrays, arrays, run, scanned, slow, with_store
 
 import fastscan
 from fastscan.scans.scanner import Progress, plan
@@ -79,7 +79,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
 
 @pytest.mark.parametrize(
     ("options", "again"),
-    [([], "--resume"), (["--workers", "1"], "--resume"), (["--part", "1/1"], "the same command")],
+    [([], "--resume"), (["--workers", "1"], "--resume"), slow(["--part", "1/1"], "the same command")],
     ids=["threads", "workers", "part"],
 )
 def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(

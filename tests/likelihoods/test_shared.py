@@ -7,6 +7,7 @@ from dataclasses import replace
 import iminuit
 import numpy as np
 import pytest
+from conftest import slow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,7 +127,7 @@ def test_a_gaussian_and_a_counted_member_with_a_common_flux_are_a_joint_fit() ->
         assert ours == pytest.approx(joint_chi2(signals, found, [0.2] * 2, [FLUX, 0.05]), abs=1e-6)
 
 
-@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize("independent", [False, slow(True)])
 def test_csi_and_argon_are_a_joint_fit(independent: bool) -> None:
     """As the package has them, at random couplings and errors, with the flux in common and without."""
     found = [experiments.load(CSI), experiments.load(LAR)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import slow
 from scipy.optimize import brentq
 
 import fastscan
@@ -128,8 +129,8 @@ def test_bands_of_counted_events_have_the_luminosity_of_their_toys(luminosity: f
     ("experiment", "model", "at"),
     [
         ("dresden-ii-fef", "b-l", LIGHT),
-        ("dresden-ii-lindhard", "magnetic-e", {}),
-        ("xenonnt-b8", "b-l", LIGHT),
+        slow("dresden-ii-lindhard", "magnetic-e", {}),
+        slow("xenonnt-b8", "b-l", LIGHT),
         ("xenonnt-b8", "chi", {}),
     ],
 )

@@ -379,11 +379,11 @@ def test_tasks_that_are_deleted_under_a_scan_are_told(grid: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (["--overwrite"], ["scan", "grid.toml", "-o", "out.zarr", "--overwrite"]),
+        slow(["--overwrite"], ["scan", "grid.toml", "-o", "out.zarr", "--overwrite"]),
         (["--overwrite"], ["scan", "other.toml", "-o", "out.zarr", "--overwrite"]),
-        (["--overwrite"], ["verify", "out.zarr"]),
+        slow(["--overwrite"], ["verify", "out.zarr"]),
         (["--overwrite"], ["limits", "out.zarr"]),
-        ([], ["scan", "grid.toml", "-o", "out.zarr"]),
+        slow([], ["scan", "grid.toml", "-o", "out.zarr"]),
     ],
     ids=["two that overwrite", "two that differ", "and verify", "and limits", "two plain ones"],
 )
