@@ -29,6 +29,7 @@ Along a straight line, with one bin and an error of the normalisation that is sm
 is an approximation of what toys give, whose fluctuations across the line change the limit too.
 """
 
+import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
@@ -120,7 +121,7 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
     columns, shape = rows.likelihood.columns(rows.index, settings)
     strength = rows.interaction.strength
     median, _ = bounds_of(find_crossings(columns, delta, strength.largest_x, strength.signed), strength)
-    by_side = median.reshape(len(median), -1)
+    by_side = median.reshape(len(median), math.prod(median.shape[1:]))
     found = np.repeat(by_side[:, :, None], 1 + len(SHIFTS), axis=2)
     gaussian, _ = parts(columns)
     _, setting = np.unique(np.concatenate([gaussian.noise, gaussian.variance]), axis=1, return_inverse=True)
@@ -132,7 +133,7 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
             x = strength.to_x(by_side[chosen, side])
             ends = _ends(rows, columns.some(chosen), x, delta, is_low)
             found[chosen, side] = _band(by_side[chosen, side], ends)
-    return found.reshape(*median.shape, -1), shape
+    return found.reshape(*median.shape, 1 + len(SHIFTS)), shape
 
 
 def toy_bands(rows: Rows, settings: Settings, delta: float, toys: int, seed: int) -> tuple[Array, tuple[int, ...]]:
