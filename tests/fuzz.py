@@ -70,8 +70,8 @@ COLLECTIONS = [
     str([f"e{n}" for n in range(30_000)]).replace("'", '"'),
 ]
 BYTES = [b"\0", b"\xff\xfe", b"\xe9", b"\r", b"\x1b[2J", b'"""', b"'", b"]", b"}", b"=", b"#", b"\xe2\x80\xae"]
-VALUE = re.compile(r'"[^"\n]*"|(?<=[ =\[])[-+]?[0-9][-+0-9.eE]*|true|false|\[[^\]\n]*\]|\{[^}\n]*\}')
-KEY = re.compile(r"[A-Za-z_]\w*(?= *=)|(?<=\[)[A-Za-z_.]+(?=\])")
+VALUE = re.compile(r'"[^"\n]*"|(?<=[ =\[])[-+]?[0-9][-+0-9.eE]*|true|false|\[[^][\n]*\]|\{[^{}\n]*\}')
+KEY = re.compile(r"\b[A-Za-z_]\w*+(?= *=)|(?<=\[)[A-Za-z_.]+(?=\])")
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,7 @@ def fit(
     """
     number = int(arguments.scalar("toys", toys, 0, MOST_TOYS, whole=True))
     start = int(arguments.scalar("seed", seed, 0, LARGEST_SEED, whole=True))
-    if best:
+    if arguments.flag("best", best):
         rows = prepare(experiments, model, at, asimov, independent)
         x = np.zeros(rows.index.shape)
     else:

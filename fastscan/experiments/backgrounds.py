@@ -195,11 +195,15 @@ def read(table: Table, bins: Bins, common: Columns | None = None, shaped: bool =
             each.refuse("shapes", NO_NUISANCES)
         found.append(_read_one(each, bins, common))
         each.done()
-    names = [each.name for each in found]
+    check_names(table, [each.name for each in found])
+    return tuple(found)
+
+
+def check_names(table: Table, names: list[str]) -> None:
+    """Refuse two backgrounds of one name."""
     for name in names:
         if names.count(name) > 1:
             raise table.error("background", f"{quoted(name)} is there twice")
-    return tuple(found)
 
 
 def _read_one(table: Table, bins: Bins, common: Columns | None) -> Background:

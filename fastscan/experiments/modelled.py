@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 
 from fastscan.errors import ExperimentError, FastscanError, InputError, quoted, unknown
-from fastscan.experiments.backgrounds import Exposed
+from fastscan.experiments.backgrounds import Exposed, check_names
 from fastscan.experiments.bins import ENERGY, Bins
 from fastscan.experiments.morphing import Morphed
 from fastscan.experiments.observations import NO_BACKGROUND, read_sigma_sys, told_data
@@ -280,10 +280,14 @@ class Modelled:
             inner.checked(each.name, partial(check_name, each.name))
         components = table.tables("background")
         found = tuple(Component.read(each, bins, common) for each in components)
+        unfit = [each.name for each in parameters if each.start <= 0]  # for a width, at which nothing changes with it
         for component, written in zip(found, components, strict=True):
             for name in component.parameters:
                 if name not in [each.name for each in parameters]:
                     raise written.error("amount" if name in component.amount else "shape", _unknown(name, parameters))
+            if isinstance(component.shape, Peak) and component.shape.width in unfit:
+                raise written.error("width", f"parameter {quoted(component.shape.width)} must start above 0")
+        check_names(table, [each.name for each in found])
         edges = dict(bins.edges).get(ENERGY, (0.0, 1.0))
         energies = tuple((low + high) / 2 for low, high in itertools.pairwise(edges))
         return cls(observed, errors, parameters, found, energies, read_sigma_sys(table))

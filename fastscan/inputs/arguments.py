@@ -61,6 +61,13 @@ def within(name: str, values: ArrayLike, low: float, high: float, expected: str,
     return array
 
 
+def flag(name: str, value: object) -> bool:
+    """True or False; an `InputError` for anything else, which Python would take for one of them."""
+    if not isinstance(value, bool | np.bool):
+        raise InputError(f"{name} must be True or False, not {quoted(value)}")
+    return bool(value)
+
+
 def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Common shape of arguments; where they have none, an `InputError` names them and their shapes."""
     try:

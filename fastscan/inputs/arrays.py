@@ -51,7 +51,8 @@ class Arrays:
         found = self.arrays[name]
         if len(found.shape) != len(shape) or any(of not in (-1, n) for of, n in zip(shape, found.shape, strict=True)):
             wanted = " x ".join("any" if of == -1 else str(of) for of in shape)
-            raise InputError(f"{self.where}: {name} must be {wanted} numbers, not {' x '.join(map(str, found.shape))}")
+            there = " x ".join(map(str, found.shape)) or "a single one"
+            raise InputError(f"{self.where}: {name} must be {wanted} numbers, not {there}")
         return found
 
 

@@ -5,13 +5,13 @@ u, d and e: of E6, of left-right symmetry, or of a user's own U(1)', which is a 
 strength g'.
 """
 
-import itertools
 import math
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -351,10 +351,14 @@ def charge_shifts(g_prime: float, nu: ArrayLike, charges: Mapping[str, tuple[flo
 def check_charges(name: str, charges: Mapping[str, tuple[float, float]] | None, nu: Iterable[float]) -> None:
     """Refuse a model made in Python that lacks the charges of a fermion, or has one that is no number or too large."""
     check_name(name, ModelError)
-    if charges is None or set(charges) != set(FERMIONS):
+    if not isinstance(charges, Mapping) or set(charges) != set(FERMIONS):
         raise ModelError(f"model {quoted(name)}: charges must be those of {', '.join(FERMIONS)}")
-    numbers = (*itertools.chain.from_iterable(charges.values()), *nu)
-    if not all(abs(number) <= LARGEST_CHARGE for number in numbers):  # a nan fails this too
+    try:
+        numbers: list[Any] = [*(each for left, right in charges.values() for each in (left, right)), *nu]
+    except (TypeError, ValueError):
+        raise ModelError(f"model {quoted(name)}: each fermion has two charges, (left, right)") from None
+    are_real = all(isinstance(number, Real) for number in numbers)
+    if not (are_real and all(abs(number) <= LARGEST_CHARGE for number in numbers)):  # a nan fails this too
         raise ModelError(f"model {quoted(name)}: each charge must be at most {LARGEST_CHARGE:g}")
 
 

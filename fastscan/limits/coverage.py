@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastscan.errors import InputError, unknown, warn
+from fastscan.errors import InputError, quoted, unknown, warn
 from fastscan.experiments.catalogue import Experiments
 from fastscan.inputs import arguments
 from fastscan.likelihoods.settings import Settings, SigmaSys
@@ -109,11 +109,14 @@ def coverage(
     (0.95, 0.007)
     """
     delta, asked = threshold(cl, dof), checked(Toys(toys, seed))
+    given = {} if nuisances is None else nuisances
+    if not isinstance(given, Mapping):
+        raise InputError(f"nuisances are numbers by name, not {quoted(given)}")
     rows, x = prepare_points(experiments, model, at, asimov, independent)
     settings = rows.likelihood.settings({"sigma_sys": sigma_sys, "luminosity": luminosity})
     shape = arguments.broadcast(at=x.shape, rows=rows.index.shape, settings=settings.shape)
     warn(*doubts_about(rows, x, settings))
-    truths = _truths(rows, np.broadcast_to(x, shape).ravel(), settings, shape, nuisances or {})
+    truths = _truths(rows, np.broadcast_to(x, shape).ravel(), settings, shape, given)
     tell_of_doubts(truths)
     strength = rows.interaction.strength
     held = [
@@ -129,7 +132,7 @@ def coverage(
         dof=int(dof),
         toys=asked.number,
         seed=asked.seed,
-        nuisances=dict(nuisances or {}),
+        nuisances=dict(given),
     )
 
 
@@ -141,7 +144,7 @@ def _truths(
     names, true = _names(rows), {}
     for name, value in nuisances.items():
         if name not in names:
-            raise unknown("nuisance", name, names, InputError)
+            raise unknown("nuisance", str(name), names, InputError)
         true[name] = arguments.scalar(f"nuisance {name}", value, -FARTHEST, FARTHEST)
     z = np.array([true.get(name, 0.0) for name in names])
     numbers = np.arange(x.size)[:, None]

@@ -30,6 +30,7 @@ The bands are exact for one bin with a small error of the normalisation.  With s
 toys, because fluctuations across the line from m(0) to m(x) change a limit too.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import NormalDist
@@ -130,7 +131,7 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
     columns, shape = rows.likelihood.columns(rows.index, settings)
     strength = rows.interaction.strength
     median, _ = bounds_of(find_crossings(columns, delta, strength.largest_x, strength.signed), strength)
-    by_side = median.reshape(len(median), -1)
+    by_side = median.reshape(len(median), math.prod(median.shape[1:]))
     found = np.repeat(by_side[:, :, None], 1 + len(SHIFTS), axis=2)
     gaussian, _ = parts(columns)
     _, setting = np.unique(np.concatenate([gaussian.noise, gaussian.variance]), axis=1, return_inverse=True)
@@ -142,7 +143,7 @@ def bands(rows: Rows, settings: Settings, delta: float) -> tuple[Array, tuple[in
             x = strength.to_x(by_side[chosen, side])
             ends = _ends(rows, columns.some(chosen), x, delta, is_low)
             found[chosen, side] = _band(by_side[chosen, side], ends)
-    return found.reshape(*median.shape, -1), shape
+    return found.reshape(*median.shape, 1 + len(SHIFTS)), shape
 
 
 def toy_bands(rows: Rows, settings: Settings, delta: float, toys: int, seed: int) -> tuple[Array, tuple[int, ...]]:

@@ -141,7 +141,7 @@ def toys_of(method: str, toys: int | None, seed: int | None) -> Toys | None:
     InputError
         For an unknown method, and for toys or a seed without the method "toys".
     """
-    if method not in METHODS:
+    if str(method) not in METHODS:  # an array compares with each of them
         raise unknown("method", str(method), METHODS)
     given = {"number": toys, "seed": seed}
     asked = {name: value for name, value in given.items() if value is not None}

@@ -113,8 +113,8 @@ def rows_of(
     rows = {name: np.broadcast_to(each, shape).ravel() for name, each in values.items()}
     found = build(experiments, interaction, rows)
     measured = Rows(experiments, interaction, rows, found, np.arange(found.change.shape[1]).reshape(shape))
-    joint = measured.independent() if independent else measured
-    return joint.expected() if asimov else joint
+    joint = measured.independent() if arguments.flag("independent", independent) else measured
+    return joint.expected() if arguments.flag("asimov", asimov) else joint
 
 
 def prepare_points(
@@ -249,7 +249,7 @@ def events(
     factor = LUMINOSITY.check(luminosity)
     arguments.broadcast(parameters=np.broadcast_shapes(x.shape, rows.index.shape), luminosity=factor.shape)
     warn(*doubts_about(rows, x))
-    if not by_neutrino:
+    if not arguments.flag("by_neutrino", by_neutrino):
         result: Array = rows.likelihood.events(x, rows.index) * factor
         return result
     if len(rows.experiments) > 1:

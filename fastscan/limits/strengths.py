@@ -175,7 +175,7 @@ def limit(
     warn(*doubts_about(rows, found.x, settings))
     bounds, status = bounds_of(found, strength)
     limits: Array = bounds.reshape((*shape, *bounds.shape[1:]))[()]
-    return (limits, status.reshape(shape)[()]) if with_status else limits
+    return (limits, status.reshape(shape)[()]) if arguments.flag("with_status", with_status) else limits
 
 
 def intervals(

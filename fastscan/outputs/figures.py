@@ -438,18 +438,24 @@ def save(figure: Figure, path: Path) -> None:
         For another suffix, and where nothing can be written.
     """
     check_name(path)
-    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[path.suffix[1:]]
     with writable(path, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial, look():
-        figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
+    drawn = _as_file(figure, path.suffix[1:])
+    with replacing(path) as partial:
+        partial.write_bytes(drawn)
 
 
 def as_svg(figure: Figure) -> bytes:
     """A figure as SVG, for a page."""
+    return _as_file(figure, "svg")
+
+
+def _as_file(figure: Figure, suffix: str) -> bytes:
+    """The content of a file, whole before anything is written: matplotlib answers a full disk with other errors."""
+    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[suffix]
     file = io.BytesIO()
     with look():
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(file, format=suffix, metadata=metadata)
     return file.getvalue()
 
 

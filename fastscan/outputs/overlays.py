@@ -91,6 +91,8 @@ def _points(ax: "Axes", overlay: Overlay, sides: Sides) -> list[Array]:
     found = columns.read(Path(overlay.path))
     if len(found.rows[0]) != 2:
         raise InputError(f"{found.where}: line {found.lines[0]}: an overlay has 2 columns, not {len(found.rows[0])}")
+    if len(found.rows) < 2:
+        raise InputError(f"{found.where}: one point is no curve")
     points = []
     for number, (axis, unit) in enumerate(zip(sides, (overlay.x, overlay.y), strict=True)):
         values = np.array([row[number] for row in found.rows])

@@ -134,7 +134,7 @@ def print_limits(found: Iterable[Record], cl: float, dof: int, labels: Mapping[s
 def _print_limits(limits: Sequence[Record], labels: Mapping[str, str]) -> None:
     """Print a row for each limit; a column of expected limits is added if any limit comes from scaled data."""
     scaled = any(each["scaled_data"] for each in limits)
-    axes = [axis for axis in PARAMETERS if any(axis.column in each for each in limits)]
+    axes = [axis for axis in PARAMETERS if any(each.get(axis.column) is not None for each in limits)]
     rows = [
         (
             shown(each["experiment"]),

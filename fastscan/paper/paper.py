@@ -4,6 +4,7 @@ This room only runs them: the table is `fastscan.paper.table3`, the figures are 
 the page is `fastscan.paper.report`.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from fastscan.paper import table3
 from fastscan.paper.table3 import Entry
 from fastscan.scans import scanner
 from fastscan.scans.plan import plan
-from fastscan.scans.progress import Progress
+from fastscan.scans.progress import told
 from fastscan.stores.location import local
 
 if TYPE_CHECKING:
@@ -153,14 +154,11 @@ def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _
         if alone:
             raise OutputError(f"{place / name} is there without {TABLE_STORE}; it is left as it is")
     cubes = plan(str(table3.GRID))
-    title = cubes[0].title
-
-    def began(now: Progress) -> None:
-        if now.tasks == 0:
-            tell(f"{title}: scanning {len(cubes)} pairs of experiment and model -> {place / TABLE_STORE}")
-
+    title, where = cubes[0].title, str(place / TABLE_STORE)
+    tell(f"{title}: scanning {len(cubes)} pairs of experiment and model -> {os.path.join(directory, TABLE_STORE)}")
     try:
-        scanner.run(cubes, str(place / TABLE_STORE), resume=True, progress=began)
+        with told(None, cubes, where) as bar:
+            scanner.run(cubes, where, resume=True, progress=bar)
     except ScanError as error:  # the table always resumes, and has no such argument
         raise ScanError(str(error).replace("resume=True", "the same command")) from None
     tell(f"{title}: limits beside the published ones")

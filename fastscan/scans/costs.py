@@ -129,6 +129,8 @@ def require_sense(resume: bool, overwrite: bool, part: tuple[int, int] | None) -
     """Refuse a part that can't be, and options that exclude each other."""
     if part is not None:
         _require_part(part)
+    for name, value in {"resume": resume, "overwrite": overwrite}.items():
+        arguments.flag(name, value)
     if resume and overwrite:
         raise ScanError("resume and overwrite exclude each other")
     if part is not None and overwrite:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from fastscan import experiments
 from fastscan.axes import LUMINOSITY, SETTINGS, SIGMA_SYS, Axis, by_name
+from fastscan.errors import GridError, quoted
 from fastscan.experiments.data_sets import require_distinct
 from fastscan.experiments.experiment import Experiment
 from fastscan.inputs import bounds
@@ -189,6 +191,8 @@ def load(source: str | Path | Grid) -> Grid:
     """
     if isinstance(source, Grid):
         return source
+    if not isinstance(source, str | PathLike):
+        raise GridError(f"a grid is a path or a Grid, not {quoted(source)}")
     path = expanded(source)
     table, directory = read_toml(path, "a grid"), path.parent
     combined = "combine" in table

@@ -29,6 +29,7 @@ class Progress:
     failed: int
 
 
+WIDTH = 36  # of a bar where no terminal has a width
 Told = Callable[[Progress], object]
 
 
@@ -54,14 +55,17 @@ class ProgressBar:
             bar = click.progressbar(
                 length=max(now.points_to_do, 1),
                 file=sys.stderr,
-                hidden=not _on_terminal(),
+                width=0 if _on_terminal() else WIDTH,  # 0: as wide as the terminal is
+                hidden=not (_on_terminal() and now.points_to_do),
                 item_show_func=lambda state: state or "",
             )
             self.bar, self.started = self.stack.enter_context(bar), time.perf_counter()
             if self.anywhere:
                 self.stack.callback(click.echo, err=True)  # ends the line
         speed = f"{short(now.points / (time.perf_counter() - self.started))} points/s"
-        state = f"{now.tasks}/{now.tasks_to_do} tasks, {speed}, {now.retried} retried, {now.failed} failed"
+        troubles = {"retried": now.retried, "failed": now.failed}
+        words = [f"{now.tasks}/{now.tasks_to_do} tasks", speed, *(f"{n} {what}" for what, n in troubles.items() if n)]
+        state = ", ".join(words)
         self.bar.update(now.points - self.bar.pos, state)
         if self.anywhere:  # click draws on terminals alone
             click.echo(f"\r{self.bar.format_progress_line()}", err=True, nl=False)

@@ -458,7 +458,7 @@ def open(store: Location | zarr.Group, group: str | None = None) -> "xarray.Data
     root = store if isinstance(store, zarr.Group) else read_root(store)
     if group is None:
         raise StoreError(f"say which group of {place_of(root)} to open: {', '.join(group_names(root))}")
-    cube = read(root, group)
+    cube = read(root, str(group))
     require_complete(root, cube)
     others = names(root.store, group) - {*cube.points, *cube.layout.arrays}  # these are not read
     with readable(f"group {group}"):

@@ -5,6 +5,7 @@ compares them with published ones, `tables` has the text, `survey_figures` and `
 page.
 """
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +18,6 @@ from fastscan.limits.confidence import Toys
 from fastscan.outputs import csv_files
 from fastscan.scans import scanner
 from fastscan.scans.plan import plan
-from fastscan.scans.progress import Progress
 from fastscan.stores.cube import Cube
 from fastscan.stores.location import local
 from fastscan.survey import tables
@@ -96,7 +96,9 @@ def run(
         hepdata.require_own(place / HEPDATA)
     _require_own(place, asked)
     cubes = {each.name: plan(each.grid) for each in asked}
-    _scan(place, [cube for own in cubes.values() for cube in own], tell)
+    scanned = [cube for own in cubes.values() for cube in own]
+    tell(f"scanning {len(scanned)} pairs of data set and model -> {os.path.join(directory, STORE)}")
+    _scan(place, scanned)
     expected = asimov_bands if toys is None else partial(bands_of_toys, toys=toys.number, seed=toys.seed)
     records = {each.name: _limits(place, each, cubes[each.name], expected, tell) for each in asked}
     contours = {each.name: _contours(place, each, cubes[each.name], tell) for each in asked if each.name in AXES}
@@ -138,15 +140,12 @@ def _require_own(place: Path, asked: Sequence[Question]) -> None:
             raise OutputError(f"{place / name} is there without {STORE}; it is left as it is")
 
 
-def _scan(place: Path, cubes: Sequence[Cube], tell: Tell) -> None:
-    """Scan the cubes into the survey's store, or continue the scan."""
-
-    def began(now: Progress) -> None:
-        if now.tasks == 0:
-            tell(f"scanning {len(cubes)} pairs of data set and model -> {place / STORE}")
-
+def _scan(place: Path, cubes: Sequence[Cube]) -> None:
+    """Scan the cubes into the survey's store, or continue the scan; on a terminal a bar shows how far it is."""
+    where = str(place / STORE)
     try:
-        scanner.run(cubes, str(place / STORE), resume=True, progress=began)
+        with told(None, cubes, where) as bar:
+            scanner.run(cubes, where, resume=True, progress=bar)
     except ScanError as error:  # the survey always resumes, and has no such argument
         raise ScanError(str(error).replace("resume=True", "the same command")) from None
 

@@ -142,7 +142,7 @@ def test_a_table_of_limits_marks_scaled_data_and_has_what_is_expected(stored: st
 
 def test_a_table_of_data_that_are_not_scaled_is_as_without(stored: str) -> None:
     header, *rows = ok("limits", stored, "--group", f"{CSI}/chi", "--sigma-sys", 0.28).splitlines()[1:]
-    assert header.split() == ["experiment", "label", "model", "beta/deg", "sigma_sys", "L/L0", "limit"]
+    assert header.split() == ["experiment", "label", "model", "sigma_sys", "L/L0", "limit"]  # chi has no beta
     assert [row.split() for row in rows] == [[CSI, "COHERENT", "CsI", "chi", "0.28", "1", "195.3", "GeV"]]
     assert "expected" not in ok("limits", stored, "--group", "conus/chi", "--luminosity", "axis")
 

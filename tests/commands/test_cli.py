@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import FASTSCAN, GRID, REPOSITORY, line_of, mostly_slow, ok, refusal, run, with_store
+from conftest import FASTSCAN, GRID, REPOSITORY, line_of, mostly_slow, ok, refusal, run, slow, with_store
 
 import fastscan
 from fastscan.commands.cli import cli
@@ -490,6 +490,16 @@ def test_closed_or_full_streams_change_no_exit_code(command: str, code: int, sca
     closed = f"{FASTSCAN} {command.format(store=scanned)}"
     done = subprocess.run(["bash", "-c", closed], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize("end", ["pdf", slow("png"), slow("svg")])
+def test_a_picture_that_a_full_disk_does_not_take_is_one_line(end: str, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="nothing limits what a process writes")
+    out = tmp_path / f"x.{end}"
+    small = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))}
+    told = line_of(run("show", "coherent-csi", "-o", out, **small))
+    assert told == f"fastscan: {out} can't be written: File too large"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_setting_that_matplotlib_refuses_is_one_line(scanned: Path, tmp_path: Path) -> None:

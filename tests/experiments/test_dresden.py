@@ -275,6 +275,8 @@ def shared_chi2(both: list[Any], at: dict[str, float], z: float) -> float:
         ('shape = "exponential"', 'shape = "exponental"', "'exponental'; did you mean 'exponential'"),
         ('error = "error"\n', "", "bin 1 has 92.851: give whole events, or their error"),
         ("width = 0.0685", "width = 0", "width: must be above 0"),
+        ("start = 0.0696, low = 0.001", "start = 0", "width: parameter 'l1_width' must start above 0"),
+        ('name = "l2"', 'name = "l1"', "background: 'l1' is there twice"),
         ("[statistics.parameters]", "[statistics.parameters]\nsignal = {}", "is that of the signal itself"),
         ('file = "dresden-ii.csv"', 'file = "dresden-iii.csv"', "No such file"),
     ],

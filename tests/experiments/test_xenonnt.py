@@ -297,6 +297,7 @@ def test_files_of_templates_that_are_others_are_refused(write: Write) -> None:
             "response must be 7 x 7 x 46 x any numbers, not 7 x 7 x 45 x 243",
         ),
         ({"rg": arrays["rg"][0]}, "rg must be 7 x 7 x 243 numbers, not 7 x 243"),
+        ({"rg": arrays["rg"][0, 0, 0]}, "rg must be 7 x 7 x 243 numbers, not a single one"),
         ({"tly": arrays["tly"][:6]}, "response must be 6 x 7 x 46 x any numbers"),
         ({"tly": arrays["tly"][::-1]}, "tly must increase from below 0 to above"),
         ({"energy": arrays["energy"][::-1]}, "energy must be above 0, and increase"),

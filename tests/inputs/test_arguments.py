@@ -6,6 +6,7 @@ import decimal
 import fractions
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from conftest import REPOSITORY
 
 import fastscan
 from fastscan.axes import LUMINOSITY, SIGMA_SYS, Axis
-from fastscan.errors import InputError
+from fastscan.errors import FastscanError, InputError
 from fastscan.interactions.parameters import BETA, M_ZPRIME
 
 FACTORS = {
@@ -220,6 +222,48 @@ SINGLE = [*NO_NUMBERS, [0.9], math.nan]
 def test_a_single_argument_that_is_no_number_is_refused_in_one_line(value: Any) -> None:
     with pytest.raises(InputError, match="cl must be a number between 0 and 1, not") as caught:
         fastscan.limit("conus", "chi", cl=value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+POINT = {"m_zprime": 300.0}
+FLAGS: dict[str, Callable[[Any], object]] = {
+    "asimov": lambda value: fastscan.limit("conus", "chi", asimov=value),
+    "independent": lambda value: fastscan.chi2("conus", "chi", independent=value, **POINT),
+    "with_status": lambda value: fastscan.limit("conus", "chi", with_status=value),
+    "by_neutrino": lambda value: fastscan.events("conus", "chi", by_neutrino=value, **POINT),
+    "best": lambda value: fastscan.fit("conus", "chi", best=value),
+    "resume": lambda value: fastscan.scan("grids/nsi.toml", "memory://flags", resume=value),
+    "overwrite": lambda value: fastscan.scan("grids/nsi.toml", "memory://flags", overwrite=value),
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("value", ["no", None, 1, math.nan, np.array([True, False])], ids=repr)
+def test_a_flag_is_true_or_false(name: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of anything else nobody knows what is meant: "no" is true in Python, and None false."""
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(InputError, match=f"^{name} must be True or False, not .") as caught:
+        FLAGS[name](value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert fastscan.limit("conus", "chi", asimov=np.True_) == fastscan.limit("conus", "chi", asimov=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda: fastscan.limit("conus", "chi", method=np.array(["toys", "asymptotic"])), "unknown method"),
+        (lambda: fastscan.coverage("conus", "chi", nuisances="signal", **POINT), "nuisances are numbers by name"),
+        (lambda: fastscan.coverage("conus", "chi", nuisances=0, **POINT), "nuisances are numbers by name, not 0"),
+        (lambda: fastscan.coverage("conus", "chi", nuisances={None: 1}, **POINT), "unknown nuisance 'None'"),
+        (lambda: fastscan.grid.load(None), "a grid is a path or a Grid, not None"),
+        (lambda: fastscan.scan(["grids/nsi.toml"], "memory://grid"), "a grid is a path or a Grid, not"),
+        (lambda: fastscan.models.Model(3, "", g_prime=1.0), "a name is a text, not 3"),
+    ],
+    ids=range(7),
+)
+def test_what_is_of_another_type_is_refused_in_one_line(call: Callable[[], object], problem: str) -> None:
+    with pytest.raises(FastscanError, match=problem) as caught:
+        call()
     assert len(str(caught.value).splitlines()) == 1
 
 

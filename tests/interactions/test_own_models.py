@@ -103,6 +103,9 @@ CHARGES = {"u": (1.0, 1.0), "d": (1.0, 1.0), "e": (-1.0, -1.0)}
     ("wrong", "problem"),
     [
         ({"charges": {"u": (1.0, 1.0)}}, "charges must be those of u, d, e"),
+        ({"charges": 3}, "charges must be those of u, d, e"),
+        ({"charges": CHARGES | {"d": 1.0}}, r"each fermion has two charges, \(left, right\)"),
+        ({"charges": CHARGES | {"d": ("1/3", 1.0)}}, "each charge must be at most"),
         ({"charges": CHARGES | {"d": (math.nan, 1.0)}}, "each charge must be at most"),
         ({"nu": math.inf}, "each charge must be at most"),
         ({"g_prime": math.nan}, "g_prime must be between"),

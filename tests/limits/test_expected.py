@@ -191,3 +191,8 @@ def test_destructive_interference_can_leave_nothing() -> None:
     found = expected("coherent-ge-mini", "universal", **LIGHT)
     assert found[0] == 0
     assert (found[1:] > 0).all()
+
+
+@pytest.mark.parametrize(("model", "at", "ends"), [("chi", {}, ()), ("b-l", LIGHT, ()), ("nsi-etau-u", {}, (2,))])
+def test_of_no_settings_there_are_no_bands(model: str, at: dict[str, float], ends: tuple[int, ...]) -> None:
+    assert expected("coherent-lar", model, sigma_sys=[], **at).shape == (0, *ends, 5)

@@ -244,8 +244,9 @@ def test_an_overlay_of_limits_on_a_heavy_mass_can_be_in_another_unit(tmp_path: P
         ("# a\n\n1,2\n-3,4\n", {}, "line 4: -3 is not on a logarithmic axis"),
         ("1,2\n3\n", {}, "line 2: 1 columns, where the lines before have 2"),
         ("", {}, "there are no numbers in it"),
-        ("1,2\n", {"x": "kg"}, "theirs.csv: x: unknown unit 'kg'; known: "),
-        ("1,2\n", {"y": "GeV"}, "theirs.csv: y: 'GeV' can't be given: the axis has one unit only"),
+        ("a,b\n1,2\n", {}, "one point is no curve"),
+        ("1,2\n3,4\n", {"x": "kg"}, "theirs.csv: x: unknown unit 'kg'; known: "),
+        ("1,2\n3,4\n", {"y": "GeV"}, "theirs.csv: y: 'GeV' can't be given: the axis has one unit only"),
     ],
 )
 def test_what_is_wrong_with_an_overlay_is_told(

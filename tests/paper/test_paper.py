@@ -61,10 +61,11 @@ def test_the_command_says_what_it_is_doing_before_it_does_it(told: tuple[Path, s
 
 @pytest.mark.slow
 def test_a_step_is_told_before_it_begins(tmp_path: Path) -> None:
-    """So that somebody who waits knows for what: at the first line nothing is scanned, at the second all is."""
-    done: list[int] = []
-    paper.write_table3(tmp_path / "out", lambda _: done.append(len([*tmp_path.rglob("done.*.json")])))
-    assert done == [0, 70]
+    """So that somebody who waits knows for what: at the first line there is nothing, at the second all is scanned."""
+    done: list[tuple[bool, int]] = []
+    out = tmp_path / "out"
+    paper.write_table3(out, lambda _: done.append((out.exists(), len([*out.rglob("done.*.json")]))))
+    assert done == [(False, 0), (True, 70)]
 
 
 def test_the_command_concludes_in_a_sentence_before_it_lists_numbers(told: tuple[Path, str, str]) -> None:

@@ -12,6 +12,8 @@ from conftest import GRID, with_store
 
 import fastscan
 from fastscan.errors import InputError
+from fastscan.scans.plan import plan
+from fastscan.scans.progress import Progress, ProgressBar
 
 FEW = with_store(GRID.replace("num = 37", "num = 5"), chunk="1 KiB", task="2 KiB")
 
@@ -40,7 +42,7 @@ def on_a_terminal(command: list[str]) -> str:
 def require_bar(shown: str) -> None:
     what, _, progress = shown.partition("\n")
     assert "points in 5 tasks to compute; 2 groups of" in what
-    states = re.findall(r"(\d+)/5 tasks, [\d.]+ ?[kMG]? points/s, 0 retried, 0 failed", progress)
+    states = re.findall(r"(\d+)/5 tasks, [\d.]+ ?[kMG]? points/s", progress)
     assert states[-1] == "5"
     assert "\r" in progress
     assert "100%" in progress
@@ -50,6 +52,33 @@ def require_bar(shown: str) -> None:
 @pytest.mark.parametrize("options", ["", ", progress=True"], ids=["default", "asked for"])
 def test_a_terminal_sees_a_bar(options: str, tmp_path: Path) -> None:
     require_bar(on_a_terminal(program(tmp_path, options)))
+
+
+def test_a_bar_is_no_wider_than_a_terminal(tmp_path: Path) -> None:
+    """A line that is, leaves its first part in the terminal at each change."""
+    shown = on_a_terminal(program(tmp_path, ""))
+    bars = re.split(r"[\r\n]+", re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", shown.partition("\n")[2]))
+    assert max(map(len, bars)) == 80
+    assert all("points/s" in bar for bar in bars if "tasks" in bar)
+
+
+def test_what_is_complete_has_no_bar(tmp_path: Path) -> None:
+    on_a_terminal(program(tmp_path, ""))
+    again = on_a_terminal(program(tmp_path, ", resume=True"))
+    assert again.startswith("0 points in 0 tasks to compute; 2 groups of")
+    assert "%" not in again
+
+
+def test_what_went_wrong_stands_in_the_bar(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(FEW)
+    with ProgressBar(plan(tmp_path / "grid.toml"), "out.zarr", anywhere=True) as bar:
+        bar(Progress(0, 5, 0, 100, retried=0, failed=0))
+        bar(Progress(1, 5, 20, 100, retried=3, failed=0))
+        bar(Progress(1, 5, 20, 100, retried=3, failed=1))
+    _, first, second, third = re.split(r"\r", capsys.readouterr().err)
+    assert "retried" not in first
+    assert "points/s, 3 retried" in second
+    assert "points/s, 3 retried, 1 failed" in third
 
 
 def test_a_notebook_sees_a_bar_where_it_asks_for_one(tmp_path: Path) -> None:

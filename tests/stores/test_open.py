@@ -43,6 +43,12 @@ def test_without_a_group_the_groups_are_named(given: str, stored: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("group", [["coherent-csi/e6"], 3, b"conus/chi"], ids=repr)
+def test_a_group_of_another_type_is_unknown(group: object, stored: Path) -> None:
+    with pytest.raises(StoreError, match="unknown group"):
+        fastscan.open(stored, group)
+
+
 def test_without_a_group_a_store_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"absent\.zarr does not exist"):
         fastscan.open(tmp_path / "absent.zarr")

@@ -284,6 +284,18 @@ def test_a_second_run_continues_and_changes_nothing(
     assert len(list(read_root(str(out / "survey.zarr")).groups())) == len(SETS) + 1
 
 
+def test_the_scan_is_told_as_the_directory_is_given_before_anything_is_made(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The groups of the survey take as long to make as a picture does, during which somebody waits."""
+    monkeypatch.chdir(tmp_path)
+    Path("grids").mkdir()
+    Path("grids/heavy.toml").write_text((place / "heavy.toml").read_text())
+    steps: list[tuple[str, bool]] = []
+    survey.run("out", False, lambda line: steps.append((line, Path("out").exists())), grids=Path("grids"))
+    assert steps[0] == ("scanning 4 pairs of data set and model -> out/survey.zarr", False)
+
+
 @pytest.mark.slow
 def test_toys_give_the_bands_that_are_asked_for(tmp_path: Path, place: Path) -> None:
     few = tmp_path / "grids"
