@@ -18,6 +18,7 @@ from fastscan.limits.confidence import Toys
 from fastscan.outputs import csv_files
 from fastscan.scans import scanner
 from fastscan.scans.plan import plan
+from fastscan.scans.progress import told
 from fastscan.stores.cube import Cube
 from fastscan.stores.location import local
 from fastscan.survey import tables
