@@ -1,6 +1,7 @@
 """Commands that need no store: limits, coverage, lists of experiments and models, an experiment or a fit, citations."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -204,8 +205,6 @@ def show(
               fastscan show coherent-lar-2020 --model nsi-ee-u --best --toys 1000
     """
     if output is not None:
-        from pathlib import Path
-
         from fastscan.outputs import figures
 
         figures.require_new(Path(output), overwrite)
@@ -214,8 +213,12 @@ def show(
         for name, value in {"at": at, **fitted}.items():
             if value:
                 raise click.UsageError(f"--{name.replace('_', '-')} is for the fit of a model: give --model too")
+        if "," in experiment and not Path(experiment).exists():
+            raise click.UsageError("several experiments are shown with a fit: give --model too")
         picture = _show_experiment(experiment, as_json, print_rows)
     else:
+        if not at and not fitted["best"]:
+            raise click.UsageError("a fit needs a point of the model: give --at NAME=VALUE,... or --best")
         picture = _show_fit(experiment, model, {**fitted, **(at or {})}, as_json, print_rows)
     if output is not None:
         figures.save(picture(), Path(output))

@@ -313,6 +313,8 @@ def test_a_row_that_is_left_out_is_refused() -> None:
 def test_options_of_a_point_need_a_model() -> None:
     for option in (["--best"], ["--at", "eps=0"], ["--toys", "3"], ["--sigma-sys", "0.1"]):
         assert "give --model" in refusal("show", CSI_2021, *option)
+    assert "several experiments are shown with a fit: give --model" in refusal("show", f"{CSI_2021},conus-plus-2025")
+    assert "give --at NAME=VALUE,... or --best" in refusal("show", CSI_2021, "--model", "nsi-ee-u")
     for at, problem in (("eps", "is not one of"), ("eps=0,eps=1", "is given twice"), ("a=1", "is not one of"),
                         ("m_zprime=1 s", "energy")):  # fmt: skip
         assert problem in refusal("show", CSI_2021, "--model", "nsi-ee-u", "--at", at)
