@@ -229,7 +229,7 @@ def test_intervals_are_where_delta_chi2_is_small() -> None:
         (lambda: fastscan.limit("conus", "chi", m_zprime=100.0), "the limits of model 'chi' are limits on m_zprime"),
         (lambda: fastscan.limit("conus", "nsi-ee"), "needs eps_d"),
         (lambda: fastscan.events("conus", "radius-e", r2=1e30), "r2 must be from"),
-        (lambda: fastscan.events(["conus", "connie"], "s2w", shift=0.0, by_neutrino=True), "of one experiment"),
+        (lambda: fastscan.events(["conus", "connie"], "s2w", shift=0.0, by_neutrino=True), "takes one experiment"),
     ],
 )
 def test_what_can_not_be_asked_is_told(call: Any, problem: str) -> None:
