@@ -121,7 +121,7 @@ def name_or_path(given: object, kind: str, directory: Path | None) -> str | Path
 
 
 def check_name(name: str, error: type[FastscanError] = InputError) -> str:
-    """The name, if a group of a store can have it; else an error is raised."""
+    """A name, if a group of a store can have it; else an error of a kind."""
     if len(name) > bounds.LONGEST_NAME:
         raise error(f"{quoted(name)} can't name a group: it is longer than {bounds.LONGEST_NAME} characters")
     if not NAME.fullmatch(name) or name == "zarr.json":

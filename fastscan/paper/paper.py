@@ -161,7 +161,7 @@ def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _
 
     try:
         scanner.run(cubes, str(place / TABLE_STORE), resume=True, progress=began)
-    except ScanError as error:  # the table always resumes, so that its message can't name the argument resume
+    except ScanError as error:  # the table always resumes, and has no such argument
         raise ScanError(str(error).replace("resume=True", "the same command")) from None
     tell(f"{title}: limits beside the published ones")
     entries = table3.entries_of(cubes)

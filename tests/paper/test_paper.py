@@ -61,7 +61,7 @@ def test_the_command_says_what_it_is_doing_before_it_does_it(told: tuple[Path, s
 
 @pytest.mark.slow
 def test_a_step_is_told_before_it_begins(tmp_path: Path) -> None:
-    """A user who waits must know the step: at the first line nothing is scanned, at the second everything is."""
+    """So that somebody who waits knows for what: at the first line nothing is scanned, at the second all is."""
     done: list[int] = []
     paper.write_table3(tmp_path / "out", lambda _: done.append(len([*tmp_path.rglob("done.*.json")])))
     assert done == [0, 70]

@@ -85,7 +85,7 @@ def test_killed_again_and_again_a_scan_is_the_same_and_little_is_repeated(
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A dask scheduler and two workers, as on a real cluster: its address, and the processes, the scheduler last."""
     address = f"tcp://127.0.0.1:{free_port()}"
-    everything = {name: value for name, value in os.environ.items() if name != "FASTSCAN_HIDE"}  # dask needs all modules
+    everything = {name: value for name, value in os.environ.items() if name != "FASTSCAN_HIDE"}  # dask needs everything
     with (tmp_path / "dask.log").open("wb") as log:  # their output is shown if a test fails
         told: Any = {"stdout": log, "stderr": log, "env": everything}
         scheduler = subprocess.Popen(
