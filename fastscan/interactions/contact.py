@@ -349,7 +349,7 @@ def charge_shifts(g_prime: float, nu: ArrayLike, charges: Mapping[str, tuple[flo
 
 
 def check_charges(name: str, charges: Mapping[str, tuple[float, float]] | None, nu: Iterable[float]) -> None:
-    """Refuse a model made in Python that lacks charges of a fermion, or has a charge that is nan or too large."""
+    """Refuse a model made in Python that lacks charges of a fermion, or has a charge that is no number or too large."""
     check_name(name, ModelError)
     if charges is None or set(charges) != set(FERMIONS):
         raise ModelError(f"model {quoted(name)}: charges must be those of {', '.join(FERMIONS)}")

@@ -1,4 +1,4 @@
-"""Stores in directories of this machine, behind zarr's own `Store`, which don't trust the files in them."""
+"""Stores in directories of this machine, behind zarr's own `Store`; files in them are not trusted."""
 
 import errno
 import os
