@@ -1,7 +1,7 @@
 """The errors of fastscan, one class for each kind of input or result that can't be used, and its warning.
 
-Each is a `FastscanError`, and so a `ValueError`; its text is one line that says what is wrong and, where there is one,
-the remedy.  The command line prints it and exits with 2.  In Python each kind can be caught by its class:
+Each is a `FastscanError`, and so a `ValueError`.  Its text is one line with the problem and, where there is one, the
+remedy.  The command line prints the text and exits with 2.  In Python each kind can be caught by its class:
 
     InputError             an argument, a quantity or a file that people write; its own kinds are
         ExperimentError        an experiment
@@ -26,13 +26,13 @@ from pathlib import Path
 logging.getLogger("fastscan").addHandler(logging.NullHandler())  # silent unless a user asks for more
 LONGEST_QUOTE = 80  # characters of what a user gave that a message shows
 LONGEST_PATH = 300  # characters of a path
-LONGEST_LIST = 250  # characters of the names that could be meant
-# Where code lies that no user wrote: in fastscan, or between its rooms while one is imported.
+LONGEST_LIST = 250  # characters of a list of known names
+# Files whose code no user wrote: fastscan's own, and the import system's, which calls fastscan's modules.
 NOT_A_USERS = (str(Path(__file__).parent), "<frozen importlib", importlib.__file__)
 
 
 class FastscanError(ValueError):
-    """The base of all errors; its message is one line for the user, whatever characters a name in it has."""
+    """The base of all errors; its message is one printable line, whatever characters a name in it has."""
 
     def __init__(self, message: str) -> None:
         super().__init__(shown(message))
@@ -47,7 +47,7 @@ class ExperimentError(InputError):
 
 
 class ModelError(InputError):
-    """A model is unknown or described wrongly, or a parameter isn't one of its own."""
+    """A model is unknown or described wrongly, or doesn't have a given parameter."""
 
 
 class GridError(InputError):
@@ -55,7 +55,7 @@ class GridError(InputError):
 
 
 class StoreError(FastscanError):
-    """A store is missing, damaged, another run's, or nothing that fastscan made."""
+    """A store is missing, damaged, belongs to another run, or wasn't made by fastscan."""
 
 
 class ScanError(FastscanError):
@@ -73,12 +73,13 @@ class OutputError(FastscanError):
 class FastscanWarning(UserWarning):
     """fastscan gives an answer, but the user may have meant another question, such as with a sigma_sys above 1.
 
-    It points at the user's own line; ``warnings.simplefilter("error", fastscan.FastscanWarning)`` makes it an error.
+    The warning points at the user's own line; ``warnings.simplefilter("error", fastscan.FastscanWarning)`` makes it an
+    error.
     """
 
 
 def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanError] = InputError) -> FastscanError:
-    """The error for an unknown name, which names the nearest known one or, where none is near, all of them.
+    """The error for an unknown name, with the nearest known name or, where none is near, all known names.
 
     >>> print(unknown("model", "chii", ["chi", "psi"]))
     unknown model 'chii'; did you mean 'chi'?
@@ -90,15 +91,15 @@ def unknown(kind: str, name: str, known: Iterable[str], error: type[FastscanErro
 
 
 def _listed(names: list[str]) -> str:
-    """Names as a message lists them: of many, the first."""
+    """Names for a message; a long list is cut after the first ones."""
     text = ", ".join(names)
     return text if len(text) <= LONGEST_LIST else text[: text.rfind(",", 0, LONGEST_LIST)] + ", ..."
 
 
 def shown(text: str) -> str:
-    """A text as a terminal and a page can show it.
+    """A text that a terminal and a page can show safely.
 
-    It is on one line, and control characters and marks that turn the direction of writing are written out.
+    It is one line, in which control characters and marks that change the direction of writing are escaped.
 
     >>> shown("two\\nlines, \\x1b[2J cleared, \\u202e turned")
     'two lines, \\\\x1b[2J cleared, \\\\u202e turned'
@@ -107,7 +108,7 @@ def shown(text: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """What a user gave, as a message shows it: in quotes where it is a text, and cut where it is long.
+    """A user's value for a message: in quotes where it is a text, and cut where it is long.
 
     >>> quoted("conus"), len(quoted("x" * 1000)), quoted([0.1] * 1000)
     ("'conus'", 80, '[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, ...]')
@@ -116,7 +117,7 @@ def quoted(value: object) -> str:
 
 
 class _Quotes(reprlib.Repr):
-    """Python writes out no integer of more than 4300 digits; here a message is shown for it."""
+    """A `reprlib.Repr` for integers of any length: Python refuses to write out more than 4300 digits."""
 
     def repr_int(self, x: int, level: int) -> str:
         try:
@@ -144,7 +145,7 @@ def warn(*texts: str) -> None:
 
 
 def shown_path(path: str | PathLike[str]) -> str:
-    """A path as a message shows it: of a very long one, the end.
+    """A path for a message; a very long path is cut at its beginning.
 
     >>> len(shown_path("x" * 1000))
     303
@@ -156,16 +157,13 @@ def shown_path(path: str | PathLike[str]) -> str:
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
     """The known name that was probably meant; None where none is similar enough.
 
-    The default `likeness` rejects names of two letters of which only one agrees.
+    The default `likeness` rejects a name of two letters if only one letter agrees.
     """
     near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=likeness)
     return near[0] if near else None
 
 
 def tell_in_one_line(*libraries: str) -> None:
-    """Silence what libraries log when a server is lost.
-
-    fastscan says so in one line itself, without their tracebacks.
-    """
+    """Silence the logs of libraries about a lost server, because fastscan reports it in one line of its own."""
     for library in libraries:
         logging.getLogger(library).setLevel(logging.CRITICAL)

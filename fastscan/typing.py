@@ -1,4 +1,4 @@
-"""Types that modules share: of arrays, of the channel of a scattering, of flavours, and of answers."""
+"""Types that modules share: arrays, channels of scattering, flavours, and records of answers."""
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -7,7 +7,7 @@ Flavour = Literal["e", "mu", "tau"]  # of a neutrino and of its antineutrino
 FLAVOURS: tuple[Flavour, ...] = ("e", "mu", "tau")  # in the order of every array over flavours
 Record: TypeAlias = dict[str, Any]  # one answer by key, see fastscan.answers.records
 
-if TYPE_CHECKING:  # a command's help does without numpy
+if TYPE_CHECKING:  # a command's help doesn't need numpy
     import numpy as np
     from numpy.typing import NDArray
 

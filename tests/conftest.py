@@ -29,7 +29,7 @@ from fastscan.stores.location import Location, read_root
 settings.register_profile(
     "fastscan",
     deadline=None,
-    derandomize="CI" in os.environ,  # there a failure must be the change's own
+    derandomize="CI" in os.environ,  # there a failure must come from the change itself
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     print_blob=True,
 )
@@ -38,11 +38,11 @@ settings.load_profile("fastscan")
 TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parent
 HIDDEN = TESTS / "hidden"
-pytest.register_assert_rewrite("pages", "readmes")  # they assert too, and tell what differs
+pytest.register_assert_rewrite("pages", "readmes")  # so that their assertions show the difference
 
 
 def without(hidden: str) -> dict[str, str]:
-    """The environment of a process from which something of the machine is hidden."""
+    """The environment of a process that doesn't see a module, or a function of os."""
     places = [str(HIDDEN), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "FASTSCAN_HIDE": hidden, "PYTHONPATH": os.pathsep.join(places)}
 
@@ -58,7 +58,7 @@ MODELS = ["chi", "psi", "eta", "lr", "lr-nc", "e6"]
 
 
 def slow(*values: object) -> Any:
-    """A case of a test that is slow, beside others that are not."""
+    """A slow case of a test whose other cases are fast."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
@@ -75,11 +75,11 @@ tells_its_peak = pytest.mark.skipif(
 masses = st.floats(1.1, 20000.0)  # the contact form holds down to 1.06 GeV in each experiment of the package
 sigmas = st.one_of(st.just(0.0), st.floats(1e-4, 1.0))
 luminosities = st.floats(1.0, 1000.0)
-angles = st.one_of(st.just(0.0), st.floats(1e-30, math.pi))  # as files can have them
+angles = st.one_of(st.just(0.0), st.floats(1e-30, math.pi))  # as files can contain them
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile each kernel once, before workers and commands would each do so."""
+    """Compile each kernel once, before each worker and command compiles it."""
     if hasattr(config, "workerinput"):
         return
     fastscan.chi2("coherent-csi", "chi", m_zprime=np.linspace(100, 200, 100_000))  # enough for all cores
@@ -91,12 +91,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def with_store(grid: str, **settings: str) -> str:
-    """A grid file with a [store] of such settings."""
+    """A grid file with a [store] table of these settings."""
     return "\n".join([grid, "[store]", *(f'{name} = "{value}"' for name, value in settings.items())])
 
 
 def scanned(grid: str, place: Path) -> Path:
-    """The store that a grid file makes in a directory, scanned in this process without disturbance."""
+    """The store of a grid file in a directory, from a scan in this process."""
     (place / "grid.toml").write_text(grid)
     fastscan.scan(place / "grid.toml", place / "out.zarr")
     return place / "out.zarr"
@@ -113,25 +113,25 @@ def arrays(location: Location) -> Arrays:
 
 
 def files(path: Path) -> dict[str, bytes]:
-    """Every file below a directory, and what is in it."""
+    """The content of every file below a directory."""
     return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
 
 
 def run(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """What becomes of a command."""
+    """The result of a command: its exit code and its output."""
     command = [FASTSCAN, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
 
 
 def ok(*arguments: object, **options: Any) -> str:
-    """What a command that does its work prints."""
+    """The output of a command that must succeed."""
     ended = run(*arguments, **options)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
 
 def refusal(*arguments: object, **options: Any) -> str:
-    """The one line in which a command refuses its work."""
+    """The one line with which a command must refuse its work."""
     return line_of(run(*arguments, **options))
 
 
@@ -145,7 +145,7 @@ def line_of(ended: "subprocess.CompletedProcess[str]") -> str:
 
 
 def require_refused(load: Callable[[str], object], path: Path, problem: str) -> None:
-    """That a file can't be loaded is told in one line, which names the file and the problem."""
+    """Require that loading a file fails with one line, which names the file and the problem."""
     with pytest.raises(FastscanError, match=problem) as caught:
         load(str(path))
     assert str(path) in str(caught.value)
@@ -153,7 +153,7 @@ def require_refused(load: Callable[[str], object], path: Path, problem: str) -> 
 
 
 def python(program: str, *options: str) -> str:
-    """What a fresh Python prints."""
+    """The output of a new Python process."""
     ended = subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
@@ -197,7 +197,7 @@ luminosity = { values = [1, 10, 1000] }
 
 
 BETA = 'beta = { start = 0, stop = 180, num = 13, unit = "deg" }'
-# The same grid of a light model, whose masses are those of the heavy one, and of a model whose strength has a sign.
+# The same grid with a light model, which has the masses of the heavy one, and a model whose strength has a sign.
 GRIDS = {
     "e6": GRID,
     "b-l": GRID.replace(BETA, 'g = { start = 1e-5, stop = 10, num = 13, spacing = "log" }').replace("e6", "b-l"),

@@ -76,7 +76,7 @@ KEY = re.compile(r"\b[A-Za-z_]\w*+(?= *=)|(?<=\[)[A-Za-z_.]+(?=\])")
 
 @dataclass(frozen=True)
 class Failure:
-    """A case that ended badly: what it was, how it ended, and the end of what it printed."""
+    """A case that ended badly: the case, its end, and the end of its output."""
 
     case: str
     command: list[str]
@@ -88,7 +88,7 @@ class Failure:
 
 
 def hostile(rng: random.Random) -> str:
-    """A value as TOML has it."""
+    """A hostile value in TOML."""
     kind = rng.choice("nntc")
     if kind == "n":
         return rng.choice(NUMBERS)
@@ -121,7 +121,7 @@ def accident(rng: random.Random, text: str) -> str:
 
 
 def misspelt(rng: random.Random, word: str) -> str:
-    """A word as somebody types it who doesn't know it well."""
+    """A word with a typing error."""
     at = rng.randrange(len(word) + 1)
     return rng.choice(
         [word + "s", word[:-1] or "x", word[:at] + word[at + 1 :] or "y", word.upper(), word + "_x", f"{word}.{word}"]
@@ -145,7 +145,7 @@ def garbled(rng: random.Random, text: str) -> bytes:
 
 
 def own_file(rng: random.Random, place: Path, texts: list[str]) -> str:
-    """A garbled file, or something that is no regular file, and its name."""
+    """A garbled file, or something other than a regular file, and its name."""
     name = rng.choice(["mine.toml"] * 20 + ["my detector.toml", "é.TOML", "conus.toml", "-.toml", "mine"])
     file = place / name
     kind = rng.randrange(60)
@@ -394,7 +394,7 @@ def damage(rng: random.Random, file: Path) -> None:
 
 
 def unfolded(content: bytes) -> Any:
-    """A JSON document, with the attributes of a group that are texts of JSON as what they say."""
+    """A JSON document in which a group's attributes that are texts of JSON are replaced by their values."""
     document = json.loads(content)
     with suppress(KeyError, TypeError):
         attributes = document["attributes"]
@@ -403,7 +403,7 @@ def unfolded(content: bytes) -> Any:
 
 
 def folded(document: Any) -> str:
-    """The text of what `unfolded` gave."""
+    """The inverse of `unfolded`, as a text."""
     with suppress(KeyError, TypeError):
         attributes = document["attributes"]
         document = document | {"attributes": attributes | {key: json.dumps(attributes[key]) for key in JSON_TEXTS}}
@@ -411,7 +411,7 @@ def folded(document: Any) -> str:
 
 
 def change(rng: random.Random, document: Any) -> None:
-    """Put a hostile value somewhere into a JSON document, or take an entry out of it."""
+    """Put a hostile value somewhere into a JSON document, or remove an entry."""
     places = list(entries(document))
     if not places:
         return
@@ -433,7 +433,7 @@ def entries(document: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def refit(store: Path) -> None:
-    """Write the hashes and checksums that a group's changed files need, so that only their meaning is wrong."""
+    """Write fitting hashes and checksums for a group's changed files, so that only their meaning is wrong."""
     from fastscan.stores.chunks import checksum
     from fastscan.stores.cube import hash_of
 
@@ -466,7 +466,7 @@ STORE = Path()  # a directory with grid.toml and out.zarr, once `main` has made 
 
 
 def run(command: Case, place: Path) -> tuple[int, str, str]:
-    """How a command ended in a directory (a signal as a negative number), and what it printed."""
+    """The exit code of a command in a directory (a signal as a negative number), and its output."""
     out, err = place / ".out", place / ".err"
     child = os.fork()
     if child == 0:
@@ -501,7 +501,7 @@ def _be(command: Case, place: Path, out: Path, err: Path) -> None:
 
 
 def problem_of(code: int, out: str, err: str) -> str:
-    """What is wrong with how a command ended; empty where nothing is."""
+    """The problem with the end of a command; empty without a problem."""
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
         return f"more than {CPU_SECONDS} s of CPU time"
     if code == -signal.SIGALRM:
@@ -545,7 +545,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-v", "--verbose", action="store_true")
     given = parser.parse_args()
-    # modules that no thread starts with are loaded once, for all processes
+    # modules that start no thread are loaded once, for all processes
     import fastscan.answers.answers
     import fastscan.answers.point
     import fastscan.scans.scanner  # noqa: F401

@@ -20,7 +20,7 @@ S2W = 0.23122
 
 
 def misses(ours: float, printed: str, relative: float = 0.0, absolute: float = 0.0) -> str:
-    """By how much ours is off a printed number, in words; empty where it is within half a unit or the tolerance."""
+    """The difference from a printed number, in words; empty within half a unit of its last digit or the tolerance."""
     theirs = float(printed)
     half = 0.5 * 10.0 ** int(Decimal(printed).as_tuple().exponent)
     deviation, tolerance = ours - theirs, max(half * (1 + 1e-9), relative * abs(theirs), absolute)
@@ -28,7 +28,7 @@ def misses(ours: float, printed: str, relative: float = 0.0, absolute: float = 0
 
 
 class Point(NamedTuple):
-    """A point of couplings, in the words of fastscan and of `naive`."""
+    """A point of couplings, for fastscan and for `naive`."""
 
     model: str | Interaction
     at: dict[str, float]
@@ -138,7 +138,7 @@ LAR_BINS = {
     (3, 6, 3): ("0.00809536", "0", "0.02543646", "0.00357391", "0.00374168", "2.91962985", "0",
                 "0.24541188", "0", "0", "0", "1"),
 }  # fmt: skip
-# Probability of each energy bin for caesium that recoils with 10 keV
+# Probability of each energy bin for a recoil of caesium with 10 keV
 CSI_AT_10_KEV = ("2.4139161532e-3", "1.0349787671e-1", "1.7234771326e-1", "8.6625298077e-2", "2.2756538400e-2",
                  "4.6804045435e-3", "7.7144824132e-5", "7.7617905694e-7", "1.5901383265e-9")  # fmt: skip
 CSI_2021_SHARES = {
@@ -185,8 +185,8 @@ FREE_SIGNAL = {
     LAR: ("1030.32841", "140.482"),
 }
 FREE_COUNTS = {LAR_SUMMED: "162.74", HELM: "310.4", OFFSET: "314.2"}  # where the chi2 isn't printed
-SHARED_STRENGTH = "1.266"  # of argon's free signal, where all neutrinos share one distribution of energy and of time
-# Of argon with the normalisations alone, and with the template of the release for the signal
+SHARED_STRENGTH = "1.266"  # argon's free signal, if all neutrinos share one distribution of energy and of time
+# Argon with the normalisations alone, and with the release's template of the signal
 FOUR_NORMS = {
     "page": {"chi2": "1070.33754", "counts": "134.200", "low": "94.332", "high": "174.810", "no signal": "1082.19792"},
     "release": {
@@ -205,9 +205,9 @@ class Column(NamedTuple):
     at: dict[str, float]
     cl: float
     dof: int
-    ends: tuple[str, ...]  # two of each interval, but for what begins at 0
+    ends: tuple[str, ...]  # two ends of each interval, but one where it begins at 0
     nearest: bool = (
-        False  # whether Delta chi2 is printed above the minimum next to the Standard Model, not the smallest
+        False  # whether the printed Delta chi2 is above the minimum next to the Standard Model, not the lowest one
     )
 
     @property

@@ -77,15 +77,15 @@ class Experiment(NamedTuple):
     days: float = 365.0
     sigma_sys: float = 0.2
     channel: str = "cevns"  # or nu-e
-    efficiency: float = 0.5  # where it is the same above the threshold
+    efficiency: float = 0.5  # constant efficiency above the threshold
     background: float = BACKGROUND_FRACTION  # of the signal
     background_scales: bool = True
-    bins_kev: tuple[float, ...] = ()  # edges; none: one bin of all recoils
+    bins_kev: tuple[float, ...] = ()  # edges; None for one bin of all recoils
     abundances: tuple[
         tuple[str, int, float], ...
     ] = ()  # (element, mass number, mole fraction) in place of natural ones
     dopants: tuple[tuple[str, float], ...] = ()  # (element, share of the mass of each compound)
-    distribution: str = "fermi"  # of the nucleons: or helm, klein-nystrand
+    distribution: str = "fermi"  # form factor of the nucleons: fermi, helm or klein-nystrand
     rms_fm: tuple[tuple[int, float], ...] = ()  # root mean square radius by proton number
 
 
@@ -134,7 +134,7 @@ def integral(function: Callable[[float], float], edges: Iterable[float]) -> floa
 
 
 def quark_couplings() -> dict[str, float]:
-    """Chiral couplings of the quarks in the Standard Model (Eq. 3)."""
+    """Chiral couplings of quarks in the Standard Model (Eq. 3)."""
     up_left, up_right = RHO * (1 / 2 - 2 / 3 * KAPPA * S2) + LAMBDA_UL, RHO * (-2 / 3 * KAPPA * S2)
     down_left, down_right = RHO * (-1 / 2 + 1 / 3 * KAPPA * S2) + LAMBDA_DL, RHO * (1 / 3 * KAPPA * S2)
     return {"uL": up_left, "uR": up_right + LAMBDA_DR / 2, "dL": down_left, "dR": down_right + LAMBDA_DR}
@@ -154,12 +154,12 @@ def sm_couplings(channel: str, flavour: str = "e") -> Pair:
 
 
 def charged_current(flavour: str) -> float:
-    """What the exchange of a W adds to g_L: a nu_mu or a nu_tau has no such way to an electron."""
+    """The exchange of a W adds to g_L for nu_e; a nu_mu or a nu_tau can't exchange a W with an electron."""
     return {"e": 1.0, "mu": 0.0, "tau": 0.0}[flavour]
 
 
 def e6_shifts(model: str, gamma: float, beta: float | None) -> dict[str, float]:
-    """What the E6 Z' adds to each chiral coupling (Eqs. 11-15)."""
+    """The shift of each chiral coupling by the E6 Z' (Eqs. 11-15)."""
     # The named models exactly, since cos(pi/2) is not 0 in floating point.
     mixing = {"chi": (1.0, 0.0), "psi": (0.0, 1.0), "eta": (math.sqrt(3 / 8), math.sqrt(5 / 8))}
     if model == "e6" and beta is not None:
@@ -173,7 +173,7 @@ def e6_shifts(model: str, gamma: float, beta: float | None) -> dict[str, float]:
 
 
 def left_right_shift(gamma: float, left: float, right: float) -> Pair:
-    """What the left-right symmetric Z' adds to a pair of chiral couplings: A - 1 and B of Eqs. 8-10."""
+    """The shift of a pair of chiral couplings by the left-right symmetric Z': A - 1 and B of Eqs. 8-10."""
     a_minus_one, b = gamma * S2**2 / (1 - 2 * S2), gamma * S2 * (1 - S2) / (1 - 2 * S2)
     return a_minus_one * left + b * right, a_minus_one * right + b * left
 
@@ -181,7 +181,7 @@ def left_right_shift(gamma: float, left: float, right: float) -> Pair:
 def coupling_shift(
     channel: str, model: str, m_zprime: float, beta: float | None = None, flavour: str = "e"
 ) -> Pair:  # fmt: skip
-    """What the Z' adds to sm_couplings; kept apart, as couplings - sm_couplings loses digits near the SM."""
+    """The shift of sm_couplings by the Z'; the difference couplings - sm_couplings would lose digits near the SM."""
     gamma = (M_Z_GEV / m_zprime) ** 2
     if model in ("lr", "lr-nc") and channel == "nu-e":
         left, right = sm_couplings("nu-e", flavour)
@@ -241,7 +241,7 @@ def transform(distribution: str, radius: float, smearing: float, q_mev: float) -
 
     The rule is a fixed one: an adaptive one complains where the wave cancels what it integrates.
     """
-    ends = [0.0, radius, radius + 10 * smearing, radius + 45 * smearing]  # exp(-45) is less than what floats resolve
+    ends = [0.0, radius, radius + 10 * smearing, radius + 45 * smearing]  # exp(-45) is below the resolution of floats
 
     def shell(r: float) -> float:
         return r**2 * smeared_sphere(distribution, radius, smearing, r) if r else 0.0
@@ -282,7 +282,7 @@ def isotopes(symbol: str) -> list[Isotope]:
 
 
 def shares(symbol: str, chosen: Sequence[tuple[str, int, float]]) -> list[tuple[Isotope, float]]:
-    """Isotopes of an element and their mole fractions: chosen ones, or else all natural ones."""
+    """Isotopes of an element and their mole fractions: chosen isotopes, or else all natural ones."""
     if not chosen:
         return [(isotope, isotope.abundance) for isotope in isotopes(symbol)]
     natural = {isotope.mass_number: isotope for isotope in isotopes(symbol)}
@@ -389,7 +389,7 @@ class Neutrinos(NamedTuple):
     lines: tuple[Pair, ...] = ()  # MeV, number
 
 
-OTHERS: dict[str, Neutrinos] = {}  # sources that a test describes, by a name of its own
+OTHERS: dict[str, Neutrinos] = {}  # sources that tests describe, by their names there
 
 
 def spectrum_lines(source: str) -> list[Pair]:
@@ -398,7 +398,7 @@ def spectrum_lines(source: str) -> list[Pair]:
 
 
 def linear(energies: Sequence[float], values: Sequence[float], area: float | None = None) -> Neutrinos:
-    """A spectrum that is linear between the energies of a table, and of an area where one is given."""
+    """A spectrum that is linear between the energies of a table, normalised to an area if one is given."""
 
     def density(energy: float) -> float:
         return between(energy, energies, values)
@@ -414,7 +414,7 @@ def tabulated(name: str, column: str, where: Callable[[dict[str, str]], bool] = 
 
 
 def mixed(parts: Sequence[tuple[float, Neutrinos]], area: float | None = None) -> Neutrinos:
-    """Spectra with weights, all of the same edges, and of an area where one is given."""
+    """A weighted sum of spectra with the same edges, normalised to an area if one is given."""
     edges = parts[0][1].edges
 
     def density(energy: float) -> float:
@@ -425,7 +425,7 @@ def mixed(parts: Sequence[tuple[float, Neutrinos]], area: float | None = None) -
 
 
 def reactor(name: str, fractions: dict[str, float], area: float | None = None) -> Neutrinos:
-    """A reactor's antineutrinos, of each fission or with an area, as measurements/reactor.md has the four spectra."""
+    """A reactor's antineutrinos, per fission or normalised to an area: the four spectra of measurements/reactor.md."""
     low_edges = tuple(e for e in tabulated("reactor_kopeikin.csv", "all").edges if e < REACTOR_SWITCH)
 
     def isotope(fuel: str) -> Neutrinos:
@@ -491,7 +491,7 @@ def rate_per_nucleus(experiment: str, isotope: Isotope, low_kev: float, high_kev
     mass = isotope.atomic_mass * ATOMIC_MASS_UNIT - isotope.charge * M_ELECTRON
     kinks = [edge * KEV for edge in efficiency_edges(experiment)]
     start, stop = max(kinks[0], low_kev * KEV), min(kinks[-1], high_kev * KEV)
-    # A kink of the spectrum at E is seen in the recoil spectrum at the largest recoil that E gives.
+    # A kink of the spectrum at E makes a kink of the recoil spectrum at the largest recoil for E.
     kinks += [max_recoil(energy, mass) for energy in spectrum_edges(source)]
 
     def detected(recoil: float) -> float:
@@ -519,7 +519,7 @@ def rate_per_nucleus(experiment: str, isotope: Isotope, low_kev: float, high_kev
 
 @lru_cache
 def nuclear_rates(experiment: str) -> tuple[Array, Array, Array]:
-    """Of every isotope in the detector: Z, N, and in each bin the counts for a weak charge of 1, (bins, isotopes)."""
+    """Z and N of every isotope in the detector, and its counts in each bin for a weak charge of 1, (bins, isotopes)."""
     number = nuclei(experiment)
     charge = np.array([isotope.charge for isotope, _ in number], dtype=np.float64)
     neutrons = np.array([isotope.mass_number - isotope.charge for isotope, _ in number], dtype=np.float64)
@@ -626,7 +626,7 @@ def chi2_of_counts(
     sigma = row.sigma_sys if sigma_sys is None else sigma_sys
     standard, excess = luminosity * standard, luminosity * excess
     background = (0.0 if row.channel == "nu-e" else row.background) * standard
-    scaling = background if row.background_scales else 0.0 * background  # what else there is has been subtracted
+    scaling = background if row.background_scales else 0.0 * background  # all other backgrounds have been subtracted
     counted = standard > 0  # 51Cr: no bins above the largest recoil
     # The normalisation a is counted from 0, or from -1 where the Z' dominates and a is close to -1: either
     # alone loses digits in the other's range, data - prediction being a difference of large numbers there.
@@ -692,14 +692,14 @@ def crossings(
         )
         return np.array([found.x])
 
-    # The range asked for, and in each channel shifts of 1e-6 to 1e3, where minima and islands can be.
+    # The given range, and in each channel shifts of 1e-6 to 1e3, where minima and islands can be.
     grids = [np.linspace(math.log(m_low), math.log(m_high), 800)]
     for channel in {EXPERIMENTS[name].channel for name in experiments}:
         size = math.hypot(*coupling_shift(channel, model, M_Z_GEV, beta))
         if size > 1e-12:  # below this, rounding: no sensitivity
             grids.append(math.log(M_Z_GEV) + np.log(size * np.logspace(-3, 6, 800)) / 2)
     x, y = sampled(grids[0], grids[1:])
-    # Finer around each extremum, as those of a narrow island can be closer than the grid; then the extrema.
+    # Finer around each extremum, because a narrow island can lie between grid points; then the extrema.
     x, y = sampled(x, [np.linspace(x[i - 1], x[i + 1], 66) for i in turning_points()])
     x, y = sampled(x, [extremum(x[i - 1], x[i], x[i + 1]) for i in turning_points()])
     in_sm = combined_chi2(experiments, model, math.inf, beta, sigma_sys, luminosity)
@@ -723,11 +723,11 @@ def limit(
 
 
 class Chain(NamedTuple):
-    """What a detector makes of a recoil: x, of which every number is in one unit of energy or of photoelectrons."""
+    """A detector's response to a recoil: x; all numbers of x have one unit, an energy or photoelectrons."""
 
     mean: Callable[[float, Isotope], float]  # x of a recoil energy in keV
     bins: tuple[float, ...]  # edges in x
-    density: Callable[[float, float], float] | None = None  # of x around its mean; none: x is the mean
+    density: Callable[[float, float], float] | None = None  # density of x around its mean; None if x is the mean
     width: Callable[[float], float] = lambda mean: 0.0  # standard deviation at a mean
     efficiency: Callable[[float], float] = lambda x: 1.0
     knots: tuple[float, ...] = ()  # x at which the efficiency begins, jumps or bends
@@ -743,7 +743,7 @@ def gaussian(x: float, mean: float, sigma: float) -> float:
 
 
 def seen(chain: Chain, mean: float, low: float, high: float) -> float:
-    """Probability that what gives a mean x is counted between two x."""
+    """Probability that a recoil with a mean x is counted between two values of x."""
     if chain.density is None:
         return chain.efficiency(mean) if low <= mean < high else 0.0
     density, width = chain.density, chain.width(mean)
@@ -795,7 +795,7 @@ def neutrinos_above(source: str, lowest: float) -> tuple[float, float, float]:
 
 
 def lowest_energy(recoil: float, mass: float) -> float:
-    """The neutrino energy for which a recoil is the largest one."""
+    """The lowest neutrino energy for a recoil, at which it is the largest recoil."""
     return (recoil + math.sqrt(recoil**2 + 2 * mass * recoil)) / 2
 
 
@@ -815,7 +815,7 @@ def recoil_spectrum(source: str, fluence: float, isotope: Isotope, recoil: float
 def chained_events(
     source: str, fluence: float, numbers: Sequence[tuple[Isotope, float]], couplings: Pair, chain: Chain
 ) -> Array:
-    """Counts in each bin of a detector that makes x of recoils of nuclei, by nested quadrature over T and x."""
+    """Counts in each bin of a detector that measures x of nuclear recoils, by nested quadrature over T and x."""
     g_p, g_n = couplings
     counts = np.zeros(len(chain.bins) - 1)
     for isotope, number in numbers:
@@ -867,14 +867,14 @@ def binding_energies(isotope: Isotope, bound: bool) -> list[tuple[float, int]]:
 def counted_in_bins(
     rate: Callable[[float], float], mean_of: Callable[[float], float], ends: Sequence[float], chain: Chain
 ) -> Array:
-    """Counts in each bin of recoils with a rate per MeV that bends or ends at some recoils, and a mean x of keV."""
+    """Counts in each bin from a rate of recoils per MeV, which bends or ends at some recoils, and a mean x by keV."""
     counts, last = np.zeros(len(chain.bins) - 1), max(ends)
 
     def mean(recoil: float) -> float:
         return mean_of(recoil / KEV)
 
     def recoil_of(x: float, deviations: float) -> float:
-        """The recoil of which x is so many standard deviations away."""
+        """The recoil with a mean x that is so many standard deviations away."""
 
         def away(recoil: float) -> float:
             return mean(recoil) + deviations * chain.width(mean(recoil)) - x
@@ -902,7 +902,7 @@ def counted_in_bins(
 
 # Interactions of INTERACTIONS.md. Strengths are g, eps, mu / 1e-11 mu_B, q / 1e-12 e, <r^2> / 1e-32 cm^2 and the shift
 # of sin^2(theta_W); masses of mediators are MeV.
-Chiral = dict[str, float]  # couplings of uL, uR, dL, dR, eL, eR; what is missing is 0
+Chiral = dict[str, float]  # couplings of uL, uR, dL, dR, eL, eR; missing ones are 0
 
 FLAVOURS = ("e", "mu", "tau")
 LEPTON_MASSES = {"e": M_ELECTRON, "mu": M_MUON, "tau": M_TAU}
@@ -921,7 +921,7 @@ SCALAR_COUPLINGS = {"scalar-q14": (15.1, 14.0), "scalar-sigma17": (17.3, 17.3), 
 
 
 class Interaction(NamedTuple):
-    """What is added to the amplitudes of a neutrino of a flavour, at q^2 = 2 M T in MeV^2 where that matters."""
+    """The additions to the amplitudes of a neutrino by its flavour, some of them functions of q^2 = 2 M T in MeV^2."""
 
     interfering: Callable[[str, float], Chiral] = lambda flavour, q2: {}  # with the Standard Model
     changing: Callable[[str], list[Chiral]] = lambda flavour: []  # one for each other flavour that comes out
@@ -934,7 +934,7 @@ STANDARD = Interaction()
 
 
 def vector_couplings(of: dict[str, float]) -> Chiral:
-    """Left and right couplings that are alike, from the vector coupling of each fermion, which is their sum."""
+    """Equal left and right couplings, from the vector coupling of each fermion, which is their sum."""
     return {fermion + hand: coupling / 2 for fermion, coupling in of.items() for hand in "LR"}
 
 
@@ -993,7 +993,7 @@ def magnetic(of: str, moment: float) -> Interaction:
 
 
 def photon_couplings(charge: float, q2: float) -> Chiral:
-    """Exchange of a photon by what has an electric charge in units of e."""
+    """Exchange of a photon by a neutrino with an electric charge in units of e."""
     exchange = 4 * math.pi * ALPHA * charge / (math.sqrt(2) * G_FERMI * q2)
     return vector_couplings({fermion: exchange * electric for fermion, electric in ELECTRIC_CHARGES.items()})
 
@@ -1008,7 +1008,7 @@ def millicharge(of: str, charge: float) -> Interaction:
 
 
 def radius(of: str, mean_square: float) -> Interaction:
-    """A charge radius of one flavour: a charge of - <r^2> q^2 / 6, whose q^2 the photon's propagator takes away."""
+    """A charge radius of one flavour: a charge of - <r^2> q^2 / 6, whose q^2 cancels the photon's propagator."""
     per_q2 = -mean_square * 1e-32 / CM2_PER_MEV_2 / 6
     return Interaction(lambda flavour, q2: photon_couplings(per_q2 * q2, q2) if flavour == of else {})
 
@@ -1025,9 +1025,9 @@ class Beam(NamedTuple):
     """Neutrinos of one kind over the exposure."""
 
     neutrino: str  # nu_e, nubar_mu, ...
-    fluence: float  # per cm^2, which the lines and the spectrum share out
+    fluence: float  # neutrinos per cm^2, times the fractions of lines and the spectrum
     lines: tuple[Pair, ...] = ()  # MeV, fraction
-    source: str = ""  # of a continuous spectrum, none: there are lines alone
+    source: str = ""  # continuous spectrum; None if there are only lines
 
     def density(self, energy: float) -> float:
         """The continuous spectrum per MeV."""
@@ -1066,7 +1066,7 @@ def inverse_moments(beam: Beam, lowest: float) -> tuple[float, float, float]:
 
 
 def targets(experiment: str) -> list[tuple[Isotope | None, float]]:
-    """What neutrinos scatter off and how many of it: nuclei, or electrons (None), which for 51Cr are per cm^3."""
+    """The targets of neutrinos and their numbers: nuclei, or electrons (None), for 51Cr per cm^3."""
     row = EXPERIMENTS[experiment]
     if row.channel == "cevns":
         return [*nuclei(experiment)]

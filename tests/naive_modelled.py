@@ -31,7 +31,7 @@ class Nucleus(NamedTuple):
     number: float
 
 
-Charge = Callable[[Nucleus, Array], Array]  # A of a nucleus at recoils T, g_p Z + g_n N in the Standard Model
+Charge = Callable[[Nucleus, Array], Array]  # amplitude A of a nucleus at recoils T; g_p Z + g_n N in the Standard Model
 
 
 def couplings(g_p: float, g_n: float) -> Charge:
@@ -39,7 +39,7 @@ def couplings(g_p: float, g_n: float) -> Charge:
 
 
 def b_minus_l(mass_mev: float, g: float) -> Charge:
-    """The Standard Model and a mediator that couples to baryon less lepton number."""
+    """The Standard Model, and a mediator that couples to baryon number minus lepton number."""
     standard = couplings(*naive.sm_couplings("cevns"))
 
     def charge(nucleus: Nucleus, recoil: Array) -> Array:
@@ -63,7 +63,7 @@ def integrals(energies: Array, flux: Array, lowest: Array) -> Array:
     x, w = nodes(energies, 6)
     phi = np.interp(x, energies, flux) * w
     whole = np.array([np.append(np.cumsum((phi * x**-k)[::-1])[::-1], 0.0) for k in range(3)])
-    # the interval that a lowest energy is in is integrated by itself
+    # the interval with the lowest energy is integrated separately
     place = np.clip(np.searchsorted(energies, lowest, side="right") - 1, 0, len(energies) - 2)
     first_whole = np.searchsorted(x, energies[place + 1])
     t, v = np.polynomial.legendre.leggauss(8)
@@ -90,7 +90,7 @@ def rate(nucleus: Nucleus, recoil: Array, charge: Charge, energies: Array, flux:
 
 CENTRES = 0.205 + 0.01 * np.arange(130)
 EDGES = 0.2 + 0.01 * np.arange(131)
-PAIR = 0.00296  # keVee, below which nothing is seen
+PAIR = 0.00296  # keVee, the threshold
 
 
 @cache
@@ -130,7 +130,7 @@ def dresden_signal(quenching: str, charge: Charge) -> Array:
     total, first = np.zeros(130), brentq(lambda t: float(dresden_visible(np.array(t), quenching)) - PAIR, 1e-6, 1e-4)
     for nucleus in nuclei("Ge", 2.924):
         energies, flux = reactor()
-        ends = 2 * energies**2 / (nucleus.mass + 2 * energies)  # of the recoils that each energy gives
+        ends = 2 * energies**2 / (nucleus.mass + 2 * energies)  # largest recoils for each energy
         last = ends[-1]
         edges = np.concatenate([np.geomspace(first, last, 60), 1e-5 * np.arange(1, int(last / 1e-5) + 1), ends])
         recoil, weights = nodes(np.unique(edges[(edges >= first) & (edges <= last)]), 6)
@@ -217,7 +217,7 @@ def morphed(anchors: Array, tly: Array, tqy: Array) -> Array:
 
 
 def inner_chi2(signal: Array, radiogenic: Array, rest: Array, data: Array, sigmas: Array) -> Array:
-    """chi2 minimised over the amounts, all of which stay positive, at many yields: shape (points,)."""
+    """chi2 minimised over the amounts, which stay positive, at many yields: shape (points,)."""
     points, amounts = len(signal), len(sigmas)
     events = np.empty((points, amounts, data.size))
     events[:, 0], events[:, 1:-1], events[:, -1] = signal, rest, radiogenic
@@ -256,7 +256,7 @@ def inner_chi2(signal: Array, radiogenic: Array, rest: Array, data: Array, sigma
 
 
 def xenon_chi2(signal: Array, radiogenic: Array, rest: Array, data: Array, sigmas: Array) -> tuple[float, float, float]:
-    """chi2 at the best yields of all, and these yields: on a grid, then on finer grids around the three best points."""
+    """chi2 at the best yields, and these yields, from a grid and finer grids around the three best points."""
 
     def on(tly: Array, tqy: Array) -> Array:
         found = inner_chi2(morphed(signal, tly, tqy), morphed(radiogenic, tly, tqy), rest, data, sigmas)

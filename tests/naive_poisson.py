@@ -59,7 +59,7 @@ class Counted(NamedTuple):
     arrival: dict[str, Array]  # (1 + shapes, energy bins, bins of each): shares, then changes at one sigma
     sigma: float  # relative error of the signal's normalisation
     backgrounds: dict[str, Array]
-    changes: dict[str, Array]  # of backgrounds at one sigma of each nuisance, by name
+    changes: dict[str, Array]  # changes of backgrounds at one sigma of each nuisance, by name
     observed: Array
     electrons: tuple[tuple[str, Electrons], ...] = ()
 
@@ -70,7 +70,7 @@ class Counted(NamedTuple):
 
 
 class Minimum(NamedTuple):
-    """The smallest chi2, and where it is."""
+    """The smallest chi2, and the parameters there."""
 
     chi2: float
     scale: float  # of the signal
@@ -78,7 +78,7 @@ class Minimum(NamedTuple):
 
 
 def nodes(edges: Array, order: int = ORDER) -> tuple[Array, Array]:
-    """Nodes and weights between the first and the last edge, as many in each interval."""
+    """Nodes and weights between the first and the last edge, equally many in each interval."""
     x, w = leggauss(order)
     low, half = edges[:-1, None], np.diff(edges)[:, None] / 2
     return (low + half * (1 + x)).ravel(), (half * w).ravel()
@@ -103,13 +103,13 @@ def kinematic(neutrino: str, recoil: Array, mass: float) -> Array:
     half = np.maximum(END_OF_MUON_DECAY - lowest, 0) / 2
     energies = lowest + half * (1 + x[:, None])
     c2, c3 = SPECTRA[neutrino]
-    bracket = 2 * energies**2 - 2 * recoil * energies - mass * recoil  # times E^2, which the spectrum has
+    bracket = 2 * energies**2 - 2 * recoil * energies - mass * recoil  # times E^2, a factor of the spectrum
     found: Array = half * (w @ ((c2 + c3 * energies) * bracket))
     return found
 
 
 def fermi(isotope: Isotope, momentum: Array) -> Array:
-    """Symmetrised Fermi form factor, of `naive`."""
+    """The symmetrised Fermi form factor of `naive`."""
     return np.array([naive.form_factor(q, isotope.mass_number) for q in momentum])
 
 
@@ -238,7 +238,7 @@ class Problem(NamedTuple):
     sigma: float  # relative error of the signal's scale
 
     def chi2(self, parameters: Array) -> float:
-        """chi2, infinite where events are that can't be."""
+        """chi2; infinite where a bin with events expects none."""
         expected, counted = self.background + parameters @ self.templates, self.observed > 0
         if np.any(expected[counted] <= 0):
             return math.inf
@@ -248,7 +248,7 @@ class Problem(NamedTuple):
         return float(2 * deviance + size**2 + parameters[1:] @ parameters[1:])
 
     def scale_in_one_bin(self) -> float:
-        """The scale of the signal if all bins were one: from 1, huge signals take long."""
+        """The best scale of the signal if all bins were one; a search from 1 would take long for huge signals."""
         total, background = self.templates[0].sum(), self.background.sum()
         if total <= 0 or self.sigma == 0:
             return 1.0
@@ -260,10 +260,10 @@ class Problem(NamedTuple):
         return float((m - background) / total)
 
     def possible(self) -> Array:
-        """Parameters at which what is expected in the least bin with events is as large as can be, or 1."""
+        """Parameters that make the smallest expectation in a bin with events as large as possible, or 1."""
         size, counted = len(self.templates), self.observed > 0
         bounds = [(-100.0, 100.0) if self.sigma else (1.0, 1.0), *[(-100.0, 100.0)] * (size - 1), (None, 1.0)]
-        least = np.append(np.zeros(size), -1.0)  # the last variable, of which as much is asked as there is
+        least = np.append(np.zeros(size), -1.0)  # the last variable, the smallest expectation, is maximised
         above = np.column_stack([-self.templates[:, counted].T, np.ones(counted.sum())])
         found: Array = linprog(least, above, self.background[counted], bounds=bounds).x[:-1]
         return found
@@ -288,12 +288,12 @@ class Problem(NamedTuple):
             residuals += np.linalg.lstsq(rows.T, units * without, rcond=None)[0]
             step = np.zeros(len(parameters))
             step[free] = -units * np.linalg.lstsq(rows, residuals, rcond=None)[0]
-            decrement = ((rows @ (step[free] / units)) ** 2).sum()  # chi2 falls by it, and is right to the square of it
+            decrement = ((rows @ (step[free] / units)) ** 2).sum()  # chi2 falls by this; its error is the square
             if decrement < max(1e-9, 1e-13 * value):
                 return self.chi2(parameters + step), parameters + step
             while self.chi2(parameters + step) >= value:
                 step /= 2
-                if np.array_equal(parameters + step, parameters):  # rounding hides what is left
+                if np.array_equal(parameters + step, parameters):  # rounding hides the rest
                     return value, parameters
             parameters = parameters + step
             value = self.chi2(parameters)
@@ -309,7 +309,7 @@ class Along:
 
     measured: Counted
     powers: Array  # (3, 1 + shapes, bins)
-    scale: float  # a strength that matters
+    scale: float  # scale of the strength
     signed: bool  # whether x can be negative
 
     def chi2(self, x: float) -> float:
@@ -318,7 +318,7 @@ class Along:
 
     @cached_property
     def strengths(self) -> Array:
-        """Strengths that are close enough for each minimum of chi2, which begin at 0 where they have no sign."""
+        """Strengths, close enough to separate all minima of chi2; they begin at 0 if they can't be negative."""
         positive = self.scale * np.concatenate([np.linspace(0.02, 2.4, 120), np.geomspace(2.5, 30, 20)])
         return np.concatenate([-positive[::-1] if self.signed else [], [0.0], positive])
 
@@ -328,14 +328,14 @@ class Along:
         return np.array([self.chi2(x) for x in self.strengths])
 
     def minima(self) -> list[tuple[float, float]]:
-        """Strength and chi2 of each minimum, those nearest to x = 0 first."""
+        """Strength and chi2 of each minimum, the nearest to x = 0 first."""
         around = [slice(max(i - 1, 0), i + 2) for i in range(len(self.values))]
         lowest = [each for each, value in zip(around, self.values, strict=True) if value == self.values[each].min()]
         found = [self.best(*self.strengths[each][[0, -1]]) for each in lowest]
         return sorted(((x, self.chi2(x)) for x in found), key=lambda each: abs(each[0]))
 
     def best(self, low: float, high: float) -> float:
-        """The strength of the smallest chi2 between two."""
+        """The strength of the smallest chi2 between two strengths."""
         options = {"xatol": 1e-10 * self.scale}
         return float(minimize_scalar(self.chi2, bounds=(low, high), method="bounded", options=options).x)
 
@@ -374,7 +374,7 @@ def along(measured: Counted, model: str, at: dict[str, float]) -> Along:
 
 
 def scaled(measured: Counted, expected: Array) -> Along:
-    """Along the size of a signal and of its shapes, which has no error, in units of its own."""
+    """Along the common size, without an error, of a signal and its shapes; the size is relative to the given signal."""
     none = 0 * expected
     return Along(measured._replace(sigma=0.0), np.array([none, expected, none]), 1.0, signed=False)
 
@@ -421,7 +421,7 @@ def given_arrival(experiment: str) -> dict[str, Array]:
 
 
 def csi_2021_arrival(offset: float) -> dict[str, Array]:
-    """tau_f, shape (11,): what arrives in each 10 ns of the release, so much later, times the time efficiency."""
+    """tau_f, shape (11,): the release's arrivals in bins of 10 ns, shifted by a delay, times the time efficiency."""
     columns = table("coherent-csi-2021-arrival")
     edges = 0.01 * np.arange(len(columns["ns"]) + 1) + offset
     ends = np.unique(np.concatenate([edges, CSI_2021_TIME, [0.52]]))
@@ -474,7 +474,7 @@ def csi_2017_response(recoil: Array) -> Array:
 
 @cache
 def csi_2021_with_electrons() -> Counted:
-    """The same with the electrons of caesium and iodine in the signal, whose energy is all seen."""
+    """CsI[Na] of 2021 with electrons of caesium and iodine in the signal, whose whole energy is seen."""
     base, fluence = csi_2021(), sns_fluence(0.0848, 3.198e23, 19.3)
     of_all = electrons(caesium_iodide(14.6), fluence, lambda recoil: csi_2021_bins(recoil / naive.KEV), 60 * naive.KEV)
     return base._replace(electrons=tuple(of_all))

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-WIDTH = 6.5  # standard deviations that are integrated over
-STEPS = 1201  # of each of the two integrals
+WIDTH = 6.5  # range of the integrals in standard deviations
+STEPS = 1201  # nodes of each of the two integrals
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Bin:
         return found
 
     def lowest(self, n: Array, c: Array) -> Array:
-        """Its infimum over m: at the best m if that is allowed, and else at an end of what is."""
+        """The infimum of chi2 over m: at the best m if this is allowed, else at an end of the allowed range."""
         best = n / (1 + c)
         at_infinity = ((1 + c) / self.sigma) ** 2 if self.sigma else np.full_like(best, np.inf)
         ends = np.minimum(self.chi2(n, c, self.smallest), at_infinity)
@@ -41,11 +41,11 @@ class Bin:
         return self.chi2(n, c, m) - self.lowest(n, c)
 
     def t_of_data(self, m: float) -> float:
-        """That of the data, whose centre is 0."""
+        """t of the data, whose centre is 0."""
         return float(self.t(np.array(self.data), np.array(0.0), m))
 
     def best_centre(self, m: float) -> float:
-        """The normalisation, less 1, that is best for the data at some m."""
+        """The best normalisation, minus 1, for the data at some m."""
         return self.sigma**2 * m * (self.data - m) / (self.variance + (self.sigma * m) ** 2)
 
     def distribution(self, m: float, centre: float) -> tuple[Array, Array]:

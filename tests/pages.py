@@ -6,7 +6,7 @@ VOID = {"br", "img", "meta"}
 
 
 class Reader(HTMLParser):
-    """Elements with their attributes, cells of tables without their marks, other text; tags must be balanced."""
+    """A page's elements with attributes, cells of its tables without marks, and its text; tags must be balanced."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

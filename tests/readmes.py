@@ -1,4 +1,4 @@
-"""The READMEs as tests read them."""
+"""The READMEs, for tests that read them."""
 
 from conftest import REPOSITORY
 
@@ -6,7 +6,7 @@ LINES_LEFT_OUT = "[...]"
 
 
 def examples(readme: str) -> list[tuple[str, list[str]]]:
-    """The commands in the console blocks of a README, each with the lines that stand below it."""
+    """The commands in the console blocks of a README, each with the lines below it."""
     found = []
     for block in (REPOSITORY / readme).read_text("utf-8").split("```console\n")[1:]:
         for example in block.partition("```")[0].removeprefix("$ ").split("\n$ "):
@@ -16,7 +16,7 @@ def examples(readme: str) -> list[tuple[str, list[str]]]:
 
 
 def require_same(shown: list[str], printed: list[str]) -> None:
-    """Lines that a README shows must be those that were printed; a line of dots stands for any number of them."""
+    """Require that a README's lines were printed; a line of dots stands for any number of lines."""
     start, end = shown, shown[:0]
     if LINES_LEFT_OUT in shown:
         gap = shown.index(LINES_LEFT_OUT)

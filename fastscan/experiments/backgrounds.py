@@ -1,6 +1,6 @@
-"""Backgrounds that don't follow the signal: counts per bin, rates, and templates.
+"""Backgrounds that don't depend on the signal: counts per bin, rates, and templates.
 
-Each kind is one class with its reading and its counts.
+Each kind is one class, which reads its keys and computes its events.
 """
 
 import math
@@ -24,25 +24,25 @@ from fastscan.typing import Array
 _NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _PER = rf"/\s*({_NUMBER})?\s*([A-Za-z]+)\s*"  # such as /kg, or /100 t
 _RATE = re.compile(rf"\s*({_NUMBER})\s*((?:{_PER})+)")
-UNNAMED = "background"  # the name of the only one
+UNNAMED = "background"  # the name of a background that is the only one
 RATE = "a rate such as '6 /keVee/kg/d', '48 /d/100 t' or '0.4 /d'"
 NO_NUISANCES = 'each is a nuisance of its own, for which there is kind = "poisson"'  # why there are no shapes
 
 
 @dataclass(frozen=True, eq=False)
 class Exposed:
-    """The exposure of an experiment, with which rates become events in its bins.
+    """The exposure and the bins of an experiment, which turn rates into events.
 
     Attributes
     ----------
     mass_kg : float
         Mass of all targets.
     exposure_s : float
-        For how long it counts.
+        Duration of the measurement in s.
     energy_bins, time_bins, factor_bins : int
-        How many bins it has: those of one energy after the other, each in those of a further factor, each in all times.
+        Numbers of bins.  Bins are ordered by energy, then by a further factor, then by time.
     widths : mapping of str to array, shape (energy_bins,)
-        Widths of the energy bins in each kind of energy that they are known in, in MeV or photoelectrons or electrons.
+        Widths of the energy bins in each kind of energy in which they are known: in MeV, photoelectrons or electrons.
     """
 
     mass_kg: float
@@ -62,17 +62,17 @@ class Amount(Protocol):
     """The amount of a background, as events in bins."""
 
     def events(self, exposed: Exposed) -> Array:
-        """Events in each bin."""
+        """Events in each bin, shape (bins,)."""
 
     def told(self) -> str:
-        """In words."""
+        """The amount in words."""
 
 
 @dataclass(frozen=True)
 class Rate:
     """A constant rate per s and, where the file says so, per kg and per MeV, photoelectron or electron.
 
-    `per` is the kind of that energy, or "own" for the recoil's or visible energy that the detector has.
+    `per` is the kind of the energy, or "own" for the detector's own energy, of the recoil or visible.
     """
 
     per_s: float
@@ -85,7 +85,7 @@ class Rate:
         Raises
         ------
         ExperimentError
-            Where the bins don't say how much of the rate there is in each.
+            Where the rate doesn't determine the events in each bin.
         """
         if exposed.time_bins * exposed.factor_bins > 1 or (self.per is None and exposed.energy_bins > 1):
             raise ExperimentError("a rate says nothing of bins, unless it is one per energy: give the events of each")
@@ -133,7 +133,7 @@ class Events:
 
 @dataclass(frozen=True)
 class Shape:
-    """A nuisance with a name, and the change of the events in each bin at one standard deviation of it."""
+    """A nuisance with a name, and the change of events in each bin at one standard deviation of the nuisance."""
 
     name: str
     change: tuple[float, ...]
@@ -160,7 +160,7 @@ class Background:
     shapes: tuple[Shape, ...] = ()
 
     def told(self) -> str:
-        """In words."""
+        """The background in words."""
         error = f" +- {100 * self.error:.6g} %" if self.error else ""
         varied = f" (nuisances {', '.join(shape.name for shape in self.shapes)})" if self.shapes else ""
         return ("" if self.name == UNNAMED else f"{self.name} ") + self.amount.told() + error + varied
@@ -169,18 +169,18 @@ class Background:
 def read(table: Table, bins: Bins, common: Columns | None = None, shaped: bool = False) -> tuple[Background, ...]:
     """The backgrounds of ``background``: a rate, or a list of tables.
 
-    Each table has a ``name`` and a ``rate``, or ``events`` in each bin, or a ``file`` with a ``column`` of them, whose
-    sum is ``total`` where that is given; and an ``error``.
+    Each table has a ``name``, and a ``rate``, or ``events`` in each bin, or a ``file`` with a ``column`` of events.  It
+    can have the ``total`` to which the column is scaled, and an ``error``.
 
     Parameters
     ----------
     table : Table
     bins : Bins
-        Those that the lines of files are of.
+        The bins to which the lines of files belong.
     common : Columns, optional
-        The file of columns that have no ``file`` of their own.
+        The file for columns of tables without a ``file`` of their own.
     shaped : bool
-        Whether columns can have ``shapes``, see `fastscan.experiments.shapes`: columns of the same sum.
+        Whether columns can have ``shapes``, see `fastscan.experiments.shapes`, which are columns with the same sum.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def _read_one(table: Table, bins: Bins, common: Columns | None) -> Background:
 
 
 def _read_template(table: Table, data: Columns) -> tuple[Events, tuple[Shape, ...]]:
-    """The events in the ``column`` of a file and their ``shapes``, each with the sum ``total`` where that is given."""
+    """The events in the ``column`` of a file and their ``shapes``, all scaled to ``total`` where it is given."""
     total = table.number("total", *bounds.GIVEN_EVENTS) if "total" in table else None
 
     def column(of: Table, key: str) -> tuple[float, ...]:
@@ -241,14 +241,14 @@ def _read_template(table: Table, data: Columns) -> tuple[Events, tuple[Shape, ..
 
 
 def read_rate(table: Table, key: str) -> Rate:
-    """The rate that a text gives: a number and, after strokes, a time and perhaps a mass and an energy.
+    """The rate in a text: a number and, after strokes, a time, and perhaps a mass and an energy.
 
     Each of these can have a number of its own, such as the mass in "48 /d/100 t".
 
     Raises
     ------
     ExperimentError
-        For a text that is no rate.
+        Where the text is not a rate.
     """
     text = table.take(key, str, RATE)
     match = _RATE.fullmatch(text)

@@ -1,4 +1,4 @@
-"""The bins of an experiment as its file has them; each line of a data file is one of them."""
+"""The bins of an experiment in the units of its file; each line of a data file belongs to one bin."""
 
 import itertools
 import math
@@ -8,35 +8,36 @@ from fastscan.inputs.columns import Columns
 from fastscan.inputs.toml import Table
 
 ENERGY, TIME = "energy", "time"
-ROUNDING = 1e-6  # of the width of a bin, by which a label can be below it
+ROUNDING = 1e-6  # a label can be below its bin by this share of the bin's width
 
 
 @dataclass(frozen=True)
 class Bins:
-    """The bins of some quantities: those of the first one after the other, each in all those of the next.
+    """The bins of some quantities, ordered by the first quantity, then by the next.
 
     Attributes
     ----------
     edges : tuple of (str, tuple of float)
-        Names of the quantities and edges of their bins, in the units in which the experiment's file has them.
+        Names of the quantities and edges of their bins, in the units of the experiment's file.
     """
 
     edges: tuple[tuple[str, tuple[float, ...]], ...]
 
     @property
     def number(self) -> int:
-        """How many bins there are."""
+        """The number of all bins."""
         return math.prod(len(edges) - 1 for _, edges in self.edges)
 
     def data(self, table: Table, common: Columns | None = None) -> Columns:
-        """The columns of the ``file`` of a table, whose lines are those of the bins in their order; else common ones.
+        """The columns of a table's ``file``, with one line for each bin in their order; without a file the common ones.
 
-        Columns that ``bins`` names, by quantity, have a number in each line that is in its bin: a lower edge, a centre.
+        The key ``bins`` can name a column of labels for each quantity, such as lower edges or centres.  The label of
+        each line must be in the line's bin.
 
         Raises
         ------
         ExperimentError
-            Where the file has more lines or fewer than there are bins, or one that belongs to another bin.
+            Where the file has more or fewer lines than there are bins, or a label in another bin.
         """
         if common is not None and "file" not in table:
             return common

@@ -1,7 +1,7 @@
-"""The catalogue of experiments: those of the package, and a user's own.
+"""The catalogue of experiments: the package's, and a user's own.
 
-An experiment is a TOML file, in the package (`fastscan/data/experiments`) or the user's own; no number of an
-experiment stands in code.
+An experiment is a TOML file of the package (`fastscan/data/experiments`) or of the user.  No number of an experiment
+is in code.
 """
 
 import functools
@@ -48,12 +48,12 @@ def load(experiment: str | PathLike[str] | Experiment, relative_to: Path | None 
         A name of `names`, or a path that ends in ``.toml``, where ~ is the user's home.  An `Experiment` is returned
         unchanged.
     relative_to : Path, optional
-        Directory to which a relative path refers; left out, the current one.
+        Directory to which a relative path refers; by default the current one.
 
     Returns
     -------
     Experiment
-        The experiment.  It is cached until the file, or one that it names, changes on disk.
+        The experiment.  It is cached until its file, or a file that it names, changes on disk.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _path_of(experiment: str | PathLike[str], relative_to: Path | None) -> Path:
 
 
 def _read(path: Path) -> Table:
-    """The file of an experiment; a variant's file takes what it doesn't say from the experiment that it varies."""
+    """The file of an experiment; a variant's file takes missing keys from the experiment of which it is a variant."""
     table = read_toml(path, "an experiment")
     if VARIANT not in table:
         return table

@@ -1,4 +1,4 @@
-"""Data sets: experiments that count the same events can't be combined, as each event would be counted twice."""
+"""Data sets: experiments that count the same events can't be combined, because each event would be counted twice."""
 
 from collections.abc import Mapping
 
@@ -6,17 +6,17 @@ from fastscan.errors import ExperimentError, quoted
 
 
 def require_distinct(data_sets: Mapping[str, str]) -> None:
-    """Refuse experiments two of which have the same data set.
+    """Refuse experiments if two of them have the same data set.
 
     Parameters
     ----------
     data_sets : mapping of str to str
-        The data set of each experiment by its name; empty where it shares none.
+        The data set of each experiment by the experiment's name; empty where no other experiment has it.
 
     Raises
     ------
     ExperimentError
-        Where two of them share one.
+        Where two experiments have the same data set.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Detectors that know the energy of each recoil: which are counted, with which probability, and in which bin.
+"""Detectors that measure the energy of each recoil exactly: the probability to count a recoil, and its bin.
 
-Recoil energies are in MeV.  A detector that sees something else, or sees it blurred, is a
+Recoil energies are in MeV.  A detector that measures another energy, or with a resolution, is a
 `fastscan.experiments.reconstruction.Reconstruction`.
 """
 
@@ -25,14 +25,14 @@ RECOIL_UNITS = UNITS["recoil energy"]
 
 @dataclass(frozen=True)
 class Detector:
-    """A detector that knows the energy of each recoil: its efficiency, a smooth one times steps, and its bins.
+    """A detector that measures the energy of each recoil exactly: its efficiency, smooth times steps, and its bins.
 
     Attributes
     ----------
     edges : tuple of float, shape (steps + 1,)
         Recoil energies in MeV at which the acceptance changes.
     acceptance : tuple of float, shape (steps,)
-        Probability of a step between two edges; outside of all edges it is 0.
+        Probability to count a recoil between two neighbouring edges; outside of all edges it is 0.
     efficiency : Efficiency
         The smooth efficiency, which multiplies the steps.
     bins : tuple of float
@@ -125,11 +125,11 @@ class Detector:
 
     @property
     def unit(self) -> Unit:
-        """The unit in which people see its energies, which are those of recoils."""
+        """The unit in which output shows recoil energies."""
         return energies.unit_of(self.shown_in, {"recoil": 1.0})
 
     def told(self) -> dict[str, str]:
-        """Its parts in words, by what they are."""
+        """The parts of the detector in words, by their headings."""
         efficiency = self.efficiency.told(self.unit)
         if len(self.acceptance) > 1 or self.acceptance != (1.0,):
             steps = zip(self.acceptance, itertools.pairwise(self.edges), strict=True)
@@ -141,10 +141,10 @@ class Detector:
         }
 
     def bin_edges(self, largest_recoil: float) -> tuple[float, ...]:
-        """Edges in MeV of the bins that recoils are counted in.
+        """Edges in MeV of the bins in which recoils are counted.
 
-        A detector without bins of its own has one, from its threshold to the largest recoil (MeV) that there is or
-        that it accepts.
+        A detector without bins of its own has one bin, from its threshold to the largest recoil, in MeV, or to the last
+        edge of its acceptance where this is lower.
 
         Examples
         --------
@@ -156,7 +156,7 @@ class Detector:
 
 
 def _read_steps(table: Table, per_mev: float | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Edges (MeV) and values of what is accepted, zero outside: a threshold, or steps in photoelectrons."""
+    """Edges in MeV and values of the acceptance, which is 0 outside: a threshold, or steps in photoelectrons."""
     if per_mev is None:
         table.refuse("acceptance", "its edges are in photoelectrons: give photoelectrons_per_kev")
         return (energies.read(table, "threshold").value if "threshold" in table else 0.0, math.inf), (1.0,)
@@ -171,7 +171,7 @@ def _read_steps(table: Table, per_mev: float | None) -> tuple[tuple[float, ...],
 
 
 def _read_efficiency(table: Table, per_mev: float | None) -> Efficiency:
-    """A number, or a table of a shape; left out, 1."""
+    """The efficiency: a number, or a table of a shape; by default 1."""
     number = efficiencies.read_number(table)
     if number is not None:
         return number

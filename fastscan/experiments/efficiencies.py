@@ -1,7 +1,7 @@
 """Efficiencies: the probability that an event of an energy is counted.
 
-Each shape is one class with its keys, its reading and its value; another shape is another class and its line in
-`SHAPES`.  The energy is in MeV or a number of photoelectrons or electrons, as the detector has it.
+Each shape is one class, which reads its keys and computes its value; a new shape is a new class and its line in
+`SHAPES`.  Energies are in MeV or numbers of photoelectrons or electrons, as in the detector.
 """
 
 import math
@@ -20,7 +20,7 @@ LARGEST_EXPONENT = 700.0  # exp of more than 709 is beyond the largest number
 
 
 class Efficiency(Protocol):
-    """What every shape of a smooth efficiency offers."""
+    """The protocol of smooth efficiencies."""
 
     @property
     def knots(self) -> tuple[float, ...]:
@@ -28,17 +28,17 @@ class Efficiency(Protocol):
 
     @property
     def is_linear(self) -> bool:
-        """Whether it is linear between its knots, and constant outside them."""
+        """Whether the efficiency is linear between its knots and constant outside them."""
 
     @property
     def known_from(self) -> float:
-        """Energy below which it says nothing."""
+        """Energy below which the efficiency is unknown; 0 where it is known at all energies."""
 
     def at(self, recoil: Array) -> Array | float:
-        """Probability to count events of some energies, of shape (...); a constant one is a number."""
+        """Probability to count events of some energies, shape (...); a number where it is constant."""
 
     def told(self, unit: Unit) -> str:
-        """In words, with energies in a unit."""
+        """The efficiency in words, with energies in a unit."""
 
 
 class Shape(Efficiency, Protocol):
@@ -53,8 +53,8 @@ class Shape(Efficiency, Protocol):
         table : Table
             The table.
         unit, per : float
-            The unit in which its energies are, in that of the detector; and its inverse, which is the exact one where
-            a file gives that.
+            The unit of the table's energies, in units of the detector's energy; and its inverse, which is exact where
+            the file gives the inverse.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class Logistic:
 
 @dataclass(frozen=True)
 class LoweredLogistic(Logistic):
-    """A logistic with a negative offset added, and 0 where that is negative.
+    """A logistic plus a negative offset, and 0 where the sum is negative.
 
     >>> csi = LoweredLogistic(1.32045, 0.285979, 10.8646, 1.0, -0.333322)
     >>> csi.at(np.array([7.0, 8.0, 60.0])).round(4)
@@ -152,7 +152,7 @@ class LoweredLogistic(Logistic):
 
     @property
     def knots(self) -> tuple[float, ...]:
-        """Those of a logistic, and the energy at which it becomes positive."""
+        """The knots of a logistic, and the energy at which the efficiency becomes positive."""
         if self.plateau + self.offset <= 0:
             return super().knots
         zero = (self.midpoint - math.log(self.plateau / -self.offset - 1) / self.slope) / self.per_mev
@@ -171,7 +171,7 @@ class LoweredLogistic(Logistic):
 class ErrorFunction:
     """plateau / 2 (1 + erf((x - midpoint) / (sqrt2 sigma))) in x = per_mev * energy.
 
-    It is how many events a threshold at the midpoint lets pass where a Gaussian noise of width sigma is added to x.
+    This is the share of events that pass a threshold at the midpoint after Gaussian noise of width sigma is added to x.
 
     Examples
     --------
@@ -259,7 +259,7 @@ class Tabulated:
 
 @dataclass(frozen=True)
 class ZeroBelow(Tabulated):
-    """A table below whose first energy nothing is counted."""
+    """A table with the efficiency 0 below its first energy."""
 
     known_from: ClassVar[float] = 0.0
 

@@ -1,12 +1,12 @@
-"""Energies as experimenters give them: the unit says which energy is meant.
+"""Energies as experimenters give them: the unit determines which energy is meant.
 
     recoil           of the nucleus, or of the electron in "nu-e": eVnr, keVnr, MeVnr, or eV, keV, MeV
     visible          what ionises, "electron equivalent": eVee, keVee, MeVee
     photoelectrons   PE
     electrons        of ionisation: electrons
 
-One follows from the other in this order: a quenching makes a recoil visible, a yield turns what is visible into
-photoelectrons or electrons.  Recoil and visible energies are in MeV.
+Each follows from the one before: a quenching turns a recoil's energy into visible energy, and a yield turns visible
+energy into photoelectrons or electrons.  Recoil and visible energies are in MeV.
 """
 
 import math
@@ -30,14 +30,14 @@ NAMES: dict[Kind, str] = {
     "visible": "visible energy (electron equivalent)",
     "photoelectrons": "photoelectrons",
     "electrons": "electrons",
-    "bins": "number of the bin",  # which is of no energy
+    "bins": "number of the bin",  # for bins that have no energies
 }
 UNITS: dict[str, tuple[Kind, float]] = {
     unit: (kind, factor) for kind, name in UNIT_KINDS.items() for unit, factor in units.UNITS[name].items()
 }
-BARE = units.UNITS["energy"]  # units that don't say which energy they are of
-OWN: tuple[Kind, ...] = ("recoil", "visible")  # what a detector can have without photoelectrons and electrons
-USUAL: dict[Kind, str] = {  # the unit of an energy for which a file has none
+BARE = units.UNITS["energy"]  # units that don't determine the kind of energy
+OWN: tuple[Kind, ...] = ("recoil", "visible")  # kinds of energy that need no photoelectrons or electrons
+USUAL: dict[Kind, str] = {  # the unit for output of an energy for which a file has no unit
     "recoil": "keV",
     "visible": "keVee",
     "photoelectrons": "PE",
@@ -48,7 +48,7 @@ EXPECTED = f"an energy with its unit ({', '.join(UNITS)}), such as '160 eVee'"
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit in which people see the energies of a detector, and its size in the detector's own unit.
+    """A unit in which output shows the energies of a detector, and its size in the detector's own unit.
 
     >>> Unit("eVee", 1e-6).told(160e-6), Unit("keV", 1e-3).told(0.0, math.inf)
     ('160 eVee', '0 keV on')
@@ -84,9 +84,9 @@ def unit(table: Table, key: str = "unit") -> tuple[Kind, float]:
 
 
 def unit_of(symbol: str, sizes: Mapping[Kind, float]) -> Unit:
-    """The unit of a symbol or, where that is empty or of an energy that isn't known, the usual one.
+    """The unit of a symbol; the usual unit where the symbol is empty or its kind of energy isn't known.
 
-    `sizes` has the size of each known kind of energy in units of the detector's own.
+    `sizes` has the size of each known kind of energy in the detector's own unit.
     """
     kind, factor = UNITS.get(symbol, ("recoil", 1.0))
     if not symbol or kind not in sizes:
@@ -96,7 +96,7 @@ def unit_of(symbol: str, sizes: Mapping[Kind, float]) -> Unit:
 
 
 def written_unit(table: Table) -> str:
-    """The unit in which a detector's table has its bins or else its threshold; empty where it has neither."""
+    """The unit of a detector's bins, or else of its threshold, in its table; empty where it has neither."""
     if "bins" in table:
         inner = table.table("bins")
         return inner.text("unit") if inner.is_text("unit") else ""
@@ -104,7 +104,7 @@ def written_unit(table: Table) -> str:
 
 
 def read(table: Table, key: str) -> Energy:
-    """The energy of a key: a text with a unit that says which energy it is."""
+    """The energy of a key: a text with a unit that determines the kind of energy."""
     text = table.take(key, str, EXPECTED)
     symbol = units.symbol(text)
     if symbol not in UNITS:
@@ -114,7 +114,7 @@ def read(table: Table, key: str) -> Energy:
 
 
 def is_recoil(unit: str | None) -> bool:
-    """Whether a unit is one of a recoil's energy, or no known unit, which is refused elsewhere."""
+    """Whether a unit is a unit of recoil energy; also true for unknown units, which are refused elsewhere."""
     return unit not in UNITS or UNITS[unit][0] == "recoil"
 
 
@@ -142,12 +142,12 @@ def written_edges(table: Table) -> tuple[float, ...]:
 
 
 def missing(kind: Kind, quenched: bool) -> str:
-    """What a detector's table lacks to know an energy of a kind, where a visible energy is known or isn't."""
+    """The message of what a detector's table lacks for an energy of a kind; `quenched` if visible energy is known."""
     if kind == "visible":
         return "is electron-equivalent, and nothing says which recoil gives it: give a quenching"
     return f"is a number of {kind}: give {'' if quenched else 'a quenching and '}{kind}_per_kevee"
 
 
 def unlike(kind: Kind, known: Iterable[Kind]) -> str:
-    """What is wrong with an energy that doesn't follow from the known ones by a factor."""
+    """The message for an energy of a kind that isn't proportional to the known kinds."""
     return f"is in {NAMES[kind]}, where the detector's are in {' or '.join(NAMES[each] for each in known)}"

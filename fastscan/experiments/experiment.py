@@ -112,17 +112,17 @@ class Experiment:
 
     @property
     def is_measured(self) -> bool:
-        """Whether there are data, so that an observed limit differs from the expected one."""
+        """Whether the experiment has measured data, so that its observed limit differs from the expected one."""
         return self.statistics.is_measured
 
     @property
     def predicted_signal(self) -> float | None:
-        """Signal events that the Standard Model predicts, where the experiment says so: all counts are scaled to it."""
+        """Signal events in the Standard Model, to which all counts are scaled; None where no number is given."""
         return self.statistics.predicted
 
     @property
     def exposed(self) -> Exposed:
-        """Exposure and bins, from which the counts of a background that is a rate follow."""
+        """Exposure and bins, which turn a background's rate into events."""
         widths = self.detector.widths
         return Exposed(
             mass_kg=sum(target.mass_kg for target in self.targets),
@@ -135,18 +135,18 @@ class Experiment:
 
     @property
     def signal_shapes(self) -> tuple[str, ...]:
-        """Names of the nuisances that change how the signal is distributed among the bins of an energy."""
+        """Names of the nuisances that change the distribution of the signal over the bins of an energy."""
         of_factor = () if self.factor is None else self.factor.shapes
         of_time = () if self.time is None else self.time.shapes
         return tuple(name for name, _ in (*of_factor, *of_time))
 
     def arriving(self, neutrino: Neutrino) -> Array:
-        """Share of a neutrino's events in each bin of an energy, and how much it changes with each signal shape.
+        """Share of a neutrino's events in each bin of an energy, and its change with each signal shape.
 
         Returns
         -------
         array, shape (1 + signal shapes, energy bins, factor bins * time bins)
-            The shares, then their change at one standard deviation of each of `signal_shapes`.
+            The shares, then the change of the shares at one standard deviation of each of `signal_shapes`.
         """
         energies, delays = self.exposed.energy_bins, self.source.delays
         factor = np.ones((energies, 1)) if self.factor is None else self.factor.shares()
@@ -157,7 +157,7 @@ class Experiment:
         return np.stack([each.reshape(energies, -1) for each in products])
 
     def told(self) -> dict[str, str]:
-        """What it is and what is observed with it, in words, part by part.
+        """The experiment and its observation in words, part by part.
 
         Examples
         --------
@@ -193,7 +193,7 @@ class Experiment:
     def expected(self) -> "Experiment":
         """The same experiment with its data replaced by the Standard Model's prediction.
 
-        The predicted signal and background stand in for the observed count, in the variance too.
+        The predicted signal and background replace the observed count, in the variance too.
 
         Examples
         --------
@@ -222,7 +222,7 @@ class Experiment:
     def largest_recoil_mev(self) -> float:
         """Largest recoil energy in MeV that the source gives to any of the targets.
 
-        It is that of the lightest isotope, or of the electron, from the most energetic neutrino.
+        This is the recoil of the lightest isotope, or of the electron, from the most energetic neutrino.
 
         Examples
         --------
@@ -238,7 +238,7 @@ class Experiment:
     def lowest_neutrino_mev(self) -> float:
         """Energy in MeV of the neutrinos whose largest recoil is at the threshold.
 
-        It is 0 where an energy is reconstructed, which has no sharp threshold in recoil energy.
+        It is 0 for a detector without a sharp threshold in recoil energy.
 
         Examples
         --------
@@ -252,13 +252,11 @@ class Experiment:
 
     @property
     def largest_momentum_transfer_mev(self) -> float:
-        """Largest momentum transfer in MeV: that of the heaviest isotope, or of the electron.
-
-        It is from the most energetic neutrino.
+        """Largest momentum transfer in MeV, from the most energetic neutrino to the heaviest isotope or the electron.
 
         Examples
         --------
-        Of a neutrino from a muon at rest it is nearly twice the 52.8 MeV of its energy:
+        For a neutrino from a muon at rest this is nearly twice its energy of 52.8 MeV:
 
         >>> from fastscan import experiments
         >>> round(experiments.load("coherent-csi").largest_momentum_transfer_mev, 1)
@@ -269,13 +267,13 @@ class Experiment:
 
     @property
     def largest_recoils(self) -> list[tuple[Isotope | None, float]]:
-        """What recoils, each isotope of the targets or an electron (None), and its largest recoil energy in MeV."""
+        """Each scatterer, an isotope of the targets or an electron (None), and its largest recoil energy in MeV."""
         endpoint = self.source.endpoint_mev
         return [(scatterer, maximum_recoil(endpoint, mass)) for scatterer, mass in self._scatterers]
 
     @property
     def _scatterers(self) -> list[tuple[Isotope | None, float]]:
-        """What recoils, each isotope of the targets or an electron (None), and its mass in MeV."""
+        """Each scatterer, an isotope of the targets or an electron (None), and its mass in MeV."""
         isotopes = [isotope for target in self.targets for isotope, _ in target.isotopes()]
         nuclei: list[tuple[Isotope | None, float]] = [(isotope, isotope.mass_mev) for isotope in isotopes]
         of_channel: dict[Channel, list[tuple[Isotope | None, float]]] = {"cevns": nuclei, "nu-e": [(None, M_ELECTRON)]}
@@ -283,5 +281,5 @@ class Experiment:
 
 
 def channels_of(channel: Channel, electrons: Electrons | None) -> tuple[Channel, ...]:
-    """The channels of an experiment: its own, and that of electrons where they recoil beside the nuclei."""
+    """The channels of an experiment: its own, and "nu-e" where electrons recoil in addition to the nuclei."""
     return (channel, "nu-e") if channel == "cevns" and electrons else (channel,)

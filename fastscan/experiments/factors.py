@@ -1,6 +1,6 @@
-"""A further quantity in whose bins events are counted, beside energy and time, such as the shape of a pulse.
+"""A further quantity in whose bins events are counted, in addition to energy and time, such as the shape of a pulse.
 
-How it is distributed depends on the reconstructed energy alone, and is the same for all neutrinos.
+The distribution of this quantity depends on the reconstructed energy alone, and is the same for all neutrinos.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from fastscan.inputs import bounds
 from fastscan.inputs.toml import Table
 from fastscan.typing import Array
 
-Numbers = tuple[tuple[float, ...], ...]  # a number for each bin of energy, in each bin of the quantity
+Numbers = tuple[tuple[float, ...], ...]  # for each bin of energy, a number for each bin of the quantity
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Factor:
         Raises
         ------
         ExperimentError
-            For a key that is missing, unknown or wrong, and for a file whose lines aren't those of the bins.
+            For a key that is missing, unknown or wrong, and for a file whose lines don't fit the bins.
         """
         name, edges = table.text("name"), table.increasing("edges", *bounds.FACTOR, bounds.MOST_STEPS)
         if name in (ENERGY, TIME):
@@ -76,7 +76,7 @@ class Factor:
         return [np.array(change) for _, change in self.shapes]
 
     def told(self) -> str:
-        """In words."""
+        """The factor in words."""
         number = "one bin" if len(self.edges) == 2 else f"{len(self.edges) - 1} bins"
         varied = "".join(f"; nuisance {name}" for name, _ in self.shapes)
         return f"{self.name}, {number} from {self.edges[0]:.6g} to {self.edges[-1]:.6g}{varied}"

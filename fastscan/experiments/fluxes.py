@@ -1,4 +1,4 @@
-"""Neutrinos whose fluxes at the detector are given: as columns of a file, as lines, or both."""
+"""A source whose fluxes at the detector are given: as columns of a file, as lines, or both."""
 
 import math
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ class GivenFlux(Source):
     densities : tuple of (Neutrino, tuple of float)
         Flux of each kind of neutrino at these energies in cm^-2 s^-1 MeV^-1, linear in between and 0 outside.
     lines : tuple of Line
-        Lines, with their fluences in one second.
+        Lines with their fluences in one second, in cm^-2.
     known_from_mev : float
         Energy in MeV below which the flux is unknown; 0 where there are no neutrinos of lower energy.
     """
@@ -49,7 +49,7 @@ class GivenFlux(Source):
     def read(cls, table: Table) -> Self:
         """The fluxes that a ``[source]`` table describes: a ``file``, ``lines``, or both.
 
-        Where ``flux`` is the total, lines are fractions of it and the file has the rest.
+        Where the table has a total ``flux``, lines are fractions of it, and the file is scaled to the rest.
         """
         total = table.quantity("flux", "flux") if "flux" in table else None
         if "file" not in table and "lines" not in table:
@@ -77,7 +77,7 @@ class GivenFlux(Source):
 
     @property
     def endpoint_mev(self) -> float:
-        """Largest energy of its neutrinos in MeV."""
+        """Largest energy of the neutrinos in MeV."""
         return max(*self.energies[-1:], *(line.energy for line in self.lines), 0.0)
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
@@ -121,7 +121,7 @@ def _read_lines(table: Table, total: float | None) -> tuple[Line, ...]:
 
 
 def _read_file(table: Table) -> tuple[tuple[float, ...], Densities]:
-    """Energies in MeV and the flux of each neutrino per MeV, from columns of a file."""
+    """Energies in MeV and the flux of each neutrino in cm^-2 s^-1 MeV^-1, from columns of a file."""
     unit = ENERGY_UNITS[table.choice("unit", ENERGY_UNITS)]
     data = points.data_of(table)
     columns = _read_columns(table, data)
@@ -134,7 +134,7 @@ def _read_file(table: Table) -> tuple[tuple[float, ...], Densities]:
 
 
 def _read_columns(table: Table, data: Columns) -> dict[str, str | int]:
-    """The columns of the energy and of each neutrino: those that have these names, or that ``columns`` gives them."""
+    """The columns of the energy and of each neutrino, by these names or as the key ``columns`` names them."""
     if "columns" in table:
         inner = table.table("columns")
         found = {key: inner.take(key, (str, int), "a column's name, or its number from 1 on") for key in inner.names()}
@@ -151,9 +151,9 @@ def _read_columns(table: Table, data: Columns) -> dict[str, str | int]:
 
 
 def _read_end(table: Table, energies: tuple[float, ...], densities: Densities) -> float:
-    """Energy in MeV below which nothing is known: the first of a table that doesn't begin with 0.
+    """Energy in MeV below which the flux is unknown: the first energy, where a table doesn't begin with a flux of 0.
 
-    With ``outside = 0`` there is known to be nothing; a table that doesn't end with 0 needs it.
+    With ``outside = 0`` the flux is known to be 0 outside; a table that doesn't end with 0 needs this key.
     """
     if "outside" in table:
         if table.number("outside") != 0:

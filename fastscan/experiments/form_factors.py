@@ -1,6 +1,6 @@
-"""Form factors by name: each kind is one class with its keys, its reading, and its value for each isotope.
+"""Form factors by name: each kind is one class, which reads its keys and computes its value for each isotope.
 
-Another kind is another class and its line in `FORM_FACTORS`.  Protons and neutrons have the same one.
+A new kind is a new class and its line in `FORM_FACTORS`.  Protons and neutrons have the same form factor.
 """
 
 import math
@@ -17,7 +17,7 @@ Radii = tuple[tuple[str, float], ...]  # root mean square radii in fm, by elemen
 
 
 class FormFactor(Protocol):
-    """What every kind of form factor offers."""
+    """The protocol of form factors."""
 
     @classmethod
     def read(cls, table: Table, isotopes: Sequence[Isotope]) -> Self:
@@ -30,19 +30,19 @@ class FormFactor(Protocol):
         """
 
     def told(self) -> str:
-        """In words."""
+        """The form factor in words."""
 
     def at(self, momentum_mev: Array, isotope: Isotope) -> Array:
-        """F of an isotope at momentum transfers in MeV, dimensionless and of their shape."""
+        """F of an isotope at momentum transfers in MeV, dimensionless, in the shape of the momentum transfers."""
 
 
 @dataclass(frozen=True)
 class Fermi:
-    """The symmetrised Fermi form factor, see `form_factors.fermi`; it has no parameter."""
+    """The symmetrised Fermi form factor without parameters, see `form_factors.fermi`."""
 
     @classmethod
     def read(cls, table: Table, isotopes: Sequence[Isotope]) -> Self:
-        """See `FormFactor.read`; there is nothing to read."""
+        """See `FormFactor.read`; this form factor has no keys."""
         return cls()
 
     def told(self) -> str:
@@ -58,7 +58,7 @@ class Fermi:
 class Helm:
     """Helm's form factor, see `form_factors.helm`.
 
-    An isotope without a root mean square radius of its own has Lewin and Smith's, see
+    An isotope without a root mean square radius of its own has Lewin and Smith's radius, see
     `form_factors.helm_sphere_squared`.
 
     Attributes
@@ -167,7 +167,7 @@ FORM_FACTORS: dict[str, type[FormFactor]] = {"fermi": Fermi, "helm": Helm, "klei
 
 
 def read(table: Table, isotopes: Sequence[Isotope]) -> FormFactor:
-    """The form factor of a target: ``form_factor`` names its kind or is a table of it; left out, "fermi"."""
+    """The form factor of a target: ``form_factor`` is the name of a kind or a table; by default "fermi"."""
     return table.named_or_table("form_factor", "fermi").of_kind("kind", FORM_FACTORS, isotopes)
 
 
@@ -188,6 +188,6 @@ def _told_radii(radii: Radii) -> str:
 
 
 def _rms(radii: Radii, isotope: Isotope) -> float | None:
-    """Root mean square radius in fm that is given for an isotope, or else for its element; None where neither is."""
+    """Root mean square radius in fm, given for an isotope or else for its element; None where neither is given."""
     given = dict(radii)
     return given.get(isotope.name, given.get(isotope.symbol))

@@ -1,6 +1,6 @@
-"""Where a detector stands: its distance from the source, and how much the distance dilutes the neutrinos.
+"""The geometry of an experiment: the detector's distance from the source, and the dilution of the neutrinos.
 
-Lengths are in m.  Another kind of geometry is another class and its line in `GEOMETRIES`.
+Lengths are in m.  A new kind of geometry is a new class and its line in `GEOMETRIES`.
 """
 
 import math
@@ -12,7 +12,7 @@ from fastscan.inputs.units import told
 
 
 class Geometry(Protocol):
-    """What every kind of geometry offers."""
+    """The protocol of geometries."""
 
     @classmethod
     def read(cls, table: Table) -> Self:
@@ -23,7 +23,7 @@ class Geometry(Protocol):
 
     @property
     def volume_m3(self) -> float | None:
-        """Volume in m^3, which a target of a given density fills; None where there is none."""
+        """Volume in m^3, which a target of a given density fills; None for a point."""
 
     def mean_inverse_square(self) -> float:
         """Mean of 1/r^2 over the detector, r the distance from the source, in m^-2."""
@@ -31,7 +31,7 @@ class Geometry(Protocol):
 
 @dataclass(frozen=True)
 class Point:
-    """A detector that is small beside its distance from the source, `distance_m`, in m."""
+    """A detector that is small compared with its distance from the source, `distance_m`, in m."""
 
     distance_m: float
     volume_m3: ClassVar[None] = None
@@ -57,7 +57,7 @@ class Cylinder:
     Attributes
     ----------
     height_m, diameter_m : float
-        In m.
+        Height and diameter in m.
     distance_m : float
         Distance of the source from the nearer face in m.
     """
@@ -120,12 +120,12 @@ def dilution(geometry: Geometry) -> float:
 def read(table: Table, at_detector: bool) -> Geometry | None:
     """The geometry of an experiment's file, which has the key of one of `GEOMETRIES`.
 
-    There is none where the source says how many neutrinos are at the detector, see `source.Source.at_detector`.
+    It is None where the source gives fluxes at the detector, see `source.Source.at_detector`.
 
     Raises
     ------
     ExperimentError
-        For a key that is missing or wrong, for two geometries, and for one where there is none.
+        For a key that is missing or wrong, for two geometries, and for a geometry where the source gives fluxes.
     """
     if at_detector:
         for key in GEOMETRIES:

@@ -79,7 +79,7 @@ class Measured(Gaussian):
 
     @property
     def is_measured(self) -> bool:
-        """Whether the observed count is a measured one."""
+        """Whether the observed count is measured, not predicted."""
         return self.observed is not None
 
     def data(self, exposed: Exposed) -> Array | None:
@@ -97,7 +97,7 @@ class Measured(Gaussian):
         return {UNNAMED: np.array([self.background])} if self.background else {}
 
     def expected(self) -> Self:
-        """The same measurement with the predicted signal and background for the observed count."""
+        """The same measurement with the predicted signal and background in place of the observed count."""
         return replace(self, observed=None)
 
     def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
@@ -111,7 +111,7 @@ class Measured(Gaussian):
 
         Examples
         --------
-        COHERENT's 142 events with 6 of background, and 405 of a steady state that counts twice:
+        COHERENT's 142 events with a background of 6, and a steady state of 405, which adds twice to the variance:
 
         >>> coherent = Measured(142.0, steady_state=405, background=6, background_error=0.25, sigma_sys=0.28)
         >>> counts = coherent.counts(np.array([180.0]))
@@ -164,7 +164,7 @@ class MeasuredBins(Gaussian):
 
     @property
     def is_measured(self) -> bool:
-        """Whether the observed counts are measured ones."""
+        """Whether the observed counts are measured, not predicted."""
         return self.observed is not None
 
     def data(self, exposed: Exposed) -> Array | None:
@@ -181,7 +181,7 @@ class MeasuredBins(Gaussian):
         return {each.name: each.amount.events(exposed) for each in self.backgrounds}
 
     def expected(self) -> Self:
-        """The same measurement with the predicted signal and backgrounds for the observed counts."""
+        """The same measurement with the predicted signal and backgrounds in place of the observed counts."""
         return replace(self, observed=None)
 
     def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
@@ -228,7 +228,7 @@ class MeasuredSignal(Gaussian):
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> Self:
-        """The measurement that a ``[statistics]`` table describes; of two unequal errors the mean is taken."""
+        """The measurement that a ``[statistics]`` table describes; its error is the mean of two unequal errors."""
         _refuse_counts(table)
         signal = table.number("signal", *bounds.DATA)
         if table.is_list("signal_error"):
@@ -240,7 +240,7 @@ class MeasuredSignal(Gaussian):
 
     @property
     def is_measured(self) -> bool:
-        """Whether the signal is a measured one."""
+        """Whether the signal is measured, not predicted."""
         return self.signal is not None
 
     def data(self, exposed: Exposed) -> Array | None:
@@ -301,7 +301,7 @@ class MeasuredRate(Gaussian):
 
     @property
     def is_measured(self) -> bool:
-        """Whether the rate is a measured one."""
+        """Whether the rate is measured, not predicted."""
         return self.rate is not None
 
     def data(self, exposed: Exposed) -> Array | None:
@@ -343,7 +343,7 @@ OBSERVED = "a number, a list of numbers, or a table with a file and a column"
 
 
 def _refuse_counts(table: Table) -> None:
-    """Refuse what a measured signal has nothing to do with."""
+    """Refuse the keys of counted events beside a measured signal."""
     for key in ("observed", "background", "steady_state"):
         table.refuse(key, "the signal is what is left of it")
 

@@ -300,9 +300,9 @@ class Modelled:
                     raise ExperimentError(f"observed: bin {number} has {each:g}: give whole events, or their error")
 
     def check_templates(self, found: Sequence[Morphed]) -> None:
-        """See `Observation.check_templates`; those of the backgrounds are checked beside them.
+        """See `Observation.check_templates`; the templates of backgrounds are checked too.
 
-        All must follow the same parameters, which there are, and not beyond their anchors.
+        All templates must depend on the same parameters of this observation, whose bounds must be within the anchors.
         """
         every = [*found, *self.morphed()]
         if len({(each.parameters, each.anchors) for each in every if each.parameters}) > 1:
@@ -320,7 +320,7 @@ class Modelled:
 
     @property
     def is_measured(self) -> bool:
-        """Whether the observed counts are measured ones."""
+        """Whether the observed counts are measured, not predicted."""
         return self.observed is not None
 
     @property

@@ -1,8 +1,8 @@
-"""Observations: what is compared with a prediction, and with which variance.
+"""Observations: the data that are compared with a prediction, their variance, and the backgrounds.
 
-Each kind is one class with its keys, its reading, and its counts; another kind is another class and its line in
-`fastscan.experiments.reading.OBSERVATIONS`.  What all of them offer is here, and what those share that are compared
-with a variance, in a Gaussian chi2.
+Each kind is one class, which reads its keys; a new kind is a new class and its line in
+`fastscan.experiments.reading.OBSERVATIONS`.  This module has the protocol of all observations, and the base of those
+with a Gaussian chi2.
 """
 
 import math
@@ -27,12 +27,12 @@ NO_BACKGROUND = "none"
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """What a chi2 compares, bin by bin at the reference luminosity.
+    """Data, background and variance for a Gaussian chi2, bin by bin at the reference luminosity.
 
     Attributes
     ----------
     data : array, shape (bins,)
-        Counts or expectations, after subtraction of a background that doesn't scale with the signal.
+        Observed or expected events, after subtraction of a background that doesn't scale with the signal.
     background : array, shape (bins,)
         The part of the background that scales with the signal's normalisation.
     variance : array, shape (bins,)
@@ -52,7 +52,7 @@ class Counts:
 
 
 class Observation(Protocol):
-    """What every kind of observation offers."""
+    """The protocol of observations."""
 
     @property
     def sigma_sys(self) -> float:
@@ -60,23 +60,23 @@ class Observation(Protocol):
 
     @property
     def is_measured(self) -> bool:
-        """Whether there are data, so that an observed limit differs from the expected one."""
+        """Whether the data are measured, so that an observed limit differs from the expected one."""
 
     @property
     def is_counted(self) -> bool:
-        """Whether events are compared bin by bin with a fitted prediction, and not through a variance."""
+        """Whether events are compared bin by bin with a fitted prediction, instead of in a Gaussian chi2."""
 
     @property
     def predicted(self) -> float | None:
-        """Signal events that the Standard Model predicts, where it is given: all counts are scaled to it."""
+        """Signal events in the Standard Model, to which all counts are scaled; None where no number is given."""
 
     @property
     def refuses(self) -> Mapping[str, str]:
-        """Keys of an experiment's file that can't stand beside it, such as ``time`` or ``time.shapes``, and why."""
+        """Keys of an experiment's file that this kind excludes, such as ``time`` or ``time.shapes``, and why."""
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of the nuisances that it can have of its own, without those of the signal."""
+        """Names of its own possible nuisances, without those of the signal."""
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> "Observation":
@@ -94,11 +94,11 @@ class Observation(Protocol):
         Raises
         ------
         ExperimentError
-            Where it has numbers for more bins or fewer, or says nothing of each bin.
+            Where it has numbers for more or fewer bins, or its numbers don't determine the events in each bin.
         """
 
     def check_templates(self, found: Sequence[Morphed]) -> None:
-        """Refuse templates of a detector that follow parameters which the observation doesn't have.
+        """Refuse templates of a detector that depend on parameters which the observation doesn't have.
 
         Raises
         ------
@@ -106,23 +106,23 @@ class Observation(Protocol):
         """
 
     def data(self, exposed: Exposed) -> Array | None:
-        """Events, or signal events, that were counted in each bin; None where nothing is measured."""
+        """Measured events, or signal events, in each bin; None where nothing is measured."""
 
     def told(self) -> tuple[str, str]:
-        """What is observed and its backgrounds, in words."""
+        """The data and the backgrounds, in words."""
 
     def counting_errors(self, signal: Array, exposed: Exposed) -> Array | None:
         """Errors of the data in each bin, without systematic errors; None where nothing is measured."""
 
     def backgrounds_in(self, signal: Array, exposed: Exposed) -> dict[str, Array]:
-        """Events of each background in each bin by its name, where the Standard Model predicts such a signal."""
+        """Events of each background in each bin, by its name; `signal` is the Standard Model's, shape (bins,)."""
 
     def expected(self) -> Self:
         """The same observation with its data replaced by the Standard Model's prediction."""
 
 
 class Gaussian(ABC):
-    """An observation that is compared with a variance."""
+    """An observation with a Gaussian chi2."""
 
     is_counted: ClassVar[bool] = False
     refuses: ClassVar[Mapping[str, str]] = {"time.shapes": NO_NUISANCES, "factor.shapes": NO_NUISANCES}
@@ -152,7 +152,7 @@ class Gaussian(ABC):
 
     @abstractmethod
     def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
-        """What a chi2 compares.
+        """Data, background and variance for a Gaussian chi2.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class Gaussian(ABC):
 
 
 def refuse_parameters(found: Sequence[Morphed]) -> None:
-    """Refuse templates that follow parameters, beside an observation that has none."""
+    """Refuse templates that depend on parameters, for an observation that has no parameters."""
     if any(each.parameters for each in found):
         raise InputError('what templates follow are parameters, for which there is kind = "modelled"')
 
@@ -180,7 +180,7 @@ def read_sigma_sys(table: Table) -> float:
 
 
 def told_data(data: float | None, what: str) -> str:
-    """Measured data in words, or what stands in their place."""
+    """Measured data in words; None stands for a projection."""
     return PROJECTION if data is None else f"measured, {data:.6g} {what}"
 
 
@@ -190,7 +190,7 @@ def told_backgrounds(found: tuple[Background, ...]) -> str:
 
 
 def added(found: tuple[Background, ...], exposed: Exposed | None) -> tuple[Array | float, float]:
-    """Events of all backgrounds in each bin, and the error of their sum, which is known for one bin."""
+    """Events of all backgrounds in each bin, and the error of their sum; an error is refused in several bins."""
     if not found:
         return 0.0, 0.0
     if exposed is None:
@@ -211,5 +211,5 @@ def added(found: tuple[Background, ...], exposed: Exposed | None) -> tuple[Array
 
 
 def counts_of(data: Array, variance: Array, error: float) -> Counts:
-    """Counts without a background that scales, and with an error of their own in the one bin that there is."""
+    """Counts without a background that scales with the signal; an error of the background needs a single bin."""
     return Counts(data, np.zeros_like(data), variance, error**2 / float(variance[0]) if error else 0.0)

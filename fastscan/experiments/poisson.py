@@ -57,7 +57,7 @@ class Poisson:
     sigma_sys : float
         Relative error of the signal's normalisation.
     merge : bool
-        Whether bins that contain nothing but one background are merged into one.
+        Whether all bins that contain nothing but the same background are merged into one.
     """
 
     observed: tuple[float, ...] | None
@@ -70,7 +70,7 @@ class Poisson:
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> Self:
-        """See `Observation.read`; columns without a file of their own are those of the table's ``file``."""
+        """See `Observation.read`; columns without a file of their own are in the table's ``file``."""
         common = bins.data(table) if "file" in table else None
         table.refuse("error", "the variance of what is counted is that of Poisson's law")
         observed = _read_observed(table, bins, common) if "observed" in table else None
@@ -91,7 +91,7 @@ class Poisson:
 
     @property
     def is_measured(self) -> bool:
-        """Whether the observed counts are measured ones."""
+        """Whether the observed counts are measured, not predicted."""
         return self.observed is not None
 
     def data(self, exposed: Exposed) -> Array | None:
@@ -115,11 +115,11 @@ class Poisson:
 
     @property
     def names(self) -> list[str]:
-        """Names of the backgrounds and their shapes, each of which a nuisance can have."""
+        """Names of the backgrounds and of their shapes, which can be names of nuisances."""
         return [name for each in self.backgrounds for name in (each.name, *(shape.name for shape in each.shapes))]
 
     def nuisances(self, exposed: Exposed) -> list[Nuisance]:
-        """Those of the backgrounds: the amount of each that has an error, then its shapes."""
+        """The nuisances of the backgrounds: for each its amount, if this has an error, then its shapes."""
         found = []
         for each in self.backgrounds:
             if each.error:
@@ -128,7 +128,7 @@ class Poisson:
         return found
 
     def expected(self) -> Self:
-        """The same measurement with the predicted signal and backgrounds for the observed counts."""
+        """The same measurement with the predicted signal and backgrounds in place of the observed counts."""
         return replace(self, observed=None)
 
     @staticmethod
@@ -153,7 +153,7 @@ def _read_observed(table: Table, bins: Bins, common: Columns | None) -> tuple[fl
 
 
 def _read_column(table: Table, bins: Bins, common: Columns | None) -> tuple[float, ...]:
-    """Events in the column that ``observed`` names, of the common file, or describes with a file of its own."""
+    """Events in a column: ``observed`` is its name in the common file, or a table with a file of its own."""
     if table.is_text("observed"):
         if common is None:
             raise table.error("observed", "is a column's name: give the file that it is in")

@@ -1,4 +1,4 @@
-"""Projections: the Standard Model's prediction in place of data, on a relative background or on absolute ones.
+"""Projections: the Standard Model's prediction in place of data, on a relative background or absolute backgrounds.
 
 Files describe both with the keys of one kind, `Projection`, which reads the other.
 """
@@ -47,7 +47,7 @@ class Projection(Gaussian):
 
     @classmethod
     def read(cls, table: Table, bins: Bins) -> "Projection | ProjectionOver":
-        """The projection that a ``[statistics]`` table describes, over a relative background or over others."""
+        """The projection that a ``[statistics]`` table describes, on a relative background or absolute backgrounds."""
         if table.is_text("background") or table.is_list("background"):
             return ProjectionOver.read(table, bins)
         has_background = "background" in table
@@ -73,11 +73,11 @@ class Projection(Gaussian):
         return {UNNAMED: self.background * signal} if self.background else {}
 
     def expected(self) -> Self:
-        """The projection itself, whose data are the prediction already."""
+        """The projection itself, because its data are the prediction already."""
         return self
 
     def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
-        """Counts that are the Standard Model's prediction, signal and background.
+        """The Standard Model's prediction of signal and background as data.
 
         References
         ----------
@@ -131,6 +131,6 @@ class ProjectionOver(Gaussian):
         return self
 
     def counts(self, signal: Array, exposed: Exposed | None = None) -> Counts:
-        """Counts that are the Standard Model's prediction, with the backgrounds in their variance."""
+        """The Standard Model's prediction as data, with the backgrounds in their variance."""
         total, error = added(self.backgrounds, exposed)
         return counts_of(signal, signal + total, error)

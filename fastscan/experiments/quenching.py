@@ -1,6 +1,6 @@
-"""Quenching: which part of a recoil's energy is visible, by element where elements differ.
+"""Quenching: the visible part of a recoil's energy, by element where elements differ.
 
-Each kind is one class with its keys, its reading and its value; another kind is another class and its line in
+Each kind is one class, which reads its keys and computes visible energies; a new kind is a new class and its line in
 `QUENCHINGS`.  Energies are in MeV.
 """
 
@@ -22,17 +22,17 @@ RECOIL_UNITS, VISIBLE_UNITS = units.UNITS["recoil energy"], units.UNITS["visible
 
 
 class Quenching(Protocol):
-    """What every kind of quenching offers."""
+    """The protocol of quenchings."""
 
     @property
     def knots(self) -> tuple[float, ...]:
-        """Recoil energies in MeV between which it is smooth."""
+        """Recoil energies in MeV between which the visible energy is smooth."""
 
     def visible(self, recoil: Array, isotope: Isotope | None) -> Array:
         """Visible energy in MeV of recoils of an isotope, or of electrons (None), with energies in MeV."""
 
     def told(self) -> str:
-        """In words."""
+        """The quenching in words."""
 
 
 class Model(Quenching, Protocol):
@@ -51,7 +51,7 @@ class Model(Quenching, Protocol):
 
 @dataclass(frozen=True)
 class Factor:
-    """The same share of every recoil's energy; 1 where nothing is quenched."""
+    """A constant visible share of a recoil's energy; 1 where nothing is quenched."""
 
     share: float
     knots: ClassVar[tuple[float, ...]] = ()
@@ -92,14 +92,14 @@ class Lindhard:
 
 @dataclass(frozen=True)
 class Polynomial:
-    """c1 T + c2 T^2 + ..., T in MeV; nothing is visible where it is negative."""
+    """A polynomial c1 T + c2 T^2 + ... of the recoil energy T in MeV; nothing is visible where it is negative."""
 
     coefficients: tuple[float, ...]
     knots: ClassVar[tuple[float, ...]] = ()
 
     @classmethod
     def read(cls, table: Table) -> Self:
-        """See `Model.read`; the coefficients are for both energies in one unit."""
+        """See `Model.read`; the coefficients are for recoil and visible energy in the same unit."""
         unit = RECOIL_UNITS[table.choice("unit", RECOIL_UNITS)]
         given = table.numbers("coefficients", most=bounds.MOST_COEFFICIENTS)
         return cls(tuple(each * unit**-power for power, each in enumerate(given)))
@@ -119,7 +119,7 @@ class Polynomial:
 
 @dataclass(frozen=True)
 class Tabulated:
-    """Linear between recoil energies in MeV: the visible energy in MeV or, where it is a `share`, its part of T.
+    """A table, linear between recoil energies T in MeV: the visible energy in MeV or, with `share`, its share of T.
 
     Above the table the last share holds.
     """
@@ -164,7 +164,7 @@ class ByElement:
 
     @property
     def knots(self) -> tuple[float, ...]:
-        """Those of all elements."""
+        """The knots of all elements."""
         return tuple(sorted({knot for _, each in self.elements for knot in each.knots}))
 
     def visible(self, recoil: Array, isotope: Isotope | None) -> Array:
@@ -184,12 +184,12 @@ QUENCHINGS: dict[str, type[Model]] = {"lindhard": Lindhard, "polynomial": Polyno
 def read(table: Table, symbols: Sequence[str]) -> Quenching:
     """The quenching of a detector whose target has some elements.
 
-    It is a number, a table of a ``model``, or a number or such a table for each element.
+    The key ``quenching`` is a number, a table with a ``model``, or a number or such a table for each element.
 
     Raises
     ------
     ExperimentError
-        For a key that is missing or wrong, and for elements that aren't those of the target.
+        For a key that is missing or wrong, and for an element that isn't in the target.
     """
     table.take("quenching", (int, float, dict), f"{NUMBER_OR_MODEL}, or one of them for each element")
     if table.is_number("quenching") or "model" in table.table("quenching"):
@@ -215,7 +215,7 @@ def _number_or_model(table: Table, key: str) -> Quenching:
 
 
 def read_points(table: Table, within: tuple[float, float]) -> points.Points:
-    """Recoil energies in MeV, from 0 on, and what a table says of them."""
+    """Recoil energies in MeV, from 0 on, and the values of a table at these energies."""
     unit = RECOIL_UNITS[table.choice("unit", RECOIL_UNITS)]
     energies, values = points.read(table, "energy", "values", bounds.RECOIL, within)
     if energies[0] > 0:

@@ -1,7 +1,7 @@
 """Experiment files: from TOML to an `Experiment`.
 
-A key is read, converted and checked in the module of what it describes.  Checks that need the whole file are here.
-grids/README.md lists the keys for users.
+The module that uses a key reads, converts and checks it.  Checks that need the whole file are here.  grids/README.md
+lists the keys for users.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ from fastscan.inputs.units import UNITS, quantity
 from fastscan.typing import Channel
 
 EXPOSURE = "a time such as '1 yr', or a mass times a time such as '331 kg d'"
-AGREEMENT = 0.01  # of a live time with an exposure, as papers round them
+AGREEMENT = 0.01  # largest relative difference of live time and exposure, because papers round them
 BINDINGS: tuple[Electrons, ...] = ("bound", "free")
 CHANNELS: tuple[Channel, ...] = ("cevns", "nu-e")
 OBSERVATIONS: dict[str, type[Observation]] = {
@@ -108,21 +108,21 @@ def _refuse(table: Table, keys: Mapping[str, str]) -> None:
 
 
 def _energy_bins(detector: Table, found: AnyDetector) -> Bins:
-    """The bins of energy, in the unit that the file has them in; those of templates have numbers."""
+    """The bins of energy, in the unit of the file; the bins of templates have numbers."""
     if isinstance(found, Templates):
         return Bins(((ENERGY, found.bins),))
     return Bins(((ENERGY, energies.written_edges(detector.table("bins"))),) if "bins" in detector else ())
 
 
 def _all_bins(table: Table, in_energy: Bins, factor: Factor | None) -> Bins:
-    """The bins of the experiment, in the units that the file has them in."""
+    """The bins of the experiment, in the units of the file."""
     in_factor = () if factor is None else ((factor.name, factor.edges),)
     in_time = ((TIME, table.table("time").numbers("edges")),) if "time" in table else ()
     return Bins((*in_energy.edges, *in_factor, *in_time))
 
 
 def _check_nuisances(table: Table, experiment: Experiment) -> None:
-    """Refuse parameters that templates follow and that there aren't, too many nuisances, and two of one name."""
+    """Refuse unknown parameters of templates, too many nuisances, and two nuisances with the same name."""
     detector, statistics = experiment.detector, experiment.statistics
     responses = [detector.response] if isinstance(detector, Templates) else []
     table.checked("statistics", partial(statistics.check_templates, responses))
@@ -136,7 +136,7 @@ def _check_nuisances(table: Table, experiment: Experiment) -> None:
 
 
 def _read_shared(statistics: Table) -> tuple[tuple[str, float], ...]:
-    """Names and relative errors of what makes the signals of other experiments uncertain too."""
+    """Names and relative errors of the parts of sigma_sys that other experiments share."""
     table = statistics.table("shared", {})
     for name in table.names():
         table.checked(name, partial(check_name, name))
@@ -144,12 +144,12 @@ def _read_shared(statistics: Table) -> tuple[tuple[str, float], ...]:
 
 
 def _read_data_set(table: Table) -> str:
-    """The name of the data whose events are counted; empty where no other experiment counts them."""
+    """The name of the data set; empty where no other experiment counts the same events."""
     return table.checked("data_set", partial(check_name, table.text("data_set"))) if "data_set" in table else ""
 
 
 def _check_reach(table: Table, experiment: Experiment) -> None:
-    """Refuse a detector that no recoil from the source is enough for, or too much."""
+    """Refuse a detector that counts none of the source's recoils, or can't count them."""
     if isinstance(experiment.detector, Reconstruction | Templates):
         table.checked("detector", partial(experiment.detector.check, experiment.largest_recoils))
         return
@@ -163,7 +163,7 @@ def _check_reach(table: Table, experiment: Experiment) -> None:
 
 
 def _read_electrons(table: Table, channel: Channel) -> Electrons | None:
-    """Whether electrons recoil beside the nuclei, and how many of those of an atom do; alone they recoil anyway."""
+    """Whether recoiling electrons are free or bound; None where only nuclei recoil, or the file doesn't say."""
     if "electrons" not in table:
         return None
     if channel == "cevns" and not table.is_text("electrons"):
@@ -172,7 +172,7 @@ def _read_electrons(table: Table, channel: Channel) -> Electrons | None:
 
 
 def _check_electrons(table: Table, detector: AnyDetector) -> None:
-    """Refuse electrons beside nuclei where the detector doesn't say what it makes of an electron."""
+    """Refuse electrons beside nuclei where the detector's response to electrons isn't known."""
     if "factor" in table:
         raise table.error(
             "electrons", f"how {quoted(table.table('factor').text('name'))} of electrons is distributed isn't known"
@@ -184,7 +184,7 @@ def _check_electrons(table: Table, detector: AnyDetector) -> None:
 
 
 def _check_spectrum(table: Table, experiment: Experiment) -> None:
-    """Refuse a spectrum that begins at an energy below which neutrinos could be counted too."""
+    """Refuse a spectrum that begins above the lowest energy of neutrinos that could be counted."""
     first, lowest = experiment.source.known_from_mev, experiment.lowest_neutrino_mev
     if lowest < first:
         raise table.error(
@@ -195,7 +195,7 @@ def _check_spectrum(table: Table, experiment: Experiment) -> None:
 
 
 def _read_label(table: Table, name: str) -> str:
-    """What figures and tables call the experiment: its name, unless the file has a label."""
+    """The label of the experiment in figures and tables: its name, unless the file has a label."""
     label = table.text("label", default=name)
     if "label" in table and not 0 < len(label.strip()) <= bounds.LONGEST_LABEL:
         raise table.error("label", f"must be 1 to {bounds.LONGEST_LABEL} characters, not {len(label.strip())}")
@@ -203,7 +203,7 @@ def _read_label(table: Table, name: str) -> str:
 
 
 def _read_exposure(table: Table, mass_kg: float) -> float:
-    """For how long a detector of some mass counts, in s: a time, or a mass times a time, such as "331 kg d"."""
+    """Duration of the measurement in s, from a time, or from a mass times a time such as "331 kg d"."""
     text = table.take("exposure", str, EXPOSURE)
     units = text.split()[1:]
     if len(units) != 2:

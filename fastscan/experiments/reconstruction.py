@@ -29,7 +29,7 @@ from fastscan.inputs.units import symbol, told
 from fastscan.physics.nuclei import Isotope
 from fastscan.typing import Array, Channel
 
-# Keys that only a detector has that reconstructs an energy.
+# Keys that only a detector with a reconstructed energy has.
 KEYS = (
     "quenching",
     "photoelectrons_per_kevee",
@@ -39,9 +39,9 @@ KEYS = (
     "drop_below",
 )
 Of = Literal["reconstructed", "mean", "recoil"]
-STEP, AROUND = 3.0, np.arange(-4.0, 5.0)  # standard deviations between two splits, and how many there are on each side
-FINEST, RATIO = 1e-14, 4.0  # of the largest recoil, and of splits towards 0, where all is a power of T
-SAMPLES = 4096  # of recoil energies, between which the energy that they give is monotonic
+STEP, AROUND = 3.0, np.arange(-4.0, 5.0)  # standard deviations between two splits, and the numbers of splits
+FINEST, RATIO = 1e-14, 4.0  # first split over the largest recoil, and ratio of neighbours: near 0 all is a power of T
+SAMPLES = 4096  # number of recoil energies between which the reconstructed energy is taken for monotonic
 BISECTIONS = 60
 
 
@@ -123,7 +123,7 @@ class Reconstruction:
         return found
 
     def _counted(self, low: float, high: float, efficiency: Efficiency, mean: Array, visible: Array) -> Array:
-        """Probability that an event is counted between two x."""
+        """Probability that a recoil is counted with x between low and high, shape (recoils,)."""
         if self.resolution is None:
             return np.where((low <= mean) & (mean < high), efficiency.at(mean), 0.0)
         reach = self.resolution.reach(mean, visible)
@@ -134,13 +134,13 @@ class Reconstruction:
         return found
 
     def check(self, recoils: Iterable[tuple[Isotope | None, float]]) -> None:
-        """Refuse a detector that counts nothing, or can't count, of scatterers with their largest recoils in MeV.
+        """Refuse a detector that counts nothing, or can't count; `recoils` are scatterers and largest recoils in MeV.
 
         Raises
         ------
         ExperimentError
-            Where more energy of a recoil is visible than it has, where none is enough for the threshold and the bins,
-            and where Poisson numbers are too large to be counted one by one.
+            Where more energy is visible than a recoil has, where no recoil reaches the threshold and the bins, and
+            where Poisson numbers are too large to be counted one by one.
         """
         largest_x = max(self._largest_x(isotope, largest) for isotope, largest in recoils)
         if largest_x <= max(self.threshold, self.bins[0]):
@@ -152,7 +152,7 @@ class Reconstruction:
             raise ExperimentError(f"resolution: {TOO_MANY_QUANTA}")
 
     def _largest_x(self, isotope: Isotope | None, largest: float) -> float:
-        """Largest x that recoils up to an energy in MeV give; 0 where they give nothing."""
+        """Largest x of recoils up to an energy in MeV; 0 where nothing is visible."""
         recoil = np.linspace(0.0, largest, SAMPLES)
         visible = self._visible(recoil, isotope)
         excess = recoil[visible > recoil * (1 + bounds.ENERGY_ROUNDING)]
@@ -172,11 +172,11 @@ class Reconstruction:
 
     @property
     def unit(self) -> Unit:
-        """The unit in which people see x."""
+        """The unit in which output shows x."""
         return energies.unit_of(self.shown_in, dict(self.sizes))
 
     def told(self) -> dict[str, str]:
-        """Its parts in words, by what they are."""
+        """The parts of the detector in words, by their headings."""
         kinds = dict(self.sizes)
         quanta = next((kind for kind in kinds if kind not in energies.OWN), None)
         found = {"threshold": self.unit.told(max(self.threshold, self.bins[0]))}
@@ -201,9 +201,9 @@ class Reconstruction:
     def splits(self, isotope: Isotope | None, largest: float) -> Array:
         """Recoil energies in MeV, from 0 to the largest, between which `probabilities` are smooth enough to integrate.
 
-        They don't depend on what gives the recoils: towards 0 they are a geometric series, as everything there is a
-        power of T.  Without a resolution there is one at each x at which the integrand begins, ends or bends; with one
-        there are some around it, three standard deviations from each other.
+        The splits don't depend on the source.  Towards 0 they are a geometric series, because everything there is a
+        power of T.  Without a resolution there is a split at each x at which the integrand begins, ends or bends; with
+        a resolution there are several splits around each such x, three standard deviations apart.
         """
         series = largest * RATIO ** -np.arange(math.ceil(-math.log(FINEST, RATIO)) + 1)
         knots = [knot for knot in (*self.quenching.knots, *self._recoil_knots()) if 0 < knot < largest]
@@ -215,7 +215,7 @@ class Reconstruction:
         samples = np.unique([*samples, *ends])
         visible = self._visible(samples, isotope)
         sigma = np.maximum(self.resolution.sigma(visible * self.per_mev, visible), np.finfo(float).tiny)
-        # how many standard deviations it is to each sample from 0
+        # number of standard deviations from one sample to the next
         steps = np.abs(np.diff(visible * self.per_mev)) / ((sigma[1:] + sigma[:-1]) / 2)
         away = np.concatenate([[0.0], np.cumsum(steps)])
         centres = np.interp([*ends, largest], samples, away)
@@ -224,16 +224,16 @@ class Reconstruction:
         return np.unique([0.0, *series, *knots, *sharp, *blurred])
 
     def _visible(self, recoil: Array, isotope: Isotope | None) -> Array:
-        """Visible energy in MeV of recoils of an isotope, or of electrons (None), all of whose energy is visible."""
+        """Visible energy in MeV of recoils of an isotope, or of electrons (None), whose whole energy is visible."""
         return recoil if isotope is None else self.quenching.visible(recoil, isotope)
 
     def _ends(self) -> list[float]:
-        """The x at which the integrand of a bin begins, ends or bends."""
+        """The values of x at which the integrand of a bin begins, ends or bends."""
         knots = self.efficiency.knots if self.of == "reconstructed" else ()
         return [x for x in (*self.bins, self.threshold, *knots) if math.isfinite(x)]
 
     def _mean_knots(self) -> list[float]:
-        """The means of x at which the probability itself jumps or bends."""
+        """The means of x at which the probability jumps or bends."""
         return [self.drop_below_mev * self.per_mev, *(self.efficiency.knots if self.of == "mean" else ())]
 
     def _recoil_knots(self) -> tuple[float, ...]:
@@ -241,7 +241,7 @@ class Reconstruction:
         return self.efficiency.knots if self.of == "recoil" else ()
 
     def _recoils(self, means: list[float], samples: Array, isotope: Isotope | None) -> Array:
-        """Recoil energies in MeV that give some means of x; the energy is taken for monotonic between samples."""
+        """Recoil energies in MeV at which the mean of x has some values; it is taken for monotonic between samples."""
         given = self._visible(samples, isotope) * self.per_mev
         wanted, place = np.nonzero((given[:-1] < np.array(means)[:, None]) != (given[1:] < np.array(means)[:, None]))
         low, high, target = samples[place], samples[place + 1], np.array(means)[wanted]
@@ -254,13 +254,13 @@ class Reconstruction:
 
     @classmethod
     def read(cls, table: Table, channel: Channel, isotopes: Sequence[Isotope]) -> Self:
-        """The detector that the ``[detector]`` table of an experiment's file describes, with some isotopes in it.
+        """The detector that the ``[detector]`` table of an experiment's file describes; `isotopes` are the target's.
 
         Raises
         ------
         ExperimentError
             For a key that is missing, unknown or wrong, or can't stand beside the others; and for an energy that
-            doesn't follow from the recoil's.
+            doesn't follow from the recoil's energy.
         """
         chain = _Chain.read(table, channel, isotopes)
         threshold = chain.mean(table, "threshold", energies.read(table, "threshold")) if "threshold" in table else 0.0
@@ -294,7 +294,7 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class _Chain:
-    """How the reconstructed energy follows from a recoil; `sizes` says how much of it a unit of each energy is."""
+    """From a recoil to the reconstructed energy x; `sizes` is x for one unit of each kind of energy."""
 
     quenching: Quenching
     per_mev: float
@@ -322,15 +322,15 @@ class _Chain:
 
     @property
     def quanta(self) -> Kind | None:
-        """Photoelectrons or electrons, where they are what is reconstructed."""
+        """The kind of quanta, photoelectrons or electrons, where x is their number; else None."""
         return next((kind for kind in self.sizes if kind not in energies.OWN), None)
 
     def _unknown(self, kind: Kind) -> str:
-        """What is wrong with an energy of a kind that doesn't follow from a recoil's."""
+        """The message for an energy of a kind that doesn't follow from a recoil's energy."""
         return energies.unlike(kind, self.sizes) if self.quanta else energies.missing(kind, "visible" in self.sizes)
 
     def mean(self, table: Table, key: str, energy: Energy) -> float:
-        """The energy of a key, converted to the reconstructed one."""
+        """The energy of a key, converted to x."""
         if energy.kind in self.sizes:
             return energy.value * self.sizes[energy.kind]
         if energy.kind != "recoil":
@@ -342,7 +342,7 @@ class _Chain:
         return max(means)
 
     def read_bins(self, table: Table) -> tuple[float, ...]:
-        """Edges of the bins in the reconstructed energy; empty where there are none."""
+        """Edges of the bins in x; empty where there are no bins."""
         if "bins" not in table:
             return ()
         inner = table.table("bins")
@@ -377,7 +377,7 @@ class _Chain:
 
 
 def _read_yield(table: Table) -> tuple[Kind | None, float]:
-    """Photoelectrons or electrons, and how many an MeV of visible energy gives; None and 1 where it stays an energy."""
+    """The kind of quanta, and their number per MeV of visible energy; None and 1 where x is an energy."""
     yields: dict[str, Kind] = {"photoelectrons_per_kevee": "photoelectrons", "electrons_per_kevee": "electrons"}
     for key, kind in yields.items():
         if key in table:
@@ -388,7 +388,7 @@ def _read_yield(table: Table) -> tuple[Kind | None, float]:
 
 
 def _read_charge_yield(table: Table) -> Quenching:
-    """Electrons per keV of recoil energy: a number, or a table of recoil energies."""
+    """Electrons per keV of recoil energy, as a quenching: a number, or a table by recoil energy."""
     table.take("charge_yield", (int, float, dict), "a number of electrons per keV of recoil energy, or a table of them")
     if table.is_number("charge_yield"):
         return quenching.Factor(table.number("charge_yield", *bounds.YIELD))
@@ -399,9 +399,9 @@ def _read_charge_yield(table: Table) -> Quenching:
 
 
 def is_described(table: Table) -> bool:
-    """Whether the ``[detector]`` table of a file is one of a detector that reconstructs an energy.
+    """Whether the ``[detector]`` table of a file describes a detector that reconstructs an energy.
 
-    It is one with a key for that, or with an energy that isn't the recoil's.
+    It does if it has one of `KEYS`, or an energy that isn't a recoil energy.
     """
     units = [symbol(table.text("threshold"))] if table.is_text("threshold") else []
     inner = [table.table(key) for key in ("bins", "efficiency") if table.is_table(key)]

@@ -1,7 +1,7 @@
-"""Resolutions: how the reconstructed energy x is distributed around the one that a recoil gives.
+"""Resolutions: the distribution of the reconstructed energy x around its mean for a recoil.
 
-Each distribution is one class with its integrals; each kind that people write is one function that reads it, and a
-line in `RESOLUTIONS`.  Energies are in MeV, or in numbers of photoelectrons or electrons.
+Each distribution is one class with its integrals.  Each kind in a file is one function that reads it, and a line in
+`RESOLUTIONS`.  Energies are in MeV, or in numbers of photoelectrons or electrons.
 """
 
 import itertools
@@ -28,18 +28,18 @@ REACH = 40.0  # standard deviations beyond which every distribution here is belo
 # Standard deviations between which a distribution is smooth enough for a quadrature.
 GAUSSIAN_STEPS = np.array([-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0])
 GAMMA_STEPS = np.array([-9.0, -6.0, -3.0, -1.5, 0.0, 1.5, 3.0, 6.0, 9.0, 14.0, 20.0, 28.0, REACH])
-# Parts of the mean, because a gamma distribution begins like a power of x.
+# Multiples of the mean: near 0 a gamma distribution is a power of x.
 TOWARDS_ZERO = np.array([0.0, *8.0 ** -np.arange(8.0, 0.0, -1.0)])
-MOST_QUANTA = 1e5  # of a recoil, that are counted one by one
+MOST_QUANTA = 1e5  # largest number of quanta of a recoil that is summed one by one
 TOO_MANY_QUANTA = f"Poisson numbers of more than {MOST_QUANTA:g}: give a Gaussian resolution, or bins below"
-Sizes = Mapping[Kind, float]  # how many units of the reconstructed energy one of a kind of energy is
+Sizes = Mapping[Kind, float]  # x for one unit of each kind of energy
 
 
 class Resolution(Protocol):
-    """What every kind of resolution offers; arrays have the shape (recoils,)."""
+    """The protocol of resolutions; arrays have the shape (recoils,)."""
 
     def sigma(self, mean: Array, visible: Array) -> Array:
-        """Standard deviation, for means of the reconstructed energy and visible energies in MeV."""
+        """Standard deviation of x, for means of x and visible energies in MeV."""
 
     def reach(self, mean: Array, visible: Array) -> Array:
         """Distance from the mean beyond which the distribution is below the smallest float."""
@@ -48,14 +48,14 @@ class Resolution(Protocol):
         """Integral of the efficiency times the distribution of x from low to high, which may be infinite."""
 
     def told(self, unit: Unit) -> str:
-        """In words, with energies in a unit."""
+        """The resolution in words, with energies in a unit."""
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """A Gaussian, of variance v0 + v1 E + v2 E^2 at the mean E.
+    """A Gaussian with the variance v0 + v1 E + v2 E^2 at the mean E.
 
-    Of a `truncated` one there is nothing below 0, and the rest is normalised.
+    A `truncated` Gaussian is 0 below x = 0, and normalised above.
     """
 
     variance: tuple[float, float, float]
@@ -101,7 +101,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Gamma:
-    """A gamma distribution of photoelectrons or electrons with the shape constant + per_mev * visible energy."""
+    """A gamma distribution of photoelectrons or electrons; its shape is constant + per_mev * visible energy in MeV."""
 
     constant: float
     per_mev: float
@@ -141,7 +141,7 @@ class Gamma:
 
 @dataclass(frozen=True)
 class Poisson:
-    """Whole numbers of photoelectrons or electrons by Poisson's law; the efficiency is that of each number."""
+    """Whole numbers of photoelectrons or electrons by Poisson's law; each number has its efficiency."""
 
     def sigma(self, mean: Array, visible: Array) -> Array:
         """See `Resolution.sigma`."""
@@ -171,11 +171,14 @@ class Poisson:
 def linear(
     efficiency: Efficiency, low: float, high: float, moments: Callable[[float, float], tuple[Array, Array]]
 ) -> Array:
-    """Integral of an efficiency that is linear between knots, from probability and first moment between two ends."""
+    """Integral of the distribution times an efficiency that is linear between knots.
+
+    `moments` computes the probability and the first moment of the distribution between two ends.
+    """
     ends = _ends(efficiency, low, high)
     total = np.zeros(())
     for a, b in itertools.pairwise(ends):
-        # just inside of the ends, since the efficiency can jump at its first knot
+        # just inside of the ends, because the efficiency can jump at its first knot
         start, stop = efficiency.at(np.array([np.nextafter(a, b), np.nextafter(b, a)])) * np.ones(2)
         zeroth, first = moments(a, b)
         slope = (stop - start) / (b - a)  # 0 where b is infinite
@@ -184,7 +187,10 @@ def linear(
 
 
 def smooth(efficiency: Efficiency, low: float, high: float, ends: Array, density: Callable[[Array], Array]) -> Array:
-    """Integral of an efficiency that is smooth between knots, by a quadrature between ends of shape (recoils, ends)."""
+    """Integral of a density times an efficiency that is smooth between knots, by quadrature.
+
+    `ends`, shape (recoils, ends), are values of x between which the density is smooth.
+    """
     total = np.zeros(len(ends))
     for a, b in itertools.pairwise(_ends(efficiency, low, high)):
         pieces = np.clip(ends, a, b)
@@ -237,7 +243,7 @@ def _read_fano(table: Table, sizes: Sizes) -> Gaussian:
 
 
 def _read_gamma(table: Table, sizes: Sizes) -> Gamma:
-    """``shape`` is a number and, after it, what a keVee adds."""
+    """``shape`` is the shape parameter, perhaps followed by its increase per keVee."""
     _require_quanta(table, sizes)
     shape = table.numbers("shape", *bounds.GAMMA_SHAPE, 2)
     if shape[0] < 1:
@@ -250,7 +256,7 @@ def _read_gamma(table: Table, sizes: Sizes) -> Gamma:
 
 
 def _read_poisson(table: Table, sizes: Sizes) -> Poisson:
-    """There is nothing to read."""
+    """Poisson's law, which has no keys."""
     _require_quanta(table, sizes)
     return Poisson()
 
@@ -260,7 +266,7 @@ def _truncated(table: Table) -> bool:
 
 
 def _width(table: Table, key: str, sizes: Sizes) -> float:
-    """The energy of a key, as the reconstructed one."""
+    """The energy of a key, converted to x."""
     energy = energies.read(table, key)
     if energy.kind not in sizes:
         raise table.error(key, energies.unlike(energy.kind, sizes))
@@ -295,7 +301,7 @@ def read(table: Table, sizes: Sizes) -> Resolution:
     Raises
     ------
     ExperimentError
-        For a key that is missing or wrong, or an energy that isn't the reconstructed one.
+        For a key that is missing or wrong, or an energy that isn't proportional to x.
     """
     if table.is_table("resolution") or (table.is_text("resolution") and table.text("resolution").isalpha()):
         inner = table.named_or_table("resolution", "gaussian")

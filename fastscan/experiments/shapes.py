@@ -1,4 +1,4 @@
-"""Shapes: how numbers change with a nuisance of their own."""
+"""Shapes: nuisances that change the distribution of numbers over bins, read from columns of a file."""
 
 from collections.abc import Callable
 
@@ -8,18 +8,17 @@ Numbers = tuple[float, ...]
 
 
 def read(table: Table, central: Numbers, column: Callable[[Table, str], Numbers]) -> tuple[tuple[str, Numbers], ...]:
-    """The ``shapes`` of a table: names of nuisances, and how much numbers change at one standard deviation of each.
+    """The ``shapes`` of a table: names of nuisances, and the change of numbers at one standard deviation of each.
 
     Parameters
     ----------
     table : Table
-        Each of its ``shapes`` has a ``name``, the numbers at one standard deviation as ``up``, and those at minus one
-        as ``down``.  Half of their difference is the change; without ``down`` the change is the difference of ``up``
-        from the central numbers.
+        Each of its ``shapes`` has a ``name``, the numbers ``up`` at one standard deviation, and optionally the numbers
+        ``down`` at minus one.  The change is (up - down) / 2, or up minus the central numbers without ``down``.
     central : tuple of float
-        The numbers themselves.
+        The central numbers.
     column : callable
-        The numbers that a key of a table names.
+        Function that returns the numbers of the column that a key of a table names.
 
     Raises
     ------

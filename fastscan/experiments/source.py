@@ -1,6 +1,6 @@
-"""What a source of neutrinos is: which neutrinos it gives, and what they are at the detector.
+"""The base class of neutrino sources: the neutrinos of a source and their fluences at the detector.
 
-A kind of source is a class that says these things; whatever depends on the source asks for them, and not for its kind.
+A kind of source is a class with these attributes.  Code that depends on the source uses the attributes, not the kind.
 """
 
 from abc import ABC, abstractmethod
@@ -10,21 +10,21 @@ from fastscan.inputs.toml import Table
 from fastscan.physics.arrival import Delays
 from fastscan.physics.spectra import Spectrum
 
-GROUPS = ("spallation", "reactor", "radioactive source", "sun", "other")  # in the order in which lists have them
+GROUPS = ("spallation", "reactor", "radioactive source", "sun", "other")  # in the order of lists
 
 
 class Source(ABC):
-    """What every kind of source offers.
+    """The base class of neutrino sources.
 
     Attributes
     ----------
     group : str
-        One of `GROUPS`, under which lists of experiments have it.
+        One of `GROUPS`, under which experiments are listed.
     delays : tuple of (str, tuple of float)
-        The neutrinos that follow a pulse, by which their times can be told apart, and the lifetimes in us of the decays
-        between; none where there is no pulse.
+        The neutrinos that follow a pulse, and the lifetimes in us of the decays between pulse and neutrino; empty for a
+        source without pulses.
     mixed : bool
-        Whether its neutrinos arrive as coherent mixtures of flavours, in which changes of the flavour interfere.
+        Whether neutrinos arrive as coherent mixtures of flavours, in which changes of the flavour interfere.
     """
 
     group: ClassVar[str]
@@ -44,21 +44,21 @@ class Source(ABC):
 
     @abstractmethod
     def told(self) -> str:
-        """Its numbers in words."""
+        """The source in words."""
 
     @property
     def at_detector(self) -> bool:
-        """Whether it says how many neutrinos are at the detector, so that the experiment has no geometry."""
+        """Whether the source gives fluxes at the detector, so that the experiment has no geometry."""
         return False
 
     @property
     @abstractmethod
     def endpoint_mev(self) -> float:
-        """Largest energy of its neutrinos in MeV."""
+        """Largest energy of the neutrinos in MeV."""
 
     @property
     def known_from_mev(self) -> float:
-        """Energy in MeV below which it says nothing of its neutrinos; 0 where it says all."""
+        """Energy in MeV below which the flux is unknown; 0 where it is known at all energies."""
         return 0.0
 
     @abstractmethod
@@ -68,10 +68,10 @@ class Source(ABC):
         Parameters
         ----------
         exposure_s : float
-            For how long the detector counts, in s.
+            Duration of the measurement in s.
         dilution : float
-            Mean of 1/(4 pi r^2) over the detector in cm^-2, which turns emitted neutrinos into fluence; it does
-            nothing where the source is `at_detector`.
+            Mean of 1/(4 pi r^2) over the detector in cm^-2, which turns emitted neutrinos into fluence; it is ignored
+            where the source is `at_detector`.
 
         Returns
         -------

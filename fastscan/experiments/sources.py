@@ -1,6 +1,6 @@
 """Kinds of neutrino sources: stopped pions, reactors and radioactive sources, and the table of every kind.
 
-Another kind of source is another class and its line in `SOURCES`.
+A new kind of source is a new class and its line in `SOURCES`.
 """
 
 import math
@@ -43,9 +43,9 @@ class PionDecayAtRest(Source):
     Attributes
     ----------
     neutrinos_per_proton : float
-        Neutrinos of each flavour, nu_mu, nu_e and nubar_mu.
+        Number per proton of each of nu_mu, nu_e and nubar_mu.
     protons : float
-        Protons on target.
+        Number of protons on target.
     protons_in_s : float
         Time in s in which these protons arrive.
     """
@@ -74,7 +74,7 @@ class PionDecayAtRest(Source):
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """nu_mu, nu_e and nubar_mu, in this order and of equal fluence, see `Source.spectra`.
 
-        An exposure that differs from the time of the protons on target is at the same rate of protons.
+        Protons arrive at a constant rate, so that the fluence is proportional to the exposure.
 
         References
         ----------
@@ -112,7 +112,7 @@ class Core:
         return core
 
     def told(self) -> str:
-        """In words."""
+        """The core in words."""
         return f"{told(self.power_w, 'power')} thermal at {told(self.place.distance_m, 'length')}"
 
 
@@ -131,9 +131,9 @@ class Reactor(Source):
     flux : float or None
         Antineutrinos of all energies at the detector in cm^-2 s^-1; None where a power is given.
     cores : tuple of Core
-        Several cores with powers and distances of their own, and with one fuel, in place of `power_w`.
+        Several cores with powers and distances of their own, and with the same fuel, in place of `power_w`.
     duty_factor : float
-        Fraction of the exposure in which the reactor has this power or flux; in the rest it is off.
+        Fraction of the exposure in which the reactor has this power or flux; the rest of the time it is off.
     """
 
     power_w: float | None
@@ -157,7 +157,7 @@ class Reactor(Source):
 
     @classmethod
     def read(cls, table: Table) -> Self:
-        """The reactor that a ``[source]`` table describes; its shares of fissions must add up to 1."""
+        """The reactor that a ``[source]`` table describes; its fission fractions must add up to 1."""
         fractions = table.table("fission_fractions")
         shares = tuple((fuel, fractions.number(fuel, *bounds.SHARE)) for fuel in FUELS if fuel in fractions)
         fractions.done()
@@ -171,12 +171,12 @@ class Reactor(Source):
 
     @property
     def at_detector(self) -> bool:
-        """See `Source.at_detector`: a power is diluted by the distance of the one core."""
+        """See `Source.at_detector`; only a single power needs the experiment's geometry."""
         return self.power_w is None
 
     @property
     def endpoint_mev(self) -> float:
-        """Energy in MeV at which its spectrum ends."""
+        """Energy in MeV at which the spectrum ends."""
         return EVALUATIONS[self.evaluation].knots()[-1]
 
     def told(self) -> str:
@@ -195,8 +195,8 @@ class Reactor(Source):
         """nubar_e, without oscillation, see `Source.spectra`.
 
         The number of fissions is the thermal energy over the mean energy per fission (`fission_energy`); at 3.9 GW
-        there are 1.18e20 in a second.  The spectrum is the mean of its fuel's.  Where the flux is given, only its shape
-        counts.
+        there are 1.18e20 in a second.  The spectrum is the mean of its fuels' spectra, weighted by their fractions.
+        Where the flux is given, only the shape of the spectrum is used.
 
         Examples
         --------
@@ -221,7 +221,7 @@ class Reactor(Source):
         return [Continuum("nubar_e", evaluation.knots(), density)]
 
     def _fissions(self, power_w: float, seconds: float) -> float:
-        """Fissions in a time at a thermal power."""
+        """Number of fissions in some seconds at a thermal power in W."""
         energy_per_fission = sum(share * fission_energy(fuel) for fuel, share in self.fission_fractions)
         return power_w * seconds / (energy_per_fission * JOULE_PER_MEV)
 
@@ -257,7 +257,7 @@ class ElectronCapture(Source):
 
     @classmethod
     def read(cls, table: Table) -> Self:
-        """The radioactive source that a ``[source]`` table describes; its shares of decays are at most 1 together."""
+        """The radioactive source that a ``[source]`` table describes; its lines' fractions add up to at most 1."""
         lines = []
         for line in table.tables("lines"):
             lines.append((line.quantity("energy", "energy"), line.number("fraction", *bounds.SHARE)))
@@ -281,7 +281,7 @@ class ElectronCapture(Source):
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
         """The nu_e lines of a source that decays while the detector counts, see `Source.spectra`.
 
-        With the activity R0 at the start and tau = half-life / ln 2, it decays R0 tau (1 - exp(-t / tau)) times in an
+        With the activity R0 at the start and tau = half-life / ln 2, there are R0 tau (1 - exp(-t / tau)) decays in an
         exposure t.
 
         References

@@ -1,4 +1,4 @@
-"""The sun as a source of neutrinos: which of its components there are, how many, and in which flavours they arrive."""
+"""The sun as a source of neutrinos: its components, their fluxes, and the flavours in which they arrive."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ PROBABILITY = "a number from 0 to 1, or a table of them by energy"
 
 @dataclass(frozen=True)
 class Survival:
-    """Probability that a nu_e of the sun arrives as one: linear between energies, constant outside of them.
+    """Probability that a nu_e of the sun arrives as a nu_e: linear between energies, constant outside of them.
 
     Attributes
     ----------
     energies : tuple of float, shape (points,)
-        In MeV, ascending.
+        Neutrino energies in MeV, ascending.
     values : tuple of float, shape (points,)
-        Probabilities there.
+        Probabilities at these energies.
     """
 
     energies: tuple[float, ...]
@@ -47,7 +47,7 @@ class Survival:
         return cls(tuple(energy * unit for energy in energies), values)
 
     def told(self) -> str:
-        """Its numbers in words."""
+        """The probability in words."""
         if len(self.values) == 1:
             return f"{self.values[0]:.6g}"
         return f"{min(self.values):.6g} to {max(self.values):.6g} by energy"
@@ -62,7 +62,7 @@ class Component:
     name : str
         Name of the reaction in `solar.fluxes`.
     flux : float
-        Flux of all its neutrinos at the detector, in cm^-2 s^-1.
+        Flux of all neutrinos of this reaction at the detector, in cm^-2 s^-1.
     survival : Survival
     """
 
@@ -72,12 +72,12 @@ class Component:
 
     @property
     def endpoint_mev(self) -> float:
-        """Largest energy of its neutrinos in MeV."""
+        """Largest energy of the neutrinos in MeV."""
         lines = solar.lines(self.name)
         return max(energy for energy, _ in lines) if lines else float(solar.spectrum(self.name)[0][-1])
 
     def spectra(self, exposure_s: float, neutrino: Neutrino, shares: Array) -> list[Spectrum]:
-        """Lines or spectrum of one neutrino, whose shares of the flux are given at the energies of the survival."""
+        """Lines or spectrum of one neutrino; `shares` are its shares of the flux at the energies of `survival`."""
         fluence, energies = self.flux * exposure_s, self.survival.energies
         lines = solar.lines(self.name)
         if lines:
@@ -99,7 +99,7 @@ class Sun(Source):
     Attributes
     ----------
     components : tuple of Component
-        The neutrinos of each reaction.
+        The neutrinos of each reaction in the sun.
     nu_mu_share : float
         Fraction of nu_mu among the neutrinos that don't arrive as nu_e; the others are nu_tau.
     """
@@ -112,7 +112,7 @@ class Sun(Source):
 
     @classmethod
     def read(cls, table: Table) -> Self:
-        """The sun that a ``[source]`` table describes; a flux that it leaves out is that of `solar.fluxes`."""
+        """The sun that a ``[source]`` table describes; fluxes that it leaves out are taken from `solar.fluxes`."""
         names = table.texts("components")
         for name in names:
             if name not in solar.fluxes():
@@ -135,7 +135,7 @@ class Sun(Source):
         return max(component.endpoint_mev for component in self.components)
 
     def spectra(self, exposure_s: float, dilution: float) -> list[Spectrum]:
-        """nu_e, nu_mu and nu_tau of each component, without those that have no share in it, see `Source.spectra`.
+        """nu_e, nu_mu and nu_tau of each component, without flavours that have no share, see `Source.spectra`.
 
         Examples
         --------

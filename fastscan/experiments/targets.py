@@ -19,7 +19,7 @@ Shares = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True)
 class Target:
-    """A mass of a compound, with what dopes it.
+    """A mass of a compound with its dopants.
 
     Attributes
     ----------
@@ -28,11 +28,11 @@ class Target:
     mass_kg : float
         Mass in kg, dopants included.
     molar_mass : float or None
-        Molar mass of the compound in g/mol, None for that of its isotopes.
+        Molar mass of the compound in g/mol; None to compute it from its isotopes.
     abundances : tuple of (str, float)
         Chosen isotopes and their mole fractions; other elements have their natural isotopes.
     dopants : tuple of (str, float)
-        Elements beside the compound, and their fractions of the mass.
+        Elements in addition to the compound, and their fractions of the mass.
     form_factor : FormFactor
         Form factor of the nuclei.
     """
@@ -72,7 +72,7 @@ class Target:
         return target
 
     def told(self) -> str:
-        """In words: its mass, and the isotopes of each element in it.
+        """The target in words: its mass, and the isotopes of each element in it.
 
         >>> Target("Ge", 50.0, abundances=(("Ge76", 0.92), ("Ge74", 0.08))).told()
         '50 kg of Ge: Ge74 8 %, Ge76 92 %'
@@ -82,7 +82,7 @@ class Target:
         return f"{told(self.mass_kg, 'mass')} of {self.compound}{doped}: {isotopes}"
 
     def isotopes(self) -> list[tuple[Isotope, float]]:
-        """Each isotope in the target with the number of its nuclei, by Z and A.
+        """Each isotope in the target with the number of its nuclei, sorted by Z and A.
 
         Examples
         --------
@@ -93,12 +93,12 @@ class Target:
 
 
 def _told_share(isotope: Isotope) -> str:
-    """An isotope and its share of the element, unless it is all of it."""
+    """An isotope and its share of the element, unless the share is 1."""
     return isotope.name if isotope.abundance == 1 else f"{isotope.name} {100 * isotope.abundance:.4g} %"
 
 
 def _read_dopants(table: Table) -> Shares:
-    """Elements that dope the compound, and their shares of the mass."""
+    """The dopants of the compound, and their shares of the mass."""
     dopants = _read_shares(table, "dopants")
     for element, _ in dopants:
         table.checked("dopants", partial(nuclei.check_element, element))

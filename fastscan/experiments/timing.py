@@ -1,7 +1,7 @@
-"""When events are counted: bins of time after the protons, and how the neutrinos of each flavour arrive.
+"""The times of events: bins of time after the protons, and the arrival of the neutrinos of each flavour.
 
-Times are in us.  The number of events in a bin of energy and time is that of the energy times the share of its
-neutrinos that arrive in the time.  Each kind of arrival is one class with its keys, its reading and its shares.
+Times are in us.  The events in a bin of energy and time are the events of the energy times the share of neutrinos that
+arrive in the bin of time.  Each kind of arrival is one class, which reads its keys and computes its shares.
 """
 
 import itertools
@@ -22,20 +22,20 @@ from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array
 
 TIME_UNITS = UNITS["arrival time"]
-SPREAD = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)  # standard deviations of a pulse
-LIFETIMES = (1.0, 3.0, 6.0, 12.0)  # after a pulse, in units of each lifetime
-LEAST_LEFT = 1e-9  # share of a neutrino's events that a shape must leave in the bins
+SPREAD = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)  # knots around the mean of a pulse, in standard deviations
+LIFETIMES = (1.0, 3.0, 6.0, 12.0)  # knots after a pulse, in units of each lifetime
+LEAST_LEFT = 1e-9  # smallest share of a neutrino's events that a shape must leave in the bins
 
 
 class Accepted(Protocol):
-    """What every shape of a time efficiency offers."""
+    """The protocol of time efficiencies."""
 
     @property
     def knots(self) -> tuple[float, ...]:
-        """Times in us between which it is smooth."""
+        """Times in us between which the efficiency is smooth."""
 
     def at(self, time: Array) -> Array:
-        """Probability to count an event at a time in us."""
+        """Probability to count an event at times in us."""
 
     def told(self) -> str:
         """In words."""
@@ -43,14 +43,14 @@ class Accepted(Protocol):
 
 @dataclass(frozen=True)
 class Decaying:
-    """1 up to a time, and exp(-rate (t - start)) after it."""
+    """An efficiency of 1 up to `start`, in us, and exp(-rate (t - start)) afterwards; the rate is in 1/us."""
 
     start: float
     rate: float
 
     @classmethod
     def read(cls, table: Table, unit: float) -> Self:
-        """The efficiency that ``start`` and ``rate`` (one over the unit) describe."""
+        """The efficiency that ``start`` and ``rate`` describe; the rate is per unit of time."""
         return cls(table.number("start", *bounds.TIME) * unit, table.number("rate", *bounds.TIME_RATE) / unit)
 
     @property
@@ -69,7 +69,7 @@ class Decaying:
 
 @dataclass(frozen=True)
 class Tabulated:
-    """Linear between times in us, and constant outside."""
+    """An efficiency that is linear between times in us, and constant outside."""
 
     times: tuple[float, ...]
     values: tuple[float, ...]
@@ -98,13 +98,13 @@ EFFICIENCIES: dict[str, type[Decaying | Tabulated]] = {"decay": Decaying, "table
 
 
 class Arrival(Protocol):
-    """What every kind of arrival offers; how neutrinos are delayed is the source's, see `Source.delays`."""
+    """The protocol of arrivals; the source gives the delays of neutrinos, see `Source.delays`."""
 
     def knots(self, delays: Delays) -> tuple[float, ...]:
-        """Times in us between which its densities are smooth."""
+        """Times in us between which the densities are smooth."""
 
     def density(self, neutrino: Neutrino, time: Array, delays: Delays) -> Array:
-        """Density of the arrival of a neutrino at times in us, in 1/us."""
+        """Probability density of a neutrino's arrival at times in us, in 1/us."""
 
     def told(self) -> str:
         """In words."""
@@ -112,7 +112,7 @@ class Arrival(Protocol):
 
 @dataclass(frozen=True)
 class GaussianPulse:
-    """A Gaussian pulse of protons, which neutrinos follow with their delays."""
+    """A Gaussian pulse of protons with mean and sigma in us, which neutrinos follow with their delays."""
 
     mean: float
     sigma: float
@@ -139,7 +139,7 @@ class GaussianPulse:
 
 @dataclass(frozen=True)
 class BoxPulse:
-    """A pulse of protons that is constant over a length of time, which neutrinos follow with their delays."""
+    """A constant pulse of protons from `start`, `length` long, both in us; neutrinos follow with their delays."""
 
     start: float
     length: float
@@ -169,16 +169,16 @@ PULSES: dict[str, type[GaussianPulse | BoxPulse]] = {"gaussian": GaussianPulse, 
 
 @dataclass(frozen=True)
 class Histogram:
-    """A tabulated arrival: between each two edges in us, the probability of each neutrino."""
+    """A tabulated arrival: the probability of each neutrino between each two edges in us."""
 
     edges: tuple[float, ...]
     probabilities: tuple[tuple[Neutrino, tuple[float, ...]], ...]
 
     @classmethod
     def read(cls, table: Table, delays: Delays) -> Self:
-        """The arrival in the ``file`` of a table, with the columns ``time`` (lower edges) and those of the neutrinos.
+        """The arrival in the ``file`` of a table, with a column ``time`` of lower edges and a column for each neutrino.
 
-        The last bin is as long as the one before it.  Probabilities are taken as they are, without any normalisation.
+        The last bin is as long as the one before it.  Probabilities are not normalised.
         """
         data = table.data("file")
         unit = TIME_UNITS[table.choice("unit", TIME_UNITS)]
@@ -209,15 +209,17 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Time:
-    """Bins in time with edges in us, and what arrives in them: a density, and how much of it is counted.
+    """Bins in time, the neutrinos' arrival, and the efficiency to count them.
 
     Attributes
     ----------
     edges : tuple of float
+        Edges of the bins in us.
     arrival : Arrival
     efficiency : Accepted or None
+        The efficiency by time; None where all events are counted.
     offset : float
-        How much later in us than the arrival says everything is counted.
+        Time in us by which events are counted later than they arrive.
     shapes : tuple of (str, Arrival)
         Names of nuisances, and the arrival at one standard deviation of each.
     """
@@ -234,7 +236,7 @@ class Time:
         return np.diff(self.edges)
 
     def shares(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> Array:
-        """Share of a neutrino's events that is counted in each bin, by how neutrinos are delayed behind a pulse.
+        """Share of a neutrino's events that is counted in each bin, for the delays of neutrinos behind a pulse.
 
         Examples
         --------
@@ -246,13 +248,13 @@ class Time:
         return self._shares(self.arrival, neutrino, delays)
 
     def changes(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> list[Array]:
-        """How much the shares change at one standard deviation of each nuisance, which moves events between bins."""
+        """The change of the shares at one standard deviation of each nuisance, which keeps the sum of the shares."""
         own, found = self.shares(neutrino, delays), []
         for name, arrival in self.shapes:
             moved = self._shares(arrival, neutrino, delays)
             if moved.sum() < LEAST_LEFT * own.sum():
                 raise ExperimentError(f"time: shapes: {quoted(name)} leaves no {neutrino} in the bins")
-            # a neutrino that arrives in no bin is moved nowhere
+            # a neutrino that arrives in no bin stays without a change
             found.append(moved * (own.sum() / moved.sum()) - own if own.any() else own)
         return found
 
@@ -268,7 +270,7 @@ class Time:
         return np.array(found)
 
     def told(self) -> str:
-        """In words."""
+        """The bins, the arrival and the efficiency in words."""
         efficiency = f"; {self.efficiency.told()}" if self.efficiency else ""
         offset = f", {self.offset:.6g} us later" if self.offset else ""
         shapes = "".join(f"; nuisance {name}: {arrival.told()}" for name, arrival in self.shapes)
@@ -294,16 +296,16 @@ class Shares:
         return np.array(dict(self.given)[neutrino])
 
     def changes(self, neutrino: Neutrino, delays: Delays = OF_PIONS) -> list[Array]:
-        """See `Time.changes`; there are none."""
+        """See `Time.changes`; given shares have no nuisances."""
         return []
 
     def told(self) -> str:
-        """In words."""
+        """The bins in words."""
         return f"{_told_bins(self.edges)}; arrival given for each"
 
 
 def read(table: Table, delays: Delays) -> Time | Shares:
-    """The bins of time that the ``[time]`` table of an experiment's file describes, for neutrinos with such delays.
+    """The bins of time that the ``[time]`` table of an experiment's file describes; see `Source.delays`.
 
     Raises
     ------
@@ -360,14 +362,14 @@ def _read_pulse(table: Table, unit: float) -> GaussianPulse | BoxPulse:
 
 
 def _read_shape(table: Table, unit: float) -> tuple[str, GaussianPulse | BoxPulse]:
-    """The name of a nuisance, and the pulse at one standard deviation of it."""
+    """The name of a nuisance, and the pulse at one standard deviation of the nuisance."""
     found = table.text("name"), _read_pulse(table, unit)
     table.done()
     return found
 
 
 def _check_shapes(table: Table, time: Time, delays: Delays) -> None:
-    """Refuse a shape that moves all events out of the bins: it can't keep their number."""
+    """Refuse a shape that moves all events out of the bins, because it can't keep their number."""
     for name, arrival in time.shapes:
         if time.edges[-1] <= arrival.knots(delays)[0] + time.offset:
             raise table.error("shapes", f"{quoted(name)} leaves no neutrino in the bins")
@@ -391,7 +393,7 @@ def _after(end: float, delays: Delays) -> tuple[float, ...]:
 
 
 def _decays(lifetimes: tuple[float, ...], delayed: Callable[[float], Array]) -> Array:
-    """The density behind one decay or two in a row, from that behind a decay of some lifetime."""
+    """The density after one or two decays in a row; `delayed` computes it after one decay with some lifetime."""
     if len(lifetimes) == 1:
         return delayed(*lifetimes)
     first, second = lifetimes

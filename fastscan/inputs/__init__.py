@@ -1,1 +1,1 @@
-"""What people write, checked and converted once: TOML files, data files, quantities with units, arguments."""
+"""Input from people, checked and converted once: TOML files, data files, quantities with units, arguments."""

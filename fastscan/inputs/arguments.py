@@ -1,7 +1,7 @@
 """Checks of the numbers that a caller passes: the boundary of the Python interface.
 
-A quantity of astropy, pint or unyt is converted to the unit that is asked for, and so is an array whose attributes name
-a unit, such as a DataArray of xarray.  What has no unit is a number in the unit that is asked for.
+A quantity of astropy, pint or unyt is converted to the requested unit, and so is an array whose attributes name a unit,
+such as a DataArray of xarray.  A number without a unit is taken in the requested unit.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from fastscan.errors import InputError, quoted
 from fastscan.inputs import units
 from fastscan.typing import Array
 
-NO_NUMBERS = (TypeError, ValueError, OverflowError, RecursionError)  # what conversions to floats raise
+NO_NUMBERS = (TypeError, ValueError, OverflowError, RecursionError)  # errors of conversions to floats
 PLAIN = (int, float, np.integer, np.floating)
 
 
@@ -26,7 +26,7 @@ def scalar(name: str, value: object, low: float, high: float, whole: bool = Fals
     Raises
     ------
     InputError
-        Where the value is no number, out of bounds, not whole where it must be, or in another kind of unit.
+        Where the value isn't a number, is out of bounds, isn't whole where it must be, or has another kind of unit.
     """
     try:
         array = _floats(name, value, unit)
@@ -47,7 +47,7 @@ def within(name: str, values: ArrayLike, low: float, high: float, expected: str,
     Raises
     ------
     InputError
-        Where a value is no number, out of bounds, or in another kind of unit; `expected` describes the bounds.
+        Where a value isn't a number, is out of bounds, or has another kind of unit; `expected` describes the bounds.
     """
     try:
         array = _floats(name, values, unit)
@@ -69,7 +69,7 @@ def flag(name: str, value: object) -> bool:
 
 
 def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Common shape of arguments; where they have none, an `InputError` names them and their shapes."""
+    """Common shape of arguments; where they don't broadcast, an `InputError` names them and their shapes."""
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
@@ -78,7 +78,7 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _floats(name: str, values: Any, unit: str) -> Array:
-    """Numbers and quantities of any shape as floats in a unit; one of `NO_NUMBERS` where there is something else."""
+    """Numbers and quantities of any shape as floats in a unit; anything else raises one of `NO_NUMBERS`."""
     if isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray):
         kinds = {*map(type, values)}
         if all(issubclass(kind, PLAIN) and not issubclass(kind, bool | np.timedelta64) for kind in kinds):
@@ -109,7 +109,7 @@ def _plain(name: str, values: Any, unit: str) -> Array:
 
 
 def _converted(name: str, quantity: Any, unit: str) -> Any:
-    """What a quantity is in a unit, without the unit."""
+    """The value of a quantity in a unit."""
     try:
         found = quantity.to("" if unit == "1" else unit)
     except Exception:  # noqa: BLE001 - each library has errors of its own

@@ -1,6 +1,6 @@
-"""Arrays of numbers in files of NumPy (.npz): tables of more dimensions than a text has.
+"""Arrays of numbers in files of NumPy (.npz), for tables of more than two dimensions.
 
-A text under the name ``header`` says what they are and from where, as the first lines of other data files do.
+A text under the name ``header`` describes the arrays and their source, as the first lines of other data files do.
 """
 
 import io
@@ -29,7 +29,7 @@ class Arrays:
     where : str
         The file, for error messages.
     arrays : mapping of str to array
-        Its arrays by name.
+        The arrays by name.
     digest : str
         SHA-256 of the file.
     """
@@ -39,7 +39,7 @@ class Arrays:
     digest: str
 
     def array(self, name: str, *shape: int) -> Array:
-        """The array of a name, which must have a shape; lengths of -1 in it, the last ones, can be any.
+        """The array of a name, which must have this shape; -1 stands for any length.
 
         Raises
         ------
@@ -63,12 +63,12 @@ def read(path: Path, sha256: str | None = None) -> Arrays:
     ----------
     path : Path
     sha256 : str, optional
-        SHA-256 that the file must have, in hexadecimal digits; None where any file will do.
+        SHA-256 that the file must have, in hexadecimal digits; None allows any file.
 
     Raises
     ------
     InputError
-        Where the file can't be read, is another one, or has anything but finite numbers in it.
+        Where the file can't be read, has another SHA-256, or contains anything but finite numbers.
     """
     where, (content, digest) = shown_path(path), read_described(path, sha256)
     try:

@@ -1,7 +1,7 @@
-"""Columns of numbers in files that people have: from HEPData, from a spreadsheet, from a program.
+"""Columns of numbers in text files: from HEPData, from a spreadsheet, from a program.
 
-Columns stand between commas, semicolons or blanks.  Lines that begin with '#' are comments; the names of the columns
-are in the first line that isn't one, or in the last comment that has as many words as there are columns.
+Commas, semicolons or blanks separate columns.  Lines that begin with '#' are comments.  The names of the columns are in
+the first line that isn't a comment, or in the last comment with as many words as there are columns.
 """
 
 import csv
@@ -27,9 +27,9 @@ class Columns:
     names : tuple of str
         Names of the columns; empty where the file has none.
     rows : tuple of tuple of float
-        Its numbers, line by line, each line of the same length.
+        The numbers, line by line; all lines have the same length.
     lines : tuple of int
-        The number of each of these lines in the file, from 1 on.
+        The number of each line of numbers in the file, from 1 on.
     digest : str
         SHA-256 of the file.
     """
@@ -71,12 +71,13 @@ def read(path: Path, sha256: str | None = None) -> Columns:
     ----------
     path : Path
     sha256 : str, optional
-        SHA-256 that the file must have, in hexadecimal digits; None where any file will do.
+        SHA-256 that the file must have, in hexadecimal digits; None allows any file.
 
     Raises
     ------
     InputError
-        Where the file can't be read, is another one, isn't in UTF-8, has no numbers, or has a line unlike the others.
+        Where the file can't be read, has another SHA-256, isn't in UTF-8, has no numbers, or has lines of different
+        lengths.
     """
     where, (content, digest) = shown_path(path), read_described(path, sha256)
     try:
@@ -128,5 +129,5 @@ def _is_number(word: str) -> bool:
 
 
 def _numbers(row: Sequence[float]) -> list[str]:
-    """What columns without names are called in a message."""
+    """Numbers of columns, which stand for missing names in a message."""
     return [str(number) for number, _ in enumerate(row, 1)]

@@ -1,4 +1,4 @@
-"""The tables in the package's data: CSV files whose first lines, after '#', say what they are and from where."""
+"""The tables in the package's data: CSV files, whose first lines, after '#', describe the table and its source."""
 
 import csv
 import functools
@@ -10,7 +10,7 @@ import numpy as np
 from fastscan.typing import Array
 
 DATA = files("fastscan") / "data"
-# Those that event counts follow from: a store's identity names the digest of each.
+# The tables that determine event counts: a store's identity contains the digest of each.
 INPUTS = (
     "isotopes.csv",
     "fission_energy.csv",
@@ -28,7 +28,7 @@ INPUTS = (
 
 @functools.cache
 def rows(name: str) -> list[dict[str, str]]:
-    """Rows of a table, by column."""
+    """Rows of a table, each a dictionary by column."""
     lines = (DATA / name).read_text("utf-8").splitlines()
     return list(csv.DictReader(line for line in lines if line[0] != "#"))
 
@@ -41,5 +41,5 @@ def columns(name: str) -> dict[str, Array]:
 
 
 def digest(name: str) -> str:
-    """SHA-256 of a table, which a store's identity names."""
+    """SHA-256 of a table, which a store's identity contains."""
     return hashlib.sha256((DATA / name).read_bytes()).hexdigest()

@@ -1,6 +1,6 @@
 """Reading and writing files: an error is one line, and a file is replaced whole or not at all.
 
-What is made of files that people write is kept until one of them changes on disk.
+Objects that are made from files are cached until one of these files changes on disk.
 """
 
 import errno
@@ -19,29 +19,29 @@ from typing import TypeVar
 from fastscan.errors import FastscanError, InputError, OutputError, StoreError, shown_path
 from fastscan.inputs import bounds
 
-# The errors of readers that meet JSON, or another file, that isn't whole or is something else.
+# The errors of readers of JSON, or of another file, that is incomplete or is something else.
 MALFORMED = (ValueError, KeyError, TypeError, RecursionError)
-LONGEST_PROBLEM = 160  # characters of what a library says is wrong
+LONGEST_PROBLEM = 160  # characters of a library's error message
 PLACES = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-NUMBERS = (ArithmeticError, LookupError, MemoryError)  # of sizes that no scan makes
+NUMBERS = (ArithmeticError, LookupError, MemoryError)  # errors from sizes that no scan makes
 DAMAGE = (*MALFORMED, *PLACES, *NUMBERS, AttributeError)
 
 Loaded = TypeVar("Loaded")
-Stamps = dict[str, tuple[int, int, int]]  # of files by their absolute paths: times of contents and of status, and size
-SETTLED = 2_000_000_000  # ns: file systems tell times to 2 s or better, so that a younger file can change unseen
-_reading: ContextVar[Stamps | None] = ContextVar("_reading", default=None)  # of the files that are being loaded
+Stamps = dict[str, tuple[int, int, int]]  # by absolute path: a file's times of contents and of status, and its size
+SETTLED = 2_000_000_000  # ns: file systems store times to 2 s or better, so that a younger file can change unseen
+_reading: ContextVar[Stamps | None] = ContextVar("_reading", default=None)  # stamps of the files that are being loaded
 
 
 def kept(load: Callable[[Path], Loaded]) -> Callable[[Path], Loaded]:
-    """A function that loads a file, but returns what it last made of the file while nothing has changed on disk.
+    """A function that loads a file, and returns the same object again while nothing has changed on disk.
 
-    This is so while all files that it read by `read_regular` have the same times and sizes as before.
+    Nothing has changed while all files that it read by `read_regular` have the same times and sizes as before.
     """
     found: dict[tuple[Path, str], tuple[Stamps, Loaded]] = {}
 
     @wraps(load)
     def from_before(path: Path) -> Loaded:
-        key = (path, os.path.abspath(path))  # messages name the path as it is given
+        key = (path, os.path.abspath(path))  # with the given path too, because messages name it
         stamps, loaded = found.get(key, ({}, None))
         if loaded is not None and _are_unchanged(stamps):
             return loaded
@@ -75,8 +75,8 @@ def read_regular(path: str | PathLike[str], most: int) -> bytes:
     Raises
     ------
     OSError
-        Where it can't be read, is larger, or is something else: a pipe could keep its reader waiting for ever, and a
-        device has no end.  `strerror` says which.
+        Where the file can't be read, is larger, or isn't a regular file: a pipe could keep its reader waiting for ever,
+        and a device has no end.  `strerror` is the reason.
     """
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
@@ -97,7 +97,7 @@ def read_described(path: Path, sha256: str | None) -> tuple[bytes, str]:
     Raises
     ------
     InputError
-        Where the file can't be read, or is another one.
+        Where the file can't be read, or has another SHA-256.
     """
     import hashlib  # imported here: most commands start without it
 
@@ -114,7 +114,7 @@ def read_described(path: Path, sha256: str | None) -> tuple[bytes, str]:
 
 @contextmanager
 def readable(what: str | PathLike[str]) -> Iterator[None]:
-    """Turn errors of reading a store, which can be damaged or half-written, into a `StoreError` of one line."""
+    """Turn errors from reading a damaged or half-written store into a `StoreError` of one line."""
     try:
         yield
     except FastscanError:
@@ -129,7 +129,7 @@ def readable(what: str | PathLike[str]) -> Iterator[None]:
 
 @contextmanager
 def writable(what: str | PathLike[str], error: type[FastscanError] = StoreError) -> Iterator[None]:
-    """Turn errors of writing into an error of one line, a `StoreError` unless another kind is given."""
+    """Turn errors from writing into an error of one line, a `StoreError` unless another kind is given."""
     try:
         yield
     except OSError as problem:
@@ -138,7 +138,7 @@ def writable(what: str | PathLike[str], error: type[FastscanError] = StoreError)
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path to write to.  Once it is whole it is moved to `path`."""
+    """A temporary path to write to; the complete file is then moved to `path`."""
     partial = path.with_name(f".{path.name}.partial")
     with writable(path, OutputError):
         try:
@@ -149,7 +149,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def open_files() -> float:
-    """Number of files that this process may have open at a time; inf where there is no such limit, as on Windows."""
+    """Largest number of files that this process may have open; inf where there is no limit, as on Windows."""
     try:
         import resource
     except ImportError:

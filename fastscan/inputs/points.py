@@ -1,4 +1,4 @@
-"""Points of a function that people give: in two lists of a TOML file, or in two columns of a file beside it."""
+"""Points of a function, given in two lists of a TOML file, or in two columns of a data file."""
 
 import itertools
 from functools import partial
@@ -16,7 +16,7 @@ Points = tuple[tuple[float, ...], tuple[float, ...]]
 def read(table: Table, x: str, y: str, x_within: Bounds, y_within: Bounds) -> Points:
     """The points of a table, with increasing x.
 
-    They are lists, or columns of a ``file`` by name or number in ``columns``; left out, these are the first two.
+    The points are two lists, or two columns of a ``file``: ``columns`` has their names or numbers, by default 1 and 2.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def read(table: Table, x: str, y: str, x_within: Bounds, y_within: Bounds) -> Po
     for key in (x, y):
         table.refuse(key, "the file has it")
     data = data_of(table)
-    key = "columns" if "columns" in table else "file"  # which one is to blame for a column
+    key = "columns" if "columns" in table else "file"  # the key that an error of a column names
     names = table.names_or_numbers("columns") if key == "columns" else [1, 2]
     if len(names) != 2:
         raise table.error("columns", "must be two, by name or by number from 1 on")

@@ -1,4 +1,4 @@
-"""Points of an axis that are spaced evenly: the decimal numbers that are meant, not floats beside them."""
+"""Evenly spaced points of an axis: the floats nearest to the intended decimal numbers."""
 
 import math
 from collections.abc import Callable
@@ -9,15 +9,15 @@ import numpy as np
 from fastscan.typing import Array
 
 LARGEST_WHOLE = 2**53  # every whole number up to it is a float
-DIGITS = 15  # significant digits that a float keeps of every decimal number
+DIGITS = 15  # significant decimal digits that every float preserves
 POWERS = np.array([float(f"1e{exponent}") for exponent in range(23)])  # the powers of ten that are floats exactly
 
 
 def linear(start: float, stop: float, num: int) -> Array:
     """Points at equal distances from start to stop.
 
-    Each is the float nearest to the exact start + i (stop - start) / (num - 1) of the ends as they are written.  Where
-    exact numbers would take too long, because the ends have many digits, points are rounded to `DIGITS` instead.
+    Each point is the float nearest to the exact start + i (stop - start) / (num - 1), with the ends as written.  Where
+    exact numbers would be too large, because the ends have many digits, points are rounded to `DIGITS` instead.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def linear(start: float, stop: float, num: int) -> Array:
 
 
 def logarithmic(start: float, stop: float, num: int) -> Array:
-    """Points at equal ratios from start to stop, rounded to `DIGITS`; parameters are those of `linear`, but positive.
+    """Points at equal ratios from start to stop, rounded to `DIGITS`; parameters as in `linear`, with positive ends.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def logarithmic(start: float, stop: float, num: int) -> Array:
 
 
 def _between(start: float, stop: float, points: Array) -> Array:
-    """Points, rounded, between ends that stay as they are."""
+    """Points, rounded, with the exact ends."""
     points = rounded(points)
     points[0], points[-1] = start, stop
     return points
@@ -66,7 +66,7 @@ def _between(start: float, stop: float, points: Array) -> Array:
 def rounded(values: Array) -> Array:
     """Values rounded to `DIGITS` significant decimal digits.
 
-    Those below 1e-8 are rounded one by one.  Those above 1e37 are beyond what anyone means, and stay as they are.
+    Values below 1e-8 are rounded one by one.  Values above 1e37, which nobody needs, stay as they are.
 
     Examples
     --------

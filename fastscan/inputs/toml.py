@@ -1,7 +1,7 @@
 """Reading TOML that people write: every key is checked, and every error names the file and the key.
 
-A `Table` hands out its keys one by one, converted and validated; `done` then refuses the keys that nobody
-asked for.  Inside the package, what came through here is trusted.
+A `Table` returns the values of its keys one by one, converted and validated; `done` then refuses all other keys.  The
+rest of the package trusts these values.
 """
 
 import hashlib
@@ -38,17 +38,17 @@ from fastscan.inputs.files import read_regular
 Converted = TypeVar("Converted")
 Choice = TypeVar("Choice", bound=str)
 Parsed = TypeVar("Parsed", bound="Readable")
-VARIANT = "variant_of"  # the key of a file that says only what differs from another
-KINDS = {  # kinds of files by a key of theirs, the first of which decides
+VARIANT = "variant_of"  # the key of a file with only the differences from another file
+KINDS = {  # kinds of files by a key that they have; the first key that a file has decides
     "axes": "a grid",
     "target": "an experiment",
     VARIANT: "an experiment",
     "kind": "a model",
-    "charges": "a model",  # whose kind can be left out
+    "charges": "a model",  # without the key "kind", which can be left out
 }
 ERRORS = {"a model": ModelError, "a grid": GridError, "an experiment": ExperimentError}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-# A key of too many parts: each is bare or in quotes, and dots join them.
+# A key with too many parts: each part is bare or in quotes, and dots join the parts.
 _PART = rb"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
 _DEEP_KEY = re.compile(rb"(?<![A-Za-z0-9_\\-])(?:" + _PART + rb"\.[ \t]*+){%d}" % bounds.DEEPEST_KEY)
 PATHS = "; in a path write /, or put it in single quotes"
@@ -56,7 +56,7 @@ _ESCAPE = re.compile("unescaped|hex value", re.IGNORECASE)  # in the parser's me
 
 
 def read_toml(path: Path, kind: str = "") -> "Table":
-    """The TOML file of a kind as a `Table`, whose errors are those of the kind."""
+    """The TOML file of a kind as a `Table`, which raises the error of this kind."""
     error, where = ERRORS.get(kind, InputError), shown_path(path)
     try:
         content = read_regular(path, bounds.LARGEST_FILE)
@@ -65,7 +65,7 @@ def read_toml(path: Path, kind: str = "") -> "Table":
         raise error(f"{where}: {problem.strerror}") from None
     except UnicodeDecodeError:
         raise error(f"{where}: not in UTF-8: save it as UTF-8") from None
-    # not TOML, a number of thousands of digits, a path with a NUL, tables nested too deeply
+    # the file isn't TOML, or has a number of thousands of digits, a path with a NUL, or tables nested too deeply
     except (ValueError, RecursionError) as problem:
         raise error(f"{where}: {_problem(problem)}") from None
     key = deciding_key(entries)
@@ -75,7 +75,7 @@ def read_toml(path: Path, kind: str = "") -> "Table":
 
 
 def deciding_key(keys: Collection[str]) -> str:
-    """The key of `KINDS` that says what a file with such keys is of; empty where there is none."""
+    """The key of `KINDS` that decides the kind of a file with such keys; empty where there is none."""
     return next((key for key in KINDS if key in keys), "")
 
 
@@ -90,7 +90,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
 
 
 def _problem(problem: Exception) -> str:
-    """What is wrong with a file, from what its parser says."""
+    """The problem with a file, from the parser's error."""
     text = str(problem)
     if isinstance(problem, RecursionError):
         return "nested too deeply"
@@ -100,7 +100,7 @@ def _problem(problem: Exception) -> str:
 
 
 def is_path(text: str) -> bool:
-    """Whether what stands for an experiment or a model is a path to a TOML file, and no name."""
+    """Whether the text for an experiment or a model is a path to a TOML file, not a name."""
     return text.lower().endswith(".toml")
 
 
@@ -113,7 +113,7 @@ def expanded(path: str | PathLike[str]) -> Path:
 
 
 def name_or_path(given: object, kind: str, directory: Path | None) -> str | Path:
-    """A path where a text ends in ``.toml``, relative to the directory; else the name of an experiment or a model."""
+    """A path, relative to the directory, if a text ends in ``.toml``; else the name of an experiment or a model."""
     if not isinstance(given, str | PathLike):
         raise ERRORS[kind](f"{kind} is a name or a path, not {quoted(given)}")
     text = os.fspath(given)
@@ -132,14 +132,14 @@ def check_name(name: str, error: type[FastscanError] = InputError) -> str:
 
 
 def name_of(table: "Table", path: Path) -> str:
-    """The name of what a file describes: its key ``name``, or else the file's own name made fit for a group."""
+    """The name of the experiment or model in a file: its key ``name``, or else the file's own name, see `fit`."""
     if "name" in table:
         return table.checked("name", partial(check_name, table.text("name")))
     return table.checked("file name, without a key 'name'", partial(check_name, fit(path.stem)))
 
 
 def fit(name: str) -> str:
-    """A name that a group can have: letters lose their accents, and whatever else it can't have becomes a hyphen.
+    """A name that a group can have: letters lose their accents, and other characters become hyphens.
 
     >>> fit("my détector (1)"), fit("my_det-2.1")
     ('my-detector-1', 'my_det-2.1')
@@ -151,20 +151,20 @@ def fit(name: str) -> str:
 
 
 def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Entries of a table and of its base, of which its own win; tables of both are merged, unless kinds differ."""
+    """Entries of a table and of its base; a table's own entries win, and inner tables of the same kind are merged."""
     both = {key: _merged(base[key], own[key]) for key in base.keys() & own.keys() if _are_alike(base[key], own[key])}
     return base | own | both
 
 
 def _are_alike(base: object, own: object) -> bool:
-    """Whether both are tables, and of the same kind where the variant's own says which."""
+    """Whether both are tables, and the variant's own table doesn't name another kind."""
     if not (isinstance(base, dict) and isinstance(own, dict)):
         return False
     return all(own.get(key, base.get(key)) == base.get(key) for key in ("kind", "model"))
 
 
 def _located(entries: Any, directory: Path) -> Any:
-    """Entries in which paths of data files that count from a directory are absolute."""
+    """Entries with absolute paths of data files, for paths relative to a directory."""
     if isinstance(entries, list):
         return [_located(each, directory) for each in entries]
     if not isinstance(entries, dict):
@@ -181,7 +181,7 @@ class Readable(Protocol):
 
     @classmethod
     def read(cls, table: "Table", *args: Any, **kwargs: Any) -> Self:
-        """The value that a table describes; further arguments are what the class needs to know beside the table."""
+        """The value that a table describes; classes can need further arguments."""
 
 
 class Table:
@@ -190,15 +190,15 @@ class Table:
     Parameters
     ----------
     entries : dict
-        As tomllib gives them.
+        The entries from tomllib.
     where : str
         File and table, for error messages.
     digest : str
         SHA-256 of the file.
     kind : type of error
-        The error that is raised for whatever is wrong in the table.
+        The error that is raised for any problem in the table.
     directory : Path
-        The directory from which paths in the table count.
+        The directory to which paths in the table are relative.
     read : dict of str to str
         SHA-256 of each data file that was read for a table of the file; all tables of a file share it.
     """
@@ -221,11 +221,11 @@ class Table:
         self._entries = entries
         self._where = where
         self._asked: set[str] = set()  # keys that were read
-        self._mentioned: set[str] = set()  # keys that could be there
+        self._mentioned: set[str] = set()  # keys that would be allowed
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the file and, once there are any, of the data files that were read for it."""
+        """SHA-256 of the file and of all data files that were read for it so far."""
         if not self._read:
             return self._digest
         return hashlib.sha256("".join([self._digest, *sorted(self._read.values())]).encode()).hexdigest()
@@ -236,10 +236,9 @@ class Table:
         return type(self)(entries, where, kind=self._kind, directory=self._directory, read=self._read)
 
     def over(self, base: Self, own: Collection[str]) -> Self:
-        """A variant's table, completed from its base table by table and key by key, but for `own` keys, which none
-        inherits.
+        """A variant's table, completed with the keys of its base in all tables; `own` keys are not inherited.
 
-        Paths of the base's data files count from its own directory.
+        Paths of the base's data files are relative to the base's directory.
         """
         shared = {key: value for key, value in base._entries.items() if key not in own}
         entries = _merged(_located(shared, base._directory.absolute()), self._entries)
@@ -260,7 +259,7 @@ class Table:
         return list(self._entries)
 
     def done(self, known: Iterable[str] = (), of: str = "") -> None:
-        """Refuse keys that nobody asked for and that aren't otherwise known, in a table `of` a kind."""
+        """Refuse keys that were neither read nor are `known`; `of` is the kind of the table, for the message."""
         read = {*self._asked, *known}
         where = f"{self._where} of kind {of!r}" if of else self._where
         for key in self._entries:
@@ -268,19 +267,19 @@ class Table:
                 raise self._kind(f"{where}: {unknown('key', key, read | self._mentioned)}")
 
     def refuse(self, key: str, why: str) -> None:
-        """Refuse a key that is known, but can't stand beside the others."""
+        """Refuse a key that is known, but excluded by other keys."""
         if key in self._entries:
             raise self.error(key, f"can't stand here: {why}")
 
     def checked(self, key: str, convert: Callable[[], Converted]) -> Converted:
-        """The value that `convert` returns; an error of it becomes the error of a key of this table."""
+        """The value that `convert` returns; its error becomes an error of a key of this table."""
         try:
             return convert()
         except FastscanError as error:
             raise self.error(key, error) from None
 
     def take(self, key: str, kinds: type | tuple[type, ...], expected: str) -> Any:
-        """The value of a key that must be there and of a kind."""
+        """The value of a key that must exist, with one of some types."""
         value = self._given(key, expected)
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise self.error(key, f"must be {expected}, not {quoted(value)}")
@@ -293,7 +292,7 @@ class Table:
         return self._entries[key]
 
     def _misspelt(self, key: str) -> str:
-        """A hint at a key that may be a misspelling of a missing one; background_error is none of background."""
+        """A hint at a key that may be a misspelling of a missing key; background_error isn't one of background."""
         others = {other for other in self._entries if not other.startswith(f"{key}_")} - self._asked
         near = nearest(key, others, likeness=0.7)  # at this likeness "u" is not taken for "nu"
         return f"; did you mean it by {quoted(near)}?" if near else ""
@@ -314,7 +313,7 @@ class Table:
         return value
 
     def choice(self, key: str, choices: Iterable[Choice], default: str | None = None) -> Choice:
-        """The one of the choices that the key names."""
+        """The choice that the key names."""
         named = {choice: choice for choice in choices}
         expected = "one of " + ", ".join(map(repr, named))
         value: str = default if default is not None and key not in self else self.take(key, str, expected)
@@ -323,7 +322,7 @@ class Table:
         return named[value]
 
     def of_kind(self, key: str, kinds: Mapping[str, type[Parsed]], *context: object) -> Parsed:
-        """The value that this table describes, of the kind that a key names, with the keys of that kind and no others.
+        """The value that this table describes, of the kind that a key names; only keys of that kind are allowed.
 
         The kinds are classes by name; their `read` gets this table and the context.
         """
@@ -353,7 +352,7 @@ class Table:
         return isinstance(self._entries.get(key), list)
 
     def named_or_table(self, key: str, default: str) -> Self:
-        """The table of a key whose kind can be all that is said: ``key = "kind"`` for ``key = { kind = "kind" }``."""
+        """The table of a key that can be a kind alone: ``key = "kind"`` stands for ``key = { kind = "kind" }``."""
         if key in self and isinstance(self._entries[key], dict):
             return self.table(key)
         return self._inner({"kind": self.text(key, default)}, f"[{key}]")
@@ -388,7 +387,7 @@ class Table:
         return tuple(self._checked_number(key, value, low, high) for value in self._list(key, "numbers", most))
 
     def _list(self, key: str, of: str, most: int) -> list[Any]:
-        """A list of one or more."""
+        """A list of one or more values."""
         values: list[Any] = self.take(key, list, f"a list of {of}")
         if not values:
             raise self.error(key, "the list is empty")
@@ -419,7 +418,7 @@ class Table:
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts, each of them once."""
+        """A list of different texts."""
         found: dict[str, None] = {}
         for value in self._list(key, "texts", bounds.MOST_LISTED):
             if not isinstance(value, str):
@@ -444,9 +443,9 @@ class Table:
         return tuple(self._inner(value, f"[[{key}]] {n}") for n, value in enumerate(values, 1))
 
     def data(self, key: str) -> Columns:
-        """The columns of the data file that a key names, whose path counts from the directory of this file.
+        """The columns of the data file that a key names, relative to the directory of this file.
 
-        Where ``sha256`` stands beside it, no other file is read.
+        With a key ``sha256``, any other file is refused.
         """
         path = self._directory / self.checked(key, lambda: expanded(self.text(key)))
         sha256 = self.text("sha256") if "sha256" in self else None
@@ -455,7 +454,7 @@ class Table:
         return found
 
     def arrays(self, key: str) -> Arrays:
-        """The arrays of the file of NumPy that a key names, as `data` has columns."""
+        """The arrays of the NumPy file that a key names, relative to the directory of this file, see `data`."""
         path = self._directory / self.checked(key, lambda: expanded(self.text(key)))
         sha256 = self.text("sha256") if "sha256" in self else None
         found: Arrays = self.checked(key, lambda: arrays.read(path, sha256))
@@ -463,13 +462,13 @@ class Table:
         return found
 
     def names_or_numbers(self, key: str) -> list[str | int]:
-        """A list of names of columns, or of their numbers from 1 on."""
+        """A list of columns, by name or by number from 1 on."""
         values = self._list(key, "columns", bounds.MOST_KEYS)
         if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
             raise self.error(key, f"must be a list of columns by name or number, not {quoted(values)}")
         return values
 
     def column(self, key: str, data: Columns, low: float, high: float) -> tuple[float, ...]:
-        """The column of a data file, with numbers within bounds, whose name a key gives, or whose number from 1 on."""
+        """The numbers, within bounds, of the column that a key names, or gives by its number from 1 on."""
         which = self.take(key, (str, int), "a column's name, or its number from 1 on")
         return self.checked(key, lambda: data.column(which, low, high))

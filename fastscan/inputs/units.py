@@ -1,8 +1,7 @@
 """Units as people write them, converted once, at the boundary.
 
-Inside fastscan energies are in MeV, angles in rad, sizes in bytes, lengths in nuclei in fm, arrival times in us, and
-fluxes per cm^2 and s, and
-all else in SI units (m, kg, s, W, Bq); only M_Z' is in GeV, as in every table of limits.
+Inside fastscan energies are in MeV, angles in rad, sizes in bytes, lengths in nuclei in fm, arrival times in us, fluxes
+in cm^-2 s^-1, and all else in SI units (m, kg, s, W, Bq).  Only M_Z' is in GeV, as in every table of limits.
 """
 
 import math
@@ -55,11 +54,11 @@ EXAMPLES = {
 }
 
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(/?[A-Za-z][A-Za-z0-9/]*|%)?\s*")
-ROUNDING = 1e-9  # of a quantity that was converted from another unit
+ROUNDING = 1e-9  # relative rounding of a quantity that was converted from another unit
 
 
 def expected(kind: str) -> str:
-    """What a quantity of a kind of `UNITS` looks like, for error messages.
+    """The form of a quantity of a kind of `UNITS`, for error messages.
 
     Examples
     --------
@@ -71,7 +70,7 @@ def expected(kind: str) -> str:
 
 
 def symbol(text: str) -> str | None:
-    """The unit in a text that is a number with a unit; None where it is none.
+    """The unit in a text that is a number with a unit; None for any other text.
 
     Examples
     --------
@@ -107,7 +106,7 @@ def quantity(text: object, kind: str) -> float:
 
 
 def quantity_in(text: object, kind: str, to: str) -> float:
-    """As `quantity`, in one of the kind's units, and rounded once only.
+    """As `quantity`, in one of the kind's units, and rounded only once.
 
     >>> quantity_in("57 %", "ratio", "1"), 57 * 0.01
     (0.57, 0.5700000000000001)
@@ -116,7 +115,7 @@ def quantity_in(text: object, kind: str, to: str) -> float:
 
 
 def _parsed(text: object, kind: str) -> tuple[float, str]:
-    """The number and the unit of a quantity; an `InputError` where a text isn't one, or is out of a float's range."""
+    """The number and the unit of a quantity; an `InputError` for another text, or a number out of a float's range."""
     choice = ", ".join(UNITS[kind])
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) <= LONGEST_QUANTITY else None
     if match and match[2] not in UNITS[kind]:
@@ -146,12 +145,12 @@ def relative(written: float | str) -> float:
 
 
 def kind_of(unit: str) -> str:
-    """The kind of a unit of `UNITS`; empty where it is none of them."""
+    """The kind of a unit; empty where the unit isn't in `UNITS`."""
     return next((kind for kind, units in UNITS.items() if unit in units), "")
 
 
 def decimal_ratio(kind: str, unit: str, to: str) -> Fraction | None:
-    """How many of one unit another is, where that is a power of ten; else None.
+    """The size of one unit in another, where this is a power of ten; else None.
 
     >>> decimal_ratio("energy", "MeV", "GeV"), decimal_ratio("angle", "deg", "rad")
     (Fraction(1, 1000), None)
@@ -186,7 +185,7 @@ def converted_number(value: float, unit: str, kind: str, to: str) -> float:
 
 
 def told(value: float, kind: str) -> str:
-    """A quantity, given in the base unit of its kind, in the unit in which people think: the largest that it reaches.
+    """A quantity, given in the base unit of its kind, in words: in the largest unit that it reaches.
 
     >>> told(26619840.0, "time"), told(0.75, "energy"), told(3.9e9, "power"), told(1.85e17, "activity")
     ('308.1 d', '750 keV', '3.9 GW', '5 MCi')

@@ -1,1 +1,1 @@
-"""What scatters neutrinos: the Standard Model and what is added to it, as polynomials in one strength."""
+"""Interactions of neutrinos: the Standard Model and new interactions, as polynomials in one strength."""

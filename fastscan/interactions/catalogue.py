@@ -1,4 +1,4 @@
-"""The catalogue of interactions: by name, from a file, and from the identity in a store.
+"""The catalogue of interactions, which it finds by name, in a file, or from the identity in a store.
 
 A new kind of interaction needs a room of its own and a line in `KINDS`; a new model of a kind is a line in `MODELS`.
 """
@@ -31,7 +31,7 @@ VECTORS: dict[str, tuple[str, tuple[float, float, float], float]] = {  # nu_e, n
     "le-lmu": ("L_e-L_mu", (1, -1, 0), 0),
     "le-ltau": ("L_e-L_tau", (1, 0, -1), 0),
 }
-SCALARS: dict[str, tuple[str, tuple[float, float], tuple[str, ...]]] = {  # couplings of p and n, e having 1
+SCALARS: dict[str, tuple[str, tuple[float, float], tuple[str, ...]]] = {  # couplings of p and n; the coupling of e is 1
     "scalar-q14": ("14 A + 1.1 Z of a nucleus", (15.1, 14.0), ("arXiv:1604.01025", "arXiv:1701.07443")),
     "scalar-sigma17": ("sigma_piN / m_ud", (17.3, 17.3), ("arXiv:2202.11002",)),
     "scalar-ftq": ("sum of f_Tq m_N / m_q", (18.6747, 18.8822), ("arXiv:2211.11905",)),
@@ -50,7 +50,7 @@ def _charges(nu: Sequence[float], quark: float) -> str:
 
 
 def _epsilon(pair: str, coupling: str) -> str:
-    """What a built-in non-standard interaction is, in words."""
+    """A built-in non-standard interaction, in words."""
     changes = len(set(PAIRS[pair])) > 1
     return f"eps_{pair}^{coupling}" + (", which changes the flavour and doesn't interfere" if changes else "")
 
@@ -130,7 +130,7 @@ def load(model: str | PathLike[str] | Interaction, relative_to: Path | None = No
         A name of `MODELS`, or a path that ends in ``.toml``, where ~ is the user's home.  An `Interaction` is returned
         unchanged.
     relative_to : Path, optional
-        Directory to which a relative path refers; left out, the current one.
+        Directory to which a relative path refers; by default the current one.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def _load(path: Path) -> Interaction:
 
 
 def of_identity(name: str, identity: Mapping[str, Any], references: tuple[str, ...]) -> Interaction:
-    """The interaction that a store's group says it was made with, whatever has that name today.
+    """The interaction with which a store's group was made, even if another interaction has its name now.
 
     >>> of_identity("chi", MODELS["chi"].identity(), ()).direction
     (1.0, 0.0)

@@ -1,8 +1,7 @@
 """Heavy Z' bosons, which act at a point: every coupling is g_SM + x kappa, with x = (M_Z / M_Z')^2.
 
-A model is its kappa, the shift of a channel's pair of couplings per x.  The pairs are built from the chiral shifts of
-u, d and e: of E6, of left-right symmetry, or of a user's own U(1)', which is a TOML file with a table of charges and a
-strength g'.
+A model gives kappa, the shift of a channel's pair of couplings per x.  It follows from chiral shifts of u, d and e: in
+E6, in left-right symmetry, or in a user's own U(1)', which is a TOML file with a table of charges and a strength g'.
 """
 
 import math
@@ -30,7 +29,7 @@ from fastscan.physics.constants import G_FERMI, M_Z_GEV, RHO_ELECTRON, RHO_QUARK
 from fastscan.physics.constants import SIN2_THETA_W as S2
 from fastscan.typing import FLAVOURS, Array, Channel
 
-CONTACT_GEV = 1.0  # below this mass the contact form of the interaction ends, and with it every limit
+CONTACT_GEV = 1.0  # below this mass the interaction has no contact form, so that there are no limits
 # Charges of Table 1, sqrt(40) Y_chi and sqrt(24) Y_psi; right-handed f carries minus the charge of f^c.
 E6_CHARGES = {"Q": (-1, 1), "u^c": (-1, 1), "e^c": (-1, 1), "d^c": (3, 1), "l": (3, 1)}
 NEUTRINO = (E6_CHARGES["l"][0] / math.sqrt(40), E6_CHARGES["l"][1] / math.sqrt(24))  # at beta = 0 and 90 degrees
@@ -41,12 +40,12 @@ _FRACTION = re.compile(r"[-+]?[0-9]{1,6}/[0-9]{1,6}")
 
 
 def gamma(m_zprime: Array | float) -> Array:
-    """(M_Z / M_Z')^2 of masses in GeV, dimensionless.  It is zero at infinity, the Standard Model."""
+    """(M_Z / M_Z')^2 for masses in GeV, dimensionless; at an infinite mass it is 0, the Standard Model."""
     return (M_Z_GEV / np.asarray(m_zprime, float)) ** 2
 
 
 def mass(gamma: Array) -> Array:
-    """The M_Z' in GeV of a gamma = (M_Z / M_Z')^2.
+    """The M_Z' in GeV for gamma = (M_Z / M_Z')^2.
 
     >>> float(mass(gamma(200)).round(6))
     200.0
@@ -56,9 +55,9 @@ def mass(gamma: Array) -> Array:
 
 
 def lightest_contact(momentum_transfer: float) -> float:
-    """The M_Z' in GeV down to which a propagator is its contact form, at a momentum transfer Q in MeV.
+    """The smallest M_Z' in GeV at which a propagator has its contact form, for a momentum transfer Q in MeV.
 
-    It is 10 Q.  There 1 / (M_Z'^2 + Q^2) is 1 % below 1 / M_Z'^2.
+    This mass is 10 Q, where 1 / (M_Z'^2 + Q^2) is 1 % below 1 / M_Z'^2.
 
     >>> lightest_contact(100.0)
     1.0
@@ -92,7 +91,7 @@ class Contact(Interaction):
 
     @abstractmethod
     def shifts(self, rows: Mapping[str, Array]) -> Chiral:
-        """Shifts of the chiral couplings per x, as arrays that broadcast to (rows, flavours)."""
+        """Shifts of the chiral couplings per x, dimensionless arrays that broadcast to (rows, flavours)."""
 
     def kappa(self, channel: Channel, rows: Mapping[str, Array]) -> Array:
         """Shift of a channel's pair of couplings per x.
@@ -111,9 +110,9 @@ class Contact(Interaction):
         return np.broadcast_to(pair, (len(pair), len(FLAVOURS), 2))
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
-        """The features of g + x kappa less those of g, expanded in x."""
+        """The features of g + x kappa minus the features of g, expanded in x."""
         pair = standard_model.couplings(channel)
-        kappa = standard_model.channel_pair(self.shifts(rows), channel)  # of one flavour where all are alike
+        kappa = standard_model.channel_pair(self.shifts(rows), channel)  # one entry where all flavours are alike
         weight = np.zeros((len(kappa), len(FLAVOURS), 3, 3))
         weight[..., 1] = standard_model.interference(pair, kappa)
         weight[..., 2] = standard_model.features(kappa)
@@ -122,7 +121,7 @@ class Contact(Interaction):
 
 @dataclass(frozen=True, eq=False)
 class E6(Contact):
-    """U(1)_beta of E6.  `direction` is (cos beta, sin beta) where the model's name fixes it; else beta is an axis."""
+    """U(1)_beta of E6.  `direction` is (cos beta, sin beta) of a model with fixed beta; if None, beta is an axis."""
 
     direction: tuple[float, float] | None = None
 
@@ -138,7 +137,7 @@ class E6(Contact):
         return e6_shifts(np.array([[cos_beta]]), np.array([[sin_beta]]))
 
     def row_shifts(self, channel: Channel) -> RowShifts | None:
-        """Those of beta, which are linear in the functions of `charges_of_beta`."""
+        """The shifts by beta, which are linear in the functions of `charges_of_beta`."""
         growth = [
             standard_model.channel_pair(e6_shifts(np.array(cos_beta), np.array(sin_beta)), channel) / charge
             for cos_beta, sin_beta, charge in ((1.0, 0.0, NEUTRINO[0]), (0.0, 1.0, NEUTRINO[1]))
@@ -153,7 +152,8 @@ class E6(Contact):
 def charges_of_beta(beta: float) -> Array:
     """The charge Y_nu of the neutrino times cos(beta), and times sin(beta), shape (2,).
 
-    Every shift is a sum of both, in which Y_nu is a factor, so that no digits cancel where it is small.
+    Every shift is a sum of multiples of both.  Because both contain the factor Y_nu, no digits cancel where Y_nu is
+    small.
     """
     cos_beta, sin_beta = math.cos(beta), math.sin(beta)
     neutrino = NEUTRINO[0] * cos_beta + NEUTRINO[1] * sin_beta
@@ -189,7 +189,7 @@ def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:
 
     Examples
     --------
-    The vector coupling of u, the sum of its two, stays the Standard Model's:
+    The vector coupling of u, the sum of its two chiral couplings, isn't shifted:
 
     >>> left, right = e6_shifts(np.array([1.0]), np.array([0.0]))["u"]
     >>> left.round(6), right.round(6)
@@ -210,8 +210,8 @@ def e6_shifts(cos_beta: Array, sin_beta: Array) -> Chiral:
 class LeftRight(Contact):
     """The left-right symmetric model.
 
-    Its rule acts on the charged current in the electron's g_L too, as in the published limits, unless
-    `neutral_current_only`: a Z' doesn't touch the exchange of a W.
+    Its shifts multiply the charged current in the electron's g_L too, as in the published limits, unless
+    `neutral_current_only` is set, because a Z' doesn't change the exchange of a W.
     """
 
     neutral_current_only: bool = False
@@ -228,12 +228,12 @@ class LeftRight(Contact):
 
 
 def left_right_shifts(couplings: Chiral) -> Chiral:
-    """Shifts of chiral couplings (left, right) per x in the left-right symmetric model, in their shapes.
+    """Shifts of chiral couplings (left, right) per x in the left-right symmetric model, in the couplings' shapes.
 
         f_L = A g_L + B g_R,   A = 1 + x s2^2 / (1 - 2 s2)
         f_R = A g_R + B g_L,   B = x s2 (1 - s2) / (1 - 2 s2)
 
-    The sum A + B gives kappa_p = g_p s2 / (1 - 2 s2) to the proton, and the same to the neutron.
+    From the sum A + B follows kappa_p = g_p s2 / (1 - 2 s2) for the proton, and the same rule for the neutron.
 
     Returns
     -------
@@ -261,13 +261,13 @@ class Charges(Contact):
     Attributes
     ----------
     g_prime : float
-        Its strength g'.
+        The strength g'.
     charges : dict of fermion to (left, right)
         Charges of u, d and e; right-handed f carries minus the charge of f^c.
     nu : float or tuple of float
-        Charge of the left-handed neutrino, or those of nu_e, nu_mu and nu_tau.
+        Charge of the left-handed neutrino, or charges of nu_e, nu_mu and nu_tau.
     digest : str
-        SHA-256 of its file, empty where it is made in Python.
+        SHA-256 of the model's file; empty for a model made in Python.
     """
 
     g_prime: float | None = None
@@ -282,7 +282,7 @@ class Charges(Contact):
 
     @classmethod
     def read(cls, table: Table, path: Path) -> Self:
-        """The model that a TOML file describes, under the name that it gives itself or else the file's own."""
+        """The model that a TOML file describes; its name is the key ``name``, or else the file's name."""
         charges = table.table("charges")
         model = cls(
             name=name_of(table, path),
@@ -319,25 +319,25 @@ def charge_shifts(g_prime: float, nu: ArrayLike, charges: Mapping[str, tuple[flo
 
         eps_fP = g'^2 Q_nu Q_fP / (2 sqrt2 G_F M_Z'^2)
 
-    so that only M_Z'/g' counts: g' of 1 is a shift of 1 / (2 sqrt2 G_F M_Z^2) = 3.65 per unit of charge squared.
+    so that only M_Z'/g' matters: g' = 1 gives a shift of 1 / (2 sqrt2 G_F M_Z^2) = 3.65 per unit of charge squared.
 
     Parameters
     ----------
     g_prime : float
         The strength g'.
     nu : float or sequence of float
-        Charge of the left-handed neutrino, or those of nu_e, nu_mu and nu_tau.
+        Charge of the left-handed neutrino, or charges of nu_e, nu_mu and nu_tau.
     charges : dict of fermion to (left, right)
         Charges of u, d and e; right-handed f carries minus the charge of f^c.
 
     Returns
     -------
     dict of fermion to (left, right), each of shape (1, 1), or (1, 3)
-        eps / x, the same for every flavour or that of each; dimensionless.
+        eps / x, the same for every flavour or for each flavour; dimensionless.
 
     Examples
     --------
-    The rule of `e6_shifts` is this one, with g'^2 = (10/3) s2 2 sqrt2 G_F M_Z^2 for the charges Y:
+    The rule of `e6_shifts` is the same, with g'^2 = (10/3) s2 2 sqrt2 G_F M_Z^2 for the charges Y:
 
     >>> left, _ = charge_shifts(1.0, 1.0, {"e": (1.0, 1.0)})["e"]
     >>> round(10 / 3 * S2 / left.item(), 4)
@@ -349,7 +349,7 @@ def charge_shifts(g_prime: float, nu: ArrayLike, charges: Mapping[str, tuple[flo
 
 
 def check_charges(name: str, charges: Mapping[str, tuple[float, float]] | None, nu: Iterable[float]) -> None:
-    """Refuse a model made in Python that lacks the charges of a fermion, or has one that is no number or too large."""
+    """Refuse a model made in Python that lacks charges of a fermion, or has a charge that is no number or too large."""
     check_name(name, ModelError)
     if not isinstance(charges, Mapping) or set(charges) != set(FERMIONS):
         raise ModelError(f"model {quoted(name)}: charges must be those of {', '.join(FERMIONS)}")
@@ -363,7 +363,7 @@ def check_charges(name: str, charges: Mapping[str, tuple[float, float]] | None, 
 
 
 def neutrino_charges(table: Table) -> tuple[float, float, float]:
-    """Charges of nu_e, nu_mu and nu_tau: one number ``nu`` for all, or a table of them by flavour."""
+    """Charges of nu_e, nu_mu and nu_tau: one number ``nu`` for all, or a table of charges by flavour."""
     if not table.is_table("nu"):
         return (_neutrino_charge(table, "nu"),) * 3
     flavours = table.table("nu")
@@ -380,7 +380,7 @@ def _neutrino_charge(table: Table, key: str) -> float:
 
 
 def chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
-    """Charges of the left- and the right-handed fermion: two numbers, or one for both."""
+    """Charges of the left- and the right-handed fermion: two numbers, or one number for both."""
     expected = f"{A_CHARGE}, or two: [left, right]"
     value = table.take(fermion, (int, float, str, list), expected)
     pair = value if isinstance(value, list) else [value, value]
@@ -391,7 +391,7 @@ def chiral_charges(table: Table, fermion: str) -> tuple[float, float]:
 
 
 def _charge(table: Table, key: str, charge: Any, expected: str, told: object) -> float:
-    """A charge that is a number or a fraction; an error of the key shows what is told there."""
+    """A charge that is a number or a fraction; an error quotes `told`, the whole value of the key."""
     try:
         number = float(Fraction(charge) if isinstance(charge, str) and _FRACTION.fullmatch(charge) else charge)
     except (ValueError, TypeError, ZeroDivisionError, OverflowError):

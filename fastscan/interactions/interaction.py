@@ -1,8 +1,8 @@
-"""What an interaction is: expected counts as polynomials in one strength x.
+"""The base class of interactions, which make expected counts polynomials in one strength x.
 
-At fixed parameters every count is N(x) = A + B x + C x^2.  The parameters that are fixed make a row, x runs along a
-column.  An interaction says what its rows and its strength are, and what it adds to the Standard Model's counts: the
-three coefficients of every energy integral.  It knows no experiment.
+At fixed row parameters every count is N(x) = A + B x + C x^2.  Their values make a row, and x runs along a column.  An
+interaction defines its row parameters and its strength, and the three coefficients of every energy integral that it
+adds to the Standard Model's counts.  It doesn't depend on an experiment.
 """
 
 import math
@@ -21,7 +21,7 @@ from fastscan.typing import Array, Channel
 
 @dataclass(frozen=True)
 class Strength:
-    """What the strength x of an interaction is.
+    """The description of the strength x of an interaction.
 
     Attributes
     ----------
@@ -30,19 +30,19 @@ class Strength:
     to_x, from_x : callable
         Functions from values on the axis to x and back, for arrays of any shape.
     largest_x : float
-        The largest |x| at which the interaction has the form that is assumed; there are no limits beyond it.
+        The largest |x| at which the interaction has its assumed form; there are no limits beyond it.
     bound : {"lower", "upper", "two-sided"}
-        The bound that is quoted on the axis: a lower one, where x falls as the axis rises; an upper one, where both
-        begin at 0; one on either side, where x has either sign.
+        The bound that is quoted on the axis: a lower bound, where x falls as the axis rises; an upper bound, where both
+        begin at 0; a bound on either side, where x has either sign.
     lowest : callable, optional
-        Function from the largest momentum transfer in MeV to the value on the axis below which the form that is assumed
-        ends; None where it never ends.
+        Function from the largest momentum transfer in MeV to the value on the axis below which the assumed form is not
+        valid; None where it is always valid.
     form_ends : str
-        In words, which form ends there.
+        The form that is not valid below this value, in words.
     unit, power : float and int
         x is (value on the axis / unit)^power, as `to_x` computes it for arrays.
     perturbative : float
-        The largest value on the axis that a coupling can have; beyond it data limit only the row's mass over it.
+        The largest perturbative coupling on the axis; beyond it data limit only the ratio of the row's mass to it.
     """
 
     axis: Axis
@@ -58,17 +58,17 @@ class Strength:
 
     @classmethod
     def direct(cls, axis: Axis, bound: Literal["upper", "two-sided"]) -> Self:
-        """A strength that is what its axis shows."""
+        """A strength x that equals the value on its axis."""
         return cls(axis, to_x=_unchanged, from_x=_unchanged, largest_x=axis.high, bound=bound)
 
     @property
     def signed(self) -> bool:
-        """Whether x can be below 0."""
+        """Whether x can be negative."""
         return self.bound == "two-sided"
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The axis' values at the smallest x and at the largest, which is infinity where nothing ends there."""
+        """The values on the axis at the smallest x and at the largest x; infinite where x has no bound."""
         if self.bound == "lower":
             end, largest = self.from_x(np.array([0.0, self.largest_x])).tolist()
             return end, largest
@@ -81,7 +81,7 @@ def _unchanged(values: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """Energy integrals that an interaction adds to the Standard Model's counts, and how much of each.
+    """Energy integrals that an interaction adds to the Standard Model's counts, and their weights.
 
     Attributes
     ----------
@@ -90,13 +90,12 @@ class Term:
         each flavour, see `fastscan.physics.cross_sections`.  All rows of a term with a factor share one weight, which
         has one power of x.
     process : Process
-        How a neutrino scatters.
+        The process by which a neutrino scatters.
     factor : callable, optional
-        Function from q^2 = 2 M T in MeV^2, shape (nodes,), to what multiplies the integrand in each row, shape (rows,
-        nodes) or (1, nodes); None where nothing does.
+        Function from q^2 = 2 M T in MeV^2, shape (nodes,), to the factor of the integrand in each row, shape (rows,
+        nodes) or (1, nodes); None for a factor of 1.
     massless : bool
-        Whether what is exchanged has no mass, or hardly any, so that the rate grows without bound towards small
-        recoils.
+        Whether the mediator has no mass, or hardly any, so that the rate grows without bound towards small recoils.
     """
 
     weight: Array
@@ -110,21 +109,21 @@ class Term:
         return int(self.weight.any(axis=(0, 1, 2)).argmax())
 
     def at(self, transfer2: Array) -> Array:
-        """The factor in each row at q^2 in MeV^2, shape (nodes,): shape (rows, nodes), or (1, nodes) of all rows."""
+        """The factor in each row, (rows, nodes), or in all rows, (1, nodes), at q^2 in MeV^2 of shape (nodes,)."""
         return np.ones((1, transfer2.size)) if self.factor is None else self.factor(transfer2)
 
 
 @dataclass(frozen=True, eq=False)
 class RowShifts:
-    """How a row parameter r shifts the weak couplings of a channel: by sum_j f_j(r) (start_j + x growth_j).
+    """Shifts of a channel's weak couplings by a row parameter r: sum_j f_j(r) (start_j + x growth_j).
 
     Attributes
     ----------
     functions, derivatives : callable
-        From r to the values of all f_j, and to their derivatives, each of shape (functions,); functions of a module
-        that numba can compile.
+        Functions from r to the values of all f_j, and to their derivatives, each of shape (functions,); numba must be
+        able to compile them.
     start, growth : array, shape (functions, final flavours, incoming flavours, 2)
-        Shifts of the pair of couplings that the channel sees.
+        Shifts of the channel's pair of couplings.
     """
 
     functions: Callable[[float], Array]
@@ -134,18 +133,18 @@ class RowShifts:
 
 
 class Interaction(ABC):
-    """What scatters neutrinos beside the Standard Model.
+    """The base class of interactions in addition to the Standard Model.
 
     Attributes
     ----------
     name, description : str
         The name that users give, and one line about the interaction.
     references : tuple of str
-        What to cite for it.
+        References to cite for the interaction.
     family : str
-        What it is listed under, with others of its kind.
+        The heading under which lists have interactions of this kind.
     family_rows : tuple of Axis
-        Row parameters of its family: records have a column for each, whether or not this member has the axis.
+        Row parameters of the family: records have a column for each, whether or not this interaction has the axis.
     strength : Strength
         The description of x.
     g_prime : float or None
@@ -162,29 +161,29 @@ class Interaction(ABC):
 
     @property
     def rows(self) -> tuple[Axis, ...]:
-        """Parameters that are fixed along a column; an interaction without any has one row."""
+        """The row parameters, which are fixed along a column; an interaction without any has one row."""
         return ()
 
     @property
     def changes_flavour(self) -> bool:
-        """Whether neutrinos can leave with another flavour than theirs."""
+        """Whether neutrinos can change their flavour in the interaction."""
         return False
 
     @property
     def mediator(self) -> Axis | None:
-        """The row parameter that is the mass in GeV of what is exchanged, where all that depends on it are propagators.
+        """The row parameter that is the mediator's mass M in GeV, if only propagators depend on it; else None.
 
-        A term in x^n then has the propagator 1 / (q^2 + M^2) to the power n.
+        A term in x^n then has the factor 1 / (q^2 + M^2)^n.
         """
         return None
 
     def row_shifts(self, channel: Channel) -> RowShifts | None:
-        """How the row parameter shifts the couplings, where that is all that it does."""
+        """The shifts of the couplings by the row parameter, if nothing else depends on it; else None."""
         return None
 
     @abstractmethod
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
-        """What the interaction adds to the Standard Model's counts in a channel.
+        """The terms that the interaction adds to the Standard Model's counts in a channel.
 
         Parameters
         ----------
@@ -200,16 +199,16 @@ class Interaction(ABC):
 
     @property
     def parameters(self) -> tuple[Axis, ...]:
-        """All axes of the model: those of its rows, and its strength's."""
+        """All axes of the model: its row parameters and the axis of its strength."""
         return (*self.rows, self.strength.axis)
 
     def require_parameters(
         self, given: Collection[str], needed: Sequence[Axis], known: Iterable["Interaction"] = ()
     ) -> None:
-        """Refuse parameters that are given and not needed, and those that are needed and not given.
+        """Refuse parameters that are given but not needed, and parameters that are needed but not given.
 
-        An error about a parameter that this interaction doesn't have names the one interaction among the `known` ones
-        that has it, or else the parameters that this one has.
+        An error about a parameter that this interaction doesn't have names the interaction that has it, if there is
+        only one among the `known` interactions, or else the parameters that this interaction has.
         """
         names = [axis.name for axis in needed]
         for name in given:

@@ -1,11 +1,11 @@
-"""Light mediators: what a propagator 1 / (q^2 + M^2) does at each momentum transfer q^2 = 2 M_target T.
+"""Light mediators: their propagator 1 / (q^2 + M^2) depends on the momentum transfer q^2 = 2 M_target T.
 
 A vector adds to a channel's pair of couplings, with x = g'^2,
 
     g -> g + x sum_k f_k(q^2) kappa_k,   kappa = Q_nu Q_f / (2 sqrt2 G_F),   f = 1 / (q^2 + M^2)
 
-for each chirality.  In the limit of a heavy mediator it is the contact rule of `contact.charge_shifts`.  A scalar does
-not interfere with the Standard Model, because it turns the neutrino's chirality.
+for each chirality.  In the limit of a heavy mediator this is the contact rule of `contact.charge_shifts`.  A scalar
+doesn't interfere with the Standard Model, because it flips the neutrino's chirality.
 """
 
 import math
@@ -29,12 +29,12 @@ from fastscan.physics.constants import ALPHA, G_FERMI, M_ELECTRON, M_MUON, M_TAU
 from fastscan.physics.cross_sections import SCALAR
 from fastscan.typing import FLAVOURS, Array, Channel
 
-MASSLESS = 1e-6  # MeV: a lighter mediator is taken for one without mass, where recoils of any small energy count
-LEPTON_MASSES = (M_ELECTRON, M_MUON, M_TAU)  # MeV, as FLAVOURS are
+MASSLESS = 1e-6  # MeV: a lighter mediator counts as massless, so that recoils need a threshold
+LEPTON_MASSES = (M_ELECTRON, M_MUON, M_TAU)  # MeV, in the order of FLAVOURS
 NUCLEONS = ("p", "n")
-SMALL = 0.05  # of q^2 / m^2: below, the closed form of a loop loses digits
-SERIES = 9  # terms, of which each is at most 1/80 of the one before
-Factor = Callable[[Array], Array]  # of q^2 in MeV^2, shape (nodes,), to (rows, nodes)
+SMALL = 0.05  # q^2 / m^2 below which the closed form of a loop loses digits
+SERIES = 9  # terms, each at most 1/80 of the term before
+Factor = Callable[[Array], Array]  # from q^2 in MeV^2, shape (nodes,), to (rows, nodes)
 
 
 def _square(g: Array) -> Array:
@@ -57,9 +57,9 @@ class Vector(Interaction):
     nu : tuple of float
         Charges of nu_e, nu_mu and nu_tau, and of the charged leptons in a loop.
     loop : bool
-        Whether a loop of charged leptons mixes it with the photon, by which quarks without charge see it.
+        Whether a loop of charged leptons mixes the Z' with the photon, so that it couples to quarks without charge.
     digest : str
-        SHA-256 of its file, empty where it is made in Python.
+        SHA-256 of the model's file; empty for a model made in Python.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Vector(Interaction):
         return MEDIATOR
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
-        """The features of g + x sum_k f_k kappa_k less those of g, expanded in x."""
+        """The features of g + x sum_k f_k kappa_k minus the features of g, expanded in x."""
         assert self.charges is not None
         mass = rows[MEDIATOR.name][:, None] * 1e3  # MeV
 
@@ -135,12 +135,12 @@ ELECTROMAGNETIC = {fermion: (charge, charge) for fermion, charge in ELECTRIC_CHA
 
 
 def propagator(mass: Array, q2: Array) -> Array:
-    """1 / (q^2 + M^2) in MeV^-2, shape (rows, nodes), of masses in MeV, shape (rows, 1), and q^2, shape (nodes,)."""
+    """1 / (q^2 + M^2) in MeV^-2, (rows, nodes), for masses in MeV, (rows, 1), and q^2 in MeV^2, (nodes,)."""
     return np.asarray(1 / (q2 + mass**2))
 
 
 def couplings(channel: Channel, nu: Sequence[float], charges: Mapping[str, tuple[float, float]]) -> Array:
-    """What an exchange adds to a channel's pair of couplings, per g'^2 / (q^2 + M^2).
+    """The shift of a channel's pair of couplings by an exchange, per g'^2 / (q^2 + M^2).
 
         kappa_fP = Q_nu Q_fP / (2 sqrt2 G_F)
 
@@ -159,7 +159,7 @@ def couplings(channel: Channel, nu: Sequence[float], charges: Mapping[str, tuple
 
     Examples
     --------
-    A unit of charge of nucleons, which is 1/3 of each quark:
+    A charge of 1 for nucleons, which is 1/3 for each quark:
 
     >>> third = (1 / 3, 1 / 3)
     >>> couplings("cevns", (1, 0, 0), {"u": third, "d": third, "e": (0, 0)})[0].round(-6)
@@ -179,7 +179,7 @@ def expanded(channel: Channel, exchanges: Sequence[tuple[Array, Factor]], massle
     exchanges : sequence of (array, callable)
         Shifts of the couplings per x, shape (flavours, 2), each with its dependence on q^2.
     massless : bool
-        Whether in some row nothing but a threshold keeps the counts finite.
+        Whether in some row only a threshold keeps the counts finite.
     """
     standard = standard_model.couplings(channel)
     active = [each for each in exchanges if each[0].any()] or exchanges[:1]
@@ -207,20 +207,20 @@ def loop_charge(charges: Sequence[float], q2: Array) -> Array:
 
         Q_p = -(2 alpha / pi) sum_k Q_k int_0^1 y (1-y) ln[m_k^2 + y (1-y) q^2] dy,   sum_k Q_k = 0
 
-    Every other fermion has it times its electric charge.  The sign and the size are those of quantum electrodynamics
-    with no mixing at scales far above the mass of the tau.
+    For every other fermion this charge is multiplied by the fermion's electric charge.  The sign and the size follow
+    from quantum electrodynamics without mixing at scales far above the mass of the tau.
 
     Parameters
     ----------
     charges : sequence of float
-        Q_k of e, mu and tau.
+        The charges Q_k of e, mu and tau.
     q2 : array, shape (...)
         q^2 in MeV^2.
 
     Returns
     -------
     array, shape (...)
-        In units of g'.
+        Q_p in units of g'.
 
     References
     ----------
@@ -229,7 +229,7 @@ def loop_charge(charges: Sequence[float], q2: Array) -> Array:
 
     Examples
     --------
-    Of L_mu-L_tau at q^2 = 0, where it is (alpha / 3 pi) ln(m_tau^2 / m_mu^2):
+    For L_mu-L_tau at q^2 = 0 the charge is (alpha / 3 pi) ln(m_tau^2 / m_mu^2):
 
     >>> float(loop_charge((0, 1, -1), np.array([0.0]))[0].round(10))
     0.0043706048
@@ -241,7 +241,7 @@ def loop_charge(charges: Sequence[float], q2: Array) -> Array:
 
 
 def _loop(ratio: Array) -> Array:
-    """int_0^1 y (1-y) ln[1 + y (1-y) r] dy, in closed form or, where that loses digits, as a series in r."""
+    """int_0^1 y (1-y) ln[1 + y (1-y) r] dy, in closed form or, where it loses digits, as a series in r."""
     small = ratio < SMALL
     r = np.where(small, 1.0, ratio)
     root = np.sqrt(1 + 4 / r)
@@ -265,16 +265,16 @@ def _loop_series(ratio: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Scalar(Interaction):
-    """A scalar of any mass, which couples alike to neutrinos of every flavour.
+    """A scalar of any mass, with the same coupling to neutrinos of every flavour.
 
-    Its g^2 is the product of the couplings to the neutrino and to a quark, from which those to nucleons follow.
+    g^2 is the product of the couplings to the neutrino and to a quark, from which the couplings to nucleons follow.
 
     Attributes
     ----------
     couplings : dict of str to float
-        Those of p, n and e per g, which depend on a convention about quarks in nucleons.
+        Couplings of p, n and e per g, which depend on a convention about quarks in nucleons.
     digest : str
-        SHA-256 of its file, empty where it is made in Python.
+        SHA-256 of the model's file; empty for a model made in Python.
     """
 
     name: str
@@ -317,7 +317,7 @@ class Scalar(Interaction):
         return M_PHI
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
-        """The squares of the couplings, all of x^2."""
+        """The squares of the couplings, in a term in x^2."""
         assert self.couplings is not None
         mass = rows[M_PHI.name][:, None] * 1e3  # MeV
         if channel == "cevns":

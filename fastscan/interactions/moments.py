@@ -1,7 +1,7 @@
-"""Electromagnetic moments of neutrinos whose photon is massless: magnetic moments and electric charges.
+"""Magnetic moments and electric charges of neutrinos, which exchange massless photons.
 
 For both, the rate grows without bound towards small recoils, so that a detector needs a threshold.  The charge radius,
-whose q^2 takes the photon's propagator away, is in `fastscan.interactions.nsi`.
+in which a factor q^2 cancels the photon's propagator, is in `fastscan.interactions.nsi`.
 """
 
 import math
@@ -18,15 +18,15 @@ from fastscan.physics.constants import ALPHA
 from fastscan.physics.cross_sections import MAGNETIC
 from fastscan.typing import FLAVOURS, Array, Channel, Flavour
 
-MAGNETON = 1e-11  # mu_B of a unit of the axis mu
-CHARGE = 1e-12  # e of a unit of the axis q
+MAGNETON = 1e-11  # unit of the axis mu in mu_B
+CHARGE = 1e-12  # unit of the axis q in e
 
 
 @dataclass(frozen=True, eq=False)
 class MagneticMoment(Interaction):
     """A magnetic moment of neutrinos of one flavour in 1e-11 mu_B.
 
-    It turns the neutrino's chirality and does not interfere with the Standard Model.
+    It flips the neutrino's chirality, and so doesn't interfere with the Standard Model.
     """
 
     name: str
@@ -37,7 +37,7 @@ class MagneticMoment(Interaction):
     strength: ClassVar[Strength] = Strength.direct(MU, "upper")
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
-        """The moment squared in units of mu_B, in either channel."""
+        """The square of the moment in units of mu_B, in either channel."""
         weight = np.zeros((1, len(FLAVOURS), 1, 3))
         weight[0, FLAVOURS.index(self.flavour), 0, 2] = MAGNETON**2
         return (Term(weight, MAGNETIC, massless=True),)

@@ -1,16 +1,16 @@
-"""Interactions at a point that shift the weak couplings, or change the flavour: non-standard ones, radii, the angle.
+"""Contact interactions that shift the weak couplings or change the flavour: NSI, charge radii, the weak mixing angle.
 
 Each adds a matrix over flavours to the couplings, (final, incoming) = (l', l), that grows with the strength x:
 
     g_l'l = delta_l'l g_l + s_l'l + x k_l'l
 
-and events of nu_l are those of the features of g_l'l, summed over l'.  Only l' = l interferes with the Standard Model.
+and events of nu_l follow from the features of g_l'l, summed over l'.  Only l' = l interferes with the Standard Model.
 The matrices are symmetric.  Non-standard interactions (NSI) have x = epsilon, after
 
     L = -2 sqrt2 G_F eps_l'l^fP (nubar_l' gamma^mu nu_l)(fbar gamma_mu P f),   eps^V = eps^L + eps^R
 
-of which quarks show eps^V and electrons eps^L and eps^R apart.  A charge radius and a shift of the weak mixing angle
-are such epsilons too, proportional to the electric charge of f.
+Quarks are sensitive to eps^V only, electrons to eps^L and eps^R separately.  A charge radius and a shift of the weak
+mixing angle are such epsilons too, proportional to the electric charge of f.
 """
 
 import math
@@ -43,7 +43,7 @@ from fastscan.typing import FLAVOURS, Array, Channel, Flavour
 
 Direction = Mapping[str, Mapping[str, float]]  # pair of flavours -> coupling -> epsilon per x
 PAIRS = {one + other: (one, other) for place, one in enumerate(FLAVOURS) for other in FLAVOURS[place:]}
-COUPLINGS = {  # what each epsilon adds to the pair of couplings that a channel sees
+COUPLINGS = {  # shift of a channel's pair of couplings per unit of each epsilon
     "cevns": {"u": (2.0, 1.0), "d": (1.0, 2.0)},
     "nu-e": {"eL": (1.0, 0.0), "eR": (0.0, 1.0)},
 }
@@ -53,7 +53,7 @@ NSI = "Non-standard interactions in units of G_F, of quarks eps^V = eps^L + eps^
 
 @dataclass(frozen=True, eq=False)
 class Shifts(Interaction):
-    """What shifts the couplings, or changes the flavour, in proportion to the strength."""
+    """An interaction that shifts the couplings, or changes the flavour, in proportion to the strength."""
 
     name: str
     description: str
@@ -69,11 +69,11 @@ class Shifts(Interaction):
         return any(len(set(PAIRS[pair])) > 1 for pair in self.direction)
 
     def start(self, channel: Channel, rows: Mapping[str, Array]) -> Array:
-        """What each row adds to the couplings at x = 0, shape (rows, flavours, flavours, 2)."""
+        """The shifts of the couplings at x = 0 in each row, shape (rows, flavours, flavours, 2)."""
         return np.zeros((1, len(FLAVOURS), len(FLAVOURS), 2))
 
     def terms(self, channel: Channel, rows: Mapping[str, Array]) -> tuple[Term, ...]:
-        """The features of g + s + x k less those of g, expanded in x and summed over final flavours."""
+        """The features of g + s + x k minus the features of g, expanded in x and summed over final flavours."""
         couplings = np.zeros((len(FLAVOURS), len(FLAVOURS), 2))
         couplings[np.diag_indices(len(FLAVOURS))] = standard_model.couplings(channel)
         start, shift = self.start(channel, rows), matrix(self.direction, channel)
@@ -86,12 +86,12 @@ class Shifts(Interaction):
 
 
 def matrix(direction: Direction, channel: Channel) -> Array:
-    """What epsilons add to the couplings that a channel sees.
+    """The shifts of a channel's couplings by epsilons.
 
     Returns
     -------
     array, shape (flavours, flavours, 2)
-        Of the final and the incoming flavour: (p, n) in CEvNS, or (L, R) in nu-e scattering; dimensionless.
+        By final and incoming flavour: (p, n) in CEvNS, or (L, R) in nu-e scattering; dimensionless.
 
     Examples
     --------
@@ -116,10 +116,10 @@ class NonStandard(Shifts):
     Attributes
     ----------
     along : dict of pair to dict of coupling to float
-        The epsilons per unit of the strength: pairs of flavours are those of `PAIRS`, couplings u and d (vector), eL
-        and eR.
+        The epsilons per unit of the strength, by pair of flavours of `PAIRS`, and by coupling: u and d (vector), eL and
+        eR.
     digest : str
-        SHA-256 of its file, empty where it is made in Python.
+        SHA-256 of the model's file; empty for a model made in Python.
     """
 
     along: Direction | None = None
@@ -166,7 +166,7 @@ def _require(name: str, known: Iterable[str], what: str) -> None:
 
 
 def _epsilons(table: Table) -> dict[str, float]:
-    """The epsilons of one pair of flavours, those that are left out being 0."""
+    """The epsilons of one pair of flavours; epsilons that are left out are 0."""
     found = {coupling: table.number(coupling, *EPSILON) for coupling in KNOWN_COUPLINGS if coupling in table}
     table.done()
     return found
@@ -184,7 +184,7 @@ def slopes_of_one_and(epsilon: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Plane(Shifts):
-    """Non-standard interactions of a pair of flavours with u and with d: a row is an epsilon of d, x that of u.
+    """Non-standard interactions of a pair of flavours with u and d: a row is an epsilon of d, and x is the one of u.
 
     At an epsilon of d other than 0, x = 0 is not the Standard Model.
     """
@@ -206,7 +206,7 @@ class Plane(Shifts):
         return rows[EPS_D.name][:, None, None, None] * matrix({self.pair: {"d": 1.0}}, channel)
 
     def row_shifts(self, channel: Channel) -> RowShifts:
-        """Those of the epsilon of d, in proportion to which the couplings are shifted at x = 0."""
+        """The shifts at x = 0, which are proportional to the epsilon of d."""
         start, growth = matrix({self.pair: {"d": 1.0}}, channel), matrix(self.direction, channel)
         nothing = np.zeros_like(start)
         return RowShifts(one_and, slopes_of_one_and, np.stack([nothing, start]), np.stack([growth, nothing]))
@@ -221,7 +221,7 @@ class ChargeRadius(Shifts):
 
         eps^fV = -Q_f 4 pi alpha <r^2> / (6 sqrt2 G_F),   Q_f the electric charge of f
 
-    It is added to whatever the Standard Model's couplings have of their own.  Antineutrinos of the flavour have the
+    It is added to any charge radius that the Standard Model's couplings contain.  Antineutrinos of the flavour have the
     same shift of their couplings.
 
     References
@@ -251,7 +251,7 @@ class ChargeRadius(Shifts):
 class WeakAngle(Shifts):
     """A shift of sin^2 theta_W at low energies, the same for every flavour.
 
-    Quarks have it as g_p alone, electrons as g_L and g_R alike, each with its own radiative corrections.
+    In CEvNS it shifts g_p alone, off electrons g_L and g_R equally, each with its own radiative corrections.
 
     References
     ----------
@@ -275,6 +275,6 @@ class WeakAngle(Shifts):
 
 
 def _by_charge(quark: float, electron: float) -> dict[str, float]:
-    """Vector couplings in proportion to the electric charge, those of an electron as its two chiral ones."""
+    """Epsilons proportional to the electric charge: vector ones of quarks, both chiral ones of an electron."""
     chiral = electron * ELECTRIC_CHARGE["e"] / 2
     return {"u": quark * ELECTRIC_CHARGE["u"], "d": quark * ELECTRIC_CHARGE["d"], "eL": chiral, "eR": chiral}

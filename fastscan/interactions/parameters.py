@@ -20,7 +20,7 @@ from fastscan.inputs.bounds import (
 )
 from fastscan.physics.constants import SIN2_THETA_W
 
-ELECTROMAGNETIC_PROPERTIES = "Electromagnetic properties of neutrinos of a flavour"  # a family, of several rooms
+ELECTROMAGNETIC_PROPERTIES = "Electromagnetic properties of neutrinos of a flavour"  # a family in several rooms
 
 BETA = Axis(
     name="beta",
@@ -49,7 +49,7 @@ M_ZPRIME = Axis(
     example="500GeV",
     logarithmic=True,
 )
-MEDIATOR = replace(  # of a light Z', along which its limits on g' run
+MEDIATOR = replace(  # mass of a light Z', along which the limits on g' are given
     M_ZPRIME,
     low=MEDIATOR_GEV[0],
     high=MEDIATOR_GEV[1],
@@ -144,9 +144,9 @@ SHIFT = Axis(
     whole="sin2_theta_w",
     unshifted=SIN2_THETA_W,
 )
-ROWS = (BETA, MEDIATOR, M_PHI, EPS_D)  # those that some interaction holds fixed along a column
-STRENGTHS = (M_ZPRIME, G, MU, Q, EPS, EPS_U, RADIUS, SHIFT)  # those that some interaction has limits on
-# Each name once, in the order in which records and options have them: a Z' mass is a row of light models and the
-# strength of heavy ones.
+ROWS = (BETA, MEDIATOR, M_PHI, EPS_D)  # row parameters of some interaction
+STRENGTHS = (M_ZPRIME, G, MU, Q, EPS, EPS_U, RADIUS, SHIFT)  # axes of the strength of some interaction
+# Each name once, in the order of records and options: a Z' mass is a row parameter of light models and the strength of
+# heavy models.
 PARAMETERS = tuple(by_name((*ROWS, *STRENGTHS)).values())
 AXES = (*PARAMETERS, *SETTINGS)  # every axis that a grid can have

@@ -1,7 +1,7 @@
-"""The Standard Model: chiral couplings of quarks and electrons, and the pair of them that a channel sees.
+"""The Standard Model: chiral couplings of quarks and electrons, and the pair of couplings of each channel.
 
 The pair is (g_p, g_n) in CEvNS and (g_L, g_R) in neutrino-electron scattering.  Event counts are quadratic in the pair:
-the features that energy integrals multiply are (g1^2, g1 g2, g2^2).
+its features (g1^2, g1 g2, g2^2), each times an energy integral.
 """
 
 import functools
@@ -25,7 +25,7 @@ from fastscan.typing import FLAVOURS, Array, Channel
 
 Chiral = dict[str, tuple[Array, Array]]  # fermion -> (left, right)
 ELECTRIC_CHARGE = {"u": 2 / 3, "d": -1 / 3, "e": -1.0}  # in units of e
-CHARGED_CURRENT = np.array([1.0, 0.0, 0.0])  # of the electron's g_L, by the neutrino's flavour
+CHARGED_CURRENT = np.array([1.0, 0.0, 0.0])  # part of the electron's g_L, by the neutrino's flavour
 
 
 def chiral_couplings() -> Chiral:
@@ -49,7 +49,7 @@ def chiral_couplings() -> Chiral:
 
 
 def channel_pair(chiral: Chiral, channel: Channel) -> Array:
-    """The pair of couplings that a channel sees of chiral ones of shape (...), shape (..., 2)."""
+    """A channel's pair of couplings, shape (..., 2), from chiral couplings of shape (...)."""
     match channel:
         case "cevns":
             (u_left, u_right), (d_left, d_right) = chiral["u"], chiral["d"]
@@ -81,17 +81,17 @@ def couplings(channel: Channel) -> Array:
 
 
 def features(pair: Array) -> Array:
-    """(g1^2, g1 g2, g2^2) of pairs of couplings of shape (..., 2), shape (..., 3)."""
+    """(g1^2, g1 g2, g2^2), shape (..., 3), of pairs of couplings of shape (..., 2)."""
     g1, g2 = pair[..., 0], pair[..., 1]
     return np.stack([g1**2, g1 * g2, g2**2], axis=-1)
 
 
 def features_of(channels: Sequence[Channel]) -> Array:
-    """The features of the Standard Model's couplings, those of each channel in turn, shape (flavours, features)."""
+    """The features of the Standard Model's couplings, channel after channel, shape (flavours, features)."""
     return np.concatenate([features(couplings(each)) for each in channels], axis=-1)
 
 
 def interference(pair: Array, other: Array) -> Array:
-    """What the features of a sum of two pairs have beside the features of each; pairs (..., 2) give (..., 3)."""
+    """The features of the sum of two pairs, shape (..., 2), minus the features of each pair, shape (..., 3)."""
     (g1, g2), (k1, k2) = np.moveaxis(pair, -1, 0), np.moveaxis(other, -1, 0)
     return np.stack([2 * g1 * k1, g1 * k2 + g2 * k1, 2 * g2 * k2], axis=-1)

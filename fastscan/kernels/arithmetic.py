@@ -11,8 +11,8 @@ from numba.extending import intrinsic, overload
 def fma(a, b, c):
     """a b + c, rounded once.
 
-    Kernels spell every fused operation out, because a compiler that may fuse does so where it likes, and results would
-    depend on it.
+    Kernels spell every fused operation out: a compiler that may fuse operations chooses them itself, and results would
+    depend on its choice.
     """
     return a * b + c  # without the compiler this rounds twice
 

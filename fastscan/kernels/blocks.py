@@ -16,7 +16,7 @@ TOGETHER = 4  # lines of a block that are computed together
 
 @jit
 def side_by_side(settings):
-    """Settings of members (members, settings) as lines of lanes; lanes that are left repeat the last one."""
+    """Settings (members, settings) as lines of lanes, member after member; spare lanes repeat the last setting."""
     members, number = settings.shape
     lines = (number + LANES - 1) // LANES
     out = empty_lanes(members * lines)
@@ -28,7 +28,7 @@ def side_by_side(settings):
 
 @inner
 def put_sums_of_lines(coefficients, x, line, last, out):
-    """S_dd, D and S_mm of each member on four lines, (members, 4, 3); beyond the last line it is repeated."""
+    """Put S_dd, D and S_mm of each member on four lines, (members, 4, 3); lines beyond the last one repeat it."""
     for n in range(coefficients.shape[0]):
         for i in range(TOGETHER):
             own = min(line + i, last - 1)
@@ -44,7 +44,7 @@ def chi2_of(sums, t, noise, variance):
 
 @inner
 def write_line(out, first, count, value):
-    """Write as many lanes to a block as there are settings left."""
+    """Write lanes to a block, from its place `first` on; only `count` lanes where fewer settings are left."""
     if count >= LANES:
         write_lanes(out, first, value)
     else:

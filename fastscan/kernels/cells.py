@@ -4,9 +4,9 @@ With n events and the variance v in a bin where the model expects N, see `fastsc
 
     chi2 = lam sum (N - n)^2 / v + ((e - 1 - u) / sigma)^2 + sum ((p_i - c_i) / sigma_i)^2
 
-and for counted events the first sum is 2 sum [N - n + n ln(n / N)].  lam is the luminosity, sigma the error of the
-signal's normalisation, and u a relative change of the signal that comes from outside.  c_i and sigma_i are the centres
-and the errors of the parameters' constraints.
+and for counted events the first sum is 2 sum [N - n + n ln(n / N)].  lam is the luminosity, sigma the relative error of
+the signal's normalisation, and u a relative change of the signal that comes from outside.  c_i and sigma_i are the
+centres and the errors of the parameters' constraints.
 
 The minimum is found by Newton's method within the bounds of the cell, with exact second derivatives.
 """
@@ -18,17 +18,17 @@ from fastscan.kernels.components import AMOUNTS, add_times, amount_without, copy
 from fastscan.kernels.jit import inner
 from fastscan.kernels.lanes import lanes_of, largest, logarithm, put_lanes, spread, total, where_above
 
-MOST_STEPS = 200  # of Newton's method in a cell
-MOST_HALVINGS = 40  # of a step that doesn't lower chi2
-ENOUGH = 1e-11  # of chi2: what a step promises to take off it, below which it is the last one
-DAMPING = 1e-8  # of the Hessian's diagonal, at first, where it has a direction in which chi2 bends down
-LARGEST_DAMPING = 1e8  # with which a step goes nowhere
-ROUNDING = 1e-13  # of chi2
+MOST_STEPS = 200  # largest number of Newton's steps in a cell
+MOST_HALVINGS = 40  # largest number of halvings of a step that doesn't lower chi2
+ENOUGH = 1e-11  # a step that promises to lower chi2 by less is the last one
+DAMPING = 1e-8  # first relative increase of the Hessian's diagonal where chi2 bends down in some direction
+LARGEST_DAMPING = 1e8  # damping at which a step goes nowhere
+ROUNDING = 1e-13  # relative rounding error of chi2
 
 
 @inner
 def put_bounds(model, cell, sigma, shift, memory):
-    """The bounds of the parameters in a cell; without an error the scale of the signal is what it is."""
+    """Put the bounds of the parameters in a cell; where sigma is 0, the signal's scale is fixed at 1 + shift."""
     copy(model.low, memory.low)
     copy(model.high, memory.high)
     if not sigma > 0.0:
@@ -42,7 +42,7 @@ def put_bounds(model, cell, sigma, shift, memory):
 
 @inner
 def chi2_at(model, memory, cell, p, luminosity, sigma, shift):
-    """chi2 at parameters p of a cell, see `Memory.pull` and `bend` for what else is computed."""
+    """chi2 at parameters p in a cell; `Memory.pull` and `bend` receive its derivatives in the expected events."""
     put_expected(model, memory, cell, p)
     if model.weight.shape[0] > 0:
         chi2 = luminosity * squares_of(model, memory, luminosity)
@@ -57,7 +57,7 @@ def chi2_at(model, memory, cell, p, luminosity, sigma, shift):
 
 @inner
 def squares_of(model, memory, luminosity):
-    """The sum over bins of chi2 of what is compared with a variance, at luminosity 1; derivatives at its own."""
+    """The sum over bins of (N - n)^2 / v; `Memory.pull` and `bend` receive derivatives of lam times the sum in N."""
     found = spread(0.0)
     for line in range(memory.expected.shape[0]):
         far = lanes_of(memory.expected, line) - lanes_of(memory.data, line)
@@ -70,9 +70,9 @@ def squares_of(model, memory, luminosity):
 
 @inner
 def counted_of(memory, luminosity):
-    """The sum over bins of chi2 of counted events, at luminosity 1, and infinite where none is expected of those.
+    """The sum 2 sum [N - n + n ln(n / N)] over bins; infinite where a bin with data expects no events.
 
-    Derivatives in what is expected, `Memory.pull` and `bend`, are at the point's own luminosity.
+    `Memory.pull` and `bend` receive derivatives of lam times the sum in N.
     """
     found, impossible = spread(0.0), spread(0.0)
     for line in range(memory.expected.shape[0]):
@@ -90,7 +90,7 @@ def counted_of(memory, luminosity):
 
 @inner
 def product(one, other):
-    """The sum of the products of bins in lines."""
+    """The sum over all bins of one times other, both in lines of lanes."""
     found = spread(0.0)
     for line in range(one.shape[0]):
         found = fma(lanes_of(one, line), lanes_of(other, line), found)
@@ -99,7 +99,7 @@ def product(one, other):
 
 @inner
 def dot(one, other):
-    """The sum of the products of numbers."""
+    """The scalar product of two vectors."""
     found = 0.0
     for i in range(one.size):
         found += one[i] * other[i]
@@ -108,7 +108,7 @@ def dot(one, other):
 
 @inner
 def put_derivatives(model, memory, p, sigma, shift):
-    """Gradient and Hessian of chi2 in the parameters, where `chi2_at` was computed last."""
+    """Put gradient and Hessian of chi2 in the parameters p, at which `chi2_at` must have been called last."""
     parameters, slopes = p.size, memory.slopes
     slopes[:] = 0.0
     memory.hessian[:] = 0.0
@@ -155,7 +155,11 @@ def put_derivatives(model, memory, p, sigma, shift):
 
 @inner
 def put_free(memory, p):
-    """Which parameters can move: not those at a bound beyond which chi2 is smaller, nor those that change nothing."""
+    """Put which parameters can move.
+
+    A parameter can't move if its bounds are equal, if it stands at a bound beyond which chi2 falls, or if chi2 doesn't
+    depend on it.
+    """
     for i in range(p.size):
         at_low, at_high = p[i] <= memory.low[i], p[i] >= memory.high[i]
         pushed = (at_low and memory.gradient[i] > 0.0) or (at_high and memory.gradient[i] < 0.0)
@@ -164,7 +168,7 @@ def put_free(memory, p):
 
 @inner
 def factorise(memory, damping):
-    """Cholesky's factor of the Hessian in the free parameters with a damped diagonal; whether there is one."""
+    """Put Cholesky's factor of the Hessian, damped and in the free parameters; returns whether there is a factor."""
     size, factor = memory.free.size, memory.factor
     for i in range(size):
         if not memory.free[i]:
@@ -190,7 +194,7 @@ def factorise(memory, damping):
 
 @inner
 def solve(memory, right, out):
-    """`put_solution` with as little damping as the Hessian needs to have a factor, which is returned."""
+    """As `put_solution`, with as little damping as the Hessian needs to have a factor; returns the damping."""
     damping = 0.0
     while not factorise(memory, damping) and damping < LARGEST_DAMPING:
         damping = max(DAMPING, 10.0 * damping)
@@ -200,7 +204,7 @@ def solve(memory, right, out):
 
 @inner
 def put_solution(memory, right, out):
-    """Solve the Hessian's equations in the free parameters, with its factor; 0 in the others."""
+    """Solve H out = right in the free parameters, with the factor of the Hessian H; out is 0 in the others."""
     size, factor = right.size, memory.factor
     for i in range(size):
         out[i] = 0.0
@@ -221,9 +225,10 @@ def put_solution(memory, right, out):
 
 @inner
 def minimise(model, memory, cell, luminosity, sigma, shift, lowest):
-    """Move the parameters to where chi2 is smallest within the bounds of a cell, and return it there.
+    """Move the parameters `Memory.p` to the minimum of chi2 within the bounds of a cell; returns chi2 there.
 
-    It ends before where even twice of what Newton's step promises doesn't take chi2 below the lowest one of all cells.
+    The search gives up where even twice the fall that Newton's step promises leaves chi2 above `lowest`, the lowest
+    chi2 of all cells so far.
     """
     p, trial, step = memory.p, memory.trial, memory.step
     chi2 = chi2_at(model, memory, cell, p, luminosity, sigma, shift)

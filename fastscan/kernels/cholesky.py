@@ -1,22 +1,23 @@
-"""Small systems of linear equations, one in each lane."""
+"""Cholesky's method for small systems of linear equations, one system in each lane."""
 
 from fastscan.kernels.jit import inner
 from fastscan.kernels.lanes import lanes_of, put_lanes, root, spread, where_above
 
-LEFT = 1e-15  # smallest part of a diagonal element that elimination leaves: below, it would be rounding, or negative
+LEFT = 1e-15  # smallest part of a diagonal element that elimination may leave: less is rounding, or negative
 
 
 @inner
 def factorise(matrix, size):
     """Replace symmetric matrices, which are positive definite but for rounding, by their Cholesky factors L.
 
-    On the diagonal stands 1 / L_jj.
+    The diagonal receives 1 / L_jj in place of L_jj.
 
     Parameters
     ----------
     matrix : float64 (size * size, LANES)
         Row after row; only the lower triangle is read and overwritten.
     size : int
+        Number of equations.
     """
     for j in range(size):
         least, over = LEFT * lanes_of(matrix, j * size + j), spread(0.0)
@@ -37,7 +38,7 @@ def put_forward(factor, right, out):
     ----------
     factor : float64 (size * size, LANES)
     right, out : float64 (size, LANES)
-        The right-hand side, and what receives the solution; they can be the same.
+        The right-hand side, and the array that receives the solution; both can be the same array.
     """
     size = right.shape[0]
     for i in range(size):
@@ -49,7 +50,7 @@ def put_forward(factor, right, out):
 
 @inner
 def put_solution(factor, right, out):
-    """Solve L L^T y = right with the Cholesky factors L; arguments as of `put_forward`."""
+    """Solve L L^T y = right with the Cholesky factors L; the arguments are as in `put_forward`."""
     size = right.shape[0]
     put_forward(factor, right, out)
     for i in range(size - 1, -1, -1):

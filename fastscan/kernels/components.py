@@ -1,4 +1,4 @@
-"""What a model with few parameters expects in each bin, and the derivatives of its shapes.
+"""The expected events of a model with few parameters in each bin, and the derivatives of its shapes.
 
 The model of a member is a sum of components.  Each component is an amount times a shape over the bins b:
 
@@ -8,9 +8,10 @@ The amounts are parameters p_i, of which p_0 is the scale e of the signal S.  A 
 bilinear between anchors of two parameters, an exponential exp(-r (E - E_0)), or a Gaussian exp(-(E - c)^2 / 2 w^2),
 whose r, c and w are parameters or numbers.  Each parameter has bounds, and can have a Gaussian constraint.
 
-Bins stand in lines of as many as there are lanes.  The last line is filled up with bins in which all components are 0.
+Each line of an array holds LANES bins.  The last line is filled up with bins in which all components are 0.
 
-A cell lies between neighbouring anchors of both parameters that templates follow.  Within a cell the model is smooth.
+A cell is the rectangle between neighbouring anchors of both morphing parameters, on which templates depend.  Within a
+cell the model is smooth.
 """
 
 from typing import NamedTuple
@@ -22,34 +23,35 @@ from fastscan.kernels.jit import inner, jit
 from fastscan.kernels.lanes import LANES, empty_lanes, exponential, lanes_of, put_lanes, spread
 
 CONSTANT, TEMPLATE, MORPHED, EXPONENTIAL, GAUSSIAN = range(5)  # kinds of shapes
-AMOUNTS = 3  # parameters, at most, whose product an amount is
-KIND, FIRST, SHAPED = 0, 1 + AMOUNTS, 2 + AMOUNTS  # columns of parts: amounts come between; then two of the shape
-FACTOR, ORIGIN, FIXED = 0, 1, 2  # columns of numbers; then two of the shape
+AMOUNTS = 3  # largest number of parameters whose product is an amount
+KIND, FIRST, SHAPED = 0, 1 + AMOUNTS, 2 + AMOUNTS  # columns of Model.parts: the amount's parameters follow KIND
+FACTOR, ORIGIN, FIXED = 0, 1, 2  # columns of Model.numbers; both arguments of a shape begin at SHAPED and at FIXED
 
 
 class Model(NamedTuple):
-    """What a member expects, and what is compared with it.
+    """The model of a member: its components, its parameters, and the weights of its bins.
 
     Attributes
     ----------
     spread : float64 (anchors, lines * energies, LANES)
-        How the signal of each energy is distributed among the bins, at all anchors of both morphing parameters.
+        Events in each bin per signal event of each energy, at all anchors of both morphing parameters.
     parts : intp (components, 7)
-        Of each its kind, three numbers of parameters in its amount (-1 for none), its first template, and two of
-        parameters of its shape.  The first one is the signal.
+        A line for each component, the first of which is the signal: its kind, the numbers of three parameters in its
+        amount, its first template, and the numbers of two parameters of its shape; -1 stands for no parameter.
     numbers : float64 (components, 4)
-        Of each its factor, the origin of an exponential, and what stands for parameters that it doesn't have.
+        A line for each component: its factor, the origin of an exponential, and the two arguments of its shape, which
+        are used where they are no parameters.
     templates : float64 (templates, lines, LANES)
     axes : float64 (2, most anchors)
-        Anchors of the morphing parameters; a parameter that isn't there has one.
+        Anchors of both morphing parameters; a missing parameter has one anchor.
     sides, morphing : intp (2,)
-        The number of anchors of each, and which parameter it is.
+        The number of anchors of each morphing parameter, and its number among the parameters, -1 for a missing one.
     energies, filled : float64 (lines, LANES)
-        Energy of each bin, and 1 for each bin, 0 for what the last line is filled up with.
+        Energy of each bin in the unit of the bins; and 1 for each bin, 0 for the places that fill up the last line.
     weight : float64 (lines, LANES)
-        1 / v; nothing where events are counted.
+        1 / v; empty where events are counted.
     start, low, high, tightness : float64 (parameters,)
-        Where the search begins, the bounds, and 1 / sigma_i^2, which is 0 without a constraint.
+        Starting values, bounds, and 1 / sigma_i^2, which is 0 without a constraint.
     """
 
     spread: np.ndarray
@@ -69,38 +71,38 @@ class Model(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What is computed of a point."""
+    """Memory for one point: its data, and all that is computed there."""
 
-    data: np.ndarray  # (lines, LANES): the events that it is compared with, n
-    centre: np.ndarray  # (parameters,): of the constraints, c_i
-    events: np.ndarray  # (3, energies): of the signal, and its derivatives in x
-    signals: np.ndarray  # (anchors, lines, LANES): the signal at each anchor ...
-    known: np.ndarray  # ... where it is known
-    shapes: np.ndarray  # (components, 6, lines, LANES): h, its two derivatives, and three second ones
-    beside: np.ndarray  # (6, lines, LANES): as shapes, of a derivative of the signal in x
-    expected: np.ndarray  # (lines, LANES)
-    slopes: np.ndarray  # (parameters, lines, LANES): derivatives of what is expected
-    pull: np.ndarray  # (lines, LANES): derivative of chi2 in what is expected
-    bend: np.ndarray  # (lines, LANES): and the second one
-    weighted: np.ndarray  # (lines, LANES): derivatives of what is expected, times the second one of chi2
+    data: np.ndarray  # (lines, LANES): the events n
+    centre: np.ndarray  # (parameters,): the centres c_i of the constraints
+    events: np.ndarray  # (3, energies): signal events, and their first and second derivatives in x
+    signals: np.ndarray  # (anchors, lines, LANES): the signal at each anchor
+    known: np.ndarray  # (anchors,): whether `signals` has been computed at each anchor
+    shapes: np.ndarray  # (components, 6, lines, LANES): h, its two first derivatives, and its three second ones
+    beside: np.ndarray  # (6, lines, LANES): as `shapes`, for a derivative of the signal in x
+    expected: np.ndarray  # (lines, LANES): the expected events N
+    slopes: np.ndarray  # (parameters, lines, LANES): derivatives of N in each parameter
+    pull: np.ndarray  # (lines, LANES): first derivative of chi2 in N
+    bend: np.ndarray  # (lines, LANES): second derivative of chi2 in N
+    weighted: np.ndarray  # (lines, LANES): a derivative of N times `bend`
     gradient: np.ndarray
     hessian: np.ndarray
-    factor: np.ndarray  # Cholesky's, of the Hessian in the free parameters
-    free: np.ndarray
+    factor: np.ndarray  # Cholesky's factor of the Hessian in the free parameters
+    free: np.ndarray  # whether each parameter can move
     step: np.ndarray
     p: np.ndarray
     trial: np.ndarray
     best: np.ndarray
     low: np.ndarray  # bounds of a cell
     high: np.ndarray
-    cells: np.ndarray  # whether each cell was looked at
-    mixed: np.ndarray  # second derivatives in x, and in the shift u, and in each parameter
+    cells: np.ndarray  # whether the search has looked at each cell
+    mixed: np.ndarray  # (2, parameters): derivatives of chi2 in x and each parameter, and in the shift u and each one
     solved: np.ndarray
 
 
 @jit
 def memory_for(model):
-    """The memory of a point."""
+    """Memory for one point of a model."""
     lines, anchors = model.filled.shape[0], model.spread.shape[0]
     components, parameters = model.parts.shape[0], model.start.size
     memory = Memory(
@@ -137,28 +139,28 @@ def memory_for(model):
 
 @inner
 def copy(source, out):
-    """Put numbers in the place of others."""
+    """Copy numbers to out."""
     for i in range(out.size):
         out[i] = source[i]
 
 
 @inner
 def copy_lines(source, out):
-    """Put lines of bins in the place of others."""
+    """Copy lines of bins to out."""
     for line in range(out.shape[0]):
         put_lanes(out, line, lanes_of(source, line))
 
 
 @inner
 def add_times(number, source, out):
-    """Add lines of bins, times a number, to others."""
+    """Add a number times lines of bins to out."""
     for line in range(out.shape[0]):
         put_lanes(out, line, fma(number, lanes_of(source, line), lanes_of(out, line)))
 
 
 @inner
 def put_events(rates, change, row, x, events):
-    """Signal events of each energy and their two derivatives in x; arguments are those of `profiles`."""
+    """Put signal events of each energy and their first two derivatives in x; `profiles` describes the arguments."""
     shapes, terms, energies = rates.shape
     own = row if shapes > 1 else 0
     for i in range(energies):
@@ -173,7 +175,10 @@ def put_events(rates, change, row, x, events):
 
 @inner
 def put_signal(each, events, out):
-    """The signal in each bin, from that of each energy; four sums side by side, because one waits for each addition."""
+    """Put the signal in each bin, from events of each energy.
+
+    Four sums are added up side by side, because a single one would wait for each addition.
+    """
     energies = events.size
     whole = energies - energies % 4
     for line in range(out.shape[0]):
@@ -190,7 +195,7 @@ def put_signal(each, events, out):
 
 @inner
 def put_signals(model, memory, cell, events):
-    """The signal of some events of each energy at the four corners of a cell, where it isn't known."""
+    """Put the signal at the four corners of a cell, from events of each energy, where it isn't known yet."""
     for number in range(4):
         k = corner(model, cell, number)
         if not memory.known[k]:
@@ -200,7 +205,7 @@ def put_signals(model, memory, cell, events):
 
 @inner
 def corner(model, cell, number):
-    """The number of an anchor at one of the four corners of a cell."""
+    """The number of the anchor at one of the four corners of a cell."""
     one = min(cell[0] + number // 2, model.sides[0] - 1)
     other = min(cell[1] + number % 2, model.sides[1] - 1)
     return one * model.sides[1] + other
@@ -208,7 +213,7 @@ def corner(model, cell, number):
 
 @inner
 def place_in(model, cell, axis, p):
-    """Where a parameter is in a cell, from 0 to 1, and the width of the cell; a parameter that isn't there is at 0."""
+    """The place of a morphing parameter in a cell, from 0 to 1, and the cell's width; a missing parameter is at 0."""
     if model.morphing[axis] < 0:
         return 0.0, 1.0
     low, high = model.axes[axis, cell[axis]], model.axes[axis, cell[axis] + 1]
@@ -217,7 +222,7 @@ def place_in(model, cell, axis, p):
 
 @inner
 def put_morphed(anchored, model, cell, p, out):
-    """What is bilinear between four anchors, and its derivatives in both parameters, as `Memory.shapes` has them."""
+    """Put what is bilinear between the corners of a cell, and its derivatives, in the order of `Memory.shapes`."""
     u, width = place_in(model, cell, 0, p)
     v, height = place_in(model, cell, 1, p)
     over_width, over_height = 1.0 / width, 1.0 / height
@@ -235,7 +240,7 @@ def put_morphed(anchored, model, cell, p, out):
 
 @inner
 def put_exponential(rate, origin, energies, filled, out):
-    """exp(-r (E - E_0)) and its derivatives in r."""
+    """Put exp(-r (E - E_0)) and its derivatives in r."""
     for line in range(out.shape[1]):
         far = lanes_of(energies, line) - origin
         h = exponential(-rate * far) * lanes_of(filled, line)
@@ -246,7 +251,7 @@ def put_exponential(rate, origin, energies, filled, out):
 
 @inner
 def put_gaussian(centre, width, energies, filled, out):
-    """exp(-(E - c)^2 / 2 w^2) and its derivatives in c and w."""
+    """Put exp(-(E - c)^2 / 2 w^2) and its derivatives in c and w."""
     over = 1.0 / width
     for line in range(out.shape[1]):
         t = (lanes_of(energies, line) - centre) * over
@@ -264,14 +269,14 @@ def put_gaussian(centre, width, energies, filled, out):
 
 @inner
 def value_of(model, c, number, p):
-    """A parameter of a shape, or the number that stands for it."""
+    """An argument of a shape: the value of its parameter, or its fixed number."""
     i = model.parts[c, SHAPED + number]
     return p[i] if i >= 0 else model.numbers[c, FIXED + number]
 
 
 @inner
 def put_shapes(model, memory, cell, p):
-    """The shapes of all components at parameters p in a cell."""
+    """Put the shapes of all components at parameters p in a cell."""
     put_signals(model, memory, cell, memory.events[0])
     put_morphed(memory.signals, model, cell, p, memory.shapes[0])
     for c in range(1, model.parts.shape[0]):
@@ -288,7 +293,7 @@ def put_shapes(model, memory, cell, p):
 
 @inner
 def amount_without(model, c, p, one, other):
-    """The amount of a component without two of the parameters that it is a product of; -1 for none of them."""
+    """The amount of a component without the parameters at two places of its product; -1 leaves none out."""
     amount = model.numbers[c, FACTOR]
     for k in range(AMOUNTS):
         i = model.parts[c, 1 + k]
@@ -299,13 +304,13 @@ def amount_without(model, c, p, one, other):
 
 @inner
 def shaped_by(model, c, d):
-    """The parameter that changes the shape of a component, -1 for none; those of what is morphed are common to all."""
+    """Parameter 0 or 1 of a component's shape, -1 for none; all morphed components share the morphing parameters."""
     return model.morphing[d] if model.parts[c, KIND] == MORPHED else model.parts[c, SHAPED + d]
 
 
 @inner
 def put_expected(model, memory, cell, p):
-    """The shapes of all components at parameters p in a cell, and the events that all of them expect in each bin."""
+    """Put the shapes of all components at parameters p in a cell, and the expected events in each bin."""
     put_shapes(model, memory, cell, p)
     memory.expected[:] = 0.0
     for c in range(model.parts.shape[0]):

@@ -1,8 +1,8 @@
-"""Counted events of a member in bins: its signal at a strength, what is expected at nuisances, and half of its chi2.
+"""Counted events of one member: its signal at a strength, its expected events at nuisances, and half of its chi2.
 
-The bins' arrays have a line of lanes for each bin, so that as many points stand side by side, see
-`fastscan.kernels.lanes`.  What all points share, the background and its changes, has a number for each bin.  The
-parameters of a member are the scale e of its signal, then the nuisances z of the signal's shapes and of the background:
+Arrays over bins have a line of lanes for each bin, with one point in each lane, see `fastscan.kernels.lanes`.  The
+background and its changes, which all points share, have one number for each bin.  The parameters of a member are the
+scale e of its signal, then the nuisances z of the signal's shapes and of the background:
 
     N = e S_0 + sum_s z_s S_s + B + sum_j z_j E_j
     chi2 = 2 lam sum [N - n + n ln(n / N)],      2 lam N where n = 0
@@ -15,12 +15,12 @@ from fastscan.kernels.arithmetic import fma
 from fastscan.kernels.jit import inner
 from fastscan.kernels.lanes import LANES, lanes_of, logarithm, number_at, put_lanes, spread, where_above
 
-TOGETHER = 3  # sums in registers of `put_sums`, or half of them; the number of a table's columns is a multiple
+TOGETHER = 3  # `put_sums` keeps so many sums, or twice as many, in registers; a table's columns are a multiple
 
 
 @inner
 def derivative(change, f, x, order):
-    """Change of a feature, a polynomial in x, or its first or second derivative; x is lanes or a number."""
+    """Change of feature f, a polynomial in x, or its derivative of order 1 or 2; x is lanes or a number."""
     if order == 0:
         return change[f, 0] + x * (change[f, 1] + x * change[f, 2])
     if order == 1:
@@ -30,9 +30,9 @@ def derivative(change, f, x, order):
 
 @inner
 def put_energies(rates, change, rows, x, order, polynomials, out):
-    """Signal events of each neutrino in each bin of energy, or a derivative of them in x.
+    """Put signal events of each neutrino in each bin of energy, or their derivative in x.
 
-    Where all lanes have the same row, it is read once for all of them, and the same is computed.
+    Where all lanes have the same row, it is read once for all of them; results are the same.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def put_energies(rates, change, rows, x, order, polynomials, out):
         The row of each lane.
     x : float64 (1, LANES)
     order : int
-        Of the derivative: 0, 1 or 2.
+        Order of the derivative: 0, 1 or 2.
     polynomials : float64 (features, LANES)
         Scratch memory.
     out : float64 (energies of all neutrinos, LANES)
@@ -77,20 +77,20 @@ def put_energies(rates, change, rows, x, order, polynomials, out):
 
 @inner
 def put_signals(events, first, arriving, bin_of, shape, out):
-    """The signal, and its change with each of its shapes, in all bins.
+    """Put the signal, and its change with each of its shapes, in all bins.
 
     Parameters
     ----------
     events : float64 (any, LANES)
         See `put_energies`.
     first : int
-        Where the events begin, or their derivatives.
+        Line at which the events, or their derivatives, begin.
     arriving : float64 (any,)
-        See `fastscan.experiments.experiment.Experiment.arriving`, of which the shape is
+        See `fastscan.experiments.experiment.Experiment.arriving`.
     bin_of : intp (energies * others,)
-        The number of the bin in which each is counted; several can be counted in one.
+        The number of the bin in which each energy and other value is counted; a bin can count several.
     shape : tuple of 4 int
-        1 + shapes, neutrinos, energies and others.
+        The shape of `arriving`: 1 + shapes, neutrinos, energies and others.
     out : float64 ((1 + shapes) * bins, LANES)
         Overwritten.
     """
@@ -109,7 +109,7 @@ def put_signals(events, first, arriving, bin_of, shape, out):
 
 @inner
 def put_pairs_of_groups(weights, table, columns, out):
-    """As `put_sums`, of the columns that make pairs of groups; their number is returned."""
+    """As `put_sums`, for as many columns as make whole pairs of groups of `TOGETHER`; returns their number."""
     paired = columns // (2 * TOGETHER) * (2 * TOGETHER)
     for k in range(0, paired, 2 * TOGETHER):
         one, two, three = spread(0.0), spread(0.0), spread(0.0)
@@ -139,7 +139,7 @@ def put_sums(weights, table, out):
     ----------
     weights : float64 (bins, LANES)
     table : float64 (bins * columns,)
-        All columns of a bin, of which there are a multiple of `TOGETHER`, one after the other.
+        The columns of each bin one after another; their number is a multiple of `TOGETHER`.
     out : float64 (columns or more, LANES)
         Overwritten.
     """
@@ -179,7 +179,7 @@ def put_sums_beside(weights, signals, first, table, out):
 
 @inner
 def put_expected(signals, shapes, background, effects, scale, z, data, inverse, excess, weight, out):
-    """Expected events N in each bin, the weights of the bin in derivatives of half of chi2, and how much N changed.
+    """Put expected events N and the weights of each bin in derivatives of half of chi2; returns how much N changed.
 
     Parameters
     ----------
@@ -190,11 +190,12 @@ def put_expected(signals, shapes, background, effects, scale, z, data, inverse, 
     effects : float64 (bins * columns,)
         See `put_sums`.
     scale : lanes
+        The scale e of the signal.
     z : float64 (shapes + nuisances, LANES)
-        The first is not used.
+        The member's nuisances; the first one is not used, because `scale` contains it.
     data : float64 (bins, LANES)
     inverse : float64 (bins, LANES)
-        One over the N before; receives 1 / N, or 1 where nothing is counted.
+        1 / N of the call before; receives the new 1 / N, or 1 where nothing is counted.
     excess, weight : float64 (bins, LANES)
         Receive the weights of each bin in the gradient and in the Hessian, without lam: 1 - n / N and n / N^2.
     out : float64 (bins, LANES)
@@ -203,7 +204,7 @@ def put_expected(signals, shapes, background, effects, scale, z, data, inverse, 
     Returns
     -------
     least, most : lanes
-        N over the N before, in the bin that has data where it is smallest, or 1, and where it is largest, or 1.
+        The smallest and the largest of 1 and the ratios of N to the N before in all bins with data.
     """
     least, most, bins = spread(1.0), spread(1.0), background.size
     columns = effects.size // bins
@@ -227,7 +228,7 @@ def put_expected(signals, shapes, background, effects, scale, z, data, inverse, 
 
 @inner
 def put_gradient(signals, shapes, effects, nuisances, excess, sums, gradient):
-    """Gradient of half of chi2, without lam; parameters are those of `put_hessian` and excess of `put_expected`."""
+    """Put the gradient of half of chi2, without lam; see `put_hessian` for the arguments, `put_expected` for excess."""
     bins = excess.shape[0]
     put_lanes(gradient, 0, put_sums_beside(excess, signals, 0, effects, sums))
     for s in range(1, shapes):
@@ -238,7 +239,7 @@ def put_gradient(signals, shapes, effects, nuisances, excess, sums, gradient):
 
 @inner
 def put_hessian(signals, shapes, effects, products, nuisances, weight, weighted, sums, hessian):
-    """Hessian of half of chi2, without the factor lam, in the scale of the signal and the nuisances.
+    """Put the Hessian of half of chi2, without the factor lam, in the scale of the signal and the nuisances.
 
     Parameters
     ----------
@@ -247,9 +248,9 @@ def put_hessian(signals, shapes, effects, products, nuisances, weight, weighted,
     effects : float64 (bins * columns,)
         See `put_sums`.
     products : float64 (bins * columns,)
-        As effects: the products of the effects of each nuisance and of those up to it.
+        As `effects`: the product of the effect of each nuisance and that of every nuisance up to it.
     nuisances : int
-        Of the background.
+        Number of the background's nuisances.
     weight : float64 (bins, LANES)
         See `put_expected`.
     weighted, sums : float64 (bins, LANES), float64 (columns of either table, LANES)
@@ -275,7 +276,7 @@ def put_hessian(signals, shapes, effects, products, nuisances, weight, weighted,
 
 @inner
 def product_of(one, other, first):
-    """The sum of products of all lines of one array with as many of another one, from a first on."""
+    """The sum of products of all lines of one array with as many lines of another, from line `first` on."""
     total = spread(0.0)
     for b in range(one.shape[0]):
         total = fma(lanes_of(one, b), lanes_of(other, first + b), total)
@@ -284,7 +285,7 @@ def product_of(one, other, first):
 
 @inner
 def total_of(lines, first, number):
-    """The sum of some lines, from a first on."""
+    """The sum of so many lines, from line `first` on."""
     total = spread(0.0)
     for b in range(first, first + number):
         total += lanes_of(lines, b)
@@ -295,7 +296,7 @@ def total_of(lines, first, number):
 def chi2_of(expected, data, over_data, luminosity):
     """chi2 without the nuisances' terms, and 1 where a bin without data expects a negative number, else 0.
 
-    No large numbers are subtracted.  over_data are 1 / n, or 1 where nothing is counted.
+    No large numbers are subtracted.  over_data is 1 / n, or 1 where nothing is counted.
     """
     total, negative = spread(0.0), spread(0.0)
     for b in range(data.shape[0]):
@@ -309,7 +310,7 @@ def chi2_of(expected, data, over_data, luminosity):
 
 @inner
 def put_slopes(slopes, bends, signals, shapes, effects, scale, z, excess, weight, weighted, sums, mixed):
-    """First and second derivative in x of half of chi2 at fixed nuisances, and the mixed ones, without lam.
+    """First and second derivative in x of half of chi2 at fixed nuisances, without lam; puts the mixed derivatives.
 
     Parameters
     ----------

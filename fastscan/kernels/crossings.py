@@ -1,9 +1,9 @@
 """Where chi2 along columns crosses its infimum + delta: the kernel `crossings`, from which every limit comes.
 
-In each row, columns are computed at the rungs of a ladder; changes of the slope's sign give every extremum, which is
-refined.  Between neighbouring extrema chi2 is monotonic, so every crossing has a bracket of its own, and is refined
-there.  Each crossing is computed by the same operations whatever columns are computed beside it: results depend neither
-on threads nor on the order of columns, to the last bit.
+In each row, chi2 of all columns is computed at the rungs of a ladder.  Each change of the slope's sign brackets an
+extremum, which is refined.  Between neighbouring extrema chi2 is monotonic, so every crossing has a bracket of its own,
+in which it is refined.  Each crossing is computed by the same operations whatever columns are computed beside it:
+results depend neither on threads nor on the order of columns, to the last bit.
 """
 
 import numpy as np
@@ -62,8 +62,8 @@ def secant(low, high, below, above):
 def brackets_of(x, chi2, level, rung, column, turning, extreme):
     """A bracket around every place where a column of one row crosses its level.
 
-    A change of side from one rung to the next is one crossing.  An extremum on the other side of the level than both
-    rungs beside it makes two, one on each side of the extremum.
+    A change of side from one rung to the next is one crossing.  Where an extremum and both rungs beside it lie on
+    different sides of the level, there are two crossings, one on each side of the extremum.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def crossings(
     first,
     last,
 ):
-    """Where chi2 along columns crosses its infimum + delta, and what else a limit needs to know of each column.
+    """Where chi2 along columns crosses its infimum + delta; also the infimum, chi2 at x = 0, and whether chi2 is flat.
 
     A piece is a column.
 
@@ -162,8 +162,8 @@ def crossings(
     coefficients : float64 (members, rows, 3, SQUARES)
         S_dd, D and S_mm as sums of squares, see `fastscan.kernels.squares`.  Dimensionless, as all else here.
     ladder : float64 (rungs,)
-        x in units of each row's scale, ascending, so fine that no two extrema of a column lie between neighbours; below
-        0 too where x can be.
+        x in units of each row's scale, ascending, so fine that no two extrema of a column lie between neighbours.  It
+        has negative points too where x can be negative.
     scale : float64 (rows,)
     others : float64 (rows, any)
         Further x at which a row is computed.
@@ -172,17 +172,17 @@ def crossings(
     noise, variance : float64 (members, columns)
         1 / lam_e (inverse effective luminosity) and sigma^2 (squared relative systematic error) of each column.
     delta : float64
-        chi2 above the infimum; infinity finds no crossing.
+        Height of the crossings above the infimum of chi2; an infinite height has no crossings.
     largest : float64
-        A column is flat if chi2 changes by no more than delta up to this x, of either sign where x can be below 0.
+        A column is flat if chi2 changes by no more than delta among the rungs and extrema with |x| up to this value.
     lowest, at_zero : float64 (columns,)
-        Receive the infimum of chi2 over all x, or over x >= 0 where the ladder has no other; and chi2 at x = 0.
+        Receive the infimum of chi2 over all x, or over x >= 0 where the ladder has no negative x; and chi2 at x = 0.
     flat : bool (columns,)
-        Overwritten.
+        Receives whether each column is flat.
     count : intp (columns,)
-        Receives the number of crossings.  Where one is above `most`, call again with more memory.
+        Receives the number of crossings.  Where a number is above `most`, call again with more memory.
     crossing : float64 (columns, most)
-        Receives x of the crossings, ascending; what is beyond their number stays as it is.
+        Receives x of the crossings, ascending; places beyond their number stay as they are.
     first, last : int
         The range of columns.
 
@@ -201,7 +201,7 @@ def crossings(
         settings = settings_of(noise, variance, np.arange(start, stop))
         chi2, fall = chi2_and_fall(x, own, *settings, scratch)
         rung, at, turning, extreme = extrema_of(x, fall, own, *settings[1:])
-        # Between rungs and extrema chi2 is monotonic, so they hold its lowest and highest values.
+        # Between rungs and extrema chi2 is monotonic, so its lowest and highest values are among them.
         zero = np.searchsorted(x, 0.0)
         smallest, _ = range_of(x, chi2, at, turning, extreme, zero, np.inf)
         deepest, highest = range_of(x, chi2, at, turning, extreme, zero, largest)

@@ -1,16 +1,16 @@
 """chi2 of Gaussian counts with one normalisation nuisance, at a point of a column.
 
-With d = data - prediction and m = prediction, each over its error, three sums over bins hold all that a row knows:
+With d = data - prediction and m = prediction, each divided by the bin's error, chi2 of a row needs three sums of bins:
 
     S_dd = sum d^2,  S_mm = sum m^2,  D = S_dd S_mm - (sum d m)^2      (sums of squares in x, never negative)
 
     chi2 = lam_e (S_dd + D t) / (1 + S_mm t),  t = lam_e sigma^2
          = (S_dd + D t) / (noise + S_mm variance),  noise = 1 / lam_e,  variance = sigma^2
 
-sigma is the relative systematic error of the normalisation, and lam_e the effective luminosity, relative to that of
-the sums.  A setting is a pair of them, a column the line along x in one row at one setting.  A combination adds the
-chi2 of its members, each with its own nuisance.  All of this is dimensionless.  Source: Eq. 21 of arXiv:2002.01482,
-with the nuisance minimised out; there it reads chi2 = S_dd - sigma^2 (sum d m)^2 / (1 + sigma^2 S_mm).
+sigma is the relative systematic error of the normalisation, and lam_e is the effective luminosity relative to the one
+in the sums.  A setting is a pair of sigma and lam_e; a column is the line along x in one row at one setting.  chi2 of a
+combination is the sum over its members, each with its own nuisance.  All of this is dimensionless.  Source: Eq. 21 of
+arXiv:2002.01482, with the nuisance minimised out: chi2 = S_dd - sigma^2 (sum d m)^2 / (1 + sigma^2 S_mm) at lam_e = 1.
 """
 
 import numpy as np

@@ -1,10 +1,10 @@
 """How kernels are compiled, and how one is spread over cores.
 
-`jit` compiles a scalar formula or a helper, `inner` one that only compiled code calls, `Kernel` a loop over grid points
-that other wings call.
+`jit` compiles a scalar formula or a helper, `inner` a helper that only compiled code calls, and `Kernel` a loop over
+grid points that other wings call.
 
-numba keeps compiled code on disk until the file of that function changes, whatever becomes of the other files whose
-functions are compiled into it.  It names what it keeps after the function's qualified name.  So `jit` writes a digest
+numba keeps the compiled code of a function on disk until the function's own file changes, even if functions of other
+files are compiled into it.  It names the compiled code after the function's qualified name.  So `jit` writes a digest
 of all sources of this wing into that name: after any edit numba finds nothing old under the new name.
 """
 
@@ -29,7 +29,7 @@ from fastscan.errors import warn
 
 log = logging.getLogger(__name__)
 SERIAL_POINTS = 65536  # up to this many points, waking threads costs more time than they save
-SHARES = 8  # of the work for each thread: some cost more than others, and a thread that is done takes the next
+SHARES = 8  # shares of the work for each thread: some cost more, and a thread that is done takes the next share
 
 
 def digest_of_sources() -> str:
@@ -85,7 +85,7 @@ class _Compilations(Listener):
             _log_that_kernels_are_compiled()
 
     def on_end(self, event: Event) -> None:
-        """Nothing is said at the end."""
+        """Log nothing at the end."""
 
 
 @functools.cache
@@ -113,10 +113,10 @@ def in_one_thread() -> Iterator[None]:
 class Kernel:
     """A loop over numbered pieces of work, such as columns, that threads share: a decorator.
 
-    The last two arguments of the loop are the number of the first piece and that of the one after the last; it writes
-    its results to arrays of the caller.  The loop is compiled once.  Compiled code doesn't hold Python's lock, so that
-    Python's own threads can share it among cores.  A piece is computed by the same operations whichever thread computes
-    it, so that results depend neither on threads nor on shares, to the last bit.
+    The last two arguments of the loop are the number of the first piece and the number after that of the last piece.
+    The loop writes its results to arrays of the caller, and is compiled once.  Compiled code doesn't hold Python's
+    lock, so that Python's own threads can share the pieces among cores.  A piece is computed by the same operations
+    whichever thread computes it, so that results depend neither on threads nor on shares, to the last bit.
 
     Attributes
     ----------
@@ -134,13 +134,14 @@ class Kernel:
         Parameters
         ----------
         pieces : int
-            How many there are.
+            Number of pieces.
         points : int
-            Number of grid points in all of them.
+            Number of grid points in all pieces together.
         in_parallel : bool or None
-            Whether to spread the pieces over threads; None for where there are many points.
+            Whether to spread the pieces over threads; None does so for more than `SERIAL_POINTS` points, except within
+            `in_one_thread`.
         *arguments
-            What the loop takes before its range.
+            The arguments of the loop that come before its range.
 
         Returns
         -------
@@ -180,14 +181,14 @@ def _pool(helpers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(helpers, "fastscan-kernel")
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # the threads are not there in a process that is forked
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process doesn't have these threads
 
 
 def threads() -> int:
-    """Number of threads that a kernel may have: that of NUMBA_NUM_THREADS, or of `numba.set_num_threads`."""
+    """Number of threads that a kernel may use: NUMBA_NUM_THREADS, or the number set by `numba.set_num_threads`."""
     try:
         threading_layer()
-    except ValueError:  # numba's own threads were never started, so that no other number was set, and aren't needed
+    except ValueError:  # numba never started its own threads, which aren't needed, so that no other number was set
         most: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
         return most
     chosen: int = get_num_threads()

@@ -1,7 +1,8 @@
-"""The strengths x at which the columns of a row are computed first, its rungs, in the search for crossings.
+"""Rungs: the strengths x at which the columns of a row are computed first, in the search for crossings.
 
-A ladder is so fine that no two extrema of a column lie between neighbours.  Most of it is not needed: where chi2 only
-rises, or only falls, whatever the setting, there is no extremum.  `rungs_of` keeps the rest, and some points between.
+A ladder is so fine that no two extrema of a column lie between neighbouring points.  Most of its points are not needed:
+where chi2 rises at every setting, or falls at every setting, there is no extremum.  `rungs_of` keeps all other points,
+and every 32nd of these.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ SPARSE = 32  # where every column is monotonic, every 32nd ladder point stays; s
 
 @jit
 def rises_or_falls(own, ladder, scale):
-    """Where on a ladder chi2 rises with x whatever the setting is, and where it falls whatever the setting is.
+    """Where on a ladder chi2 rises with x at every setting, and where it falls at every setting.
 
     With ' for the derivative in x and M for S_mm, the slope of a member's chi2 has the sign of
 
@@ -55,14 +56,14 @@ def inserted(numbers, count, x):
     Parameters
     ----------
     numbers : float64 (any,)
-        Changed in place; where it is full already, it stays as it is.
+        Changed in place; an array that is full stays as it is.
     count : int
     x : float64
 
     Returns
     -------
     int
-        count + 1, also where there was no place for x.
+        count + 1, also if the array was full.
     """
     if count < numbers.size:
         place = count
@@ -75,14 +76,14 @@ def inserted(numbers, count, x):
 
 @jit
 def rungs_of(own, ladder, scale, others, largest):
-    """Rungs of a row: the ladder points that are needed, 0, others, and the largest.
+    """Rungs of a row: the ladder points that are needed, x = 0, `others` and `largest`.
 
     Parameters
     ----------
     own : float64 (members, 3, SQUARES)
         S_dd, D and S_mm of the row, see `fastscan.kernels.squares`.
     ladder : float64 (any,)
-        x in units of scale, ascending; below 0 too where x can be.
+        x in units of scale, ascending; with negative points too where x can be negative.
     scale : float64
     others : float64 (any,)
         Further x, in any order.

@@ -1,10 +1,10 @@
 """Lanes: several float64 numbers side by side in one vector register, each of another point or another bin.
 
 `lanes_of` reads them from a line of an array and `put_lanes` writes them back.  + - * / and `fma`, `root`,
-`where_above`, `logarithm` and `exponential` work on all at once, each as on a single number, so that no lane depends on
-the others; `total` and `largest` take all together.  A plain number beside lanes stands for as many equal ones.  A
-compiler turns a loop into vectors where it sees that it may, and then keeps sums in memory; a kernel that is written
-with lanes keeps them in registers.  Where numba is switched off, lanes are arrays.
+`where_above`, `logarithm` and `exponential` work on all lanes at once, so that no lane depends on the others; `total`
+and `largest` combine all lanes into a number.  A plain number beside lanes stands for equal lanes.  A compiler turns a
+loop into vectors where it sees that it may, and then keeps sums in memory; a kernel that is written with lanes keeps
+them in registers.  Where numba is switched off, lanes are arrays.
 """
 
 import math
@@ -28,8 +28,8 @@ MANTISSA, EXPONENT_OF_ONE, MANTISSA_BITS = 0x000FFFFFFFFFFFFF, 1023, 52
 SMALLEST_MANTISSA = 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
 LOG_2_HIGH, LOG_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 32 bits, their sum all
 LOG2_E = 1.44269504088896338700
-LEAST_POWER, LARGEST_POWER = -708.0, 709.0  # of e, that are neither subnormal nor infinite
-TO_INTEGER = 6755399441055744.0  # 1.5 2^52: a number beside it loses all bits behind the point
+LEAST_POWER, LARGEST_POWER = -708.0, 709.0  # e to a power between these is neither subnormal nor infinite
+TO_INTEGER = 6755399441055744.0  # 1.5 2^52: adding it to a number rounds the number to an integer
 
 
 class Lanes(types.Type):
@@ -97,7 +97,7 @@ for _symbol, _instruction in (
 
 
 def lanes_of(array, line):
-    """The lanes that stand in a line of an array of shape (lines, LANES)."""
+    """The lanes in a line of an array of shape (lines, LANES)."""
     return array[line].copy()
 
 
@@ -112,7 +112,7 @@ def number_at(array, place):
 
 
 def write_lanes(array, first, value):
-    """Write lanes to an array of shape (any,) of float64 or float32, from a first number on."""
+    """Write lanes to an array of shape (any,) of float64 or float32, from place `first` on."""
     array[first : first + LANES] = value
 
 
@@ -127,7 +127,7 @@ def root(x):
 
 
 def where_above(x, y, one, other):
-    """Each lane of one where that of x is above that of y, and of the other where it isn't."""
+    """In each lane: one where x > y, else other; a nan in x or y takes the other."""
     return np.where(x > y, one, other)
 
 
@@ -142,19 +142,19 @@ def lane_of(x, lane):
 
 
 def exponent(x):
-    """The exponents of positive numbers m 2^e with m from sqrt(1/2) to sqrt(2)."""
+    """The exponents e of positive numbers m 2^e with m from sqrt(1/2) to sqrt(2)."""
     half, e = np.frexp(x)
     return np.where(half < SQRT_HALF, e - 1.0, e)
 
 
 def mantissa(x):
-    """The m of positive numbers m 2^e with m from sqrt(1/2) to sqrt(2)."""
+    """The mantissas m of positive numbers m 2^e with m from sqrt(1/2) to sqrt(2)."""
     half, _ = np.frexp(x)
     return np.where(half < SQRT_HALF, 2.0 * half, half)
 
 
 def times_power_of_two(x, e):
-    """x 2^e with whole numbers e, which leave it neither subnormal nor infinite."""
+    """x 2^e for integers e; the result must be neither subnormal nor infinite."""
     return np.ldexp(x, e.astype(int))
 
 
@@ -264,7 +264,7 @@ def _lane_of(context, x, lane):
 
 
 def _shifted(builder, x):
-    """The bits of numbers m 2^e, so moved that e is in the place of an exponent."""
+    """The bits of numbers m 2^e, shifted such that the bits of the exponent hold e."""
     offset = (EXPONENT_OF_ONE << MANTISSA_BITS) - SMALLEST_MANTISSA
     return builder.add(builder.bitcast(x, INTEGERS), _constant(offset))
 
@@ -290,7 +290,7 @@ def _mantissa(context, x):
 @intrinsic
 def _times_power_of_two(context, x, e):
     def generate(target, builder, signed, arguments):
-        # beside TO_INTEGER the last bits of a number are e itself, of which the exponent takes as many as it has
+        # the last bits of e + TO_INTEGER are the integer e; the shift keeps as many of them as an exponent has
         beside = builder.bitcast(builder.fadd(arguments[1], ir.Constant(VECTOR, [TO_INTEGER] * LANES)), INTEGERS)
         moved = builder.shl(beside, _constant(MANTISSA_BITS))
         return builder.bitcast(builder.add(builder.bitcast(arguments[0], INTEGERS), moved), VECTOR)
@@ -322,7 +322,7 @@ overload(times_power_of_two)(lambda x, e: lambda x, e: _times_power_of_two(x, e)
 
 @jit
 def empty_lanes(lines):
-    """An array of shape (lines, LANES), each line of which lies in as few lines of the processor's cache as it can."""
+    """An array of shape (lines, LANES), aligned such that each line is one 64-byte line of the processor's cache."""
     numbers = np.empty((lines + 1) * LANES)
     first = -(numbers.ctypes.data // 8) % LANES
     return numbers[first : first + lines * LANES].reshape((lines, LANES))
@@ -346,9 +346,9 @@ def logarithm(x):
 
 @jit
 def exponential(x):
-    """e^x, to a relative 4e-16; 0 where it would be subnormal, and as at 709 where it would be infinite.
+    """exp(x), to a relative 4e-16; 0 where it would be subnormal, and exp(709) where it would be infinite.
 
-    With x = e ln 2 + r and a whole e, |r| < 0.347, and the series of e^r ends where its terms are below rounding.
+    With x = e ln 2 + r and an integer e, |r| < 0.347; the series of exp(r) ends where its terms are below rounding.
     """
     within = where_above(x, LEAST_POWER, where_above(LARGEST_POWER, x, x, LARGEST_POWER), LEAST_POWER)
     e = fma(within, LOG2_E, TO_INTEGER) - TO_INTEGER

@@ -1,7 +1,7 @@
-"""Members with counted events, side by side: their arrays, and what all of them together expect and add to chi2.
+"""Members with counted events that are fitted together: their arrays, expected events, chi2 and its derivatives.
 
-`fastscan.kernels.poisson` says what chi2 is, and `fastscan.kernels.newton` finds the nuisances at which it is smallest.
-Arrays of all members hold the numbers of one after those of the other; `places_of` says where each begins.
+`fastscan.kernels.poisson` defines chi2, and `fastscan.kernels.newton` finds the nuisances at which it is smallest.  An
+array of all members holds the numbers of one member after another; `places_of` computes where each member begins.
 """
 
 from typing import NamedTuple
@@ -29,7 +29,7 @@ AT_RATES, AT_ARRIVING, AT_BIN_OF, AT_EFFECTS, AT_PRODUCTS, AT_BINS, AT_EVENTS, A
 
 
 class Members(NamedTuple):
-    """The arrays of members with counted events, see `profiles`; `at` is what `places_of` returns."""
+    """The arrays of members with counted events, see `fastscan.kernels.poisson.profiles`; `at` is from `places_of`."""
 
     sizes: np.ndarray
     at: np.ndarray
@@ -42,11 +42,11 @@ class Members(NamedTuple):
 
 
 class Point(NamedTuple):
-    """The settings of as many points as there are lanes, each float64 (any, LANES).
+    """The settings of LANES points, each array float64 (any, LANES).
 
-    `sigma` and `luminosity` have a line for each member.  `common` has the nuisances in common one after the other,
-    each with the members and then the Gaussian members.  `parabolas` has the numbers of each Gaussian member's
-    parabola, and `centre` a line for each nuisance.
+    `sigma` and `luminosity` have a line for each member.  `common` has a line for each nuisance in common of the first
+    member, then of the next, and of the Gaussian members last.  `parabolas` has `PARABOLA` lines for each Gaussian
+    member, and `centre` has a line for each nuisance.
     """
 
     sigma: np.ndarray
@@ -57,7 +57,7 @@ class Point(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What is computed of points, float64 (any, LANES); of all members, one after the other."""
+    """Memory for LANES points, float64 (any, LANES), member after member; `rows` is (LANES,), `beside` (members,)."""
 
     rows: np.ndarray
     x: np.ndarray
@@ -90,23 +90,25 @@ class Memory(NamedTuple):
 
 @jit
 def columns_for(number):
-    """Number of columns of a table of so many changes: a multiple of those that `put_sums` takes together."""
+    """Number of columns of a table with so many changes: this number, rounded up to a multiple of `TOGETHER`."""
     return (number + TOGETHER - 1) // TOGETHER * TOGETHER
 
 
 @jit
 def places_of(sizes, common):
-    """Where the numbers of each member begin in arrays of all members, and in the last line where they end.
+    """Where the numbers of each member begin in arrays of all members; the last line is where the arrays end.
 
     Parameters
     ----------
     sizes : intp (members, 8)
+        Columns `SHAPES` to `BINS`.
     common : int
         Number of nuisances that members have in common, which come before their own.
 
     Returns
     -------
     intp (members + 1, 9)
+        Columns `AT_RATES` to `AT_NUISANCES`.
     """
     at = np.zeros((sizes.shape[0] + 1, 9), np.intp)
     at[0, AT_NUISANCES] = common
@@ -126,7 +128,7 @@ def places_of(sizes, common):
 
 @jit
 def memory_for(members, orders):
-    """The memory of points of some members, for chi2 alone where orders is 1, and for its derivatives where it is 3."""
+    """Memory for LANES points: for chi2 alone where orders is 1, for its derivatives in x too where orders is 3."""
     at, sizes = members.at, members.sizes
     number = sizes.shape[0]
     bins, total, most, widest, sums, terms = at[number, AT_BINS], at[number, AT_NUISANCES], 0, 0, TOGETHER, 0
@@ -170,21 +172,22 @@ def memory_for(members, orders):
 
 @inner
 def part_of(members, m, which):
-    """Where the numbers of a member are in arrays of all members, of the kind that a column of `places_of` is about."""
+    """The range of a member's numbers in an array of all members; `which` is that array's column of `places_of`."""
     return slice(members.at[m, which], members.at[m + 1, which])
 
 
 @inner
 def put_all_signals(members, change, row, x, first, orders, memory):
-    """The signals of all members at points from the first on, and where orders is 3 their derivatives in x.
+    """Put the signals of all members at points from the first on, and where orders is 3 their derivatives in x.
 
     Parameters
     ----------
     members : Members
     change : float64 (members, rows, features, 3)
     row, x : (points,)
-        Where points are fewer than lanes, the last one is in all lanes that are left.
+        Where fewer points are left than lanes, the last point fills the spare lanes.
     first, orders : int
+        Number of the first point, and 1 or 3.
     memory : Memory
         Its events, signals, slopes and bends are overwritten.
     """
@@ -211,12 +214,12 @@ def put_all_signals(members, change, row, x, first, orders, memory):
 
 @inner
 def put_all_expected(members, z, scale, memory):
-    """What all members expect, see `put_expected`.
+    """Put the expected events of all members, see `put_expected`.
 
     Returns
     -------
     least, most : lanes
-        Of all members; where the least is not above 0, nothing is expected in a bin that has data.
+        The smallest and the largest ratio of all members; where least is not above 0, a bin with data expects nothing.
     """
     least, most = spread(1.0), spread(1.0)
     for m in range(members.sizes.shape[0]):
@@ -240,7 +243,7 @@ def put_all_expected(members, z, scale, memory):
 
 @inner
 def scale_of_gaussian(n, members, point, z):
-    """u = e - 1 of a Gaussian member's signal."""
+    """u = e - 1 of the n-th Gaussian member, whose signal is scaled by e."""
     shared, u = members.at[0, AT_NUISANCES], spread(0.0)
     for f in range(shared):
         u += lanes_of(point.common, (members.sizes.shape[0] + n) * shared + f) * lanes_of(z, f)
@@ -249,11 +252,11 @@ def scale_of_gaussian(n, members, point, z):
 
 @inner
 def add_gradient(m, members, point, memory):
-    """Add a member's gradient to that in all parameters.
+    """Add a member's gradient to the gradient in all parameters.
 
     The parameter of its normalisation is the scale e of its signal itself, from which z_0 = (e - 1 - sum sigma_f z_f) /
-    sigma follows: so nothing cancels where the signal is huge and e tiny.  At sigma = 0 the scale follows from what
-    members have in common.
+    sigma follows: so nothing cancels where the signal is huge and e tiny.  At sigma = 0 the scale follows from the
+    nuisances in common.
     """
     gradient, local, first, sigma = memory.gradient, memory.local, members.at[m, AT_NUISANCES], lanes_of(point.sigma, m)
     over = where_above(sigma, 0.0, 1.0 / sigma, 0.0)
@@ -271,7 +274,7 @@ def add_gradient(m, members, point, memory):
 
 @inner
 def add_hessian(m, members, point, memory):
-    """Add a member's Hessian to that in all parameters, see `add_gradient`."""
+    """Add a member's Hessian to the Hessian in all parameters, see `add_gradient`."""
     hessian, total, bend = memory.hessian, memory.z.shape[0], memory.local_hessian
     first, last = members.at[m, AT_NUISANCES], members.at[m + 1, AT_NUISANCES]
     own, shared, sigma = last - first, members.at[0, AT_NUISANCES], lanes_of(point.sigma, m)
@@ -297,7 +300,7 @@ def add_hessian(m, members, point, memory):
 
 @inner
 def put_all_gradients(members, point, memory):
-    """Gradient of half of chi2 in all parameters, where the nuisances are."""
+    """Put the gradient of half of chi2 in all parameters, at the present nuisances."""
     shared = members.at[0, AT_NUISANCES]
     for j in range(memory.z.shape[0]):
         put_lanes(memory.gradient, j, lanes_of(memory.z, j) - lanes_of(point.centre, j))
@@ -322,7 +325,7 @@ def put_all_gradients(members, point, memory):
 
 @inner
 def put_all_hessians(members, point, memory):
-    """Hessian of half of chi2 in all parameters, where the nuisances are."""
+    """Put the Hessian of half of chi2 in all parameters, at the present nuisances."""
     total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
     for j in range(total):
         for k in range(j + 1):
@@ -352,7 +355,7 @@ def put_all_hessians(members, point, memory):
 
 @inner
 def chi2_at(members, point, memory):
-    """chi2 at the present nuisances, and whether a bin without data expects a negative number, see `chi2_of`."""
+    """chi2 at the present nuisances, and above 0 where a bin without data expects a negative number, see `chi2_of`."""
     chi2, negative = spread(0.0), spread(0.0)
     for j in range(memory.z.shape[0]):
         pull = lanes_of(memory.z, j) - lanes_of(point.centre, j)
@@ -371,7 +374,7 @@ def chi2_at(members, point, memory):
 
 @inner
 def put_point(settings, others, row, x, centre, chosen, first, point):
-    """Put the settings of points from the first on side by side; parameters are those of `profiles`."""
+    """Put the settings of points from the first on side by side; `profiles` describes the arguments."""
     noise, variance, common = settings
     sums, norm = others
     gaussian = sums.shape[0]
@@ -398,7 +401,7 @@ def put_point(settings, others, row, x, centre, chosen, first, point):
 
 @inner
 def put_data(members, data, chosen, first, memory):
-    """Put the data of points from the first on side by side; parameters are those of `profiles`."""
+    """Put the data of points from the first on side by side; `profiles` describes the arguments."""
     for lane in range(LANES):
         own = data[chosen[min(first + lane, chosen.size - 1)]]
         for b in range(own.size):
@@ -413,7 +416,7 @@ def put_data(members, data, chosen, first, memory):
 
 @inner
 def put_beside(members, origin, memory):
-    """Put the events of each member that are expected beside its signal and its shapes, at the origin."""
+    """Put the total background of each member at the origin of the nuisances."""
     for m in range(members.sizes.shape[0]):
         bins, effects = part_of(members, m, AT_BINS), members.effects[part_of(members, m, AT_EFFECTS)]
         first, total = members.at[m, AT_NUISANCES] + members.sizes[m, ARRIVALS], 0.0

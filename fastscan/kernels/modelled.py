@@ -1,8 +1,8 @@
-"""chi2 of events that a model with few parameters expects, minimised over all of them, at points of columns.
+"""chi2 of a model with few parameters, minimised over all of them, at points of columns.
 
-`fastscan.kernels.components` has the model, and `fastscan.kernels.cells` has chi2 and its minimum within one cell
+`fastscan.kernels.components` computes the model, and `fastscan.kernels.cells` chi2 and its minimum within one cell
 between anchors.  The model has kinks at the anchors, so that each cell has a minimum of its own.  The search ends in a
-cell whose minimum is lower than those of all cells beside it.
+cell whose minimum is lower than the minimum of every cell beside it.
 
 Each point is computed by itself, so that results depend neither on threads nor on blocks, to the last bit.
 """
@@ -25,12 +25,12 @@ from fastscan.kernels.components import copy, copy_lines, memory_for, put_events
 from fastscan.kernels.jit import Kernel, inner
 from fastscan.kernels.lanes import lanes_of, put_lanes, spread, total, where_above
 
-CHI2, SLOPE, CURVATURE, BY_SHIFT, SQUARE_BY_SHIFT, MIXED, PARAMETERS = range(7)  # columns of what is filled
+CHI2, SLOPE, CURVATURE, BY_SHIFT, SQUARE_BY_SHIFT, MIXED, PARAMETERS = range(7)  # columns that `profiles` fills
 
 
 @inner
 def cell_of(model, axis, p):
-    """The first cell in which a parameter can be where it is; 0 for one that isn't there."""
+    """The first cell along an axis that contains the morphing parameter's value; 0 for a missing parameter."""
     if model.morphing[axis] < 0:
         return 0
     last = model.sides[axis] - 2
@@ -42,7 +42,10 @@ def cell_of(model, axis, p):
 
 @inner
 def search(model, memory, luminosity, sigma, shift, cell):
-    """Find the best parameters, and put their cell: all cells beside it are looked at; chi2 there is returned."""
+    """Put the best parameters into `Memory.best` and their cell into `cell`; returns chi2 there.
+
+    The search ends when it has looked at all cells beside the best one.
+    """
     memory.cells[:] = False
     copy(model.start, memory.best)
     signal, counted = sums_of(memory.signals[0], memory.data)
@@ -72,7 +75,7 @@ def search(model, memory, luminosity, sigma, shift, cell):
 
 @inner
 def sums_of(signal, data):
-    """The sums of the signal's size and of the data over all bins."""
+    """The sums over all bins of the signal's absolute value and of the data."""
     one, other = spread(0.0), spread(0.0)
     for line in range(signal.shape[0]):
         here = lanes_of(signal, line)
@@ -83,7 +86,7 @@ def sums_of(signal, data):
 
 @inner
 def put_beside(model, memory, cell, p, order):
-    """A derivative of the signal in x, the first or the second, with its derivatives in what is morphed."""
+    """Put the signal's derivative in x of order 1 or 2, with its own derivatives in the morphing parameters."""
     memory.known[:] = False
     put_signals(model, memory, cell, memory.events[order])
     put_morphed(memory.signals, model, cell, p, memory.beside)
@@ -91,7 +94,7 @@ def put_beside(model, memory, cell, p, order):
 
 @inner
 def put_slopes(model, memory, cell, luminosity, sigma, shift, out):
-    """The derivatives of chi2 in x and in the shift u, along which the parameters follow their best values."""
+    """Put the derivatives of chi2 in x and in the shift u, where the parameters follow their best values."""
     p, beside, weighted = memory.best, memory.beside, memory.weighted
     put_bounds(model, cell, sigma, shift, memory)
     chi2_at(model, memory, cell, p, luminosity, sigma, shift)
@@ -146,12 +149,12 @@ def profiles(model, rates, change, row, x, noise, variance, shift, data, centre,
     x, noise, variance, shift : float64 (points,)
         Strengths; 1 / lam, sigma^2 and u.
     data, centre : float64 (sets, lines, LANES) and (sets, parameters)
-        n and c_i; that of the scale of the signal is in units of sigma, from 1 + u.
+        n and c_i; the centre of the signal's scale is its distance from 1 + u in units of sigma.
     chosen : intp (points,)
-        The set with which each point is compared.
+        Number of the set of data and centres for each point.
     out : float64 (points, 1 or PARAMETERS + parameters)
-        Receives chi2; then its first and second derivative in x, those in u, the one in both, and the parameters.
-        chi2 is infinite, and all else nan, where nothing is expected in a bin that has data.
+        Receives chi2; then its first and second derivative in x, the same in u, the mixed derivative, and the
+        parameters.  Where a bin with data expects nothing, chi2 is infinite and all else is nan.
     start, stop : int
         The range of points.
     """

@@ -1,8 +1,8 @@
-"""Newton's method for the nuisances of counted events, at as many points as there are lanes.
+"""Newton's method for the nuisances of counted events, at LANES points side by side.
 
 A step that would empty a bin is shortened, and the search ends where the height of chi2 above its minimum is known well
-enough to be subtracted.  It begins at the best values for all bins taken as one, so that huge couplings cost only a few
-steps more.
+enough to be subtracted.  The search begins at the signals' best scales for all bins taken as one, so that huge
+couplings cost only a few steps more.
 
 Source: for the damping of the step Nesterov, Lectures on Convex Optimization, section 5.1.
 """
@@ -24,15 +24,15 @@ from fastscan.kernels.members import (
     put_all_hessians,
 )
 
-TOLERANCE = 1e-11  # of chi2 above its minimum, times the largest relative change of a bin in the last step
+TOLERANCE = 1e-11  # of chi2's height above its minimum times the largest relative change of a bin in the last step
 SHORT = 0.125  # relative fall of a bin's expected events, up to which a step of Newton's method is taken as it is
-SHORTEST = 1e-9  # part of a step, below which a point stays where it is: rounding empties a bin
-MOST_STEPS = 500  # of Newton's method; some ten are enough but where couplings are extreme
+SHORTEST = 1e-9  # smallest part of a step: where even this part empties a bin by rounding, the point stays where it is
+MOST_STEPS = 500  # largest number of Newton's steps; some ten are enough unless couplings are extreme
 
 
 @inner
 def is_possible(members, memory):
-    """1 where something is expected in every bin that has data, else 0; what was expected before is forgotten."""
+    """1 where events are expected in every bin that has data, else 0; `Memory.inverse` is reset first."""
     for b in range(memory.inverse.shape[0]):
         put_lanes(memory.inverse, b, 1.0)
     least, _ = put_all_expected(members, memory.z, memory.scale, memory)
@@ -64,14 +64,14 @@ def first_scale(signal, background, data, width):
 
 @inner
 def start(members, point, origin, memory):
-    """Put the nuisances where the search begins: at the origin, the signals' normalisations as `first_scale` has them.
+    """Put the nuisances at which the search begins: the origin, and the signals' normalisations from `first_scale`.
 
-    Where something is expected in too few bins there, it begins at 0.
+    Where a bin with data expects nothing there, all nuisances begin at 0.
 
     Returns
     -------
     lanes
-        1 where something is expected in every bin that has data, else 0.
+        1 where events are expected in every bin that has data, else 0.
     """
     shared = members.at[0, AT_NUISANCES]
     for j in range(origin.size):
@@ -108,9 +108,10 @@ def start(members, point, origin, memory):
 
 @inner
 def put_common(members, point, memory):
-    """Put the nuisances in common where the smallest scale is that of a signal which has no nuisance of its own.
+    """Put the nuisances in common that give the smallest scale among the signals without a nuisance of their own.
 
-    Those of other such signals follow: 1 + r (e - 1) of the smallest scale e, whose digits are left where r is 1.
+    The scales of the other such signals follow: (1 - r) + r e with the smallest scale e, which keeps its digits where
+    r is 1.
     """
     shared, smallest, square, leading = members.at[0, AT_NUISANCES], spread(np.inf), spread(1.0), memory.next_z
     for f in range(shared):
@@ -136,7 +137,7 @@ def put_common(members, point, memory):
 
 @inner
 def put_step(members, point, memory):
-    """Newton's step of all nuisances and scales; the Hessian is replaced by its Cholesky factor."""
+    """Put Newton's step of all nuisances and scales; the Hessian is replaced by its Cholesky factor."""
     total, shared = memory.z.shape[0], members.at[0, AT_NUISANCES]
     factorise(memory.hessian, total)
     put_solution(memory.hessian, memory.gradient, memory.step)
@@ -153,14 +154,14 @@ def put_step(members, point, memory):
 
 @inner
 def square_by_hessian(factor, right, out):
-    """right H^-1 right of lanes, with the Cholesky factors of H; out, of the length of right, is overwritten."""
+    """right^T H^-1 right with the Cholesky factors of H; out has the shape of right and is overwritten."""
     put_forward(factor, right, out)
     return product_of(out, out, 0)
 
 
 @inner
 def put_next(members, memory, length):
-    """Go a length of the step, in lanes where it is above 0; what is returned is that of `put_all_expected`."""
+    """Put the nuisances after a length of the step, in lanes where it is above 0; returns as `put_all_expected`."""
     for j in range(memory.z.shape[0]):
         z = lanes_of(memory.z, j)
         put_lanes(memory.next_z, j, where_above(length, 0.0, z + length * lanes_of(memory.step, j), z))
@@ -173,11 +174,10 @@ def put_next(members, memory, length):
 
 @inner
 def move(members, memory, moving):
-    """Go along the step, less far where that would take away much of what is expected in a bin.
+    """Go along the step, less far where the whole step would remove much of a bin's expected events.
 
-    A step is shortened by 1 / (1 + r), where r is how often it would take away all that is expected in the bin that it
-    empties first: so short, it decreases chi2 and empties no bin.  Where rounding still empties one, it is shortened
-    again.
+    A step is shortened by 1 / (1 + r), where r is the largest relative fall of a bin's expected events: so short, it
+    decreases chi2 and empties no bin.  Where rounding still empties a bin, the step is shortened again.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def move(members, memory, moving):
 
 @inner
 def take_step(members, point, memory, moving):
-    """Go one step of Newton's method from where the gradient is known; what is returned is that of `move`."""
+    """Take a step of Newton's method from nuisances at which the gradient is known; returns what `move` returns."""
     put_all_hessians(members, point, memory)
     put_step(members, point, memory)
     return move(members, memory, moving)
@@ -219,16 +219,16 @@ def take_step(members, point, memory, moving):
 def minimise(members, point, origin, memory):
     """Find the nuisances at which chi2 is smallest, from the origin on.
 
-    After each step chi2 is above its minimum by the gradient's square, measured by the Hessian's inverse.  The Hessian
-    is that before the step, so that this height is known up to the relative change of the expected events in the step.
-    The search ends where their product is small.
+    After each step the height of chi2 above its minimum is g^T H^-1 g, with the gradient g and the Hessian H of half of
+    chi2.  H is the Hessian before the step, so that the height's relative error is about the relative change of the
+    expected events in the step.  The search ends where the product of both is small.
 
     Returns
     -------
     possible : lanes
-        1 where there are such nuisances; 0 where nothing is expected in a bin that has data.
+        1 where there are such nuisances; 0 where a bin with data expects nothing.
     left : lanes
-        By how much chi2 is above its minimum where the search ends.
+        The height of chi2 above its minimum where the search ends.
     """
     possible, left = start(members, point, origin, memory), spread(0.0)
     put_all_gradients(members, point, memory)

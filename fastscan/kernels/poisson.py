@@ -1,17 +1,17 @@
 """chi2 of counted events with linear nuisances, at points of columns: minimised over the nuisances by Newton's method.
 
-Some members are fitted together, because nuisances are common to them.  With n events in a bin of a member, where N are
-expected, and nuisances z, each in units of its standard deviation and around a centre c,
+Members with nuisances in common are fitted together.  With n events in a bin of a member, where N are expected, and
+nuisances z, each in units of its standard deviation and around a centre c,
 
     chi2 = min over z of  sum over members of 2 lam sum [N - n + n ln(n / N)] + sum (z - c)^2,      2 lam N where n = 0
     N = e S_0 + sum_s z_s S_s + B + sum_j z_j E_j,   e = 1 + sigma z_0 + sum_f sigma_f z_f
 
-S_0 is the member's signal and S_s are its changes at one standard deviation, which follow the couplings; B is the
-background and E_j are its changes.  z_0 is the nuisance of the signal's own normalisation, the z_f are common to
-members.  lam is the luminosity.  A member with Gaussian counts has chi2 in closed form, a parabola in e.  The problem
-is convex.  At sigma = 0 nothing is singular, because sigma multiplies the change and not its inverse.
+S_0 is the member's signal and S_s are its changes at one standard deviation, which depend on the couplings; B is the
+background and E_j are its changes at one standard deviation.  z_0 is the nuisance of the signal's own normalisation,
+and members have the nuisances z_f in common.  lam is the luminosity.  chi2 of a member with Gaussian counts has a
+closed form, a parabola in e.  The problem is convex.  sigma = 0 is not singular, because z_0 is multiplied by sigma.
 
-Some points are computed side by side, one in each lane.  A point starts from the same place and takes its own steps
+LANES points are computed side by side, one in each lane.  A point starts from the same place and takes its own steps
 whatever is computed beside it, so that results depend neither on threads nor on blocks, to the last bit.
 
 Source: section 4 of the COHERENT likelihood on CsI, arXiv:2110.07730.
@@ -44,22 +44,22 @@ from fastscan.kernels.members import (
 )
 from fastscan.kernels.newton import TOLERANCE, minimise, square_by_hessian, take_step
 
-CHI2, SLOPE, CURVATURE, NUISANCES = 0, 1, 2, 3  # columns of what is filled
+CHI2, SLOPE, CURVATURE, NUISANCES = 0, 1, 2, 3  # columns that `profiles` fills
 
 
 def pieces_of(points: int) -> int:
-    """Number of pieces that `profiles` makes of points."""
+    """Number of pieces into which `profiles` divides so many points."""
     return (points + LANES - 1) // LANES
 
 
 @inner
 def derivatives_at(members, point, possible, left, memory):
-    """First and second derivative of chi2 in x, along which the nuisances follow their best values.
+    """First and second derivative of chi2 in x, where the nuisances follow their best values.
 
-    The first derivative is that at fixed nuisances; from the second theirs is subtracted, |L^-1 m|^2 = m H^-1 m with
-    the Cholesky factor L of the Hessian and the mixed derivatives m.  A last step of Newton's method comes before, and
-    another one where what is left of chi2 is known but not gone: both derivatives feel how far the nuisances are from
-    their best values, and chi2 only its square.
+    The first derivative equals the one at fixed nuisances.  The second one is smaller than at fixed nuisances, by
+    2 m^T H^-1 m with the Hessian H and the mixed derivatives m of half of chi2.  Before, the nuisances take a last step
+    of Newton's method, and one more where chi2 is above its minimum by more than `TOLERANCE`: errors of the
+    derivatives are linear in the nuisances' distance from their best values, the error of chi2 is quadratic.
 
     Returns
     -------
@@ -126,41 +126,41 @@ def derivatives_at(members, point, possible, left, memory):
 def profiles(counted, change, others, row, x, settings, data, centre, chosen, origin, out, start, stop):
     """Fill an array with chi2 of members that are fitted together, at points with a row, strength and setting each.
 
-    A piece is as many points as there are lanes.
+    A piece is LANES points.
 
     Parameters
     ----------
     counted : tuple
-        Of the members with counted events: ``sizes`` intp (members, 8), the numbers of shapes (1, or of rows), of
-        1 + features, neutrinos, bins of energy, others in a bin of energy, 1 + signal shapes, nuisances of the
-        background, and bins that are compared; then arrays in which one member's numbers follow the other's, see
-        `fastscan.likelihoods.poisson.PoissonCounts`: ``rates``, ``arriving``, ``bin_of``, ``effects``, ``products``,
-        which are those of each effect and all up to it, and ``background``.  Effects and products are (bins, columns),
-        of as many columns as `columns_for` says.
+        Arrays of the members with counted events.  ``sizes``, intp (members, 8), has the numbers of shapes (1, or
+        of rows), 1 + features, neutrinos, bins of energy, others in a bin of energy, 1 + signal shapes, nuisances of
+        the background, and compared bins.  The other arrays hold one member's numbers after another's, see
+        `fastscan.likelihoods.poisson.PoissonCounts`: ``rates``, ``arriving``, ``bin_of``, ``effects``, ``products``
+        of each effect with every effect up to it, and ``background``.  A member's effects and products have the shape
+        (bins, columns), where `columns_for` computes the number of columns.
     change : float64 (members, rows, features, 3)
         Change of each feature from its Standard Model value as a polynomial in x.
     others : tuple
-        Of the Gaussian members: their sums, float64 (members, rows, 3, SQUARES), see `fastscan.kernels.squares`,
+        Arrays of the Gaussian members: their sums, float64 (members, rows, 3, SQUARES), see `fastscan.kernels.squares`,
         and the sums of their squared data over the variance, float64 (members, rows).
     row : intp (points,)
     x : float64 (points,)
         Strengths, of either sign.
     settings : tuple
-        ``noise`` and ``variance``, float64 (members + Gaussian members, points): 1 / lam and sigma^2, of which sigma is
+        ``noise`` and ``variance``, float64 (members + Gaussian members, points): 1 / lam and sigma^2, where sigma is
         the relative error of the signal's own normalisation; ``common``, float64 (members + Gaussian members, common,
-        points): relative change of a signal with each nuisance that members have in common.
+        points): sigma_f, the relative change of a signal with each nuisance that members have in common.
     data : float64 (sets, bins)
         Counted events of all members.
     centre : float64 (sets, nuisances)
-        Where each nuisance is expected: those in common, then of each member that of the signal's normalisation, those
-        of its shapes, and those of the background.
+        Centre c of each nuisance: the nuisances in common, then for each member the nuisance of the signal's
+        normalisation, those of its shapes, and those of the background.
     chosen : intp (points,)
-        Which set of data and centres each point is compared with.
+        Number of the set of data and centres for each point.
     origin : float64 (nuisances,)
         Where the search for the best nuisances begins; those of the signals' normalisations are not used.
     out : float64 (points, 1 or 3 or 3 + nuisances)
-        Receives chi2, its first and second derivative in x, and the nuisances.  chi2 is infinite, and all else nan,
-        where nothing is expected in a bin that has data.
+        Receives chi2, its first and second derivative in x, and the nuisances.  Where a bin with data expects nothing,
+        chi2 is infinite and all else is nan.
     start, stop : int
         The range of pieces.
 

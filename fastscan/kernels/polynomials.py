@@ -1,6 +1,6 @@
 """Sums of squares along the strength x of new physics, in compiled loops: their values and derivatives.
 
-`fastscan.kernels.squares` says what they are, and has their coefficients.
+`fastscan.kernels.squares` defines these sums and computes their coefficients.
 """
 
 from fastscan.kernels.arithmetic import fma
@@ -29,8 +29,8 @@ def sum_of_squares(c, x):
 def with_slope(c):
     """Coefficients of a sum of squares and of its slope, which is a cubic, as a tuple that loops keep in registers.
 
-    Where a slope cancels, an extremum moves by rounding and its value stays, so the slope may be the polynomial that
-    costs the least.
+    Where terms of the slope cancel, rounding moves an extremum but not the value there, so the slope may be the
+    polynomial that costs the least.
 
     Parameters
     ----------

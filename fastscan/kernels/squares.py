@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 SQUARES = 6  # number of coefficients c0 to c5 of a sum
-ROWS = 1024  # are expanded at once, which bounds the memory
+ROWS = 1024  # rows that are expanded at once, which bounds the memory
 
 
 def polynomials(roots: Array, change: Array) -> Array:
@@ -31,8 +31,8 @@ def polynomials(roots: Array, change: Array) -> Array:
     Parameters
     ----------
     roots : array, shape (members, shapes, sums, basis, basis)
-        Upper triangular, for each member: of S_dd, D and S_mm of `fastscan.kernels.gaussian`, or any others.
-        basis = 1 + features; shapes is 1, or the number of rows.  Dimensionless.
+        An upper triangular matrix for each sum of each member: S_dd, D and S_mm of `fastscan.kernels.gaussian`, or any
+        other sums.  basis = 1 + features; shapes is 1, or the number of rows.  Dimensionless.
     change : array, shape (members, rows, features, 3)
         Change of each feature as a polynomial in x.  Power 0 is not zero in rows that miss the Standard Model at x = 0.
 
@@ -51,9 +51,9 @@ def polynomials(roots: Array, change: Array) -> Array:
 
 
 def _expanded(roots: Array, change: Array) -> list[Array]:
-    """The elements of root u that are not zero in every row and sum; of each its powers of x, (3, rows, sums).
+    """The elements of root u that are not zero in all rows and sums: coefficients of powers of x, (3, rows, sums) each.
 
-    Most elements are zero: those of flavours that a source lacks, and all but one of a single bin.
+    Most elements are zero: those of flavours that a source lacks, and all but one for a single bin.
     """
     u = np.zeros((1 + change.shape[1], 3, len(change), 1))
     u[0, 0] = 1.0
@@ -67,9 +67,9 @@ def _expanded(roots: Array, change: Array) -> list[Array]:
 
 
 def vectors(coefficients: Array) -> Array:
-    """Vectors v0, v1 and v2 of which a sum is |v0 + x v1 + x^2 v2|^2, in coordinates of three bins at most.
+    """Vectors v0, v1 and v2 such that a sum is |v0 + x v1 + x^2 v2|^2, with three coordinates at most.
 
-    Any other such vectors, those of all bins among them, are these ones turned.
+    Any other vectors with the same sum, such as those of all bins, are rotations of these.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def vectors(coefficients: Array) -> Array:
     Returns
     -------
     array, shape (coordinates, 3)
-        Upper triangular; one bin has one coordinate, and nothing has none.
+        Upper triangular; the sum of one bin has one coordinate, and a sum that is zero has none.
     """
     c0, c1, c2, c3, c4, c5 = coefficients.tolist()
     found = np.array([[c0, c1, c2], [0.0, c3, c4], [0.0, 0.0, np.sqrt(c5)]])
@@ -127,7 +127,7 @@ def _product(v: list[Array], w: list[Array]) -> Array:
 
 
 def _added(terms: Iterable[Array]) -> Array:
-    """The sum of arrays one after the other: NumPy's own order of adding depends on how many there are beside."""
+    """The sum of arrays one after the other: NumPy's own order of adding depends on the arrays' shapes."""
     return sum(terms, np.zeros(()))
 
 

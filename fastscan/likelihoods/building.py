@@ -1,4 +1,4 @@
-"""How a likelihood is built: from experiments and an interaction, from other likelihoods, and with expected data."""
+"""Building a likelihood: from experiments and an interaction, from other likelihoods, or with expected data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -37,18 +37,19 @@ def build(
     Parameters
     ----------
     experiments : sequence of Experiment
-        Their chi2 add up.
+        The members, whose chi2 add up.
     interaction : Interaction
         See `fastscan.interactions.catalogue.load`.
     rows : mapping of str to array, shape (rows,)
         The interaction's row parameters, by name, in the units of their axes.
     fixed_sigma_sys : mapping of str to float, optional
-        Systematic errors of experiments that no common value replaces, relative to the signal.
+        Systematic errors, relative to the signal, by the name of the experiment; no common value replaces them.
 
     Raises
     ------
     ExperimentError
-        Where no experiment is given, one or its data set is given twice, or one counts no events or too many.
+        Where no experiment is given, an experiment or its data set is given twice, or an experiment counts no events or
+        too many.
     """
     if not experiments:
         raise ExperimentError("no experiment given")
@@ -65,7 +66,7 @@ def build(
 def _build_one(
     experiment: Experiment, interaction: Interaction, rows: Mapping[str, Array], observed: Experiment | None = None
 ) -> Likelihood:
-    """The likelihood in one experiment, or with the data of another that predicts the same."""
+    """The likelihood in one experiment, with its own data or those of `observed`, which predicts the same."""
     require_flavours(experiment, interaction)
     signal = standard_counts(experiment)
     terms = terms_of(interaction, experiment.channels, rows)
@@ -122,7 +123,7 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
     Parameters
     ----------
     likelihoods : sequence of Likelihood
-        Those of the same interaction in the same rows.
+        Likelihoods of the same interaction in the same rows.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def _common_by_name(one: Likelihood, named: Sequence[str]) -> Array:
 
 
 def _widened(one: Likelihood, shapes: int, basis: int) -> Likelihood:
-    """A likelihood with as many shapes as others have, and with zeros for the features that it lacks."""
+    """A likelihood whose arrays are repeated to so many shapes, and padded with zeros to so many features."""
 
     def padded(values: Array, *dimensions: int) -> Array:
         more = basis - one.rates.shape[-1]
@@ -183,7 +184,7 @@ def with_expected_data(
     ----------
     found : Likelihood
     experiments, interaction, rows
-        What it was built from.
+        The arguments from which `found` was built.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Columns: chi2 along the strength x of new physics, and what the search for crossings asks of them.
+"""Columns: chi2 along the strength x of new physics, in one row and at one setting each.
 
-A kind of likelihood has columns of its own kind.  Limits know them by `Columns` alone.
+Each kind of likelihood has its own kind of columns.  Limits use them through the protocol `Columns` alone.
 """
 
 from typing import Protocol, Self
@@ -9,7 +9,7 @@ import numpy as np
 
 from fastscan.typing import Array, IntArray
 
-INSTEAD = 1e-9  # in place of a root that doesn't exist, in units of a row's scale: so small a strength changes nothing
+INSTEAD = 1e-9  # replaces a root that doesn't exist, in units of a row's scale: so small a strength changes nothing
 
 
 class Columns(Protocol):
@@ -37,9 +37,9 @@ class Columns(Protocol):
         Parameters
         ----------
         x : array, shape (points,) or (columns, points)
-            Strengths, those of all columns or of each.
+            Strengths, common to all columns or for each column.
         in_parallel : bool, optional
-            Whether to spread the work over threads; left out, where there is much of it.
+            Whether to spread the work over threads; by default it is spread where there are many points.
 
         Returns
         -------
@@ -47,7 +47,7 @@ class Columns(Protocol):
         """
 
     def derivatives(self, column: IntArray, x: Array) -> tuple[Array, Array, Array]:
-        """chi2, its slope and its curvature in x at points, which depend on nothing beside the point.
+        """chi2, its slope and its curvature in x at points; the results at a point don't depend on other points.
 
         Parameters
         ----------
@@ -59,11 +59,11 @@ class Columns(Protocol):
         Returns
         -------
         chi2, slope, curvature : arrays, shape (points,)
-            Where chi2 is infinite the others are nan.
+            Where chi2 is infinite, slope and curvature are nan.
         """
 
     def turning(self) -> Array:
-        """Strengths at which chi2 may turn closer together than a ladder can see, shape (columns, any); all finite."""
+        """Finite strengths near which chi2 may have extrema closer together than a ladder's points: (columns, any)."""
 
 
 def stationary(quartic: Array, scale: Array, signed: bool) -> Array:
@@ -76,12 +76,12 @@ def stationary(quartic: Array, scale: Array, signed: bool) -> Array:
     scale : array, shape (rows,)
         See `Columns`.
     signed : bool
-        Whether x can be below 0.
+        Whether x can be negative.
 
     Returns
     -------
     array, shape (members, rows, 3)
-        In units of the scale, ascending.  A root that x can't have is replaced by `INSTEAD`.
+        In units of the scale, ascending.  A complex root, or a negative one where x can't be, is replaced by `INSTEAD`.
     """
     slope = quartic * np.arange(1, 5) * scale[:, None] ** np.arange(1.0, 5.0)  # in x / scale
     cubic = np.abs(slope[..., 3]) > 1e-14 * np.abs(slope).max(axis=-1)
@@ -95,7 +95,7 @@ def stationary(quartic: Array, scale: Array, signed: bool) -> Array:
 
 
 def middles(found: Array) -> Array:
-    """The middles between neighbours on the last axis."""
+    """The midpoints between neighbours on the last axis."""
     between: Array = (found[..., 1:] + found[..., :-1]) / 2
     return between
 
@@ -108,9 +108,9 @@ def by_row(found: Array, scale: Array) -> Array:
 
 
 def turning_of(quartic: Array, scale: Array) -> Array:
-    """Strengths x, of either sign, at which quartics are stationary, and the middles between them.
+    """Strengths x, of either sign, at which quartics are stationary, and the midpoints between them.
 
-    Where the quartic of a member is about its chi2, its extrema are on either side of a middle.
+    Where a quartic approximates a member's chi2, the extrema of chi2 are separated by these midpoints.
 
     Parameters
     ----------

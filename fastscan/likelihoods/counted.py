@@ -1,4 +1,4 @@
-"""Counted events: what a member of a likelihood offers that compares events bin by bin with a fitted prediction.
+"""Counted events: the protocol of members of a likelihood that compare events bin by bin with a fitted prediction.
 
 Each statistic has a class of its own, which `fastscan.likelihoods.member.STATISTICS` lists.
 """
@@ -9,7 +9,7 @@ from fastscan.typing import Array
 
 
 class Counted(Protocol):
-    """What a member with counted events compares."""
+    """The data and the prediction of a member with counted events."""
 
     @property
     def rates(self) -> Array:
@@ -24,24 +24,24 @@ class Counted(Protocol):
 
     @property
     def is_measured(self) -> bool:
-        """Whether the data are measured ones."""
+        """Whether the data are measured, not predicted."""
 
     @property
     def nuisances(self) -> int:
-        """How many nuisances it has of its own, the first of which is that of the signal's normalisation."""
+        """The number of its own nuisances, the first of which is the signal's normalisation."""
 
     @property
     def totals(self) -> Array:
         """Signal events over all bins, shape (shapes, 1 + features)."""
 
     def with_rates(self, rates: Array) -> Self:
-        """The same with other rates."""
+        """The same counts with other rates."""
 
     def merged(self, events: Array) -> Array:
-        """Events in the bins that are compared, (..., compared bins), from those in all, (..., bins)."""
+        """Events in the compared bins, (..., compared bins), from events in all bins, (..., bins)."""
 
     def lost(self, data: Array) -> Array:
-        """By how much chi2 of the bins that are compared is below that of all bins, for data (..., bins)."""
+        """chi2 of all bins minus chi2 of the compared bins, shape (...), for data (..., bins)."""
 
     def expected(self) -> Self:
-        """The same with the predicted signal and background for the data."""
+        """The same counts with the predicted signal and background in place of the data."""

@@ -1,8 +1,8 @@
-"""Exchanges that depend on the momentum transfer: how a row is made from what an experiment counts at each transfer.
+"""Exchanges: an experiment's events at each momentum transfer, from which the likelihood of any row is made.
 
 A light mediator's propagator multiplies the integrand of every count by a smooth function of the momentum transfer q^2,
-another one in each row.  What an experiment counts per unit of such a function at some q^2 doesn't depend on the row:
-with it and the data, the chi2 of any row follows, without the experiment.
+which differs from row to row.  The experiment's events per unit of this function at nodes of q^2 don't depend on the
+row.  The chi2 of any row follows from these events and the data, without the experiment.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,25 +19,25 @@ from fastscan.likelihoods.predictions import terms_of
 from fastscan.likelihoods.response import response
 from fastscan.typing import Array, Channel
 
-MOST = 2**31  # terms, nodes or bins that a store can have
-BLOCK = 256  # rows that are made at once, so that memory doesn't grow with them
+MOST = 2**31  # largest number of terms, nodes or bins in a store
+BLOCK = 256  # rows that are made at once, so that memory doesn't grow with their number
 
 
 @dataclass(frozen=True, eq=False)
 class Exchange:
-    """What an experiment counts of an interaction at each momentum transfer, and its data, in bins with a variance.
+    """An experiment's events of an interaction at each momentum transfer, and its data, in bins with a variance.
 
     Attributes
     ----------
     transfer2 : array, shape (nodes,)
         q^2 in MeV^2, see `fastscan.likelihoods.response.Response.exchanged`.
     events : array, shape (terms, nodes, bins)
-        Events at luminosity 1 per unit of each term's factor at each node; the terms are those of all channels.
+        Events at luminosity 1 per unit of each term's factor at each node; the terms of all channels follow each other.
     signal : array, shape (bins,)
         Events that the Standard Model predicts at luminosity 1.
     counts : Counts or None
-        The data and their variance, in the same bins; None where events are counted, see
-        `fastscan.likelihoods.poisson`: then the bins are those of energy, one neutrino after the other.
+        The data and their variance, in the same bins.  None where events are counted, see
+        `fastscan.likelihoods.poisson`: then the bins are bins of energy, one neutrino after the other.
     """
 
     transfer2: Array
@@ -46,16 +46,17 @@ class Exchange:
     counts: Counts | None
 
     def templates(self, terms: Sequence[Term]) -> Array:
-        """Events that an interaction adds in each bin as polynomials in the strength x: 1, x and x^2.
+        """Events that an interaction adds in each bin, as polynomials in the strength x.
 
         Parameters
         ----------
         terms : sequence of Term
-            Those of all channels, in the order of `events`.
+            The terms of all channels, in the order of `events`.
 
         Returns
         -------
         array, shape (rows, 3, bins)
+            Coefficients of 1, x and x^2.
         """
         factors = [term.at(self.transfer2) for term in terms]
         found = np.zeros((max(map(len, factors)), 3, self.signal.size))
@@ -67,13 +68,13 @@ class Exchange:
     def in_rows(
         self, interaction: Interaction, channels: Sequence[Channel], rows: Mapping[str, Array]
     ) -> Iterator[Array]:
-        """What an interaction adds in rows, in blocks of some rows that follow each other.
+        """Events that an interaction adds in rows, in blocks of consecutive rows.
 
         Parameters
         ----------
         interaction : Interaction
         channels : sequence of str
-            The experiment's.
+            The channels of the experiment.
         rows : mapping of str to array, shape (rows,)
             The interaction's row parameters by name, in the units of their axes.
 
@@ -94,12 +95,12 @@ class Exchange:
         channels: Sequence[Channel],
         rows: Mapping[str, Array],
     ) -> tuple[Array, Array, Counted | None]:
-        """What a likelihood keeps of a member in rows.
+        """The arrays of a likelihood for this member in rows.
 
         Parameters
         ----------
         counted : Counted or None
-            What the member compares in other rows; None where it has Gaussian counts.
+            The member's counted events in other rows; None where it has Gaussian counts.
         interaction, channels, rows
             See `in_rows`.
 
@@ -108,7 +109,7 @@ class Exchange:
         totals, roots : array, shape (rows, 4) and (rows, 3, 4, 4)
             See `gaussian_rows`; the roots are 0 where events are counted.
         counted : Counted or None
-            What the member compares in these rows.
+            The member's counted events in these rows.
         """
         blocks = self.in_rows(interaction, channels, rows)
         if self.counts is not None:
@@ -134,7 +135,7 @@ def gaussian_rows(counts: Counts, signal: Array, blocks: Iterable[Array]) -> tup
     Returns
     -------
     totals : array, shape (rows, 4)
-        Events over all bins: the Standard Model's, then those that multiply 1, x and x^2.  Bins in which the Standard
+        Events over all bins: the Standard Model's, then the coefficients of 1, x and x^2.  Bins in which the Standard
         Model predicts nothing are left out.
     roots : array, shape (rows, 3, 4, 4)
         See `fastscan.likelihoods.gaussian.square_roots`.
@@ -148,27 +149,27 @@ def gaussian_rows(counts: Counts, signal: Array, blocks: Iterable[Array]) -> tup
 
 
 def counted_rates(signal: Array, blocks: Iterable[Array]) -> Array:
-    """The Standard Model's events and what multiplies 1, x and x^2, shape (rows, 4, bins); see `gaussian_rows`."""
+    """The Standard Model's events and the coefficients of 1, x and x^2, shape (rows, 4, bins); see `gaussian_rows`."""
     found = [np.empty((0, 4, signal.size))]
     found += [np.insert(templates, 0, signal, axis=1) for templates in blocks]
     return np.concatenate(found)
 
 
 def powers(rows: int) -> Array:
-    """The changes of features that are 1, x and x^2 themselves, shape (rows, 3, 3)."""
+    """The changes of three features that are 1, x and x^2, as polynomials in x: shape (rows, 3, 3)."""
     return np.broadcast_to(np.eye(3), (rows, 3, 3))
 
 
 def exchange(
     experiment: Experiment, terms: Sequence[tuple[Term, ...]], signal: Array, counts: Counts | None
 ) -> Exchange:
-    """What an experiment counts of the terms of each of its channels.
+    """The events of an experiment per unit of each term's factor, for the terms of each of its channels.
 
     Parameters
     ----------
     experiment : Experiment
     terms : sequence of tuple of Term
-        Those of each channel; of their rows, the first says what all of them share.
+        The terms of each channel; all rows of a term share the weight of its first row.
     signal : array, shape (bins,)
         Events that the Standard Model predicts.
     counts : Counts or None
@@ -192,14 +193,14 @@ def exchange(
 
 
 def packed(exchanges: Sequence[Exchange]) -> dict[str, Array]:
-    """What several experiments count as a few arrays, in which one experiment follows the other.
+    """The exchanges of members as a few arrays, one member after the other.
 
     Returns
     -------
     dict of str to array
-        ``sizes`` (members, 3), the numbers of terms, nodes and bins; and of all members ``transfer2`` (nodes,),
-        ``events`` (numbers,) and ``observed`` (4, bins), which is the signal, data, background and variance; the last
-        three are 0 where events are counted.
+        ``sizes`` (members, 3): the numbers of terms, nodes and bins.  ``transfer2`` (nodes,) and ``events`` (numbers,)
+        of all members.  ``observed`` (4, bins) of all members: signal, data, background and variance, the last three of
+        which are 0 where events are counted.
     """
     observed = [(each.signal, *_observed(each)) for each in exchanges]
     return {
@@ -219,7 +220,7 @@ def _observed(exchange: Exchange) -> tuple[Array, Array, Array]:
 
 
 def unpacked(arrays: Mapping[str, Array], spread: Array, counted: Sequence[bool]) -> tuple[Exchange, ...]:
-    """What `packed` made arrays of; a ValueError where sizes aren't those of the arrays.
+    """The inverse of `packed`; a ValueError where the sizes don't fit the arrays.
 
     Parameters
     ----------
@@ -227,7 +228,7 @@ def unpacked(arrays: Mapping[str, Array], spread: Array, counted: Sequence[bool]
     spread : array, shape (members,)
         See `fastscan.experiments.observations.Counts`.
     counted : sequence of bool, length members
-        Whether each counts events.
+        Whether each member has counted events.
     """
     if not ((arrays["sizes"] >= 1) & (arrays["sizes"] <= MOST)).all():  # a nan fails this too
         raise ValueError("the sizes of its experiments' counts are out of bounds")

@@ -1,4 +1,4 @@
-"""chi2 along one column, as quotients of sums of squares in x and as fits."""
+"""chi2 along one column, at single points: quotients of sums of squares in x, and fits of linked members."""
 
 import functools
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from fastscan.likelihoods.profiles import OtherProfile, Profile
 from fastscan.likelihoods.signals import Compiled, compiled, sum_of
 from fastscan.typing import Array
 
-UPPER = np.tri(3, dtype=bool).T  # elements of a matrix
+UPPER = np.tri(3, dtype=bool).T  # elements of an upper triangular matrix
 
 
 def quotients(coefficients: Sequence[Sequence[float]], x: float) -> float:
@@ -22,7 +22,7 @@ def quotients(coefficients: Sequence[Sequence[float]], x: float) -> float:
     Parameters
     ----------
     coefficients : sequence of 13 floats
-        Of each member c0 to c5 of u, see `fastscan.kernels.squares`, those of w, and the noise.
+        For each member: c0 to c5 of u, see `fastscan.kernels.squares`, c0 to c5 of w, and the noise.
     x : float
     """
     total = 0.0
@@ -88,7 +88,7 @@ class FittedColumn:
         return cls(Profile.of(block), block.rates, block.change, block.sums)
 
     def filled(self, x: float, width: int) -> Array:
-        """The first numbers that the kernel computes at a strength, shape (width,)."""
+        """The first `width` numbers that the kernel computes at a strength x, shape (width,)."""
         return self.profile.filled(self.rates, self.change, self.sums, x, width)
 
     def compiled(self) -> Compiled:
@@ -103,12 +103,12 @@ class FittedColumn:
 
 @dataclass(frozen=True, eq=False)
 class FixedRow:
-    """chi2 along one column; a kind of `fastscan.likelihoods.pointwise.Pointwise`, to which the row means nothing.
+    """chi2 along one column; a kind of `fastscan.likelihoods.pointwise.Pointwise` that ignores its argument `row`.
 
     Attributes
     ----------
     coefficients : tuple of tuple of 13 floats
-        See `quotients`, of the members that nothing links to others.
+        See `quotients`, for the members that share no nuisance with others.
     blocks : tuple of FittedColumn
         The other members.
     """
@@ -118,7 +118,7 @@ class FixedRow:
 
     @classmethod
     def of(cls, columns: GaussianColumns, alone: Sequence[int], blocks: Sequence[Block]) -> "FixedRow":
-        """That of one column: of members that stand alone, by number, and of blocks."""
+        """chi2 along the first of some columns, from the numbers of members that stand alone, and from blocks."""
         coefficients = []
         for member in alone:
             s_dd, det, s_mm = columns.sums[member, columns.row[0]]

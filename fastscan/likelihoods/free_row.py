@@ -1,4 +1,4 @@
-"""chi2 where the row parameter varies: from the events that are added to the Standard Model's in each bin."""
+"""chi2 at single points where the row parameter varies, from the events added to the Standard Model's in each bin."""
 
 import functools
 import itertools
@@ -25,9 +25,9 @@ def gaussian_sums(
     Parameters
     ----------
     added : array, shape (bins,)
-        Events beside the Standard Model's in all bins of all members.
+        Events in addition to the Standard Model's, in all bins of all members.
     places : array of int, shape (members, 2)
-        The number of each member's first bin, and of the one after its last.
+        The numbers of each member's first bin, and of the bin after its last.
     difference, predicted, direction : array, shape (bins,)
         See `fastscan.likelihoods.signals.Bins`.
     norm : array, shape (members,)
@@ -51,7 +51,7 @@ def slopes_of_sums(
     direction: Array,
     norm: Array,
 ) -> Array:
-    """The derivatives of `gaussian_sums` along a change of what is added, shape (members, 3)."""
+    """The derivatives of `gaussian_sums` along a change of the added events, shape (members, 3)."""
     found = np.empty((len(places), 3))
     for member, own in enumerate(itertools.starmap(slice, places)):
         d, m = difference[own] - added[own], predicted[own] + added[own]
@@ -75,12 +75,12 @@ def squares(values: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class GaussianBins:
-    """Members with Gaussian counts that nothing links to others, at one setting.
+    """Members with Gaussian counts that share no nuisance with others, at one setting.
 
     Attributes
     ----------
     compared : tuple of array
-        What `gaussian_sums` takes beside what is added.
+        The arguments of `gaussian_sums` after `added`.
     noise, variance : array, shape (members,)
         See `fastscan.kernels.gaussian`.
     """
@@ -114,8 +114,8 @@ class GaussianBins:
 class FittedBins:
     """A block at one setting.
 
-    The kernel gets the events as signals without features, and for a slope as signals with one feature that grows with
-    y, at y = 0.
+    For chi2 the kernel gets the events as signals without features.  For a slope it gets signals with one feature,
+    which is y itself, at y = 0.
 
     Attributes
     ----------
@@ -124,10 +124,10 @@ class FittedBins:
     standard : array, shape (bins,)
         The Standard Model's events of the members with counted events, in bins of energy of each neutrino.
     places : array of int, shape (members + 1,)
-        The numbers of the first of these bins of each such member among the bins of all members, and of the one after
-        the last; they are neighbours.
+        The number of each such member's first bin among the bins of all members, and of the bin after the last
+        member's last; these members follow each other.
     compared : tuple of array
-        What `gaussian_sums` takes beside what is added, of the other members.
+        The arguments of `gaussian_sums` after `added`, for the other members.
     """
 
     value: Profile | OtherProfile
@@ -176,7 +176,7 @@ class FreeRow:
     ----------
     signal : Signal
     parts : tuple of GaussianBins or FittedBins
-        Their chi2 add up.
+        The members, whose chi2 add up.
     """
 
     signal: Signal

@@ -1,12 +1,12 @@
-"""Gaussian chi2 with one normalisation nuisance: sums over bins, once for an experiment, and columns of them.
+"""Gaussian chi2 with one normalisation nuisance: sums over bins, computed once for an experiment, and its columns.
 
-With d = data - m and m = N + background, each over the square root of the variance, everything follows from
+With d = data - m and m = N + background, each over the square root of the variance, chi2 follows from
 
     S_dd = sum d^2,   D = S_dd S_mm - (sum d m)^2,   S_mm = sum m^2
 
-Counts are linear in the features of the couplings, so each of the three is |root e|^2 of e = (1, changes of the
-features from their Standard Model values), and a sum of squares in the strength x of a row, see
-`fastscan.kernels.squares`.  The cost of the roots grows with the number of bins; that of a row does not.
+Counts are linear in the features of the couplings, so each of the three is |root e|^2 with e = (1, changes of the
+features from their Standard Model values).  In a row it is a sum of squares in the strength x, see
+`fastscan.kernels.squares`.  The cost of the roots grows with the number of bins; the cost of a row does not.
 """
 
 from dataclasses import dataclass, replace
@@ -18,21 +18,21 @@ from fastscan.kernels import squares
 from fastscan.likelihoods.columns import by_row, middles, stationary, turning_of
 from fastscan.typing import Array, IntArray
 
-FEW_POINTS = 4096  # are computed by NumPy: in less time than it takes to import the compiler
+FEW_POINTS = 4096  # up to so many points are computed by NumPy, in less time than importing the compiler takes
 
 
 def square_roots(rates: Array, signal: Array, counts: Counts) -> Array:
     """Roots of S_dd, D and S_mm: each sum is |root e|^2 of e = (1, changes of the features).
 
-    A root is the triangular factor of the matrix of all bins, which has the same length on every e.  D is what remains
-    of S_dd S_mm when the direction of the data is projected out of d: with the data n over the square root of the
-    variance, D = (n n) |d - n (d n) / (n n)|^2, because d + m = n.  Nothing cancels in it, it is never negative, and it
-    is zero for one bin.
+    A root is the triangular factor of the matrix of all bins, so that both give vectors of the same length for every e.
+    D follows from projecting the direction of the data out of d: with the data n over the square root of the variance,
+    D = (n n) |d - n (d n) / (n n)|^2, because d + m = n.  In this form nothing cancels; D is never negative, and it is
+    zero for one bin.
 
     Parameters
     ----------
     rates : array, shape (..., features, bins)
-        Events per unit of each feature, of several shapes at once.
+        Events per unit of each feature, for several shapes at once.
     signal : array, shape (bins,)
         Events that the Standard Model predicts.
     counts : Counts
@@ -71,7 +71,7 @@ def square_roots(rates: Array, signal: Array, counts: Counts) -> Array:
 
 
 def no_roots(shapes: int, basis: int) -> Array:
-    """Square roots of sums that are 0, see `square_roots`."""
+    """Roots of sums that are 0, see `square_roots`."""
     return np.zeros((shapes, 3, basis, basis))
 
 
@@ -81,14 +81,14 @@ def norm_of(counts: Counts) -> float:
 
 
 def _triangular(vectors: Array) -> Array:
-    """The upper triangular matrix that has the length of every combination of some vectors (..., vectors, bins)."""
+    """The upper triangular matrix R with |R e| = |sum_i e_i v_i| for all e, for vectors v, (..., vectors, bins)."""
     *shapes, size, _ = vectors.shape
     factor = np.asarray(np.linalg.qr(np.swapaxes(vectors, -1, -2), mode="r"))
     return np.concatenate([factor, np.zeros((*shapes, size - factor.shape[-2], size))], axis=-2)
 
 
 def quartics(sums: Array) -> Array:
-    """The coefficients of x to x^4 in sums of squares, shape (..., SQUARES): shape (..., 4)."""
+    """The coefficients of x, x^2, x^3 and x^4, shape (..., 4), of sums of squares, shape (..., SQUARES)."""
     c0, c1, c2, c3, c4, c5 = np.moveaxis(sums, -1, 0)
     return np.stack([2 * c0 * c1, c1**2 + 2 * c0 * c2 + c3**2, 2 * (c1 * c2 + c3 * c4), c2**2 + c4**2 + c5], -1)
 
@@ -103,7 +103,8 @@ def between_extrema(sums: Array, scale: Array, signed: bool = False) -> Array:
     scale : array, shape (rows,)
         See `GaussianColumns`.
     signed : bool
-        Whether x can be below 0.  What x can't have is replaced by the smallest strengths, which is harmless.
+        Whether x can be negative.  Where it can't, or where S_dd has fewer such points, tiny strengths take their
+        place, which is harmless.
 
     Returns
     -------
@@ -125,7 +126,7 @@ class GaussianColumns:
     row : array of int, shape (columns,)
         The row of each column.
     noise, variance : array, shape (members, columns)
-        1 / luminosity and the part of the variance that grows with its square, added up; and sigma_sys^2.
+        1 / luminosity plus the part of the variance that grows with the square of the luminosity; and sigma_sys^2.
     """
 
     sums: Array
@@ -158,7 +159,7 @@ class GaussianColumns:
         chi2, slope, curvature = np.zeros((3, x.size))
         row = self.row[column]
         for sums, noise, variance in zip(self.sums, self.noise[:, column], self.variance[:, column], strict=True):
-            if not sums.any():  # a member that is fitted elsewhere
+            if not sums.any():  # the member is fitted in a block
                 continue
             s_dd, det, s_mm = (squares.derivatives(sums[row, number], x) for number in range(3))
             t = variance / noise
@@ -173,5 +174,5 @@ class GaussianColumns:
         return chi2, slope, curvature
 
     def turning(self) -> Array:
-        """See `fastscan.likelihoods.columns.Columns`: where a member's S_dd does."""
+        """See `fastscan.likelihoods.columns.Columns`: the strengths at which a member's S_dd turns."""
         return turning_of(quartics(self.sums[:, :, 0]), self.scale)[self.row]

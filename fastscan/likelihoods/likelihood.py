@@ -1,6 +1,6 @@
-"""The likelihood of an interaction in one experiment or in the sum of several, as a handful of numbers.
+"""The likelihood of an interaction in one or several experiments, as a few arrays of numbers.
 
-`fastscan.likelihoods.building` builds it, a store carries it, workers and answers use it, and nobody builds it twice.
+`fastscan.likelihoods.building` builds a likelihood once.  A store carries it, and workers and answers use it.
 """
 
 import functools
@@ -25,15 +25,16 @@ from fastscan.likelihoods.predictions import contact_change, terms_of
 from fastscan.likelihoods.settings import Given, Settings, counted_once, is_scaled
 from fastscan.typing import Array, BoolArray, Channel, IntArray
 
-LEAST_OWN = 1e-11  # part of the squared error of a signal that is its own, of what is compared with a variance
+LEAST_OWN = 1e-11  # smallest share of a Gaussian member's squared error that is its own, not in common
 
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
     """chi2 of one interaction in one experiment, or in several ("members") whose chi2 add up.
 
-    Features are products of couplings, and all rows have one shape; or, where a row has integrals of its own, they are
-    1, x and x^2, and each row has a shape.  A member with fewer features than another has zeros.
+    A shape is a set of events per unit of each feature.  Either features are products of couplings, and all rows share
+    one shape; or, where each row has integrals of its own, features are 1, x and x^2, and each row has a shape.  A
+    member with fewer features than another has zeros.
 
     Attributes
     ----------
@@ -48,7 +49,7 @@ class Likelihood:
     spread : array, shape (members,)
         See `fastscan.experiments.observations.Counts`.
     norm : array, shape (members,)
-        Sum of the squared data over their variance; 0 of a member with counted events.
+        Sum of the squared data over their variance; 0 for a member with counted events.
     sigma_sys, follows : array, shape (members,)
         Each experiment's own systematic error, or the one at which it is fixed; and whether (1 or 0) a common value
         replaces it.
@@ -57,12 +58,12 @@ class Likelihood:
     named : tuple of str
         Names of nuisances that members can have in common.
     common : array, shape (members, named)
-        The relative error of each member's signal that is due to each of them.
+        The relative error of each member's signal that is due to each of these nuisances.
     exchanges : tuple of Exchange
-        What makes the likelihood of other rows, one for each member; empty where all rows share one shape.
+        One for each member, from which the likelihood of other rows is made; empty where all rows share one shape.
     counted : tuple of Counted or None
-        What each member with counted events compares, None for the others; empty where no member has any.  Its roots
-        are 0, so that its Gaussian chi2 is.
+        The counted events of each member, None for a member with Gaussian counts; empty where no member has counted
+        events.  The roots of a member with counted events are 0, so that its Gaussian chi2 is 0.
     """
 
     members: tuple[str, ...]
@@ -115,7 +116,7 @@ class Likelihood:
     def scale(self) -> Array:
         """The x of each row at which the terms in x^2 are as many events as the Standard Model's, shape (rows,).
 
-        Where there is no sensitivity it is 1, like any other.
+        Where nothing depends on x^2, the scale is 1; any other number would do.
         """
         constant, _, square = self.counts.sum(axis=0).T
         sensitive = square > 0
@@ -142,10 +143,10 @@ class Likelihood:
         return total
 
     def settings(self, given: Given | Settings) -> Settings:
-        """Each member's systematic error and the exposure, as a caller gives them or leaves them out.
+        """Each member's systematic error and the luminosity, as a caller gives them or leaves them out.
 
-        Parameters and errors are those of `fastscan.likelihoods.settings.Settings.resolve`.  All are dimensionless.
-        An `InputError` also refuses a luminosity other than 1 where a member `counts_events`.
+        See `fastscan.likelihoods.settings.Settings.resolve` for the argument and the errors.  All numbers are
+        dimensionless.  An `InputError` also refuses a luminosity other than 1 where a member `counts_events`.
         """
         found = Settings.resolve(given, self.members, self.sigma_sys, self.follows)
         if self.counts_events and any(map(is_scaled, found.luminosity.ravel().tolist())):
@@ -163,8 +164,8 @@ class Likelihood:
         Returns
         -------
         array, shape (values,)
-            Dimensionless.  For sigma_sys these are the own errors of the members that follow a common one; for
-            luminosity this is its default.
+            Dimensionless.  For sigma_sys: the own errors of the members in which a common value replaces them.  For
+            luminosity: its default.
         """
         if setting == SIGMA_SYS.name:
             return self.sigma_sys[self.follows > 0]
@@ -206,13 +207,13 @@ class Likelihood:
 
     @functools.cached_property
     def blocks(self) -> list[list[int]]:
-        """Numbers of the members that are fitted together: those that have a nuisance in common, or counted events.
+        """Groups of members that are fitted together, by number: they share nuisances, or one has counted events.
 
-        Those with counted events come first.
+        In each group the members with counted events come first.
         """
         shares = self._common > 0
         linked = shares @ shares.T | np.diag([each is not None for each in self.counted or (None,) * len(self.members)])
-        for _ in self.members:  # each time over twice as many steps, so that these are more than enough
+        for _ in self.members:  # each product doubles the number of links that are followed: more than enough
             linked = linked @ linked
         firsts = [member for member, row in enumerate(linked) if row.any() and not row[:member].any()]
         found = [np.flatnonzero(linked[first]).tolist() for first in firsts]
@@ -230,7 +231,7 @@ class Likelihood:
 
     @property
     def _common(self) -> Array:
-        """The part of `common` that several members share, shape (members, shared)."""
+        """The columns of `common` for nuisances that several members share, shape (members, shared)."""
         return self.common[:, (self.common > 0).sum(axis=0) > 1]
 
     @property
@@ -240,21 +241,21 @@ class Likelihood:
         return tuple(name for name, each in zip(self.named, several, strict=True) if each)
 
     def shared_by(self, members: Sequence[int]) -> list[int]:
-        """Numbers of those of `shared` that some of the members have."""
+        """Numbers, in `shared`, of the nuisances that at least one of some members has."""
         found: list[int] = np.flatnonzero(self._common[members].any(axis=0)).tolist()
         return found
 
     def _block(self, members: Sequence[int], noise: Array, variance: Array) -> Block:
-        """The columns of some of `blocks`' members, whose noise and variance are (members, columns)."""
+        """The columns of one group of `blocks`; noise and variance of all members have the shape (members, columns)."""
         counted = [member for member in members if self.counts_are_kept(member)]
         parts = self._common[members][:, self.shared_by(members)]
         total = np.sqrt((parts**2).sum(axis=1))[:, None]
-        # what is in common can't be more than the whole error
+        # the error in common can't be larger than the whole error
         share = np.minimum(1.0, np.sqrt(variance[members]) / np.where(total > 0, total, 1.0))
         common = parts[:, :, None] * share[:, None]
         own = np.maximum(variance[members] - (common**2).sum(axis=1), 0.0)
         others = members[len(counted) :]
-        # without any, the parabola of a huge signal is so steep that rounding loses its minimum
+        # without an own error, the parabola of a huge signal is so steep that rounding loses its minimum
         own[len(counted) :] = np.maximum(own[len(counted) :], LEAST_OWN * variance[others])
         counts = tuple(each for member in counted if (each := self.counted[member]) is not None)
         kinds = {statistic_of(each).block for each in counts} or {Block}
@@ -276,7 +277,7 @@ class Likelihood:
         )
 
     def independent(self) -> "Likelihood":
-        """The same with no nuisance in common: each member's whole error is its own."""
+        """The same likelihood without nuisances in common: each member's whole error is its own."""
         return replace(self, named=(), common=np.zeros((len(self.members), 0)))
 
     def chi2(self, x: Array, row: IntArray, given: Given | Settings) -> Array:
@@ -313,7 +314,7 @@ class Likelihood:
         Parameters
         ----------
         interaction : Interaction
-            That of the likelihood.
+            The interaction of this likelihood.
         channels : sequence of tuple of str
             The channels of each member.
         rows : mapping of str to array, shape (rows,)

@@ -1,6 +1,6 @@
-"""What one experiment compares with its data: numbers for a Gaussian chi2, or counted events.
+"""One experiment as a member of a likelihood: sums for a Gaussian chi2, or counted events.
 
-What is here depends on the statistic of the experiment, and not on the interaction.
+Nothing here depends on the interaction.  `STATISTICS` lists the statistics of counted events.
 """
 
 import functools
@@ -28,7 +28,7 @@ from fastscan.typing import Array
 
 
 def poisson_counts(experiment: Experiment, rates: Array) -> PoissonCounts:
-    """What an experiment compares whose counts follow Poisson's law, with nuisances of their backgrounds.
+    """The counted events of an experiment whose counts follow Poisson's law, with the nuisances of its backgrounds.
 
     Parameters
     ----------
@@ -61,20 +61,20 @@ def poisson_counts(experiment: Experiment, rates: Array) -> PoissonCounts:
 
 @dataclass(frozen=True)
 class Statistic:
-    """What belongs to a statistic of counted events.
+    """The classes and functions of one statistic of counted events.
 
     Attributes
     ----------
     observation : type of Observation
         The kind of observation that an experiment's file describes.
     counts : type of Counted
-        What is compared of it.
+        The member's data and prediction.
     made : callable
-        Function from an experiment and the rates of `counts` to what the experiment compares.
+        Function from an experiment and its rates to `counts`.
     block : type of Block
         The columns of members that are fitted together.
     packed, unpacked : callable
-        Functions from the `counts` of each member, None for another member, to the arrays that a store has of them, and
+        Functions from the `counts` of each member, None for a member of another statistic, to arrays for a store, and
         back.
     """
 
@@ -93,7 +93,7 @@ STATISTICS: dict[str, Statistic] = {  # by the group of a store that has the arr
 
 
 def counted_events(experiment: Experiment) -> Counted:
-    """What an experiment with counted events compares, of interactions in which no row has integrals of its own.
+    """The counted events of an experiment, for interactions in which no row has integrals of its own.
 
     Raises
     ------
@@ -107,21 +107,21 @@ def counted_events(experiment: Experiment) -> Counted:
 
 
 def statistic_of(counts: Counted) -> Statistic:
-    """The statistic of what a member with counted events compares."""
+    """The statistic of a member's counted events."""
     (found,) = (each for each in STATISTICS.values() if each.counts is type(counts))
     return found
 
 
 @functools.cache
 def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, Counts]:
-    """Roots of the sums, and the counts, once for all that needs no other integrals than the Standard Model's.
+    """Roots of the sums and the counts, shared by all interactions with the Standard Model's own integrals.
 
     Bins without any variance, in which the Standard Model predicts nothing, are dropped.
 
     Parameters
     ----------
     experiment, observed : Experiment
-        What predicts the counts, and what has the data: the same, or `Experiment.expected` of it.
+        The experiment that predicts the counts, and the one with the data: the same, or its `Experiment.expected`.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def contact_sums(experiment: Experiment, observed: Experiment) -> tuple[Array, C
 
 
 def in_bins(experiment: Experiment, observed: Experiment) -> tuple[Array, Array, Counts]:
-    """What a Gaussian chi2 compares in each bin that has a variance; the arguments are those of `contact_sums`.
+    """Prediction and data in each bin that has a variance, for a Gaussian chi2; arguments as in `contact_sums`.
 
     Returns
     -------
@@ -153,7 +153,10 @@ def in_bins(experiment: Experiment, observed: Experiment) -> tuple[Array, Array,
 
 
 def compared_counts(signal: Array, experiment: Experiment) -> Counts:
-    """What a chi2 compares, where its numbers can be squared: those of an experiment made in Python can be any."""
+    """Data and variance in each bin; an `ExperimentError` where they are too large to be squared.
+
+    Only an experiment made in Python can have such numbers.
+    """
     statistics = experiment.statistics
     assert isinstance(statistics, Gaussian)
     try:

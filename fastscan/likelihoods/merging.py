@@ -1,7 +1,7 @@
-"""Which bins of counted events are merged: those that hold nothing but one background.
+"""Merging of bins of counted events: all bins that hold nothing but the same background become one bin.
 
-All that a fit can change in such bins is how much there is of that background, in all of them alike.  So their sum says
-as much as they do, and chi2 of the sum differs from theirs by a constant, see
+A fit can change such bins only by a common factor, the amount of that background.  So their sum constrains the fit as
+much as all of them, and chi2 of the sum differs from their chi2 by a constant, see
 `fastscan.likelihoods.poisson.PoissonCounts.lost`.
 """
 
@@ -12,17 +12,17 @@ import numpy as np
 from fastscan.experiments.poisson import Nuisance
 from fastscan.typing import Array, IntArray
 
-NOTHING = 1e-7  # of a background: all else that a bin holds, or a standard deviation adds, up to which it is alone
+NOTHING = 1e-7  # a background is alone in a bin if all else there is at most this share of it, see `merged_bins`
 
 
 def merged_bins(
     rates: Array, arriving: Array, backgrounds: Mapping[str, Array], nuisances: Sequence[Nuisance]
 ) -> IntArray:
-    """The bin that each bin is counted in: all bins of one background alone are one, any other is one by itself.
+    """The compared bin of each bin: bins in which the same background is alone share one, any other bin has its own.
 
-    A background is alone in a bin where all of this adds up to no more than `NOTHING` of it: the Standard Model's
-    signal, what one standard deviation of each of its shapes changes, the other backgrounds, and what one standard
-    deviation of each nuisance changes but that of the background's own amount.
+    A background is alone in a bin where the sum of the following is at most `NOTHING` times the background: the
+    Standard Model's signal, its change at one standard deviation of each of its shapes, the other backgrounds, and
+    their change at one standard deviation of each nuisance except the background's own amount.
 
     Parameters
     ----------
@@ -31,14 +31,14 @@ def merged_bins(
     arriving : array, shape (1 + signal shapes, neutrinos, energy bins, others)
         See `fastscan.experiments.experiment.Experiment.arriving`.
     backgrounds : mapping of str to array, shape (bins,)
-        Events of each, by its name.
+        Events of each background, by its name.
     nuisances : sequence of Nuisance
-        Those of the backgrounds.
+        The nuisances of the backgrounds.
 
     Returns
     -------
     array of int, shape (bins,)
-        Numbers from 0 on, in the order of the first of the bins that are counted in each.
+        Numbers from 0 on, in the order of the first bin in each compared bin.
 
     Examples
     --------

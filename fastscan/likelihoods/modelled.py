@@ -28,10 +28,10 @@ from fastscan.experiments.templates import Templates
 from fastscan.likelihoods.poisson import Block
 from fastscan.typing import Array, IntArray
 
-NONE = -1  # the number of a parameter that isn't there
+NONE = -1  # stands for the number of a missing parameter
 KINDS = (Constant, Template, MorphedTemplate, Exponential, Peak)  # in the order of `fastscan.kernels.components`
-MOST_STEPS = 50  # towards the best nuisances that members have in common
-ENOUGH = 1e-11  # of chi2, that a step towards them promises, below which it is the last one
+MOST_STEPS = 50  # largest number of steps towards the best nuisances in common
+ENOUGH = 1e-11  # a step that promises to lower chi2 by less is the last one
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class ModelledCounts:
 
     @functools.cached_property
     def model(self) -> Any:
-        """What the kernel takes of it."""
+        """The model as the kernel takes it, a `fastscan.kernels.components.Model`."""
         from fastscan.kernels.components import Model  # imported here: other members need no compiler
 
         own = {name: getattr(self, name) for name in Model._fields if name != "filled"}
@@ -173,7 +173,7 @@ class ModelledCounts:
 
 
 def in_lines(values: Array) -> Array:
-    """Numbers of bins, (..., bins), in lines as the kernel takes them, (..., lines, LANES); 0 fills up the last one."""
+    """Numbers of bins, (..., bins), in the kernel's lines, (..., lines, LANES); 0 fills up the last line."""
     from fastscan.kernels.lanes import LANES
 
     bins = values.shape[-1]

@@ -1,7 +1,8 @@
 """chi2 of one interaction at single points, and its slopes, from numbers that are prepared once.
 
-In `FixedRow` the row parameter is fixed, or there is none: chi2 is a quotient of two sums of squares in x.  In
-`FreeRow` it varies, and the events in each bin are computed at each point, see `fastscan.likelihoods.signals`.
+In `FixedRow` the row parameter is fixed, or there is none: a Gaussian chi2 is a quotient of two sums of squares in x.
+In `FreeRow` the row parameter varies, and the events in each bin are computed at each point, see
+`fastscan.likelihoods.signals`.
 """
 
 import itertools
@@ -24,16 +25,16 @@ from fastscan.typing import Array
 
 
 class Pointwise(Protocol):
-    """chi2 at points."""
+    """chi2 at points, each a value of the row parameter and a strength x."""
 
     def chi2(self, row: float, x: float) -> float:
-        """chi2 at a point; infinite where nothing is expected in a bin that has data."""
+        """chi2 at a point; infinite where a bin with data expects nothing."""
 
     def slopes(self, row: float, x: float) -> tuple[float, float]:
         """The derivatives of chi2 in the row parameter and in x; nan where chi2 is infinite."""
 
     def compiled(self) -> Compiled:
-        """`chi2` as a function for compiled code, which warns of nothing."""
+        """`chi2` as a function for compiled code, without warnings."""
 
 
 def pointwise(
@@ -50,16 +51,16 @@ def pointwise(
     Parameters
     ----------
     found : Likelihood
-        That of one row.
+        A likelihood of one row.
     settings : Settings
-        Scalars.
+        One setting, of scalars.
     interaction : Interaction
     row : mapping of str to array, shape (1,)
         The row parameters of that row.
     experiments, observed : sequence of Experiment
-        The members; and those that have the data, see `fastscan.likelihoods.member.contact_sums`.
+        The members; and the experiments with their data, see `fastscan.likelihoods.member.contact_sums`.
     is_free : bool
-        Whether the row parameter varies; else it is that of the row.
+        Whether the row parameter varies; otherwise it is fixed at its value in `row`.
 
     Raises
     ------

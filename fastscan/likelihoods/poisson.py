@@ -1,7 +1,7 @@
-"""Counted events with named nuisances: what a member of a likelihood compares, and columns of its chi2.
+"""Members of a likelihood with counted events and named nuisances: data and prediction, and columns of their chi2.
 
-What is kept of the signal is its events in bins of energy, neutrino by neutrino, and how those of an energy are shared
-among the bins of time and of a further factor; so a row costs its bins of energy, whatever the others.
+The signal is kept as events in bins of energy, neutrino by neutrino, and as shares of the events of an energy in the
+bins of time and of a further factor.  So a row costs as much as it has bins of energy, however many other bins.
 """
 
 import functools
@@ -17,30 +17,30 @@ from fastscan.likelihoods.counted import Counted
 from fastscan.likelihoods.gaussian import GaussianColumns, quartics
 from fastscan.typing import Array, IntArray
 
-MOST = 2**31  # of each size that a store can have
-STEPS = 6  # of Newton's method, which are more than enough for two digits of most nuisances
+MOST = 2**31  # largest size in a store
+STEPS = 6  # steps of Newton's method, which are more than enough for two digits of most nuisances
 NEGATIVE = "a negative number of events is expected in a bin without events, where the likelihood ends"
 
 
 @dataclass(frozen=True, eq=False)
 class PoissonCounts:
-    """What an experiment compares bin by bin, those of one energy after the other.
+    """The data and the prediction of an experiment, bin by bin; all bins of one energy follow each other.
 
     Attributes
     ----------
     rates : array, shape (shapes, 1 + features, neutrinos, energy bins)
         Events at luminosity 1 in bins of energy: the Standard Model's, then those per unit of each feature.
     arriving : array, shape (1 + signal shapes, neutrinos, energy bins, others)
-        Shares of a neutrino's events of an energy, see `fastscan.experiments.experiment.Experiment.arriving`.
+        Shares of a neutrino's events of each energy, see `fastscan.experiments.experiment.Experiment.arriving`.
     background, data : array, shape (energy bins * others,)
         Events at luminosity 1.
     effects : array, shape (nuisances, energy bins * others)
         Change of the background at one standard deviation of each of its nuisances.
     is_measured : bool
-        Whether the data are measured ones.
+        Whether the data are measured, not predicted.
     bin_of : array of int, shape (energy bins * others,), optional
-        Which of the bins that are compared each is counted in, see `fastscan.likelihoods.merging`; left out, each is
-        one of them.
+        The number of the compared bin in which each bin is counted, see `fastscan.likelihoods.merging`; left out, no
+        bins are merged.
     """
 
     rates: Array
@@ -52,16 +52,16 @@ class PoissonCounts:
     bin_of: IntArray | None = None
 
     def with_rates(self, rates: Array) -> "PoissonCounts":
-        """The same with other rates."""
+        """The same counts with other rates."""
         return replace(self, rates=rates)
 
     def in_row(self, row: int) -> "PoissonCounts":
-        """The same in one row alone."""
+        """The same counts in one row alone."""
         return self if len(self.rates) == 1 else replace(self, rates=self.rates[row : row + 1])
 
     @property
     def nuisances(self) -> int:
-        """How many it has of its own: of the signal's normalisation, of its shapes, and of the backgrounds."""
+        """The number of its own nuisances: the signal's normalisation, its shapes, and those of the backgrounds."""
         return len(self.arriving) + len(self.effects)
 
     @property
@@ -78,13 +78,13 @@ class PoissonCounts:
         return events
 
     def signals(self, row: int, change: Array, x: float) -> Array:
-        """Signal events in the bins that are compared, at a point.
+        """Signal events in the compared bins, at a point.
 
         Parameters
         ----------
         row : int
         change : array, shape (features, 3)
-            Change of each feature in this row as a polynomial in the strength x; features beyond the own ones are 0.
+            Change of each feature in this row as a polynomial in the strength x; those beyond its own features are 0.
         x : float
 
         Returns
@@ -100,9 +100,9 @@ class PoissonCounts:
 
     @functools.cached_property
     def likely(self) -> Array:
-        """The nearly best nuisances of the background, shape (nuisances,), where the signal is the Standard Model's.
+        """The nearly best nuisances of the background for the Standard Model's signal, shape (nuisances,).
 
-        A search that begins there takes a step less.  They are rounded, so that no machine begins elsewhere.
+        A search that begins there takes a step less.  They are rounded, so that it begins there on every machine.
         """
         z, some = np.zeros(len(self.effects)), self.data > 0
         effects, data, rest = self.effects[:, some], self.data[some], (self.standard + self.background)[some]
@@ -117,11 +117,11 @@ class PoissonCounts:
 
     @property
     def places(self) -> IntArray:
-        """`bin_of`, whether or not it is left out."""
+        """`bin_of`, or the bins' own numbers where it is left out."""
         return np.arange(self.data.size) if self.bin_of is None else self.bin_of
 
     def merged(self, events: Array) -> Array:
-        """Events in the bins that are compared, (..., bins), from those in all, (..., energy bins * others)."""
+        """Events in the compared bins, (..., bins), from events in all bins, (..., energy bins * others)."""
         if self.bin_of is None:
             return events
         found = np.zeros((*events.shape[:-1], self.bin_of.max() + 1))
@@ -129,9 +129,9 @@ class PoissonCounts:
         return found
 
     def lost(self, data: Array) -> Array:
-        """By how much chi2 of the bins that are compared is below that of all bins.
+        """chi2 of all bins minus chi2 of the compared bins.
 
-        Where bins b are merged, of whose events there are shares q_b in the Standard Model, it is the sum of
+        For merged bins b, with shares q_b of their events in the Standard Model, it is the sum of
         2 n_b ln(n_b / (q_b sum n)): a constant, and exactly 0 for data that are the prediction.
 
         Parameters
@@ -152,20 +152,20 @@ class PoissonCounts:
         return lost
 
     def expected(self) -> "PoissonCounts":
-        """The same with the predicted signal and background for the data."""
+        """The same counts with the predicted signal and background in place of the data."""
         return replace(self, data=self.standard + self.background, is_measured=False)
 
 
 @dataclass(frozen=True, eq=False)
 class PseudoData:
-    """Sets of data that stand for the counted events of a block, and of centres of its nuisances: one for each row.
+    """Data that replace the counted events of a block, and centres of its nuisances: one set for each row.
 
     Attributes
     ----------
     data : array, shape (rows, bins)
-        In the bins that are compared.
+        Events of all members in the compared bins.
     lost : array, shape (rows,)
-        See `PoissonCounts.lost`, of all members.
+        The sum of `PoissonCounts.lost` over all members.
     centres : array, shape (rows, nuisances)
         In the order of `PoissonColumns.pulls`.
     """
@@ -177,18 +177,19 @@ class PseudoData:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Columns of members that are fitted together, because they have nuisances in common, or of one alone.
+    """Columns of members that are fitted together because they have nuisances in common, or of one fitted member.
 
     Attributes
     ----------
     counts : tuple
-        What the members with counted events compare: `PoissonCounts`, or what a subclass says.
+        The counted events of the members that have them: `PoissonCounts`, or another class in a subclass.
     change : array, shape (members, rows, features, 3)
         Change of each of their features as a polynomial in the strength x.
     sums, norm : array, shape (Gaussian members, rows, 3, SQUARES) and (Gaussian members, rows)
-        Of the other members, see `fastscan.likelihoods.likelihood.Likelihood`.
+        Arrays of the Gaussian members, see `fastscan.likelihoods.likelihood.Likelihood`.
     noise, variance : array, shape (members + Gaussian members, columns)
-        1 / luminosity, or what stands for it, and the square of the relative error of each signal's own normalisation.
+        1 / luminosity, for Gaussian members 1 / lam_e, and the square of the relative error of each signal's own
+        normalisation.
     common : array, shape (members + Gaussian members, common, columns)
         Relative change of each signal at one standard deviation of each nuisance that they have in common.
     drawn : PseudoData, optional
@@ -212,7 +213,15 @@ class Block:
     def filled(
         self, row: IntArray, x: Array, column: IntArray, width: int, in_parallel: bool | None = None
     ) -> tuple[Array, int]:
-        """What `fastscan.kernels.poisson.profiles` fills at points of some columns, (points, width), and returns."""
+        """What `fastscan.kernels.poisson.profiles` fills and returns, at points of some columns.
+
+        Returns
+        -------
+        array, shape (points, width)
+            chi2, its derivatives in x, and the nuisances.
+        int
+            Number of points at which a bin without data expects a negative number.
+        """
         from fastscan.kernels.poisson import CHI2, pieces_of, profiles  # imported here: other members need no compiler
 
         sets = self.drawn or PseudoData(self.data[None], self.lost, np.zeros((1, self.nuisances)))
@@ -240,17 +249,17 @@ class Block:
 
     @property
     def rates(self) -> Array:
-        """The rates of all members, one after the other."""
+        """The rates of all members, flattened, one member after the other."""
         return np.concatenate([np.empty(0), *(each.rates.ravel() for each in self.counts)])
 
     @functools.cached_property
     def data(self) -> Array:
-        """Counted events of all members in the bins that are compared, one after the other."""
+        """Counted events of all members in the compared bins, one member after the other."""
         return np.concatenate([np.empty(0), *(each.merged(each.data) for each in self.counts)])
 
     @functools.cached_property
     def lost(self) -> Array:
-        """See `PoissonCounts.lost`, of all members, shape (1,); it is 0 where a luminosity scales chi2."""
+        """The sum of `PoissonCounts.lost` over all members, shape (1,); it is 0 where a luminosity scales chi2."""
         return sum((each.lost(each.data[None]) for each in self.counts), np.zeros(1))
 
     @functools.cached_property
@@ -275,26 +284,26 @@ class Block:
 
     @functools.cached_property
     def origin(self) -> Array:
-        """Where the kernel begins to look for the best nuisances, in the order of `PoissonColumns.pulls`."""
+        """The nuisances at which the kernel begins its search, in the order of `PoissonColumns.pulls`."""
         own = [np.concatenate([np.zeros(len(each.arriving)), each.likely]) for each in self.counts]
         return np.concatenate([np.zeros(len(self.common[0])), *own])
 
     @property
     def nuisances(self) -> int:
-        """How many there are: those in common, then each member's own, see `PoissonColumns.pulls`."""
+        """The number of nuisances: those in common, then each member's own, see `PoissonColumns.pulls`."""
         own = [len(each.arriving) + len(each.effects) for each in self.counts]
         return len(self.common[0]) + sum(own)
 
 
 def _products(effects: Array) -> Array:
-    """The products of the effects of each nuisance and of all up to it, shape (pairs, bins)."""
+    """The product of the effect of each nuisance and that of every nuisance up to it, shape (pairs, bins)."""
     one, other = np.tril_indices(len(effects))
     found: Array = effects[one] * effects[other]
     return found
 
 
 def _table(lines: Array) -> Array:
-    """Lines of numbers side by side, shape (bins, columns), with columns of zeros after them as kernels ask for it."""
+    """Lines of numbers as columns, shape (bins, columns), with as many columns of zeros as the kernel needs."""
     from fastscan.kernels.members import columns_for
 
     table = np.zeros((lines.shape[1], columns_for(len(lines))))
@@ -304,12 +313,12 @@ def _table(lines: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class PoissonColumns:
-    """Columns of chi2 along the strength x, of which some members are fitted.
+    """Columns of chi2 along the strength x for a likelihood in which some members are fitted.
 
     Attributes
     ----------
     others : GaussianColumns
-        The same columns of all other members; nothing is added for those that are fitted.
+        The same columns for all other members; fitted members add 0 to them.
     blocks : tuple of Block
         The columns of the fitted members.
     """
@@ -361,7 +370,7 @@ class PoissonColumns:
         Returns
         -------
         chi2, slope, curvature : array, shape (points,)
-            chi2 is infinite, and the others nan, where nothing is expected in a bin that has data.
+            Where a bin with data expects nothing, chi2 is infinite, and slope and curvature are nan.
         """
         from fastscan.kernels.poisson import CHI2, CURVATURE, NUISANCES, SLOPE
 
@@ -377,8 +386,8 @@ class PoissonColumns:
         Returns
         -------
         list of array, shape (points, nuisances)
-            Those in common first; then, of each member, that of the signal's normalisation, those of its shapes, and
-            those of the background.
+            The nuisances in common first; then, for each member, the nuisance of the signal's normalisation, those of
+            its shapes, and those of the background.
         """
         from fastscan.kernels.poisson import NUISANCES
 
@@ -387,9 +396,10 @@ class PoissonColumns:
         return [each[:, NUISANCES:] for each in found]
 
     def turning(self) -> Array:
-        """See `fastscan.likelihoods.columns.Columns`: where the signal of a member with counted events is stationary.
+        """See `fastscan.likelihoods.columns.Columns`.
 
-        And where the other members do, be they fitted or not.
+        These are the strengths at which the signal of a member with counted events is stationary, and the strengths at
+        which S_dd of any other member turns.
         """
         found = []
         for block in self.blocks:
@@ -415,14 +425,14 @@ SIZES = ("shapes", "terms", "neutrinos", "energies", "others", "arrivals", "nuis
 
 
 def packed(counts: Sequence[PoissonCounts | None]) -> dict[str, Array]:
-    """What several members count as a few arrays, in which one member follows the other.
+    """The `PoissonCounts` of members as a few arrays, one member after the other.
 
     Returns
     -------
     dict of str to array
-        ``sizes`` (members, `SIZES`), which are 0 for a member without counted events; and of all members ``rates``,
-        ``arriving`` and ``effects`` (numbers,), and ``observed`` (2, bins), which is the background and the data; where
-        bins are merged, its third line is `PoissonCounts.bin_of`.
+        ``sizes`` (members, `SIZES`), which are 0 for a member without counted events.  ``rates``, ``arriving`` and
+        ``effects`` (numbers,) of all members.  ``observed`` (2, bins) of all members: the background and the data;
+        where bins are merged, its third line is `PoissonCounts.bin_of`.
     """
     there = [each for each in counts if each is not None]
     lines = 2 if all(each.bin_of is None for each in there) else 3
@@ -447,7 +457,7 @@ def _sizes(counts: PoissonCounts) -> list[int]:
 
 
 def unpacked(arrays: Mapping[str, Array]) -> tuple[PoissonCounts | None, ...]:
-    """What `packed` made arrays of; a ValueError where sizes aren't those of the arrays."""
+    """The inverse of `packed`; a ValueError where the sizes don't fit the arrays."""
     if not ((arrays["sizes"] >= 0) & (arrays["sizes"] <= MOST)).all():  # a nan fails this too
         raise ValueError("the sizes of its counted events are out of bounds")
     found: list[PoissonCounts | None] = []
@@ -483,7 +493,7 @@ def unpacked(arrays: Mapping[str, Array]) -> tuple[PoissonCounts | None, ...]:
 
 
 def _bin_of(stored: Array | None = None) -> IntArray | None:
-    """`PoissonCounts.bin_of` as a store has it; None where no two bins are merged."""
+    """`PoissonCounts.bin_of` from a member's line in a store; None where no two bins are merged."""
     if stored is None:
         return None
     numbers = np.unique(stored)

@@ -1,9 +1,9 @@
-"""What an experiment counts: the Standard Model's prediction in each bin, and what an interaction adds to it.
+"""Predicted events of an experiment: the Standard Model's in each bin, and those that an interaction adds.
 
-What is added is a sum over features of a template, events in each bin, times a polynomial in the strength x.  Where
-nothing depends on the recoil but the Standard Model's own integrals, a feature is a product of couplings, and all rows
-of all interactions share the templates.  Where something does, as a mediator's propagator, each row has templates of
-its own, see `fastscan.likelihoods.exchanges`.
+The added events are a sum over features: a template, events in each bin, times a polynomial in the strength x.  For an
+interaction with the same recoil spectra as the Standard Model, a feature is a product of couplings, and all rows of all
+such interactions share the templates.  Otherwise, as with a mediator's propagator, each row has templates of its own,
+see `fastscan.likelihoods.exchanges`.
 """
 
 import functools
@@ -23,7 +23,7 @@ from fastscan.typing import FLAVOURS, Array, Channel
 
 
 def require_flavours(experiment: Experiment, interaction: Interaction) -> None:
-    """Refuse neutrinos that arrive as coherent mixtures, where an interaction changes their flavour."""
+    """Refuse an interaction that changes flavours where neutrinos arrive as coherent mixtures of flavours."""
     if interaction.changes_flavour and experiment.source.mixed:
         raise ExperimentError(
             f"experiment {quoted(experiment.name)}: its neutrinos are mixtures of flavours, in which changes of the "
@@ -74,7 +74,7 @@ def signal_in_energy(experiment: Experiment, interaction: Interaction, rows: Map
     Raises
     ------
     ExperimentError
-        As `counts_by_neutrino`.
+        As in `counts_by_neutrino`.
     """
     found, terms = response(experiment), terms_of(interaction, experiment.channels, rows)
     counts = _contact_in_energy(found, terms) if is_contact(terms) else _exchanged_in_energy(found, terms)
@@ -83,7 +83,7 @@ def signal_in_energy(experiment: Experiment, interaction: Interaction, rows: Map
 
 
 def _contact_in_energy(found: Response, terms: list[tuple[Term, ...]]) -> Array:
-    """What is added to `signal_in_energy` where nothing depends on the recoil."""
+    """The added events of `signal_in_energy` for an interaction that `is_contact`."""
     change = contact_change(terms)
     by_flavour = change.reshape(len(change), len(FLAVOURS), found.in_energy.shape[-1], 3)
     pairs = zip(found.flavours, found.in_energy, strict=True)
@@ -91,7 +91,7 @@ def _contact_in_energy(found: Response, terms: list[tuple[Term, ...]]) -> Array:
 
 
 def _exchanged_in_energy(found: Response, terms: list[tuple[Term, ...]]) -> Array:
-    """As `_contact_in_energy`, where something depends on the recoil."""
+    """The added events of `signal_in_energy` for any other interaction."""
     factors = [[term.at(found.transfer2) for term in each] for each in terms]
     rows = max(len(factor) for each in factors for factor in each)
     added = np.zeros((len(found.neutrinos), rows, 3, found.in_energy.shape[1]))
@@ -133,7 +133,7 @@ def standard_counts(experiment: Experiment) -> Array:
     Raises
     ------
     ExperimentError
-        Where there are none, or too many to compute with.
+        Where there are no events, or too many to compute with.
     """
     signal: Array = standard_model.features_of(experiment.channels).ravel() @ weak_rates(experiment)
     fewest, most = EVENTS
@@ -147,7 +147,7 @@ def standard_counts(experiment: Experiment) -> Array:
 
 
 def is_contact(terms: list[tuple[Term, ...]]) -> bool:
-    """Whether nothing depends on the recoil but the Standard Model's own integrals, in any channel."""
+    """Whether all terms of all channels have the recoil spectra of the Standard Model's own process."""
     return all(term.process == WEAK and term.factor is None for each in terms for term in each)
 
 
@@ -157,12 +157,12 @@ def contact_change(terms: list[tuple[Term, ...]]) -> Array:
     Parameters
     ----------
     terms : list of tuple of Term
-        Those of each channel, none of which depends on the recoil.
+        The terms of each channel, see `is_contact`.
 
     Returns
     -------
     array, shape (rows, features, 3)
-        The features are those of every flavour, one flavour after the other, each those of every channel.
+        Features are ordered by flavour, then by channel.
     """
     weight = np.concatenate([sum(term.weight for term in each) for each in terms], axis=2)
     rows, flavours, features, powers = weight.shape
@@ -172,7 +172,7 @@ def contact_change(terms: list[tuple[Term, ...]]) -> Array:
 def terms_of(
     interaction: Interaction, channels: Sequence[Channel], rows: Mapping[str, Array]
 ) -> list[tuple[Term, ...]]:
-    """What an interaction adds to the Standard Model's counts in each channel, see `Interaction.terms`."""
+    """The terms that an interaction adds in each channel, see `Interaction.terms`."""
     return [interaction.terms(channel, rows) for channel in channels]
 
 

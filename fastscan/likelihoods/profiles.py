@@ -1,4 +1,4 @@
-"""chi2 of members that are fitted together, at one point: what the kernel needs that doesn't depend on the signal."""
+"""chi2 of members that are fitted together, at single points: most arguments of the kernel are prepared once."""
 
 import functools
 from dataclasses import dataclass, replace
@@ -34,15 +34,15 @@ def kernel_arguments(
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """What the kernel of counted events needs of a block at one setting, whatever the signal.
+    """The arguments of the kernel of counted events that don't depend on the signal, for a block at one setting.
 
     Attributes
     ----------
     sizes : array of int, shape (members, 8)
-        See the kernel.
+        See `fastscan.kernels.poisson.profiles`.
     constants : tuple of array
-        Arriving, bin_of, effects, products and background of the members with counted events, and the norms of the
-        Gaussian ones; noise, variance and common; data, centres and origin.
+        Arriving, bin_of, effects, products and background of the members with counted events; norms of the Gaussian
+        members; noise, variance and common; data, centres and origin.
     lost : float
         See `Block.lost`.
     """
@@ -53,8 +53,8 @@ class Profile:
 
     @classmethod
     def of(cls, block: Block) -> "Profile | OtherProfile":
-        """That of a block of one column and one row."""
-        if type(block) is not Block:  # it finds its nuisances in its own way
+        """The profile of a block of one column and one row."""
+        if type(block) is not Block:  # a subclass finds its nuisances in its own way
             return OtherProfile(block)
         sizes, _, *counted = block.counted
         settings, centres = (block.noise, block.variance, block.common), np.zeros((1, block.nuisances))
@@ -62,13 +62,19 @@ class Profile:
         return cls(sizes, constants, block.lost.item())
 
     def of_terms(self, terms: int) -> "Profile":
-        """The same, where the signal of each member has so many terms."""
+        """The same profile for signals with so many terms."""
         sizes = self.sizes.copy()
         sizes[:, :2] = 1, terms
         return replace(self, sizes=sizes)
 
     def filled(self, rates: Array, change: Array, sums: Array, x: float, width: int) -> Array:
-        """The first numbers that the kernel computes at a point, shape (width,), with a warning where it has one."""
+        """The first `width` numbers that the kernel computes at a point, shape (width,).
+
+        Warns
+        -----
+        FastscanWarning
+            Where a negative number of events is expected in a bin without events.
+        """
         out = np.empty((1, width))
         if _kernel()(*kernel_arguments(self.constants, self.sizes, rates, change, sums, x, out)):
             warn(NEGATIVE)
@@ -83,7 +89,7 @@ class Profile:
         run = _by_address(_kernel(), kernel_arguments(constants, sizes, *numbers, 0.0, np.empty((1, 1))))
 
         def chi2(rates: Array, change: Array, sums: Array, x: float) -> float:
-            # Compiled code takes arrays from outside for constants, which the kernel's arrays are not.
+            # Compiled code treats arrays of the enclosing function as constants, which the kernel doesn't accept.
             a, b, c, d, e, f, g, h, i, j, k, m = constants
             first = a.copy(), b.copy(), c.copy(), d.copy(), e.copy(), f.copy()
             own = (*first, g.copy(), h.copy(), i.copy(), j.copy(), k.copy(), m.copy())
@@ -97,12 +103,12 @@ class Profile:
 
 @dataclass(frozen=True, eq=False)
 class OtherProfile:
-    """As `Profile`, of a block that needs more than the kernel of counted events, such as one of models."""
+    """As `Profile`, for a block that needs more than the kernel of counted events, such as a block with models."""
 
     block: Block
 
     def of_terms(self, terms: int) -> "OtherProfile":
-        """See `Profile.of_terms`; the signal itself says how many there are."""
+        """See `Profile.of_terms`; `filled` finds the number of terms from the signal itself."""
         return self
 
     def filled(self, rates: Array, change: Array, sums: Array, x: float, width: int) -> Array:
@@ -121,14 +127,14 @@ class OtherProfile:
         return found
 
     def compiled(self) -> Compiled:
-        """It is refused."""
+        """Refuse compiled code with a `ModelError`."""
         raise ModelError("a fitted model of backgrounds has no compiled code to call: call the likelihood itself")
 
 
 def _by_address(function: Any, arguments: tuple[Any, ...]) -> Any:
-    """A compiled function as one that compiled code calls by its address, for arguments like some.
+    """A compiled function that compiled code calls by its address, for arguments of the same types as these.
 
-    Otherwise numba would optimise it again with each of its callers, which takes ten seconds for the kernel.
+    Otherwise numba would optimise the function again with each of its callers, which takes ten seconds for the kernel.
     """
     from numba import typeof
     from numba.core.types import WrapperAddressProtocol

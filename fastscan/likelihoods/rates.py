@@ -1,7 +1,7 @@
-"""What recoils, and how much of it an experiment counts: energy integrals as sums over nodes in recoil energy.
+"""Counted recoils of an experiment: energy integrals as sums over nodes in recoil energy.
 
-Every cross section is a polynomial in 1/E, so that the integral over the neutrinos is done first, by the moments of the
-spectrum above the smallest energy that gives a recoil.  What is left is one integral over recoil energies.  Its nodes
+Every cross section is a polynomial in 1/E, so that the integral over neutrino energies E is done first, by moments of
+the spectrum above the smallest energy that gives a recoil.  There remains one integral over recoil energies.  Its nodes
 don't depend on the interaction: a mediator's propagator is a factor at each node.
 """
 
@@ -25,13 +25,13 @@ from fastscan.physics.shells import Shells
 from fastscan.physics.spectra import Neutrino, Spectrum, is_antineutrino
 from fastscan.typing import Array, BoolArray, Channel, IntArray
 
-UNLIKELY = 1e-11  # probability to count a recoil; of a massless mediator, less likely recoils are left out
+UNLIKELY = 1e-11  # probability to count a recoil: for a massless mediator, less likely recoils are left out
 BLOCK = 1024  # recoils at once, where an energy is reconstructed: some MB of memory
 
 
 @dataclass(frozen=True)
 class Nucleus:
-    """A nucleus that recoils coherently, with its target's form factor."""
+    """A nucleus that recoils as a whole (CEvNS), with its target's form factor."""
 
     isotope: Isotope
     form_factor: FormFactor
@@ -42,14 +42,14 @@ class Nucleus:
         return self.isotope.mass_mev
 
     def features(self, process: Process, recoil: Array, moments: Array, neutrino: Neutrino) -> Array:
-        """Recoils per MeV and scatterer, shape (recoils, features); they are the same for every neutrino."""
+        """Recoils per MeV and nucleus, shape (recoils, features); they are the same for every neutrino."""
         factor = self.form_factor.at(momentum_transfer(recoil, self.mass), self.isotope)
         return process.nucleus(recoil, moments, self.isotope, factor)
 
 
 @dataclass(frozen=True)
 class Electrons:
-    """The electrons of an atom, of which a recoil frees those that are bound by less than its energy."""
+    """The electrons of an atom; a recoil can free an electron that is bound by less than the recoil's energy."""
 
     shells: Shells
     mass: float = M_ELECTRON
@@ -63,7 +63,7 @@ Scatterer = Nucleus | Electrons
 
 
 def scatterers(experiment: Experiment, channel: Channel) -> list[tuple[float, Scatterer]]:
-    """The nuclei, or the atoms with their electrons, of an experiment's targets: how many, and what they are."""
+    """The nuclei, or the electrons of atoms, in an experiment's targets, each with its number of nuclei or atoms."""
     found: dict[Scatterer, float] = {}
     for number, scatterer in _each_scatterer(experiment, channel):
         found[scatterer] = found.get(scatterer, 0.0) + number
@@ -71,7 +71,7 @@ def scatterers(experiment: Experiment, channel: Channel) -> list[tuple[float, Sc
 
 
 def _each_scatterer(experiment: Experiment, channel: Channel) -> Iterator[tuple[float, Scatterer]]:
-    """Those of each isotope of each target."""
+    """The scatterers of each isotope of each target, with their numbers."""
     for target in experiment.targets:
         for isotope, number in target.isotopes():
             match channel:
@@ -99,7 +99,7 @@ class Sharp:
         return found
 
     def part(self, start: int, stop: int) -> "Sharp":
-        """What is counted of the nodes from start to stop alone."""
+        """The same for the nodes from start to stop alone."""
         return Sharp(self.weight[start:stop], np.clip(self.first - start, 0, stop - start))
 
 
@@ -120,9 +120,10 @@ class Blurred:
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """Recoils that a detector counts as those around some energies: a sparse weight, (energies, nodes), and a response.
+    """Recoils in a detector with templates: sparse weights around the templates' energies, and a response.
 
-    The response is how many of the recoils around each energy are counted in each bin, shape (bins, energies).
+    The weights have the shape (energies, nodes).  The response is the probability that a recoil at each energy is
+    counted in each bin, shape (bins, energies).
     """
 
     around: Any
@@ -145,13 +146,12 @@ class Recoils:
     Attributes
     ----------
     number : float
-        How many there are.
+        Number of scatterers.
     scatterer : Scatterer
-        What they are.
     energies : array, shape (nodes,)
         Recoil energies T in MeV.
     counted : Sharp, Blurred or Spread
-        What the detector counts of them.
+        How the detector counts recoils at the nodes.
     likely : array of bool, shape (nodes,)
         Where the probability to count a recoil is above `UNLIKELY`.
     softest : float
@@ -167,7 +167,7 @@ class Recoils:
 
     @property
     def transfer2(self) -> Array:
-        """q^2 = 2 M T in MeV^2, as a propagator has it, shape (nodes,)."""
+        """q^2 = 2 M T in MeV^2, the argument of a propagator, shape (nodes,)."""
         return 2 * self.scatterer.mass * self.energies
 
     def density(self, process: Process, spectrum: Spectrum) -> Array:
@@ -177,7 +177,7 @@ class Recoils:
 
 
 def recoils(experiment: Experiment, channel: Channel, knots: Array) -> list[Recoils]:
-    """Everything in a channel that recoils.
+    """All recoils of a channel, by kind of scatterer.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def recoils(experiment: Experiment, channel: Channel, knots: Array) -> list[Reco
         return [_sharp(detector, edges, *each, knots) for each in scatterers(experiment, channel)]
     if isinstance(detector, Templates):
         return [_spread(detector, *each, knots) for each in scatterers(experiment, channel)]
-    alike: dict[object, list[tuple[float, Scatterer]]] = {}  # the detector makes the same of all isotopes of an element
+    alike: dict[object, list[tuple[float, Scatterer]]] = {}  # a detector responds equally to all isotopes of an element
     for number, scatterer in scatterers(experiment, channel):
         kind = scatterer.isotope.symbol if isinstance(scatterer, Nucleus) else scatterer.shells
         alike.setdefault(kind, []).append((number, scatterer))
@@ -201,11 +201,10 @@ def recoils(experiment: Experiment, channel: Channel, knots: Array) -> list[Reco
 
 
 def _sharp(detector: Detector, edges: Sequence[float], number: float, scatterer: Scatterer, knots: Array) -> Recoils:
-    """Recoils where the detector knows the energy of each.
+    """Recoils in a detector that measures the energy of each without blurring.
 
-    The integral of each bin is split at what makes the integrand less than smooth: the detector's knots inside it, and
-    the largest recoils that the neutrinos of the spectra's knots give.  So the cost is proportional to the number of
-    bins.
+    The integral of each bin is split where the integrand isn't smooth: at the detector's knots in the bin, and at the
+    largest recoils from neutrinos at the spectra's knots.  So the cost is proportional to the number of bins.
     """
     ends = maximum_recoil(knots, scatterer.mass)
     largest = min(edges[-1], ends[-1])
@@ -219,7 +218,7 @@ def _sharp(detector: Detector, edges: Sequence[float], number: float, scatterer:
 
 
 def _spread(detector: Templates, number: float, scatterer: Scatterer, knots: Array) -> Recoils:
-    """Recoils in a detector that is given by its response to recoils of some energies."""
+    """Recoils in a detector given by templates."""
     from scipy.sparse import csc_array  # imported here: other detectors need no sparse weights
 
     ends = maximum_recoil(knots, scatterer.mass)
@@ -238,9 +237,9 @@ def _spread(detector: Templates, number: float, scatterer: Scatterer, knots: Arr
 
 
 def _blurred(detector: Reconstruction, group: Sequence[tuple[float, Scatterer]], knots: Array) -> list[Recoils]:
-    """Recoils of isotopes of one element, or of electrons, where the detector reconstructs an energy.
+    """Recoils of isotopes of one element, or of electrons, in a detector that reconstructs an energy.
 
-    The nodes are where `Reconstruction.splits` and the largest recoils of the spectra's knots put them.
+    The integral is split at `Reconstruction.splits`, and at the largest recoils from neutrinos at the spectra's knots.
     """
     first = group[0][1]
     isotope = first.isotope if isinstance(first, Nucleus) else None
@@ -260,5 +259,5 @@ def _blurred(detector: Reconstruction, group: Sequence[tuple[float, Scatterer]],
 
 
 def _bindings(scatterer: Scatterer) -> tuple[float, ...]:
-    """Recoil energies in MeV at which the number of what recoils jumps."""
+    """Recoil energies in MeV at which the number of electrons that can recoil jumps; none for nuclei."""
     return scatterer.shells.binding_mev if isinstance(scatterer, Electrons) else ()

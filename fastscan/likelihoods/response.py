@@ -1,6 +1,6 @@
-"""The response of an experiment: what turns couplings into event counts, done once per experiment.
+"""The response of an experiment: event counts per unit of each product of couplings, computed once per experiment.
 
-It is kept by neutrino, because the charges of a model belong to flavours.
+It has one entry for each neutrino, because the charges of a model belong to flavours.
 """
 
 import functools
@@ -21,7 +21,7 @@ from fastscan.physics.quadrature import STEEPEST_PROPAGATOR, interpolation, loga
 from fastscan.physics.spectra import Neutrino, Spectrum, flavour
 from fastscan.typing import FLAVOURS, Array, Channel
 
-SOFTEST = 1e-12  # probability to count a recoil without energy, up to which massless mediators are counted
+SOFTEST = 1e-12  # largest probability to count a recoil without energy for which massless mediators are allowed
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +37,9 @@ class Response:
     neutrinos : tuple of str, length neutrinos
         The neutrinos of the source, each once.
     spectra : list of Spectrum
-        Their fluences; a neutrino can have several.
+        Fluences of the neutrinos; a neutrino can have several spectra.
     recoils : dict of str to list of Recoils
-        What recoils in each channel.
+        The recoils of each channel.
     arriving : array, shape (1 + signal shapes, neutrinos, energy bins, others)
         See `Experiment.arriving`, for each neutrino.
     """
@@ -56,7 +56,7 @@ class Response:
         """Events per unit of each feature of the weak process, shape (neutrinos, bins, features); read-only.
 
         The features are g1^2, g1 g2 and g2^2, with (g1, g2) = (g_p, g_n) in CEvNS and (g_L, g_R) of the neutrino's
-        flavour in neutrino-electron scattering; those of each channel, one after the other.
+        flavour in neutrino-electron scattering.  The features of one channel follow those of the other.
         """
         rates = self._in_all_bins(self.in_energy.swapaxes(1, 2)).swapaxes(1, 2)
         rates.setflags(write=False)
@@ -81,12 +81,12 @@ class Response:
         return np.stack([events @ features[each] for each, events in zip(self.flavours, self.by_neutrino, strict=True)])
 
     def scaled(self, total: float) -> "Response":
-        """The response of as many times the scatterers as let the Standard Model predict a total of events.
+        """The response with the number of scatterers scaled such that the Standard Model predicts `total` events.
 
         Raises
         ------
         ExperimentError
-            Where it predicts none.
+            Where the Standard Model predicts no events.
         """
         predicted = self.standard.sum()
         if not predicted > 0:
@@ -102,7 +102,7 @@ class Response:
 
     @property
     def by_flavour(self) -> Array:
-        """Events of neutrinos and antineutrinos together, shape (flavours, bins, features), as `FLAVOURS` are."""
+        """Events of neutrinos and antineutrinos together, in the order of `FLAVOURS`: (flavours, bins, features)."""
         total = np.zeros((len(FLAVOURS), *self.by_neutrino.shape[1:]))
         for each, events in zip(self.flavours, self.by_neutrino, strict=True):
             total[each] += events
@@ -115,7 +115,7 @@ class Response:
         return total
 
     def _weak_rates(self, channel: Channel) -> Array:
-        """`in_energy` of a channel."""
+        """`in_energy` for one channel."""
         sums = []
         for part, density in zip(self.recoils[channel], self._densities(channel, WEAK), strict=True):
             recoils, *others = density.shape
@@ -130,7 +130,7 @@ class Response:
 
     @functools.cached_property
     def panels(self) -> Array:
-        """Ends of the panels of q^2 in MeV^2 on which whatever multiplies the integrands is interpolated."""
+        """Ends of the panels of q^2 in MeV^2, (panels + 1,), on which factors of the integrands are interpolated."""
         everything = [part.transfer2 for parts in self.recoils.values() for part in parts if part.energies.size]
         low, high = min(each[0] for each in everything), max(each[-1] for each in everything)
         return panels(np.array([low, high]), STEEPEST_PROPAGATOR)
@@ -141,14 +141,16 @@ class Response:
         return logarithmic(self.panels[:-1], self.panels[1:])[0].ravel()
 
     def exchanged(self, channel: Channel, terms: Sequence[Term]) -> Array:
-        """Events per unit of each term's factor at the nodes q^2: times the factor there, they add up to the events.
+        """Events per unit of each term's factor at the nodes q^2.
+
+        The sum over nodes of the factor there times these events is the number of events.
 
         Parameters
         ----------
         channel : {"cevns", "nu-e"}
             One of `channels`.
         terms : sequence of Term
-            All rows of each share the weight of its first row.
+            All rows of a term share the weight of its first row.
 
         Returns
         -------
@@ -157,7 +159,7 @@ class Response:
         Raises
         ------
         ExperimentError
-            As `exchanged_in_energy`.
+            As in `exchanged_in_energy`.
         """
         return self._in_all_bins(self.exchanged_in_energy(channel, terms))
 
@@ -167,7 +169,7 @@ class Response:
         Raises
         ------
         ExperimentError
-            Where a massless term meets recoils of any small energy.
+            Where a term is massless and the experiment counts recoils of any small energy.
         """
         parts = self.recoils[channel]
         if any(term.massless for term in terms) and any(each.softest > SOFTEST for each in parts):
@@ -196,7 +198,7 @@ class Response:
         return {}
 
     def _shared(self, part: Recoils, density: Array) -> Array:
-        """Densities (recoils, ...) shared among the nodes q^2 and counted: shape (energy bins, ..., nodes)."""
+        """Events from densities (recoils, ...), shared among the nodes q^2: shape (energy bins, ..., nodes)."""
         places = [0, *np.searchsorted(part.transfer2, self.panels[1:-1]).tolist(), part.energies.size]
         found = []
         for low, high, start, stop in zip(self.panels, self.panels[1:], places, places[1:], strict=False):
@@ -207,7 +209,7 @@ class Response:
         return np.concatenate(found, axis=-1)
 
     def _densities(self, channel: Channel, process: Process) -> list[Array]:
-        """Recoils per MeV at the nodes of everything that recoils, each of shape (nodes, neutrinos, features)."""
+        """Recoils per MeV at the nodes of each of `recoils`, shape (nodes, neutrinos, features)."""
         key = (channel, process)
         if key not in self._kept:
             self._kept[key] = [self._density(process, part) for part in self.recoils[channel]]
@@ -225,9 +227,9 @@ class Response:
 
 
 def _likely(part: Recoils, density: Array) -> Array:
-    """Densities (recoils, ...) without those that are hardly ever counted.
+    """Densities (recoils, ...), set to 0 where a recoil is hardly ever counted, see `UNLIKELY`.
 
-    Towards T = 0 the rate of a massless term rises like 1/T^2, without end, and would lift the farthest tail of a
+    Towards T = 0 the rate of a massless term rises like 1/T^2 without bound, and would lift the farthest tail of a
     Gaussian resolution above everything else.
     """
     found: Array = np.where(part.likely[:, None, None], density, 0.0)
@@ -241,13 +243,13 @@ def response(experiment: Experiment) -> Response:
     Parameters
     ----------
     experiment : Experiment
-        Of `fastscan.experiments.load`.
+        See `fastscan.experiments.load`.
 
     Returns
     -------
     Response
-        Accurate to 1e-10 relative.  Where the experiment says how many events the Standard Model predicts, all counts
-        are scaled to that.
+        Accurate to 1e-10 relative.  Where the experiment gives the number of events that the Standard Model predicts,
+        all counts are scaled to this number.
 
     References
     ----------

@@ -1,9 +1,8 @@
-"""The settings of experiments: systematic errors and exposure.  They are resolved here and nowhere else.
+"""The settings of experiments: systematic errors and luminosity.  They are resolved here and nowhere else.
 
-Each experiment of a likelihood ("member") has a relative error of its signal's normalisation.  It is the experiment's
-own, where nobody says anything or a grid leaves the axis out; a common value; one that is given by the experiment's
-name; or one that a combination fixes, which no common value replaces.  Resolved, all of these are one thing: an array
-for each member.
+Each experiment of a likelihood ("member") has a relative error of its signal's normalisation.  This is a value given by
+the experiment's name; a value that a combination fixes, which no common value replaces; a common value; or the
+experiment's own error, where no value is given or a grid leaves the axis out.  Resolved, each member has one array.
 """
 
 import math
@@ -20,11 +19,11 @@ from fastscan.inputs import arguments
 from fastscan.typing import Array
 
 SigmaSys = ArrayLike | Mapping[str, ArrayLike | None] | None  # common, by name, or each experiment's own
-Given = Mapping[str, Any]  # values by the names of the axes, among which others than settings can be
+Given = Mapping[str, Any]  # values by the names of axes, some of which need not be settings
 
 
 def is_scaled(luminosity: float) -> bool:
-    """Whether data that were measured at luminosity 1 are scaled at another; rounding is no other luminosity.
+    """Whether a luminosity scales data that were measured at luminosity 1; rounding errors of 1 don't.
 
     >>> is_scaled(1.0), is_scaled(1 + 1e-15), is_scaled(0.5), is_scaled(1000.0)
     (False, False, True, True)
@@ -33,7 +32,7 @@ def is_scaled(luminosity: float) -> bool:
 
 
 def counted_once(names: Sequence[str]) -> str:
-    """Why the luminosity is 1 for the counted data of some experiments, and what there is at another."""
+    """The message that the luminosity must be 1 for counted data of some experiments, and the remedy."""
     data = f"for the counted data of experiment {', '.join(map(quoted, names))}"
     return f"must be 1 {data}; asimov=True, --asimov or asimov = true in a grid puts what is expected in their place"
 
@@ -55,24 +54,24 @@ class Settings:
 
     @classmethod
     def resolve(cls, given: "Given | Settings", members: Sequence[str], own: Array, follows: Array) -> "Settings":
-        """The settings of each member, from those that a caller gives or leaves out.
+        """The settings of each member, from the settings that a caller gives or leaves out.
 
         Parameters
         ----------
         given : mapping
-            Under sigma_sys a common error, a mapping by name, or (None or nothing) each member's own; under luminosity
-            a factor, left out 1.  A `Settings` is passed through.
+            sigma_sys is a common error or a mapping by name; None, or left out, it is each member's own error.
+            luminosity is a factor; left out, it is 1.  A `Settings` is returned as it is.
         members : sequence of str
             Names of the experiments.
         own : array, shape (members,)
-            Their own errors, or those at which a combination fixes them.
+            The experiments' own errors, or the errors at which a combination fixes them.
         follows : array, shape (members,)
             Whether a common value replaces the member's own; 0 or 1.
 
         Raises
         ------
         InputError
-            For a name that is no member's, or a value that is no relative error or no factor.
+            Where a name is not a member's, or a value is not a relative error or a factor.
 
         Examples
         --------
@@ -91,7 +90,7 @@ class Settings:
             named = common
         else:
             named = {name: common for name, free in zip(members, follows, strict=True) if free}
-        # A common error that replaces no member's still has its points: nothing changes along them.
+        # A common error that replaces no member's error keeps its shape: nothing changes along its points.
         points = () if common is None or isinstance(common, Mapping) else SIGMA_SYS.check(common).shape
         errors = {}
         for name, default in zip(members, own, strict=True):
@@ -106,7 +105,7 @@ class Settings:
         return arguments.broadcast(luminosity=self.luminosity.shape, **errors)
 
     def told(self) -> list[dict[str, Any]]:
-        """Each point as records have it: an error is a number, or numbers by experiment where there are several."""
+        """Each point for a record: the error is a number, or numbers by experiment where there are several."""
         luminosity = np.broadcast_to(self.luminosity, self.shape).ravel().tolist()
         return [
             {SIGMA_SYS.column: each if len(each) > 1 else next(iter(each.values())), LUMINOSITY.column: factor}

@@ -1,10 +1,11 @@
-"""Events at single points: how those beside the Standard Model's depend on a row parameter and on the strength x.
+"""Added events at single points: how they depend on a row parameter and on the strength x.
 
-Samplers and minimisers ask for one point at a time, where layers that broadcast cost a thousand times what the
-arithmetic does.  A point is a value of the interaction's row parameter, in the unit of its axis, and a strength x.
-Either the row parameter shifts the couplings, or it is the mass of a mediator.
+Added events are the events that an interaction adds to the Standard Model's.  Samplers and minimisers ask for one point
+at a time, where broadcasting costs a thousand times as much as the arithmetic.  A point is a value of the interaction's
+row parameter, in the unit of its axis, and a strength x.  The row parameter either shifts the couplings, or is the mass
+of a mediator.
 
-What is computed at each point is plain Python and NumPy, and `compiled` gives the same functions to numba.
+The functions at a point are plain Python and NumPy, and `compiled` gives the same functions to numba.
 """
 
 import itertools
@@ -30,7 +31,7 @@ Places = tuple[tuple[int, int, int, int], ...]
 
 
 def compiled(function: Callable[..., Any], inline: Literal["always", "never"] = "always") -> Compiled:
-    """A function for compiled code, to be compiled with each of its callers; numba is imported when this is called."""
+    """A function for compiled code, which is compiled with each of its callers; numba is imported at the call."""
     from numba import njit
 
     found: Compiled = njit(error_model="numpy", inline=inline)(function)
@@ -48,13 +49,13 @@ def sum_of(first: Compiled, second: Compiled) -> Compiled:
 
 
 class Signal(Protocol):
-    """Events beside the Standard Model's in all bins of all members, one member after the other."""
+    """Added events in all bins of all members, one member after the other."""
 
     def added(self, row: float, x: float) -> Array:
         """The events at a point, shape (bins,)."""
 
     def slopes(self, row: float, x: float) -> tuple[Array, Array]:
-        """Their derivatives in the row parameter and in x, each of shape (bins,)."""
+        """The derivatives of the events in the row parameter and in x, each of shape (bins,)."""
 
     def compiled(self) -> Compiled:
         """`added` as a function for compiled code."""
@@ -62,15 +63,17 @@ class Signal(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """What a member compares: bins with a variance, over their errors; of counted events, bins of energy by neutrino.
+    """The bins of a member: bins with a variance, in units of their errors, or bins of energy by neutrino.
+
+    The latter are those of a member with counted events.
 
     Attributes
     ----------
     standard : array, shape (bins,)
         The Standard Model's signal.
     difference, predicted, direction : array, shape (bins,)
-        Data less prediction and the prediction, both in the Standard Model, and the data with length 1; 0 where events
-        are counted.
+        Data minus prediction and the prediction, both in the Standard Model, and the data normalised to length 1; 0
+        where events are counted.
     rates : array, shape (features, bins)
         Events per unit of each weak feature, see `fastscan.likelihoods.predictions.weak_rates`.
     transfer2 : array, shape (nodes,)
@@ -88,13 +91,13 @@ class Bins:
 
 
 def bins_of(found: Likelihood, number: int, experiment: Experiment, observed: Experiment) -> Bins:
-    """What a member of a likelihood of one row compares.
+    """The bins of a member of a likelihood of one row.
 
     Parameters
     ----------
     found : Likelihood
     number : int
-        That of the member.
+        The number of the member.
     experiment, observed : Experiment
         See `fastscan.likelihoods.member.contact_sums`.
     """
@@ -133,15 +136,15 @@ def signal_of(
     ----------
     interaction : Interaction
     row : mapping of str to array, shape (1,)
-        The value of the row parameter in the row that the members are made of.
+        The value of the row parameter in the row from which the members are made.
     members : sequence of Bins
     experiments : sequence of Experiment
-        What each of the members is made of.
+        The experiment of each member.
 
     Raises
     ------
     ModelError
-        Where the interaction says neither that it is a mediator's mass nor how it shifts the couplings.
+        Where the row parameter is neither a mediator's mass nor known to shift the couplings.
     """
     if interaction.mediator is not None:
         return _exchanged(interaction, row, row[interaction.mediator.name] * MEV, members, experiments)
@@ -157,18 +160,18 @@ def signal_of(
 
 
 def interference(pair: Array, other: Array) -> Array:
-    """What the features of sums of two pairs of couplings have beside the features of each.
+    """The features of the sum of two pairs of couplings, minus the features of each pair.
 
     Parameters
     ----------
     pair, other : array, shape (2, pairs)
-        The first coupling of all pairs, and the second one.
+        The first coupling of all pairs, then the second coupling.
 
     Returns
     -------
     array, shape (3 pairs,)
         See `fastscan.interactions.standard_model.interference`: the first feature of all pairs, then the second and
-        the third one.
+        the third feature.
     """
     return np.concatenate((2 * pair[0] * other[0], pair[0] * other[1] + pair[1] * other[0], 2 * pair[1] * other[1]))
 
@@ -177,7 +180,7 @@ def interference(pair: Array, other: Array) -> Array:
 class Shifted:
     """The signal of couplings g that become g + s, where s = sum_j f_j(row) (start_j + x growth_j).
 
-    What s adds to the features of g is the interference of g + s/2 with s, and the derivative of that is the
+    s adds to the features of g the interference of g + s/2 with s.  The derivative of these features is the
     interference of g + s with the derivative of s.
 
     Attributes
@@ -185,9 +188,9 @@ class Shifted:
     functions, derivatives : callable
         The f_j and their derivatives, see `fastscan.interactions.interaction.RowShifts`.
     couplings : array, shape (2, pairs)
-        The Standard Model's, which are 0 where the flavour changes.
+        The Standard Model's couplings, which are 0 where the flavour changes.
     start, growth : array, shape (functions, 2 pairs)
-        The first coupling of all pairs, then the second one.
+        The first coupling of all pairs, then the second coupling.
     rates : array, shape (3 pairs, bins)
         Events per unit of each feature.
     """
@@ -225,13 +228,13 @@ class Shifted:
 def _shifted(
     shifts: Mapping[Channel, RowShifts], members: Sequence[Bins], experiments: Sequence[Experiment]
 ) -> Shifted:
-    """The signal of shifted couplings; a pair of them is that of a channel, a final and an incoming flavour."""
+    """The signal of shifted couplings; each pair belongs to a channel, a final flavour and an incoming flavour."""
     pairs = [
         (channel, final, flavour)
         for channel, each in shifts.items()
         for final, flavour in np.argwhere(((each.start != 0) | (each.growth != 0)).any(axis=(0, 3))).tolist()
     ]
-    pairs = pairs or [(next(iter(shifts)), 0, 0)]  # which stays where it is
+    pairs = pairs or [(next(iter(shifts)), 0, 0)]  # a pair that isn't shifted
     start, growth = (
         np.stack([getattr(shifts[channel], name)[:, final, flavour] for channel, final, flavour in pairs], axis=-1)
         for name in ("start", "growth")
@@ -266,7 +269,7 @@ def _of_feature(member: Bins, experiment: Experiment, channel: Channel, flavour:
 
 
 def propagated(row: float, transfer2: Array) -> Array:
-    """1 / (q^2 + M^2) in MeV^-2 of a mass in GeV, at q^2 in MeV^2, shape (nodes,)."""
+    """The propagator 1 / (q^2 + M^2) in MeV^-2 for a mass M in GeV, at q^2 in MeV^2, shape (nodes,)."""
     found: Array = 1 / (transfer2 + (MEV * row) ** 2)
     return found
 
@@ -274,15 +277,16 @@ def propagated(row: float, transfer2: Array) -> Array:
 def contracted(
     linear: Array, square: Array, places: Places, of_linear: tuple[Array, ...], of_square: tuple[Array, ...]
 ) -> Array:
-    """Events in all bins, one member after the other, from what multiplies them at the nodes of each.
+    """Events in all bins, one member after the other: sums over each member's nodes of factors times events.
 
     Parameters
     ----------
     linear, square : array, shape (nodes of all members,)
-    places : tuple of 4 int
-        Of each member, the numbers of its first node, of the one after its last, and of its bins likewise.
+        Factors at the nodes.
+    places : tuple of tuple of 4 int
+        For each member the numbers of its first node and of the node after its last, and the same for its bins.
     of_linear, of_square : tuple of array, shape (nodes, bins)
-        Of each member.
+        Events of each member per unit of each factor.
     """
     found = np.empty(places[-1][3])
     for member in range(len(places)):
@@ -294,7 +298,7 @@ def contracted(
 
 @dataclass(frozen=True, eq=False)
 class Exchanged:
-    """The signal of a mediator: sums over nodes of y and of y^2, y = x / (q^2 + M^2); the row is its mass M in GeV.
+    """The signal of a mediator: sums over nodes of y and y^2 with y = x / (q^2 + M^2); the row is the mass M in GeV.
 
     Attributes
     ----------
@@ -319,7 +323,7 @@ class Exchanged:
         return self._along(y, -2 * MEV**2 * row * y * factor), self._along(y, factor)
 
     def _along(self, y: Array, slope: Array) -> Array:
-        """The derivative of the events where y has a slope."""
+        """The derivative of the events, from y and the derivative of y at the nodes."""
         return contracted(slope, 2 * y * slope, self.places, self.of_linear, self.of_square)
 
     def compiled(self) -> Compiled:
@@ -341,7 +345,7 @@ def _exchanged(
     members: Sequence[Bins],
     experiments: Sequence[Experiment],
 ) -> Exchanged:
-    """The signal of a mediator, from the events of its terms in a row of a mass in MeV, shape (1,)."""
+    """The signal of a mediator, from the events of its terms in a row with this mass in MeV, shape (1,)."""
     by_power: dict[int, list[Array]] = {1: [], 2: []}
     for member, experiment in zip(members, experiments, strict=True):
         found = {power: np.zeros(member.exchanged.shape[1:]) for power in by_power}

@@ -1,1 +1,1 @@
-"""The results of arXiv:2002.01482 beside the published ones: Table 3, the six figures, a report."""
+"""The results of arXiv:2002.01482, computed anew beside the published ones: Table 3, the six figures, a report."""

@@ -34,7 +34,7 @@ def figure6(cubes: Sequence[Cube]) -> PaperFigure:
     profiles = profile_rows(combined, sigma_sys=shown)
     limits = limit_rows(combined, sigma_sys="axis")
     for cube in cubes:
-        if cube.has_events:  # 51Cr keeps its own sigma_sys
+        if cube.has_events:  # a single experiment; 51Cr keeps its own sigma_sys
             own = kind_of(cube.experiment) == CHROMIUM
             limits += limit_rows([cube]) if own else limit_rows([cube], sigma_sys="axis")
     name = combined[0].experiment
@@ -90,7 +90,7 @@ def _drawn(profiles: Sequence[Record], limits: Sequence[Record], name: str) -> "
 
 
 def _members(limits: Sequence[Record], combined: Record, name: str) -> list[Record]:
-    """The limits of a combination's members at its sigma_sys; 51Cr's is at its own."""
+    """The limits of a combination's members at the combination's sigma_sys; 51Cr is at its own sigma_sys."""
     return [
         row
         for row in of_models(limits, combined["model"])
@@ -99,14 +99,14 @@ def _members(limits: Sequence[Record], combined: Record, name: str) -> list[Reco
 
 
 def _drawn_at(row: Record, *everywhere: float) -> tuple[float, ...]:
-    """Values of sigma_sys at which a row of Fig. 6 is drawn: its own, and that of 51Cr across the figure."""
-    if row["experiment"].startswith("cr51"):  # the combination is of no kind
+    """Values of sigma_sys at which a row of Fig. 6 is drawn: the row's own, but 51Cr is drawn across the figure."""
+    if row["experiment"].startswith("cr51"):  # `kind_of` doesn't know the combination
         return everywhere or (0.0, 0.2)
     return (_cevns_sigma_sys(row),)
 
 
 def _cevns_sigma_sys(row: Record) -> float:
-    """The sigma_sys of a row; of a combination, that of its CEvNS experiments."""
+    """The sigma_sys of a row; for a combination, the sigma_sys of its CEvNS experiments."""
     sigma = row["sigma_sys"]
     value: float = sigma["coherent-csi"] if isinstance(sigma, dict) else sigma
     return value

@@ -1,4 +1,4 @@
-"""What the figures of arXiv:2002.01482 share: what a figure is, the rows behind it, and groups of experiments."""
+"""Common parts of the figures of arXiv:2002.01482: the class of a figure, its rows, and groups of experiments."""
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # fastscan.outputs.figures says how to install it
     from matplotlib.figure import Figure
 
 LEVEL, THRESHOLD = level_text(CL, DOF), threshold(CL, DOF)
-HEAVY = MODELS["lr"]  # a member of the family that all models of the paper belong to
+HEAVY = MODELS["lr"]  # a member of the family to which all models of the paper belong
 KEYS, PROFILE_KEYS = records.limit_keys(HEAVY), records.profile_keys(HEAVY)
 SNS, REACTORS, CHROMIUM = "SNS", "reactors", "51Cr"
 BANDS = {"chi": "#0072B2", "eta": "#E69F00", SNS: "#0072B2", REACTORS: "#E69F00"}
@@ -32,7 +32,7 @@ SHADED = "The shade covers the masses that every experiment of a panel excludes.
 
 @dataclass(frozen=True, eq=False)
 class PaperFigure:
-    """A figure: what is drawn, the rows behind it by table (its columns and its records), and what it shows."""
+    """A figure: its drawing, its data by table (each with its columns and records), and its findings."""
 
     number: int
     title: str
@@ -43,7 +43,7 @@ class PaperFigure:
 
     @functools.cached_property
     def csv(self) -> dict[str, tuple[str, int]]:
-        """Each table as CSV and the number of its rows, by the name of its file."""
+        """The text of each table as CSV and its number of rows, by the name of its file."""
         title = f"Figure {self.number} of arXiv:2002.01482, computed anew: {self.title}"
         return {
             f"figure{self.number}{'-' if table else ''}{table}": (
@@ -89,7 +89,7 @@ def name_of(row: Record) -> str:
 
 
 def outer_labels(figure: "Figure", axes: Any) -> "Figure":
-    """Labels only along the outer edges."""
+    """The figure with labels only along the outer edges of its panels."""
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
     for ax in axes[:, 1:].flat:

@@ -1,7 +1,7 @@
-"""`fastscan paper`: the results of arXiv:2002.01482 as files, Table 3, the six figures and a report of it all.
+"""`fastscan paper`: the results of arXiv:2002.01482 as files: Table 3, the six figures and a report.
 
-This room only runs them: the table is `fastscan.paper.table3`, the figures are `fastscan.paper.paper_figures`, and
-the page is `fastscan.paper.report`.
+This room only runs the others: `fastscan.paper.table3` makes the table, `fastscan.paper.paper_figures` the figures, and
+`fastscan.paper.report` the page.
 """
 
 import os
@@ -37,33 +37,33 @@ def run(
     *,
     with_hepdata: bool = False,
 ) -> "tuple[list[Entry], list[tuple[int, Finding]], list[str]]":
-    """Table 3, and the figures and the report unless they aren't wanted.
+    """Write Table 3 and, if they are wanted, the figures and the report.
 
     Parameters
     ----------
     directory : str or Path
-        Gets all files.
+        The directory for all files.
     with_figures : bool
-        Whether figures and report are wanted; they need matplotlib.
+        Whether to write figures and report, which need matplotlib.
     tell : callable, optional
-        Is given a line about each step before it begins.
+        Function that is called with a line about each step before the step.
     with_hepdata : bool
-        Whether the limits of the table and of the figures are wanted as a submission to HEPData as well.
+        Whether to write the limits of the table and of the figures as a submission to HEPData too.
 
     Returns
     -------
     list of Entry, list of (int, Finding), list of str
-        The table, what each figure shows by its number, and the names of what was written: a figure's stands for
-        its PNG, PDF and CSV.
+        The table; the findings on each figure, with the figure's number; and the names of the files, where a figure's
+        name stands for its PNG, PDF and CSV.
 
     Raises
     ------
     OutputError
-        As `write_table3`, and where matplotlib or hepdata_lib is missing.
+        As in `write_table3`, and where matplotlib or hepdata_lib is missing.
     """
     place = local(directory)
     if with_figures:
-        from fastscan.outputs import figures  # noqa: F401 - says at once that matplotlib is missing
+        from fastscan.outputs import figures  # noqa: F401 - a missing matplotlib is an error at once
     if with_hepdata:
         from fastscan.outputs import hepdata
 
@@ -84,7 +84,7 @@ def run(
 def _write_figures(
     place: Path, entries: Sequence[Entry], command: str, tell: Callable[[str], object]
 ) -> "list[PaperFigure]":
-    """The figures, each as PNG, PDF and CSV, and the report."""
+    """Write the figures, each as PNG, PDF and CSV, and the report; returns the figures."""
     from fastscan.outputs import figures
     from fastscan.paper import paper_figures, report
 
@@ -104,7 +104,7 @@ def _write_figures(
 
 
 def _write_hepdata(place: Path, figures: "Sequence[PaperFigure]", tell: Callable[[str], object]) -> None:
-    """The limits of Table 3 and of the figures; contours of fixed beta are those limits, and profiles none."""
+    """Write the limits of Table 3 and of the figures; a contour is a limit at each beta, and profiles are left out."""
     from fastscan.outputs import hepdata
 
     tell(f"{HEPDATA}: the limits as tables for HEPData")
@@ -127,7 +127,7 @@ def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _
     Parameters
     ----------
     directory : str or Path
-        Gets the files of `FILES`.
+        The directory for the files in `FILES`.
     tell : callable, optional
         As in `run`.
 
@@ -139,9 +139,9 @@ def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _
     Raises
     ------
     OutputError
-        Where the directory can't be written, or holds files of these names without the table's store.
+        Where the directory can't be written, or has files of these names without the table's store.
     ScanError
-        Where the scan failed.  The same call continues it.
+        Where the scan failed; the same call continues it.
 
     References
     ----------

@@ -1,8 +1,8 @@
-"""Figures 1 to 6 of arXiv:2002.01482: for each the grid, and the function that makes the figure of its cubes.
+"""Figures 1 to 6 of arXiv:2002.01482: the grid of each figure, and the function that makes the figure from its cubes.
 
-The grids are ``grids/paper/figure<number>.toml``; nothing is scanned for them, because their likelihoods answer.  The
-function computes the data behind the figure and compares each statement of the paper about the figure with our numbers;
-the report says whether it holds.  `fastscan.outputs.figures` has the curves and bands that figures are drawn with.
+The grids are ``grids/paper/figure<number>.toml``; they aren't scanned, because their likelihoods give all numbers.  The
+function computes the data of the figure and compares each statement of the paper about the figure with our numbers; the
+report says whether the statement holds.  `fastscan.outputs.figures` draws the curves and bands.
 """
 
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ def grid(number: int) -> Path:
 
 
 def title_of(number: int) -> str:
-    """What a figure's grid is called, before anything is computed."""
+    """The title of a figure's grid, which needs no computation."""
     return grids.load(grid(number)).title
 
 
 def all_figures() -> Iterator[PaperFigure]:
-    """The six figures, in their order."""
+    """The six figures in order, each computed when it is its turn."""
     return map(figure, RECIPES)
 
 

@@ -93,7 +93,7 @@ def _drawn(limits: Sequence[Record], vertices: Sequence[Record]) -> "Figure":
         look = {name_of(row): {"color": BANDS[kind], "linewidth": 0.4} for row in ours}
         lines = [row for row in vertices if kind_of(row["experiment"]) == kind]
         for line in figures.contour_curves(left, lines, "cos_beta", "m_zprime_gev", name_of, look):
-            line.set_label("_")  # there are too many curves for the legend, which names their band
+            line.set_label("_")  # the legend names the band, because there are too many curves
     ours = [row for row in vertices if kind_of(row["experiment"]) == CHROMIUM]
     figures.contour_curves(right, ours, "cos_beta", "m_zprime_gev", name_of)
     for ax, kinds, angles in ((left, (SNS, REACTORS), INSENSITIVE), (right, (CHROMIUM,), INSENSITIVE[1:])):
@@ -115,7 +115,7 @@ def _status_at(name: str, angles: Sequence[float]) -> list[str]:
 
 
 def _weakest(limits: Sequence[Record], kind: str) -> str:
-    """Angles at which the limits of a kind of experiment have a local minimum, in deg."""
+    """Angles in deg at which the limits of a kind of experiment have a local minimum, in words."""
     found: set[float] = set()
     for rows in grouped((row for row in limits if kind_of(row["experiment"]) == kind), name_of).values():
         value = np.array([row["limit_gev"] or 0.0 for row in rows])
@@ -125,5 +125,5 @@ def _weakest(limits: Sequence[Record], kind: str) -> str:
 
 
 def _without(states: Mapping[str, Sequence[str]], angle: int) -> str:
-    """How many of some experiments have no sensitivity at an angle, by its number."""
+    """The share of experiments without sensitivity at the angle with a number, in words."""
     return f"{sum(each[angle] == 'no_sensitivity' for each in states.values())} of {len(states)}"

@@ -110,7 +110,7 @@ def figure4(cubes: Sequence[Cube]) -> PaperFigure:
 
 
 def profile_axes(ax: Any, low: float, high: float, free: str) -> None:
-    """Axes of profiles, and above the threshold what it means, at the left or the right."""
+    """Set up axes of profiles with the threshold, and a remark on it at the left or the right."""
     figures.name_axes(ax, "m_zprime_gev", "delta_chi2")
     ax.set(xlim=(low, high), ylim=(0, 10))
     figures.level(ax, THRESHOLD)
@@ -118,7 +118,7 @@ def profile_axes(ax: Any, low: float, high: float, free: str) -> None:
 
 
 def _crossings_equal_limits(profiles: Sequence[Record], limits: Sequence[Record]) -> Finding:
-    """Where the drawn curves cross the threshold, by interpolation, beside the limits of the same points."""
+    """The finding that drawn curves, interpolated, cross the threshold at the limits."""
     worst, count = 0.0, 0
     for profile, (found,) in zip(_curves(profiles), _curves(limits), strict=True):
         value = np.array([row["delta_chi2"] for row in profile])

@@ -1,6 +1,6 @@
-"""The report: Table 3, the figures, what they show and what was run, as one HTML page without other files.
+"""The report: Table 3, the figures with their findings, and the run, as one HTML page without other files.
 
-This room only fills the page with what was computed; how it looks is `fastscan.outputs.page`.
+This room only fills the page with results; `fastscan.outputs.page` makes its layout.
 """
 
 from collections.abc import Sequence
@@ -101,7 +101,7 @@ def page(
     figures : sequence of Shown
         The figures, in their order; the page links to ``figure<number>.png`` and ``.pdf`` in its own folder.
     cubes : sequence of Cube
-        What has sliders, see `adjustable`.
+        The cubes with sliders, see `adjustable`.
     command : str
         The command that was run, without paths or names of one machine.
     made : datetime
@@ -122,7 +122,7 @@ def page(
 
 
 def _summary(entries: Sequence[Entry], figures: Sequence[Shown]) -> Section:
-    """How many limits there are, how close they are, and which findings agree."""
+    """The summary: the number of limits, their deviations, and the findings that agree."""
     compared = sorted(
         (entry for entry in entries if entry.deviation is not None), key=lambda entry: entry.deviation or 0.0
     )
@@ -156,7 +156,7 @@ def _summary(entries: Sequence[Entry], figures: Sequence[Shown]) -> Section:
 
 
 def _table3(entries: Sequence[Entry], experiments: dict[str, Experiment]) -> Section:
-    """The table as the paper has it: a row for each experiment and, of measured data, what was expected."""
+    """The table in the paper's form: a row for each experiment and, for measured data, a row of expected limits."""
     models = list(dict.fromkeys(entry.model for entry in entries))
     published = {entry.model for entry in entries if entry.published_gev}
     columns = [
@@ -234,7 +234,7 @@ def _settings(cubes: Sequence[Cube]) -> Section:
 
 
 def _references(experiments: dict[str, Experiment]) -> dict[str, list[str]]:
-    """What each reference is cited for."""
+    """The labels of the experiments for which each reference is cited."""
     found: dict[str, list[str]] = {}
     for experiment in experiments.values():
         for reference in experiment.references:

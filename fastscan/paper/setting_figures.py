@@ -35,7 +35,7 @@ expected: from the Standard
 Model's prediction in place
 of the data.
 scaled data: from the count of
-2017 times $L/L_0$, with its deficit."""  # what is said of COHERENT CsI where it is drawn at other luminosities
+2017 times $L/L_0$, with its deficit."""  # the remark on COHERENT CsI in a figure with other luminosities
 
 
 def figure2(cubes: Sequence[Cube]) -> PaperFigure:
@@ -108,7 +108,7 @@ def figure3(cubes: Sequence[Cube]) -> PaperFigure:
 
 
 def _limit_panels(limits: Sequence[Record], x: str, free: str) -> "Figure":
-    """Limits against an axis: SNS above reactors, a column for each model; right at the top or bottom is room."""
+    """Limits against an axis: SNS above reactors, a column for each model; a remark is at the `free` top or bottom."""
     figure, axes = figures.canvas(2, 3, height=4.8, sharex=True, sharey="row")
     for row_of_axes, kind in zip(axes, (SNS, REACTORS), strict=True):
         panels = []
@@ -120,14 +120,14 @@ def _limit_panels(limits: Sequence[Record], x: str, free: str) -> "Figure":
             ax.set(title=f"{figures.symbol(model)}, {kind}", xlim=(ours[0][x], ours[-1][x]))
             figures.remark(ax, _agreement(ours, x), 0.96, 0.95 if free == "top" else 0.05, ha="right", va=free)
             panels.append((ax, drawn))
-        for ax, drawn in panels:  # now that their common axis of masses reaches over all curves
+        for ax, drawn in panels:  # a second loop, when the common axis of masses covers all curves
             figures.excluded_below(ax, drawn, x, "limit_gev")
         figures.legend(row_of_axes[-1], kind, MEASURED if any(row["scaled_data"] for row in ours) else "")
     return outer_labels(figure, axes)
 
 
 def _agreement(rows: Sequence[Record], x: str) -> str:
-    """From where on curves of limits, as they rise or fall together, can't be told apart; empty where they can."""
+    """The remark on where curves of limits begin to coincide; empty where they can always be told apart."""
     limits = {at: [row["limit_gev"] for row in each] for at, each in grouped(rows, lambda row: row[x]).items()}
     apart = [at for at, each in limits.items() if max(each) / min(each) - 1 > COINCIDE]
     together = [at for at in limits if at > max(apart)]
@@ -147,7 +147,7 @@ def _ranking(limits: Sequence[Record], kind: str, sigma: float) -> dict[str, lis
 
 
 def _ranked(limits: Sequence[Record], kind: str, sigma: float) -> tuple[str, str]:
-    """Who is the strongest and who the weakest, and with their limits the strongest two and the weakest."""
+    """Two sentences for a finding: the strongest and the weakest experiment, and their limits with the second's."""
     by_name = {(row["experiment"], row["model"], round(row["sigma_sys"], 9)): row["limit_gev"] for row in limits}
     rankings = _ranking(limits, kind, sigma)
     ratios = [by_name[names[0], model, sigma] / by_name[names[-1], model, sigma] for model, names in rankings.items()]
@@ -167,7 +167,7 @@ def _ranked(limits: Sequence[Record], kind: str, sigma: float) -> tuple[str, str
 
 
 def _by_model(experiments: Mapping[str, str]) -> str:
-    """Experiments by model: one where it is the same for all, else each with its models."""
+    """The label of the experiment of all models, or labels with the models of each."""
     models = grouped([{"model": model, "name": name} for model, name in experiments.items()], lambda row: row["name"])
     if len(models) == 1:
         return label_of(*models)
@@ -176,7 +176,7 @@ def _by_model(experiments: Mapping[str, str]) -> str:
 
 
 def _rise(rows: Sequence[Record], key: str) -> float:
-    """By how much a limit rises from L/L0 = 100 to the end, relative."""
+    """The relative rise of a limit from L/L0 = 100 to the last luminosity."""
     rise: float = rows[-1][key] / rows[_nearest(rows, 100)][key] - 1
     return rise
 

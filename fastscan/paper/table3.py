@@ -1,4 +1,4 @@
-"""Table 3 of arXiv:2002.01482: our limits beside the published ones, why some differ, and all of it as text."""
+"""Table 3 of arXiv:2002.01482: our limits beside the published ones, with notes on differences, and as text."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -20,10 +20,10 @@ TITLE = f"Lower limits on M_Z' in GeV at {level_text(CL, DOF)}: computed / publi
 
 @dataclass(frozen=True)
 class Entry:
-    """One limit of Table 3.
+    """One entry of Table 3.
 
-    Limits are in GeV, None where there is none; `deviation` is relative to the published limit, and
-    `expected_gev` is the limit with measured data replaced by the Standard Model's prediction.
+    Limits are in GeV, or None where there is no limit.  `deviation` is relative to the published limit.  `expected_gev`
+    is the limit with measured data replaced by the Standard Model's prediction.
     """
 
     experiment: str
@@ -67,7 +67,7 @@ def _entry(cube: Cube, published: dict[tuple[str, str], float], notes: dict[str,
 
 
 def published_limits() -> dict[tuple[str, str], float]:
-    """The paper's limits in GeV, by experiment and model; those that it leaves empty aren't there.
+    """The paper's limits in GeV, by experiment and model, without entries that the paper leaves empty.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def published_limits() -> dict[tuple[str, str], float]:
 
 
 def notes_by_subject() -> dict[str, str]:
-    """Why entries differ from the published ones, by experiment or model."""
+    """Notes on differences from the published limits, by experiment or model."""
     return {row["about"]: row["note"] for row in data_files.rows("table3_notes.csv")}
 
 
@@ -111,13 +111,13 @@ def _number(limit: float | None, digits: int = 1) -> str:
 
 
 def notes_on(entries: Sequence[Entry]) -> dict[str, str]:
-    """The notes on experiments and models that a table has."""
+    """The notes on the experiments and models in a table."""
     subjects = {subject for entry in entries for subject in (entry.experiment, entry.model)}
     return {about: note for about, note in notes_by_subject().items() if about in subjects}
 
 
 def remarks(entries: Sequence[Entry]) -> list[str]:
-    """The lines below the table: what stands for no limit, and the notes."""
+    """The lines below the table: the sign for no limit, and the notes."""
     notes = [f"{label_of(about)}: {note}." for about, note in notes_on(entries).items()]
     return ["-: no sensitivity, or not in the paper.", *notes]
 
@@ -139,12 +139,12 @@ def markdown(entries: Sequence[Entry]) -> str:
 
 
 def as_csv(entries: Sequence[Entry]) -> str:
-    """One line an entry, with the fields of `Entry` as columns."""
+    """CSV with one line for each entry, and the fields of `Entry` as columns."""
     rows = [asdict(entry) for entry in entries]
     title = "Table 3 of arXiv:2002.01482: lower limits on M_Z', computed and published"
     return csv_files.text(title, list(rows[0]), rows)
 
 
 def as_json(entries: Sequence[Entry]) -> str:
-    """A list of objects with the fields of `Entry`."""
+    """JSON: a list of objects with the fields of `Entry`."""
     return json.dumps([asdict(entry) for entry in entries], indent=2) + "\n"

@@ -1,1 +1,1 @@
-"""One short function for each physical quantity; nothing here knows an experiment."""
+"""Physics: one short function for each quantity; nothing here depends on an experiment."""

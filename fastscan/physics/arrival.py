@@ -1,4 +1,4 @@
-"""When neutrinos of a stopped-pion source arrive: a pulse of protons, and the lifetimes of pions and muons.
+"""Arrival times of neutrinos from a stopped-pion source: a pulse of protons, and the lifetimes of pions and muons.
 
 Times are in us, densities in 1/us.
 """
@@ -11,7 +11,7 @@ import scipy  # its parts load at first use: a list of experiments needs none of
 from fastscan.physics.spectra import Neutrino
 from fastscan.typing import Array
 
-Delays = tuple[tuple[Neutrino, tuple[float, ...]], ...]  # the lifetimes of one or two decays in a row behind a pulse
+Delays = tuple[tuple[Neutrino, tuple[float, ...]], ...]  # lifetimes of one or two decays in a row after a pulse, in us
 PION_LIFETIME_US = 0.026033  # Particle Data Group, PTEP 2020 (2020) 083C01
 MUON_LIFETIME_US = 2.1969811
 OF_PIONS: Delays = (
@@ -22,13 +22,13 @@ OF_PIONS: Delays = (
 
 
 def delayed_gaussian(time: Array, mean: float, sigma: float, lifetime: float) -> Array:
-    """Density of a Gaussian pulse whose particles decay with a lifetime.
+    """Density of decays, in 1/us, of particles from a Gaussian pulse, with a lifetime tau in us.
 
         1/(2 tau) exp(-z^2/2) scipy.special.erfcx((sigma/tau - z)/sqrt2),   z = (t - mean)/sigma
 
     Examples
     --------
-    Far behind a short pulse it is the exponential:
+    Long after a short pulse the density is an exponential:
 
     >>> times = np.array([3.0])
     >>> float((delayed_gaussian(times, 0.0, 0.01, 2.0) * 2 * np.exp(times / 2))[0].round(4))
@@ -37,7 +37,7 @@ def delayed_gaussian(time: Array, mean: float, sigma: float, lifetime: float) ->
     z = (np.asarray(time) - mean) / sigma
     argument = (sigma / lifetime - z) / math.sqrt(2)
     near = np.exp(-(z**2) / 2) * scipy.special.erfcx(np.maximum(argument, 0.0)) / (2 * lifetime)
-    # erfcx overflows on the other side, where the exponential itself is written out
+    # for negative arguments erfcx overflows, so that the exponential is written out
     exponent = np.minimum((sigma / lifetime) ** 2 / 2 - z * sigma / lifetime, 0.0)
     far = np.exp(exponent) * scipy.special.ndtr(z - sigma / lifetime) / lifetime
     density: Array = np.where(argument > 0, near, far)
@@ -45,7 +45,7 @@ def delayed_gaussian(time: Array, mean: float, sigma: float, lifetime: float) ->
 
 
 def delayed_box(time: Array, start: float, length: float, lifetime: float) -> Array:
-    """Density of a pulse that is constant over a length of time, whose particles decay with a lifetime.
+    """Density of decays, in 1/us, of particles from a constant pulse of some length in us, with a lifetime in us.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def delayed_box(time: Array, start: float, length: float, lifetime: float) -> Ar
 
 
 def twice_delayed(first: Array, second: Array, first_lifetime: float, second_lifetime: float) -> Array:
-    """Density behind two decays in a row, from those behind each of the two alone.
+    """Density after two decays in a row, from the densities after each decay alone.
 
     (tau2 p2 - tau1 p1) / (tau2 - tau1)
     """

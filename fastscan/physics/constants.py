@@ -1,6 +1,6 @@
 """Constants of nature and the Standard Model's radiative corrections, as used throughout.
 
-MeV unless the name says otherwise.  Each group names where its values are from.
+Units are MeV unless the name says otherwise.  Each group names its source.
 """
 
 # Electroweak: Particle Data Group, Phys. Rev. D 98 (2018) 030001.
@@ -9,7 +9,7 @@ ALPHA = 1 / 137.035999084  # fine-structure constant, CODATA 2018
 SIN2_THETA_W = 0.23122  # MS-bar at M_Z
 M_Z_GEV = 91.1876
 
-# Masses: CODATA 2018; those of the tau and the charged pion: Particle Data Group, PTEP 2020 (2020) 083C01.
+# Masses: CODATA 2018; tau and charged pion: Particle Data Group, PTEP 2020 (2020) 083C01.
 M_ELECTRON = 0.51099895
 M_MUON = 105.6583755
 M_TAU = 1776.86
@@ -32,4 +32,4 @@ LAMBDA_U_RIGHT = LAMBDA_D_RIGHT / 2
 RHO_ELECTRON = 1.0127
 KAPPA_ELECTRON = 0.9965
 
-PHYSICS_VERSION = 1  # raise it when a formula or a constant changes a number: a store's identity names it
+PHYSICS_VERSION = 1  # to be raised when a formula or a constant changes a number: a store's identity contains it

@@ -1,11 +1,11 @@
 """Cross sections of neutrinos off a nucleus or an electron at rest.
 
-Each is a polynomial in 1/E, the inverse of the neutrino's energy, so that it needs no more of a spectrum than the three
-moments of `fastscan.physics.spectra.Spectrum.moments`: integrals of the fluence times 1, 1/E and 1/E^2.  A single
+Each is a polynomial in 1/E, the inverse of the neutrino's energy, so that it depends on a spectrum only through the
+three moments of `fastscan.physics.spectra.Spectrum.moments`: integrals of the fluence times 1, 1/E and 1/E^2.  A single
 neutrino has the moments (1, 1/E, 1/E^2).  Energies, recoil energies and masses are in MeV; arrays broadcast.
 
-A process has features, which are what multiplies the squared couplings: a function here returns one number for each.
-Another process is its two functions, and a `Process` of them.
+A cross section is a sum over features, which are products of two couplings; a function here returns the coefficient of
+each feature.  A new process is two such functions and their `Process`.
 """
 
 import math
@@ -49,7 +49,7 @@ def cevns(recoil: Array, moments: Array, isotope: Isotope, form_factor: Array) -
     recoil : array, shape (...)
         Recoil energy T in MeV.
     moments : array, shape (3, ...)
-        Moments of the neutrinos that give it, see the module.
+        Moments of the neutrinos that can give this recoil, see the module.
     isotope : Isotope
         The nucleus.
     form_factor : array, shape (...)
@@ -83,16 +83,16 @@ def neutrino_electron(recoil: Array, moments: Array, antineutrino: bool) -> Arra
 
         dsigma/dT = 2 G_F^2 m_e / pi [g_L^2 + g_R^2 (1 - T/E)^2 - g_L g_R m_e T / E^2]
 
-    of a neutrino.  For an antineutrino g_L and g_R are exchanged.
+    for a neutrino.  For an antineutrino g_L and g_R are exchanged.
 
     Parameters
     ----------
     recoil : array, shape (...)
         Recoil energy T in MeV.
     moments : array, shape (3, ...)
-        Moments of the neutrinos that give it, see the module.
+        Moments of the neutrinos that can give this recoil, see the module.
     antineutrino : bool
-        Whether they are antineutrinos.
+        Whether these are antineutrinos.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def scalar_electron(recoil: Array, moments: Array, antineutrino: bool = False) -
 
         dsigma/dT = m_e^2 T (1 + T / 2 m_e) / (4 pi E^2) / (2 m_e T + m^2)^2
 
-    Units are those of `scalar_nucleus`; there is one feature, the same for antineutrinos.
+    Units are as in `scalar_nucleus`.  There is one feature, the same for antineutrinos.
     """
     strength = CM2_PER_INVERSE_MEV2 / (4 * math.pi) * M_ELECTRON**2
     density: Array = strength * recoil * (1 + recoil / (2 * M_ELECTRON)) * moments[2]
@@ -172,9 +172,9 @@ def magnetic_nucleus(recoil: Array, moments: Array, isotope: Isotope, form_facto
 
 
 def magnetic_electron(recoil: Array, moments: Array, antineutrino: bool = False) -> Array:
-    """Scattering of a magnetic moment off a free electron: that of `magnetic_nucleus` with Z = F = 1.
+    """Scattering of a magnetic moment off a free electron: `magnetic_nucleus` with Z = F = 1.
 
-    Antineutrinos scatter alike.
+    Antineutrinos have the same cross section.
 
     Examples
     --------
@@ -189,14 +189,14 @@ def magnetic_electron(recoil: Array, moments: Array, antineutrino: bool = False)
 
 
 def _coherent(density: Array, isotope: Isotope) -> Array:
-    """What a coupling (p Z + n N) squared gives for each of p^2, p n and n^2, shape (..., 3)."""
+    """The coefficients of p^2, p n and n^2 in (p Z + n N)^2 times a density, shape (..., 3)."""
     Z, N = isotope.Z, isotope.N
     return np.stack([Z**2 * density, 2 * Z * N * density, N**2 * density], axis=-1)
 
 
 @dataclass(frozen=True)
 class Process:
-    """How a neutrino scatters.
+    """A process by which a neutrino scatters.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Form factors of nuclei: the Fourier transforms of how nucleons are distributed in them, 1 at no momentum transfer.
+"""Form factors of nuclei: Fourier transforms of the distribution of nucleons, 1 at zero momentum transfer.
 
 Momenta are in MeV, lengths in fm; arrays broadcast.
 """
@@ -16,7 +16,7 @@ SERIES = 1 / (3 * np.cumprod([1.0, *(2 * k * (2 * k + 3) for k in range(1, 10))]
 
 
 def half_density_radius(A: int) -> float:
-    """Radius c = 1.23 A^(1/3) - 0.60 fm at which a Fermi distribution is half of its height (Eq. 5)."""
+    """Radius c = 1.23 A^(1/3) - 0.60 fm at which a Fermi distribution has half of its height (Eq. 5)."""
     radius: float = 1.23 * A ** (1 / 3) - 0.60
     return radius
 
@@ -42,9 +42,9 @@ def fermi(momentum_mev: Array, A: int) -> Array:
 
         F = 3 / (y (y^2 + x^2)) * x / sinh(x) * (x sin(y) / tanh(x) - y cos(y))
 
-    whose last bracket loses all digits as Q -> 0.  It is y [x / tanh(x) - 1] sin(y) / y + y [sin(y) / y - cos(y)], and
-    its two small differences are x i1(x) / i0(x) and y j1(y), with i0(x) = sinh(x) / x and spherical Bessel functions
-    i1 and j1 that have series.  Reference: D. W. L. Sprung and J. Martorell, J. Phys. A 30 (1997) 6525.
+    whose last bracket loses all digits as Q -> 0.  The bracket is y [x / tanh(x) - 1] sin(y) / y + y [sin(y) / y -
+    cos(y)].  Its two small differences are x i1(x) / i0(x) and y j1(y), with i0(x) = sinh(x) / x, and the spherical
+    Bessel functions i1 and j1 have series.  Reference: D. W. L. Sprung and J. Martorell, J. Phys. A 30 (1997) 6525.
 
     Examples
     --------
@@ -139,10 +139,10 @@ def _sphere(x: Array) -> Array:
 
 
 def sphere_squared(rms_fm: float, smearing_fm2: float) -> float:
-    """Square of the radius of the uniform sphere that has a root mean square radius once it is smeared.
+    """Square of the radius of a uniform sphere, from the root mean square radius after smearing.
 
-    Mean squares add up: that of a sphere is 3/5 R^2, that of a Gaussian of width s is 3 s^2, that of a Yukawa
-    potential of range a is 6 a^2.
+    Mean squares add up: 3/5 R^2 for a sphere, 3 s^2 for a Gaussian of width s, and 6 a^2 for a Yukawa potential of
+    range a.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def sphere_squared(rms_fm: float, smearing_fm2: float) -> float:
 
 
 def helm_sphere_squared(A: int, skin_fm: float) -> float:
-    """Square of the radius of Helm's sphere for which the form factor is close to that of a Fermi distribution.
+    """Square of the radius of Helm's sphere with which the form factor is close to a Fermi distribution's.
 
         R^2 = c^2 + 7/3 pi^2 a^2 - 5 s^2,   c = 1.23 A^(1/3) - 0.60 fm, a = 0.52 fm
 

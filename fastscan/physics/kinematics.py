@@ -1,4 +1,4 @@
-"""Elastic scattering of a neutrino off a target at rest: which recoils it can give.  Energies and masses are in MeV.
+"""Kinematics of elastic scattering of a neutrino off a target at rest.  Energies and masses are in MeV.
 
 Reference: relativistic conservation of energy and momentum, as under Eqs. 1 and 6 of arXiv:2002.01482.
 """
@@ -36,7 +36,7 @@ def maximum_recoil(energy: Energy, mass: float) -> Energy:
 
 
 def four_momentum_transfer(recoil: Energy, mass: float) -> Energy:
-    """Four-momentum that a recoil takes over: the square root of -q^2, which a propagator 1 / (M_Z'^2 - q^2) has.
+    """Four-momentum transfer of a recoil: the square root of -q^2, the argument of a propagator 1 / (M_Z'^2 - q^2).
 
         Q = sqrt(2 M T)
 

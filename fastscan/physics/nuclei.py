@@ -1,6 +1,6 @@
-"""Nuclei: isotopes, and how many of them a detector holds.
+"""Nuclei: isotopes, and their numbers in a detector.
 
-Isotopes are the natural ones, in `data/isotopes.csv`; an enriched detector has chosen shares of them.
+Isotopes are the natural ones, in `data/isotopes.csv`; an enriched detector has chosen shares of these isotopes.
 """
 
 import functools
@@ -15,7 +15,7 @@ from fastscan.inputs import data_files
 from fastscan.inputs.bounds import MOST_ATOMS, SHARE_ROUNDING
 from fastscan.physics.constants import ATOMIC_MASS_UNIT, AVOGADRO, M_ELECTRON
 
-# Elements of which there is no composition that holds for all of the Earth.
+# Elements without a natural composition that is the same everywhere on Earth.
 WITHOUT_COMPOSITION = (
     "Tc Pm Po At Rn Fr Ra Ac Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
 )
@@ -39,7 +39,7 @@ class Isotope:
     atomic_mass_u : float
         Mass of the atom in atomic mass units.
     abundance : float
-        Mole fraction in the element, dimensionless: the natural one, unless it was chosen.
+        Mole fraction in the element, dimensionless: the natural one or a chosen one.
     """
 
     symbol: str
@@ -60,7 +60,7 @@ class Isotope:
 
     @property
     def mass_mev(self) -> float:
-        """Mass of the nucleus in MeV: the mass of the atom less that of its electrons."""
+        """Mass of the nucleus in MeV: the mass of the atom minus the mass of its electrons."""
         return self.atomic_mass_u * ATOMIC_MASS_UNIT - self.Z * M_ELECTRON
 
 
@@ -86,7 +86,7 @@ def elements() -> dict[str, tuple[Isotope, ...]]:
 
 
 def composition(abundances: Shares) -> dict[str, tuple[Isotope, ...]]:
-    """The isotopes of each element: chosen ones of the elements that are named, natural ones of all others.
+    """The isotopes of each element: chosen isotopes where shares are given, natural ones for all other elements.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def composition(abundances: Shares) -> dict[str, tuple[Isotope, ...]]:
     Returns
     -------
     dict of str to tuple of Isotope
-        By chemical symbol, as `elements`; an isotope whose share is 0 is left out.
+        By chemical symbol, as in `elements`; an isotope with the share 0 is left out.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def parse_formula(compound: str) -> dict[str, int]:
     Raises
     ------
     InputError
-        Where the text is no formula, an element is not one of `elements`, or a count is zero, too large or could be
+        Where the text isn't a formula, an element is not one of `elements`, or a count is zero, too large or could be
         the mass number of an isotope: "Ge76" would be 76 atoms of natural germanium, which nobody means.
 
     Examples
@@ -179,11 +179,11 @@ def parse_formula(compound: str) -> dict[str, int]:
 
 
 def _atoms(host: str) -> dict[str, int]:
-    """Atoms of each element in a formula without a dopant; none where the text is no formula."""
+    """Atoms of each element in a formula without a dopant; empty where the text isn't a formula."""
     parts = list(_PART.finditer(host))
     if "".join(part[0] for part in parts) != host:
         return {}
-    groups: list[Counter[str]] = [Counter()]  # those that are open; the first is the whole formula
+    groups: list[Counter[str]] = [Counter()]  # the open groups; the first one is the whole formula
     for symbol, count, opening, repeated in (part.groups() for part in parts):
         times = int(count or repeated or 1)
         if times == 0:
@@ -201,7 +201,7 @@ def _atoms(host: str) -> dict[str, int]:
 
 
 def _refuse_mass_numbers(host: str, atoms: dict[str, int]) -> None:
-    """Refuse a count of atoms that could be a mass number: not of hydrogen, nor of carbon that hydrogen goes with."""
+    """Refuse a count of atoms that could be a mass number, except for hydrogen, and for carbon beside hydrogen."""
     counted = {"H", "C"} if {"H", "C"} <= atoms.keys() else {"H"}
     for symbol, count, _, _ in _PART.findall(host):
         if not count or symbol in counted:
@@ -219,7 +219,7 @@ def targets(
     abundances: Shares = (),
     dopants: Shares = (),
 ) -> list[tuple[Isotope, float]]:
-    """Each isotope in a mass of a compound, with the number of its nuclei, by Z and A.
+    """Each isotope in a mass of a compound, with the number of its nuclei, sorted by Z and A.
 
     Parameters
     ----------
@@ -228,11 +228,11 @@ def targets(
     mass_kg : float
         Mass of the whole target in kg.
     molar_mass : float, optional
-        Molar mass of the compound in g/mol; left out, that of its isotopes.
+        Molar mass of the compound in g/mol; by default computed from its isotopes.
     abundances : iterable of (str, float), optional
         Chosen isotopes and their mole fractions, see `composition`.
     dopants : iterable of (str, float), optional
-        Elements beside the compound and their shares of the mass.
+        Elements in addition to the compound, and their shares of the mass.
 
     Returns
     -------
@@ -242,7 +242,7 @@ def targets(
     Raises
     ------
     InputError
-        As `parse_formula` and `composition`.
+        As in `parse_formula` and `composition`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Integrals of what is smooth between two ends as sums: the one rule that sources and rates share."""
+"""Quadrature: integrals of functions that are smooth between two ends, by one rule for sources and rates."""
 
 import functools
 
@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 
 from fastscan.typing import Array
 
-NODES = 24  # on each smooth piece: 64 change no response by more than 1e-12
-STEEPEST = 4.0  # ratio of the ends of a piece on which powers are smooth
-STEEPEST_LOGARITHMIC = 100.0  # and the same for powers and propagators in the logarithm
-STEEPEST_PROPAGATOR = 10.0  # and for propagators that are interpolated in the logarithm, to 1e-12
-SMALLEST = 1e-24  # of the first end above 0: below, nothing is left of what is integrated
+NODES = 24  # on each smooth piece: 64 nodes change no response by more than 1e-12
+STEEPEST = 4.0  # largest ratio of the ends of a piece on which powers are smooth
+STEEPEST_LOGARITHMIC = 100.0  # the same for powers and propagators, with nodes in the logarithm
+STEEPEST_PROPAGATOR = 10.0  # the same for propagators that are interpolated in the logarithm, to 1e-12
+SMALLEST = 1e-24  # times the first end above 0: below this the integral is negligible
 
 
 def gauss_legendre(low: Array | float, high: Array | float) -> tuple[Array, Array]:
@@ -39,7 +39,7 @@ def gauss_legendre(low: Array | float, high: Array | float) -> tuple[Array, Arra
 
 
 def area_of_linear(energies: ArrayLike, values: ArrayLike) -> float:
-    """Integral of what is linear between its values, of shape (points,), at energies of that shape.
+    """Integral of a function that is linear between values at energies, both of shape (points,).
 
     Examples
     --------
@@ -53,7 +53,7 @@ def area_of_linear(energies: ArrayLike, values: ArrayLike) -> float:
 def logarithmic(low: Array, high: Array) -> tuple[Array, Array]:
     """Nodes and weights of the Gauss-Legendre rule in the logarithm, on intervals [low, high] above 0.
 
-    Parameters and returns are those of `gauss_legendre`.
+    Parameters and returns are as in `gauss_legendre`.
 
     Examples
     --------
@@ -70,19 +70,19 @@ def logarithmic(low: Array, high: Array) -> tuple[Array, Array]:
 
 
 def panels(ends: Array, steepest: float) -> Array:
-    """Ends of pieces, and more between them, so that none is beyond some times the one before.
+    """Ends of pieces, with further ends between them, so that the ratio of neighbouring ends is limited.
 
     Parameters
     ----------
     ends : array, shape (ends,)
-        Ascending, from 0 or above; there can be none.
+        Ascending, at least 0; the array can be empty.
     steepest : float
         Largest ratio of neighbouring ends: `STEEPEST`, or `STEEPEST_LOGARITHMIC` for nodes in the logarithm.
 
     Returns
     -------
     array, shape (more ends,)
-        Ascending and positive: where the first end is 0, a geometric series towards it takes its place.
+        Ascending and positive: a first end of 0 is replaced by a geometric series towards 0.
 
     Examples
     --------
@@ -99,26 +99,27 @@ def panels(ends: Array, steepest: float) -> Array:
     pieces = np.maximum(np.ceil(ratios - 1e-9), 1).astype(int)
     between = [
         np.geomspace(ends[place], ends[place + 1], pieces[place], endpoint=False)[1:]
-        for place in np.flatnonzero(pieces > 1)  # few of many bins
+        for place in np.flatnonzero(pieces > 1)  # only few of many bins are divided
     ]
     return np.sort(np.concatenate([ends, *between]))
 
 
 def interpolation(low: float, high: float, at: Array) -> Array:
-    """How much of its value at each node of `logarithmic` a smooth function has at points of [low, high].
+    """Weights that interpolate a smooth function at points in [low, high] from its values at nodes of `logarithmic`.
 
-    The function is interpolated by the polynomial in the logarithm that has its values at all nodes.
+    The interpolation is the polynomial in the logarithm that has the function's values at all nodes.
 
     Parameters
     ----------
     low, high : float
         Ends of the interval, above 0.
     at : array, shape (points,)
-        In the interval.
+        Points in the interval.
 
     Returns
     -------
     array, shape (NODES, points)
+        The values at the nodes times these weights, summed over nodes, are the values at the points.
 
     Examples
     --------

@@ -1,14 +1,14 @@
-"""Quenching: how much of the energy of a nuclear recoil ionises.  Energies are in MeV."""
+"""Quenching: the part of a nuclear recoil's energy that ionises.  Energies are in MeV."""
 
 import numpy as np
 
 from fastscan.typing import Array
 
-REDUCED_PER_KEV = 11.5  # of the reduced energy, with Z^(-7/3)
+REDUCED_PER_KEV = 11.5  # reduced energy per keV of recoil energy, times Z^(7/3)
 
 
 def lindhard(recoil: Array, Z: int, k: float) -> Array:
-    """Energy that a nuclear recoil in its own element ionises with.
+    """Ionisation energy of a nuclear recoil in its own element, by Lindhard's model.
 
         E_ee = T k g / (1 + k g),   g = 3 eps^0.15 + 0.7 eps^0.6 + eps,   eps = 11.5 Z^(-7/3) T/keV
 
@@ -24,12 +24,12 @@ def lindhard(recoil: Array, Z: int, k: float) -> Array:
     Returns
     -------
     array, shape (...)
-        In MeV.
+        E_ee in MeV.
 
     References
     ----------
-    J. Lindhard et al., Mat. Fys. Medd. Dan. Vid. Selsk. 33, 10 (1963); the fit of g is that of J. D. Lewin and
-    P. F. Smith, Astropart. Phys. 6 (1996) 87.
+    J. Lindhard et al., Mat. Fys. Medd. Dan. Vid. Selsk. 33, 10 (1963); the fit of g is by J. D. Lewin and P. F. Smith,
+    Astropart. Phys. 6 (1996) 87.
 
     Examples
     --------

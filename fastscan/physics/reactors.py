@@ -1,6 +1,6 @@
-"""Evaluations of the antineutrinos of a reactor, by name: how many of each energy a fission emits.
+"""Evaluations of a reactor's antineutrinos, by name: their spectra per fission.
 
-Another evaluation is another line in `EVALUATIONS`.  Energies are in MeV.
+A new evaluation is a new line in `EVALUATIONS`.  Energies are in MeV.
 """
 
 import math
@@ -15,7 +15,7 @@ from fastscan.physics.quadrature import gauss_legendre
 from fastscan.physics.spectra import FISSION_ENDPOINT_MEV, fission_knots, fission_spectrum
 from fastscan.typing import Array
 
-Shares = Mapping[str, float]  # by isotope of the fuel
+Shares = Mapping[str, float]  # fractions of fissions, by isotope of the fuel
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,15 @@ class Evaluation:
     Attributes
     ----------
     spectrum : callable
-        Antineutrinos per MeV and fission, of an isotope and an array of energies in MeV, in its shape.
+        Function from an isotope and an array of energies in MeV to antineutrinos per MeV and fission, in the array's
+        shape.
     knots : callable
-        The energies in MeV between which the spectrum is smooth, ascending, from its first to its last.
+        Function that returns the energies in MeV between which the spectrum is smooth, ascending, from its first energy
+        to its last.
     of_any_fuel : bool
-        Whether the numbers per fission hold for every fuel, so that a flux follows from a power.
+        Whether the spectra per fission are valid for every fuel, so that a flux follows from a power.
     mixes_unit_areas : bool
-        Whether each isotope's spectrum has the area 1 before shares of isotopes add up to a shape.
+        Whether each isotope's spectrum is normalised to the area 1 before the isotopes' fractions weight it.
     """
 
     spectrum: Callable[[str, Array], Array]
@@ -52,7 +54,7 @@ class Evaluation:
         return float(np.sum(widths * self.spectrum(isotope, energies)))
 
     def unit_weights(self, shares: Shares) -> Shares:
-        """The weights of the isotopes' spectra with which their sum has the area 1.
+        """The weights of the isotopes' spectra that give their sum the area 1.
 
         Examples
         --------
@@ -71,7 +73,7 @@ class Evaluation:
 
 
 def _linear(table: str, isotope: str, energy: Array) -> Array:
-    """A table in which isotopes have columns, linear between its energies."""
+    """The spectrum in an isotope's column of a table, linear between the table's energies."""
     columns = data_files.columns(table)
     return np.interp(energy, columns["energy_mev"], columns[isotope], left=0.0, right=0.0)
 
@@ -80,11 +82,11 @@ def _energies(table: str) -> tuple[float, ...]:
     return tuple(map(float, data_files.columns(table)["energy_mev"]))
 
 
-KOPEIKIN_ENDS_MEV = 2.0  # above, it is replaced by the spectra of Mueller et al.
+KOPEIKIN_ENDS_MEV = 2.0  # above this energy the spectra of Mueller et al. replace Kopeikin's
 
 
 def _kopeikin_mueller(isotope: str, energy: Array) -> Array:
-    """Below 2 MeV the same for each isotope: that of the whole fuel."""
+    """The spectrum of an isotope by Mueller et al.; below 2 MeV the spectrum of the whole fuel by Kopeikin."""
     below = _linear("reactor_kopeikin.csv", "all", energy)
     return np.where(energy < KOPEIKIN_ENDS_MEV, below, fission_spectrum(isotope, energy))
 
@@ -103,7 +105,7 @@ EVALUATIONS = {
         partial(_energies, "reactor_vogel_engel.csv"),
         mixes_unit_areas=True,
     ),
-    # as in those of CONUS+
+    # as in the analyses of CONUS+
     "kopeikin-mueller": Evaluation(_kopeikin_mueller, _kopeikin_mueller_knots, of_any_fuel=False),
     # arXiv:2304.14992, without the captures of neutrons
     "bestiole": Evaluation(partial(_linear, "reactor_bestiole.csv"), partial(_energies, "reactor_bestiole.csv")),

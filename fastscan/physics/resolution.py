@@ -1,7 +1,6 @@
-"""Distributions of a reconstructed energy around the true one: how much of them lies between two ends.
+"""Distributions of a reconstructed energy x around the true one: probability between two ends, moment and density.
 
-Each distribution has its probability and its first moment, integral of x p(x) dx, between two ends, and its density.
-All arrays broadcast; energies are in any one unit.
+The first moment is the integral of x p(x) dx between the ends.  All arrays broadcast; all energies have the same unit.
 """
 
 import math
@@ -15,14 +14,15 @@ ROOT_2PI = math.sqrt(2 * math.pi)
 
 
 def gaussian_density(x: Array, mean: Array, sigma: Array) -> Array:
-    """Density of a Gaussian."""
+    """Density of a Gaussian, per unit of x."""
     return np.exp(-(((x - mean) / sigma) ** 2) / 2) / (ROOT_2PI * sigma)
 
 
 def gaussian_probability(low: Array | float, high: Array | float, mean: Array, sigma: Array) -> Array:
     """Probability of a Gaussian between two ends.
 
-    The two tails that are subtracted are those on the side of the ends, so that nothing cancels far from the mean.
+    The probability is a difference of two tails on the same side of the mean as the ends, so that nothing cancels far
+    from the mean.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def gaussian_moment(low: Array | float, high: Array | float, mean: Array, sigma:
 
 
 def gamma_density(x: Array, mean: Array, shape: Array) -> Array:
-    """Density of a gamma distribution of a mean and a shape k: its rate is k / mean."""
+    """Density of a gamma distribution with a mean and a shape k; its rate is k / mean."""
     rate = shape / mean
     power = scipy.special.xlogy(shape, rate) + scipy.special.xlogy(shape - 1, x)
     density: Array = np.exp(power - rate * x - scipy.special.gammaln(shape))
@@ -62,7 +62,7 @@ def gamma_probability(low: Array | float, high: Array | float, mean: Array, shap
 
     Examples
     --------
-    An exponential is the one of shape 1:
+    With the shape 1 the distribution is an exponential:
 
     >>> float(gamma_probability(2.0, np.inf, np.array(1.0), np.array(1.0)).round(6))
     0.135335
@@ -76,13 +76,13 @@ def gamma_probability(low: Array | float, high: Array | float, mean: Array, shap
 
 
 def gamma_moment(low: Array | float, high: Array | float, mean: Array, shape: Array) -> Array:
-    """First moment of a gamma distribution between two ends: x p(x) is another gamma's density, of shape k + 1."""
+    """First moment of a gamma distribution between two ends; x p(x) / mean is a gamma density of shape k + 1."""
     moment: Array = mean * gamma_probability(low, high, mean * (shape + 1) / shape, shape + 1)
     return moment
 
 
 def poisson_probability(count: Array, mean: Array) -> Array:
-    """Probability of a count.
+    """Probability of a count by Poisson's law.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The electrons of atoms: how many of them a recoil can free.
+"""The electrons of atoms: the number of electrons that a recoil can free.
 
-A bound electron counts as free for energies above its binding energy, and not at all below: the approximation by step
-functions, see `data/shells.csv` for the energies.
+A bound electron counts as free for energies above its binding energy, and not at all below.  `data/shells.csv` has the
+energies of these step functions.
 """
 
 import functools
@@ -16,13 +16,13 @@ from fastscan.typing import Array
 
 @dataclass(frozen=True)
 class Shells:
-    """Binding energies in MeV, and how many electrons of an atom have each."""
+    """Binding energies in MeV, and the number of an atom's electrons with each of them."""
 
     binding_mev: tuple[float, ...]
     electrons: tuple[int, ...]
 
     def freed(self, energy: Array) -> Array:
-        """Number of electrons of an atom that an energy (MeV) frees, in its shape.
+        """Number of an atom's electrons that an energy in MeV frees, in the shape of the energy.
 
         Examples
         --------

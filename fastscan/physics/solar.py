@@ -1,4 +1,4 @@
-"""Neutrinos from the sun: the flux, the lines and the spectrum of each component, as the sun emits them.
+"""Neutrinos from the sun before oscillation: the flux, the lines and the spectrum of each component.
 
 Energies are in MeV, fluxes at the earth in neutrinos per cm^2 and s.
 """
@@ -29,7 +29,7 @@ def fluxes() -> dict[str, float]:
 
 
 def lines(component: str) -> list[tuple[float, float]]:
-    """Energies in MeV of a component's lines and their shares of its flux; none where it has a spectrum.
+    """Energies in MeV of a component's lines and their shares of its flux; empty for a component with a spectrum.
 
     References
     ----------
@@ -46,7 +46,7 @@ def lines(component: str) -> list[tuple[float, float]]:
 
 @functools.cache
 def spectrum(component: str) -> tuple[Array, Array]:
-    """Energies in MeV and the density of a component's spectrum at them in 1/MeV, of area 1; linear in between.
+    """Energies in MeV, and a component's spectrum at these energies in 1/MeV; it has area 1 and is linear in between.
 
     References
     ----------

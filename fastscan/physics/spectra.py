@@ -1,7 +1,7 @@
-"""Spectra of neutrinos: how many neutrinos of one kind there are at which energy.
+"""Spectra of neutrinos: the fluence of one kind of neutrino by energy.
 
-A spectrum offers its moments: integrals over the neutrino energies that give a recoil, times powers of 1/E, because
-every cross section is a polynomial in 1/E.
+A spectrum has moments: integrals over the neutrino energies that give a recoil, times powers of 1/E, because every
+cross section is a polynomial in 1/E.
 Energies are in MeV, fluences in neutrinos per cm^2.
 """
 
@@ -19,12 +19,12 @@ from fastscan.typing import FLAVOURS, Array
 
 Neutrino = Literal["nu_e", "nu_mu", "nu_tau", "nubar_e", "nubar_mu", "nubar_tau"]
 
-MICHEL_ENDPOINT_MEV = M_MUON / 2  # of both neutrinos from the decay of a muon at rest
-FISSION_ENDPOINT_MEV = 10.0  # where the tabulated spectra of fission end
+MICHEL_ENDPOINT_MEV = M_MUON / 2  # largest energy of both neutrinos from the decay of a muon at rest
+FISSION_ENDPOINT_MEV = 10.0  # last energy of the tabulated spectra of fission
 
 
 def flavour(neutrino: Neutrino) -> int:
-    """Index of a neutrino's flavour in `fastscan.typing.FLAVOURS`; an antineutrino has that of its neutrino.
+    """Index of a neutrino's flavour in `fastscan.typing.FLAVOURS`, the same for its antineutrino.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class Spectrum(Protocol):
 
     @property
     def knots(self) -> tuple[float, ...]:
-        """Energies in MeV between which the fluence is smooth, ascending; there is none beyond them."""
+        """Energies in MeV between which the fluence is smooth, ascending; beyond them the fluence is 0."""
 
     def moments(self, minimum: Array) -> Array:
         """Integrals of the fluence over the energies E above some minimum, times 1, 1/E and 1/E^2.
@@ -66,7 +66,7 @@ class Spectrum(Protocol):
 
     @property
     def total(self) -> float:
-        """Fluence of all energies in cm^-2."""
+        """Fluence at all energies in cm^-2."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Line:
     ----------
     neutrino : Neutrino
     energy : float
-        In MeV.
+        Energy in MeV.
     fluence : float
-        In cm^-2.
+        Fluence in cm^-2.
     """
 
     neutrino: Neutrino
@@ -88,11 +88,11 @@ class Line:
 
     @property
     def knots(self) -> tuple[float, ...]:
-        """Its energy."""
+        """The energy of the line."""
         return (self.energy,)
 
     def moments(self, minimum: Array) -> Array:
-        """Those of its energy where that is above the minimum, see `Spectrum.moments`."""
+        """See `Spectrum.moments`; they are 0 where the line's energy isn't above the minimum."""
         powers = self.fluence * self.energy ** -np.arange(3.0)
         return np.where(np.asarray(minimum) < self.energy, powers.reshape(3, *(1,) * np.ndim(minimum)), 0.0)
 
@@ -112,7 +112,7 @@ class Continuum:
     knots : tuple of float
         Energies in MeV, ascending.  The fluence is zero below the first and above the last.
     density : callable
-        Fluence per energy, in cm^-2 / MeV, of an array of energies in MeV, in its shape.
+        Function from an array of energies in MeV to the fluence per energy in cm^-2 / MeV, in the array's shape.
     """
 
     neutrino: Neutrino
@@ -145,7 +145,7 @@ class Continuum:
 
     @functools.cached_property
     def _above(self) -> Array:
-        """Moments above each of these ends."""
+        """Moments above each of `_ends`, shape (3, ends)."""
         above = np.zeros((3, len(self._ends)))
         above[:, :-1] = np.cumsum(self._moments(self._ends[:-1], self._ends[1:])[:, ::-1], axis=1)[:, ::-1]
         return above
@@ -192,7 +192,7 @@ def michel_nu_e(energy: Array) -> Array:
 
     Examples
     --------
-    It is largest at m_mu / 3:
+    The spectrum is largest at m_mu / 3:
 
     >>> float(michel_nu_e(np.array(M_MUON / 3)).round(6))
     0.033651
@@ -218,7 +218,7 @@ def michel_nubar_mu(energy: Array) -> Array:
 
     Examples
     --------
-    It is largest at its end:
+    The spectrum is largest at its end:
 
     >>> float(michel_nubar_mu(np.array(M_MUON / 2)).round(6))
     0.037858
@@ -230,8 +230,8 @@ def michel_nubar_mu(energy: Array) -> Array:
 def fission_spectrum(isotope: str, energy: Array) -> Array:
     """Antineutrinos per fission and MeV.
 
-    From 2 MeV on, the spectrum is exp(sum_k alpha_k E^(k-1)).  Below, it is linear between the points of a table, and
-    zero below the first of them.
+    From 2 MeV on, the spectrum is exp(sum_k alpha_k E^(k-1)).  Below 2 MeV it is linear between the points of a table,
+    and zero below the first point.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def fission_spectrum(isotope: str, energy: Array) -> Array:
 
 
 def fission_knots() -> tuple[float, ...]:
-    """Energies in MeV between which `fission_spectrum` is smooth, ascending, from its first to its last."""
+    """Energies in MeV between which `fission_spectrum` is smooth, ascending, from its first energy to its last."""
     return (*map(float, data_files.columns("reactor_low_energy.csv")["energy_mev"]), FISSION_ENDPOINT_MEV)
 
 

@@ -1,1 +1,1 @@
-"""A grid file becomes a store: planned, weighed, computed by dask in threads or on workers, and verified."""
+"""Scans: from a grid file to a store, which is planned, computed by dask in threads or on workers, and verified."""

@@ -28,7 +28,7 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
 
     Returns
     -------
-    array, shape (rows, strength, sigma_sys, luminosity), with a dimension for each axis that makes a row
+    array, shape (rows, strength, sigma_sys, luminosity), with a dimension for each row parameter
         Dimensionless, in the cube's dtype.  This thread's next call overwrites it.
     """
     rows, strength, settings = cube.parts(index)
@@ -56,11 +56,11 @@ def chi2_block(cube: Cube, index: Index) -> NDArray[np.floating]:
 def events_block(cube: Cube, index: Index) -> Array:
     """Events at luminosity 1 over the part of a cube that a chunk covers (Eq. 16 of arXiv:2002.01482).
 
-    Parameters are those of `chi2_block`.
+    Parameters are as in `chi2_block`.
 
     Returns
     -------
-    array, shape (rows, strength), with a dimension for each axis that makes a row
+    array, shape (rows, strength), with a dimension for each row parameter
         Numbers of events, float64.
     """
     rows, strength, _ = cube.parts(index)
@@ -78,7 +78,7 @@ def block(cube: Cube, array: str, index: Index) -> NDArray[np.floating]:
 def _buffer(points: int, dtype: str) -> NDArray[np.floating]:
     """This thread's array for a number of points.
 
-    It is kept, because fresh memory costs more than the arithmetic that fills it.
+    The array is kept, because fresh memory costs more time than the arithmetic that fills it.
     """
     kept: NDArray[np.floating] | None = getattr(_of_thread, "buffer", None)
     if kept is None or kept.size < points or kept.dtype != dtype:
@@ -87,9 +87,9 @@ def _buffer(points: int, dtype: str) -> NDArray[np.floating]:
 
 
 def _counted_block(cube: Cube, numbers: IntArray, x: Array, settings: Sequence[slice]) -> NDArray[np.floating]:
-    """chi2 of a likelihood with counted events: of some rows, at strengths x, over a part of the settings' axes.
+    """chi2 of a likelihood with counted events in some rows, at strengths x, over a part of the settings' axes.
 
-    Each point costs a thousand times as much as without, so that nothing is gained by reuse of memory.
+    Each point costs a thousand times as much as with Gaussian counts, so that nothing is gained by reuse of memory.
     """
     given = cube.settings_at(settings)
     columns, _ = cube.likelihood.columns(numbers[:, None, None], given)

@@ -1,6 +1,6 @@
 """Dask clusters for the command line: processes on this machine, or a cluster that is running already.
 
-Each worker computes one task at a time, and the threads of a kernel times the workers never exceed the cores.
+Each worker here computes one task at a time, and the number of workers times their threads never exceeds the cores.
 """
 
 import signal
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from distributed import Client
 
 CONNECT_SECONDS = 10
-FILES, FILES_EACH = 32, 16  # open files that dask's scheduler needs here: its own, and those for each worker
+FILES, FILES_EACH = 32, 16  # open files that dask's scheduler needs in this process: its own, and for each worker
 
 
 def threads_each(workers: int) -> int:
-    """Number of threads that each worker on this machine has.
+    """Number of threads of each worker on this machine.
 
     Raises
     ------
     ScanError
-        Where there are more workers than cores, or more than this process may have files open for.
+        Where there are more workers than cores, or they need more open files than this process may have.
     """
     from dask.system import CPU_COUNT  # imported here, because a scan without workers has no need of it
 
@@ -75,15 +75,15 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
             yield joined
         return
     assert workers is not None
-    # workers would log cancelled tasks, which users need not see: the scan itself reports what became of its tasks
+    # workers would log cancelled tasks, which users need not see, because the scan itself reports on its tasks
     quiet = {"distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical"}
     with dask.config.set(quiet), _deaf_to_interrupts():
         local = distributed.LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=workers,
             threads_per_worker=1,
             env={"NUMBA_NUM_THREADS": threads_each(workers)},
-            dashboard_address=":0",  # any free port: with None, a second cluster meets the first on dask's default one
-            scheduler_kwargs={"dashboard": False},  # nobody learns its address, so nobody would look
+            dashboard_address=":0",  # any free port: None would be dask's default port, also for a second cluster
+            scheduler_kwargs={"dashboard": False},  # nobody knows its address, so nobody would open it
         )
     with local, distributed.Client(local) as started:  # type: ignore[no-untyped-call]
         yield started
@@ -91,14 +91,14 @@ def client(workers: int | None = None, scheduler: str | None = None) -> "Iterato
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that start here ignore a terminal's Ctrl-C, which reaches this one afterwards; it ends them.
+    """Let processes that are started here ignore a terminal's Ctrl-C; this process receives it and ends them.
 
-    They inherit what this thread blocks, as do those that dask starts later in their place.
+    They inherit the signals that this thread blocks, and so do processes with which dask replaces them later.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows, where processes inherit no mask and need no tracker
         yield
         return
-    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # it removes what killed processes leave, silently
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # the tracker cleans up after killed processes
     resource_tracker.ensure_running()  # before anything is blocked, because it unblocks
     sys.warnoptions.pop()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -1,6 +1,6 @@
-"""What a scan takes: tasks, points, bytes, memory, disk; known beforehand, and refused where it can't fit.
+"""The costs of a scan: tasks, points, memory and disk space; they are known beforehand, and a scan must fit.
 
-A scan and its dry run ask the same functions, so that they can't disagree.
+A scan and its dry run call the same functions, so that they can't disagree.
 """
 
 import itertools
@@ -26,9 +26,9 @@ from fastscan.stores.location import Location, is_url, local, read_root, require
 
 @dataclass(frozen=True)
 class Costs:
-    """What a scan takes.  Sizes, memory and disk space are in bytes.
+    """The costs of a scan.  Sizes, memory and disk space are in bytes.
 
-    `points`, `tasks` and `size` are those of the tasks that are to be computed, but `groups` are whole.
+    `points`, `tasks` and `size` count the tasks that remain to be computed, but `groups` has the whole layouts.
     `tasks_in_flight` is None where a running cluster decides.  `available_memory` is inf where other processes compute.
     """
 
@@ -52,18 +52,18 @@ def costs(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Costs:
-    """What a scan of a grid would take.
+    """The costs of a scan of a grid.
 
-    Nothing is written.  A URL is looked at only where a store is to be continued.
+    Nothing is written.  A URL is only read where a store is to be continued.
 
     Raises
     ------
     GridError
         For a wrong grid.
     ScanError
-        For options that exclude each other, or a place that can't be written.
+        Where options exclude each other, or the location can't be written.
     StoreError
-        For a place where the scan would be refused, or a store to be continued that is another grid's.
+        Where the scan would be refused at the location, or the store to be continued belongs to another grid.
     """
     checked = grids.load(source)
     warn(*grids.doubts(checked))
@@ -91,9 +91,9 @@ def costs_of(
     here: bool,
     workers: int | None = None,
 ) -> Costs:
-    """What the missing tasks of some groups take, in threads of this process (`here`) or on a cluster.
+    """The costs of the missing tasks of some groups, in threads of this process (`here`) or on a cluster.
 
-    The memory of a cluster's workers is not checked, because the cluster watches over it itself.
+    The memory of a cluster's workers is not checked, because the cluster monitors it itself.
     """
     tasks = sum(map(len, missing.values()))
     in_flight = threads() if here else workers
@@ -126,7 +126,7 @@ def require_fit(found: Costs, location: Location) -> None:
 
 
 def require_sense(resume: bool, overwrite: bool, part: tuple[int, int] | None) -> None:
-    """Refuse a part that can't be, and options that exclude each other."""
+    """Refuse an impossible part, and options that exclude each other."""
     if part is not None:
         _require_part(part)
     for name, value in {"resume": resume, "overwrite": overwrite}.items():
@@ -148,9 +148,9 @@ def _require_part(part: object) -> None:
 def missing_tasks(
     groups: Mapping[str, Layout], done: Mapping[str, Collection[int]], part: tuple[int, int] | None
 ) -> dict[str, Sequence[int]]:
-    """Numbers of the tasks, of all or of a part, that aren't done.
+    """Numbers of the tasks of each group that aren't done, of all tasks or of a part k/n.
 
-    Parts count the tasks of all groups in their order.
+    Parts count the tasks of all groups in their order; part k has every n-th task.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def missing_tasks(
 
 
 def parts_with(groups: Mapping[str, Layout], tasks: Mapping[str, Collection[int]], n: int) -> list[int]:
-    """The parts k of n that have any of some tasks; the groups are those of the grid in its order.
+    """The parts k of n to which some tasks belong; groups are in the order of the grid.
 
     Examples
     --------
@@ -178,17 +178,17 @@ def parts_with(groups: Mapping[str, Layout], tasks: Mapping[str, Collection[int]
     [1, 2]
     """
     firsts = itertools.accumulate((layout.tasks for layout in groups.values()), initial=0)
-    found = zip(groups, firsts, strict=False)  # the last first is that of no group
+    found = zip(groups, firsts, strict=False)  # the last of `firsts` belongs to no group
     return sorted({(first + number) % n + 1 for name, first in found for number in tasks.get(name, ())})
 
 
 def memory_per_task(layouts: Collection[Layout], location: Location) -> int:
-    """Bytes that a task holds: a chunk, its padded copy at the edge of the cube, and the copy that is being written."""
+    """Bytes that a task holds: a chunk, its padded copy at the edge of the cube, and for a URL the copy to send."""
     return (3 if is_url(location) else 2) * max(layout.chunk_size for layout in layouts)
 
 
 def _free_disk(location: Location) -> float:
-    """Free bytes at the place of a store; inf where that isn't known."""
+    """Free bytes at the location of a store; inf where the number isn't known."""
     if is_url(location):
         return math.inf
     path = local(location)
@@ -209,7 +209,7 @@ def _size_of(location: Location) -> int:
 
 
 def threads() -> int:
-    """Number of tasks at a time: dask's `num_workers`, or the number of cores where that isn't configured."""
+    """Number of tasks at a time: dask's `num_workers`, or the number of cores where this isn't configured."""
     import dask.config  # imported here, because it takes as long as the rest of a dry run
     from dask.system import CPU_COUNT
 

@@ -66,7 +66,7 @@ class Points:
         return len(self.values) or self.num
 
     def array(self) -> Array:
-        """The points in the unit of the axis: the decimal numbers that are meant, not their neighbours.
+        """The points in the unit of the axis, as the floats nearest to the intended decimal numbers.
 
         >>> from fastscan.axes import SIGMA_SYS
         >>> Points(SIGMA_SYS, start=0.0, stop=0.3, num=4).array().tolist()
@@ -224,7 +224,7 @@ def load(source: str | Path | Grid) -> Grid:
 
 
 def _counted_elsewhere(grid: Grid) -> list[str]:
-    """Names of the experiments whose counted data a grid would need at another luminosity than theirs, which is 1."""
+    """Names of the experiments with measured counts that a grid would scale to a luminosity other than 1."""
     luminosity = grid.axes.get(LUMINOSITY.name)
     if grid.asimov or luminosity is None or not any(map(is_scaled, luminosity.array().tolist())):
         return []
@@ -233,7 +233,7 @@ def _counted_elsewhere(grid: Grid) -> list[str]:
 
 
 def doubts(grid: Grid) -> list[str]:
-    """Doubts about what a grid says, see `fastscan.limits.doubts`."""
+    """Warnings about the values in a grid, see `fastscan.limits.doubts`."""
     common = grid.axes[SIGMA_SYS.name].ends if SIGMA_SYS.name in grid.axes else ()
     found = []
     for _, measured, model, _ in grid.groups():
@@ -249,19 +249,19 @@ def doubts(grid: Grid) -> list[str]:
 
 
 def layout_of(grid: Grid, model: Interaction, combined: bool) -> Layout:
-    """How the cubes of one of a grid's models are cut; an axis that the grid leaves out has one point."""
+    """The layout of the cubes of one of a grid's models; an axis that the grid leaves out has one point."""
     names = [axis.name for axis in (*model.parameters, *SETTINGS)]
     shape = tuple(grid.axes[name].size if name in grid.axes else 1 for name in names)
     itemsize = np.dtype(grid.dtype).itemsize
     toys = grid.toys.number if grid.toys else 0
-    size = itemsize * max(toys, 1)  # of a point in its largest array
+    size = itemsize * max(toys, 1)  # bytes of a point in its largest array
     chunks = chunk_shape(shape, max(1, grid.chunk_size // size))
     per_task = max(1, grid.task_size // (math.prod(chunks) * size))
     return Layout(shape, chunks, per_task, grid.dtype, arrays_of(combined, toys), toys)
 
 
 def layouts_of(grid: Grid) -> dict[str, Layout]:
-    """How each group of a grid's store is cut."""
+    """The layout of each group of a grid's store."""
     return {name: layout_of(grid, model, combined) for name, _, model, combined in grid.groups()}
 
 
@@ -274,7 +274,7 @@ def _models(table: Table, directory: Path) -> tuple[Interaction, ...]:
 
 
 def _listed(table: Table, key: str, load: Callable[[str], Named]) -> tuple[Named, ...]:
-    """What a list of names and paths stands for; two of the same name are refused."""
+    """The experiments or models in a list of names and paths; two with the same name are refused."""
     loaded: dict[str, Named] = {}
     for given in table.texts(key):
         found = table.checked(key, partial(load, given))
@@ -306,10 +306,10 @@ def _combinations(table: Table, alone: tuple[Experiment, ...], directory: Path) 
 
 
 def _axes(table: Table, models: tuple[Interaction, ...]) -> dict[str, Points]:
-    """The points of each axis that the file gives; each must be a model's, and each model must have all of its own."""
+    """The points of each axis in the file; each axis must belong to a model, and each model needs all of its axes."""
     axes = table.table("axes")
     needed = by_name(axis for model in models for axis in model.parameters)
-    known = by_name(AXES) | needed  # of two descriptions of one name, that of a model of this grid
+    known = by_name(AXES) | needed  # a model of this grid decides which description an axis' name has
     parsed = {name: _points(axes.table(name), axis) for name, axis in known.items() if name in axes}
     axes.done(known=known)
     for model in models:

@@ -1,6 +1,6 @@
 """From a grid to its cubes: each cube that a scan computes, with its likelihood and its identity.
 
-The identity holds all inputs that the numbers follow from, as the user gave them.  Nothing is scanned or written here.
+The identity holds all inputs that determine the numbers, as the user gave them.  Nothing is scanned or written here.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ PROSE = (
     "references",
     "assumed",
     "shown_in",
-)  # keys that may be reworded without any change of a number
+)  # keys whose texts may change without any change of a number
 
 
 def plan(source: str | Path | Grid) -> list[Cube]:
@@ -40,7 +40,7 @@ def plan(source: str | Path | Grid) -> list[Cube]:
     Parameters
     ----------
     source : str, Path or Grid
-        As `fastscan.scans.grid.load` takes it.
+        See `fastscan.scans.grid.load`.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def plan(source: str | Path | Grid) -> list[Cube]:
 
 
 def cubes_of(source: Grid) -> list[Cube]:
-    """The cubes of a grid that is checked, as `plan` returns them, without a warning."""
+    """The cubes of a checked grid, as `plan` returns them, without warnings."""
     cubes = [_cube(source, *group) for group in source.groups()]
     return [cube.with_expected_data() for cube in cubes] if source.asimov else cubes
 
@@ -107,12 +107,12 @@ def _cube(source: Grid, name: str, measured: Combination, model: Interaction, co
 
 
 def _left_out(axis: Axis, found: Likelihood, combined: bool) -> Array:
-    """The one point of a setting that the grid leaves out; nan where several experiments have values of their own."""
+    """The single point of a setting that the grid leaves out; nan where several experiments have their own values."""
     return np.array([np.nan]) if combined and axis.default is None else found.own(axis.name)
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON gives it back: without its prose, with lists for tuples and words for infinity and for arrays."""
+    """A value that JSON preserves: without prose, with lists for tuples, and with texts for infinity and arrays."""
     if isinstance(value, np.ndarray):
         return f"sha256 {hashlib.sha256(value.tobytes()).hexdigest()} of {list(value.shape)}"
     if isinstance(value, dict):

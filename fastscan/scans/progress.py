@@ -1,4 +1,4 @@
-"""How far a scan is, and a bar that shows it on stderr, for the command and for Python."""
+"""The progress of a scan, and a bar that shows it on stderr, for the command and for Python."""
 
 import sys
 import time
@@ -16,9 +16,9 @@ from fastscan.stores.cube import Cube
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a scan is: tasks and points done and to do, tasks begun anew, and tasks given up.
+    """The progress of a scan: numbers of tasks and points done and to do, of tasks begun anew, and of tasks given up.
 
-    A task begins anew after an error of its storage, and when a cluster loses the worker that has it.
+    A task begins anew after an error of its storage, and when a cluster loses the worker of the task.
     """
 
     tasks: int
@@ -34,7 +34,7 @@ Told = Callable[[Progress], object]
 
 
 class ProgressBar:
-    """What a scan of some cubes into a store is going to do and, on a terminal or `anywhere`, how far it is."""
+    """A line about a scan of some cubes into a store and, on a terminal or `anywhere`, a bar with its progress."""
 
     def __init__(self, cubes: Sequence[Cube], store: str, anywhere: bool = False) -> None:
         size = short(sum(cube.layout.size for cube in cubes), "B")
@@ -78,7 +78,7 @@ def _on_terminal() -> bool:
 
 @contextmanager
 def told(progress: bool | Told | None, cubes: Sequence[Cube], store: str) -> Iterator[Told | None]:
-    """What to call with each `Progress`: a user's own function, a `ProgressBar`, or nothing."""
+    """The function to call with each `Progress`: a user's own function, a `ProgressBar`, or None."""
     wanted = _on_terminal() if progress is None else progress
     if callable(wanted):
         yield wanted

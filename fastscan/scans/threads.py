@@ -1,4 +1,4 @@
-"""Whether a task has all threads of its process to itself."""
+"""The threads of a task: whether a task has all threads of its process to itself."""
 
 import os
 import sys
@@ -6,9 +6,9 @@ from contextlib import suppress
 
 
 def is_alone() -> bool:
-    """Whether a task has all threads of its process: in a worker that runs one at a time, not where they run beside.
+    """Whether a task has all threads of its process, which is so in a worker that runs one task at a time.
 
-    NUMBA_NUM_THREADS must say how many threads a worker has, because numba's default is all cores for each worker.
+    NUMBA_NUM_THREADS must be set to a worker's number of threads, because numba's default is all cores for each worker.
     """
     if "NUMBA_NUM_THREADS" in os.environ and "distributed" in sys.modules:
         from distributed import get_worker

@@ -1,7 +1,7 @@
 """Toy runs: t of toys at each point of a cube, for limits and contours by Feldman and Cousins.
 
-A point's random numbers begin with the seed and with its place on the axes of the cube, so that they depend neither on
-chunks nor on workers.
+The random numbers of a point are seeded by the run's seed and by the point's place on the axes of the cube, so that
+they depend neither on chunks nor on workers.
 """
 
 from contextlib import nullcontext
@@ -23,15 +23,15 @@ def toys_block(cube: Cube, index: Index) -> NDArray[np.floating]:
     Parameters
     ----------
     cube : Cube
-        One that has toys.
+        A cube with toys.
     index : tuple of int
         The chunk's index over the dimensions of the cube.
 
     Returns
     -------
-    array, shape (rows, strength, sigma_sys, luminosity, toys), with a dimension for each axis that makes a row
-        Ascending at each point, in the cube's dtype.  Where nothing can be expected in a bin that has data, or too much
-        for random numbers, no toys are thrown: t is -inf, so that nothing is accepted.
+    array, shape (rows, strength, sigma_sys, luminosity, toys), with a dimension for each row parameter
+        Ascending at each point, in the cube's dtype.  Where a bin with data can't expect events, or expects too many
+        for random numbers, no toys are thrown: t is -inf, so that the point is never accepted.
     """
     rows, strength, settings = cube.parts(index)
     out = np.empty(cube.layout.part_of("toys", index), cube.layout.dtype)
@@ -48,7 +48,7 @@ def toys_block(cube: Cube, index: Index) -> NDArray[np.floating]:
 
 
 def _truths(cube: Cube, rows: list[int], place: list[int]) -> dict[int, Truth]:
-    """A point of the column of each row at a setting, of some rows first; then of all others if the row is fitted."""
+    """A point in the column of each row at a setting: of these rows first, then of all others if the row is fitted."""
     run, likelihood = cube.toys, cube.likelihood
     assert run is not None, "the cube has toys"
     every, frame = rows, None

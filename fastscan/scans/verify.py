@@ -1,6 +1,6 @@
-"""Is a store what it says it is?  Checksums of its chunks, and chunks computed again from the likelihood it carries.
+"""Verification of a store: checksums of its chunks, and chunks that are computed again from the store's likelihood.
 
-What is found damaged loses its record of being done, so that ``scan --resume`` computes it anew.
+The record of a task with damaged chunks is removed, so that ``scan --resume`` computes the task anew.
 """
 
 import logging
@@ -17,13 +17,13 @@ from fastscan.stores.cube import Cube
 from fastscan.stores.location import Location, read_bytes, read_root
 
 log = logging.getLogger(__name__)
-ROUNDING = 1e-6  # relative: another processor may round the last digit otherwise
+ROUNDING = 1e-6  # relative difference that is allowed, because another processor may round differently
 SAMPLE = 8  # chunks of a group that are computed again; enough to see a wrong likelihood, data file or version
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found in a group: its tasks, those without a record, chunks read and computed again, damaged ones."""
+    """The result for a group: its numbers of tasks, chunks and recomputed chunks; missing tasks and damaged chunks."""
 
     group: str
     tasks: int
@@ -66,7 +66,7 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
     for name in store.group_names(root):
         cube = store.read(root, name)
         done = sorted(chunks.recorded_tasks(root, cube))
-        rng = np.random.default_rng(0)  # the same sample each time: a finding can be looked at again
+        rng = np.random.default_rng(0)  # the same sample each time, so that a result can be reproduced
         sample = set(done if everything else rng.permutation(done)[:SAMPLE].tolist())
         graph = {f"task-{task}": (_check, root, cube, task, task in sample) for task in done}
         with readable(location):
@@ -92,9 +92,9 @@ def verify(location: Location, everything: bool = False) -> list[Checked]:
 
 
 def _check(root: zarr.Group, cube: Cube, task: int, recompute: bool) -> tuple[int, list[str]]:
-    """How many chunks a task has, and the keys of those that aren't what they should be."""
+    """The number of a task's chunks, and the keys of the damaged ones."""
     keys = chunks.chunk_keys(cube, task)
-    checksums = chunks.checksums_of(root, cube, task) or {}  # without a record, nothing is known to be right
+    checksums = chunks.checksums_of(root, cube, task) or {}  # without a record, all chunks count as damaged
     damaged = []
     for key, (array, index) in keys.items():
         data = read_bytes(root, f"{cube.name}/{key}")

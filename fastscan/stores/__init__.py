@@ -1,1 +1,1 @@
-"""Where cubes of chi2 lie: a path or a URL, cut into chunks, each recorded as done with its checksum."""
+"""Stores of cubes of chi2, at a path or a URL: cubes are cut into chunks, each with a record of its checksum."""

@@ -1,4 +1,4 @@
-"""Small arrays of a group, each in one chunk: written, and read again whole, where they are as fastscan writes them."""
+"""Small arrays of a group, each in one chunk: they are written, and read again if they are stored in fastscan's way."""
 
 import asyncio
 import json
@@ -16,14 +16,14 @@ from fastscan.typing import Array
 
 
 def put_arrays(group: zarr.Group, name: str, values: Mapping[str, Array], arrays: Mapping[str, Stored]) -> None:
-    """Some arrays, in a group of their own."""
+    """Write some arrays into a group of their own."""
     inner = group.create_group(name)
     for array, stored in arrays.items():
         put_array(inner, array, values[array], stored)
 
 
 def put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> None:
-    """An array in one chunk."""
+    """Write an array in one chunk."""
     group.create_array(
         name,
         data=values,
@@ -36,7 +36,7 @@ def put_array(group: zarr.Group, name: str, values: Array, stored: Stored) -> No
 
 
 async def read_arrays(storage: MemoryStore, arrays: Iterable[str]) -> dict[str, Array]:
-    """Small arrays, whole."""
+    """The values of small arrays, by name, as float64."""
 
     async def values(array: str) -> Array:
         described = await described_array(storage, array)
@@ -45,10 +45,10 @@ async def read_arrays(storage: MemoryStore, arrays: Iterable[str]) -> dict[str, 
             raise ValueError(f"{array} has no shape")
         require_plain(array, described, shape, [max(1, size) for size in shape], "float64", "/")
         chunk = await storage.get("/".join([array, "c", *["0"] * len(shape)]), default_buffer_prototype())
-        if chunk is None and math.prod(shape) <= 1:  # zarr doesn't write what is nan, or nothing
+        if chunk is None and math.prod(shape) <= 1:  # zarr writes no chunk for a single nan or an empty array
             return np.full(shape, math.nan)
         data = b"" if chunk is None else chunk.to_bytes()
-        return np.frombuffer(data, "<f8").reshape(shape).astype(float)  # of another size, it is a ValueError
+        return np.frombuffer(data, "<f8").reshape(shape).astype(float)  # another size raises a ValueError
 
     arrays = list(arrays)
     return dict(zip(arrays, await asyncio.gather(*map(values, arrays)), strict=True))

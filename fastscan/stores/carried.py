@@ -1,7 +1,7 @@
-"""The likelihood that a group carries: written as arrays, and read again, where its arrays fit each other.
+"""The likelihood in a group of a store: written as arrays, and read again if the arrays fit each other.
 
-Kernels trust the shapes of what is read here.  What members with counted events compare is in a group for each
-statistic, see `fastscan.likelihoods.member.STATISTICS`.
+Kernels trust the shapes of these arrays.  The counted events of members are in a group for each statistic, see
+`fastscan.likelihoods.member.STATISTICS`.
 """
 
 from collections.abc import Collection, Mapping
@@ -49,13 +49,13 @@ def read(
     Parameters
     ----------
     storage : MemoryStore
-        The files of the group beside its large chunks.
+        The files of the group without its large chunks.
     files : collection of str
-        Their keys.
+        Keys of these files.
     identity : mapping
-        What the group was made from.
+        The identity of the group.
     rows : int
-        How many rows the group has.
+        Number of rows of the group.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def require_shapes(likelihood: Likelihood, rows: int) -> None:
 
 
 def require_counted(likelihood: Likelihood) -> None:
-    """Refuse counted events that don't fit the arrays of a likelihood, or what makes other rows."""
+    """Refuse counted events that don't fit the arrays of a likelihood, or its exchanges."""
     members, shapes, basis = likelihood.rates.shape
     fitting = [
         each is None or (each.rates.shape[0] in (1, shapes) and each.rates.shape[1] <= basis)
@@ -118,7 +118,7 @@ def require_counted(likelihood: Likelihood) -> None:
 
 
 def _common_of(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """The errors that members can have in common, which their files say."""
+    """The attributes `named` and `common` of a likelihood, from the experiments in a group's identity."""
     shared = [dict(identity["experiments"][member]["shared"]) for member in identity["members"]]
     if identity["independent"]:
         shared = [{} for _ in shared]
@@ -128,12 +128,12 @@ def _common_of(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _arrays(storage: MemoryStore, group: str) -> dict[str, Any]:
-    """Arrays of a likelihood by their names, from the group that they are in."""
+    """The arrays of a group of `GROUPS`, by their names."""
     found = sync(read_arrays(storage, [f"{group}/{array}" for array in GROUPS[group]]))
     return {name.removeprefix(f"{group}/"): values for name, values in found.items()}
 
 
 def _with_exchanges(likelihood: Likelihood, arrays: Mapping[str, Array]) -> Likelihood:
-    """A likelihood with what makes its rows."""
+    """A likelihood with its exchanges, from the arrays of a store."""
     counted = [each is not None for each in likelihood.counted] or [False] * len(likelihood.members)
     return replace(likelihood, exchanges=exchanges.unpacked(arrays, likelihood.spread, counted))

@@ -1,8 +1,8 @@
 """The large arrays of a cube: chunks written and recorded as done, and read back by dask.
 
-An uncompressed chunk is its bytes: they go to zarr's own `Store`, which writes them atomically, and each task's
-record ``chi2/done.<task>.json`` follows, with the checksums of its chunks.  What is done is recorded, never inferred
-from the files that are there.
+A chunk is stored uncompressed: its bytes go to zarr's own `Store`, which writes them atomically.  After its chunks,
+each task writes the record ``chi2/done.<task>.json`` with their checksums.  A task is done if its record says so; this
+is never inferred from the chunks alone.
 """
 
 import json
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import dask.array
 
 STORED_ROUNDING = 1e-6  # relative rounding of float32, with room for another version's last digits
-NEGLIGIBLE = 1e-9  # chi2 that is mere rounding, far below any threshold
+NEGLIGIBLE = 1e-9  # smaller differences of chi2 are rounding, far below any threshold
 
 
 def checksum(data: bytes | memoryview) -> str:
@@ -51,7 +51,7 @@ def chunk_bytes(cube: Cube, array: str, index: Index, block: NDArray[Any]) -> ND
 
 
 def chunk_keys(cube: Cube, task: int) -> dict[str, tuple[str, Index]]:
-    """The keys of a task's chunks, and the array and index of each."""
+    """The array and the index of each chunk of a task, by the chunk's key."""
     return {cube.layout.key_of(array, index): (array, index) for array, index in cube.layout.chunks_of(task)}
 
 
@@ -87,7 +87,7 @@ def _put(root: zarr.Group, key: str, value: AnyBuffer) -> None:
 
 
 def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | None:
-    """The checksums in a task's record; None where the record is another run's, or can't be read."""
+    """The checksums in a task's record; None where the record belongs to another run, or can't be read."""
     data = read_bytes(root, record_key(cube, task))
     try:
         record = json.loads(data or b"")
@@ -98,7 +98,7 @@ def checksums_of(root: zarr.Group, cube: Cube, task: int) -> dict[str, str] | No
 
 
 def done_tasks(root: zarr.Group, cube: Cube) -> set[int]:
-    """Numbers of the tasks that are recorded as done, and whose chunks of chi2 are there."""
+    """Numbers of the tasks that are recorded as done, and whose chunks of chi2 exist."""
     keys = names(root.store, f"{cube.name}/chi2")
     return {
         task
@@ -108,7 +108,7 @@ def done_tasks(root: zarr.Group, cube: Cube) -> set[int]:
 
 
 def recorded_tasks(root: zarr.Group, cube: Cube) -> set[int]:
-    """Numbers of the tasks that are recorded as done, whatever has become of their chunks."""
+    """Numbers of the tasks that are recorded as done, whether or not their chunks exist."""
     return _recorded(names(root.store, f"{cube.name}/chi2"), cube)
 
 
@@ -127,12 +127,12 @@ def require_complete(root: zarr.Group, cube: Cube) -> None:
 
 
 def stored_array(root: zarr.Group, cube: Cube, name: str) -> "dask.array.Array":
-    """A stored array over the dimensions of a cube, chi2 or toys, read by dask where it is needed.
+    """A stored array over the dimensions of a cube, chi2 or toys, which dask reads when it is needed.
 
     Raises
     ------
     StoreError
-        Where the scan isn't complete: what is missing would read as NaN.
+        Where the scan isn't complete, because missing chunks would read as NaN.
     """
     import dask.array
 
@@ -143,7 +143,7 @@ def stored_array(root: zarr.Group, cube: Cube, name: str) -> "dask.array.Array":
 
 
 def computed(cube: Cube, stored: "dask.array.Array", name: str = "chi2") -> Array:
-    """The values of an array of a cube that dask reads, as float64; a missing value is a `StoreError`."""
+    """The values of an array that dask reads, as float64; a missing value is a `StoreError`."""
     with readable(f"group {cube.name}"):
         values: Array = np.asarray(stored, float)
     require_values(cube, values, name)

@@ -1,4 +1,4 @@
-"""Combinations of the cubes of a store: those of one model become the cube that a grid's [combine] would make."""
+"""Combinations of a store's cubes: cubes of one model become the cube that a grid's [combine] would make."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ def joint_cubes(root: zarr.Group, names: Sequence[str]) -> list[Cube]:
     Returns
     -------
     list of Cube
-        One for each model.  Nothing of them is stored.
+        One for each model.  They have no stored values.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def _joint(parts: Sequence[Cube]) -> Cube:
             raise LimitError(f"{part.name} has measured data, and others of the combination have an Asimov set")
     experiments = {name: each for part in parts for name, each in part.identity["experiments"].items()}
     require_distinct({name: each.get("data_set", "") for name, each in experiments.items()})
-    # the own values of several experiments are no single number
+    # several experiments have no single own value
     own = {axis.name: np.array([np.nan]) for axis in SETTINGS if not first.has_axis(axis.name)}
     joint = {
         "asimov": asimov,

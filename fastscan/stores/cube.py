@@ -1,6 +1,6 @@
-"""A cube: what a group of a store holds, how it is cut, and which run it belongs to.
+"""A cube: the contents of a group of a store, the way it is cut into chunks, and the identity of its run.
 
-Nothing is read or written here: `fastscan.stores.store` keeps a cube's group, `fastscan.stores.chunks` its values.
+Nothing is read or written here: `fastscan.stores.store` stores a cube's group, and `fastscan.stores.chunks` its values.
 """
 
 import functools
@@ -22,8 +22,8 @@ from fastscan.likelihoods.settings import Settings
 from fastscan.stores.layout import Index, Layout
 from fastscan.typing import Array, Channel, IntArray
 
-LOOKED_AT = 32  # rows of a cube at which its couplings are compared with those of today's formula
-ON_AXIS = 1e-9  # how near, relative to itself or to the smallest step of the axis, a value must be to a point
+LOOKED_AT = 32  # rows of a cube in which its couplings are compared with today's formula
+ON_AXIS = 1e-9  # largest distance of a value from a point, relative to the value or to the axis' smallest step
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class ToyRun:
     Attributes
     ----------
     number, seed : int
-        How many at each point, and what their random numbers begin with.
+        Number of toys at each point, and the seed of their random numbers.
     dof : int
-        1 where the infimum below t is that of a column, 2 where it is that of all rows.
+        t of a toy is chi2 minus an infimum: over the strength where dof is 1, and over all rows too where it is 2.
     """
 
     number: int
@@ -45,25 +45,26 @@ class ToyRun:
 
 @dataclass(frozen=True, eq=False)
 class Cube:
-    """A group of a store: what is in it, and how it is cut.
+    """A group of a store: its contents, and the way it is cut.
 
     Attributes
     ----------
     name, title, label, references
-        ``<experiment>/<model>``, what the user calls the grid, what people call the experiment, and what to cite.
+        ``<experiment>/<model>``, the title of the grid, the label of the experiment, and the references to cite.
     identity : dict
-        The inputs that the numbers follow from, as the user gave them.  Two runs are the same if its hash is.
+        All inputs that determine the numbers, as the user gave them.  Two runs are the same if their hashes are equal.
     interaction : Interaction
         The model.
     points : dict of str to array
-        Each axis' points by its name, in the order of the dimensions: rows, strength, settings.
+        The points of each axis, in its unit, by the axis' name, in the order of the dimensions: rows, strength,
+        settings.
     layout : Layout
-        How it is cut.
+        The shapes of the cube and its chunks.
     likelihood : Likelihood
         The likelihood in the rows of the grid, the last row parameter fastest.
     expected : Likelihood
-        The same with measured data replaced by the Standard Model's prediction; `likelihood` itself where no data are
-        measured.
+        The likelihood with measured data replaced by the Standard Model's prediction; `likelihood` itself where no data
+        are measured.
     """
 
     name: str
@@ -97,7 +98,7 @@ class Cube:
 
     @property
     def is_asimov(self) -> bool:
-        """Whether an Asimov set was asked for, the Standard Model's prediction in place of measured data."""
+        """Whether the grid asks for an Asimov set: the Standard Model's prediction in place of measured data."""
         return self.identity.get("asimov") is True
 
     def with_expected_data(self) -> "Cube":
@@ -112,7 +113,7 @@ class Cube:
 
     @property
     def toys(self) -> "ToyRun | None":
-        """The toys that are stored at each point; None where there are none."""
+        """The toys that are stored at each point; None without toys."""
         return ToyRun(**self.identity["toys"]) if "toys" in self.identity else None
 
     @property
@@ -122,22 +123,22 @@ class Cube:
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """Names of the axes that make a row."""
+        """Names of the axes of the row parameters."""
         return tuple(axis.name for axis in self.interaction.rows)
 
     @property
     def strength(self) -> str:
-        """Name of the axis along which a column runs."""
+        """Name of the strength's axis, along which columns run."""
         return self.interaction.strength.axis.name
 
     @property
     def interaction_axes(self) -> tuple[str, ...]:
-        """Names of the axes of the model."""
+        """Names of the axes of the model: its row parameters and its strength."""
         return (*self.rows, self.strength)
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """Points of each axis that makes a row; empty without any."""
+        """Number of points of each row parameter; empty without row parameters."""
         return tuple(self.points[name].size for name in self.rows)
 
     @property
@@ -147,15 +148,15 @@ class Cube:
 
     @property
     def has_events(self) -> bool:
-        """Whether events are stored: those of one experiment; a combination has none."""
+        """Whether events are stored, which a combination doesn't have."""
         return "events" in self.layout.arrays
 
     def changes_along(self, name: str) -> bool:
-        """Whether the group has an axis and something changes along it: nothing does where every member is fixed."""
+        """Whether the group has an axis along which something changes; a fixed error changes nothing."""
         return self.has_axis(name) and (name in self.interaction_axes or self.likelihood.own(name).size > 0)
 
     def has_axis(self, name: str) -> bool:
-        """Whether the group has an axis; one that the grid leaves out counts where one value holds for all."""
+        """Whether the group has an axis; an axis that the grid leaves out counts if it has a default."""
         return name in self.points and (name in self.identity["axes"] or self.axes[name].default is not None)
 
     def axis_points(self, name: str) -> Array:
@@ -181,7 +182,7 @@ class Cube:
         Raises
         ------
         LimitError
-            Where the group doesn't have the axis, or a value is none of its points; the error names the nearest point.
+            Where the group doesn't have the axis, or a value isn't on the axis; the error names the nearest point.
         """
         points, axis = self.axis_points(name), self.axes[name]
         # the index of the nearest point is the number of midpoints below the value
@@ -229,7 +230,7 @@ class Cube:
         name : str
             Name of the setting.
         values : array, shape (values,), or None
-            None stands for the value that the members have of their own.
+            None stands for the members' own value.
 
         Returns
         -------
@@ -249,7 +250,7 @@ class Cube:
         return self.on_axis(name, values)
 
     def noise_and_variance(self, index: Sequence[slice]) -> tuple[Array, Array]:
-        """The noise and the variance at a part of the settings' axes, as kernels take them.
+        """The noise and the variance at a part of the settings' axes, for the kernels.
 
         Parameters
         ----------
@@ -270,7 +271,7 @@ class Cube:
         return self.likelihood.settings(crossed(given))
 
     def parts(self, index: Index) -> tuple[IntArray, slice, Sequence[slice]]:
-        """What a chunk covers: the numbers of its rows, shape (rows, ...), and the parts of the other axes.
+        """The part of the cube that a chunk covers: the numbers of its rows, and slices of the other axes.
 
         Parameters
         ----------
@@ -279,12 +280,12 @@ class Cube:
 
         Returns
         -------
-        array of int
-            With a dimension for each axis that makes a row.
+        array of int, shape (rows, ...)
+            Numbers of rows, with a dimension for each row parameter.
         slice
             The part of the strength's axis.
         sequence of slice
-            Those of the axes of the settings.
+            The parts of the settings' axes.
         """
         region, rows = self.layout.region(index), len(self.rows)
         mesh = np.meshgrid(*(np.arange(part.start, part.stop) for part in region[:rows]), indexing="ij")
@@ -296,12 +297,12 @@ class Cube:
         Parameters
         ----------
         at : mapping of str to array of int, shape (...)
-            Indices on each axis that makes a row, by name; they broadcast.
+            Indices on the axis of each row parameter, by name; they broadcast.
 
         Returns
         -------
         array of int, shape (...)
-            The shape is () for a model that has one row.
+            The shape is () for a model without row parameters.
         """
         if not self.rows:
             return np.zeros((), np.intp)
@@ -319,14 +320,14 @@ class Cube:
         Returns
         -------
         Likelihood
-            The likelihood in the rows that occur.
+            The likelihood in the rows of these values.
         array of int, shape (...)
-            The row of each value in it.
+            The number of each value's row in this likelihood.
 
         Raises
         ------
         LimitError
-            Where a value is off the axis, and the cube was made with other couplings than those of today's formula.
+            Where a value is off the axis, and the cube was made with other couplings than today's formula gives.
         """
         if not self.rows:
             return self.likelihood, np.zeros((), np.intp)
@@ -342,7 +343,7 @@ class Cube:
         return self._in_rows({name: axis[index] for name, axis, index in rows}), number
 
     def _in_rows(self, rows: Mapping[str, Array]) -> Likelihood:
-        """The likelihood at some values of the row parameters by today's formula for the model."""
+        """The likelihood at some values of the row parameters, by the model's formula in this version."""
         return self.likelihood.in_rows(self.interaction, self.channels, rows)
 
     @property
@@ -358,7 +359,7 @@ class Cube:
         return [channels_of(each["channel"], each["electrons"]) for each in found]
 
     def _require_own_couplings(self) -> None:
-        """Refuse a cube whose rows today's formula doesn't give, looked at in some of the rows on its axes."""
+        """Refuse a cube whose couplings differ from today's formula; this is checked in `LOOKED_AT` of its rows."""
         if self._has_own_couplings:
             return
         told = " or ".join(self.rows)

@@ -1,4 +1,4 @@
-"""The shape of a store: its arrays with their dimensions, and how a cube is cut into chunks and tasks.
+"""The layout of a store: its arrays with their dimensions, and the division of a cube into chunks and tasks.
 
 The dimensions of a cube are its axes in this order: the row parameters of the interaction, the axis of its strength,
 and the settings of the experiments, sigma_sys and luminosity.
@@ -56,12 +56,12 @@ class Computed:
         return {"units": "1", "long_name": self.long_name}
 
 
-COMPUTED = {  # a combination has chi2 alone: its events would be those of several experiments
+COMPUTED = {  # a combination has no events: they would be events of several experiments
     "chi2": Computed("chi2, minimised over the nuisances", dtype=None, settings=True),
     "events": Computed("expected signal events at luminosity 1", dtype="float64", settings=False),
     "toys": Computed("t of each toy, ascending", dtype=None, settings=True),  # only where a grid asks for toys
 }
-TOY = "toy"  # the last dimension of these
+TOY = "toy"  # the last dimension of toys
 # The likelihood that a group carries, see `fastscan.likelihoods.likelihood.Likelihood`.
 CARRIED = {
     "rates": Stored(("member", "shape", "term"), "1", "events: the Standard Model's, then those of each feature"),
@@ -73,11 +73,10 @@ CARRIED = {
     "follows": Stored(("member",), "1", "1 where the axis sigma_sys replaces it, else 0"),
     "momentum_transfer": Stored(("member",), "MeV", "largest momentum transfer"),
 }
-# Beside it, in a group of its own where any data are measured: what differs with the Standard Model's prediction in
-# place of the data.
+# A group for the arrays that differ with the Standard Model's prediction in place of measured data, if there are any.
 EXPECTED = {name: CARRIED[name] for name in ("roots", "spread", "norm")}
-# And in another group where rows have integrals of their own: what makes any row, see
-# `fastscan.likelihoods.exchanges.packed`; where data are measured, another has what differs with the prediction.
+# A group for rows with integrals of their own, from which any row can be made, see
+# `fastscan.likelihoods.exchanges.packed`; and a group for the arrays that differ with the prediction in place of data.
 EXCHANGES = {
     "sizes": Stored(("member", "size"), "1", "numbers of terms, nodes and bins"),
     "transfer2": Stored(("node",), "MeV2", "squared momentum transfer"),
@@ -85,7 +84,7 @@ EXCHANGES = {
     "observed": Stored(("quantity", "bin"), "1", "events: the Standard Model's, data, background, and their variance"),
 }
 EXPECTED_EXCHANGES = {"observed": EXCHANGES["observed"]}
-# And in one more where members have counted events, see `fastscan.likelihoods.poisson.packed`.
+# A group for members with counted events, see `fastscan.likelihoods.poisson.packed`.
 COUNTED = {
     "sizes": Stored(("member", "size"), "1", "sizes of what each member counts, 0 for one without counted events"),
     "rates": Stored(("number",), "1", "signal events by shape, feature, neutrino and bin of energy"),
@@ -94,14 +93,14 @@ COUNTED = {
     "observed": Stored(("quantity", "bin"), "1", "events: the background and the data, then which bins are merged"),
 }
 
-# And in another where members compare with models of parameters, see `fastscan.likelihoods.modelled.packed`.
+# A group for members with models of fitted parameters, see `fastscan.likelihoods.modelled.packed`.
 MODELLED = {
     "shapes": Stored(("array", "dimension"), "1", "shapes of the arrays of each member's model, 0 without one"),
     "numbers": Stored(("number",), "1", "the arrays of all models"),
 }
 
 
-# Every group of arrays that a likelihood is carried in, by its name.
+# All groups of arrays of a likelihood, by name.
 GROUPS = {
     "likelihood": CARRIED,
     "expected": EXPECTED,
@@ -113,16 +112,16 @@ GROUPS = {
 
 
 def stored_axis(axis: Axis) -> Stored:
-    """An axis as a store has it: one array, named as its dimension."""
+    """The array of an axis in a store, whose only dimension has the same name."""
     return Stored((axis.name,), axis.unit, axis.long_name)
 
 
-RECORD = re.compile(r"done\.(\d+)\.json")  # the record of a task, beside the chunks of chi2
+RECORD = re.compile(r"done\.(\d+)\.json")  # the record of a task, in the directory of chi2
 _CHUNK = r"(c(/\d+)+|c(\.\d+)+|zarr\.json)"
 
 
 def files_with(axes: Iterable[Axis]) -> re.Pattern[str]:
-    """Every file that fastscan and zarr write below a store whose groups can have some axes."""
+    """The pattern of all files that fastscan and zarr write below a store whose groups have some of these axes."""
     carried = "".join(rf"|{name}/(zarr\.json|({'|'.join(arrays)})/{_CHUNK})" for name, arrays in GROUPS.items())
     return re.compile(
         r"zarr\.json|[^/]+/zarr\.json|[^/]+/[^/]+/(zarr\.json"
@@ -140,10 +139,10 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a cube is cut: its shape, the shape of its chunks, and the number of chunks of chi2 that a task writes.
+    """The shape of a cube, the shape of its chunks, and the number of chunks of chi2 that a task writes.
 
-    `dtype` is that of chi2.  `arrays` names the arrays of `COMPUTED` that are computed, and `toys` is the number of
-    those at each point.
+    `dtype` is the type of chi2.  `arrays` names the arrays of `COMPUTED` that are computed, and `toys` is the number of
+    toys at each point.
     """
 
     shape: Index
@@ -155,7 +154,7 @@ class Layout:
 
     @classmethod
     def read(cls, shape: Index, identity: Mapping[str, Any]) -> Self:
-        """The layout that a group's identity tells; a ValueError where no scan cuts a cube in this way."""
+        """The layout in a group's identity; a ValueError where no scan would cut a cube in this way."""
         chunks, per_task, dtype = tuple(identity["chunks"]), identity["chunks_per_task"], identity["dtype"]
         toys = identity["toys"]["number"] if "toys" in identity else 0
         layout = cls(shape, chunks, per_task, dtype, arrays_of(identity["combined"], toys), toys)
@@ -166,11 +165,11 @@ class Layout:
         return layout
 
     def rank(self, array: str) -> int:
-        """The number of the cube's dimensions that a computed array has, which are the first ones."""
+        """The number of dimensions that a computed array has in common with the cube, which are its first ones."""
         return len(self.shape) if COMPUTED[array].settings else len(self.shape) - len(SETTINGS)
 
     def _toys_of(self, array: str) -> Index:
-        """The length of the dimension that toys alone have."""
+        """The length of the dimension of toys, which only the array of toys has."""
         return (self.toys,) if array == "toys" else ()
 
     def shape_of(self, array: str) -> Index:
@@ -178,7 +177,7 @@ class Layout:
         return self.shape[: self.rank(array)] + self._toys_of(array)
 
     def chunk_of(self, array: str) -> Index:
-        """The shape of its chunks; all toys of a point are in one."""
+        """The shape of an array's chunks; all toys of a point are in one chunk."""
         return self.chunks[: self.rank(array)] + self._toys_of(array)
 
     def part_of(self, array: str, index: Index) -> Index:
@@ -203,7 +202,7 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Bytes of all chunks, including the padding of those at the edge."""
+        """Bytes of all chunks, including the padding of chunks at the edge."""
         return sum(math.prod(self._counts()[: self.rank(array)]) * self._chunk_size(array) for array in self.arrays)
 
     def dtype_of(self, array: str) -> str:
@@ -252,7 +251,7 @@ class Layout:
 
 
 def arrays_of(combined: bool, toys: int = 0) -> tuple[str, ...]:
-    """The arrays that are computed: a combination has no events, because they would be those of several experiments."""
+    """Names of the arrays that are computed; a combination has no events, and toys only exist where asked for."""
     left_out = {"events": combined, "toys": not toys}
     return tuple(name for name in COMPUTED if not left_out.get(name))
 
@@ -263,12 +262,12 @@ PLAIN = [{"name": "bytes", "configuration": {"endian": "little"}}]
 def require_plain(
     array: str, described: Mapping[str, Any], shape: Sequence[int], chunks: Sequence[int], dtype: str, separator: str
 ) -> None:
-    """Refuse an array that is not stored as fastscan does, before zarr reads it: some codecs run what they read.
+    """Refuse an array that isn't stored in fastscan's way, before zarr reads it: some codecs execute their input.
 
     Raises
     ------
     ValueError
-        Where what the array's zarr.json describes is anything but these numbers, one after the other.
+        Where the array's zarr.json describes another shape, type or chunks, or any codec but plain bytes.
     """
     ours = {
         "zarr_format": 3,

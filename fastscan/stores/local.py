@@ -1,4 +1,4 @@
-"""Stores in directories of this machine, behind zarr's own `Store`: anybody can have put anything into one."""
+"""Stores in directories of this machine, behind zarr's own `Store`; files in them are not trusted."""
 
 import errno
 import os
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
 
-LARGEST_METADATA = 2**26  # bytes of a JSON file, none larger of which is written or read
+LARGEST_METADATA = 2**26  # bytes of a JSON file; no larger ones are written or read
 LARGEST_FILE = 2**32  # bytes of any other file
 
 
 class Directory(LocalStore):
     """zarr's storage in a directory of this machine.
 
-    Anything but a regular file in it reads as missing: a reader could wait for a pipe for ever, and a device has no
-    end.  So do larger files than fastscan writes, and what lies outside.
+    Anything but a regular file reads as missing: a reader could wait for a pipe for ever, and a device has no end.
+    Files that are larger than fastscan's, or outside the directory, read as missing too.
 
-    After the directory was deleted, or another one took its place, nothing is written: neither is half a store made
-    anew, nor do the results of one run get into the store of another.
+    After the directory was deleted or replaced, nothing is written.  So no half store is made anew, and the results of
+    one run don't get into the store of another.
     """
 
     def __init__(self, root: Path, *, read_only: bool = False) -> None:
         super().__init__(root, read_only=read_only)
         self._opened: int | None = None
         if not read_only and root.is_dir() and hasattr(os, "O_DIRECTORY"):  # Windows opens no directories
-            self._opened = os.open(root, os.O_RDONLY)  # as long as it is open, no other directory has its number
+            self._opened = os.open(root, os.O_RDONLY)  # while it is open, no other directory gets its inode number
             weakref.finalize(self, os.close, self._opened)
 
     async def get(
@@ -51,14 +51,14 @@ class Directory(LocalStore):
     def write(self, key: str, data: memoryview) -> None:
         """Write a file atomically into a directory that exists, in this thread.
 
-        The way over zarr's event loop costs as much as writing some MiB does.
+        zarr's event loop would cost as much time as writing some MiB.
         """
         path = self.root / key
         partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")  # the names that zarr gives
         try:
             partial.write_bytes(data)
-            # The partial file lies in this directory, or else the other one that took its place is noticed here; where
-            # that happens later, the partial file is not found.
+            # If another directory took this one's place before, it is noticed here; if it does later, the partial file
+            # is not found.
             self._require_place(key, len(data))
             partial.replace(path)
         except BaseException:
@@ -67,14 +67,14 @@ class Directory(LocalStore):
 
     @property
     def is_there(self) -> bool:
-        """Whether the directory is still the one that was opened for writing, or none was."""
+        """Whether the directory is still the one that was opened for writing; True if none was opened for writing."""
         try:
             return self._opened is None or os.path.samestat(os.fstat(self._opened), os.stat(self.root))
         except OSError:
             return False
 
     def _require_place(self, key: str, size: int) -> None:
-        """Refuse to write where the store isn't any more, and what couldn't be read again."""
+        """Refuse to write where the store was deleted or replaced, or more bytes than would be read again."""
         if not self.is_there:
             raise FileNotFoundError("the store was deleted or replaced")
         if size > _most(key):
@@ -92,5 +92,5 @@ class Directory(LocalStore):
 
 
 def _most(key: str) -> int:
-    """The most bytes that a file has."""
+    """The largest number of bytes of a file with this key."""
     return LARGEST_METADATA if key.endswith(".json") else LARGEST_FILE

@@ -1,4 +1,4 @@
-"""Where a store lies: a store at a path or a URL is found, made or replaced without harm to anything else."""
+"""The location of a store: a store at a path or a URL is found, made or replaced without harm to anything else."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from fastscan.stores.local import Directory
 log = logging.getLogger(__name__)
 Location = str | PathLike[str]
 T = TypeVar("T")
-FILE = "file://"  # how the URL of a path on this machine begins
+FILE = "file://"  # the beginning of a URL for a path on this machine
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -40,7 +40,7 @@ def sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def text_of(location: object) -> str:
-    """A location as a text; a `StoreError` where it can't be one."""
+    """A location as a text; a `StoreError` where it isn't a path or a URL."""
     text = os.fspath(location) if isinstance(location, PathLike) else location
     if not isinstance(text, str) or "\0" in text:
         raise StoreError(f"the place of a store is a path or a URL, not {quoted(location)}")
@@ -50,13 +50,13 @@ def text_of(location: object) -> str:
 
 
 def is_url(location: Location) -> bool:
-    """Whether a location is a URL of something else than this machine's files."""
+    """Whether a location is a URL, but not of a file on this machine."""
     text = text_of(location)
     return "://" in text and not text.startswith(FILE)
 
 
 def is_shared(location: Location) -> bool:
-    """Whether other processes see what is at a location."""
+    """Whether other processes see the same store at a location."""
     return not text_of(location).startswith("memory://")
 
 
@@ -70,7 +70,7 @@ def local(location: Location) -> Path:
 
 
 def absolute(location: Location) -> str:
-    """The location as processes in other directories find it.
+    """The location in a form that is valid in every directory.
 
     Returns
     -------
@@ -95,19 +95,19 @@ def open_storage(location: Location, *, read_only: bool) -> Store:
 
 
 def was_taken(root: zarr.Group) -> bool:
-    """Whether the directory of a store that was opened for writing was deleted or replaced; not known of a URL."""
+    """Whether the directory of a store was deleted or replaced since it was opened for writing; False for a URL."""
     return isinstance(root.store, Directory) and not root.store.is_there
 
 
 def place_of(root: zarr.Group) -> str:
-    """Where a store lies, as messages show it."""
+    """The location of a store, for messages."""
     return str(root.store).removeprefix(FILE)
 
 
 def read_bytes(root: zarr.Group, key: str) -> bytes | None:
-    """The bytes of a file of a store; None where there is none.
+    """The bytes of a file of a store; None where there is no such file.
 
-    A file that can't be read raises OSError, because it may exist all the same.
+    A file that can't be read raises an OSError, because it may exist all the same.
     """
     value = sync(root.store.get(key, default_buffer_prototype()))
     return None if value is None else value.to_bytes()
@@ -142,7 +142,7 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
         if not (names(storage, "") if is_url(location) else _is_place(local(location))):
             raise StoreError(f"{location} does not exist")
         try:
-            # not consolidated: that metadata would hide groups of a scan that is still running
+            # consolidated metadata would hide groups of a scan that is still running
             root = zarr.open_group(storage, mode="r+" if write else "r", zarr_format=3, use_consolidated=False)
         except (FileNotFoundError, NotADirectoryError, ContainsArrayError):
             raise StoreError(f"{location} is no fastscan store") from None
@@ -158,7 +158,7 @@ def read_root(location: Location, *, write: bool = False) -> zarr.Group:
 
 
 def _is_place(path: Path) -> bool:
-    """Whether anything is at a path; an OSError where that can't be seen."""
+    """Whether anything is at a path; an OSError where this can't be found out."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -169,8 +169,8 @@ def _is_place(path: Path) -> bool:
 def exists(location: Location) -> bool:
     """Whether a store is at a location.
 
-    A store that lost its root's metadata counts as one.  An empty location doesn't, nor does one that holds only what
-    another process's first write has begun.
+    A store that lost the metadata of its root counts as a store.  A location that is empty, or has only temporary files
+    of another process's first write, doesn't.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def exists(location: Location) -> bool:
     """
     with readable(location):
         storage = open_storage(location, read_only=True)
-        begun = all(LEFTOVER.search(name) for name in names(storage, ""))  # nothing, or another process' first write
+        begun = all(LEFTOVER.search(name) for name in names(storage, ""))  # empty, or another process's first write
         if begun and (is_url(location) or not local(location).is_file()):
             return False
         lost = _lost_root(storage)
@@ -192,7 +192,7 @@ def exists(location: Location) -> bool:
 
 
 def _lost_root(storage: Store) -> bool:
-    """Whether the root's zarr.json is gone or damaged in a store that has records of fastscan's."""
+    """Whether the root's zarr.json is missing or damaged in a store that has fastscan's records of tasks."""
     try:
         data = sync(storage.get("zarr.json", default_buffer_prototype()))
         lost = data is None or FORMAT_KEY not in json.loads(data.to_bytes())["attributes"]
@@ -207,13 +207,13 @@ def _lost_root(storage: Store) -> bool:
 
 
 def require_place(location: Location, *, overwrite: bool, resume: bool) -> bool:
-    """Whether a store is there, at a place where one can be made, continued or replaced.
+    """Whether a store is at a location; a location where none can be made, continued or replaced is refused.
 
     Raises
     ------
     StoreError
-        Where a store is there and neither resume nor overwrite was asked for; where something else is there, or
-        the store to be replaced has files that fastscan didn't write (at a URL, its replacement looks for them).
+        Where a store exists and neither resume nor overwrite is asked for; where something else exists; or where the
+        store to be replaced has files that fastscan didn't write.  At a URL, only the replacement looks for such files.
     """
     for parent in () if is_url(location) else local(location).parents:
         if (parent / "zarr.json").is_file():
@@ -235,12 +235,12 @@ def _require_own_files(path: Path) -> None:
 
 
 def create(location: Location, *, overwrite: bool, resume: bool) -> zarr.Group:
-    """The root of a new store, or of one that is to be continued or replaced.
+    """The root of a new store, or of a store that is to be continued or replaced.
 
     Raises
     ------
     StoreError
-        As `require_place`, and where the place can't be written.
+        As in `require_place`, and where the location can't be written.
     """
     if require_place(location, overwrite=overwrite, resume=resume) and overwrite:
         return _replace_remote(location) if is_url(location) else _replace(location, local(location))
@@ -262,7 +262,7 @@ def _root_file() -> Buffer:
 def _replace(location: Location, path: Path) -> zarr.Group:
     """A new store in place of an old one.
 
-    The old store is put aside first, so that one of the two is whole whatever happens.
+    The old store is renamed first, so that one of both stores is whole at any time.
     """
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with writable(location):
@@ -307,6 +307,6 @@ async def _delete(storage: Store, keys: list[str]) -> None:
 
 
 def _is_ours(key: str) -> bool:
-    """Whether fastscan writes a file of this name in a store, or a killed write of it left one."""
-    of_write = LEFTOVER.sub("", key)  # without the last suffix of what was being written
+    """Whether a key is of a file that fastscan writes in a store, or of a temporary file from a killed write."""
+    of_write = LEFTOVER.sub("", key)  # without the suffix of a temporary file
     return any(FILES.fullmatch(name) for name in (key, of_write, f"{of_write}.json"))

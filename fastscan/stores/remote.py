@@ -1,7 +1,7 @@
-"""Stores at URLs: s3://, gs://, memory:// and whatever else fsspec knows, behind zarr's own `Store`.
+"""Stores at URLs: s3://, gs://, memory:// and all other protocols of fsspec, behind zarr's own `Store`.
 
-How a service is reached (keys, endpoints, time-outs) is the matter of its library's own configuration: the environment
-variables of AWS and Google, and fsspec's.
+Keys, endpoints and time-outs of a service are configured for its library: by the environment variables of AWS and
+Google, and by fsspec's configuration.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
 
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # protocol -> the extra that brings its library
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # protocol -> the extra that installs its library
 # s3fs tries five times by itself; botocore's own five tries of each would make a scan wait for minutes on a dead server
 OPTIONS = {"s3": {"config_kwargs": {"retries": {"total_max_attempts": 1}}}}
-PATIENCE = 30  # seconds
-SLOWEST = 1e6  # bytes/s
+PATIENCE = 30  # seconds to wait for the answer to a write, in addition to the transfer
+SLOWEST = 1e6  # bytes/s, the slowest transfer
 
 
 class RemoteStore(FsspecStore):
@@ -56,7 +56,7 @@ class RemoteStore(FsspecStore):
         try:
             await super().set(key, value, byte_range)
         except FileNotFoundError:
-            # directories are a matter of synchronous libraries, which zarr wraps; services would make a bucket
+            # only synchronous libraries, which zarr wraps, have directories; a service would make a bucket
             if not hasattr(self.fs, "sync_fs"):
                 raise
             await self.fs._makedirs(f"{self.path}/{key}".rpartition("/")[0], exist_ok=True)
@@ -92,7 +92,7 @@ def _as_os_error() -> Iterator[None]:
 
 
 def open_url(url: str, *, read_only: bool) -> RemoteStore:
-    """The storage at a URL; one whose library isn't installed, or that no library knows, is a `StoreError`."""
+    """The storage at a URL; a `StoreError` where its library isn't installed, or no library knows the protocol."""
     protocol = url.partition("://")[0]
     # listings aren't cached: other processes write to the same store
     options = {"use_listings_cache": False, **OPTIONS.get(EXTRAS.get(protocol, ""), {})}
@@ -101,7 +101,7 @@ def open_url(url: str, *, read_only: bool) -> RemoteStore:
     except ImportError as error:
         advice = f"pip install 'fastscan[{EXTRAS[protocol]}]'" if protocol in EXTRAS else str(error)
         raise StoreError(f"{protocol}:// needs a library that isn't installed: {advice}") from None
-    except (ValueError, TypeError) as error:  # unknown, or its class takes no options
+    except (ValueError, TypeError) as error:  # the protocol is unknown, or its class takes no options
         raise StoreError(f"{url} is no place for a store: {error}") from None
     assert isinstance(store, RemoteStore)
     store.url = url

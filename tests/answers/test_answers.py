@@ -1,4 +1,4 @@
-"""What is asked of a whole store: which of its groups answer, and what a store says that can't."""
+"""Questions to a whole store: the groups that answer, and the message of a store that can't answer."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from fastscan.errors import FastscanError, LimitError
 from fastscan.scans.plan import plan
 from fastscan.stores import combining
 
-# chi has the masses alone, e6 a plane.
+# chi has an axis of masses alone, e6 has a plane.
 TWO_KINDS = """
 experiments = ["conus"]
 models = ["chi", "e6"]

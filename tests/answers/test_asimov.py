@@ -98,7 +98,7 @@ def test_a_projection_is_what_it_was() -> None:
 
 
 def counted(observed: float | None) -> Experiment:
-    """The reactor experiment with events that are compared by Poisson's law."""
+    """The reactor experiment with counted events and Poisson's law."""
     conus = experiments.load("conus")
     numbers = None if observed is None else (observed,) * conus.exposed.bins
     return replace(conus, statistics=Poisson(numbers, (), sigma_sys=0.1))
@@ -208,7 +208,7 @@ def test_it_is_part_of_the_hash(measured: str, asimov: str) -> None:
 
 
 def test_rows_between_those_of_a_store_have_expected_data_too(measured: str, asimov: str) -> None:
-    """Those of a light mediator are made of what the store carries, data included."""
+    """Rows of a light mediator are made from the arrays in the store, data included."""
     mass = np.array([100.0, 400.0, 77.0])
     theirs = fastscan.chi2([CSI, "conus"], "b-l", m_zprime=mass, g=0.2, sigma_sys=0.1, luminosity=5.0, asimov=True)
     for cube in (cubes(asimov)["both/b-l"], cubes(measured)["both/b-l"].with_expected_data()):

@@ -40,7 +40,7 @@ SMALL = DENSE.replace("num = 91", "num = 13").replace("num = 7", "num = 4")
 def limits(
     place: Path, groups: tuple[str, ...] = (), stored: bool = False, combined: tuple[str, ...] = (), **at: Any
 ) -> list[Record]:
-    """The limits of a store, at all points of its settings' axes where nothing else is said; None: each one's own."""
+    """The limits of a store, by default at all points of its settings' axes; None stands for each one's own value."""
     chosen = {"sigma_sys": "axis", "luminosity": "axis"} | at
     given = {name: values for name, values in chosen.items() if values is not None}
     return list(answers.limits_of_store(str(place), Question(groups, given, stored=stored), combined))
@@ -53,7 +53,7 @@ def numbers(record: Record) -> list[float]:
 
 
 def agreed(place: Path, **chosen: Any) -> list[Record]:
-    """Limits from the stored values, which must be those from the likelihood."""
+    """Limits from the stored values, which must equal the limits from the likelihood."""
     stored, carried = limits(place, stored=True, **chosen), limits(place, **chosen)
     assert all(one | WITHOUT_NUMBERS == other | WITHOUT_NUMBERS for one, other in zip(stored, carried, strict=True))
     for one, other in zip(stored, carried, strict=True):
@@ -136,7 +136,7 @@ def test_a_combination_and_a_model_without_beta_give_the_same_limits(write: Writ
     fastscan.scan(write("grid.toml", SMALL.replace('["e6"]', '["e6", "chi"]') + combined), tmp_path / "out.zarr")
     found = agreed(tmp_path / "out.zarr", groups=("both/e6", "both/chi", "conus/chi"))
     assert found[0]["sigma_sys"] == {"coherent-csi": 0.0, "conus": 0.05}
-    # the axis has 0.2, what conus has of its own, but no stored chi2 has 0.28 and 0.05
+    # the axis has 0.2, conus's own value, but no stored chi2 has both 0.28 and 0.05
     assert agreed(tmp_path / "out.zarr", groups=("conus/chi",), sigma_sys=None)[0]["sigma_sys"] == 0.2
     with pytest.raises(FastscanError, match=r"0\.28 is not on the axis"):
         limits(tmp_path / "out.zarr", groups=("both/chi",), sigma_sys=None, stored=True)
@@ -210,7 +210,7 @@ luminosity = { start = 1, stop = 1000, num = 8, spacing = "log" }
 dtype = "float64"
 chunk = "4 MiB"
 """
-# The peak is this process's own: what getrusage tells begins with the memory of the process that started it.
+# The peak is this process's own: getrusage would include the memory of the process that started this one.
 ASK = """
 import os, re, sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A cube between and on the points of its axes, and with more than one axis that makes a row."""
+"""A cube on and between the points of its axes, and with more than one row parameter."""
 
 import itertools
 import math
@@ -39,7 +39,7 @@ def cube(write: Write) -> Cube:
 
 
 def test_a_whole_axis_is_found_on_itself(cube: Cube) -> None:
-    """In memory that grows with the axis, not with its square: 10^6 points would need 8 TB."""
+    """The memory grows with the axis, not with its square: 10^6 points would need 8 TB."""
     long = replace(cube, points={**cube.points, "luminosity": np.geomspace(1, 1000, 1_000_000)})
     points = long.points["luminosity"]
     assert (long.on_axis("luminosity", points * (1 + 1e-10)) == np.arange(points.size)).all()
@@ -70,7 +70,7 @@ def test_between_the_points_of_its_axis_a_cube_has_every_beta(
     e6 = catalogue.MODELS["e6"]
     assert isinstance(e6, Contact)
     kappa, pair = e6.kappa(channel, {"beta": beta}), standard_model.couplings(channel)
-    for x in (0.3, 2.0):  # the change of the features is that of shifted couplings
+    for x in (0.3, 2.0):  # features change as those of shifted couplings
         change = likelihood.change[0, number] @ np.array([1, x, x**2])
         shifted = standard_model.features(pair + x * kappa) - standard_model.features(pair)
         assert change == pytest.approx(shifted.reshape(beta.size, -1), abs=1e-12)
@@ -107,7 +107,7 @@ class Shared(Contact):
 
 
 MODEL = Shared("shared", "")
-# of another size each, so that no two axes can be mistaken for each other
+# each of another size, so that no two axes can be mistaken for each other
 TWO_ROW_AXES = {
     "beta": Points(BETA, values=(0.0, 0.4, 1.1, 2.0, 3.0), unit="rad"),
     "share": Points(SHARE, values=(0.5, 1.0, 3.0)),
@@ -133,7 +133,7 @@ def two_rows(write: Write) -> Grid:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one line in the catalogue and one among the axes do for a kind of interaction."""
+    """Make a kind of interaction known, as one line in the catalogue and one among the axes would."""
     monkeypatch.setitem(catalogue.KINDS, "shared", Shared)
     monkeypatch.setattr(from_cube, "AXES", (*AXES, SHARE))
     monkeypatch.setattr(store, "FILES", files_with((*AXES, SHARE)))
@@ -175,7 +175,7 @@ def test_rows_of_two_axes_are_numbered_with_the_last_axis_fastest(two_rows: Grid
 
 
 def test_between_the_points_of_two_row_axes_a_cube_has_every_row(two_rows: Grid) -> None:
-    """At values that broadcast, come twice, and are in no order."""
+    """The values broadcast, repeat, and have no order."""
     (cube,) = plan(two_rows)
     beta, share = np.array([[2.5], [0.1], [2.5]]), np.array([7.0, 0.7])
     likelihood, number = cube.at_rows({"beta": beta, "share": share})

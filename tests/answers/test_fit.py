@@ -1,4 +1,4 @@
-"""A fit of a point: its nuisances, the events of its components, what chi2 is made of, and toys."""
+"""A fit of a point: its nuisances, the events of its components, the parts of chi2, and toys."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ def sharing(name: str, error: float) -> Experiment:
     return replace(experiments.load(name), shared=(("flux", error),))
 
 
-# each with members of another kind: alone, independent, with a flux in common, of counted events, Gaussian, and of both
+# members of each kind: alone, independent, with a flux in common, counted events, Gaussian counts, and both
 MEMBERS: dict[str, Any] = {
     **{name: name for name in (*COUNTED, "coherent-csi", "conus", "conus-plus-2025", "cr51-lxe-a")},
     "counted": [CSI_2021, LAR],
@@ -44,7 +44,7 @@ MEMBERS: dict[str, Any] = {
 
 
 def deviations(found: Fit) -> dict[str, float]:
-    """Relative changes of amounts, and nuisances of shapes, by name; of one experiment."""
+    """Relative changes of amounts, and nuisances of shapes, of one experiment by name."""
     return {each.name: each.value * (each.relative_error or 1.0) for each in found.nuisances}
 
 
@@ -152,16 +152,16 @@ def test_gaussian_members_against_a_minimiser() -> None:
 
 
 def _mixed(value: Any, at: Array, one: Array, other: Array) -> float:
-    """A second derivative of what is quadratic."""
+    """A second derivative of a quadratic function."""
     pieces = value(at + one + other) - value(at + one - other) - value(at - one + other) + value(at - one - other)
     return float(pieces / (4 * np.abs(one).sum() * np.abs(other).sum()))
 
 
 def test_errors_of_counted_events_are_those_of_the_curvature() -> None:
-    """A nuisance that is held one step beside its best value costs step^2 / error^2, where data are many."""
+    """A nuisance that is held one step from its best value costs step^2 / error^2, if there are many events."""
     found = fit(CSI_2021, "nsi-ee-u", **SM)
     loaded = experiments.load(CSI_2021)
-    index, step = 1, 0.05  # of the steady state
+    index, step = 1, 0.05  # events of the steady state
     nuisance, best = _nuisances(CSI_2021)[0], found.nuisances[index]
     assert nuisance.name == best.name == "ss"
     statistics = loaded.statistics
@@ -202,7 +202,7 @@ def test_the_best_of_projections_is_the_standard_model() -> None:
 
 
 def test_toys_of_argon_are_those_of_the_page() -> None:
-    """1063 +- 44 and p = 0.81, within four errors of so many toys."""
+    """The page has 1063 +- 44 and p = 0.81; ours are within four errors of so many toys."""
     toys, found = 400, fit(LAR, "nsi-ee-u", toys=400, seed=3, **SM)
     assert found.toys is not None
     assert found.toys.mean() == pytest.approx(1063, abs=4 * 44 / toys**0.5)
@@ -258,7 +258,7 @@ def test_toys_of_gaussian_bins_have_as_many_degrees_as_bins() -> None:
 
 
 def test_toys_of_several_experiments_add_up() -> None:
-    """A flux in common is a constraint less, and a nuisance less: it leaves the mean as it is."""
+    """A flux in common removes one constraint and one nuisance, so that the mean stays the same."""
     toys, total, spread = 200, 0.0, 0.0
     for each in MEMBERS["mixed"]:
         alone = fit(each, "nsi-ee-u", toys=toys, seed=1, **SM).toys

@@ -56,7 +56,7 @@ def plane(
     dof: int | None = None,
     stored_in: zarr.Group | None = None,
 ) -> Plane:
-    """The plane of two axes, with what is said of the others."""
+    """The plane of two axes, at values of the other axes."""
     return plane_of(cube, PlaneAxes((x, y), tuple(minimise)), Question(at=at or {}, cl=cl, dof=dof), stored_in)
 
 
@@ -68,7 +68,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> zarr.Group:
 
 
 def axis_of(name: str) -> str:
-    """The axis that a name of a plane's side stands for."""
+    """The axis of a name of a plane's side."""
     return VIEWS[name][0].name
 
 
@@ -78,7 +78,7 @@ def points(lines: list[Contour]) -> Array:
 
 
 def excess(shown: Plane, vertices: Array) -> Array:
-    """Delta chi2 at vertices above the threshold, relative to it."""
+    """Delta chi2 at vertices minus the threshold, relative to the threshold."""
     x, y = (side.to_scale(at) for side, at in zip((shown.x, shown.y), vertices.T, strict=True))
     return (shown.chi2(x, y) - shown.lowest(x, y)) / shown.delta - 1
 
@@ -112,7 +112,7 @@ def test_a_contour_is_where_the_naive_delta_chi2_is_the_threshold(
         shown = dict(zip((axis_of(x), axis_of(y)), vertex, strict=True))
         point = {"sigma_sys": None, "luminosity": 1.0, **at, **shown}
         beta, sigma, luminosity = point["beta"], point["sigma_sys"], point["luminosity"]
-        if dof == 2 and "beta" not in at:  # of all betas, one at which the masses reach the data fits best
+        if dof == 2 and "beta" not in at:  # the best fit is at a beta at which the masses reach the data
             beta = math.radians(100)
             assert naive_infimum(name, beta, sigma, luminosity) < 1e-6
         found = naive.chi2(name, "e6", point["m_zprime"], point["beta"], sigma, luminosity)
@@ -193,7 +193,7 @@ def test_minimised_axes_have_the_smallest_chi2(
 def test_two_degrees_of_freedom_fit_beta_as_well(root: zarr.Group) -> None:
     cube = store.read(root, f"{CSI}/e6")
     one, two = (plane(cube, "beta", "m_zprime", dof=dof) for dof in (1, 2))
-    lowest = one.lowest(cube.points["beta"], np.full(cube.points["beta"].size, 5.0))  # of each beta, at any mass
+    lowest = one.lowest(cube.points["beta"], np.full(cube.points["beta"].size, 5.0))  # infimum of each beta
     assert two.values == pytest.approx(one.values + lowest - lowest.min(), abs=1e-9)
 
 
@@ -249,7 +249,7 @@ Plan = Callable[..., Cube]
 
 @pytest.fixture
 def plan(write: Write) -> Plan:
-    """A cube of other axes than those of the grid above, by what replaces them."""
+    """A cube of the grid above with some axes replaced."""
 
     def planned(*replaced: tuple[str, str], model: str = "e6", name: str = CONUS) -> Cube:
         text = GRID.replace('"coherent-csi", "conus"', f'"{name}"').replace('"e6"', f'"{model}"')
@@ -289,7 +289,7 @@ def test_axes_that_are_too_short_or_absent_or_too_wide_are_told(plan: Plan) -> N
 
 
 def test_what_is_held_of_another_model_is_passed_over(plan: Plan) -> None:
-    """So that a question about many groups can say at which beta e6 is shown, and chi answers too."""
+    """A question about many groups can give the beta for e6, and chi answers too."""
     cube = plan((BETA, ""), model="chi")
     said, silent = (plane(cube, "sigma_sys", "m_zprime", at=at) for at in ({"beta": 0.0}, {}))
     np.testing.assert_array_equal(said.values, silent.values)
@@ -299,7 +299,7 @@ def test_what_is_held_of_another_model_is_passed_over(plan: Plan) -> None:
 
 @pytest.mark.filterwarnings("ignore::fastscan.FastscanWarning")
 def test_where_delta_chi2_is_enormous_a_vertex_is_still_on_the_threshold(plan: Plan) -> None:
-    """Between 1e15 thresholds and none a line drawn straight ends on the grid point."""
+    """Between 1e15 thresholds and none, a straight line would end on the grid point."""
     light = ('start = 5, stop = 3000, num = 80, spacing = "log"', "values = [1, 2, 5, 50]")
     cube = plan((BETA, ""), light, (SIGMA, "sigma_sys = { values = [0, 1, 2] }"), model="chi")
     enormous = plane(cube, "sigma_sys", "m_zprime", dof=1)

@@ -1,4 +1,4 @@
-"""Measured data at a luminosity other than 1 are said to be scaled, and the expected limit stands beside their own."""
+"""Records call measured data at another luminosity than 1 scaled, and have the expected limit beside theirs."""
 
 import csv
 import io
@@ -49,7 +49,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def expected_limit(names: Sequence[str], record: Record) -> tuple[float | None, str]:
-    """The limit of a record with each experiment replaced by its own expectation, which has another name."""
+    """The limit of a record's question to the expected version of each experiment, which has another name."""
     sigma = record["sigma_sys"] if isinstance(record["sigma_sys"], dict) else {CSI: record["sigma_sys"]}
     parts = [experiments.load(name).expected() for name in names]
     limit, status = fastscan.limit(

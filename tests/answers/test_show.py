@@ -1,4 +1,4 @@
-"""What an experiment is said to be, and what it is expected to count: as a value, a table, records and a picture."""
+"""The description and the expected counts of an experiment: as a value, a table, records and a picture."""
 
 import csv
 import io
@@ -310,7 +310,7 @@ def test_experiments_with_assumptions_are_marked(capsys: pytest.CaptureFixture[s
 
 
 def stacks(ax: Axes) -> dict[str, tuple[list[float], list[float]]]:
-    """Bottoms and tops of what is stacked in a panel, by its name."""
+    """Bottoms and tops of the parts that are stacked in a panel, by name."""
     found = {}
     for patch in ax.patches:
         assert isinstance(patch, StepPatch)

@@ -1,4 +1,4 @@
-"""What is shown of counted events: errors by Poisson's law, nuisances, and bins of a further quantity."""
+"""`show` of counted events: errors by Poisson's law, nuisances, and bins of a further quantity."""
 
 import csv
 import io
@@ -143,7 +143,7 @@ def test_a_picture_of_a_further_quantity() -> None:
 
 
 def test_one_bin_of_energy_has_a_spectrum_beside_its_other_bins(write: Write) -> None:
-    """Of two bins of F90, which a quarter of the events is in neither of, and two of time."""
+    """There are two bins of F90, outside of which is a quarter of the events, and two bins of time."""
     write("shares.csv", SHARES)
     factor = FACTOR.replace('"f90.csv"', '"shares.csv"')
     shown = show(read(write, OBSERVED, factor=factor, detector=ONE_ENERGY))

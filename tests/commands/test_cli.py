@@ -43,7 +43,7 @@ def test_the_scan_of_the_readme(tmp_path: Path) -> None:
     ]
     assert "over 181 beta" in done.stdout
     assert "9.2 M points in 8 tasks to compute; 6 groups of 37.9 MB" in done.stderr
-    assert "\r" not in done.stderr  # no progress bar where nobody looks
+    assert "\r" not in done.stderr  # no progress bar without a terminal
 
 
 @pytest.mark.slow
@@ -177,7 +177,7 @@ def test_records_tell_each_experiments_sigma_sys(tmp_path: Path) -> None:
 
 
 def test_what_a_scan_is_told_to_take_is_what_lies_there(tmp_path: Path) -> None:
-    """With chunks that are filled up at the edge, events, and a combination without any."""
+    """The chunks are padded at the edge, and a combination has no events."""
     grid = GRID + '[combine.two]\nexperiments = ["conus", "connie"]'
     (tmp_path / "grid.toml").write_text(with_store(grid, chunk="10 KiB", dtype="float64"))
     told = costs(tmp_path / "grid.toml", str(tmp_path / "out.zarr"))
@@ -442,7 +442,7 @@ def test_a_wrong_number_in_the_environment_is_one_line(variable: str, value: str
     ("arguments", "allowed"), [("['--help']", set()), ("['experiments']", {"numpy"}), ("['scan', '--help']", set())]
 )
 def test_what_needs_no_numbers_imports_no_numerical_package(arguments: str, allowed: set[str]) -> None:
-    """NumPy comes with the experiments: the words of a source or a detector and its values are in one class."""
+    """NumPy comes with the experiments: one class has both the words and the values of a source or a detector."""
     program = f"""
 import sys
 from fastscan.commands import cli

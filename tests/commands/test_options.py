@@ -1,4 +1,4 @@
-"""Every option of a command is the Python argument of the same name: both answer the same, and not as without it."""
+"""Each option of a command does what the Python argument of its name does, and both change the answer."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def asked(capsys: pytest.CaptureFixture[str]) -> Any:
-    """What a command of this process prints as JSON."""
+    """The JSON that a command, run in this process, prints."""
 
     def ask(*arguments: object) -> Any:
         cli.main([*map(str, arguments), "--json"], standalone_mode=False)
@@ -103,7 +103,7 @@ SEVERAL = [
 
 @pytest.mark.parametrize(("options", "at"), SEVERAL)
 def test_limit_at_several_values(options: list[str], at: dict[str, Any], asked: Any) -> None:
-    """Each is the limit at its one point, the last option fastest, as in `limits`."""
+    """There is one limit for each point, the last option varying fastest, as in `limits`."""
     found = asked("limit", "coherent-csi", "e6", *options)
     assert found == as_json(point.limits_at_points(["coherent-csi"], "e6", Question(at=at)))
     values = [each if isinstance(each, list) else [each] for each in at.values()]
@@ -265,7 +265,7 @@ def test_plot(options: list[str], meant: Question, picture: Picture, plain: byte
 
 @pytest.mark.parametrize("command", ["limits", "contours", "plot"])
 def test_from_cube_reads_what_is_stored(command: str, stored: str, tmp_path: Path) -> None:
-    """It gives the same numbers: only a store whose values are wrong can tell whether they were looked at."""
+    """The numbers are the same, so that only a store with wrong values shows whether they were read."""
     wrong = tmp_path / "wrong.zarr"
     shutil.copytree(stored, wrong)
     for chunk in (wrong / E6 / "chi2").glob("c.*"):

@@ -1,4 +1,4 @@
-"""What the commands say of a store that isn't whole, of a scan that is interrupted, and on a terminal."""
+"""The words of commands about an incomplete store, about an interrupted scan, and on a terminal."""
 
 import os
 import re
@@ -88,7 +88,7 @@ def test_a_scan_that_is_interrupted_is_one_line_and_goes_on(
     """A terminal's Ctrl-C goes to all processes of a command, dask's too."""
     out = tmp_path / "out.zarr"
     (tmp_path / "grid.toml").write_text(MANY_TASKS)
-    # who started the tests may ignore the signal, and so would all that they start
+    # the tests' parent may ignore the signal, and child processes inherit this
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     command = [sys.executable, "-c", f"{heed}; from fastscan.__main__ import main; main()"]
     scan = subprocess.Popen(
@@ -120,7 +120,7 @@ def on_terminal(*arguments: object, **environment: str) -> str:
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, env={**os.environ, **environment})
     os.close(terminal)
     shown = b""
-    with suppress(OSError):  # on Linux, what ends a terminal is an error
+    with suppress(OSError):  # on Linux, the end of a terminal is an error
         while data := os.read(here, 4096):
             shown += data
     os.close(here)

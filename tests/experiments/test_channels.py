@@ -82,7 +82,7 @@ FILES = {"csi-reactor": CSI_REACTOR, "ge-reactor": GE_REACTOR, "xe-be7": XE_BE7}
 
 
 def printed(*numbers: float) -> object:
-    """Equal in all of twelve digits."""
+    """A printed number, to be equal in all of its twelve digits."""
     return pytest.approx(numbers, rel=5e-12, abs=0)
 
 
@@ -105,7 +105,7 @@ def test_electrons_at_other_sources(name: str, expected: tuple[float, ...], load
 
 
 def test_new_interactions_off_electrons_at_other_sources(loaded) -> None:
-    """The same section: events, and chi2."""
+    """INTERACTIONS.md, section 7: events and chi2."""
     csi, ge, xe = map(loaded, FILES)
     universal = {"m_zprime": 1e-3, "g": math.sqrt(1e-11)}
     assert fastscan.events(csi, "universal", **universal) == pytest.approx(1191.86316733, rel=5e-12)
@@ -145,7 +145,7 @@ def test_electrons_beside_nuclei_are_both_alone(write: Write) -> None:
 
 
 def test_the_electrons_of_germanium_in_their_shells() -> None:
-    """The steps of measurements/reactor.md, section 1, at energies between them."""
+    """The steps of measurements/reactor.md, section 1, seen at energies between them."""
     energies = np.array([0.02, 0.1, 0.122, 0.15, 0.2, 1.23, 1.3, 2.0, 11.2]) * 1e-3
     assert shells.bound("Ge").freed(energies).tolist() == [4, 14, 18, 20, 22, 26, 28, 30, 32]
 
@@ -157,7 +157,7 @@ def test_no_electron_is_forgotten(symbol: str) -> None:
 
 
 def test_bound_electrons_are_a_step_of_the_free_ones(write: Write) -> None:
-    """In a bin that no shell is in, the counts are as many as its electrons."""
+    """In a bin without a binding energy, the counts are proportional to the number of freed electrons."""
     free = experiments.load(write("free.toml", GE_REACTOR))
     bound = replace(free, electrons="bound")
     counts, stepped = (standard_by_neutrino(each)[0] for each in (free, bound))
@@ -222,7 +222,7 @@ class Variant(NamedTuple):
 
 
 def energies(*bins: float, per_kev: float = 1.0) -> naive.Chain:
-    """A detector that sees all of an electron's energy, in bins of it or of photoelectrons."""
+    """A detector that sees the whole energy of an electron, in bins of energy or of photoelectrons."""
     return naive.Chain(lambda t, _: per_kev * t, bins)
 
 
@@ -275,7 +275,7 @@ def test_electrons_beside_the_nuclei_of_the_package(name: str, variant) -> None:
     assert standard_counts(experiment) == pytest.approx(added["cevns"] + added["nu-e"], rel=1e-13)
     _, of_electrons = np.split(response(experiment).by_neutrino, 2, axis=-1)  # after the features of nuclei
     only = dict(zip(beams, of_electrons, strict=True))
-    for kind, each in theirs.items():  # of each neutrino by itself, so that none can stand for another
+    for kind, each in theirs.items():  # each neutrino alone, so that one can't replace another
         g_l, g_r = naive.sm_couplings("nu-e", kind.partition("_")[2])
         assert only[kind] @ [g_l**2, g_l * g_r, g_r**2] == pytest.approx(each, rel=1e-8)
 

@@ -31,7 +31,7 @@ MODELS: list[tuple[str, dict[str, Any]]] = [
 
 
 def at_couplings(g_p: float, g_n: float) -> NonStandard:
-    """An interaction whose strength 1 gives antineutrinos of the electron these couplings."""
+    """An interaction that gives nubar_e these couplings at the strength 1."""
     standard_p, standard_n = couplings("cevns")[0].tolist()
     p, n = g_p - standard_p, g_n - standard_n
     return NonStandard("given", "", (), {"ee": {"u": (2 * p - n) / 3, "d": (2 * n - p) / 3}})
@@ -84,14 +84,14 @@ def test_chi2_of_a_light_vector(mass_mev: float, g: float, printed: str) -> None
 
 
 def test_its_significance_is_the_published_one() -> None:
-    """sqrt of chi2 without signal less that of as much signal as fits best."""
+    """The significance is the square root of chi2 without signal minus chi2 at the best signal."""
 
     def chi2(strength: float) -> float:
         g_p, g_n = np.sqrt(strength) * couplings("cevns")[0]
         return float(fastscan.chi2(BINS, at_couplings(g_p, g_n), eps=1.0))
 
     best = minimize_scalar(chi2, bracket=(0.5, 0.9, 1.5)).fun
-    assert not misses(np.sqrt(chi2(0.0) - best), "3.698")  # 3.7 are published
+    assert not misses(np.sqrt(chi2(0.0) - best), "3.698")  # 3.7 standard deviations are published
 
 
 def test_it_says_that_it_is_no_release() -> None:
@@ -147,7 +147,7 @@ def as_computed(experiment: Experiment) -> Experiment:
 
 
 def test_what_is_computed_of_the_total_is_near_what_is_published() -> None:
-    """329.0 events for 347 +- 59, with a third of the exposure from each of the thresholds on."""
+    """We compute 329.0 events for 347 +- 59, with a third of the exposure at each of three thresholds."""
     assert not misses(standard_counts(as_computed(experiments.load(TOTAL))).sum(), "329.0")
 
 

@@ -25,9 +25,9 @@ from fastscan.likelihoods.response import response
 from fastscan.limits import points
 
 FEF, YBE, LINDHARD = "dresden-ii-fef", "dresden-ii-ybe", "dresden-ii-lindhard"
-CHI2_TO = 1e-4  # of the page, whose electrons are its own: ours are 5e-5 of chi2 off
+CHI2_TO = 1e-4  # for the page, which has other electrons: our chi2 differs by 5e-5
 THIRD = (1 / 3, 1 / 3)
-# electrons have no charge, as the page leaves theirs as they are in the Standard Model
+# electrons have no charge, because the page leaves their couplings at the Standard Model's
 B_MINUS_L = Vector("b-l-of-nuclei", "", charges={"u": THIRD, "d": THIRD, "e": (0.0, 0.0)}, nu=(-1.0, -1.0, -1.0))
 COUPLINGS = ((0.05, -0.45), (0.0306, -0.62), (-0.12, -0.35), (0.25, -0.512))
 MEDIATORS = ((1, 2e-6), (10, 1e-5), (30, 2e-5))
@@ -40,7 +40,7 @@ def nuclei_of(name: str) -> Experiment:
 
 
 def chi2(experiment: str | Experiment, model: Any, **at: float) -> float:
-    """chi2 without a nuisance of the signal."""
+    """chi2 without a nuisance of the signal's normalisation."""
     return float(fastscan.chi2(experiment, model, sigma_sys=0.0, **at))
 
 
@@ -155,7 +155,7 @@ def test_no_other_start_finds_a_smaller_chi2(name: str) -> None:
 
 
 def signals(quenching: str, mass: float, g: Array) -> Array:
-    """Events at some couplings, which are a parabola in g^2, by the reference at three of them."""
+    """Events at some couplings g: a parabola in g^2, from the reference calculation at three couplings."""
     at = np.array([0.0, 0.5, 1.0]) * g.max() ** 2
     three = [naive_modelled.dresden_signal(quenching, naive_modelled.b_minus_l(mass, float(x**0.5))) for x in at]
     coefficients = np.linalg.solve(np.vander(at / at[-1], increasing=True), np.stack(three))
@@ -232,7 +232,7 @@ def test_nuisances_that_are_shared_are_one(write: Write) -> None:
     assert found.chi2 == pytest.approx(float(fastscan.chi2(both, "b-l", **at)), rel=1e-10)
     assert abs(found.chi2 - float(fastscan.chi2(both, "b-l", independent=True, **at))) > 0.1
     z = found.nuisances[0].value
-    for step in (-0.05, 0.05):  # it is the minimum: any other shared pull is worse, all else being fitted again
+    for step in (-0.05, 0.05):  # at the minimum, any other shared pull is worse, with everything else fitted again
         assert shared_chi2(both, at, z + step) > found.chi2
     assert shared_chi2(both, at, z) == pytest.approx(found.chi2, rel=1e-9)
     like = fastscan.likelihood(both, "b-l")

@@ -1,4 +1,4 @@
-"""What people call an experiment, beside the name that one types: in files, stores and tables."""
+"""Labels of experiments, in addition to their names: in files, stores and tables."""
 
 import csv
 import io
@@ -65,7 +65,7 @@ def test_a_store_carries_the_labels(write: Write, tmp_path: Path) -> None:
     text = own_grid(write, own(write, "mine", '"My own"'), own(write, "thine", None))
     store = scanned(text + '[combine.both]\nexperiments = ["mine.toml", "thine.toml"]', tmp_path)
     for path in tmp_path.glob("*ine.toml"):
-        os.remove(path)  # a store says it itself
+        os.remove(path)  # a store contains the label
     labels = {name: fastscan.open(store, f"{name}/chi").attrs["label"] for name in ("mine", "thine", "both")}
     assert labels == {"mine": "My own", "thine": "thine", "both": "both"}
 

@@ -141,7 +141,7 @@ def test_what_is_expected_of_bins_is_the_prediction(write: Write) -> None:
     ],
 )
 def test_a_measured_rate_is_so_many_events(rate: str, error: str, factor: float, write: Write) -> None:
-    """Of 1 kg, in a year, in a bin of 30 eVee."""
+    """The rate is for 1 kg, a year and a bin of 30 eVee."""
     one = LINDHARD + '\nbins = { edges = [160, 190], unit = "eVee" }'
     measured = experiments.load(write("own.toml", observing(f'rate = "{rate}"\nrate_error = "{error}"', one)))
     events, spread = (float(text.split()[0]) * factor for text in (rate, error))
@@ -169,7 +169,7 @@ def test_a_template_has_the_total_that_is_given(write: Write) -> None:
     [("6 /keVee/kg/d", 6 * 0.01 * 365), ("6 /keV/d/kg", 6 * 0.01 * 365), ("0.006 /eVee/g/h", 0.006 * 10 * 1000 * 8760)],
 )
 def test_a_rate_is_multiplied_by_its_exposure(rate: str, each: float, write: Write) -> None:
-    """In bins of 10 eVee, of 1 kg, in a year."""
+    """The bins have 10 eVee, the target 1 kg, and the exposure is a year."""
     path = write("own.toml", observing(f'background = "{rate}"', kind="projection"))
     counts = counts_of(str(path))
     assert counts.data == pytest.approx([4.0] * 3)
@@ -182,7 +182,7 @@ def test_a_rate_is_multiplied_by_its_exposure(rate: str, each: float, write: Wri
 def test_the_error_of_a_background_in_one_bin_is_a_part_of_the_variance_that_grows_with_luminosity(
     write: Write,
 ) -> None:
-    """As of COHERENT's neutrons: 142 events, 6 of them neutrons, 25 %."""
+    """The numbers are COHERENT's: 142 events, 6 of them neutrons, with an error of 25 %."""
     for observed in ("[142]", "142"):
         words = f"observed = {observed}" + background("neutrons", "events = 6\nerror = 0.25")
         counts = counts_of(str(write("own.toml", observing(words, ONE))))

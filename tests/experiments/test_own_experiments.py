@@ -1,4 +1,4 @@
-"""What an experiment of a user's own can have and none of the package's has, beside the naive calculation."""
+"""Features that only users' own experiments have, compared with the naive calculation."""
 
 import math
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from fastscan.likelihoods.response import response
 SCALES, EFFICIENCY, STATISTICS = "background_scales = true", "efficiency = 0.5\n", "[statistics]"
 FIXED, LARGE = "background_scales = false", ("background = 0.05", "background = 0.3")
 BINS = ('bins = { start = 0, stop = 0.6, num = 3, unit = "keV" }\n', (0.0, 0.2, 0.4, 0.6))
-# What replaces what in connie's file, and what that is in its naive row.
+# Replacements in connie's file: old text, new text, and the same in its naive row.
 OWN = {
     "fixed": (((SCALES, FIXED), LARGE), {"background_scales": False, "background": 0.3}),
     "efficient": (((EFFICIENCY, ""),), {"efficiency": 1.0}),
@@ -71,7 +71,7 @@ def test_its_limit(own: tuple[Path, str]) -> None:
 
 
 def test_a_cylinder_with_a_mass(write: Write) -> None:
-    """Of half the density: the same distance from the source, half the electrons."""
+    """With half the density, it has the same distance from the source and half the electrons."""
     text = (experiments.BUILT_IN / "cr51-lxe-a.toml").read_text()
     litres = math.pi * naive.XENON_RADIUS**2 * naive.XENON_HEIGHT / 1000
     assert 'density = "2.94 g/cm3"' in text
@@ -81,7 +81,7 @@ def test_a_cylinder_with_a_mass(write: Write) -> None:
         assert fastscan.events(path, "chi", m_zprime=mass) == pytest.approx(expected, rel=1e-8, abs=0)
 
 
-# What stands in coherent-ge's file for its compound, and what that is in its naive row.
+# Replacements of the compound in coherent-ge's file, and the same in its naive row.
 TARGETS = {
     "hydrocarbon": ('compound = "C9H12"', {"target": (((("C", 9), ("H", 12)), 15.0),)}),
     "named dopant": ('compound = "CsI(Tl)"', {"target": ((naive.CSI, 15.0),)}),
@@ -146,7 +146,7 @@ def test_the_commented_example_of_a_detector_works() -> None:
     assert 100 < limit < 1000
 
 
-# --- A table of an efficiency, of which nothing is known below its first energy ---
+# --- A table of an efficiency, which is unknown below its first energy ---
 
 CONUS = (experiments.BUILT_IN / "conus.toml").read_text()
 THRESHOLD, HALF, ONE_BIN = 'threshold = "100 eV"', "efficiency = 0.5", "[statistics]"
@@ -203,7 +203,7 @@ def test_below_a_table_another_number_than_zero_is_told(write: Write) -> None:
 
 
 def test_with_photoelectrons_the_first_edge_is_the_threshold_of_a_table(write: Write) -> None:
-    """At one photoelectron to a keV."""
+    """There is one photoelectron per keV."""
     acceptance = "photoelectrons_per_kev = 1\nacceptance = {{ edges = [{}, 9], values = [1] }}"
     with_edge = events(write("edge.toml", tabulated(acceptance.format(1))))
     assert with_edge == pytest.approx(events(write("plain.toml", tabulated('threshold = "1 keV"'))), rel=1e-9, abs=0)

@@ -103,7 +103,7 @@ def counts(name: str) -> np.ndarray:
 
 
 def test_every_experiment_has_a_naive_calculation() -> None:
-    """Counted events and models have one of their own; of run 1 of CONUS+ test_conus_plus has numbers to check."""
+    """Counted events and models have other ones; test_conus_plus checks the numbers of run 1 of CONUS+."""
     kinds = Poisson | Modelled
     counted = [name for name in experiments.names() if isinstance(experiments.load(name).statistics, kinds)]
     checked = ["conus-plus-2025", "conus-plus-2025-electrons", "conus-plus-2025-total"]

@@ -25,7 +25,7 @@ def described(name: str) -> experiments.Experiment:
 
 
 def assert_printed(ours: float, printed: str) -> None:
-    """The printed number is ours, rounded."""
+    """Require that a printed number is ours, rounded."""
     digits = len(printed.partition("e")[0].replace(".", "").lstrip("0"))
     assert f"{float(f'{ours:.{digits}g}'):.12g}" == f"{float(printed):.12g}"
 

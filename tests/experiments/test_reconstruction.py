@@ -1,4 +1,4 @@
-"""Detectors that reconstruct an energy: with which probability a recoil is counted in each bin, and what is counted."""
+"""Detectors that reconstruct an energy: the probability to count a recoil in each bin, and counts."""
 
 import itertools
 import math
@@ -73,7 +73,7 @@ def counts(experiment: experiments.Experiment) -> dict[str, np.ndarray]:
 
 
 def last_digit(value: float, digits: int) -> float:
-    """Half a unit of the last of so many digits."""
+    """Half a unit of the last digit of a number printed with so many digits."""
     return 0.5 * 10.0 ** (math.floor(math.log10(value)) + 1 - digits)
 
 
@@ -177,7 +177,7 @@ def error_function(x: float, plateau: float = 0.9, midpoint: float = 9.0, sigma:
 
 
 def csi_visible(recoil: float) -> float:
-    """keVee of keVnr."""
+    """Visible energy in keVee of recoils in keVnr."""
     t = recoil / 1e3
     return 1e3 * (0.0554628 * t + 4.30681 * t**2 - 111.707 * t**3 + 840.384 * t**4)
 
@@ -265,7 +265,7 @@ def fissions(seconds: float = 365 * naive.DAY, gigawatts: float = 3.0, distance:
 
 
 def lindhard(recoil: float, isotope: naive.Isotope) -> float:
-    """keVee of keVnr, k = 0.162."""
+    """Visible energy in keVee of recoils in keVnr, with k = 0.162."""
     eps = 11.5 * isotope.charge ** (-7 / 3) * recoil
     g = 3 * eps**0.15 + 0.7 * eps**0.6 + eps
     return recoil * 0.162 * g / (1 + 0.162 * g)
@@ -278,7 +278,7 @@ def naive_total(chain: naive.Chain) -> float:
 
 
 def test_a_mean_far_below_one_gives_single_electrons(loaded: Callable[..., experiments.Experiment]) -> None:
-    """Zero electrons come with the probability exp(-mean), however many standard deviations away one of them is."""
+    """No electron has the probability exp(-mean), however many standard deviations away one electron is."""
     words = LINDHARD + '\nelectrons_per_kevee = 3\nresolution = "poisson"\nthreshold = "1 electrons"'
     detector = loaded(words).detector
     assert isinstance(detector, Reconstruction)
@@ -293,7 +293,7 @@ def test_a_mean_far_below_one_gives_single_electrons(loaded: Callable[..., exper
 
 
 def test_an_error_function_counts_as_the_naive_calculation(loaded: Callable[..., experiments.Experiment]) -> None:
-    """A turn-on in visible energy, with a resolution; and the recoil energy's own, with neither."""
+    """A turn-on in visible energy with a resolution, and a turn-on in recoil energy without quenching or resolution."""
     turn_on = 'shape = "erf", plateau = 0.95, midpoint = 150, sigma = 15, unit = "eVee"'
     blurred = loaded(f'{LINDHARD}\nresolution = "20 eVee"\nthreshold = "0.1 keVee"\nefficiency = {{ {turn_on} }}')
     chain = naive.Chain(
@@ -356,7 +356,7 @@ def test_energies_are_converted_where_one_follows_from_the_other(
     eps = 11.5 * 32 ** (-7 / 3)
     g = 3 * eps**0.15 + 0.7 * eps**0.6 + eps
     visible = 0.162 * g / (1 + 0.162 * g)
-    assert visible == pytest.approx(0.17548085, abs=5e-9)  # of the page
+    assert visible == pytest.approx(0.17548085, abs=5e-9)  # as on the page
     found = []
     for number, threshold in enumerate(("1 keVnr", f"{visible} keVee", f"{10 * visible} PE")):
         path = write(f"{number}.toml", described(chain + f'threshold = "{threshold}"'))
@@ -449,7 +449,7 @@ HEPDATA = """#: table_doi: 10.17182/hepdata.0
 def test_an_efficiency_from_hepdata_is_that_of_its_numbers(
     loaded: Callable[..., experiments.Experiment], write: Write
 ) -> None:
-    """In the directory of the experiment's file, whichever the current one is."""
+    """The file is in the directory of the experiment's file, whatever the current directory is."""
     write("efficiency.csv", HEPDATA)
     words = LINDHARD + '\nthreshold = "0.1 keVee"\nefficiency = { shape = "table", unit = "keVee", '
     lists = loaded(words + "energy = [0.1, 0.2, 0.4], values = [0.2, 0.5, 0.9] }")

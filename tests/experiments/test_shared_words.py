@@ -1,4 +1,4 @@
-"""What of sigma_sys is shared with other experiments: words of files, combinations with it and without, and records."""
+"""Shared parts of sigma_sys: words of files, combinations with and without them, and records."""
 
 import csv
 import io

@@ -113,16 +113,16 @@ def counted(experiment: Experiment) -> dict[str, float]:
 
 
 def naively(source: naive.Neutrinos, number: float, threshold_kev: float) -> float:
-    """The same of a kg of aluminium, for so many times the neutrinos of a source."""
+    """Naive events of a kg of aluminium, for a multiple of a source's neutrinos."""
     (isotope,) = naive.isotopes("Al")
     nuclei = [(isotope, 1000 / isotope.atomic_mass * naive.AVOGADRO)]
     chain = naive.Chain(lambda recoil, _: recoil, (threshold_kev, math.inf))
-    name = f"other {len(naive.OTHERS)}"  # the reference keeps what it knows of a name
+    name = f"other {len(naive.OTHERS)}"  # the reference caches the spectrum of each name
     naive.OTHERS[name] = source
     return float(naive.chained_events(name, number, nuclei, naive.sm_couplings("cevns"), chain)[0])
 
 
-# Thresholds in keV that little of a table with many lines is above.
+# Thresholds in keV above which there is little of a table with many lines.
 THRESHOLDS = {"mueller-vogel-engel": 0.05, "vogel-engel": 0.05, "kopeikin-mueller": 0.05, "bestiole": 8.0}
 
 
@@ -164,7 +164,7 @@ def test_a_reactor_says_how_its_strength_was_given(aluminium) -> None:
     assert (source.flux, source.power_w, source.cores, source.evaluation) == (2e13, None, (), "mueller-vogel-engel")
 
 
-# Thresholds in keV that the highest energies of each component pass, where its table has few lines.
+# Thresholds in keV that only the highest energies of each component pass, where its table has few lines.
 SUN = {"pp": 0.0, "7Be": 0.0, "pep": 0.0, "13N": 0.08, "15O": 0.2, "17F": 0.2, "8B": 19.0, "hep": 25.0}
 
 
@@ -239,7 +239,7 @@ def test_lines_alone_are_a_source(aluminium) -> None:
 
 
 def test_a_spectrum_that_begins_above_the_threshold_is_refused_unless_it_is_all(aluminium, write: Write) -> None:
-    """Of 6 MeV on aluminium no recoil is above 2.87 keV; of a reconstructed energy no threshold is sharp."""
+    """At 6 MeV no recoil of aluminium is above 2.87 keV; a reconstructed energy has no sharp threshold."""
     write("flux.csv", "# energy nubar_e\n6 2\n8 0\n")
     given = 'kind = "table"\nfile = "flux.csv"\nunit = "MeV"'
     assert aluminium(given, threshold="2.9 keV").source.known_from_mev == 6.0

@@ -1,4 +1,4 @@
-"""Bins in time: how the neutrinos of a pulse arrive, and which of them are counted."""
+"""Bins in time: the arrival of a pulse's neutrinos, and the share of them that is counted."""
 
 import math
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_the_time_efficiency_is_inside_the_integral(write: Write) -> None:
 
 
 def test_an_arrival_from_a_file_is_shared_by_overlap(write: Write) -> None:
-    """Bins of 200 ns: of the one from 0.8 us on, half is before 0.9 us."""
+    """The bins have 200 ns; half of the bin that begins at 0.8 us is before 0.9 us."""
     write(
         "arrival.csv",
         "# t_ns nu_mu nu_e nubar_mu\n0 0.2 0.1 0\n200 0.3 0.1 0.1\n400 0.1 0.2 0\n600 0 0 0\n800 0.2 0.2 0",

@@ -26,7 +26,7 @@ naive.OTHERS |= {f"sun {component}": naive.solar(component) for component in ("p
 
 
 class Wish(NamedTuple):
-    """What a wish says, for the naive calculation."""
+    """The numbers of a wish, for the naive calculation."""
 
     source: str  # of naive: "sns", a reactor's fuel, or a spectrum of area 1
     strength: float  # neutrinos of each flavour in a second, power in GW, or flux per cm^2 and s
@@ -59,12 +59,12 @@ def share(factors: dict[int, float], scale: float = 1.0) -> Callable[[float, nai
 
 
 def times_table(energies: tuple[float, ...], values: tuple[float, ...]) -> Callable[[float, naive.Isotope], float]:
-    """T times what a table says at T."""
+    """T times a table's value at T."""
     return lambda t, _: t * float(np.interp(t, energies, values))
 
 
 def tabulated(energies: tuple[float, ...], values: tuple[float, ...]) -> Callable[[float, naive.Isotope], float]:
-    """What a table says at T and, above its end, its last part of T."""
+    """A table's value at T; above the table, the last value's share of T."""
     return lambda t, _: float(np.interp(t, energies, values)) * max(1.0, t / energies[-1])
 
 
@@ -221,7 +221,7 @@ def test_the_first_ninety_nanoseconds_count_as_the_naive_calculation() -> None:
     wish = EXPECTED["ccm"]
 
     def arrived(until: float, start: float, lifetimes: tuple[float, ...]) -> float:
-        """Share that decayed until then, of protons at a start (us)."""
+        """Share of decays until then, of protons that arrive at `start` in us."""
         if len(lifetimes) == 1:
             return 1 - math.exp(-(until - start) / lifetimes[0])
         pion, muon = lifetimes
@@ -243,7 +243,7 @@ def test_the_first_ninety_nanoseconds_count_as_the_naive_calculation() -> None:
 
 @pytest.mark.parametrize("name", [*EXPECTED, *ELECTRONS])
 def test_a_wish_has_a_chi2(name: str) -> None:
-    """Of backgrounds, data and errors as the wish gives them."""
+    """Backgrounds, data and errors are the wish's."""
     path = WISHES / f"{name}.toml"
     assert math.isfinite(fastscan.chi2(path, "chi", m_zprime=500.0))
 

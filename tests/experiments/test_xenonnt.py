@@ -30,7 +30,7 @@ CHI2_TO = 1e-4
 RUNS = (81, 81, 81)
 COUPLINGS = ((0.05, -0.45), (0.0306, -0.62), (-0.12, -0.35), (0.25, -0.512))
 MEDIATORS = ((1, 3e-5), (10, 3e-5), (30, 5e-5))
-# Minima over the yields on the page are above ours, and above those of the reference calculation, by up to 1.2e-4.
+# The page's minima over the yields are above ours and above the reference calculation's, by up to 1.2e-4.
 MEDIATORS_TO = 1.5e-4
 
 
@@ -179,7 +179,7 @@ def test_the_minimum_over_the_yields_is_the_lowest_one() -> None:
             assert ours == pytest.approx(lowest, abs=1e-6), (mass, g)
 
 
-POINTS = 8  # of each mass; 67 of them agree as well
+POINTS = 8  # limits at each mass; 67 of them agree as well
 
 
 def test_derivatives_are_those_of_chi2() -> None:
@@ -203,7 +203,7 @@ def test_a_limit_is_where_chi2_has_risen() -> None:
 
 @cache
 def of_2024() -> tuple[dict[str, Any], Experiment]:
-    """Its templates, and an experiment whose signal is that of 8B, whatever recoils are like."""
+    """The templates of 2024, and an experiment whose signal is the template of 8B, whatever its recoils."""
     with np.load(TESTS / "data" / "xenonnt-2024.npz") as file:
         found = {name: file[name] for name in file.files if name != "header"}
     experiment = first_two_runs()
@@ -231,7 +231,7 @@ def of_2024() -> tuple[dict[str, Any], Experiment]:
 
 
 def test_it_finds_the_published_flux_with_the_templates_of_2024() -> None:
-    """Published: 4.7 -2.3 +3.6 in 1e6 /cm2/s, 2.73 standard deviations from toys, and 11.9 events of 8B."""
+    """Published are 4.7 -2.3 +3.6 in 1e6 /cm2/s, 2.73 standard deviations from toys, and 11.9 events of 8B."""
     found, experiment = of_2024()
     model = scaled()
     assert not misses(found["b8"][3, 3].sum(), "11.916")
@@ -306,7 +306,7 @@ def test_files_of_templates_that_are_others_are_refused(write: Write) -> None:
         ({"response": 1e3 * arrays["response"]}, "more than all recoils of an energy are counted"),
     ):
         np.savez(file, **{name: each for name, each in (arrays | changed).items() if name != "header"})
-        if file.stat().st_size > 2**21:  # what isn't compressed is too large for a file
+        if file.stat().st_size > 2**21:  # uncompressed, the content is larger than a file may be
             np.savez_compressed(file, **{name: each for name, each in (arrays | changed).items() if name != "header"})
         require_refused(experiments.load, bare, problem)
 

@@ -13,6 +13,6 @@ if hidden:
 
     if hasattr(os, hidden):
         delattr(os, hidden)
-        os.process_cpu_count = os.cpu_count  # what Python 3.13 has where sched_getaffinity is not there
+        os.process_cpu_count = os.cpu_count  # Python 3.13 has this function where sched_getaffinity is missing
     else:
         sys.modules[hidden] = None  # type: ignore[assignment]

@@ -62,7 +62,7 @@ class Kaons(Source):
 
 
 def test_a_source(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its neutrinos are those of the same line from a file of fluxes, and have the columns of its arrival times."""
+    """A file of fluxes with the same line gives the same neutrinos; their arrival times have columns by neutrino."""
     monkeypatch.setitem(reading.SOURCES, "kaons", Kaons)
     kaons = GERMANIUM.replace(PIONS, DECAYING_KAONS)
     found = fastscan.events(write("kaons.toml", kaons), "chi", m_zprime=np.inf)
@@ -114,7 +114,7 @@ class Shell:
 
 
 def test_a_geometry(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Liquid in a thin shell is that mass of it at one distance; a distance of its own stands beside no other."""
+    """Liquid in a thin shell counts as its mass at one distance; a second key with a distance is refused."""
     monkeypatch.setitem(geometry.GEOMETRIES, "shell", Shell)
     shell = GERMANIUM.replace('baseline = "22 m"', 'shell = { inner = "21.999 m", outer = "22.001 m" }')
     filled = shell.replace('mass = "15 kg"', 'density = "5.3 g/cm3"')
@@ -127,15 +127,15 @@ def test_a_geometry(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True)
 class Twice(Poisson):
-    """Counts of which each is compared twice."""
+    """Counts that are each compared twice."""
 
 
 class TwiceCounts(PoissonCounts):
-    """What they are."""
+    """The data and the prediction of such counts."""
 
 
 class TwiceBlock(Block):
-    """Columns of them, with twice the chi2."""
+    """Columns of such counts, with twice the chi2."""
 
     def filled(
         self, row: IntArray, x: Array, column: IntArray, width: int, in_parallel: bool | None = None
@@ -164,7 +164,7 @@ sigma_sys = 0
 
 
 def test_a_statistic(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its chi2 is that of points, of limits, of what is expected, of samplers and of stores."""
+    """Points, limits, expected limits, samplers and stores all have its chi2."""
     monkeypatch.setitem(reading.OBSERVATIONS, "twice", Twice)
     monkeypatch.setitem(member.STATISTICS, "twice", TWICE)
     monkeypatch.setitem(layout.GROUPS, "twice", layout.COUNTED)
@@ -193,7 +193,7 @@ DOUBLE = Process(
 
 @dataclass(frozen=True, eq=False)
 class More(Interaction):
-    """The Standard Model's recoils, and twice as many times x^2."""
+    """The Standard Model's recoils, plus 2 x^2 times as many."""
 
     name: str
     description: str = ""
@@ -225,7 +225,7 @@ def test_a_process(experiment: str) -> None:
 
 
 def test_a_kind_of_interaction_in_files(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of a new kind is known for a model's, with no word of it elsewhere."""
+    """A file of the new kind is recognised as a model's file, without a change elsewhere."""
     monkeypatch.setitem(catalogue.FILE_KINDS, "more", More.read)
     path = write("mine.toml", 'kind = "more"\ntitle = "more"\nreferences = ["none"]\n')
     assert fastscan.limit("conus", path) == fastscan.limit("conus", More("more"))

@@ -1,4 +1,4 @@
-"""What an axis is stands in one place, and all that grids, stores, records, pictures and commands say of it follows."""
+"""An axis is described in one place, from which grids, stores, records, pictures and commands take everything."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ m_zprime = { start = 20, stop = 2000, num = 9, spacing = "log", unit = "GeV" }
 sigma_sys = { values = [0.05, 0.1, 0.2] }
 luminosity = { values = [1, 10, 100] }
 """
-# An axis that only this test has: what is said of it must come from its description.
+# An axis that only this test has: all texts about it must come from its description.
 DISTANCE = Axis(
     name="far_away",
     long_name="distance of nothing",
@@ -106,7 +106,7 @@ def test_the_units_of_a_file(axis: Axis, units: dict[str, float]) -> None:
 
 
 def test_a_bound_is_met_in_every_unit() -> None:
-    """10^6 eV are 0.001 GeV to the last bit, and so no lighter than the lightest mass."""
+    """10^6 eV are 0.001 GeV to the last bit, so that this mass isn't below the lightest one."""
     lightest = {"eV": 1e6, "keV": 1e3, "MeV": 1.0, "GeV": 1e-3, "TeV": 1e-6}
     assert {M_ZPRIME.converted(value, unit) for unit, value in lightest.items()} == {M_ZPRIME.low}
 
@@ -259,11 +259,11 @@ def test_a_plane_is_labelled_and_scaled_as_its_views_say(x: str, y: str, stored:
 @pytest.mark.parametrize("command", ["limit", "limits", "contours", "plot"])
 def test_the_commands_have_an_option_for_it(command: str, axis: Axis) -> None:
     told = " ".join(ok(command, "--help").split())
-    if command != "contours":  # where a name is a row of one model and the strength of another, the row is meant
+    if command != "contours":  # a name can be two axes; options take the row parameter
         axis = by_name(ROWS).get(axis.name, axis)
     option = "--" + axis.name.replace("_", "-")
     if axis not in (*ROWS, *SETTINGS) and command in ("limit", "limits"):
-        assert f"{option} " not in told  # it is what the limits are on
+        assert f"{option} " not in told  # the limits are limits on it
         return
     (words,) = re.findall(rf"{option} [A-Z\[][^ ]* (.*?)\. ", told)
     assert words
@@ -273,7 +273,7 @@ def test_the_commands_have_an_option_for_it(command: str, axis: Axis) -> None:
         assert (f"left out, {axis.left_out}" in words) == bool(axis.left_out)
 
 
-# A value of each axis at which some contour is drawn, and the options that make it one that is held.
+# For each axis, a value at which some contour is drawn, and the options with which the axis is held at it.
 HELD = {
     BETA: (math.radians(30), ("--axes", "sigma_sys,m_zprime")),
     M_ZPRIME: (150.0, ("--axes", "beta,sigma_sys")),

@@ -1,4 +1,4 @@
-"""What contributors are told is so: hooks run what CI runs, and names that tests/README.md gives are there."""
+"""Advice to contributors is true: hooks run what CI runs, and names in tests/README.md exist."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Errors by kind: a mistake meets each, each can be caught apart, and the log is silent unless a handler is added."""
+"""Errors by kind: a mistake raises each, each can be caught alone, and the log is silent without a handler."""
 
 import ast
 import logging

@@ -1,4 +1,4 @@
-"""Each script of the gallery runs, and draws the picture that is shown beside it."""
+"""Each script of the gallery runs, and draws the picture beside it."""
 
 import os
 import re
@@ -15,7 +15,7 @@ GALLERY = REPOSITORY / "grids" / "gallery"
 SCRIPTS = sorted(path.stem for path in GALLERY.glob("*.py"))
 README = (GALLERY / "README.md").read_text("utf-8")
 LARGEST = 60_000  # bytes of a picture, because the wheel has them too
-TOLERANCE = 12  # of the root mean square of differences, out of 255: another version's fonts, or another seed's chain
+TOLERANCE = 12  # largest root mean square of differences, out of 255, as from other fonts or another seed's chain
 
 
 @pytest.mark.slow

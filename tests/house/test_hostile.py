@@ -44,7 +44,7 @@ from fastscan.typing import Record
 
 @contextmanager
 def told_if_refused() -> Iterator[None]:
-    """What can't be done is a FastscanError of one line; everything else fails the test."""
+    """Allow a FastscanError of one line; every other error fails the test."""
     try:
         yield
     except FastscanError as error:
@@ -56,7 +56,7 @@ def require_one_line(text: str) -> None:
 
 
 def require_clean(out: Path, *groups: str) -> None:
-    """A store has these groups, complete, and each of their chunks is what computing it again gives."""
+    """Require a store with these groups, complete, in which each chunk equals its recomputed values."""
     found = [(each.group, each.damaged, each.missing) for each in verify(out, everything=True)]
     assert found == [(group, (), ()) for group in sorted(groups)]
 
@@ -69,7 +69,7 @@ UNITS = {"beta": ', unit = "deg"', "m_zprime": ', unit = "GeV"', "sigma_sys": ""
 
 @st.composite
 def axes(draw: st.DrawFn, name: str) -> str:
-    """An axis of 1 to 6 points, as a grid file has it."""
+    """An axis of 1 to 6 points in a grid file's words."""
     spacing = draw(st.sampled_from(["values", "linear", "log"]))
     num = draw(st.integers(1, 6))
     low, high = RANGES[name]
@@ -83,7 +83,7 @@ def axes(draw: st.DrawFn, name: str) -> str:
 
 @st.composite
 def grids(draw: st.DrawFn) -> str:
-    """A grid file without its [store]."""
+    """A grid file without its table [store]."""
     names = st.sampled_from(["coherent-csi", "conus", "cr51-lxe-a"])
     experiments = draw(st.lists(names, min_size=1, max_size=2, unique=True))
     models = draw(st.lists(st.sampled_from(["chi", "lr", "e6"]), min_size=1, max_size=2, unique=True))
@@ -99,7 +99,7 @@ def grids(draw: st.DrawFn) -> str:
 
 
 class InterruptionError(Exception):
-    """Whatever ends a scan from outside."""
+    """An exception that ends a scan from outside."""
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def test_a_scan_that_was_interrupted_is_resumed_to_the_same_bits(
 
 
 def test_a_scan_that_has_ended_writes_nothing_more(tmp_path: Path) -> None:
-    """Otherwise it would write into what takes its place."""
+    """Otherwise it could write into another store that takes its place."""
     large = GRID.replace("num = 37", "num = 370").replace("num = 7", "num = 200")
     (tmp_path / "grid.toml").write_text(with_store(large, chunk="2 MiB", task="8 MiB"))
     with threads(2):
@@ -224,7 +224,7 @@ def garbled(draw: st.DrawFn) -> bytes:
     return text
 
 
-@pytest.mark.filterwarnings("ignore::fastscan.FastscanWarning")  # it may say what nobody means
+@pytest.mark.filterwarnings("ignore::fastscan.FastscanWarning")  # its values may be doubtful
 @given(garbled())
 @example(GRID.encode() + b'[combine."a\\nb"]')
 @example(GRID.replace("coherent-csi", r"a\nb.toml").encode())
@@ -335,7 +335,7 @@ ODD = "a $^$--<b>&]]>"  # dollars around what is no mathematics
 
 @pytest.fixture(scope="module")
 def anothers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store whose maker wrote into it whatever can be written, and gave its directories other names."""
+    """A store whose maker wrote hostile texts into it, and renamed its directories."""
     place = tmp_path_factory.mktemp("anothers")
     conus = experiments.load("conus")
     said = {"label": CLEAR + HOSTILE, "references": (CLEAR + HOSTILE,)}
@@ -373,14 +373,14 @@ def test_a_picture_has_a_hostile_name_as_text(kind: str, anothers: Path, tmp_pat
 # --- Stores that are damaged ---
 
 Contents = dict[str, bytes]
-Damage = Callable[[Contents, str], bytes | None]  # of a store's files and the name of one: what becomes of it
+Damage = Callable[[Contents, str], bytes | None]  # from files and the name of one to its new content
 CHI, E6 = "coherent-csi/chi", "coherent-csi/e6"
 GARBAGE = [b"null", b"[]", b"{}", b"NaN", b'{"zarr_format": 3}', b"[" * 100_000, b"\xff\xfe{}"]
 
 
 @dataclass(frozen=True)
 class Intact:
-    """A store that is as it should be: its grid file, its files, and what it answers."""
+    """An intact store: its grid file, its files, and its limits."""
 
     grid: Path
     contents: Contents
@@ -422,13 +422,13 @@ def comparable(found: list[Record]) -> list[Any]:
 
 
 def require_no_wrong_limit(intact: Intact, out: Path, from_cube: bool = False) -> None:
-    """The limits are all there and those of the intact store, or they are refused."""
+    """Require that all limits equal those of the intact store, or are refused."""
     with told_if_refused():
         assert limits(out, from_cube) == comparable(intact.limits[from_cube])
 
 
 def damaged(intact: Intact, out: Path, file: str, content: bytes | None) -> Path:
-    """A copy of the intact store in which one file has other content, or (None) is gone."""
+    """A copy of the intact store in which one file has other content, or is missing (None)."""
     for name, data in (intact.contents | {file: content}).items():
         if data is not None:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -443,7 +443,7 @@ def role(file: str) -> str:
 
 @st.composite
 def damages(draw: st.DrawFn, contents: Contents) -> tuple[str, bytes | None]:
-    """A file of a store, each kind of file as often as any other, and what becomes of it."""
+    """A file of a store and its new content; each kind of file is equally likely."""
     wanted = draw(st.sampled_from(sorted({role(file) for file in contents})))
     file = draw(st.sampled_from([file for file in contents if role(file) == wanted]))
     content = contents[file]
@@ -488,13 +488,13 @@ def edited(old: bytes, new: bytes) -> Damage:
 
 
 KNOWN: dict[str, tuple[str, Damage]] = {
-    # chunks whose own checksum fits
+    # chunks with a fitting checksum
     "change in place of rates": (f"{CHI}/likelihood/rates/c/0/0/0", other(f"{CHI}/likelihood/change/c/0/0/0/0")),
     "spread in place of sigma_sys": (f"{CHI}/likelihood/sigma_sys/c/0", other(f"{CHI}/likelihood/spread/c/0")),
     "spread in place of follows": (f"{E6}/likelihood/follows/c/0", other(f"{E6}/likelihood/spread/c/0")),
     "luminosity in place of beta": (f"{E6}/beta/c/0", other(f"{E6}/luminosity/c/0")),
     "beta in place of luminosity": (f"{E6}/luminosity/c/0", other(f"{E6}/beta/c/0")),
-    # metadata that zarr understands
+    # metadata that zarr can read
     "shorter roots": (f"{CHI}/likelihood/roots/zarr.json", edited(b"    3,\n    10", b"    1,\n    10")),
     "a shorter change": (f"{E6}/likelihood/change/zarr.json", edited(b"    9,\n    3", b"    8,\n    3")),
     "no members": (f"{CHI}/likelihood/spread/zarr.json", edited(b"    1\n", b"    0\n")),
@@ -502,7 +502,7 @@ KNOWN: dict[str, tuple[str, Damage]] = {
     "another separator": (f"{E6}/chi2/zarr.json", edited(b'"separator": "."', b'"separator": "/"')),
     "another dimension": (f"{E6}/chi2/zarr.json", edited(b'"sigma_sys"', b'"luminosity"')),
     "no hash": (f"{CHI}/zarr.json", edited(b'"hash"', b'"hush"')),
-    # metadata that it doesn't
+    # metadata that zarr can't read
     "no group of an experiment": ("coherent-csi/zarr.json", gone),
     "an array in place of that": ("coherent-csi/zarr.json", other(f"{CHI}/chi2/zarr.json")),
     "a key that zarr doesn't know": ("coherent-csi/zarr.json", edited(b'"attributes"', b'"adtributes"')),
@@ -511,7 +511,7 @@ KNOWN: dict[str, tuple[str, Damage]] = {
     "a record nested deeply": (f"{E6}/chi2/done.1.json", becomes(b"[" * 100_000)),
     # a chunk of another size
     "a chunk that is cut": (f"{E6}/chi2/c.0.0.0.0", cut),
-    # the root, which says little
+    # the root, which has few entries
     "no root": ("zarr.json", gone),
     "an empty root": ("zarr.json", becomes(b"")),
     "a root without a format": ("zarr.json", edited(b"fastscan_format", b"fastscan_farmat")),
@@ -547,7 +547,7 @@ def check_answers(intact: Intact, place: Path, file: str, content: bytes | None)
 
 
 def check_repair(intact: Intact, place: Path, file: str, content: bytes | None) -> None:
-    """After `verify` a resumed scan makes the store as good as new, or says what of it is wrong."""
+    """Require that, after `verify`, a resumed scan repairs the store, or reports the damage."""
     out = damaged(intact, place / "repaired.zarr", file, content)
     with told_if_refused():
         verify(out)
@@ -561,7 +561,7 @@ def check_repair(intact: Intact, place: Path, file: str, content: bytes | None) 
 
 
 def require_repair(intact: Intact, place: Path, file: str, content: bytes | None) -> None:
-    """After `verify` a resumed scan makes the store as good as new."""
+    """Require that, after `verify`, a resumed scan repairs the store."""
     out = damaged(intact, place / "repaired.zarr", file, content)
     with told_if_refused():
         verify(out)
@@ -629,7 +629,7 @@ def device(path: Path) -> None:
 
 
 def huge(path: Path) -> None:
-    """A file of far more bytes than a disk takes for it."""
+    """A sparse file with far more bytes than it takes on the disk."""
     with path.open("wb") as file:
         file.truncate(2**40)
 
@@ -652,7 +652,7 @@ def huge(path: Path) -> None:
 def test_what_is_no_file_of_ours_is_never_read(
     file: str, put: Callable[[Path], None], intact: Intact, tmp_path: Path
 ) -> None:
-    """A pipe would be waited for for ever, and a device or a huge file fill the memory."""
+    """A reader would wait for a pipe for ever, and a device or a huge file would fill the memory."""
     out = damaged(intact, tmp_path / "out.zarr", file, b"")
     (out / file).unlink()
     put(out / file)
@@ -680,7 +680,7 @@ def ask_everything(intact: Intact, out: Path) -> None:
 
 
 def forged(intact: Intact, out: Path, file: str, content: bytes) -> Path:
-    """A copy of the intact store in which a file has other content, with the checksum that it needs."""
+    """A copy of the intact store in which a file has other content, with a fitting checksum."""
     group = "/".join(file.split("/")[:2])
     own = unfolded(intact.contents[f"{group}/zarr.json"])
     own["attributes"]["checksums"][file.removeprefix(f"{group}/")] = xxhash.xxh3_64_hexdigest(content)
@@ -690,7 +690,7 @@ def forged(intact: Intact, out: Path, file: str, content: bytes) -> Path:
 
 
 def unfolded(content: bytes) -> Any:
-    """A zarr.json, with what a group keeps as JSON in texts as the values that they stand for."""
+    """A zarr.json in which the texts of JSON among a group's attributes are replaced by their values."""
     document = json.loads(content)
     attributes = document.get("attributes", {})
     attributes |= {key: json.loads(attributes[key]) for key in JSON_TEXTS if key in attributes}
@@ -698,7 +698,7 @@ def unfolded(content: bytes) -> Any:
 
 
 def folded(document: Any) -> bytes:
-    """The zarr.json of what `unfolded` returned, whatever became of it."""
+    """The inverse of `unfolded`, for values that may have been changed."""
     with suppress(AttributeError, KeyError, TypeError):
         attributes = document["attributes"]
         texts = {key: json.dumps(attributes[key]) for key in JSON_TEXTS if key in attributes}
@@ -721,7 +721,7 @@ JUNK = [
 
 @st.composite
 def replaced(draw: st.DrawFn, value: Any) -> Any:
-    """A JSON document in which something of any depth is junk."""
+    """A JSON document in which one entry, at any depth, is junk."""
     if isinstance(value, dict | list) and value and draw(st.integers(0, 5)):
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))
         key = draw(st.sampled_from(keys))
@@ -735,7 +735,7 @@ def replaced(draw: st.DrawFn, value: Any) -> Any:
 @given(data=st.data())
 @settings(max_examples=25, phases=[Phase.reuse, Phase.generate])
 def test_forged_metadata_are_answered_or_refused(intact: Intact, data: st.DataObject) -> None:
-    """Whatever stands in them, with all hashes and checksums as they must be."""
+    """The metadata can contain anything, with fitting hashes and checksums."""
     file = data.draw(st.sampled_from([file for file in intact.contents if file.endswith("zarr.json")]))
     content = data.draw(replaced(unfolded(intact.contents[file])))
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
@@ -762,7 +762,7 @@ def test_metadata_that_are_nested_without_end_are_refused(
 
 
 class Canary(BytesCodec):
-    """A codec that tells when it is asked for anything, as one that runs what it reads would be."""
+    """A codec that reports any use of it, as a codec that executes its input would be used."""
 
     asked = 0
 
@@ -791,7 +791,7 @@ def test_a_codec_that_fastscan_does_not_write_is_refused_before_it_reads(
 
 
 def test_an_array_of_somebody_else_is_left_alone(intact: Intact, tmp_path: Path) -> None:
-    """Coordinates are read as soon as a group is opened."""
+    """xarray reads coordinates as soon as it opens a group."""
     register_codec("canary", Canary)
     out = damaged(intact, tmp_path / "out.zarr", f"{E6}/mine", None)
     group = zarr.open_group(out, path=E6, mode="r+")
@@ -828,7 +828,7 @@ def test_a_store_of_zarr_format_2_is_refused(intact: Intact, tmp_path: Path) -> 
     "key", mostly_slow(["../../../secret", "beta/../../../../secret", "/etc/passwd", "mine/zarr.json"])
 )
 def test_checksums_lead_nowhere_else(key: str, intact: Intact, tmp_path: Path) -> None:
-    """Even where a file is there, and its checksum fits."""
+    """This holds even if a file is there, with a fitting checksum."""
     (tmp_path / "secret").write_bytes(b"secret")
     own = unfolded(intact.contents[f"{E6}/zarr.json"])
     own["attributes"]["checksums"][key] = xxhash.xxh3_64_hexdigest(b"secret")

@@ -32,7 +32,7 @@ def compare(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def compared(compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Result]:
-    """Compare a pair in two packages: a base's that is this source and nothing more, and one with a ratio of 1."""
+    """Compare a pair in two packages: a base that has only this source, and one with a ratio of 1."""
     real = compare.measured_ratio
 
     def run(source: str, name: str) -> Result:
@@ -60,7 +60,7 @@ def failing(error: Exception) -> Ratio:
 
 
 def test_a_pair_fails_where_the_checkout_cannot_measure_it(compare: ModuleType) -> None:
-    """Nothing that is missing in the checkout itself is excused."""
+    """Only the base may lack what a pair needs, not the checkout."""
     for error in (compare.Unmeasured("one: why"), compare.Absent("one: why")):
         for base in (same, failing(compare.Absent("one: new"))):
             assert compare.compare(["one"], base, failing(error)) == ["one: why"]

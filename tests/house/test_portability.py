@@ -1,4 +1,4 @@
-"""Wherever it runs: without what only some machines have, with few open files, and where nothing can be kept."""
+"""Portability: without modules that some machines lack, with few open files, and without a place for caches."""
 
 import os
 import re
@@ -67,7 +67,7 @@ def test_a_file_url_is_as_python_writes_it(grid_file: Path, tmp_path: Path) -> N
 
 
 def limited(files: int, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """A command that may have so many files open."""
+    """Run a command that may have only so many files open."""
     command = ["bash", "-c", f'ulimit -n {files}; exec "$@"', "bash", FASTSCAN, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
@@ -102,7 +102,7 @@ def test_as_many_open_files_as_are_asked_for_are_enough(grid_file: Path, tmp_pat
 
 @pytest.fixture
 def nothing_kept(tmp_path: Path) -> dict[str, str]:
-    """The environment of a user without a home whose fastscan is where nothing can be written."""
+    """The environment of a user without a home, whose fastscan is in a directory that can't be written."""
     shutil.copytree(HERE, tmp_path / "fastscan", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "fastscan" / "kernels" / "__pycache__").write_text("a file, where numba wants a directory")
     nowhere = str(tmp_path / "fastscan" / "__init__.py" / "home")
@@ -112,7 +112,7 @@ def nothing_kept(tmp_path: Path) -> dict[str, str]:
 
 
 def warnings_in(told: str) -> list[str]:
-    """Those of fastscan, as commands tell them or as Python does."""
+    """The warnings of fastscan in the output of a command or of Python."""
     return re.findall(r"(?:fastscan: warning|FastscanWarning): (.*)", told)
 
 

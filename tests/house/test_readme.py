@@ -1,4 +1,4 @@
-"""What stands in the READMEs is what the commands print, word for word."""
+"""The READMEs show what the commands print, word for word."""
 
 import re
 import runpy
@@ -26,7 +26,7 @@ def place(tmp_path: Path) -> Path:
     "readme", ["README.md", "grids/README.md", slow("grids/manual.md"), slow("grids/published.md")]
 )
 def test_the_examples_print_what_is_shown(readme: str, place: Path) -> None:
-    """One after the other, because they use what the ones before have made."""
+    """The examples run in order, because they use files of the examples before."""
     for command, shown in examples(readme):
         program, name, *arguments = shlex.split(command)
         assert program == "fastscan"
@@ -46,7 +46,7 @@ def test_every_answer_has_an_example() -> None:
 def test_python_gives_what_the_comments_say(
     page: str, heading: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A comment that begins with numbers has those of its line's value, to the digits that it shows."""
+    """A comment that begins with numbers has the numbers of its line's value, to as many digits."""
     monkeypatch.chdir(place)
     section = (REPOSITORY / page).read_text("utf-8").split(f"## {heading}\n")[1]
     block = section.split("```python\n")[1].partition("```")[0]

@@ -1,4 +1,4 @@
-"""The tutorial does what it says."""
+"""The tutorial runs, and gives the results in its text."""
 
 import re
 import subprocess

@@ -24,7 +24,7 @@ def test_the_module_is_the_command() -> None:
 
 @pytest.mark.parametrize("name", ["experiments", "models", "grid"])
 def test_rooms_that_users_know_are_there_at_once(name: str) -> None:
-    """Whatever was used before: each in a Python of its own."""
+    """Each name is tried in a new Python, so that no import before can help."""
     assert python(f"import fastscan; print(fastscan.{name}.load)").startswith("<function load")
     assert python(f"from fastscan import {name}; print({name}.load)").startswith("<function load")
     assert python(f"import fastscan; print({name!r} in dir(fastscan), {name!r} in fastscan.__all__)") == "True True\n"
@@ -37,7 +37,7 @@ def test_the_package_imports_no_numba_before_it_is_used() -> None:
 
 
 def completed(line: str, directory: Path) -> list[str]:
-    """What bash is told to complete the last word of a line with."""
+    """The completions that bash gets for the last word of a line."""
     words = line.split(" ")
     asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "_FASTSCAN_COMPLETE": "bash_complete"}
     return ok(env={**os.environ, **asked}, cwd=directory).splitlines()

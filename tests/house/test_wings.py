@@ -1,4 +1,4 @@
-"""The order of the house: a room imports only from what stands above it, so there is no import circle."""
+"""The order of the rooms: a room imports only from rooms above it, so that there is no circular import."""
 
 import ast
 import pkgutil
@@ -11,12 +11,12 @@ import pytest
 import fastscan
 
 HERE = Path(fastscan.__file__).parent
-# Wings that could import each other by their order, but must not.
+# Pairs of wings that must not import each other, although their order would allow it.
 STRANGERS = {"experiments": {"interactions"}, "answers": {"scans"}, "limits": {"stores"}, "stores": {"scans"}}
 
 
 def shown() -> list[str]:
-    """The rooms in the order in which the package's docstring shows them."""
+    """The rooms in the order of the package's docstring."""
     listed = (fastscan.__doc__ or "").partition("above it:")[2].split("\n\n")[1]
     rooms: list[str] = []
     wing = ""
@@ -46,7 +46,7 @@ def source(room: str) -> Path:
 
 
 def imported(room: str) -> Iterator[str]:
-    """Rooms that a room imports anywhere in it, inside functions and for types too."""
+    """Rooms that a room imports anywhere, in functions and for types too."""
     known = set(walked())
     for node in ast.walk(ast.parse(source(room).read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fastscan"):
@@ -72,7 +72,7 @@ def test_a_room_imports_only_from_what_stands_above_it(room: str) -> None:
 
 
 def test_an_import_inside_a_function_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an upward import anywhere the test above would tell."""
+    """The test above would find an upward import anywhere."""
     (tmp_path / "errors.py").write_text("def f():\n    from fastscan.stores import store\n")
     monkeypatch.setattr("test_wings.HERE", tmp_path)
     assert list(imported("errors")) == ["stores.store"]

@@ -1,4 +1,4 @@
-"""What a caller gives as a number: quantities with a unit are converted, and what is no number is refused in a line."""
+"""Numbers from callers: quantities with a unit are converted, and other values are refused in one line."""
 
 import array
 import datetime
@@ -39,7 +39,7 @@ class ConversionError(Exception):
 
 @dataclass
 class Scalar:
-    """A quantity as pint has it: no array, with its number as `magnitude`."""
+    """A quantity like pint's: not an array, with its number as `magnitude`."""
 
     magnitude: Any
     units: str
@@ -49,7 +49,7 @@ class Scalar:
 
 
 class Subclass(np.ndarray):
-    """A quantity as astropy has it: an array that NumPy reads as bare numbers."""
+    """A quantity like astropy's: an array that NumPy reads as bare numbers."""
 
     unit: str
 
@@ -71,7 +71,7 @@ def ratio(unit: str, to: str) -> float:
 
 
 def real(library: str) -> Any:
-    """How a quantity of a library is made, if the library is there."""
+    """The function that makes a quantity of a library; the test is skipped without the library."""
     module = pytest.importorskip(library)
     if library == "pint":
         return module.UnitRegistry().Quantity

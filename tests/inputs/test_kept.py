@@ -1,4 +1,4 @@
-"""What is loaded from a file is kept until the file, or one that it names, changes on disk."""
+"""An object that is loaded from a file is cached until the file, or a file that it names, changes on disk."""
 
 import os
 import shutil
@@ -17,12 +17,12 @@ GRIDS = REPOSITORY / "grids"
 
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that were written just now are kept too."""
+    """Let files that were written just now be cached too."""
     monkeypatch.setattr(files, "SETTLED", -(10**18))
 
 
 def replaced(path: Path, old: str, new: str) -> None:
-    """Change a file in place, and its time by as little as a file system tells."""
+    """Change a file in place, and its time by as little as a file system resolves."""
     text, before = path.read_text("utf-8"), path.stat().st_mtime_ns
     assert old in text
     path.write_text(text.replace(old, new, 1), "utf-8")
@@ -60,7 +60,7 @@ def test_a_model_that_changes_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("changed", ["base.csv", "base.toml"])
 def test_a_file_that_another_one_names_is_watched_too(changed: str, tmp_path: Path) -> None:
-    """Data of an experiment, and the experiment that a variant says it is one of."""
+    """Such files are an experiment's data, and the experiment of which a variant is one."""
     for ending in ("toml", "csv"):
         shutil.copy(str(BUILT_IN / f"conus-plus-2025.{ending}"), tmp_path / f"base.{ending}")
     replaced(tmp_path / "base.toml", "conus-plus-2025.csv", "base.csv")
@@ -86,7 +86,7 @@ def test_a_file_that_was_written_just_now_is_not_kept(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("settled")
 def test_a_path_is_told_as_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same words for a file elsewhere are another file, and an error names the one that was asked for."""
+    """The same relative path in another directory is another file, and an error names the given path."""
     for place, error in (("one", "0.05"), ("other", "0.06")):
         (tmp_path / place).mkdir()
         path = Path(shutil.copy(GRIDS / "experiments" / "my-detector.toml", tmp_path / place / "mine.toml"))

@@ -1,4 +1,4 @@
-"""Points of an axis are the decimal numbers that are meant: each is what Python makes of it as it is written."""
+"""Points of an axis are the intended decimal numbers: each is the float that Python reads from its decimal text."""
 
 import math
 from fractions import Fraction
@@ -44,7 +44,7 @@ def test_ends_of_many_digits_stay_as_they_are_and_points_between_are_rounded() -
 def test_logarithmic_points_are_whole_powers_where_they_are_meant(low: int, high: int) -> None:
     points = logarithmic(float(f"1e{low}"), float(f"1e{high}"), high - low + 1)
     whole = [float(f"1e{power}") for power in range(low, high + 1)]
-    beyond = [power for power in range(low, high + 1) if power > 36]  # nobody means these
+    beyond = [power for power in range(low, high + 1) if power > 36]  # nobody needs these
     assert points[: len(points) - len(beyond)].tolist() == whole[: len(points) - len(beyond)]
     np.testing.assert_allclose(points, whole, rtol=1e-13)
 

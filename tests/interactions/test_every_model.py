@@ -1,4 +1,4 @@
-"""What holds for every model of the catalogue, and for light ones in every experiment of the package."""
+"""Properties of every model of the catalogue, and of light models in every experiment of the package."""
 
 import math
 from collections.abc import Callable
@@ -27,7 +27,7 @@ PAIRS = ("ee", "emu", "etau", "mumu", "mutau", "tautau")
 
 
 class Point(NamedTuple):
-    """A point of a model as fastscan is asked for it, and what is added to the amplitudes there."""
+    """A point of a model in fastscan's words, and the additions to the amplitudes there for `naive`."""
 
     at: dict[str, float]
     new: naive.Interaction
@@ -92,7 +92,7 @@ Counts = dict[str, np.ndarray]
 
 
 def light_counts(experiment: Experiment) -> Counts:
-    """The coefficients of 1, x and x^2 in each row, all bins together, where there is a threshold or a mass."""
+    """The coefficients of 1, x and x^2 in each row, all bins together, for a threshold or a mass above 0."""
     response.cache_clear()
     found = {}
     for model, rows in STEEPEST.items():
@@ -137,7 +137,7 @@ def of_its_neutrinos(*asked: str, **at: Any) -> np.ndarray:
 )
 @settings(max_examples=12, deadline=None)
 def test_a_row_does_not_depend_on_the_others(experiment: str, model: str, decades: list[float], power: float) -> None:
-    """To the last bit, whatever the number of masses and their order."""
+    """A row is the same to the last bit, whatever the number of masses and their order."""
     masses, row = 10.0 ** np.array(decades), mass_of(model)
     calls: list[tuple[Calls, dict[str, float]]] = [
         (fastscan.events, {"g": 10**power}),
@@ -153,7 +153,7 @@ def test_a_row_does_not_depend_on_the_others(experiment: str, model: str, decade
 
 @pytest.mark.parametrize("experiment", [CSI, "conus-plus", XENON])
 def test_rows_in_blocks_are_the_rows_alone(experiment: str) -> None:
-    """More masses than templates are made of at once."""
+    """There are more masses than rows in a block."""
     masses = np.geomspace(1e-6, 1e4, BLOCK + 44)
     together = fastscan.limit(experiment, "b-l", m_zprime=masses)
     apart = [fastscan.limit(experiment, "b-l", m_zprime=masses[part]) for part in (slice(0, 7), slice(7, None))]
@@ -173,7 +173,7 @@ def test_limits_along_the_mass_have_no_steps(experiment: str, model: str) -> Non
     assert np.abs(changes).max() < 0.06
     assert np.abs(np.diff(changes)).max() < 0.01
     assert slopes[-1] == pytest.approx(1, abs=1e-8)
-    if experiment != XENON:  # which counts recoils of any small energy
+    if experiment != XENON:  # this experiment counts recoils of any small energy
         assert slopes[0] == pytest.approx(0, abs=1e-5)
 
 
@@ -209,7 +209,7 @@ def test_the_heaviest_mediators_have_limits(experiment: str, model: str) -> None
     [("conus", "lmu-ltau"), (XENON, "lmu-ltau"), (XENON, "b-3lmu"), ("conus", "magnetic-mu"), ("conus", "radius-tau")],
 )
 def test_what_acts_on_no_neutrino_of_the_source_has_no_sensitivity(experiment: str, model: str) -> None:
-    """Exactly, not as a limit far away."""
+    """There is exactly none, rather than a limit far away."""
     at = {axis.name: np.geomspace(1e-6, 1e4, 5) for axis in catalogue.MODELS[model].rows}
     _, status = fastscan.limit(experiment, model, with_status=True, **at)
     assert np.all(status == NO_SENSITIVITY)

@@ -44,7 +44,7 @@ def require_as_naive(experiment: str, model: str, new: naive.Interaction, **at: 
     ],
 )
 def test_vectors(experiment: str, model: str, mass: float, g: float, events: float, chi2: float) -> None:
-    """Numbers of an independent program, with masses in MeV, which naive integration gives too."""
+    """The numbers are from an independent program, with masses in MeV; naive integration gives the same."""
     assert fastscan.events(experiment, model, m_zprime=mass / 1e3, g=g) == pytest.approx(events, rel=5e-12)
     assert fastscan.chi2(experiment, model, m_zprime=mass / 1e3, g=g) == pytest.approx(chi2, rel=5e-11)
 
@@ -68,7 +68,7 @@ def test_scalars_and_moments(experiment: str, model: str, at: dict[str, float], 
 def test_a_vector_of_any_mass_is_as_integrated_at_its_point(
     experiment: str, model: str, log_mass: float, share: float
 ) -> None:
-    """Masses from 1 keV to 100 GeV; the couplings are about those that add as many events as there are."""
+    """Masses are from 1 keV to 100 GeV; couplings add about as many events as the Standard Model has."""
     mass = 10**log_mass
     g = share * math.sqrt(2e-11 * (mass**2 + 1)) * (30 if model in ("lmu-ltau", "le-lmu", "le-ltau") else 1)
     require_as_naive(experiment, model, naive.vector(model, mass, g), m_zprime=mass / 1e3, g=g)
@@ -150,7 +150,7 @@ def test_neutrinos_without_charge_see_nothing(experiment: str, model: str) -> No
     [(CSI, 53.3, 0.015), (LAR, 51.9, 0.02), ("conus", 5.18, 0.03), ("connie", 2.78, 0.11)],
 )
 def test_limits_over_ten_decades_of_mass(experiment: str, transfer: float, within: float) -> None:
-    """Flat where the mediator is light, proportional to its mass where it is heavy, smooth between the two."""
+    """Limits are flat for light mediators, proportional to the mass for heavy ones, and smooth in between."""
     masses = np.geomspace(1e-6, 1e4, 200)
     limits = np.asarray(fastscan.limit(experiment, "universal", m_zprime=masses))
     assert limits == pytest.approx(limits[-1] / masses[-1] * np.sqrt(masses**2 + (transfer / 1e3) ** 2), rel=within)
@@ -163,12 +163,12 @@ def test_limits_over_ten_decades_of_mass(experiment: str, transfer: float, withi
 @pytest.mark.parametrize("model", ["b-l", "scalar-q14"])
 @pytest.mark.parametrize("experiment", ["conus", XENON])
 def test_counts_along_the_mass(experiment: str, model: str) -> None:
-    """Counts of a vector or a scalar don't depend on a mass far below q, and fall with its fourth power far above."""
+    """Counts don't depend on the mediator's mass M far below q, and fall as 1/M^4 far above."""
     row = "m_phi" if model.startswith("scalar") else "m_zprime"
     standard = float(fastscan.events(experiment, model, g=0.0, **{row: 1.0}))
     heavy = [float(fastscan.events(experiment, model, g=g, **{row: g * 50})) - standard for g in (1e1, 1e3)]
     assert heavy[0] == pytest.approx(heavy[1], rel=1e-7)
-    if experiment == "conus":  # which has a threshold
+    if experiment == "conus":  # this experiment has a threshold
         light = [float(fastscan.events(experiment, model, g=1e-6, **{row: mass})) for mass in (0.0, 1e-9)]
         assert light[0] == pytest.approx(light[1], rel=1e-9)
 
@@ -185,7 +185,7 @@ def test_massless_exchange_needs_a_threshold(model: str, at: dict[str, float]) -
 
 @pytest.mark.parametrize("model", ["millicharge-e", "magnetic-e"])
 def test_the_tail_of_a_resolution_makes_no_limit(model: str, write: Write) -> None:
-    """Recoils of no energy lie eight standard deviations below the threshold of CONUS+: they count as good as none."""
+    """Recoils without energy are eight standard deviations below the threshold of CONUS+, and hardly ever counted."""
     text = Path(fastscan.__file__).with_name("data").joinpath("experiments", "conus-plus.toml").read_text("utf-8")
     dropped = text.replace("[detector]", '[detector]\ndrop_below = "5 eVee"')
     low, high = fastscan.intervals("conus-plus", model)[0]
@@ -194,7 +194,7 @@ def test_the_tail_of_a_resolution_makes_no_limit(model: str, write: Write) -> No
 
 @pytest.mark.parametrize("charges", [(0.0, 1.0, -1.0), (1.0, -1.0, 0.0), (1.0, 0.0, -1.0)])
 def test_loops_against_quadrature(charges: tuple[float, float, float]) -> None:
-    """Closed form and series, and on both sides of where one takes over from the other."""
+    """The closed form and the series are tested, also on both sides of the boundary between them."""
     transfers = np.concatenate([[0.0], np.geomspace(1e-8, 1e6, 57), 0.05 * 0.51099895**2 * np.array([0.999, 1.001])])
     expected = [2 * naive.ALPHA / math.pi * naive.vacuum_polarisation(charges, float(q2)) for q2 in transfers]
     assert loop_charge(charges, transfers) == pytest.approx(expected, rel=1e-12, abs=1e-16)
@@ -221,7 +221,7 @@ def test_a_propagator_between_light_and_heavy() -> None:
     ratio = (2 * mass * recoils[1] + m_zprime**2) / (2 * mass * recoils[0] + m_zprime**2)
     assert found == pytest.approx(math.log(ratio) / (2 * mass), rel=1e-12)
     g_p, g_n = naive.sm_couplings("cevns")
-    unit = 3 / (math.sqrt(2) * G_FERMI)  # of a nucleon, whose quarks have 1 each
+    unit = 3 / (math.sqrt(2) * G_FERMI)  # charge of a nucleon, whose quarks have the charge 1
     expected = [2 * g_p * unit, (g_p + g_n) * unit, 2 * g_n * unit]
     assert linear.weight[0, 1, :, 1] == pytest.approx(expected, rel=1e-12)
 
@@ -242,7 +242,7 @@ def test_a_file_is_a_light_vector(write: Write) -> None:
 
 
 def test_charges_by_flavour_of_a_contact_model(write: Write) -> None:
-    """A heavy Z' with a table of charges: only those of the neutrinos that are there count."""
+    """For a heavy Z' with a table of charges, only the charges of the source's neutrinos matter."""
     contact = (GRIDS / "models/b-l-contact.toml").read_text()
     by_flavour = models.load(write("mine.toml", contact.replace("nu = -1 ", "nu = { e = -1, mu = 5, tau = 0 } ")))
     same = models.load(write("same.toml", contact))

@@ -31,7 +31,7 @@ def by_flavour(model: str | Interaction, channel: str, beta: float | None) -> np
 
 
 def kappa(model: str, channel: str, beta: float | None) -> np.ndarray:
-    """kappa of nu_e, which 51Cr and a reactor have, and in CEvNS of every neutrino."""
+    """kappa of nu_e, the neutrino of 51Cr and of a reactor; in CEvNS it is the same for every neutrino."""
     return by_flavour(model, channel, beta)[0]
 
 
@@ -122,7 +122,7 @@ def test_the_mass_of_a_gamma_is_the_mass(mass: float) -> None:
 
 
 def test_only_nu_e_has_the_charged_current() -> None:
-    """It adds 1 to the left-handed coupling of the electron, and to nothing else."""
+    """The charged current adds 1 to the left-handed coupling of the electron, and nothing else."""
     cevns, electron = standard_model.couplings("cevns"), standard_model.couplings("nu-e")
     assert (cevns == cevns[0]).all()
     assert electron[0] - electron[1] == pytest.approx([1.0, 0.0], abs=1e-15)
@@ -140,7 +140,7 @@ def test_the_neutral_current_is_the_same_for_every_flavour(model: str | Interact
 
 
 def test_the_left_right_rule_acts_on_the_charged_current_of_nu_e_alone() -> None:
-    """What it adds is the rule's A - 1 and B of a left-handed coupling of 1."""
+    """The rule adds A - 1 and B times a left-handed coupling of 1."""
     s2 = naive.S2
     added = by_flavour("lr", "nu-e", None) - by_flavour("lr-nc", "nu-e", None)
     assert added[0] == pytest.approx(np.array([s2**2, s2 * (1 - s2)]) / (1 - 2 * s2), rel=1e-13)
@@ -173,12 +173,12 @@ def test_weights_of_the_integrals_are_the_features_of_the_couplings(
             theirs += first**2 * each[0] + first * second * each[1] + second**2 * each[2]
             largest += (abs(g[0]) + abs(g[1]) + x * (abs(k[0]) + abs(k[1]))) ** 2
         ours = float(np.sum(row @ x ** np.arange(3.0) * integrals))
-        # Where the shift cancels the coupling, a sum of three terms loses what it is small beside.
+        # Where the shift cancels the coupling, a sum of three terms loses digits.
         assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-14 * largest)
 
 
 def shift(model: str | Interaction, channel: str, beta: float, flavour: str) -> tuple[float, float]:
-    """What x of 1 adds to the couplings, by another way than the package's."""
+    """The shift of the couplings at x = 1, computed in another way than the package's."""
     if model is CHARGES:
         unit = 1 / (2 * math.sqrt(2) * 1.1663787e-5 * 91.1876**2)  # of B - L: 1 a nucleon, -1 a lepton
         return (-2 * unit, -2 * unit) if channel == "cevns" else (unit, unit)

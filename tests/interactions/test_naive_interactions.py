@@ -14,7 +14,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 CSI, LAR, XENON = "coherent-csi", "coherent-lar", "cr51-lxe-a"
 QUANTILE = 2.705543454095404  # of 90 % and one degree of freedom
-# Recoils of free electrons, all of which are counted, and nothing else; the data are as expected.
+# All recoils of free electrons are counted, and nothing else; the data are the prediction.
 OTHER_SOURCES = {
     "csi-reactor": Experiment(
         "power plant", ((naive.CSI, 187.0),), 28.0, 3e3, 2.9, bins_kev=tuple(range(3000, 8001, 500))
@@ -32,7 +32,7 @@ def other_sources(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def printed(*numbers: float) -> object:
-    """Equal in all of twelve digits."""
+    """A printed number, to be equal in all of its twelve digits."""
     return pytest.approx(numbers, rel=5e-12, abs=0)
 
 
@@ -57,7 +57,7 @@ def test_standard_model_by_neutrino(experiment: str, expected: tuple[float, ...]
 
 @pytest.mark.parametrize("experiment", [CSI, LAR, "conus", XENON])
 def test_standard_model_as_factorised(experiment: str) -> None:
-    """Counts that are integrated with their couplings are those of `events_per_bin`."""
+    """Counts that are integrated together with their couplings equal `events_per_bin`."""
     couplings = naive.sm_couplings(naive.EXPERIMENTS[experiment].channel)
     assert naive.standard_counts(experiment) == pytest.approx(naive.events_per_bin(experiment, couplings), rel=1e-11)
 
@@ -174,7 +174,7 @@ def crossing(experiment: str, family: Family, near: float, lowest: float, sigma_
     ],
 )
 def test_limits(experiment: str, family: Family, sigma_sys: float | None, expected: float) -> None:
-    """The data are those of the Standard Model, so that the infimum is 0."""
+    """The data are the Standard Model's prediction, so that the infimum is 0."""
     assert crossing(experiment, family, expected, 0.0, sigma_sys) == pytest.approx(expected, rel=2e-11, abs=0)
 
 
@@ -212,7 +212,7 @@ def test_islands(experiment: str, model: str, mass: float, ends: tuple[float, ..
 
 
 def test_one_interval_or_two() -> None:
-    """Interference of one of three neutrinos leaves no island, that of two of them does."""
+    """If one of three neutrinos interferes, there is no island; if two interfere, there is one."""
     grid = np.linspace(-0.4, 1.2, 33)
     lowest = {
         flavour: np.array([naive.chi2_with(CSI, nsi(2 * flavour, {"u": eps})) for eps in grid])
@@ -228,6 +228,6 @@ def test_one_interval_or_two() -> None:
 )
 @pytest.mark.parametrize("experiment", ["conus", XENON])
 def test_no_charge_no_sensitivity(experiment: str, new: Interaction) -> None:
-    """A pure source of nu_e or nubar_e sees nothing of what acts on nu_mu and nu_tau alone."""
+    """A pure source of nu_e or nubar_e isn't sensitive to interactions of nu_mu and nu_tau alone."""
     standard = naive.standard_counts(experiment)
     assert naive.all_counts(experiment, new) == pytest.approx(standard, rel=1e-12, abs=0)

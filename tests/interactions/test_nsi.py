@@ -77,7 +77,7 @@ CASES: list[tuple[str, str, str, Callable[[float], Interaction], float]] = [
 def test_events_chi2_and_intervals_equal_the_naive_ones(
     experiment: str, model: str, name: str, new: Callable[[float], Interaction], x: float
 ) -> None:
-    """Full amplitudes at each point; the scan is over the quadratic polynomial through three of them."""
+    """Amplitudes are complete at each point; the scan uses the quadratic polynomial through three points."""
     standard = naive.standard_counts(experiment)
     there, mirrored = (naive.all_counts(experiment, new(each)) - standard for each in (x, -x))
     assert fastscan.events(experiment, model, **{name: x}) == pytest.approx((standard + there).sum(), rel=1e-10)
@@ -142,7 +142,7 @@ def test_a_store_can_tell_which_model_it_was(name: str, channel: str) -> None:
 
 
 def test_of_several_shifts_only_the_own_flavour_interferes() -> None:
-    """eps_emu acts on nu_e and nu_mu alike and has no term linear in x."""
+    """eps_emu acts equally on nu_e and nu_mu, and has no term linear in x."""
     (term,) = models.MODELS["nsi-emu-d"].terms("cevns", {})
     assert not term.weight[..., :2].any()
     np.testing.assert_array_equal(term.weight[0, :, :, 2], [[1, 2, 4], [1, 2, 4], [0, 0, 0]])
@@ -180,7 +180,7 @@ def test_a_file_is_a_direction(write: Write) -> None:
 def test_what_is_wrong_with_a_direction_is_told(old: str, new: str, problem: str | None, write: Write) -> None:
     assert old in MODEL
     path = write("mine.toml", MODEL.replace(old, new, 1))
-    if problem is None:  # what is left is a direction still
+    if problem is None:  # the rest is still a direction
         models.load(str(path))
     else:
         require_refused(models.load, path, problem)
@@ -218,7 +218,7 @@ sigma_sys = 0.05
 
 
 def test_neutrinos_of_the_sun_can_not_change_their_flavour(write: Write) -> None:
-    """INTERACTIONS.md section 8: coherent mixtures interfere through terms that are not there."""
+    """INTERACTIONS.md section 8: coherent mixtures interfere through terms that the calculation lacks."""
     path = write("solar.toml", SUN)
     assert fastscan.events(path, "nsi-ee-u", eps=0.1) > 0
     with pytest.raises(FastscanError, match=r"its neutrinos are mixtures of flavours.*'nsi-emu-u'"):

@@ -1,4 +1,4 @@
-"""Users' own U(1)' from a table of charges: the couplings by hand, limits on M_Z'/g', and what is wrong told."""
+"""Users' own U(1)' from a table of charges: couplings by hand, limits on M_Z'/g', and messages on mistakes."""
 
 import math
 
@@ -32,7 +32,7 @@ def test_the_strength_of_e6() -> None:
 
 
 def test_b_minus_l_couplings() -> None:
-    """Vector charges: 1 to a nucleon and -1 to neutrino and electron, so that kappa follows by hand."""
+    """Vector charges are 1 for a nucleon and -1 for neutrino and electron, so that kappa follows by hand."""
     b_l = models.load(str(GRIDS / "models/b-l-contact.toml"))
     unit = 1 / (2 * math.sqrt(2) * 1.1663787e-5 * 91.1876**2)
     for flavour in range(3):

@@ -1,4 +1,4 @@
-"""The same numbers, to the last bit, whatever runs them."""
+"""Kernels give the same numbers, to the last bit, whatever blocks, threads and neighbours they have."""
 
 import itertools
 
@@ -62,7 +62,7 @@ def test_columns_and_blocks_agree_to_the_last_bit() -> None:
 
 
 def test_derivatives_at_points_of_columns() -> None:
-    """chi2 is that of `chi2_columns`, and differences over a small step are the others."""
+    """chi2 equals `chi2_columns`, and the derivatives equal differences over a small step."""
     one = building.build([experiments.load(name) for name in ("conus", "coherent-csi")], load("e6"), {"beta": BETA})
     columns, _ = one.columns(np.arange(BETA.size)[:, None], {"sigma_sys": np.array([0.0, 0.1, 0.3])})
     column, x = (index.ravel() for index in np.meshgrid(np.arange(columns.row.size), GAMMA))
@@ -78,7 +78,7 @@ def test_derivatives_at_points_of_columns() -> None:
 
 
 def test_derivatives_of_one_member() -> None:
-    """Those by which extrema are found between rungs."""
+    """These derivatives find extrema between rungs."""
     sums, noise, variance = np.random.default_rng(1).normal(size=(3, 6)) ** 2, 0.7, 0.3
 
     def at(x: float) -> np.ndarray:
@@ -99,7 +99,7 @@ def put_peak(centre, width, energies, filled, out):
 
 
 def test_derivatives_of_a_peak() -> None:
-    """First and second ones in its centre and its width, and both."""
+    """These are first and second derivatives in its centre and its width, and the mixed one."""
     energies, at, steps = np.linspace(0.5, 2.0, 13), np.array([1.2, 0.3]), 1e-6 * np.eye(2)
     lines, filled = in_lines(energies), in_lines(np.ones(13))
 
@@ -117,7 +117,7 @@ def test_derivatives_of_a_peak() -> None:
 
 
 def found(order: np.ndarray, in_parallel: bool = False) -> list[np.ndarray]:
-    """What `crossings` finds in some columns with islands, by the columns' order; gamma padded with NaN."""
+    """The results of `crossings` in some columns with islands, in the columns' order; gamma is padded with NaN."""
     beta = np.radians([100.0, 20.0, 105.0])
     loaded = [experiments.load(name) for name in ("conus", "coherent-csi")]
     both = building.build(loaded, load("e6"), {"beta": beta})
@@ -146,7 +146,7 @@ def test_order_and_threads_change_no_bit_of_a_crossing(in_parallel: bool) -> Non
 
 @needs_compiler
 def test_a_crossing_does_not_depend_on_the_columns_beside_it() -> None:
-    """Extrema and crossings of many columns are refined together, until the last one stands still."""
+    """Extrema and crossings of many columns are refined together, until the last one converges."""
     together = found(np.arange(2400))
     for column in range(0, 2400, 7):
         alone = found(np.array([column]))
@@ -193,7 +193,7 @@ def test_members_add_up() -> None:
 
 
 def test_polynomials_are_the_sums() -> None:
-    """The squares in gamma equal the length of what they expand, whether counts cancel or not."""
+    """The squares in gamma equal the length of the vector that they expand, whether counts cancel or not."""
     one = building.build([experiments.load("coherent-csi")], load("e6"), {"beta": BETA})
     standard = couplings("cevns")
     for b, kappa in enumerate(load("e6").kappa("cevns", {"beta": BETA})):
@@ -207,7 +207,7 @@ def test_polynomials_are_the_sums() -> None:
 
 @pytest.mark.parametrize("features", [1, 3, 9])
 def test_polynomials_of_any_basis_are_sums_of_squares(features: int) -> None:
-    """Also where changes are not zero at x = 0; their derivatives are those of the quartic."""
+    """This holds also where changes are not zero at x = 0; the derivatives equal those of the quartic."""
     rng = np.random.default_rng(features)
     roots = np.triu(rng.normal(size=(2, 3, 1 + features, 1 + features)))
     change = rng.normal(size=(2, 5, features, 3))
@@ -231,7 +231,7 @@ def test_polynomials_of_any_basis_are_sums_of_squares(features: int) -> None:
 @given(st.integers(1, 4), st.integers(1, 12), st.booleans(), st.integers(0, 2**32 - 1))
 @settings(max_examples=50)
 def test_no_bit_of_a_row_s_squares_depends_on_other_rows(sums: int, features: int, shared: bool, seed: int) -> None:
-    """Some features are nowhere, as flavours that a source lacks; and in some rows nothing changes."""
+    """Some features are always 0, such as flavours that a source lacks, and in some rows nothing changes."""
     rng = np.random.default_rng(seed)
     rows, basis = squares.ROWS + 3, 1 + features
     roots = np.triu(rng.normal(size=(2, 1 if shared else rows, sums, basis, basis)))
@@ -244,7 +244,7 @@ def test_no_bit_of_a_row_s_squares_depends_on_other_rows(sums: int, features: in
 
 
 def test_counts_that_cancel_keep_their_digits() -> None:
-    """(1 - x)^2 near x = 1, where the quartic of its square has none left."""
+    """The counts are (1 - x)^2 near x = 1, where the quartic of their square has no digits left."""
     roots, change = np.array([[[[1.0, 0.0], [0.0, 0.0]]]]), np.zeros((1, 1, 1, 3))
     roots[0, 0, 0, 1], change[0, 0, 0] = 1.0, (0.0, -2.0, 1.0)
     (((coefficients,),),) = squares.polynomials(roots[:, None], change)

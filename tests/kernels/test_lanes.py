@@ -1,4 +1,4 @@
-"""Lanes: each is a number of its own, whatever stands beside it, and the same without the compiler."""
+"""Lanes: each lane is computed independently of the others, and equally without the compiler."""
 
 import math
 import os

@@ -28,7 +28,7 @@ print(round(out.item(), 12))
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """The package with its kernels and the errors that they import alone, to be edited."""
+    """A copy of the package to be edited, with only its kernels and the errors that they import."""
     package, wing = tmp_path / "fastscan", Path(jit.__file__).parent
     shutil.copytree(wing, package / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(errors.__file__, package)

@@ -24,7 +24,7 @@ def columns() -> GaussianColumns:
 
 
 def bits(columns: GaussianColumns, in_parallel: bool | None = None) -> tuple[bytes, bytes]:
-    """chi2 at points of some columns, spread over threads or not, and crossings of columns that are many."""
+    """chi2 at points of some columns, spread over threads or not, and crossings of many columns."""
     chi2, found = columns.chi2(np.geomspace(1e-6, 10, 23), in_parallel), find_crossings(columns, 2.7, 8315.0)
     return chi2.tobytes(), found.x.tobytes()
 
@@ -52,7 +52,7 @@ def test_an_error_in_any_thread_is_the_caller_s(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_process_that_is_forked_has_threads_of_its_own() -> None:
-    """As those of emcee's examples; the threads of the process before are not in it."""
+    """emcee's examples fork such processes, which don't have the threads of their parent."""
     program = """
 import os
 import numpy as np

@@ -22,7 +22,7 @@ NAMES = list(naive.EXPERIMENTS)
 @pytest.mark.parametrize("model", ["chi", "eta"])
 @pytest.mark.parametrize("sigma", [0.2, 0.1, 0.05, 0.01, 0.0])
 def test_combined_limits_are_the_minimum_over_the_summed_chi2(model: str, sigma: float) -> None:
-    """Fig. 6: the CEvNS experiments at a common sigma_sys, 51Cr at its own."""
+    """As in Fig. 6, the CEvNS experiments have a common sigma_sys, and 51Cr has its own."""
     sigmas = {"coherent-csi": sigma, "connie": sigma, "cr51-lxe-c": 0.0025}
 
     def total(log_mass: float) -> float:
@@ -75,7 +75,7 @@ def test_more_data_is_never_weaker_in_an_expectation() -> None:
 
 
 def test_the_expected_limit_of_a_measurement() -> None:
-    """Data that are the prediction: the best fit is the Standard Model, with the prediction's own variance."""
+    """The data are the prediction, with its own variance, so that the best fit is the Standard Model."""
     expected = experiments.load("coherent-csi").expected()
     sm = naive.events("coherent-csi", "chi", math.inf)
     assert fastscan.chi2(expected, "chi", m_zprime=np.inf) == pytest.approx(0, abs=1e-12)

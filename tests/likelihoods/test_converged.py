@@ -19,7 +19,7 @@ POINTS = 10_000
 
 
 class Fits(NamedTuple):
-    """Fits side by side: each has templates of its own for the signal and its shapes, and those of the background."""
+    """Fits side by side: each has its own templates of the signal and its shapes; all share the background's."""
 
     signals: Array  # (fits, 1 + shapes, bins)
     effects: Array  # (nuisances, bins)
@@ -28,7 +28,7 @@ class Fits(NamedTuple):
     sigma: Array  # (fits,)
 
     def minima(self) -> Array:
-        """chi2 of each fit, where no step lowers it by more than rounding."""
+        """The minimum of chi2 of each fit, below which no step gets by more than rounding."""
         own, bins = self.signals.shape[1:]
         size = own + len(self.effects)
         widths = np.ones((len(self.sigma), size))
@@ -87,7 +87,7 @@ def signals(found: Likelihood, row: IntArray, x: Array) -> Array:
 
 @pytest.mark.parametrize("experiment", ["coherent-csi-2017", "coherent-csi-2021", slow("coherent-lar-2020")])
 def test_chi2_is_that_of_converged_fits(experiment: str) -> None:
-    """Within 1e-9, at a tenth of the Standard Model's counts and at up to 1e12 times as many."""
+    """They agree within 1e-9, at a tenth of the Standard Model's counts and at up to 1e12 times as many."""
     random = np.random.default_rng(26)
     number, ratios = 0, []
     for model, at in interactions(random, POINTS):

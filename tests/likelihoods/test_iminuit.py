@@ -32,7 +32,7 @@ class Cost(NamedTuple):
 
     @classmethod
     def of(cls, signal: Array, sigma: float, background: Array, effects: Array, data: Array) -> "Cost":
-        """With a parameter for the size of the signal, its shapes, and those of the background."""
+        """A cost with parameters for the size of the signal, its shapes, and the nuisances of the background."""
         templates = np.vstack([signal, effects])
         centres = np.eye(len(templates))[0]
         widths = np.array([sigma, *np.ones(len(templates) - 1)])
@@ -60,7 +60,7 @@ class Cost(NamedTuple):
         return self.templates @ slope + (parameters - self.centres) / self.widths**2
 
     def minimum(self) -> float:
-        """The smallest chi2 that iminuit finds."""
+        """The lowest chi2 that iminuit finds."""
         total = self.templates[0].sum()
         start = np.zeros(len(self.templates))
         start[0] = min(self.centres[0], self.data.sum() / total) if total else self.centres[0]

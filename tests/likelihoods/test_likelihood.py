@@ -50,7 +50,7 @@ def test_chi2_equals_the_naive_minimum_over_the_nuisances(
 ) -> None:
     model, beta = point
     ours = fastscan.chi2(name, model, m_zprime=mass, beta=beta, sigma_sys=sigma, luminosity=luminosity)
-    # abs: where data and prediction meet, a sum over squares loses what it is small beside
+    # abs: where data and prediction agree, a sum of squares loses digits
     lost = 1e-15 * luminosity * naive.events(name, model, math.inf, beta)
     theirs = naive.chi2(name, model, mass, beta, sigma, luminosity)
     assert ours == pytest.approx(theirs, rel=1e-8, abs=1e-10 + lost)
@@ -174,7 +174,7 @@ def of_form(form: list[list[Fraction]], e: np.ndarray) -> Fraction:
 @given(st.integers(1, 12), st.integers(1, 9), st.integers(0, 2**32 - 1), st.floats(0, 6))
 @settings(max_examples=60)
 def test_the_forms_are_those_of_exact_arithmetic(bins: int, features: int, seed: int, alike: float) -> None:
-    """Also where data and prediction are nearly proportional, so that S_dd S_mm - (d m)^2 would cancel."""
+    """They agree also where data and prediction are nearly proportional, so that S_dd S_mm - (d m)^2 would cancel."""
     rng = np.random.default_rng(seed)
     signal = rng.uniform(1, 30, bins)
     rates = rng.uniform(0, 50, (features, bins))
@@ -184,7 +184,7 @@ def test_the_forms_are_those_of_exact_arithmetic(bins: int, features: int, seed:
     ours, theirs = forms_of(rates, signal, counts), exact(rates, signal, counts)
     for e in (np.eye(1 + features)[0], np.array([1.0, *rng.normal(size=features)])):
         s_dd, det, s_mm = (float(of_form(form, e)) for form in theirs)
-        largest = np.abs(e) @ np.abs(ours) @ np.abs(e)  # what a sum of signed terms loses digits beside
+        largest = np.abs(e) @ np.abs(ours) @ np.abs(e)  # the size of the terms beside which a sum loses digits
         assert e @ ours[0] @ e == pytest.approx(s_dd, rel=1e-13, abs=1e-14 * largest[0])
         # D is n^2 times the square of what d is across the data: d rounds, so what remains of it has that error
         rounding = math.sqrt(det * largest[0] * np.sum(data**2 / counts.variance))
@@ -209,7 +209,7 @@ def test_one_bin_has_no_determinant(features: int, seed: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_projection_is_its_data_in_the_standard_model(name: str) -> None:
-    """To the last bit: S_dd and D of the Standard Model are zero, and so is chi2."""
+    """S_dd and D of the Standard Model are zero to the last bit, and so is chi2."""
     ((roots,),) = building.build([experiments.load(name).expected()], load("chi"), {}).roots
     assert not roots[:2, :, 0].any()
     assert roots[2, :, 0].any()
@@ -220,7 +220,7 @@ def test_a_projection_is_its_data_in_the_standard_model(name: str) -> None:
 
 
 def in_bins(name: str, num: int) -> Experiment:
-    """An experiment of the package in so many bins of equal width, up to the largest recoil or the last bin."""
+    """An experiment of the package with so many bins of equal width, up to the largest recoil or the last bin's end."""
     whole = experiments.load(name)
     edges = whole.detector.bin_edges(whole.largest_recoil_mev)
     bins = tuple(float(edge) for edge in np.linspace(edges[0], edges[-1], num + 1))
@@ -228,7 +228,7 @@ def in_bins(name: str, num: int) -> Experiment:
 
 
 def textbook(standard: np.ndarray, excess: np.ndarray, background: float, sigma: float) -> float:
-    """chi2 of a projection whose nuisance scales all that is expected, at its minimum over the nuisance."""
+    """chi2 of a projection whose nuisance scales all expected events, minimised over the nuisance."""
     prediction, variance = standard * (1 + background) + excess, standard * (1 + background)
     mixed = math.fsum(-excess * prediction / variance)
     squares = math.fsum(excess**2 / variance), math.fsum(prediction**2 / variance)
@@ -263,7 +263,7 @@ def test_thousands_of_bins(model: str) -> None:
 
 
 def test_hundreds_of_bins_at_a_reactor() -> None:
-    """Germanium at a power plant, some bins against the naive nested quadrature, and all against their sum."""
+    """Germanium at a power plant: some bins are compared with naive nested quadrature, and all with their sum."""
     num, mass = 300, 150.0
     fine = in_bins("conus", num)
     whole = fastscan.events("conus", "chi", m_zprime=[mass, math.inf])
@@ -282,7 +282,7 @@ def test_hundreds_of_bins_at_a_reactor() -> None:
 
 
 def test_a_row_costs_the_same_whatever_the_bins() -> None:
-    """What a likelihood holds, and what is computed for its rows, has one shape for 30 bins and for 3000."""
+    """Arrays of a likelihood, and results for its rows, have the same shapes for 30 bins and for 3000."""
     shapes = []
     for num in (30, 3000):
         model = points.prepare(in_bins("cr51-lxe-a", num), "e6", {"beta": np.linspace(0, 3, 50)}).likelihood

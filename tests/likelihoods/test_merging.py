@@ -1,4 +1,4 @@
-"""Bins that hold nothing but one background, merged: which they are, and that chi2 is the same as of all bins."""
+"""Merging of bins that hold only one background: the merged bins, and the chi2, which stays the same."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -43,14 +43,14 @@ def argon() -> Experiment:
 
 
 def in_one(chosen: np.ndarray) -> np.ndarray:
-    """The number of the bin that each is counted in, where chosen ones are the last."""
+    """The number of the compared bin of each bin, if chosen bins are merged into the last one."""
     found = np.cumsum(~chosen.ravel()) - 1
     found[chosen.ravel()] = (~chosen).sum()
     return found
 
 
 def test_bins_of_the_steady_state_alone_are_merged(argon: Experiment) -> None:
-    """All else that they hold, or that a standard deviation of any nuisance adds to them, is a ten-millionth of it."""
+    """Everything else in these bins, and its change at one standard deviation, is at most 1e-7 of the steady state."""
     shown = fastscan.show(LAR)
     whole, statistics = member.counted_events(argon), argon.statistics
     assert isinstance(statistics, Poisson)
@@ -106,7 +106,7 @@ def together(counts: PoissonCounts, *bin_of: int) -> PoissonCounts:
 
 @pytest.mark.parametrize("data", [[4.0, 1.0, 9.0, 5.0, 2.0], [4.0, 0.0, 0.0, 5.0, 0.0], [0.0] * 5])
 def test_what_is_lost_is_a_constant_where_nothing_but_one_background_is(data: list[float]) -> None:
-    """The second, third and last bin have it in the same proportion to its change."""
+    """The second, third and last bin have the background in the same proportion to its change."""
     effects = ([0.5, 0.1, 0.4, 1.1, 0.2], [0.3, 0.0, 0.0, -0.4, 0.0])
     counts = counted(data, [3.0, 0.5, 2.0, 7.0, 1.0], [1.0, 0.0, 0.0, 2.0, 0.0], effects=effects)
     for x in (0.0, 0.7, 4.0, 1e6):
@@ -121,7 +121,7 @@ def test_what_is_lost_is_a_constant_where_nothing_but_one_background_is(data: li
 
 
 def test_where_a_signal_can_move_to_nothing_is_merged() -> None:
-    """In the last two bins there is a signal only where its shape differs."""
+    """The last two bins have a signal only if its shape changes."""
     arriving = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.2, -0.2]]).reshape(2, 1, 1, 4)
     background = {"one": np.array([1.0, 1.0, 2.0, 3.0])}
     assert merged_bins(np.array([[5.0]]), arriving, background, []).tolist() == [0, 1, 2, 3]
@@ -155,7 +155,7 @@ def test_a_prepared_likelihood_is_chi2(argon: Experiment) -> None:
 
 @pytest.mark.slow
 def test_a_fit_and_its_toys_are_those_of_all_bins(argon: Experiment) -> None:
-    """Toys are drawn in all bins, so that those of one seed are the same."""
+    """Toys are drawn in all bins, so that a seed gives the same toys."""
     ours, theirs = (fastscan.fit(each, "nsi-ee-u", eps=0.1, toys=8, seed=3) for each in (argon, LAR))
     assert ours.toys is not None
     np.testing.assert_allclose(ours.toys, theirs.toys, atol=1e-3)
@@ -192,7 +192,7 @@ experiments = ["coherent-ge", "{path}"]
     assert np.array_equal(both.places, counts.places)
     values = np.asarray(fastscan.open(place, "merged/b-l").chi2).squeeze()
     at = {"m_zprime": cube.points["m_zprime"][:, None], "g": cube.points["g"]}
-    assert values == pytest.approx(fastscan.chi2(LAR, "b-l", **at), abs=2e-4)  # they are kept in 32 bits
+    assert values == pytest.approx(fastscan.chi2(LAR, "b-l", **at), abs=2e-4)  # toys are stored in 32 bits
 
 
 def test_stored_bins_that_are_none_are_refused() -> None:

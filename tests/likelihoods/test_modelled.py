@@ -1,4 +1,4 @@
-"""chi2 of models of fitted parameters: its derivatives along the strength, which searches for limits go by."""
+"""chi2 of models of fitted parameters: its derivatives along the strength, which searches for limits use."""
 
 from dataclasses import replace
 from typing import Any

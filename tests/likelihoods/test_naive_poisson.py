@@ -12,8 +12,8 @@ from conftest import TESTS
 from measurements import AT_POINTS, COLUMNS, CSI_2021, LAR, POINTS, Column, misses
 from naive_poisson import Counted, counts, minimum, signal
 
-RELEASE = TESTS / "data" / "cenns10_cevns.txt"  # what the release expects of the signal
-FREE = 1e4  # standard deviation of a normalisation without a prior
+RELEASE = TESTS / "data" / "cenns10_cevns.txt"  # the release's prediction of the signal
+FREE = 1e4  # error of a normalisation, so large that it has no prior
 
 
 def measured(experiment: str) -> Counted:
@@ -48,7 +48,7 @@ def test_argon_at_all_times() -> None:
 
 
 def test_shares_of_time() -> None:
-    """Of 2021, which follow from the histogram of the release, and of argon."""
+    """The shares of 2021 follow from the release's histogram; argon's are tested too."""
     csi, argon = naive_poisson.csi_2021_arrival(0.0), naive_poisson.lar_arrival(0.44)
     for found, printed in ((csi, measurements.CSI_2021_SHARES), (argon, measurements.LAR_SHARES)):
         for neutrino, shares in printed.items():
@@ -112,7 +112,7 @@ def test_without_a_signal(experiment: str) -> None:
 
 @pytest.mark.parametrize("experiment", measurements.FREE_SIGNAL)
 def test_a_signal_of_free_size(experiment: str) -> None:
-    """The shapes of the signal are those of the Standard Model's, whatever its size."""
+    """The signal's shapes stay the Standard Model's, whatever its size."""
     printed_chi2, printed_counts = measurements.FREE_SIGNAL[experiment]
     total = standard(experiment)[0].sum()
     found = minimum(measured(experiment)._replace(sigma=FREE), standard(experiment))
@@ -127,7 +127,7 @@ def test_counts_of_a_signal_of_free_size(experiment: str) -> None:
 
 
 def ends_of(measured: Counted, expected: np.ndarray) -> list[float]:
-    """Counts at which chi2 is 1 above its smallest value, where the signal is scaled with its shapes."""
+    """Counts at which chi2 is 1 above its minimum, if the signal is scaled together with its shapes."""
     return [expected[0].sum() * x for x in naive_poisson.scaled(measured, expected).allowed(1.0)]
 
 
@@ -140,7 +140,7 @@ def test_a_signal_that_is_scaled_with_its_shapes(experiment: str) -> None:
 
 @pytest.mark.parametrize("which", measurements.FOUR_NORMS)
 def test_argon_with_normalisations_alone(which: str) -> None:
-    """With the signal of the page, and with the template of the release."""
+    """The signal is the page's, or the release's template."""
     norms = {name: measured(LAR).changes[name] for name in measured(LAR).backgrounds}
     four = measured(LAR)._replace(changes=norms)
     template = np.loadtxt(RELEASE, usecols=3)[None]
@@ -164,7 +164,7 @@ def test_intervals(experiment: str, column: Column) -> None:
     line = naive_poisson.along(measured(experiment), column.model, column.at)
     found = line.allowed(column.quantile, column.nearest)
     if column.model == "s2w":
-        found = [measurements.S2W + x for x in found[-2:]]  # below it there is a second interval of negative sin^2
+        found = [measurements.S2W + x for x in found[-2:]]  # a second interval is below it
     if not line.signed:
         start, *found = np.sqrt(found)
         assert start == 0.0

@@ -1,4 +1,4 @@
-"""Counted events at the edges: bins and backgrounds that are empty, signals of zero and of any size, every order."""
+"""Edge cases of counted events: empty bins and backgrounds, signals of zero and of any size, members in any order."""
 
 import math
 import warnings
@@ -48,7 +48,7 @@ def counted(
 
 
 def likelihood(counts: PoissonCounts, name: str = "own", sigma_sys: float = 0.1) -> Likelihood:
-    """Of one member whose signal is times x."""
+    """The likelihood of one member whose signal is multiplied by x."""
     return Likelihood(
         members=(name,),
         rates=counts.totals[None],
@@ -66,13 +66,13 @@ def likelihood(counts: PoissonCounts, name: str = "own", sigma_sys: float = 0.1)
 
 
 def chi2(counts: PoissonCounts, scale: float, sigma_sys: float) -> float:
-    """chi2 where the signal is times a scale."""
+    """chi2 with the signal multiplied by a scale."""
     found = likelihood(counts).chi2(np.array([scale]), np.array([0]), {"sigma_sys": sigma_sys})
     return float(found[0])
 
 
 def naive(counts: PoissonCounts, scale: float, sigma_sys: float) -> float:
-    """The same of the reference calculation."""
+    """The same chi2 from the reference calculation."""
     signal = scale * counts.arriving.reshape(len(counts.arriving), -1)
     measured = naive_poisson.Counted(
         recoils=[],
@@ -93,7 +93,7 @@ def column(counts: PoissonCounts, sigma_sys: float) -> PoissonColumns:
 
 @pytest.mark.parametrize("centre", [-3.0, -1.01, -0.5])
 def test_centres_of_constraints_at_which_a_bin_is_empty(centre: float) -> None:
-    """A toy's background can be drawn so far down that nothing is expected where the search would begin."""
+    """A toy's background can be drawn so low that no events are expected where the search would begin."""
     counts = counted([4.0, 9.0], [3.0, 7.0], [0.01, 0.02], effects=([3.0, 0.5],))
     truth = Truth.unmoved(likelihood(counts), column(counts, 0.1), 1.0)
     toy = truth.columns_of(Drawn([counts.data[None]], np.array([[0.0, centre]])))
@@ -111,7 +111,7 @@ def test_centres_of_constraints_at_which_a_bin_is_empty(centre: float) -> None:
 
 @pytest.mark.parametrize("x", [-1.0, -0.9, 0.0, 3.0])
 def test_a_signal_without_which_the_first_guess_of_a_background_is_negative(x: float) -> None:
-    """The guess is for the Standard Model's signal of 12 events where one was counted; at x = -1 there is no signal."""
+    """The guess is for the Standard Model's signal of 12 events with one count; at x = -1 there is no signal."""
     counts = replace(
         counted([1.0, 9.0], [3.0, 7.0], [12.0, 0.1], effects=([6.0, 0.5],)),
         rates=np.array([1.0, 1.0]).reshape(1, 2, 1, 1),
@@ -150,7 +150,7 @@ def test_an_empty_background(scale: float, sigma_sys: float) -> None:
 
 
 def test_no_background_at_all() -> None:
-    """An experiment that has none, and as many events as it expects."""
+    """An experiment without background counts as many events as it expects."""
     assert chi2(counted(SIGNAL, [0.0] * 3, SIGNAL), 1.0, 0.1) == 0.0
 
 
@@ -181,7 +181,7 @@ def test_a_huge_signal_whose_shapes_are_all_that_of_its_normalisation(scale: flo
 
 @pytest.mark.parametrize("sigma_sys", [0.01, 0.12, 1.0])
 def test_a_huge_signal_saturates(sigma_sys: float) -> None:
-    """Its normalisation takes away as much of it as is best, at the price of 1 / sigma^2."""
+    """The normalisation removes as much of the signal as is best, which costs 1 / sigma^2."""
     counts = counted([4.0, 1.0, 9.0], BACKGROUND, SIGNAL, effects=([0.5, 0.1, -0.4],))
     best = minimize_scalar(lambda kept: naive(counts, kept, 0.0), bounds=(0, 10), method="bounded").fun
     assert chi2(counts, 1e12, sigma_sys) == pytest.approx(best + 1 / sigma_sys**2, rel=1e-9)
@@ -202,7 +202,7 @@ def test_events_where_nothing_is_expected_are_infinitely_improbable(sigma_sys: f
 
 
 def test_infinity_ends_where_something_is_expected() -> None:
-    """Along a strength at which the signal vanishes in the only bin that has events and no background."""
+    """Along the strength, the signal vanishes in the only bin with events and without background."""
     counts = counted([4.0, 1.0], [3.0, 0.0], [2.0, 1.0])
     found = column(counts, 0.1).chi2(np.array([0.0, 1e-9, 1.0]))[0]
     assert found[0] == math.inf
@@ -218,7 +218,7 @@ def test_a_nuisance_can_make_up_for_nothing() -> None:
 
 
 def test_less_than_nothing_in_a_bin_without_events_is_warned_of() -> None:
-    """A nuisance that the other bin pulls takes more than there is; the bin still counts 2 m."""
+    """A nuisance, pulled by the other bin, removes more than there is; the bin still adds 2 m to chi2."""
     counts = counted([0.0, 20.0], [1.0, 5.0], [0.0, 0.0], effects=([-3.0, 5.0],))
     with pytest.warns(FastscanWarning, match="a negative number of events is expected in a bin without events"):
         ours = chi2(counts, 1.0, 0.1)
@@ -257,7 +257,7 @@ amounts = st.one_of(st.just(0.0), st.floats(0.01, 50.0))
 
 @st.composite
 def problems(draw: st.DrawFn) -> PoissonCounts:
-    """A few bins, with events or not, and backgrounds and signals that can be empty."""
+    """A few bins, with or without events, backgrounds and signals."""
     bins = draw(st.integers(1, 6))
 
     def each(values: st.SearchStrategy[float]) -> list[float]:
@@ -322,7 +322,7 @@ def test_no_bit_depends_on_threads(experiment: str, model: str) -> None:
 
 @pytest.mark.parametrize("members", [*permutations(["coherent-csi-2021", "coherent-lar-2020", "coherent-ge"])])
 def test_members_in_any_order_add_up(members: tuple[str, ...]) -> None:
-    """Each to the last bit the same where they share nothing; their sum is, but for the rounding of its additions."""
+    """Members that share nothing have the same chi2 to the last bit; their sum differs by rounding alone."""
     eps = np.array([-0.3, 0.0, 0.1, 20.0])
     alone = {member: fastscan.chi2(member, "nsi-mumu-d", eps=eps) for member in members}
     joint = fastscan.chi2(members, "nsi-mumu-d", eps=eps, independent=True)

@@ -22,8 +22,8 @@ from fastscan.likelihoods.poisson import PoissonColumns, PoissonCounts
 from fastscan.limits import points
 from fastscan.limits.crossings import find_crossings
 
-RELEASE = TESTS / "data" / "cenns10_cevns.txt"  # what the release expects of the signal
-FREE = 1e6  # relative error of a normalisation without a prior
+RELEASE = TESTS / "data" / "cenns10_cevns.txt"  # the release's prediction of the signal
+FREE = 1e6  # relative error of a normalisation, so large that it has no prior
 NEUTRINOS = ("nu_e", "nu_mu", "nubar_mu")
 
 
@@ -57,7 +57,7 @@ def pulls(found: Likelihood, sigma_sys: float | None = None) -> np.ndarray:
 
 
 def free_counts(found: Likelihood) -> float:
-    """Signal events that one member finds without a prior on their number."""
+    """The best number of signal events of one member, without a prior on this number."""
     return float((1 + FREE * pulls(found, FREE)[0]) * found.rates[0, 0, 0])
 
 
@@ -203,7 +203,7 @@ def test_a_signal_that_is_scaled_with_its_shapes(experiment: str) -> None:
 
 @pytest.mark.parametrize("which", measurements.FOUR_NORMS)
 def test_argon_with_normalisations_alone(which: str) -> None:
-    """With the signal of the page, and with the template of the release as that of one neutrino."""
+    """The signal is the page's, or the release's template as the signal of one neutrino."""
     printed, argon, whole = measurements.FOUR_NORMS[which], likelihood(LAR), counted(LAR)
     template = np.loadtxt(RELEASE, usecols=3) if which == "release" else whole.standard
     by_energy = template.reshape(12, 80)
@@ -249,13 +249,13 @@ LABELLED = {
 
 
 def printed_as(column: Column, strengths: list[float]) -> list[float]:
-    """Values of the axis of a column's strength as the pages print them."""
+    """Values of a column's strength on its axis, as the pages print them."""
     return [measurements.S2W + each for each in strengths] if column.model == "s2w" else strengths
 
 
 @pytest.mark.parametrize(**LABELLED)
 def test_intervals(experiment: str, column: Column) -> None:
-    """Against the reference calculation, and the pages where they take the smallest chi2 of all strengths."""
+    """The reference calculation gives the same, and so do pages that use the infimum of chi2 over all strengths."""
     ours = [end for pair in fastscan.intervals(experiment, column.model, cl=column.cl, dof=column.dof, **column.at)
             for end in pair]  # fmt: skip
     line = naive_poisson.along(naive_poisson.MEASURED[experiment](), column.model, column.at)
@@ -269,7 +269,7 @@ def test_intervals(experiment: str, column: Column) -> None:
 
 @pytest.mark.parametrize(**LABELLED)
 def test_limits(experiment: str, column: Column) -> None:
-    """The limit is the end, or are the ends, of the interval that holds the Standard Model."""
+    """A limit is an end of the interval that contains the Standard Model; there can be two."""
     ours = fastscan.limit(experiment, column.model, cl=column.cl, dof=column.dof, **column.at)
     found = fastscan.intervals(experiment, column.model, cl=column.cl, dof=column.dof, **column.at)
     ((low, high),) = [(low, high) for low, high in found if low <= 0 <= high]
@@ -308,7 +308,7 @@ def deviation(ours: float, published: str) -> str:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_counts_beside_published_ones_are_ours(name: str) -> None:
-    """The signal that is predicted, and the one that is found without a prior on its size."""
+    """These are the predicted signal, and the best signal without a prior on its size."""
     predicted = float(fastscan.events(name, scaling(), eps=0.0))
     found = free_counts(likelihood(name))
     within = fastscan.intervals(name, scaling(), sigma_sys=0.0, cl=ONE_SIGMA)[-1]

@@ -63,11 +63,11 @@ def in_bins(experiment: Experiment, edges: Sequence[float]) -> Experiment:
 
 @pytest.mark.parametrize("name", ["coherent-csi", "coherent-lar", "conus", "cr51-lxe-a"])
 def test_a_bin_does_not_depend_on_the_others(name: str) -> None:
-    """Each bin of several is the bin alone to the last bit, and together they are all."""
+    """Each of several bins equals the bin alone to the last bit, and their sum is the whole count."""
     experiment = experiments.load(name)
     low, high = experiment.detector.threshold_mev, experiment.largest_recoil_mev
     edges = np.linspace(low, high, 8)
-    edges[0] = 0.0  # of which nothing is accepted below the threshold
+    edges[0] = 0.0  # nothing is accepted below the threshold
     together = response(in_bins(experiment, edges)).by_neutrino
     for number in range(7):
         alone = response(in_bins(experiment, edges[number : number + 2])).by_neutrino
@@ -77,7 +77,7 @@ def test_a_bin_does_not_depend_on_the_others(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["conus", "cr51-lxe-a"])
 def test_ten_times_the_bins_are_ten_times_the_work(name: str) -> None:
-    """Counted in nodes of the integrals."""
+    """The work is the number of nodes of the integrals."""
     experiment = experiments.load(name)
     work = []
     for bins in (64, 640):

@@ -6,7 +6,7 @@ from fastscan import experiments
 from fastscan.interactions.standard_model import couplings, features
 from fastscan.likelihoods.response import response
 
-# Of an independent calculation: events of the Standard Model by neutrino.
+# Events of the Standard Model by neutrino, from an independent calculation.
 EVENTS = {
     "coherent-csi": {"nu_mu": 29.3809048854, "nu_e": 60.3231779974, "nubar_mu": 90.4164498093},
     "coherent-lar": {"nu_mu": 889.788051339, "nu_e": 1634.90029240, "nubar_mu": 2505.41255976},

@@ -1,4 +1,4 @@
-"""Roots in brackets: against scipy's, and to the last bit whatever brackets stand beside one."""
+"""Roots in brackets: they equal scipy's, and don't depend on other brackets, to the last bit."""
 
 import math
 
@@ -9,8 +9,8 @@ from scipy.optimize import brentq
 from fastscan.limits.brackets import Brackets, Derivatives, Roots, roots
 from fastscan.typing import Array, IntArray
 
-WIDTHS = np.geomspace(0.01, 100.0, 41)  # of the functions of the tests, one in each bracket
-SIZE = 3.0  # what all of them rise to
+WIDTHS = np.geomspace(0.01, 100.0, 41)  # number of functions, one in each bracket
+SIZE = 3.0  # height of the functions
 
 
 def found(width: Array, level: float, ends: tuple[float, float], *, rises: bool, extrema: bool) -> tuple[Roots, int]:

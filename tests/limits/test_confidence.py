@@ -34,7 +34,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def ends(intervals: list[tuple[float, float | None]]) -> list[float]:
-    """Where allowed intervals begin and end, without the ends that are open."""
+    """The closed ends of allowed intervals."""
     return [end for interval in intervals for end in interval if end is not None and 1 < end < math.inf]
 
 
@@ -65,7 +65,7 @@ def test_record_and_intervals_of_a_point(model: str, beta: float | None) -> None
 
 
 def test_the_expected_limit_of_a_point() -> None:
-    """Data that are the prediction: in one bin, Delta chi2 is N - N_SM over its errors."""
+    """The data are the prediction: in one bin, Delta chi2 is the square of N - N_SM over its error."""
     (record,) = limits_at_points([CSI], "chi", Question(at={"sigma_sys": 0.1}, cl=CL, dof=DOF))
     found = record["expected_gev"]
     signal, standard = (naive.events(CSI, "chi", mass) for mass in (found, math.inf))
@@ -90,7 +90,7 @@ def infimum(beta: float) -> float:
 @pytest.mark.parametrize("from_cube", [False, True])
 @pytest.mark.parametrize("dof", [1, 2])
 def test_a_vertex_of_a_contour(dof: int, from_cube: bool, stored: str) -> None:
-    """At an angle of the axis; with 2 degrees of freedom beta is fitted as well as the mass."""
+    """The vertex is at an angle of the axis; with 2 degrees of freedom, beta is fitted too."""
     question = Question((f"{CSI}/e6",), {"sigma_sys": 0.1}, CL, dof, stored=from_cube)
     ((plane, lines),) = answers.contours_of_store(stored, question)
     assert (plane.cl, plane.dof) == (CL, dof)

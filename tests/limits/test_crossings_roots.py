@@ -46,10 +46,10 @@ def quartic(c: np.ndarray, scale: float) -> Polynomial:
 
 
 def from_roots(experiment: Experiment, beta: float, sigma: float, luminosity: float) -> tuple[Expected, Crossings]:
-    """What the roots say, and what `find_crossings` finds."""
+    """The expected crossings from the roots, and the crossings that `find_crossings` finds."""
     model = building.build([experiment], load("e6"), {"beta": np.array([beta])})
     columns, _ = model.columns(np.zeros(1, np.intp), {"sigma_sys": sigma, "luminosity": luminosity})
-    scale = float(columns.scale[0])  # in units of which the coefficients are of similar size
+    scale = float(columns.scale[0])  # unit of gamma in which the coefficients have similar sizes
     s_dd, det, s_mm = (quartic(each, scale) for each in model.sums[0, 0])
     n, v = columns.noise.item(), columns.variance.item()
     above, below = s_dd + det * (v / n), n + s_mm * v
@@ -64,7 +64,7 @@ def from_roots(experiment: Experiment, beta: float, sigma: float, luminosity: fl
 
 
 def require_the_roots(experiment: Experiment, beta: float, sigma: float, luminosity: float) -> int:
-    """That crossings are the roots, all of them; their number."""
+    """Require that the crossings are all of the roots; returns their number."""
     expected, found = from_roots(experiment, beta, sigma, luminosity)
     assert (M_Z_GEV / np.sqrt(found.x)).tolist() == pytest.approx(expected.masses, rel=1e-6)
     assert found.sm_allowed[0] == (expected.of_sm <= DELTA)
@@ -75,7 +75,7 @@ def require_the_roots(experiment: Experiment, beta: float, sigma: float, luminos
 
 
 def sensitive(channel: str, beta: float) -> bool:
-    """Whether masses above 1 GeV have an effect."""
+    """Whether chi2 depends on masses above 1 GeV."""
     kappa = load("e6").kappa(channel, {"beta": np.array([beta])})
     return bool(np.abs(kappa).max() > 1e-5)
 
@@ -95,7 +95,7 @@ def test_in_many_bins(beta: float, sigma: float, luminosity: float) -> None:
 @example(math.radians(100), 0.01, 10.0, 250.0)
 @settings(max_examples=200)
 def test_with_any_data(beta: float, sigma: float, luminosity: float, observed: float) -> None:
-    """With a deficit the data want a Z' that interferes destructively, with an excess one that doesn't."""
+    """Data with a deficit prefer a Z' that interferes destructively, data with an excess one that doesn't."""
     if sensitive("cevns", beta):
         measured = experiments.load("coherent-csi")
         other = replace(measured, statistics=replace(measured.statistics, observed=observed))
@@ -104,7 +104,7 @@ def test_with_any_data(beta: float, sigma: float, luminosity: float, observed: f
 
 @pytest.mark.parametrize("observed", [60.0, 142.0, 180.0, 250.0])
 def test_the_data_give_islands(observed: float) -> None:
-    """The test above sees columns with several crossings."""
+    """The test above contains columns with several crossings."""
     measured = experiments.load("coherent-csi")
     other = replace(measured, statistics=replace(measured.statistics, observed=observed))
     counts = [require_the_roots(other, beta, 0.1, 10.0) for beta in np.radians(np.linspace(91, 113, 12))]

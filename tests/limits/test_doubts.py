@@ -1,4 +1,4 @@
-"""What is probably not meant gets a warning: one line on stderr, a `FastscanWarning` at the user's line, a field."""
+"""Doubtful values give a warning: a line on stderr, a `FastscanWarning` at the user's line, and a field in records."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ LARGER = GRID + "sigma_sys = { values = [0.1, 5] }"
 
 
 def said(ask: Callable[[], object]) -> list[str]:
-    """What a call warns of, in its order; each must be one at a line of this file."""
+    """The texts of a call's warnings, in order; each must point at a line of this file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         ask()
@@ -67,9 +67,9 @@ def test_a_call_warns_once_at_the_line_of_the_user(ask: Callable[[], object], te
 
 
 def test_nothing_is_said_where_nothing_is_doubtful() -> None:
-    """Warnings are errors in tests."""
+    """A warning would be an error in this test."""
     fastscan.events(CSI, "chi", m_zprime=[1.001 * END, math.inf])
-    fastscan.chi2("conus", "chi", m_zprime=[0.5, math.inf], sigma_sys=[[0.0], [1.0]])  # a reactor's momenta are smaller
+    fastscan.chi2("conus", "chi", m_zprime=[0.5, math.inf], sigma_sys=[[0.0], [1.0]])  # momenta at reactors are smaller
     fastscan.delta_chi2("cr51-lxe-a", "chi", m_zprime=[0.02, 1.0])
     fastscan.limit(CSI, "psi")
     fastscan.intervals(CSI, "psi")
@@ -132,7 +132,7 @@ def test_worker_processes_say_nothing_again(write: Write, tmp_path: Path) -> Non
 
 @pytest.fixture
 def light(write: Write, tmp_path: Path) -> str:
-    """A store with a mass at which the contact form has ended, and with an error above 1."""
+    """A store with a mass below the contact form's range, and with an error above 1."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FastscanWarning)
         fastscan.scan(write("light.toml", LIGHT + "sigma_sys = { values = [0.1, 0.28, 5] }"), tmp_path / "light.zarr")

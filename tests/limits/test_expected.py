@@ -1,4 +1,4 @@
-"""Expected limits and their bands, beside closed forms, beside toys, and as they must be."""
+"""Expected limits and their bands, compared with closed forms, with toys, and with general properties."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +27,7 @@ LIGHT = {"m_zprime": 0.01}
 @pytest.mark.parametrize("sigma_sys", [0.0, 0.1])
 @pytest.mark.parametrize(("experiment", "luminosity"), [("coherent-csi", 1.0), ("coherent-ge", 20.0)])
 def test_one_bin_has_a_closed_form(experiment: str, luminosity: float, model: str, sigma_sys: float) -> None:
-    """Of counts that only rise with x: a set's limit is where its own Delta chi2 reaches the threshold."""
+    """Counts rise with x: the limit of a set is where its own Delta chi2 reaches the threshold."""
     at = LIGHT if model == "b-l" else {}
     rows = prepare(experiment, model, at, asimov=True)
     columns, _ = rows.likelihood.columns(rows.index, rows.likelihood.settings({"sigma_sys": sigma_sys}))
@@ -37,7 +37,7 @@ def test_one_bin_has_a_closed_form(experiment: str, luminosity: float, model: st
     standard, linear, square = rows.likelihood.counts[0, 0]
 
     def limit(deviations: float) -> float:
-        """The count and the centre of its constraint share the distance as their variances do."""
+        """The count and its constraint's centre take shares of the distance in proportion to their variances."""
         error = np.sqrt(variance + (sigma_sys * (standard + extra)) ** 2)
         data = standard + extra + deviations * variance / error
         scale = 1 - sigma_sys * deviations * sigma_sys * (standard + extra) / error
@@ -58,7 +58,7 @@ def test_one_bin_has_a_closed_form(experiment: str, luminosity: float, model: st
 
 @pytest.mark.parametrize("names", [("coherent-ge", "coherent-nai"), ("dresden-ii-fef", "conus")])
 def test_what_shares_an_error_with_next_to_nothing_has_the_bands_of_itself(names: tuple[str, str]) -> None:
-    """How an error is divided between a nuisance of its own and one in common is then of no importance."""
+    """It doesn't matter then how an error is divided between an own nuisance and one in common."""
     one, other = (replace(load(name), shared=(("flux", 0.1),)) for name in names)
     nothing = replace(other, exposure_s=1e-12 * other.exposure_s)
     joint, alone = (expected(each, "b-l", sigma_sys=0.15, **LIGHT) for each in ([one, nothing], one))
@@ -113,7 +113,7 @@ def test_toys_of_the_standard_model_have_these_bands(experiments: Any, model: st
     assert shape == ()
     off = np.abs(found - by_toys[0]) / np.abs(found[..., 2:3])
     assert off[..., 1:4].max() < 0.1, off
-    if model != "nsi-ee-u":  # its island merges with the interval in one out of forty, where the limit jumps
+    if model != "nsi-ee-u":  # in one toy out of forty the island merges with the interval, and the limit jumps
         assert off.max() < 0.2, off
 
 
@@ -148,7 +148,7 @@ def test_toys_of_a_model_with_parameters_have_these_bands(experiment: str, model
 
 
 def limits_of_toys(rows: Rows, toys: int) -> list[float]:
-    """The limit of each toy: its data and the centres of its constraints are put in the place of those of the data."""
+    """The limit of each toy, whose data and centres of constraints replace the measured ones."""
     (counts,), (sigma,) = rows.likelihood.counted, rows.likelihood.sigma_sys
     assert isinstance(counts, ModelledCounts)
     error = np.where(counts.tightness > 0, 1 / np.sqrt(np.where(counts.tightness > 0, counts.tightness, 1.0)), 0.0)
@@ -166,7 +166,7 @@ def limits_of_toys(rows: Rows, toys: int) -> list[float]:
 
 
 def test_a_combination_with_a_model_of_parameters_has_bands() -> None:
-    """Beside another one and a Gaussian member: what is expected is stronger than of either alone."""
+    """The combination with another such model and a Gaussian member has a stronger expected limit than each alone."""
     both = ["xenonnt-b8", "dresden-ii-fef", "conus-plus-2025-total"]
     together = expected(both, "b-l", **LIGHT)
     assert (np.diff(together) > 0).all()
@@ -187,7 +187,7 @@ def test_where_nothing_is_limited_there_is_no_band() -> None:
 
 
 def test_destructive_interference_can_leave_nothing() -> None:
-    """Of two standard deviations more events the Standard Model is excluded, and so is all that lowers the count."""
+    """Two standard deviations more events exclude the Standard Model, and every strength that lowers the count."""
     found = expected("coherent-ge-mini", "universal", **LIGHT)
     assert found[0] == 0
     assert (found[1:] > 0).all()

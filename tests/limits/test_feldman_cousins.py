@@ -1,4 +1,4 @@
-"""Limits by toys: against exact integrals of one bin, against published numbers, and what toys may not depend on."""
+"""Limits by toys: compared with exact integrals of one bin and published numbers, and independent of other inputs."""
 
 import json
 from dataclasses import replace
@@ -80,14 +80,14 @@ ONE_BIN = [
 
 
 def expected(experiment: str, model: str, **at: float) -> float:
-    """What is expected in the one bin, with the background that has the signal's normalisation."""
+    """Expected events in the one bin, with the background that scales with the signal's normalisation."""
     shown = fastscan.show(experiment)
     scaling = shown.experiment.statistics.counts(shown.signal, shown.experiment.exposed).background.sum()
     return float(fastscan.events(experiment, model, **at) + scaling)
 
 
 def one_bin(experiment: str, model: str, **at: float) -> Bin:
-    """The bin of an experiment; what is expected is a parabola in x = 1 / m_zprime^2, or g^2."""
+    """The bin of an experiment; expected events are a parabola in x = 1 / m_zprime^2, or g^2."""
     shown = fastscan.show(experiment)
     heavy = "g" not in at
     rows = {} if heavy else {"m_zprime": at["m_zprime"]}
@@ -130,7 +130,7 @@ def test_a_mean_that_is_not_negative() -> None:
 
 
 def mean_itself(measured: float) -> Likelihood:
-    """A bin of variance 1 in which the strength itself is expected, without any nuisance."""
+    """A bin with the variance 1 and without nuisances, in which the expected events equal the strength."""
     roots = np.zeros((1, 1, 3, 2, 2))
     roots[0, 0, 0, 0], roots[0, 0, 2, 0] = [measured, -1.0], [0.0, 1.0]
     return Likelihood(
@@ -188,7 +188,7 @@ def test_few_rungs_find_the_infimum_of_counted_events(experiment: Any, model: st
 @settings(max_examples=30)
 @given(n=st.floats(-300, 900), centre=st.floats(-6, 6))
 def test_a_toy_of_one_bin_is_that_by_hand(n: float, centre: float) -> None:
-    """Whatever is drawn, the sign of what is expected among it."""
+    """This holds for all draws, also with negative expected events."""
     at = {"m_zprime": 0.01, "g": 4e-5}
     naive, m = one_bin("coherent-csi", "b-l", **at), expected("coherent-csi", "b-l", **at)
     truth, strength = point("coherent-csi", "b-l", **at)
@@ -233,7 +233,7 @@ def test_limits_of_one_bin_are_the_exact_ones(
 
 
 def test_the_error_of_a_limit_is_that_of_t_c_over_how_t_leaves_it() -> None:
-    """t_c rises along u = arsinh(x / scale), so that it runs after t."""
+    """t_c rises along u = arsinh(x / scale) together with t, so that the error depends on the difference of slopes."""
     truth, strength = point("conus", "b-l", m_zprime=0.01, g=1e-5)
     scale = float(truth.columns.scale[truth.row])
     u = np.linspace(0.0, 3.0, 31)
@@ -302,7 +302,7 @@ def test_counted_events_have_the_known_limits() -> None:
 
 @pytest.mark.parametrize("number", range(3))
 def test_t_of_counted_events_is_that_of_another_minimiser(number: int) -> None:
-    """chi2 of drawn counts and centres, in bins and nuisances as the experiment's file has them."""
+    """It is chi2 of drawn counts and centres, in the bins and with the nuisances of the experiment's file."""
     truth, strength = point(CSI_2021, "nsi-ee-u", eps=0.08)
     drawn = truth.streams(7).draw(number + 1)
     n, c = drawn.data[0][number], drawn.centres[number]
@@ -352,7 +352,7 @@ def test_toys_of_one_bin_each_that_share_a_flux_have_a_covariance() -> None:
 
 
 def test_members_that_share_a_flux_are_fitted_together() -> None:
-    """Beside counted events too."""
+    """This holds beside counted events too."""
     rows = prepare(["coherent-csi-2021", "coherent-lar-2020"], "nsi-ee-u", {})
     truth = column_of(rows).of_data(0.05)
     assert np.isfinite(truth.nuisances).all()
@@ -373,7 +373,7 @@ def test_gaussian_members_in_a_block_have_the_nuisances_of_a_fit() -> None:
 
 @pytest.mark.parametrize("luminosity", [0.25, 9.0])
 def test_toys_fluctuate_with_the_luminosity(luminosity: float) -> None:
-    """Counts are relative to it: their means stay, and their variances are divided by it."""
+    """Counts are relative to the luminosity: their means stay, and their variances are divided by it."""
     rows = prepare(["coherent-ge", CSI_2021], "nsi-ee-u", {}, asimov=True)
     columns, _ = rows.likelihood.columns(rows.index, {"luminosity": luminosity})
     truth = Truth.unmoved(rows.likelihood, columns, 0.05)
@@ -430,7 +430,7 @@ def test_centres_that_stay_where_they_are_give_other_quantiles(monkeypatch: pyte
 
 
 def test_frames_of_rows_have_the_lengths_of_their_own_planes() -> None:
-    """Of several bins, where rows share integrals and where each has its own."""
+    """There are several bins; rows share integrals, or each row has its own."""
     for model, at in (("nsi-ee", {"eps_d": [0.0, 0.1]}), ("universal", {"m_zprime": [0.001, 0.01, 1.0]})):
         rows = prepare(["conus-plus-2025", "coherent-csi"], model, at)
         channels = [each.channels for each in rows.experiments]
@@ -460,7 +460,7 @@ def test_counts_as_predicted_are_fitted_in_each_row_as_an_asimov_set_is() -> Non
 
 
 def test_the_prediction_of_one_row_is_fitted_in_another() -> None:
-    """Of bins with a variance: the residuals, and the covariance of the signal's normalisation, by hand."""
+    """For bins with a variance: the residuals, and the covariance of the signal's normalisation, by hand."""
     rows = prepare("conus-plus-2025", "universal", {"m_zprime": [0.001, 0.05]})
     channels = [each.channels for each in rows.experiments]
     frame = frames(rows.likelihood, rows.interaction, channels, rows.values)
@@ -479,7 +479,7 @@ def test_the_prediction_of_one_row_is_fitted_in_another() -> None:
 
 
 def test_fitted_rows_can_only_lower_the_infimum() -> None:
-    """The toys of two dof are those of one, measured from an infimum over more."""
+    """Toys are the same for two dof as for one, but t is measured from an infimum over more."""
     rows = prepare(["conus-plus-2025", "coherent-csi"], "universal", {"m_zprime": [0.001, 0.01, 1.0]})
     likelihood, strength = rows.likelihood, rows.interaction.strength
     channels = [each.channels for each in rows.experiments]

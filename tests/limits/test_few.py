@@ -1,4 +1,4 @@
-"""A few points and columns, which need no compiler: the numbers of the kernels, from NumPy."""
+"""A few points and columns are computed by NumPy, without a compiler: the numbers are the kernels'."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def columns_of(experiments: list[str], model: str) -> GaussianColumns:
 
 
 def found_in(columns: GaussianColumns, model: str, few: int, monkeypatch: pytest.MonkeyPatch) -> Crossings:
-    """The crossings, where so many columns are few."""
+    """The crossings, if up to so many columns are few."""
     monkeypatch.setattr(crossings, "FEW_COLUMNS", few)
     strength = MODELS[model].strength
     return find_crossings(columns, DELTA, strength.largest_x, strength.signed)

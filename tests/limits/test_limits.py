@@ -21,7 +21,7 @@ INSENSITIVE = math.pi - math.atan(9 / math.sqrt(15))
 
 
 def test_limits_beside_the_published_ones() -> None:
-    """PHYSICS.md section 9: data and inputs differ from the paper's by 2.6 to 6.7 %; shown, not tuned."""
+    """PHYSICS.md section 9: limits differ by 2.6 to 6.7 % because of data and inputs; they are shown, not tuned."""
     published = {"chi": 183, "eta": 144, "lr": 110}
     ours = {model: float(fastscan.limit(CSI, model)) for model in published}
     for model, limit in ours.items():
@@ -121,7 +121,7 @@ def test_interfering_betas_report_every_allowed_interval() -> None:
 
 
 def test_intervals_are_told_however_heavy(write: Write) -> None:
-    """A limit of a strong coupling, or of a large exposure, is above what the paper looks at."""
+    """A limit for a strong coupling, or a large exposure, is above the masses in the paper."""
     strong = (Path(fastscan.__file__).parent / "grids/models/b-l-contact.toml").read_text().replace("= 1.0", "= 100.0")
     for experiment, model, chosen in (
         ("conus", str(write("strong.toml", strong)), {}),

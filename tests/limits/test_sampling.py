@@ -1,4 +1,4 @@
-"""The likelihood that is prepared for samplers and minimisers, against chi2 of the same points and against a fit."""
+"""The prepared likelihood for samplers and minimisers, compared with chi2 at the same points and with a fit."""
 
 import itertools
 import math
@@ -100,7 +100,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=told)
 
 @every_case
 def test_it_is_chi2(case: tuple[Any, str, dict[str, Any]]) -> None:
-    """Point by point and of arrays, by name and by position; ln L is minus half of it."""
+    """It takes points and arrays, by name and by position; ln L is minus half of chi2."""
     names, model, words = case
     like = prepared(case)
     values = drawn(like, model, 30)
@@ -143,7 +143,7 @@ def test_gradient_of_arrays_has_the_parameters_last() -> None:
 
 
 def test_it_is_the_chi2_of_the_reference_calculation() -> None:
-    """By nested quadrature and a minimiser, of a heavy and of a light mediator, and of counted events."""
+    """The reference uses nested quadrature and a minimiser, for heavy and light mediators and counted events."""
     heavy = fastscan.likelihood("coherent-csi", "e6")
     assert heavy(beta=1.0, m_zprime=150.0) == pytest.approx(naive.chi2("coherent-csi", "e6", 150.0, 1.0), rel=1e-8)
     new = naive.vector("b-l", 10.0, 3e-5)
@@ -210,7 +210,7 @@ def test_a_likelihood_whose_code_was_compiled_can_be_pickled() -> None:
 
 
 def test_gaussian_counts_need_no_compiler() -> None:
-    """Nor do their gradient and pulls, of one point or of a few."""
+    """Their gradient and pulls at one point or a few don't need one either."""
     program = (
         "import sys, fastscan\n"
         "like = fastscan.likelihood(['conus', 'coherent-csi'], 'b-l')\n"
@@ -266,7 +266,7 @@ def test_compiled_code_has_no_mediator_of_less_than_an_electronvolt() -> None:
 
 @pytest.mark.parametrize("mass", [0.0, 1e-12, 0.99e-9, 1.01e-9])
 def test_mediators_of_hardly_any_mass(mass: float) -> None:
-    """Their recoils are counted where some chance of it is left, as `chi2` does."""
+    """Their recoils count if their probability isn't negligible, as in `chi2`."""
     like = fastscan.likelihood("conus-plus-2025", "b-l")
     expected = fastscan.chi2("conus-plus-2025", "b-l", m_zprime=mass, g=1e-6)
     assert like(mass, 1e-6) == pytest.approx(expected, rel=1e-12)
@@ -336,7 +336,7 @@ def test_fixed_parameters_are_left_out() -> None:
 
 
 def test_strengths_are_powers() -> None:
-    """By which x is computed of single numbers."""
+    """Single numbers are converted to x by this power."""
     for model in models.MODELS.values():
         strength = model.strength
         values = np.array([0.3, 1.0, 250.0])

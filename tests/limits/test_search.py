@@ -1,4 +1,4 @@
-"""The search along columns of any kind: against the kernel of Gaussian ones, by brute force, and to the last bit."""
+"""The search along columns of any kind, compared with the kernel for Gaussian columns and with brute force."""
 
 import math
 from collections.abc import Callable
@@ -52,13 +52,13 @@ Function = Callable[[Array], Derivatives]
 
 @pytest.fixture(autouse=True)
 def gaussian_columns_have_their_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or else the search would be compared with itself."""
+    """Otherwise the search would be compared with itself."""
     monkeypatch.setattr(crossings, "FEW_COLUMNS", 0)
 
 
 @dataclass(frozen=True, eq=False)
 class OfAnotherKind:
-    """Gaussian columns that can't be told to be such, and how many points of them are computed."""
+    """Gaussian columns that are not recognised as such, and the number of their computed points."""
 
     gaussian: GaussianColumns
     points: list[int]
@@ -113,7 +113,7 @@ def test_gaussian_columns_of_every_experiment(name: str) -> None:
             continue
         require_what_the_kernel_finds(searched, model)
         points, columns = points + sum(searched.points), columns + 2 * searched.row.size
-    assert 15 * columns < points < 60 * columns  # of which the rungs are 18, or 35 where x has either sign
+    assert 15 * columns < points < 60 * columns  # of these points 18 are rungs, or 35 where x has either sign
 
 
 @pytest.mark.parametrize("model", ["universal", "b-l"])
@@ -138,7 +138,7 @@ def test_gaussian_columns_of_combinations(model: str) -> None:
 
 
 def test_these_columns_have_islands() -> None:
-    """The tests above see columns with three crossings or more, where x has one sign and where it has either."""
+    """The tests above contain columns with three or more crossings, for x of one sign and of either sign."""
     for model in ("e6", "nsi-ee"):
         signed = load(model).strength.signed
         found = search(columns_in(("coherent-csi",), model, ROWS[model]), DELTA, LARGEST, signed)
@@ -183,7 +183,7 @@ class Synthetic:
 
 
 def polynomial(*coefficients: float) -> Function:
-    """A polynomial, the lowest power first."""
+    """Columns that are polynomials, with coefficients from the lowest power on."""
     chi2 = np.polynomial.Polynomial(coefficients)
     return lambda x: (chi2(x), chi2.deriv()(x), chi2.deriv(2)(x))
 
@@ -291,7 +291,7 @@ def test_chi2_that_becomes_infinite() -> None:
 
 
 def test_chi2_that_falls_until_it_becomes_infinite() -> None:
-    """So few events that at no number below x = 1 more are seen than expected, and from there on it is impossible."""
+    """There are so few events that chi2 falls with the expected number up to x = 1, where it becomes impossible."""
     found = one(counted(np.array([1e-30]), np.array([1.0]), np.array([-1.0])), delta=1.0)
     assert found.x == pytest.approx([1.0, 0.5], rel=1e-9)
     assert found.lowest[0] == pytest.approx(0.0, abs=1e-12)
@@ -337,7 +337,7 @@ bins_of = st.lists(
 @given(bins_of, st.booleans(), st.one_of(st.just(0.0), st.floats(-2.0, 2.0)), st.floats(0.7, 1.3))
 @example([(100.0, -2.0, 0.0, 0.0)], False, 0.0, 1.0)  # an island around the strength at which the sign is turned
 @example([(100.0, 2.0, 0.0, 1000.0), (100.0, -1.0, 0.0, 0.0)], True, 0.5, 1.0)
-@example([(13.0, 2.0, 1.0, 3.0)], True, 0.0, 1.0)  # the barrier between two valleys is a rung, but for rounding
+@example([(13.0, 2.0, 1.0, 3.0)], True, 0.0, 1.0)  # a rung is at the barrier between two valleys, up to rounding
 @example([(1.5, -0.5, 0.5, 0.0)], False, 0.0, 1.0)  # or exactly
 @example([(136.9160595065896, 0.9375, 1.0, 0.0)], True, 0.0, 0.75)
 @example([(555.0, -1.0, 0.0, 0.0), (13.0, -2.5, 0.0, 0.0)], False, 1.07, 0.83)  # a valley between two infinite rungs
@@ -373,7 +373,7 @@ ALL = search(ISLANDS, DELTA, LARGEST, signed=False)
 @given(st.lists(st.integers(0, ISLANDS.row.size - 1), min_size=1, max_size=40), st.integers(1, 2000))
 @settings(max_examples=30)
 def test_order_and_neighbours_change_no_bit(chosen: list[int], together: int) -> None:
-    """Columns in any order, some of them twice, and any number of them computed at once."""
+    """Columns come in any order, some of them twice, and any number of them is computed at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(searching, "TOGETHER", together)
         found = search(ISLANDS.some(np.array(chosen)), DELTA, LARGEST, signed=False)

@@ -1,4 +1,4 @@
-"""Strengths of every kind: columns of either sign against a scan, and what bounds, statuses and intervals they give."""
+"""Strengths of every kind: columns of either sign compared with a scan, and their bounds, statuses and intervals."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def coefficients(bins: Bins, unit: float) -> Array:
 
 
 def columns_of(bins: Bins, unit: float, data: Array, sigma: float) -> GaussianColumns:
-    """One column of such counts, with the package's own way from counts to sums."""
+    """One column of such counts; the package itself computes sums from counts."""
     standard, linear, square = coefficients(bins, unit)
     counts = Counts(data=data, background=0 * data, variance=standard, spread=0.0)
     roots = square_roots(np.stack([linear, square])[None], standard, counts)
@@ -52,7 +52,7 @@ def columns_of(bins: Bins, unit: float, data: Array, sigma: float) -> GaussianCo
 
 
 def scanned(bins: Bins, unit: float, data: Array, sigma: float) -> tuple[list[float], float]:
-    """Every crossing of a column by brute force, ascending, and the infimum; in a clear case only."""
+    """All crossings of a column by brute force, ascending, and the infimum; unclear cases are skipped."""
     polynomial = coefficients(bins, unit)
     standard = polynomial[0]
 
@@ -128,7 +128,7 @@ def test_the_mirror_of_a_column_has_the_mirrored_crossings(bins: Bins, sigma: fl
 
 
 def test_x_below_zero_is_not_looked_at_where_x_has_one_sign() -> None:
-    """Data that only a negative x explains: with x >= 0 the infimum is that of the Standard Model."""
+    """Only a negative x explains the data: with x >= 0 the infimum is at the Standard Model."""
     bins: Bins = [(100.0, 1.0, 0.0)]
     column = columns_of(bins, 1.0, np.array([49.0]), 0.0)
     assert infimum(column, LARGEST)[0] == pytest.approx(51.0**2 / 100)
@@ -359,7 +359,7 @@ def test_a_limit_beyond_what_a_coupling_can_be_is_one_on_the_ratio() -> None:
 
 
 def test_a_quantity_without_a_kind_of_unit_is_a_number(write: Write) -> None:
-    """What is counted in 1e-32 cm^2 is written without it; something else that names a unit is refused."""
+    """A value in 1e-32 cm^2 is given as a number, or names this very unit; another unit is refused."""
 
     class Named:
         def __init__(self, units: str) -> None:

@@ -1,4 +1,4 @@
-"""CSV files that say what they are, and that readers of others can read."""
+"""CSV files with a description of themselves, which other programs' readers can read."""
 
 import hashlib
 import io

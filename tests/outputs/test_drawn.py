@@ -1,4 +1,4 @@
-"""What pictures draw is what the records say, number by number."""
+"""Pictures draw the numbers in the records."""
 
 import math
 
@@ -98,7 +98,7 @@ def test_what_is_shaded_is_excluded(stored: str) -> None:
 
 
 def extent(ax: Axes, rows: list[Record]) -> dict[float, tuple[float, float]]:
-    """From where to where a band reaches at each x: its outline goes forth along one edge and back along the other."""
+    """The range of a band at each x: its outline goes forth along one edge and back along the other."""
     outline = figures.band(ax, rows, "x", "y", "band").get_paths()[0].vertices
     xs = sorted({row["x"] for row in rows})
     return {x: (min(ys), max(ys)) for x in xs for ys in [outline[outline[:, 0] == x, 1].tolist()]}

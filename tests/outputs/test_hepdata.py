@@ -1,4 +1,4 @@
-"""Submissions to HEPData: that its own validator takes them, and that nothing of a limit is lost on the way."""
+"""Submissions to HEPData: its own validator accepts them, and they contain everything about a limit."""
 
 import subprocess
 import sys
@@ -61,7 +61,7 @@ def told(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def require_valid(place: Path) -> None:
-    """As HEPData itself checks an upload."""
+    """Check a submission with HEPData's own validator."""
     command = [Path(FASTSCAN).with_name("hepdata-validate"), "-a", place / hepdata.ARCHIVE]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

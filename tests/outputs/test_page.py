@@ -1,4 +1,4 @@
-"""The page: what its script computes is what Python computes, and what its tables and pictures say."""
+"""The page: its script computes what Python computes, and its tables and pictures are complete and readable."""
 
 import itertools
 import json
@@ -47,7 +47,7 @@ m_zprime = { start = 20, stop = 2000, num = 3, spacing = "log", unit = "GeV" }
 
 
 class Engine:
-    """The script of the page in an engine that knows no browser."""
+    """The script of the page in an engine without a browser."""
 
     def __init__(self, likelihoods: dict[str, Any]) -> None:
         self.context = quickjs.Context()
@@ -146,7 +146,7 @@ def test_its_infimum_is_python_s(cubes: dict[str, list[Cube]], engine: Engine) -
 
 
 def test_the_limits_of_table_3(engine: Engine, cubes: dict[str, list[Cube]]) -> None:
-    """With each experiment's own sigma_sys the script has what the command says."""
+    """With each experiment's own sigma_sys, the script finds the command's limits."""
     for name in ("miner", "cr51-lxe-b"):
         own = float(cubes[name][0].likelihood.sigma_sys[0])
         settings = {"data": sliders.PREDICTED, "sigmaSys": own, "luminosity": 1, "cl": 0.9, "dof": 1}
@@ -233,7 +233,7 @@ def test_a_table_has_its_numbers_and_what_they_sort_by() -> None:
 
 
 def test_headings_name_one_thing_each_and_in_order() -> None:
-    """For those who hear the page: one h1, no level left out, every picture described, every table with its caption."""
+    """For screen readers: one h1, no level is skipped, every picture has a description and every table a caption."""
     picture = Picture(b"<svg/>", "What it shows", ["A caption."])
     part = Section("part", "Part", pictures=[picture], tables=[Table("Its table", COLUMNS, ROWS)])
     read = Reader(small(parts=[part]))
@@ -255,7 +255,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_text_has_contrast_in_light_and_in_dark(scheme: int) -> None:
-    """At least 4.5 to 1, on paper and on every shade that stands behind numbers."""
+    """The contrast is at least 4.5 to 1, on paper and on every shade behind numbers."""
     rules = re.findall(r":root \{(.*?)\}", page.TEMPLATE.read_text(), re.DOTALL)
     colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6});", rules[scheme]))
     behind = ["paper", "faint", *(name for name in colours if re.fullmatch("(above|below)\\d", name))]

@@ -1,4 +1,4 @@
-"""Pictures of couplings, epsilons and moments: what is drawn, what helps to read it, and curves of others beside it."""
+"""Pictures of couplings, epsilons and moments: curves, guides for the eye, and published curves beside them."""
 
 import math
 from pathlib import Path
@@ -274,7 +274,7 @@ def test_symbols_of_models() -> None:
 
 
 def test_couplings_against_settings(light: str) -> None:
-    """The row that isn't shown is held; the other model's is passed over."""
+    """The row parameter that isn't drawn is held; the other model's parameter is ignored."""
     plane = PlaneAxes(("sigma_sys", "g"))
     figure, left_out = plots.plot(light, Question(at={"m_zprime": [0.01]}), Picture(plane=plane))
     assert left_out == ["coherent-csi/scalar-q14", "conus/scalar-q14"]

@@ -1,4 +1,4 @@
-"""Pictures of a user's own store: what is chosen, that it is what the records say, and what can't be drawn."""
+"""Pictures of a user's own store: the choice of rows, their agreement with the records, and refusals."""
 
 import itertools
 import json
@@ -90,7 +90,7 @@ def of_own_experiments(place: Path, *names: str, heads: Sequence[str] = (OWN,)) 
 
 
 def test_an_own_label_is_drawn_as_it_is_written(tmp_path: Path) -> None:
-    """Its dollars begin no mathematics, which would show `5, ` in italics, or fail."""
+    """Dollars in a label must not begin mathematics, which would show `5, ` in italics, or fail."""
     figure, _ = plots.plot(of_own_experiments(tmp_path, "mine"))
     assert [*drawn(figure)] == [r"CsI for \$5, \$6, $\chi$"]
     figures.save(figure, tmp_path / "mine.png")
@@ -278,7 +278,7 @@ def test_a_picture_needs_a_format(stored: str, tmp_path: Path) -> None:
 @pytest.mark.skipif(matplotlib.__version_info__ < (3, 11), reason="older versions set text elsewhere")
 @pytest.mark.parametrize("name", ["plane", "figure4"])
 def test_golden_images(stored: str, tmp_path: Path, name: str) -> None:
-    """Looked at by eye when they were made; a change of matplotlib's rendering is within the tolerance."""
+    """The golden images were checked by eye; a change of matplotlib's rendering is within the tolerance."""
     if name == "plane":
         figure, _ = plots.plot(stored, Question(("coherent-csi/e6",)))
     else:

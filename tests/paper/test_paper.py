@@ -1,4 +1,4 @@
-"""Table 3 of arXiv:2002.01482: how close, and that it is written."""
+"""Table 3 of arXiv:2002.01482: its agreement with the published table, and its files."""
 
 import csv
 import json
@@ -30,7 +30,7 @@ OWN_INPUTS_MISSING = {"coherent-csi", "miner", "texono", "nucleus"}  # not in th
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """Where the command wrote, what it said, and what it said it was doing."""
+    """The directory of the command's files, its output, and the steps that it reported."""
     place = tmp_path_factory.mktemp("paper") / "out"
     done = subprocess.run([FASTSCAN, "paper", "-o", place], check=True, capture_output=True, text=True)
     return place, done.stdout, done.stderr
@@ -103,7 +103,7 @@ def test_51cr_is_within_0_6_percent_for_chi_eta_and_lr(written: tuple[Path, list
 def test_in_one_bin_the_ratio_of_two_limits_does_not_depend_on_the_statistics(
     expected: bool, luminosity: float
 ) -> None:
-    """As the note on coherent-csi says: chi2 depends on the number of events alone, and each model only adds some."""
+    """As in the note on coherent-csi, chi2 depends only on the number of events, and each model only adds events."""
     measured = experiments.load("coherent-csi")
     csi = measured.expected() if expected else measured
     for cl in (0.68, 0.9, 0.99):

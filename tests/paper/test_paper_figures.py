@@ -1,4 +1,4 @@
-"""The paper's figures: their data, what they show, and that they can be read."""
+"""The paper's figures: their data, their findings, and their legibility."""
 
 import itertools
 import math
@@ -114,13 +114,13 @@ def said(ax: Axes) -> list[str]:
 
 
 def boxes(ax: Axes) -> list[tuple[str, Bbox]]:
-    """Where the legends and the words within a panel, or beside it, are."""
+    """The boxes of the legends and texts within a panel, or beside it."""
     words = [(text.get_text(), text.get_window_extent()) for text in ax.texts if text.get_text()]
     return [*(("legend", each.get_window_extent()) for each in legends(ax)), *words]
 
 
 def outlines(ax: Axes) -> Iterator[tuple[Path, bool]]:
-    """Every curve of a panel in pixels, and every coloured band, which is filled; straight lines across are none."""
+    """Outlines in pixels of all curves and filled bands of a panel, without straight lines across it."""
     for line in ax.get_lines():
         if len(line.get_xdata()) > 2 or line.get_linestyle() == ":":
             yield line.get_transform().transform_path(line.get_path()), False
@@ -242,7 +242,7 @@ def test_what_lies_above_the_threshold_is_shaded_and_said_to_be_excluded(
 def test_the_shade_below_limits_is_what_every_one_of_them_excludes(
     by_number: dict[int, PaperFigure], pictures: dict[int, Figure], number: int
 ) -> None:
-    """Lighter masses than the axis shows can be allowed again; those that it shows are not."""
+    """Masses below the axis' range can be allowed again, but none within its range."""
     for _, rows in by_number[number].tables.values():
         lowest = 20 if number == 5 else 1
         for row in rows:

@@ -1,4 +1,4 @@
-"""The report: a page that stands alone, with every number that it was given."""
+"""The report: a page without other files, with all numbers that it was given."""
 
 import base64
 import csv
@@ -47,7 +47,7 @@ DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 @dataclass
 class Made:
-    """What went into a page, and the page."""
+    """The input of a page, and the page."""
 
     entries: list[Entry]
     figure: PaperFigure
@@ -122,7 +122,7 @@ def test_it_needs_nothing_from_elsewhere(made: Made) -> None:
 
 
 def test_only_the_package_s_own_script_may_run(made: Made) -> None:
-    """The policy of the page forbids all but the script with this digest, and every request."""
+    """The page's policy forbids every request, and every script but the one with this digest."""
     data, script = re.findall(r"<script[^>]*>(.*?)</script>", made.html, re.DOTALL)
     assert script == page.SCRIPT.read_text()
     (policy,) = (each["content"] for _, each in made.read.elements if each.get("http-equiv"))

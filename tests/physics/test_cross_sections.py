@@ -13,7 +13,7 @@ ISOTOPES = [isotope for isotopes in nuclei.elements().values() for isotope in is
 
 
 def cevns(recoil: float, energy: float, isotope: nuclei.Isotope) -> np.ndarray:
-    """The cross section with the form factor that is the default."""
+    """The cross section with the default form factor."""
     momentum = cross_sections.momentum_transfer(np.array(recoil), isotope.mass_mev)
     factor = form_factors.fermi(momentum, isotope.A)
     return cross_sections.cevns(np.array(recoil), energy ** -np.arange(3.0), isotope, factor)
@@ -27,7 +27,7 @@ def test_cevns_is_the_formula(isotope: nuclei.Isotope, energy: float, share: flo
     charge = (g_p * isotope.Z + g_n * isotope.N) * F
     formula = naive.G_FERMI**2 * M / (2 * math.pi) * charge**2 * (2 - 2 * T / energy - M * T / energy**2)
     ours = cevns(T, energy, isotope) @ [g_p**2, g_p * g_n, g_n**2]
-    # at the largest recoil, and where proton and neutron cancel, both lose what is small beside this
+    # at the largest recoil, and where proton and neutron cancel, both lose digits below this
     scale = cevns(0.0, energy, isotope).max() * (g_p**2 + g_n**2)
     assert ours == pytest.approx(formula * naive.CM2_PER_MEV_2, rel=1e-9, abs=1e-13 * scale)
 

@@ -1,4 +1,4 @@
-"""Form factors: each beside the Fourier transform of its distribution, and the radii that a file can give."""
+"""Form factors: each compared with the Fourier transform of its distribution, and the radii in files."""
 
 import math
 from dataclasses import asdict
@@ -41,7 +41,7 @@ def waves(x: Decimal) -> tuple[Decimal, Decimal]:
 
 @pytest.mark.parametrize("mass_number", [4, 40, 133])
 def test_no_digits_are_lost_where_the_textbook_forms_cancel(mass_number: int) -> None:
-    """The textbook forms with fifty digits; where a form factor is small, rounding is that of its terms."""
+    """The textbook forms are computed with fifty digits; where a form factor is small, its terms determine rounding."""
     radius = form_factors.half_density_radius(mass_number)
     momenta = np.geomspace(1e-4, 300, 60)
     fermi, helm = form_factors.fermi(momenta, mass_number), form_factors.helm(momenta, radius, 0.9)
@@ -79,7 +79,7 @@ def test_helm_and_klein_nystrand_are_the_transforms_of_smeared_spheres(
 
 
 def test_root_mean_square_radii_are_those_of_the_distributions() -> None:
-    """From the slope at rest: F = 1 - Q^2 r^2 / 6."""
+    """They follow from the slope at Q = 0: F = 1 - Q^2 r^2 / 6."""
     q = 0.01 * naive.HBAR_C
     for kind in (Helm(radii_fm=(("Cs", 5.01),)), KleinNystrand(radii_fm=(("Cs", 5.01),))):
         squared = 6 * (1 - float(kind.at(np.array(q), CAESIUM))) / 0.01**2

@@ -13,7 +13,7 @@ ATOMIC_WEIGHTS = {
     "O": 15.999, "Na": 22.98977, "Al": 26.98154, "Si": 28.085, "Ar": 39.95, "Ca": 40.078, "Zn": 65.38,
     "Ge": 72.630, "I": 126.90447, "Xe": 131.293, "Cs": 132.90545, "W": 183.84,
 }  # fmt: skip
-# Where periodictable 2.1.0 has another composition: the centre of lithium's range, and none of uranium.
+# Elements with another composition in periodictable 2.1.0: the centre of lithium's range, and none for uranium.
 OTHERS = {"Li": {6: 0.0759, 7: 0.9241}, "U": {234: 0.000054, 235: 0.007204, 238: 0.992742}}
 
 

@@ -14,7 +14,7 @@ END = M_MUON / 2
 
 def test_prompt_line() -> None:
     assert spectra.prompt_energy() == pytest.approx(naive.PROMPT_ENERGY_MEV, rel=1e-15, abs=0)
-    assert spectra.prompt_energy() == pytest.approx(29.79, abs=0.005)  # as the paper gives it
+    assert spectra.prompt_energy() == pytest.approx(29.79, abs=0.005)  # the value in the paper
 
 
 @pytest.mark.parametrize("spectrum", [spectra.michel_nu_e, spectra.michel_nubar_mu])
@@ -54,7 +54,7 @@ def test_a_neutrino_and_its_antineutrino_share_a_flavour(neutrino, flavour: int,
 
 @given(st.floats(0.1, 40.0), st.floats(0.1, 40.0))
 def test_several_integrals_at_once_are_each_alone(first: float, second: float) -> None:
-    """With minima of their own, against an adaptive quadrature of the same."""
+    """They have different minima, and are compared with adaptive quadrature."""
     bump = Continuum("nu_e", (0.0, 5.0, END), spectra.michel_nu_e)
     starts = np.array([first, second])
     together = bump.moments(starts)

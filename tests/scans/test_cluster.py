@@ -1,4 +1,4 @@
-"""The clusters of the command line: how many threads each worker has, and whether a kernel uses all of them."""
+"""The clusters of the command line: the threads of each worker, and the threads that a kernel uses."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ SMALL = GRID.replace("num = 37", "num = 25").replace("num = 7", "num = 3")
 
 @pytest.fixture(scope="module", params=sorted({1, CORES}))
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A cluster of the command line, as of a process that starts no other: dask leaves the environment changed."""
+    """A cluster of the command line; the environment, which dask changes, is restored afterwards."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBA_NUM_THREADS", "")
         patch.delenv("NUMBA_NUM_THREADS")
@@ -39,7 +39,7 @@ def test_a_kernel_has_all_threads_of_a_worker_that_has_one_task_at_a_time(client
 
 
 def test_a_kernel_has_one_thread_in_a_worker_that_has_several_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one of a user's own cluster, whose threads compute tasks side by side."""
+    """A user's own cluster can have such workers, whose threads compute tasks side by side."""
     monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
     settings = {"n_workers": 1, "dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}
     with (
@@ -58,7 +58,7 @@ def test_a_kernel_has_one_thread_where_tasks_run_in_threads_of_this_process(monk
 def test_a_cluster_is_given_new_tasks_as_it_does_the_old_ones(
     client: Client, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It never knows of more than a few, however many there are."""
+    """The cluster has only few tasks at a time, however many there are."""
     monkeypatch.setattr(scanner, "SUBMITTED", 3)
     grid = write("many.toml", with_store(SMALL, chunk="1 KiB", task="1 KiB"))
     calls: list[scanner.Progress] = []

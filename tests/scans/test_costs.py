@@ -1,4 +1,4 @@
-"""What a scan takes, told beforehand and refused where it can't fit or the scan itself would be refused."""
+"""The costs of a scan: they are known beforehand, and refused where the scan can't fit or would be refused."""
 
 import os
 import re
@@ -55,7 +55,7 @@ def test_a_dry_run_tells_what_the_scan_with_the_same_options_would_take(tmp_path
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["scan", "dry run"])
 def test_a_scan_that_no_memory_can_hold_is_refused(options: list[str], tmp_path: Path) -> None:
-    """Ten thousand tasks in flight, of more than 1 GB each, where no disk could be too small first."""
+    """Ten thousand tasks of more than 1 GB each are in flight; the location has no disk that could be too small."""
     huge = GRID.replace("num = 13", "num = 20000").replace("num = 37", "num = 1000").replace("num = 7", "num = 300")
     huge = huge.replace("values = [1, 10, 1000]", "start = 1, stop = 1000, num = 300").replace('"chi", ', "")
     (tmp_path / "grid.toml").write_text(with_store(huge, chunk="400 MiB", task="400 MiB"))

@@ -1,4 +1,4 @@
-"""What happens when a scan is killed, disturbed, or left without a place to write: real processes, disks, kill -9."""
+"""Scans that are killed, disturbed, or left without a place to write: real processes, real disks, kill -9."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ from fastscan.stores.chunks import chunk_keys, recorded_tasks
 from fastscan.stores.location import read_root
 
 KILLS = 20
-PATIENCE = 120  # seconds: what takes longer hangs
+PATIENCE = 120  # seconds, after which a process counts as hanging
 E6 = "coherent-csi/e6"
 
 
@@ -73,7 +73,7 @@ def test_killed_again_and_again_a_scan_is_the_same_and_little_is_repeated(
         keys = {task: chunk_keys(cube, task) for task in range(cube.layout.tasks)}
         written = {task for task in keys if any((out / group / key).exists() for key in keys[task])}
         assert done <= written
-        assert len(written - done - unfinished) <= in_flight  # what this kill makes another run compute again
+        assert len(written - done - unfinished) <= in_flight  # tasks to be computed again
         unfinished = written - done
     fastscan.scan(grid, out, resume=True)
     assert chunks(out) == chunks(tmp_path / "undisturbed.zarr")
@@ -85,8 +85,8 @@ def test_killed_again_and_again_a_scan_is_the_same_and_little_is_repeated(
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A dask scheduler and two workers, as on a real cluster: its address, and the processes, the scheduler last."""
     address = f"tcp://127.0.0.1:{free_port()}"
-    everything = {name: value for name, value in os.environ.items() if name != "FASTSCAN_HIDE"}  # dask's own needs it
-    with (tmp_path / "dask.log").open("wb") as log:  # what they say is shown where a test fails
+    everything = {name: value for name, value in os.environ.items() if name != "FASTSCAN_HIDE"}  # dask needs everything
+    with (tmp_path / "dask.log").open("wb") as log:  # their output is shown if a test fails
         told: Any = {"stdout": log, "stderr": log, "env": everything}
         scheduler = subprocess.Popen(
             [DASK, "scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"], **told
@@ -112,7 +112,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def started(out: Path, *arguments: object, tasks: int = 10) -> "subprocess.Popen[bytes]":
-    """A scan that is running, and has done some tasks."""
+    """A running scan that has done some tasks."""
     scan = subprocess.Popen([FASTSCAN, "scan", *map(str, arguments), "-o", out], stdout=PIPE, stderr=PIPE)
     while records(out) < tasks and scan.poll() is None:
         time.sleep(0.001)
@@ -238,7 +238,7 @@ def test_of_different_scans_that_start_at_once_one_has_the_group(tmp_path: Path)
 
 
 def heeding(*arguments: object, **options: object) -> "subprocess.Popen[str]":
-    """A command that heeds signals, even where who started the tests ignores them; it has a process group."""
+    """A command that receives signals, even if the tests' parent ignores them; it has its own process group."""
 
     def heed() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -250,7 +250,7 @@ def heeding(*arguments: object, **options: object) -> "subprocess.Popen[str]":
 
 
 def wait_for_answers(process: "subprocess.Popen[str]") -> None:
-    """Wait until a command answers SIGTERM, which Python leaves alone, and so all signals."""
+    """Wait until a command handles SIGTERM, which Python itself doesn't, and so handles all signals."""
     status = Path(f"/proc/{process.pid}/status")
     while True:
         caught = re.search(r"SigCgt:\s*(\w+)", status.read_text())
@@ -295,7 +295,7 @@ def test_signals_are_answered_before_anything_is_imported() -> None:
 def test_a_scan_that_is_terminated_says_what_is_done_and_leaves_no_process(
     options: list[str], everyone: bool, grid: Path, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
-    """A batch system sends SIGTERM to all processes of a job, or to the first."""
+    """A batch system sends SIGTERM to all processes of a job, or to the first one."""
     out = tmp_path / "out.zarr"
     scan = heeding("scan", grid, "-o", out, *options)
     while records(out) < 10 and scan.poll() is None:
@@ -313,7 +313,7 @@ def test_a_scan_that_is_terminated_says_what_is_done_and_leaves_no_process(
 
 
 def test_a_signal_that_the_caller_ignores_is_ignored(grid: Path, tmp_path: Path) -> None:
-    """As under nohup, or in the background of a shell script."""
+    """A command under nohup, or in the background of a shell script, has such a caller."""
     out = tmp_path / "out.zarr"
     scan = heeding("scan", grid, "-o", out, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     while records(out) < 10 and scan.poll() is None:
@@ -333,7 +333,7 @@ def test_the_library_leaves_signals_alone(grid: Path, tmp_path: Path) -> None:
 
 
 def clean(told: str) -> list[str]:
-    """What a command says beside what it is going to do."""
+    """The output of a command without its announcement of the scan."""
     assert "Traceback" not in told
     return [line for line in told.splitlines() if "tasks to compute" not in line]
 
@@ -342,7 +342,7 @@ def clean(told: str) -> list[str]:
 def test_a_scan_whose_store_is_deleted_says_so(options: list[str], grid: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.zarr"
     scan = started(out, grid, *options)
-    out.rename(tmp_path / "elsewhere.zarr")  # at once, as nothing deletes a directory that is written to
+    out.rename(tmp_path / "elsewhere.zarr")  # at once; rmtree would race with the scan
     shutil.rmtree(tmp_path / "elsewhere.zarr")
     _, told = scan.communicate(timeout=PATIENCE)
     gone = "the store is gone: it was deleted or replaced while the scan ran"
@@ -351,7 +351,7 @@ def test_a_scan_whose_store_is_deleted_says_so(options: list[str], grid: Path, t
 
 
 def test_a_scan_whose_store_is_replaced_says_so_and_leaves_the_other(grid: Path, tmp_path: Path) -> None:
-    """Not a chunk of it gets into the other store, whose groups have the same names."""
+    """None of its chunks gets into the other store, whose groups have the same names."""
     out, other = tmp_path / "out.zarr", tmp_path / "other.toml"
     other.write_text(MANY_TASKS.replace("stop = 2000", "stop = 2001"))
     fastscan.scan(other, tmp_path / "undisturbed.zarr")
@@ -475,7 +475,7 @@ def test_a_read_only_store_answers_and_is_not_written(small_disk: Path, grid: Pa
 
 
 def test_files_that_may_not_grow_are_told(grid: Path, tmp_path: Path) -> None:
-    """As on a disk that is full, for where none can be mounted."""
+    """This replaces a full disk where none can be mounted."""
     grid.write_text(MANY_TASKS.replace("1 KiB", "64 KiB"))
     command = f"ulimit -f 48; exec {FASTSCAN} scan {grid} -o {tmp_path}/out.zarr"
     scan = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)

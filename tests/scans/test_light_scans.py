@@ -84,7 +84,7 @@ def cubes(root: zarr.Group) -> list[Cube]:
 
 @given(st.floats(-3, 3), st.floats(-4, 4))
 def test_propagators_are_interpolated_to_the_last_digits(log_low: float, log_mass: float) -> None:
-    """Over a factor of 10 in q^2, at any mass, to 1e-12 of the largest value, the worst at the ends."""
+    """The error over a factor of 10 in q^2, at any mass, is at most 1e-12 of the largest value, at the ends."""
     low = 10.0**log_low
     at = np.geomspace(low, 10 * low, 57)
     nodes, _ = logarithmic(np.array(low), np.array(10 * low))
@@ -99,7 +99,7 @@ def test_propagators_are_interpolated_to_the_last_digits(log_low: float, log_mas
 @pytest.mark.parametrize("name", ["coherent-csi", "coherent-lar", "conus-plus", "cr51-lxe-a", "coherent-nai"])
 @pytest.mark.parametrize("model", ["universal", "le-ltau", "scalar-ftq"])
 def test_what_is_counted_at_the_nodes_is_what_is_counted_at_every_recoil(name: str, model: str) -> None:
-    """Each bin of each neutrino, at masses from 1 eV to 10 TeV."""
+    """This holds in each bin for each neutrino, at masses from 1 eV to 10 TeV."""
     found, interaction = response(experiments.load(name)), catalogue.load(model)
     (row,) = interaction.rows
     masses = np.array([1e-9, 1e-6, 1e-3, 0.03, 1.0, 1e4])
@@ -218,7 +218,7 @@ def test_limits_from_the_cube_are_those_of_the_likelihood_and_of_experiments(
 def test_between_the_points_of_its_axis_a_cube_has_every_row(
     group: str, share: float, light: zarr.Group, signed: zarr.Group
 ) -> None:
-    """From the store alone: no experiment is read."""
+    """The store alone is enough: no experiment is read."""
     cube = store.read(signed if "nsi" in group else light, group)
     (row,) = cube.rows
     first, last = cube.points[row][[0, -1]]
@@ -250,7 +250,7 @@ def test_groups_of_a_store_are_combined_between_their_rows_too(light: zarr.Group
 
 
 def test_a_value_near_a_small_point_is_not_on_the_axis(light: zarr.Group) -> None:
-    """Masses are 1e-4 GeV and less apart: they are told apart by their ratio."""
+    """Masses differ by 1e-4 GeV and less, so that only their ratio separates them."""
     cube = store.read(light, "conus/universal")
     first = cube.points["m_zprime"][0]
     assert cube.on_axis("m_zprime", first * np.array([1 + 1e-10])).tolist() == [0]
@@ -283,7 +283,7 @@ def naive_universal(experiment: str, mass: float, g: float, sigma: float = 0.1) 
 
 @pytest.mark.parametrize("dof", [1, 2])
 def test_vertices_over_the_mass_are_on_the_naive_threshold(dof: int, light: zarr.Group) -> None:
-    """The data of this experiment are the Standard Model's, so that the infimum is 0."""
+    """The data of this experiment are the Standard Model's prediction, so that the infimum is 0."""
     plane = shown(light, "conus/universal", "m_zprime", "g", dof, sigma_sys=0.1)
     lines = contours(plane)
     chosen = vertices(lines, 25)
@@ -362,7 +362,7 @@ def test_bands_and_islands_are_closed_or_leave_the_grid(
 
 @pytest.mark.parametrize(("group", "lines"), [("conus/universal", 3), ("coherent-csi/universal", 3)])
 def test_a_thin_band_is_one_line_on_each_side(group: str, lines: int, light: zarr.Group) -> None:
-    """It is thinner than a step of the grid, and moves by more than its width from one mass to the next."""
+    """The band is thinner than a step of the grid, and moves by more than its width from one mass to the next."""
     plane = shown(light, group, "m_zprime", "g", dof=1, sigma_sys=0.1)
     assert [line.closed for line in contours(plane)] == [False] * lines
     for mass in (1e-4, 0.01, 1.0):
@@ -385,7 +385,7 @@ def test_both_bands_of_two_epsilons_follow_their_blind_direction(signed: zarr.Gr
 
 
 def test_two_degrees_of_freedom_are_measured_from_the_best_row(light: zarr.Group) -> None:
-    """The default where both axes are the model's; the limits of each row, with 1, from that row's infimum."""
+    """This is the default if both axes are the model's; with one, each row is measured from its own infimum."""
     default, one = (shown(light, "coherent-csi/lmu-ltau", "m_zprime", "g", dof) for dof in (None, 1))
     assert (default.dof, one.dof) == (2, 1)
     masses = store.read(light, "coherent-csi/lmu-ltau").points["m_zprime"]
@@ -451,7 +451,7 @@ def test_massless_points_are_no_plane_but_have_limits(write: Write, tmp_path: Pa
 
 
 def test_a_likelihood_whose_arrays_do_not_fit_is_refused(light: zarr.Group) -> None:
-    """Kernels trust the shapes, which somebody else's store can say as it likes."""
+    """Kernels trust the shapes, and somebody else's store can claim any shapes."""
     whole = store.read(light, "both/universal").likelihood
     carried.require_shapes(whole, 19)
     for wrong in (

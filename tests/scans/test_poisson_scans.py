@@ -1,4 +1,4 @@
-"""Scans of counted events: their stores hold what the likelihood is, whoever computes them and in whatever pieces."""
+"""Scans of counted events: their stores contain the likelihood's chi2, whatever processes and pieces compute it."""
 
 import math
 import shutil
@@ -47,7 +47,7 @@ E6_AXIS = 'm_zprime = { start = 100, stop = 3000, num = 6, spacing = "log", unit
 
 
 def grid_of(models: str) -> str:
-    """The grid with one kind of models, whose axes alone it has."""
+    """The grid with one kind of models, and with their axes alone."""
     used = {"e6": ("beta", "m_zprime"), "nsi-ee": ("eps_d", "eps_u"), "b-l": ("m_zprime", "g")}[models]
     lines = [
         line
@@ -84,7 +84,7 @@ def test_what_is_stored_is_what_is_computed_at_each_point(stored: zarr.Group) ->
 
 
 def test_a_combination_is_the_sum_of_its_members(stored: zarr.Group) -> None:
-    """Whose common flux makes it another one; without, it is."""
+    """It is the sum if the members are independent, but not with their common flux."""
     model = cubes(stored)[0].model
     both, csi, lar = (np.asarray(fastscan.open(stored, f"{name}/{model}").chi2) for name in ("both", CSI, LAR))
     assert not np.allclose(both[..., 1:, :], (csi + lar)[..., 1:, :], rtol=1e-4)
@@ -99,7 +99,7 @@ def test_a_combination_is_the_sum_of_its_members(stored: zarr.Group) -> None:
 
 
 def test_what_a_store_carries_is_the_likelihood_to_the_last_bit(stored: zarr.Group) -> None:
-    """From a store, from the experiments, and off the axes."""
+    """The likelihoods of a store and of the experiments agree, also off the axes."""
     for cube in cubes(stored):
         values = {name: np.linspace(cube.points[name][0], cube.points[name][-1], 5) for name in cube.rows}
         again, row = cube.at_rows(values)
@@ -221,7 +221,7 @@ def test_counted_events_are_unpacked_as_they_were_packed(stored: zarr.Group) -> 
 
 
 def test_counted_events_that_do_not_fit_are_refused(stored: zarr.Group) -> None:
-    """Kernels trust the shapes, which somebody else's store can say as it likes."""
+    """Kernels trust the shapes, and somebody else's store can claim any shapes."""
     whole = store.read(stored, f"{CSI}/{cubes(stored)[0].model}").likelihood
     carried.require_counted(whole)
     (counts,) = whole.counted

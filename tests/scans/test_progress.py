@@ -1,4 +1,4 @@
-"""How far a scan from Python is: a bar on a terminal and where it is asked for, and a user's own function."""
+"""The progress of a scan from Python: a bar on a terminal or where it is asked for, and a user's own function."""
 
 import os
 import re
@@ -25,13 +25,13 @@ def program(place: Path, options: str) -> list[str]:
 
 
 def on_a_terminal(command: list[str]) -> str:
-    """What a program writes to stderr where that is a terminal."""
+    """The output of a program to stderr if this is a terminal."""
     pty = pytest.importorskip("pty")
     here, terminal = pty.openpty()
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal)
     os.close(terminal)
     shown = b""
-    with suppress(OSError):  # on Linux, what ends a terminal is an error
+    with suppress(OSError):  # on Linux, the end of a terminal is an error
         while data := os.read(here, 4096):
             shown += data
     os.close(here)
@@ -82,7 +82,7 @@ def test_what_went_wrong_stands_in_the_bar(capsys: pytest.CaptureFixture[str], t
 
 
 def test_a_notebook_sees_a_bar_where_it_asks_for_one(tmp_path: Path) -> None:
-    """Its stderr is no terminal, and shows no control sequences."""
+    """The stderr of a notebook isn't a terminal, and shows no control sequences."""
     ended = subprocess.run(program(tmp_path, ", progress=True"), capture_output=True, check=True)
     require_bar(ended.stderr.decode())
     assert b"\x1b" not in ended.stderr

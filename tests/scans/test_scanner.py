@@ -39,7 +39,7 @@ def undisturbed(of_models: dict[str, Arrays]) -> Arrays:
 def test_a_cube_is_chi2_and_events_at_its_points(
     model: str, dtype: str, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastscan.likelihoods.gaussian.FEW_POINTS", 0)  # NumPy's chi2 has other last bits
+    monkeypatch.setattr("fastscan.likelihoods.gaussian.FEW_POINTS", 0)  # NumPy's chi2 differs in the last bits
     root = fastscan.scan(write("g.toml", with_store(GRIDS[model], dtype=dtype)), tmp_path / "out.zarr")
     for group in ("coherent-csi/chi", f"coherent-csi/{model}"):
         cube = fastscan.open(root, group)
@@ -146,7 +146,7 @@ def test_parts_make_the_same_cube(
 
 
 def test_finish_names_the_tasks_where_no_scan_in_parts_has_them_all(write: Write, tmp_path: Path) -> None:
-    """Such as those of a group that another grid has added since."""
+    """Such tasks belong to a group that another grid has added later."""
     out = tmp_path / "out.zarr"
     grid = write("parts.toml", with_store(GRID.replace('["chi", "e6"]', '["e6"]'), chunk="4 KiB", task="4 KiB"))
     for k in (2, 1):
@@ -172,7 +172,7 @@ def test_a_store_that_lost_what_parts_it_has_lists_tasks(said: str, grid_file: P
 
 @pytest.mark.parametrize("n", [3, 7, 50])
 def test_the_parts_that_finish_names_are_all_that_is_needed(n: int, write: Write, tmp_path: Path) -> None:
-    """Whatever their number, and in a store that has groups of another grid before theirs."""
+    """This holds for any number of parts, and in a store with earlier groups of another grid."""
     out = tmp_path / "out.zarr"
     fastscan.scan(write("before.toml", GRID.replace("chi", "eta").replace("csi", "ge")), out)
     grid = write("parts.toml", with_store(GRID, chunk="4 KiB", task="4 KiB"))
@@ -261,7 +261,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 
 def test_a_task_of_a_group_that_was_replaced_writes_nothing(grid_file: Path, tmp_path: Path) -> None:
-    """As a worker sees it, when another scan replaces the store of one that runs."""
+    """This is a worker's view when another scan replaces the store of a running scan."""
     fastscan.scan(grid_file, tmp_path / "out.zarr")
     outcome = scanner.compute(scanner.Task(str(tmp_path / "out.zarr"), "coherent-csi/chi", "of another run", 0))
     assert outcome.points == 0

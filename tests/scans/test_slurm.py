@@ -18,7 +18,7 @@ from conftest import FASTSCAN, MANY_TASKS, REPOSITORY, Arrays, arrays, free_port
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "sinfo")
 PATH = os.pathsep.join([str(Path(FASTSCAN).parent), os.environ["PATH"], "/usr/sbin"])
 MANUAL = REPOSITORY / "grids" / "manual.md"
-PATIENCE = 300  # seconds: what takes longer hangs
+PATIENCE = 300  # seconds, after which a command counts as hanging
 MORE_TASKS = MANY_TASKS.replace("num = 181", "num = 361")
 CONF = """
 ClusterName=test
@@ -63,7 +63,7 @@ def wait_until(is_so: Callable[[], object]) -> None:
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
-    """The environment of a user of a SLURM of one node, which is running."""
+    """The environment of a user of a running SLURM of one node."""
     with tempfile.TemporaryDirectory(prefix="slurm", dir="/tmp") as directory:  # a socket's path must be short
         place = Path(directory)
         key = place / "munge.key"
@@ -96,7 +96,7 @@ def environment() -> Iterator[dict[str, str]]:
 
 
 def shell_in(place: Path, environment: dict[str, str]) -> Shell:
-    """A shell in a directory, which returns what a command prints."""
+    """A function that runs a command in a shell in a directory, and returns its output."""
 
     def shell(command: str) -> str:
         told = subprocess.run(
@@ -119,14 +119,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
 
 
 def documented(word: str) -> str:
-    """The manual's lines for SLURM below a comment that has a word."""
+    """The manual's lines for SLURM below the comment that contains a word."""
     block = next(each for each in MANUAL.read_text("utf-8").split("```sh\n") if "sbatch" in each).partition("```")[0]
     (found,) = [each for each in block.split("\n\n") if each.startswith("# SLURM") and word in each.partition("\n")[0]]
     return found
 
 
 def ended(shell: Shell, job: str) -> str:
-    """What a job printed, once it has ended."""
+    """The output of a job after its end."""
     wait_until(lambda: re.search("JobState=(COMPLETED|FAILED|CANCELLED|NODE_FAIL)", shell(f"scontrol show job {job}")))
     return shell(f"cat slurm-{job}.out")
 
@@ -158,7 +158,7 @@ def test_a_job_that_is_requeued_continues(shell: Shell, undisturbed: Arrays, tmp
     wait_until(lambda: sum(1 for _ in tmp_path.rglob("done.*.json")) > 10)
     shell(f"scontrol requeue {job}")
     wait_until(lambda: "JobState=PENDING" in shell(f"scontrol show job {job}"))
-    shell(f"scontrol update jobid={job} StartTime=now")  # SLURM lets it wait for two minutes
+    shell(f"scontrol update jobid={job} StartTime=now")  # SLURM lets a job wait for two minutes
     told = ended(shell, job)
     assert "DUE TO JOB REQUEUE" in told
     planned = [int(tasks) for tasks in re.findall(r"in (\d+) tasks to compute", told)]
@@ -173,7 +173,7 @@ def test_a_job_that_is_told_of_its_time_limit_is_continued_by_the_same_command(
     command = documented("in one job")
     job = submitted(shell, command)
     wait_until(lambda: sum(1 for _ in tmp_path.rglob("done.*.json")) > 10)
-    shell(f"scancel --batch --signal=TERM {job}")  # as --signal=B:TERM@60 does a minute before the limit
+    shell(f"scancel --batch --signal=TERM {job}")  # as --signal=B:TERM@60 does before the limit
     told = ended(shell, job)
     assert re.search(r"fastscan: terminated; \d+ of \d+ tasks are done; the same command continues$", told.strip())
     assert not re.search("JobState=COMPLETED", shell(f"scontrol show job {job}"))

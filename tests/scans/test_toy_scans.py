@@ -1,4 +1,4 @@
-"""Toys in stores: the same whoever throws them, after a kill too, and the limits and contours that follow from them."""
+"""Toys in stores: they are the same in any process and after a kill, and give limits and contours."""
 
 import json
 import os
@@ -122,7 +122,7 @@ def test_contours_run_where_the_toys_cease_to_accept(conus: Path) -> None:
 
 
 def test_two_dof_have_the_infimum_of_all_rows(tmp_path: Path) -> None:
-    """At a light mass one bin can't tell masses apart, so that the quantiles are those of one dof."""
+    """At light masses one bin can't separate masses, so that the quantiles equal those of one dof."""
     place = scanned(PLANE, tmp_path)
     cube = store.read(read_root(place), "conus/b-l")
     assert cube.toys is not None
@@ -140,7 +140,7 @@ def test_two_dof_have_the_infimum_of_all_rows(tmp_path: Path) -> None:
         list(answers.contours_of_store(str(place), Question(dof=1, toys=Toys())))
 
 
-# --- Whoever throws them ---
+# --- In any process ---
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def chunks(place: Path) -> dict[str, bytes]:
-    """What tasks have written."""
+    """The chunks that tasks have written."""
     return {name: data for name, data in files(place).items() if "/c." in name or "/done." in name}
 
 
@@ -167,7 +167,7 @@ def test_toys_are_the_same_whatever_the_workers(
 
 @pytest.mark.slow
 def test_toys_are_the_same_after_a_kill(undisturbed: Path, tmp_path: Path) -> None:
-    """A scan is killed once the first toys are there, and continued in two parts."""
+    """A scan is killed after the first toys, and continued in two parts."""
     (tmp_path / "grid.toml").write_text(COUNTED)
     command = [FASTSCAN, "scan", str(tmp_path / "grid.toml"), "-o", str(tmp_path / "out.zarr")]
     environment = {**os.environ, "DASK_NUM_WORKERS": "1"}
@@ -208,7 +208,7 @@ def refusal_of_verify(place: Path) -> str:
     return ended.stderr
 
 
-# --- What a grid says, and what is refused ---
+# --- Words of grids, and refusals ---
 
 
 def test_toys_are_part_of_what_a_store_is(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_what_stored_toys_cannot_answer_is_refused(command: str, asked: list[str
 
 @pytest.mark.parametrize("said", [5, {"number": 2000}, {"number": 2000, "seed": 4, "dof": "1"}, {"number": 10**12}])
 def test_a_store_that_says_nonsense_of_its_toys_is_refused(said: Any, conus: Path, tmp_path: Path) -> None:
-    """Whoever writes it makes the hash right too."""
+    """The forged identity has a fitting hash."""
     place = tmp_path / "out.zarr"
     shutil.copytree(conus, place)
     own = place / "conus" / "b-l" / "zarr.json"

@@ -51,7 +51,7 @@ def make_it_huge(chunk: Path) -> None:
 
 
 def write_other_values_with_their_checksum(chunk: Path) -> None:
-    """Only a computation finds out: the record agrees with the chunk."""
+    """Write a chunk with other values and a fitting record, which only a new computation can find."""
     values = np.frombuffer(chunk.read_bytes(), "<f4") * np.float32(1.001)
     chunk.write_bytes(values.tobytes())
     record = chunk.parent / "done.0.json"
@@ -112,7 +112,7 @@ def test_what_is_no_store_is_told(tmp_path: Path) -> None:
 
 
 def test_a_store_that_has_not_begun_is_told(tmp_path: Path) -> None:
-    """What a scan leaves that is killed after its first file."""
+    """A scan that is killed after its first file leaves such a store."""
     out = tmp_path / "out.zarr"
     create(out, overwrite=False, resume=False)
     questions = [partial(ask, question=Question()) for ask in (limits_of_store, contours_of_store)]

@@ -1,4 +1,4 @@
-"""What a store was made from, to the byte: a data file that says something else is another run's."""
+"""The inputs of a store, to the byte: another content of a data file makes another run."""
 
 import os
 import shutil
@@ -134,7 +134,7 @@ model.charges: u d e
 
 
 def named(value: Any, place: str = "") -> Iterator[str]:
-    """The names of the entries of each table in an identity, as lines like those above."""
+    """The names of the entries of each table in an identity, in lines like the lines above."""
     if isinstance(value, dict):
         yield f"{place}: {' '.join(value)}".strip()
         for name, each in value.items():
@@ -163,7 +163,7 @@ def test_an_identity_has_the_entries_that_it_always_had(experiment: str, model: 
 
 
 def test_the_hash_of_an_identity_is_what_it_always_was() -> None:
-    """Of numbers that every machine has to the last bit; in any order of the entries, with words for infinity."""
+    """All numbers are exact on every machine; entries have any order, and infinity is a word."""
     identity = {
         "experiments": {
             "a": {"title": "prose", "bins": (0.5, 2.0), "top": np.inf, "counts": np.arange(6.0).reshape(2, 3)}

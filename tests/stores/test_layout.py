@@ -1,4 +1,4 @@
-"""How a cube is cut: chunks no larger than asked, tasks that have all points."""
+"""The division of a cube: chunks no larger than asked for, and tasks with all points."""
 
 import math
 

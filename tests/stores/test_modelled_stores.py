@@ -1,4 +1,4 @@
-"""Stores of experiments that compare with a model of parameters: what becomes of them where arrays are damaged."""
+"""Stores of experiments with a model of parameters, and their damaged arrays."""
 
 import json
 import math
@@ -33,7 +33,7 @@ CARRYING = {"likelihood": CARRIED, "exchanges": EXCHANGES, "counted": COUNTED, "
 
 @dataclass(frozen=True)
 class Whole:
-    """The files of a store that is whole, and its limits."""
+    """The files of an intact store, and its limits."""
 
     contents: dict[str, bytes]
     limits: dict[str, float]
@@ -53,7 +53,7 @@ def limits(out: Path) -> dict[str, float]:
 
 @contextmanager
 def told_if_refused() -> Iterator[None]:
-    """What can't be done is a FastscanError of one line."""
+    """Require that a FastscanError has one line."""
     try:
         yield
     except FastscanError as error:
@@ -72,7 +72,7 @@ def written(whole: Whole, out: Path, **changed: bytes) -> Path:
 
 
 def forged(whole: Whole, group: str, file: str, content: bytes) -> dict[str, bytes]:
-    """Another content of a file of a group, with the checksum that it needs."""
+    """New contents for a group's file and its metadata, with a fitting checksum."""
     described = json.loads(whole.contents[f"{group}/zarr.json"])
     checksums = json.loads(described["attributes"]["checksums"])
     checksums[file] = xxhash.xxh3_64_hexdigest(content)
@@ -81,7 +81,7 @@ def forged(whole: Whole, group: str, file: str, content: bytes) -> dict[str, byt
 
 
 def carried(whole: Whole) -> Iterator[tuple[str, str]]:
-    """Each file with numbers of what a group carries, as the group and its name in it."""
+    """Each file with numbers of a group's likelihood: the group, and the file's name in it."""
     for group in GROUPS:
         for name in sorted(whole.contents):
             file = name.removeprefix(f"{group}/")
@@ -112,7 +112,7 @@ def test_an_array_that_is_damaged_is_refused_in_one_line(cut: float, whole: Whol
 
 
 def test_an_array_of_another_shape_is_refused_in_one_line(whole: Whole, tmp_path: Path) -> None:
-    """With the checksum that it needs: twice as many numbers, or the same ones in one dimension more."""
+    """The array has a fitting checksum, but another number of values or of dimensions."""
     number = 0
     for group, file in carried(whole):
         name, content = file.partition("/c/")[0], whole.contents[f"{group}/{file}"]
@@ -127,11 +127,11 @@ def test_an_array_of_another_shape_is_refused_in_one_line(whole: Whole, tmp_path
             number += 1
             out = written(whole, tmp_path / str(number), **changed)
             with told_if_refused():
-                assert limits(out) == whole.limits  # of what no limit needs
+                assert limits(out) == whole.limits  # numbers that no limit needs
 
 
 def places(whole: Whole, group: str) -> Iterator[tuple[str, int, int]]:
-    """Where the numbers of each array of a model are among all, as `fastscan.likelihoods.modelled.packed` has them."""
+    """The range of each array of a model among all numbers in `fastscan.likelihoods.modelled.packed`."""
     shapes = np.frombuffer(whole.contents[f"{group}/modelled/shapes/c/0/0"], "<f8").reshape(len(ARRAYS), 4)
     start = 0
     for (name, dimensions), shape in zip(ARRAYS.items(), shapes.astype(int).tolist(), strict=True):
@@ -146,7 +146,7 @@ def places(whole: Whole, group: str) -> Iterator[tuple[str, int, int]]:
 def test_numbers_of_a_model_that_were_forged_are_refused_or_found(
     group: str, becomes: Callable[[Any], Any], whole: Whole, tmp_path: Path
 ) -> None:
-    """In one line, or by `verify`, which compares the likelihood with the cube; or they change nothing."""
+    """They are refused in one line, or found by `verify`, which compares likelihood and cube, or change nothing."""
     file = "modelled/numbers/c/0"
     numbers = np.frombuffer(whole.contents[f"{group}/{file}"], "<f8")
     for name, start, stop in places(whole, group):
@@ -170,4 +170,4 @@ def test_shapes_of_a_model_that_were_forged_are_refused(group: str, whole: Whole
             other[at] = value
             out = written(whole, tmp_path / f"{number}-{step}", **forged(whole, group, file, other.tobytes()))
             with told_if_refused():
-                assert limits(out) == whole.limits  # a size beyond the dimensions of an array is none of its
+                assert limits(out) == whole.limits  # sizes beyond an array's dimensions aren't used

@@ -1,4 +1,4 @@
-"""What `open` gives: a Dataset that netCDF can hold, and the names of the groups where none is asked for."""
+"""`open` returns a Dataset that netCDF can hold, or the names of the groups if none is asked for."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Small questions to places: a server that is dead or silent, a store without groups, one to which a group comes."""
+"""Small tests of locations: a dead or silent server, a store without groups, and a store that gets a group."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def test_a_dead_server_is_no_damaged_store() -> None:
 
 
 def test_a_write_that_nobody_answers_ends() -> None:
-    """As to a server that was stopped: it takes the connection, and then nothing comes."""
+    """A stopped server takes the connection, but never answers."""
     program = """
 import numpy as np
 from zarr.core.sync import sync

@@ -72,7 +72,7 @@ asyncio.run(main())
 
 
 def answers(port: int, process: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes]":
-    """A process once it listens on its port."""
+    """Wait until a process listens on its port."""
     while process.poll() is None:
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", port)).close()
@@ -126,7 +126,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Arrays:
 
 
 def done(url: str) -> int:
-    """How many tasks are recorded."""
+    """The number of recorded tasks."""
     files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True).find(url)
     return sum(Path(file).name.startswith("done.") for file in files)
 
@@ -310,7 +310,7 @@ def test_storage_with_directories_is_a_place(many_tasks: Path, tmp_path: Path, u
 
 def test_a_file_in_storage_with_directories_is_left(many_tasks: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    # whether it is told before something is written or after depends on what zarr's version lists below a file
+    # it depends on zarr's version whether this is refused before or after something is written
     with pytest.raises(FastscanError, match=r"notes\.txt (is no fastscan store|can't be written: Not a directory)"):
         fastscan.scan(many_tasks, f"local://{tmp_path}/notes.txt", overwrite=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -64,7 +64,7 @@ def test_plain_xarray_opens_it(scanned: Path) -> None:
 def test_the_dimensions_of_a_group_are_the_axes_of_its_model(
     model: str, axes: list[str], write: Write, tmp_path: Path
 ) -> None:
-    """And nothing else is there: no axis that the model lacks, and no dimension of length one in its place."""
+    """There are no other axes, and no dimensions of length one for axes that the model lacks."""
     source = write("g.toml", GRID.replace('["chi", "e6"]', '["chi", "lr", "e6"]'))
     root = fastscan.scan(source, tmp_path / "out.zarr")
     settings = ["sigma_sys", "luminosity"]
@@ -74,7 +74,7 @@ def test_the_dimensions_of_a_group_are_the_axes_of_its_model(
         assert cube.events.dims == tuple(axes)
         assert set(cube.coords) == {*axes, *settings}
         assert dict(cube.sizes) == {name: size[name] for name in (*axes, *settings)}
-        # each array goes to netCDF, and what is said of it
+        # each array is written to netCDF, with its attributes
         cube.chi2.to_netcdf(tmp_path / "chi2.nc")
         with xr.open_dataset(tmp_path / "chi2.nc") as copied:
             assert copied.chi2.dims == (*axes, *settings)
@@ -95,7 +95,7 @@ OWN_MODEL = catalogue.Model("mine", "", g_prime=0.7, charges={"u": (1 / 3, 0.1),
 def test_a_group_has_the_interaction_that_its_attributes_say(
     model: Interaction, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the last bit, whatever has its name by the time at which it is read."""
+    """The interaction is the same to the last bit, even if another one has its name when the store is read."""
     source = grid.load(grid_file)
     given = {axis.name: grid.Points(axis, values=(0.1, 1.0), unit=axis.unit) for axis in model.parameters}
     source = replace(source, models=(model,), axes={**given, **source.axes})
@@ -325,7 +325,7 @@ def test_a_damaged_group_is_told(damage: str, scanned: Path) -> None:
 
 @pytest.mark.parametrize("other", [1, 2, 3, 4, 5, layout.FORMAT + 1])
 def test_a_store_of_another_format_is_refused_in_one_line_and_left(other: int, scanned: Path, grid_file: Path) -> None:
-    """By everything that reads a store, and by scans that would continue or replace it."""
+    """Everything that reads a store refuses it, and so do scans that would continue or replace it."""
     root = json.loads((scanned / "zarr.json").read_text())
     assert root["attributes"]["fastscan_format"] == layout.FORMAT == 6
     root["attributes"]["fastscan_format"] = other
@@ -572,7 +572,7 @@ def test_a_combination_that_fixes_every_sigma_sys_is_the_same_along_it(axis: str
 
 
 def test_stored_values_are_read_at_the_sigma_sys_that_each_experiment_keeps(write: Write, tmp_path: Path) -> None:
-    """With --from-cube: where the grid leaves the axis out, and where it has what is asked for."""
+    """With --from-cube the grid leaves the axis out, or contains the value that is asked for."""
     fastscan.scan(write("g.toml", WITHOUT_SIGMA), tmp_path / "out.zarr")
     stored_chi2 = Question(("both/chi",), stored=True)
     (stored,) = answers.limits_of_store(tmp_path / "out.zarr", stored_chi2)
@@ -631,7 +631,7 @@ def test_what_stands_in_the_way_of_a_group_is_told(scanned: Path, grid_file: Pat
 def test_a_group_that_another_version_has_begun_is_waited_for(
     goes_on: bool, scanned: Path, grid_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its metadata have other bytes: they stay where it goes on, and are made anew where it doesn't."""
+    """Its metadata have other bytes, which stay if the version goes on, and are replaced if it doesn't."""
     made, metadata, rest = files(scanned), scanned / E6 / "zarr.json", scanned / E6 / "likelihood"
     begun = json.dumps(json.loads(metadata.read_text()), indent=8)
     metadata.write_text(begun)

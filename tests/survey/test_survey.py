@@ -1,4 +1,4 @@
-"""`fastscan survey`: its data sets, grids and published limits, and what it writes, of a few small grids."""
+"""`fastscan survey`: its data sets, grids and published limits, and its files from a few small grids."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ experiments = {json.dumps(SETS)}
 [combine.combined]
 experiments = ["coherent-ge-mini", "conus-plus-2025-total"]
 """
-GRIDS = {  # of Gaussian data sets, which need no kernel
+GRIDS = {  # Gaussian data sets, which need no kernel
     "vectors": """
 models = ["universal"]
 axes.m_zprime = { start = 1, stop = 1000, num = 6, spacing = "log", unit = "MeV" }
@@ -62,7 +62,7 @@ models = ["chi"]
 axes.m_zprime = { start = 20, stop = 2000, num = 11, spacing = "log", unit = "GeV" }
 """,
 }
-SUN = "xenonnt-b8"  # whose neutrinos are mixtures, in which changes of the flavour aren't counted
+SUN = "xenonnt-b8"  # its neutrinos are mixtures, for which changes of the flavour are refused
 GROUPS = 4 * (1 + 2 + 1 + 4 + 1)
 
 
@@ -78,7 +78,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def written(place: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Entry], list[str], list[str]]:
-    """Where all was written, the published limits, the names of what was written, and the steps that were told."""
+    """The directory, the published limits, the names of the files, and the reported steps."""
     out, steps = tmp_path_factory.mktemp("survey") / "out", []
     entries, names = survey.run(out, tell=steps.append, with_hepdata=True, grids=place)
     return out, entries, names, steps
@@ -120,13 +120,13 @@ def test_what_is_combined_counts_different_events() -> None:
     assert len(set(events)) == len(events)
     for each in sets:
         assert load(each.experiment).is_measured
-        # it is left out because its events are there already, or because a quenching is chosen with it
+        # left out, because another data set has its events, or to choose one quenching
         assert each.combined or each.events in events or each.experiment == "dresden-ii-fef"
     fastscan.limit([each.experiment for each in sets if each.combined], "chi")  # which refuses one data set twice
 
 
 def test_every_model_of_nuclei_is_asked() -> None:
-    """But those of another mixing angle, of electrons, and of nu_tau, which only the sun of all sources has."""
+    """All but the mixing angle, models of electrons, and models of nu_tau, which only the sun has."""
     asked = {model.name for each in recipe.questions() for model in grids.load(each.grid).models}
     left_out = set(models.MODELS) - asked
     assert all(name in ("psi", "lr-nc") or re.search("tautau|-e[LR]$|-tau$", name) for name in left_out), left_out
@@ -148,7 +148,7 @@ def test_published_limits_say_where_they_are_from_and_how_they_were_read() -> No
 
 
 def test_limits_of_the_same_count_agree_with_those_of_another_program() -> None:
-    """Of COHERENT's count of 2017 in one bin: 5 % on a coupling or a moment; on epsilons see what the table says."""
+    """COHERENT's count of 2017 in one bin: within 5 % for a coupling or a moment; the table comments on epsilons."""
     own = {entry.quantity: entry for entry in published.entries() if "bradkav" in entry.source}
     one_sided = [entry.deviation for entry in own.values() if entry.deviation is not None]
     assert len(one_sided) == 4
@@ -160,7 +160,7 @@ def test_limits_of_the_same_count_agree_with_those_of_another_program() -> None:
 
 
 def test_the_weak_mixing_angle_holds_the_published_one() -> None:
-    """Of the same data, the two ranges of one standard deviation overlap by half of either."""
+    """From the same data, both ranges of one standard deviation overlap by half of either."""
     for entry in published.entries():
         if entry.quantity == "sin2 theta_W" and entry.same_data:
             low, high = (end or 0.0 for end in entry.computed[-1])
@@ -184,7 +184,7 @@ def test_the_readme_shows_published_limits_as_the_command_does(capsys: pytest.Ca
 
 
 def test_the_readmes_table_repeats_numbers_of_the_survey_and_of_the_pages() -> None:
-    """What stands in "Beside published work" is tested there; its differences are those of its rows."""
+    """The numbers of "Beside published work" are tested there; differences follow from its rows."""
     printed = [" ".join(map(str, tables.short_row(each))) for each in published.entries()]
     pages = [(REPOSITORY / "grids" / name).read_text("utf-8") for name in ("published.md", "README.md")]
     known = {word.strip("():;,|") for word in " ".join([*printed, *pages]).split()}
