@@ -133,7 +133,7 @@ def where_above(x, y, one, other):
 
 def largest(x):
     """The largest of all lanes, as a number; a nan is ignored."""
-    return max(x)
+    return np.fmax.reduce(x)
 
 
 def lane_of(x, lane):
