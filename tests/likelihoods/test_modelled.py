@@ -57,7 +57,9 @@ width = 0.1
 @pytest.mark.parametrize("bins", [8, 13])
 def test_counted_events_have_the_minimum_of_another_minimiser(bins: int, write: Write) -> None:
     """An exponential, a constant and a peak in bins that fill the kernel's lines, and in bins that don't."""
-    counts = np.random.default_rng(bins).poisson(12.0, bins)
+    edges = np.linspace(0.3, 1.6, bins + 1)
+    energies = (edges[1:] + edges[:-1]) / 2
+    counts = np.random.default_rng(bins).poisson(9 + 60 * np.exp(-4 * (energies - 0.3)))
     write("counts.csv", "events\n" + "\n".join(map(str, counts)) + "\n")
     bins_of = f'quenching = 0.2\nbins = {{ start = 0.3, stop = 1.6, num = {bins}, unit = "keVee" }}'
     text = described(bins_of, more=COUNTED).replace(
@@ -65,8 +67,6 @@ def test_counted_events_have_the_minimum_of_another_minimiser(bins: int, write: 
     )
     path = write("own.toml", text)
     signal = show(path).signal.reshape(-1, bins).sum(axis=0)
-    edges = np.linspace(0.3, 1.6, bins + 1)
-    energies = (edges[1:] + edges[:-1]) / 2
 
     def chi2(p: np.ndarray) -> float:
         scale, tail, rate, flat, line = p
