@@ -18,7 +18,7 @@ from fastscan.paper.table3 import Entry
 from fastscan.scans import scanner
 from fastscan.scans.plan import plan
 from fastscan.scans.progress import told
-from fastscan.stores.location import local
+from fastscan.stores.location import local, require_place
 
 if TYPE_CHECKING:
     from fastscan.outputs.page import Finding
@@ -153,8 +153,12 @@ def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _
             alone = (place / name).exists() and not (place / TABLE_STORE).exists()
         if alone:
             raise OutputError(f"{place / name} is there without {TABLE_STORE}; it is left as it is")
+    where = str(place / TABLE_STORE)
+    with writable(place, OutputError):
+        place.mkdir(parents=True, exist_ok=True)
+    require_place(where, overwrite=False, resume=True)
     cubes = plan(str(table3.GRID))
-    title, where = cubes[0].title, str(place / TABLE_STORE)
+    title = cubes[0].title
     tell(f"{title}: scanning {len(cubes)} pairs of experiment and model -> {os.path.join(directory, TABLE_STORE)}")
     try:
         with told(None, cubes, where) as bar:

@@ -20,7 +20,7 @@ from fastscan.scans import scanner
 from fastscan.scans.plan import plan
 from fastscan.scans.progress import told
 from fastscan.stores.cube import Cube
-from fastscan.stores.location import local
+from fastscan.stores.location import local, require_place
 from fastscan.survey import tables
 from fastscan.survey.limits import (
     AXES,
@@ -96,6 +96,9 @@ def run(
 
         hepdata.require_own(place / HEPDATA)
     _require_own(place, asked)
+    with writable(place, OutputError):
+        place.mkdir(parents=True, exist_ok=True)
+    require_place(str(place / STORE), overwrite=False, resume=True)
     cubes = {each.name: plan(each.grid) for each in asked}
     scanned = [cube for own in cubes.values() for cube in own]
     tell(f"scanning {len(scanned)} pairs of data set and model -> {os.path.join(directory, STORE)}")
