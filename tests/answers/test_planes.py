@@ -197,6 +197,7 @@ def test_two_degrees_of_freedom_fit_beta_as_well(root: zarr.Group) -> None:
     assert two.values == pytest.approx(one.values + lowest - lowest.min(), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_contours_of_the_papers_grids_are_where_delta_chi2_is_the_threshold() -> None:
     cubes = plan_of(paper_figures.grid(5))
     assert len(cubes) == 14

@@ -383,6 +383,7 @@ def test_whole_numbers_have_bins_of_whole_widths() -> None:
     assert np.diff(fine.edges).tolist() == [1.0] * (len(fine.edges) - 1)
 
 
+@pytest.mark.slow
 def test_a_picture_is_written_once(own: Path, tmp_path: Path) -> None:
     picture = tmp_path / "own.svg"
     assert ok("show", own, "-o", picture).endswith(f"written to {picture}\n")

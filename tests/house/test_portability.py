@@ -93,6 +93,7 @@ def test_too_few_open_files_for_any_command_are_told() -> None:
         assert problem == "fastscan: only 8 open files are allowed, too few to work with; `ulimit -n 64` allows more"
 
 
+@pytest.mark.slow
 @needs_limits
 def test_as_many_open_files_as_are_asked_for_are_enough(grid_file: Path, tmp_path: Path) -> None:
     for number, options in ((16, []), (48, ["--workers", "1"])):

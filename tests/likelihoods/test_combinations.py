@@ -55,7 +55,7 @@ def test_limits_of_combinations_equal_the_naive_ones(
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("model", ["chi", slow("eta"), slow("psi"), slow("lr"), "lr-nc"])
+@pytest.mark.parametrize("model", ["chi", slow("eta"), slow("psi"), slow("lr"), slow("lr-nc")])
 def test_limits_of_every_experiment_equal_the_naive_ones(name: str, model: str) -> None:
     assert fastscan.limit(name, model) == pytest.approx(naive.limit([name], model), rel=1e-6, nan_ok=True)
 

@@ -258,6 +258,7 @@ def test_compiled_code_can_call_it(case: tuple[Any, str, dict[str, Any]]) -> Non
     assert total(np.array(values).T) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_compiled_code_has_no_mediator_of_less_than_an_electronvolt() -> None:
     like = fastscan.likelihood("conus", "b-l")
     assert math.isnan(like.njit(0.9e-9, 1e-5))

@@ -121,6 +121,7 @@ def test_contours_run_where_the_toys_cease_to_accept(conus: Path) -> None:
     assert 0.02 < summary["largest_error"] < 0.3
 
 
+@pytest.mark.slow
 def test_two_dof_have_the_infimum_of_all_rows(tmp_path: Path) -> None:
     """At light masses one bin can't separate masses, so that the quantiles equal those of one dof."""
     place = scanned(PLANE, tmp_path)
@@ -184,6 +185,7 @@ def test_toys_are_the_same_after_a_kill(undisturbed: Path, tmp_path: Path) -> No
     assert chunks(tmp_path / "out.zarr") == chunks(undisturbed)
 
 
+@pytest.mark.slow
 def test_other_chunks_hold_the_same_toys(undisturbed: Path, tmp_path: Path) -> None:
     place = scanned(COUNTED.replace("1 KiB", "1 MiB"), tmp_path)
     for group in ("coherent-csi-2021/nsi-ee-u", "coherent-csi/nsi-ee-u"):

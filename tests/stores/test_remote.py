@@ -141,6 +141,7 @@ def test_a_store_at_a_url_is_the_same_and_answers_the_same(url: str, grid: Path,
     assert not any(each.damaged or each.missing for each in verify(url, everything=True))
 
 
+@pytest.mark.slow
 def test_it_is_resumed_and_what_is_damaged_is_repaired(url: str, grid: Path, undisturbed: Arrays) -> None:
     fastscan.scan(grid, url)
     files = s3fs.S3FileSystem()
