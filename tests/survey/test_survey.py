@@ -292,7 +292,7 @@ def test_the_scan_is_told_as_the_directory_is_given_before_anything_is_made(
     Path("grids").mkdir()
     Path("grids/heavy.toml").write_text((place / "heavy.toml").read_text())
     steps: list[tuple[str, bool]] = []
-    survey.run("out", False, lambda line: steps.append((line, Path("out").exists())), grids=Path("grids"))
+    survey.run("out", False, lambda line: steps.append((line, Path("out/survey.zarr").exists())), grids=Path("grids"))
     assert steps[0] == ("scanning 4 pairs of data set and model -> out/survey.zarr", False)
 
 
