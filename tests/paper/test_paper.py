@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FASTSCAN, line_of, ok
+from conftest import FASTSCAN, ok
 from readmes import examples, require_same
 
 import fastscan
@@ -64,7 +64,7 @@ def test_a_step_is_told_before_it_begins(tmp_path: Path) -> None:
     """So that somebody who waits knows for what: at the first line there is nothing, at the second all is scanned."""
     done: list[tuple[bool, int]] = []
     out = tmp_path / "out"
-    paper.write_table3(out, lambda _: done.append((out.exists(), len([*out.rglob("done.*.json")]))))
+    paper.write_table3(out, lambda _: done.append(((out / "table3.zarr").exists(), len([*out.rglob("done.*.json")]))))
     assert done == [(False, 0), (True, 70)]
 
 
@@ -201,7 +201,10 @@ def test_what_continues_a_table_that_could_not_be_written_is_the_same_command(tm
     """The command has no --resume."""
     place = tmp_path / "out"
     command = ["bash", "-c", f"ulimit -f 1; exec {FASTSCAN} paper --no-figures -o {place}"]
-    problem = line_of(subprocess.run(command, capture_output=True, text=True, check=False))
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    step, problem = ended.stderr.splitlines()
+    assert "scanning" in step
     assert problem.endswith("table3.zarr: File too large; what is done is kept, the same command continues")
     assert "195.3 / 183 +6.7 %" in ok("paper", "--no-figures", "-o", place)
 
