@@ -18,10 +18,10 @@ SHARING = [replace(experiments.load(name), **FLUX) for name in ("dresden-ii-fef"
 
 
 @pytest.mark.parametrize("experiment", ["dresden-ii-fef", "xenonnt-b8", SHARING], ids=["one", "morphed", "sharing"])
-@pytest.mark.parametrize("sigma_sys", [0.0, 0.2])
-def test_derivatives_along_the_strength_are_differences(sigma_sys: float, experiment: Any) -> None:
-    rows = points.prepare(experiment, "b-l", {"m_zprime": 0.01})
-    columns, _ = rows.likelihood.columns(rows.index, {"sigma_sys": sigma_sys})
+@pytest.mark.parametrize(("sigma_sys", "luminosity"), [(0.0, 1.0), (0.2, 1.0), (0.2, 7.0)])
+def test_derivatives_along_the_strength_are_differences(sigma_sys: float, luminosity: float, experiment: Any) -> None:
+    rows = points.prepare(experiment, "b-l", {"m_zprime": 0.01}, asimov=luminosity != 1)
+    columns, _ = rows.likelihood.columns(rows.index, {"sigma_sys": sigma_sys, "luminosity": luminosity})
     x = float(columns.scale[0]) * np.array([0.3, 1.0, 2.5])
     _, slope, curvature = columns.derivatives(np.zeros(3, int), x)
     above, below = (columns.derivatives(np.zeros(3, int), x * factor) for factor in (1.0001, 0.9999))
@@ -78,3 +78,21 @@ def test_counted_events_have_the_minimum_of_another_minimiser(bins: int, write: 
     starts = ([1, 20, 3, 5, 10], [1, 5, 1, 10, 1], [1, 1, 20, 10, 5])
     naive = min(minimize(chi2, start, bounds=bounds, method="L-BFGS-B", tol=1e-14).fun for start in starts)
     assert fastscan.chi2(path, "chi", m_zprime=np.inf) == pytest.approx(naive, abs=1e-6)
+
+
+def test_data_where_nothing_can_be_expected_are_infinitely_improbable(write: Write) -> None:
+    """Recoils end below the last bin, in which the background's template is 0 too."""
+    write("counts.csv", "events,shape\n4,1\n2,1\n3,1\n1,0\n")
+    bins = 'quenching = 0.2\nbins = { start = 0.3, stop = 1.5, num = 4, unit = "keVee" }'
+    background = """
+[statistics.parameters]
+amount = { start = 3 }
+[[statistics.background]]
+name = "all"
+amount = "amount"
+column = "shape"
+"""
+    text = described(bins, more=background).replace(
+        'kind = "projection"', 'kind = "modelled"\nfile = "counts.csv"\nobserved = "events"'
+    )
+    assert fastscan.chi2(write("own.toml", text), "chi", m_zprime=np.inf) == np.inf
