@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastscan.answers.from_cube import limit_records
-from fastscan.errors import OutputError, ScanError
+from fastscan.errors import OutputError
 from fastscan.inputs.files import replacing, writable
 from fastscan.paper import table3
 from fastscan.paper.table3 import Entry
 from fastscan.scans import scanner
 from fastscan.scans.plan import plan
-from fastscan.scans.progress import told
 from fastscan.stores.location import local, require_place
 
 if TYPE_CHECKING:
@@ -160,11 +159,7 @@ def write_table3(directory: str | Path, tell: Callable[[str], object] = lambda _
     cubes = plan(str(table3.GRID))
     title = cubes[0].title
     tell(f"{title}: scanning {len(cubes)} pairs of experiment and model -> {os.path.join(directory, TABLE_STORE)}")
-    try:
-        with told(None, cubes, where) as bar:
-            scanner.run(cubes, where, resume=True, progress=bar)
-    except ScanError as error:  # the table always resumes, and has no such argument
-        raise ScanError(str(error).replace("resume=True", "the same command")) from None
+    scanner.run_or_continue(cubes, where)
     tell(f"{title}: limits beside the published ones")
     entries = table3.entries_of(cubes)
     texts = (table3.markdown(entries), table3.as_csv(entries), table3.as_json(entries))

@@ -172,6 +172,15 @@ def run(
     return read_root(location)
 
 
+def run_or_continue(cubes: Sequence[Cube], location: str) -> None:
+    """Scan cubes into a store, or continue the scan, for a command that always resumes; on a terminal with a bar."""
+    try:
+        with told(None, cubes, location) as bar:
+            run(cubes, location, resume=True, progress=bar)
+    except ScanError as error:  # such a command has no argument `resume`
+        raise ScanError(str(error).replace("resume=True", "the same command")) from None
+
+
 def _is_gone(location: str, root: zarr.Group, made: Iterable[Cube]) -> bool:
     """Whether a local store was deleted or replaced; at a URL this can't be told from a lost network."""
     return not is_url(location) and (was_taken(root) or not all(store.is_whole(root, cube) for cube in made))

@@ -12,13 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastscan.errors import OutputError, ScanError
+from fastscan.errors import OutputError
 from fastscan.inputs.files import replacing, writable
 from fastscan.limits.confidence import Toys
 from fastscan.outputs import csv_files
 from fastscan.scans import scanner
 from fastscan.scans.plan import plan
-from fastscan.scans.progress import told
 from fastscan.stores.cube import Cube
 from fastscan.stores.location import local, require_place
 from fastscan.survey import tables
@@ -98,11 +97,12 @@ def run(
     _require_own(place, asked)
     with writable(place, OutputError):
         place.mkdir(parents=True, exist_ok=True)
-    require_place(str(place / STORE), overwrite=False, resume=True)
+    where = str(place / STORE)
+    require_place(where, overwrite=False, resume=True)
     cubes = {each.name: plan(each.grid) for each in asked}
     scanned = [cube for own in cubes.values() for cube in own]
     tell(f"scanning {len(scanned)} pairs of data set and model -> {os.path.join(directory, STORE)}")
-    _scan(place, scanned)
+    scanner.run_or_continue(scanned, where)
     expected = asimov_bands if toys is None else partial(bands_of_toys, toys=toys.number, seed=toys.seed)
     records = {each.name: _limits(place, each, cubes[each.name], expected, tell) for each in asked}
     contours = {each.name: _contours(place, each, cubes[each.name], tell) for each in asked if each.name in AXES}
@@ -142,16 +142,6 @@ def _require_own(place: Path, asked: Sequence[Question]) -> None:
         stem, _, end = name.rpartition(".")
         if name in (*TEXTS, REPORT) or (end in ("png", "pdf", "csv") and stem.startswith(own)):
             raise OutputError(f"{place / name} is there without {STORE}; it is left as it is")
-
-
-def _scan(place: Path, cubes: Sequence[Cube]) -> None:
-    """Scan the cubes into the survey's store, or continue the scan; on a terminal a bar shows how far it is."""
-    where = str(place / STORE)
-    try:
-        with told(None, cubes, where) as bar:
-            scanner.run(cubes, where, resume=True, progress=bar)
-    except ScanError as error:  # the survey always resumes, and has no such argument
-        raise ScanError(str(error).replace("resume=True", "the same command")) from None
 
 
 def _limits(place: Path, asked: Question, cubes: Sequence[Cube], expected: Bands, tell: Tell) -> list[Record]:
